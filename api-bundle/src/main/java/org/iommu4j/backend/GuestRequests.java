@@ -1,0 +1,32 @@
+package org.iommu4j.backend;
+
+import org.iommu4j.contract.Completion;
+import org.osgi.annotation.versioning.ProviderType;
+
+/** Where a guest decoder's requests go: the contract as bytes. */
+@ProviderType
+public interface GuestRequests {
+    /**
+     * Sends one request for the container that serves a guest's domain.
+     *
+     * @param guestDomain the guest's own domain id, which names a container; -1 for all containers of the guest, one after
+     *     the other
+     * @param bytes a request of wire form 1, LP64 little endian
+     * @return the completion, valid until the next call
+     */
+    Completion request(int guestDomain, byte[] bytes);
+
+    /** Counts a guest command that needs no request: it is carried out by the virtual IOMMU itself. */
+    void handled(String why);
+
+    /** Counts a guest command that is refused. */
+    void refused(String reason);
+
+    /**
+     * Makes a device a member of the container that serves a guest's domain; it leaves the one that it was in. It stays
+     * blocked until it is bound.
+     *
+     * @param guestDomain the guest's own domain id, or -1 to leave only
+     */
+    void move(int requester, int guestDomain);
+}

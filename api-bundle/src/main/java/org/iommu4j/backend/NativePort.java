@@ -1,0 +1,24 @@
+package org.iommu4j.backend;
+
+import org.osgi.annotation.versioning.ProviderType;
+
+/** A driver's view of its chip: memory, registers and calls, nothing else. */
+@ProviderType
+public interface NativePort {
+    /** The machine around the chip. */
+    Platform platform();
+
+    /**
+     * Reads a register.
+     *
+     * @param offset in bytes from the start of the register block
+     * @param sizeBytes 4 or 8
+     */
+    long readRegister(long offset, int sizeBytes);
+
+    /** Writes a register; the chip has acted on it when this returns. */
+    void writeRegister(long offset, int sizeBytes, long value);
+
+    /** Makes a hypercall or executes an instruction; the outcome stands in {@code call}. */
+    void call(NativeCall call);
+}

@@ -1,0 +1,34 @@
+package org.iommu4j.backend;
+
+import org.osgi.annotation.versioning.ProviderType;
+
+/** The machine around one unit: its memory, its interrupts and its clock. It outlives the backend of the unit. */
+@ProviderType
+public interface Platform {
+    /** Memory that the chip, the host and the guest share. */
+    PhysicalMemory memory();
+
+    /** Where the chip's interrupts go. */
+    InterruptSink interrupts();
+
+    /** Where the chip's device-TLB invalidations go. */
+    DevicePort devices();
+
+    /** Monotonic time in nanoseconds. */
+    long nanoTime();
+
+    /** Host physical address width in bits, 32 to 52. */
+    int hostAddressWidth();
+
+    /**
+     * Zeroed, contiguous pages of the host, apart from all guest memory.
+     *
+     * @param pages number of 4096-byte pages
+     * @return address of the first, aligned to 4096
+     * @throws BackendException {@code ENOMEM} if the host's share is used up
+     */
+    long allocatePages(int pages);
+
+    /** Gives pages back that {@link #allocatePages} gave out. */
+    void freePages(long pa, int pages);
+}

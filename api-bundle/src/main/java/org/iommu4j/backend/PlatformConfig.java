@@ -1,0 +1,38 @@
+package org.iommu4j.backend;
+
+import java.util.List;
+
+/**
+ * What a machine looks like.
+ *
+ * @param hostAddressWidth host physical address width in bits, 32 to 52
+ * @param ram guest-visible memory; empty: all of the address space, sparse
+ * @param interrupts where interrupts go
+ * @param devices where device-TLB invalidations go
+ */
+public record PlatformConfig(int hostAddressWidth, List<Range> ram, InterruptSink interrupts, DevicePort devices) {
+
+    /** Copies the list. */
+    public PlatformConfig {
+        if (hostAddressWidth < 32 || hostAddressWidth > 52) {
+            throw new IllegalArgumentException("hostAddressWidth=" + hostAddressWidth + " is not in 32..52 bits");
+        }
+        ram = List.copyOf(ram);
+    }
+
+    /**
+     * A range of memory.
+     *
+     * @param base first address in bytes
+     * @param lengthBytes length in bytes, positive
+     */
+    public record Range(long base, long lengthBytes) {
+        /** Checks that the range does not wrap. */
+        public Range {
+            if (base < 0 || lengthBytes <= 0 || base + lengthBytes < 0) {
+                throw new IllegalArgumentException(
+                        "range 0x" + Long.toHexString(base) + "+0x" + Long.toHexString(lengthBytes));
+            }
+        }
+    }
+}

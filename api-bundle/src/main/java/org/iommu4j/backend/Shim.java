@@ -1,0 +1,37 @@
+package org.iommu4j.backend;
+
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.InvalidateRequest;
+import org.osgi.annotation.versioning.ConsumerType;
+
+/**
+ * A compatibility handler: rewrites a request of one generation as a request of another that drops the same translations,
+ * or more and says so. A service, or part of a backend. Stateless.
+ */
+@ConsumerType
+public interface Shim {
+    /** The model. */
+    IommuModel model();
+
+    /** The generation that the request has. */
+    int from();
+
+    /** The generation that the request gets. */
+    int to();
+
+    /** Name for agreements and reports. */
+    String name();
+
+    /** {@link Fidelity#EXACT} if no request is ever widened. */
+    Fidelity fidelity();
+
+    /**
+     * Rewrites the vendor part of {@code request} in place, through {@link InvalidateRequest#replacePayload}. A request
+     * without a vendor part needs nothing.
+     *
+     * @return 0, or a negative errno with {@code completion} filled, if the request cannot be expressed
+     */
+    int rewrite(InvalidateRequest request, Completion completion);
+}

@@ -1,0 +1,66 @@
+package org.iommu4j.backend;
+
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.InvalidateRequest;
+import org.osgi.annotation.versioning.ConsumerType;
+
+/**
+ * The driver of one chip: turns checked contract requests into native commands. It owns the host's tables and domain ids;
+ * a guest names domains only by the container that it speaks through.
+ *
+ * <p>Every method returns 0 or a negative errno and fills {@code completion} with the same; a refused request has written
+ * nothing. Methods that a request runs through allocate nothing unless they refuse.
+ */
+@ConsumerType
+public interface Translator {
+    /** The generation of payloads that it reads, and of the chip that it drives. */
+    int subVersion();
+
+    /**
+     * Opens an empty domain: devices in it are blocked until something is bound.
+     *
+     * @param domain the container's number, 0 to 65535, chosen by the core
+     */
+    int openDomain(int domain, Completion completion);
+
+    /** Closes a domain: its devices are blocked, everything cached for it is dropped, its ids are free. */
+    int closeDomain(int domain, Completion completion);
+
+    /**
+     * Adds a device to a domain.
+     *
+     * @param requester requester id, stream ID, LIOBN or function handle
+     * @param table physical address of the root of a translation table for the device, or -1 to leave it blocked
+     * @param levels of that table
+     */
+    int attach(int domain, int requester, long table, int levels, Completion completion);
+
+    /** Removes a device from a domain: it is blocked and everything cached for it is dropped. */
+    int detach(int domain, int requester, Completion completion);
+
+    /**
+     * Binds or unbinds what the request says, for a device of the domain. The generic part is checked, the vendor's is
+     * not. On return the change is done and nothing old is cached.
+     */
+    int bind(int domain, BindRequest request, Completion completion);
+
+    /**
+     * Writes the commands of an invalidation; {@link #finish} completes them. The generic part is checked, the vendor's is
+     * not. Fills in the fidelity.
+     */
+    int invalidate(int domain, InvalidateRequest request, Completion completion);
+
+    /**
+     * Completes every command written so far: on return the chip has done them all.
+     *
+     * @return {@code -EIO} if the chip reports an error; it has been cleared, and nothing unfinished is left in the queue
+     */
+    int finish(Completion completion);
+
+    /** Host tables, domain ids and bindings. */
+    Snapshot save();
+
+    /** Shows each native command as it is written, in bytes of memory order; null for nobody. */
+    void tap(NativeCommandListener listener);
+}

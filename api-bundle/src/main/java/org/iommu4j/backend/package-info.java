@@ -1,0 +1,18 @@
+/**
+ * What a vendor implements and what it is given. A vendor implements {@link org.iommu4j.backend.Backend},
+ * {@link org.iommu4j.backend.Translator}, {@link org.iommu4j.backend.Hardware},
+ * {@link org.iommu4j.backend.GuestDecoder} and {@link org.iommu4j.backend.Shim}; they are consumer types, so that a
+ * vendor's bundle keeps resolving when a default method is added. Memory, interrupts and time come in through
+ * {@link org.iommu4j.backend.Platform}.
+ *
+ * <p>A translator and a chip never call each other. They meet in bytes: in memory, in registers, and, where a model has
+ * no register block, in hypercalls and instructions ({@link org.iommu4j.backend.NativeCall}).
+ *
+ * <p>Threads: the core calls a unit's translator and chip from one thread at a time.
+ */
+@Export
+@Version("1.0.0")
+package org.iommu4j.backend;
+
+import org.osgi.annotation.bundle.Export;
+import org.osgi.annotation.versioning.Version;

@@ -1,0 +1,100 @@
+package org.iommu4j.layout;
+
+import java.util.List;
+
+/**
+ * A field of a {@link Layout}. Kept in a {@code static final} constant its components are constants to the compiler, so
+ * {@link #get} and {@link #set} cost what hand-written shifts cost.
+ *
+ * @param name the specification's name
+ * @param word index of the 64-bit word that holds the field; a field never straddles words
+ * @param shift position of its least significant bit in that word, LSB-0, 0 to 63
+ * @param width in bits, 1 to 64
+ * @param inPlace true for an address or mask whose value keeps its position: low bits read as zero
+ * @param codes the only legal values; empty if every value is legal
+ * @param since first {@code sub_version} that has the field; 0 if all
+ * @param capability capability without which the bits are reserved; empty if none
+ * @param about meaning, may be empty
+ */
+public record BitField(
+        String name,
+        int word,
+        int shift,
+        int width,
+        boolean inPlace,
+        List<Code> codes,
+        int since,
+        String capability,
+        String about) {
+
+    /** Checks the position and copies the codes. */
+    public BitField {
+        if (width < 1 || shift < 0 || shift + width > Long.SIZE || word < 0) {
+            throw new IllegalArgumentException(name + ": width " + width + " at bit " + shift + " of word " + word);
+        }
+        codes = List.copyOf(codes);
+    }
+
+    /** The bits of the word that the field covers. */
+    public long mask() {
+        return (-1L >>> (Long.SIZE - width)) << shift;
+    }
+
+    /** The value of the field in {@code bits}, the 64-bit word that holds it; unsigned. */
+    public long get(long bits) {
+        return inPlace ? bits & mask() : (bits >>> shift) & (-1L >>> (Long.SIZE - width));
+    }
+
+    /** The field's value as an {@code int}; for fields of at most 32 bits. */
+    public int getInt(long bits) {
+        return (int) get(bits);
+    }
+
+    /** True if any bit of the field is set in {@code bits}. */
+    public boolean isSet(long bits) {
+        return (bits & mask()) != 0;
+    }
+
+    /**
+     * {@code bits} with the field replaced.
+     *
+     * @throws IllegalArgumentException if {@code value} does not fit
+     */
+    public long set(long bits, long value) {
+        return (bits & ~mask()) | of(value);
+    }
+
+    /**
+     * A word that holds only this field.
+     *
+     * @throws IllegalArgumentException if {@code value} does not fit
+     */
+    public long of(long value) {
+        long placed = inPlace ? value : value << shift;
+        if ((placed & ~mask()) != 0 || (!inPlace && placed >>> shift != value)) {
+            throw new IllegalArgumentException(
+                    name + "=0x" + Long.toHexString(value) + " exceeds " + width + " bits at bit " + shift);
+        }
+        return placed;
+    }
+
+    /** The field from a structure's words. */
+    public long get(long[] words) {
+        return get(words[word]);
+    }
+
+    /** The meaning of {@code value} among the codes, or null if it has none. */
+    public String meaningOf(long value) {
+        for (Code code : codes) {
+            if (code.value() == value) {
+                return code.meaning();
+            }
+        }
+        return null;
+    }
+
+    /** True if codes are declared and {@code value} is none of them. */
+    public boolean isReservedValue(long value) {
+        return !codes.isEmpty() && meaningOf(value) == null;
+    }
+}

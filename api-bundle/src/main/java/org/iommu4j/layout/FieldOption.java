@@ -1,0 +1,39 @@
+package org.iommu4j.layout;
+
+import java.util.List;
+
+/** What a declaration may add to a field: allowed codes, the first generation that has it, a gate, a remark. */
+public sealed interface FieldOption {
+
+    /** The only legal values; every other value is a reserved value. */
+    static FieldOption oneOf(Code... codes) {
+        return new OneOf(List.of(codes));
+    }
+
+    /** The first {@code sub_version} that knows the field; before it the bits are reserved. */
+    static FieldOption since(int subVersion) {
+        return new Since(subVersion);
+    }
+
+    /** The capability, as its register names it, without which the bits are reserved. */
+    static FieldOption when(String capability) {
+        return new When(capability);
+    }
+
+    /** What the field means, for explanations and documentation. */
+    static FieldOption about(String text) {
+        return new About(text);
+    }
+
+    /** @see #oneOf(Code...) */
+    record OneOf(List<Code> codes) implements FieldOption {}
+
+    /** @see #since(int) */
+    record Since(int subVersion) implements FieldOption {}
+
+    /** @see #when(String) */
+    record When(String capability) implements FieldOption {}
+
+    /** @see #about(String) */
+    record About(String text) implements FieldOption {}
+}

@@ -1,0 +1,352 @@
+package org.iommu4j.layout;
+
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/**
+ * A structure of a specification: its fields, its byte order, what its unclaimed bits mean, and where it is defined. Bits
+ * are held in 64-bit words; word 0 is at the lowest address. Structures shorter than 64 bits use the low bits of word 0.
+ */
+public final class Layout {
+    private final String name;
+    private final int sizeBits;
+    private final ByteOrder byteOrder;
+    private final Numbering numbering;
+    private final ReservedPolicy reservedPolicy;
+    private final String section;
+    private final List<BitField> fields;
+    private final List<BitField> ignored;
+    private final long[] reservedMasks;
+
+    private Layout(Builder builder) {
+        name = builder.name;
+        sizeBits = builder.sizeBits;
+        byteOrder = builder.byteOrder;
+        numbering = builder.numbering;
+        reservedPolicy = builder.reservedPolicy;
+        section = builder.section;
+        fields = List.copyOf(builder.fields);
+        ignored = List.copyOf(builder.ignored);
+        reservedMasks = reserved(field -> true);
+    }
+
+    /** Starts the declaration of a structure. */
+    public static Builder named(String name) {
+        return new Builder(name);
+    }
+
+    /** The specification's name of the structure. */
+    public String name() {
+        return name;
+    }
+
+    /** Size in bits. */
+    public int sizeBits() {
+        return sizeBits;
+    }
+
+    /** Size in bytes. */
+    public int sizeBytes() {
+        return sizeBits / Byte.SIZE;
+    }
+
+    /** Number of 64-bit words. */
+    public int words() {
+        return reservedMasks.length;
+    }
+
+    /** Byte order in memory. */
+    public ByteOrder byteOrder() {
+        return byteOrder;
+    }
+
+    /** How the specification numbers the bits. */
+    public Numbering numbering() {
+        return numbering;
+    }
+
+    /** What unclaimed bits mean. */
+    public ReservedPolicy reservedPolicy() {
+        return reservedPolicy;
+    }
+
+    /** Where the structure is defined. */
+    public String section() {
+        return section;
+    }
+
+    /** The fields in order of declaration. */
+    public List<BitField> fields() {
+        return fields;
+    }
+
+    /** Ranges that the specification leaves to software or ignores. */
+    public List<BitField> ignored() {
+        return ignored;
+    }
+
+    /**
+     * The bits of a word that must be zero when every field of the layout is known and enabled; 0 if unclaimed bits are
+     * ignored.
+     */
+    public long reservedMask(int word) {
+        return reservedMasks[word];
+    }
+
+    /**
+     * The bits of a word that must be zero for one generation and one set of capabilities.
+     *
+     * @param subVersion the generation
+     * @param hasCapability tells whether a capability that gates a field is present
+     */
+    public long reservedMask(int word, int subVersion, Predicate<String> hasCapability) {
+        return reserved(field -> field.since() <= subVersion
+                && (field.capability().isEmpty() || hasCapability.test(field.capability())))[word];
+    }
+
+    /** The field of that name. */
+    public BitField field(String fieldName) {
+        for (BitField field : fields) {
+            if (field.name().equals(fieldName)) {
+                return field;
+            }
+        }
+        throw new IllegalArgumentException(name + " has no field " + fieldName);
+    }
+
+    /** The words of a structure at {@code offset} of {@code bytes}, in the layout's byte order. */
+    public long[] decode(byte[] bytes, int offset) {
+        if (offset < 0 || bytes.length - offset < sizeBytes()) {
+            throw new IllegalArgumentException(
+                    name + " needs " + sizeBytes() + " bytes, has " + Math.max(0, bytes.length - offset));
+        }
+        long[] words = new long[words()];
+        for (int i = 0; i < sizeBytes(); i++) {
+            int word = i / Long.BYTES;
+            int inWord = i % Long.BYTES;
+            int wordBytes = Math.min(Long.BYTES, sizeBytes() - word * Long.BYTES);
+            int shift = byteOrder == ByteOrder.LITTLE_ENDIAN ? inWord : wordBytes - 1 - inWord;
+            words[word] |= (bytes[offset + i] & 0xFFL) << (shift * Byte.SIZE);
+        }
+        return words;
+    }
+
+    /** The bytes of a structure in the layout's byte order. */
+    public byte[] encode(long... words) {
+        byte[] bytes = new byte[sizeBytes()];
+        for (int i = 0; i < bytes.length; i++) {
+            int word = i / Long.BYTES;
+            int inWord = i % Long.BYTES;
+            int wordBytes = Math.min(Long.BYTES, sizeBytes() - word * Long.BYTES);
+            int shift = byteOrder == ByteOrder.LITTLE_ENDIAN ? inWord : wordBytes - 1 - inWord;
+            bytes[i] = (byte) (words[word] >>> (shift * Byte.SIZE));
+        }
+        return bytes;
+    }
+
+    /** The value of every field, then every set reserved bit. */
+    public List<FieldValue> describe(long... words) {
+        List<FieldValue> lines = new ArrayList<>();
+        for (BitField field : fields) {
+            long value = field.get(words);
+            String meaning = field.meaningOf(value);
+            boolean wrong = field.isReservedValue(value);
+            lines.add(new FieldValue(
+                    field.name(), bits(field), value, meaning != null ? meaning : field.about(), wrong));
+        }
+        for (int word = 0; word < words(); word++) {
+            long wrong = words[word] & reservedMasks[word];
+            while (wrong != 0) {
+                int low = Long.numberOfTrailingZeros(wrong);
+                int run = Long.numberOfTrailingZeros(~(wrong >>> low));
+                BitField range = new BitField("reserved", word, low, run, false, List.of(), 0, "", "");
+                lines.add(new FieldValue("reserved", bits(range), range.get(words), "must be zero", true));
+                wrong &= ~range.mask();
+            }
+        }
+        return lines;
+    }
+
+    /** A field's bit range as the specification writes it: high:low for LSB-0, first:last for MSB-0. */
+    public String bits(BitField field) {
+        int low = field.word() * Long.SIZE + field.shift();
+        int high = low + field.width() - 1;
+        if (numbering == Numbering.LSB0) {
+            return high == low ? String.valueOf(low) : high + ":" + low;
+        }
+        int wordBits = Math.min(Long.SIZE, sizeBits - field.word() * Long.SIZE);
+        int first = field.word() * Long.SIZE + wordBits - field.shift() - field.width();
+        return field.width() == 1 ? String.valueOf(first) : first + ":" + (first + field.width() - 1);
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+
+    private long[] reserved(Predicate<BitField> known) {
+        long[] masks = new long[(sizeBits + Long.SIZE - 1) / Long.SIZE];
+        if (reservedPolicy == ReservedPolicy.IGNORED) {
+            return masks;
+        }
+        Arrays.fill(masks, -1L);
+        if (sizeBits % Long.SIZE != 0) {
+            masks[masks.length - 1] = -1L >>> (Long.SIZE - sizeBits % Long.SIZE);
+        }
+        for (BitField field : fields) {
+            if (known.test(field)) {
+                masks[field.word()] &= ~field.mask();
+            }
+        }
+        for (BitField field : ignored) {
+            masks[field.word()] &= ~field.mask();
+        }
+        return masks;
+    }
+
+    /** Collects the fields of a layout; each method returns the field, so that it can be kept in a constant. */
+    public static final class Builder {
+        private final String name;
+        private final List<BitField> fields = new ArrayList<>();
+        private final List<BitField> ignored = new ArrayList<>();
+        private int sizeBits = Long.SIZE;
+        private ByteOrder byteOrder = ByteOrder.LITTLE_ENDIAN;
+        private Numbering numbering = Numbering.LSB0;
+        private ReservedPolicy reservedPolicy = ReservedPolicy.CHECKED;
+        private String section = "";
+
+        private Builder(String name) {
+            this.name = name;
+        }
+
+        /** Size in bits, a multiple of 8; 64 if not called. */
+        public Builder size(int bits) {
+            if (bits <= 0 || bits % Byte.SIZE != 0) {
+                throw new IllegalArgumentException(name + ": size " + bits + " is not a positive multiple of 8");
+            }
+            sizeBits = bits;
+            return this;
+        }
+
+        /** Least significant byte first; the default. */
+        public Builder littleEndian() {
+            byteOrder = ByteOrder.LITTLE_ENDIAN;
+            return this;
+        }
+
+        /** Most significant byte first. */
+        public Builder bigEndian() {
+            byteOrder = ByteOrder.BIG_ENDIAN;
+            return this;
+        }
+
+        /** Bit numbers count from the most significant bit of each word. */
+        public Builder msb0() {
+            numbering = Numbering.MSB0;
+            return this;
+        }
+
+        /** Unclaimed bits have no effect. */
+        public Builder ignoreReserved() {
+            reservedPolicy = ReservedPolicy.IGNORED;
+            return this;
+        }
+
+        /** Where the specification defines the structure. */
+        public Builder spec(String where) {
+            section = where;
+            return this;
+        }
+
+        /** A field of one bit. */
+        public BitField bit(String fieldName, int bit, FieldOption... options) {
+            return bits(fieldName, bit, bit, options);
+        }
+
+        /** A field of several bits, its range written as the specification does: high, low or first, last. */
+        public BitField bits(String fieldName, int from, int to, FieldOption... options) {
+            return add(fields, fieldName, from, to, false, options);
+        }
+
+        /** A field whose value keeps its position in the word: an address with its low bits zero. */
+        public BitField address(String fieldName, int from, int to, FieldOption... options) {
+            return add(fields, fieldName, from, to, true, options);
+        }
+
+        /** Bits that hardware ignores or leaves to software. */
+        public BitField ignored(String fieldName, int from, int to) {
+            return add(ignored, fieldName, from, to, false);
+        }
+
+        /**
+         * The finished layout.
+         *
+         * @throws IllegalStateException if two fields overlap or share a name
+         */
+        public Layout build() {
+            Set<String> names = new HashSet<>();
+            long[] claimed = new long[(sizeBits + Long.SIZE - 1) / Long.SIZE];
+            List<BitField> all = new ArrayList<>(fields);
+            all.addAll(ignored);
+            for (BitField field : all) {
+                if (!names.add(field.name())) {
+                    throw new IllegalStateException(name + " has two fields " + field.name());
+                }
+                if ((claimed[field.word()] & field.mask()) != 0) {
+                    throw new IllegalStateException(name + "." + field.name() + " overlaps another field");
+                }
+                claimed[field.word()] |= field.mask();
+            }
+            return new Layout(this);
+        }
+
+        private BitField add(
+                List<BitField> list, String fieldName, int from, int to, boolean inPlace, FieldOption... options) {
+            int high = numbering == Numbering.LSB0 ? from : flip(from);
+            int low = numbering == Numbering.LSB0 ? to : flip(to);
+            if (low < 0 || high >= sizeBits || high < low || high / Long.SIZE != low / Long.SIZE) {
+                throw new IllegalArgumentException(name + "." + fieldName + ": bits " + from + " to " + to
+                        + " are not inside one 64-bit word of " + sizeBits + " bits");
+            }
+            List<Code> codes = List.of();
+            int since = 0;
+            String capability = "";
+            String about = "";
+            for (FieldOption option : options) {
+                if (option instanceof FieldOption.OneOf oneOf) {
+                    codes = oneOf.codes();
+                } else if (option instanceof FieldOption.Since first) {
+                    since = first.subVersion();
+                } else if (option instanceof FieldOption.When when) {
+                    capability = when.capability();
+                } else if (option instanceof FieldOption.About text) {
+                    about = text.text();
+                }
+            }
+            BitField field = new BitField(
+                    fieldName,
+                    low / Long.SIZE,
+                    low % Long.SIZE,
+                    high - low + 1,
+                    inPlace,
+                    codes,
+                    since,
+                    capability,
+                    about);
+            list.add(field);
+            return field;
+        }
+
+        /** An MSB-0 bit number counted from the least significant bit of its word instead. */
+        private int flip(int bit) {
+            int word = bit / Long.SIZE;
+            int wordBits = Math.min(Long.SIZE, sizeBits - word * Long.SIZE);
+            return word * Long.SIZE + wordBits - 1 - bit % Long.SIZE;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+package org.iommu4j.layout;
+
+/** What happens to bits that no field claims. */
+public enum ReservedPolicy {
+    /** Must be zero; a set bit is an error that is reported. */
+    CHECKED,
+    /** Any value is accepted and has no effect. */
+    IGNORED
+}

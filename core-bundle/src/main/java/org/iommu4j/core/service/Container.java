@@ -1,0 +1,56 @@
+package org.iommu4j.core.service;
+
+import java.util.List;
+import org.iommu4j.contract.Completion;
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * One client's domain. Requests are carried out in the order in which they arrive; a request has been carried out when its
+ * call returns. May be called from several threads; each passes its own {@link Completion}.
+ */
+@ProviderType
+public interface Container extends AutoCloseable {
+    /** Its number within its unit. */
+    int id();
+
+    /** What it agreed on; it may change at a swap. */
+    Agreement agreement();
+
+    /** The devices in it. */
+    List<Integer> devices();
+
+    /** Adds a device; it stays blocked until something is bound. */
+    int attach(int requester, Completion completion);
+
+    /** Adds a device that translates through a table at {@code table}. */
+    int attach(int requester, long table, int levels, Completion completion);
+
+    /** Removes a device. */
+    int detach(int requester, Completion completion);
+
+    /**
+     * One request of wire form 1.
+     *
+     * @param request ioctl number
+     * @param bytes memory that holds the argument
+     * @param offset where it begins
+     * @param readable bytes that can be read from there
+     * @return 0 or a negative errno, as the completion says
+     */
+    int ioctl(long request, byte[] bytes, int offset, int readable, Completion completion);
+
+    /**
+     * Several invalidations with one completion wait: cheaper than one by one, with the same effect. Each request is
+     * checked and answered on its own; a refused one does not hold back the others.
+     *
+     * @return how many were carried out
+     */
+    int submit(RequestBatch batch);
+
+    /** What it did so far. */
+    ContainerCounters counters();
+
+    /** Closes the domain; its devices are blocked. */
+    @Override
+    void close();
+}

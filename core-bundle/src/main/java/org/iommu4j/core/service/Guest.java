@@ -1,0 +1,26 @@
+package org.iommu4j.core.service;
+
+import org.iommu4j.backend.NativeCall;
+import org.osgi.annotation.versioning.ProviderType;
+
+/** A virtual IOMMU that follows its unit over swaps. Used by one thread at a time. */
+@ProviderType
+public interface Guest {
+    /** The guest reads a register. */
+    long readRegister(long offset, int sizeBytes);
+
+    /** The guest writes a register. */
+    void writeRegister(long offset, int sizeBytes, long value);
+
+    /** The guest's queue holds a command. */
+    void command(byte[] bytes);
+
+    /** The guest makes a hypercall or executes an instruction. */
+    void call(NativeCall call);
+
+    /** A device of the guest is about to access memory. */
+    void deviceAccess(int requester);
+
+    /** Name of a command for statistics. */
+    String commandName(byte[] bytes);
+}

@@ -1,0 +1,46 @@
+package org.iommu4j.core.service;
+
+import java.util.List;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.contract.IommuModel;
+import org.osgi.annotation.versioning.ProviderType;
+
+/** The entry: an OSGi service. All methods may be called from any thread. */
+@ProviderType
+public interface IommuService {
+    /** Every backend that is or was there, newest last. */
+    List<BackendStatus> backends();
+
+    /** The backend that serves a model now, or null. For descriptions only: what it makes is not swapped. */
+    Backend backend(IommuModel model);
+
+    /**
+     * Makes a machine with one chip, and a driver for it unless it is bare.
+     *
+     * @throws org.iommu4j.backend.BackendException {@code ENODEV} without a backend, and what the backend throws
+     */
+    Unit openUnit(UnitConfig config);
+
+    /** The open units. */
+    List<Unit> units();
+
+    /** What a client would get, without opening anything. */
+    Agreement negotiate(Offer offer, int hostSubVersion);
+
+    /**
+     * Makes another present backend the one that serves its model. Either every unit of the model has moved and no request
+     * was lost, or everything is as before.
+     *
+     * @param version the wanted backend's bundle version; see {@link BackendStatus#id}
+     */
+    SwapReport swap(IommuModel model, String version, SwapLimits limits);
+
+    /** What a swap would do: agreements that survive, state that can be read. Changes nothing. */
+    SwapReport preview(IommuModel model, String version);
+
+    /** Reports of the last swaps, oldest first; bounded. */
+    List<SwapReport> swaps();
+
+    /** Tells a listener of each swap after it ended; close the handle to stop. */
+    AutoCloseable onSwap(java.util.function.Consumer<SwapReport> listener);
+}

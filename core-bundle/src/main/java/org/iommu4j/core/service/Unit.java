@@ -1,0 +1,91 @@
+package org.iommu4j.core.service;
+
+import java.util.List;
+import java.util.function.Consumer;
+import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.contract.IommuModel;
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * One chip with its memory, whichever backend serves it. Calls from several threads are carried out one after the other.
+ * While no backend serves the model, or a swap moves the unit, calls wait as {@link ContainerConfig#waitNanos} and
+ * {@link #DMA_WAIT_NANOS} say; then they fail closed.
+ */
+@ProviderType
+public interface Unit extends AutoCloseable {
+    /** Longest wait in nanoseconds of a device access or a register access for a backend. */
+    long DMA_WAIT_NANOS = 5_000_000_000L;
+
+    /** Its number. */
+    int id();
+
+    /** Its model. */
+    IommuModel model();
+
+    /** The generation of its chip. */
+    int subVersion();
+
+    /** True if it has no driver. */
+    boolean bare();
+
+    /** Its machine; it stays the same over swaps. */
+    Platform platform();
+
+    /**
+     * Opens a container: a client's view of one domain.
+     *
+     * @throws org.iommu4j.backend.BackendException with the reason of a refused agreement, or {@code ENOSPC}
+     */
+    Container openContainer(ContainerConfig config);
+
+    /** The open containers. */
+    List<Container> containers();
+
+    /**
+     * A virtual IOMMU in front of this unit.
+     *
+     * @param config what the guest sees
+     */
+    Guest openGuest(HardwareConfig config, GuestRequests sink);
+
+    /** One access of a device. Without a backend in time it is blocked. */
+    void dma(DmaAccess access);
+
+    /** Reads a register of the chip. */
+    long readRegister(long offset, int sizeBytes);
+
+    /** Writes a register of the chip. */
+    void writeRegister(long offset, int sizeBytes, long value);
+
+    /** Makes a hypercall or executes an instruction on the chip. */
+    void call(NativeCall call);
+
+    /** Holds back the chip's queue. */
+    void stepping(boolean on);
+
+    /** Lets the chip's queue consume commands. */
+    int step(int commands);
+
+    /** Takes all fault and event records. */
+    void takeEvents(Consumer<byte[]> sink);
+
+    /** Shows every cached translation. */
+    void visitCache(CacheVisitor visitor);
+
+    /** What its chips did since the unit was made, over all swaps. */
+    HardwareCounters hardwareCounters();
+
+    /** Shows each native command that the driver writes; null for nobody. It stays over swaps. */
+    void tap(NativeCommandListener listener);
+
+    /** Closes its containers and the chip. */
+    @Override
+    void close();
+}

@@ -1,0 +1,45 @@
+package org.iommu4j.core.service;
+
+import java.util.List;
+import org.iommu4j.backend.DevicePort;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.InterruptSink;
+import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.contract.IommuModel;
+
+/**
+ * A machine to make.
+ *
+ * @param model the chip's model
+ * @param hardware the chip
+ * @param bare true for a chip without a driver: registers and queues are the caller's
+ * @param hostAddressWidth in bits; 0 for the generation's default
+ * @param ram memory; empty for all of the address space, sparse
+ * @param interrupts where interrupts go
+ * @param devices where device-TLB invalidations go
+ */
+public record UnitConfig(
+        IommuModel model,
+        HardwareConfig hardware,
+        boolean bare,
+        int hostAddressWidth,
+        List<PlatformConfig.Range> ram,
+        InterruptSink interrupts,
+        DevicePort devices) {
+
+    /** Copies the list. */
+    public UnitConfig {
+        ram = List.copyOf(ram);
+    }
+
+    /** A chip with a driver, sparse memory, and nobody who listens to interrupts. */
+    public static UnitConfig of(IommuModel model, HardwareConfig hardware) {
+        return new UnitConfig(
+                model, hardware, false, 0, List.of(), (address, data) -> {}, DevicePort.COMPLETING);
+    }
+
+    /** The same without a driver. */
+    public UnitConfig withoutDriver() {
+        return new UnitConfig(model, hardware, true, hostAddressWidth, ram, interrupts, devices);
+    }
+}
