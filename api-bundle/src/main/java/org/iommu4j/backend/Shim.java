@@ -2,8 +2,8 @@ package org.iommu4j.backend;
 
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Fidelity;
-import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**

@@ -1,6 +1,7 @@
 package org.iommu4j.layout;
 
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * A field of a {@link Layout}. Kept in a {@code static final} constant its components are constants to the compiler, so
@@ -27,12 +28,29 @@ public record BitField(
         String capability,
         String about) {
 
-    /** Checks the position and copies the codes. */
+    /** Checks the position and the codes, and copies them. */
     public BitField {
         if (width < 1 || shift < 0 || shift + width > Long.SIZE || word < 0) {
             throw new IllegalArgumentException(name + ": width " + width + " at bit " + shift + " of word " + word);
         }
         codes = List.copyOf(codes);
+        long legal = -1L >>> (Long.SIZE - width);
+        if (inPlace) {
+            legal <<= shift;
+        }
+        for (int i = 0; i < codes.size(); i++) {
+            long value = codes.get(i).value();
+            if ((value & ~legal) != 0) {
+                throw new IllegalArgumentException(
+                        name + ": code 0x" + Long.toHexString(value) + " exceeds " + width + " bits");
+            }
+            for (int j = 0; j < i; j++) {
+                if (codes.get(j).value() == value) {
+                    throw new IllegalArgumentException(
+                            name + ": code 0x" + Long.toHexString(value) + " is there twice");
+                }
+            }
+        }
     }
 
     /** The bits of the word that the field covers. */
@@ -85,12 +103,23 @@ public record BitField(
 
     /** The meaning of {@code value} among the codes, or null if it has none. */
     public String meaningOf(long value) {
-        for (Code code : codes) {
-            if (code.value() == value) {
-                return code.meaning();
+        for (int i = 0; i < codes.size(); i++) { // no iterator: hardware asks this on its hot paths
+            if (codes.get(i).value() == value) {
+                return codes.get(i).meaning();
             }
         }
         return null;
+    }
+
+    /**
+     * True if a generation with a set of capabilities has the field; otherwise its bits are reserved.
+     *
+     * @param subVersion the generation
+     * @param hasCapability tells whether a capability that gates a field is present
+     */
+    public boolean isIn(int subVersion, Predicate<String> hasCapability) {
+        return Integer.compareUnsigned(since, subVersion) <= 0
+                && (capability.isEmpty() || hasCapability.test(capability));
     }
 
     /** True if codes are declared and {@code value} is none of them. */

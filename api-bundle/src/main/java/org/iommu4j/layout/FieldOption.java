@@ -25,15 +25,15 @@ public sealed interface FieldOption {
         return new About(text);
     }
 
-    /** @see #oneOf(Code...) */
+    /** Made by {@link #oneOf(Code...)}. */
     record OneOf(List<Code> codes) implements FieldOption {}
 
-    /** @see #since(int) */
+    /** Made by {@link #since(int)}. */
     record Since(int subVersion) implements FieldOption {}
 
-    /** @see #when(String) */
+    /** Made by {@link #when(String)}. */
     record When(String capability) implements FieldOption {}
 
-    /** @see #about(String) */
+    /** Made by {@link #about(String)}. */
     record About(String text) implements FieldOption {}
 }

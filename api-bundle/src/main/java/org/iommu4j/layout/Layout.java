@@ -105,8 +105,7 @@ public final class Layout {
      * @param hasCapability tells whether a capability that gates a field is present
      */
     public long reservedMask(int word, int subVersion, Predicate<String> hasCapability) {
-        return reserved(field -> field.since() <= subVersion
-                && (field.capability().isEmpty() || hasCapability.test(field.capability())))[word];
+        return reserved(field -> field.isIn(subVersion, hasCapability))[word];
     }
 
     /** The field of that name. */
@@ -119,57 +118,80 @@ public final class Layout {
         throw new IllegalArgumentException(name + " has no field " + fieldName);
     }
 
-    /** The words of a structure at {@code offset} of {@code bytes}, in the layout's byte order. */
+    /**
+     * The words of a structure, in the layout's byte order.
+     *
+     * @param offset where it begins in {@code bytes}
+     * @throws IllegalArgumentException if the structure does not end inside {@code bytes}
+     */
     public long[] decode(byte[] bytes, int offset) {
         if (offset < 0 || bytes.length - offset < sizeBytes()) {
             throw new IllegalArgumentException(
-                    name + " needs " + sizeBytes() + " bytes, has " + Math.max(0, bytes.length - offset));
+                    name + " needs " + sizeBytes() + " bytes at " + offset + " of " + bytes.length);
         }
         long[] words = new long[words()];
-        for (int i = 0; i < sizeBytes(); i++) {
-            int word = i / Long.BYTES;
-            int inWord = i % Long.BYTES;
-            int wordBytes = Math.min(Long.BYTES, sizeBytes() - word * Long.BYTES);
-            int shift = byteOrder == ByteOrder.LITTLE_ENDIAN ? inWord : wordBytes - 1 - inWord;
-            words[word] |= (bytes[offset + i] & 0xFFL) << (shift * Byte.SIZE);
+        for (int word = 0; word < words.length; word++) {
+            words[word] = word(bytes, offset, word);
         }
         return words;
     }
 
-    /** The bytes of a structure in the layout's byte order. */
+    /**
+     * One word of a structure; allocates nothing.
+     *
+     * @param offset where the structure begins in {@code bytes}
+     * @throws IndexOutOfBoundsException if the word is not inside {@code bytes}
+     */
+    public long word(byte[] bytes, int offset, int word) {
+        long bits = 0;
+        int count = wordBytes(word);
+        for (int i = 0; i < count; i++) {
+            bits |= (bytes[offset + word * Long.BYTES + i] & 0xFFL) << byteShift(i, count);
+        }
+        return bits;
+    }
+
+    /**
+     * The bytes of a structure in the layout's byte order.
+     *
+     * @throws IllegalArgumentException if the number of words is not the layout's
+     */
     public byte[] encode(long... words) {
+        requireAll(words);
         byte[] bytes = new byte[sizeBytes()];
         for (int i = 0; i < bytes.length; i++) {
             int word = i / Long.BYTES;
-            int inWord = i % Long.BYTES;
-            int wordBytes = Math.min(Long.BYTES, sizeBytes() - word * Long.BYTES);
-            int shift = byteOrder == ByteOrder.LITTLE_ENDIAN ? inWord : wordBytes - 1 - inWord;
-            bytes[i] = (byte) (words[word] >>> (shift * Byte.SIZE));
+            bytes[i] = (byte) (words[word] >>> byteShift(i % Long.BYTES, wordBytes(word)));
         }
         return bytes;
     }
 
-    /** The value of every field, then every set reserved bit. */
+    /** Offset in bytes of the first byte in memory that holds a part of the field. */
+    public int byteOffset(BitField field) {
+        return Math.min(
+                byteOffset(field.word(), field.shift()), byteOffset(field.word(), field.shift() + field.width() - 1));
+    }
+
+    /** Offset in bytes of the byte in memory that holds a bit, counted from the least significant of its word. */
+    public int byteOffset(int word, int bit) {
+        int inWord = byteOrder == ByteOrder.LITTLE_ENDIAN ? bit / Byte.SIZE : wordBytes(word) - 1 - bit / Byte.SIZE;
+        return word * Long.BYTES + inWord;
+    }
+
+    /** The value of every field, then every set reserved bit, when every field is known and enabled. */
     public List<FieldValue> describe(long... words) {
-        List<FieldValue> lines = new ArrayList<>();
-        for (BitField field : fields) {
-            long value = field.get(words);
-            String meaning = field.meaningOf(value);
-            boolean wrong = field.isReservedValue(value);
-            lines.add(new FieldValue(
-                    field.name(), bits(field), value, meaning != null ? meaning : field.about(), wrong));
-        }
-        for (int word = 0; word < words(); word++) {
-            long wrong = words[word] & reservedMasks[word];
-            while (wrong != 0) {
-                int low = Long.numberOfTrailingZeros(wrong);
-                int run = Long.numberOfTrailingZeros(~(wrong >>> low));
-                BitField range = new BitField("reserved", word, low, run, false, List.of(), 0, "", "");
-                lines.add(new FieldValue("reserved", bits(range), range.get(words), "must be zero", true));
-                wrong &= ~range.mask();
-            }
-        }
-        return lines;
+        return describe(field -> true, words);
+    }
+
+    /**
+     * The value of every field that one generation with one set of capabilities has, then every set reserved bit.
+     *
+     * @param subVersion the generation
+     * @param hasCapability tells whether a capability that gates a field is present
+     * @throws IllegalArgumentException if the number of words is not the layout's
+     */
+    public List<FieldValue> describe(int subVersion, Predicate<String> hasCapability, long... words) {
+        return describe(field -> field.isIn(subVersion, hasCapability), words);
     }
 
     /** A field's bit range as the specification writes it: high:low for LSB-0, first:last for MSB-0. */
@@ -187,6 +209,46 @@ public final class Layout {
     @Override
     public String toString() {
         return name;
+    }
+
+    private List<FieldValue> describe(Predicate<BitField> known, long[] words) {
+        requireAll(words);
+        List<FieldValue> lines = new ArrayList<>();
+        for (BitField field : fields) {
+            if (known.test(field)) {
+                long value = field.get(words);
+                String meaning = field.meaningOf(value);
+                boolean wrong = field.isReservedValue(value);
+                lines.add(new FieldValue(
+                        field.name(), bits(field), value, meaning != null ? meaning : field.about(), wrong));
+            }
+        }
+        long[] masks = reserved(known);
+        for (int word = 0; word < words.length; word++) {
+            long wrong = words[word] & masks[word];
+            while (wrong != 0) {
+                int low = Long.numberOfTrailingZeros(wrong);
+                int run = Long.numberOfTrailingZeros(~(wrong >>> low));
+                BitField range = new BitField("reserved", word, low, run, false, List.of(), 0, "", "");
+                lines.add(new FieldValue("reserved", bits(range), range.get(words), "must be zero", true));
+                wrong &= ~range.mask();
+            }
+        }
+        return lines;
+    }
+
+    private void requireAll(long[] words) {
+        if (words.length != words()) {
+            throw new IllegalArgumentException(name + " has " + words() + " words, not " + words.length);
+        }
+    }
+
+    private int wordBytes(int word) {
+        return Math.min(Long.BYTES, sizeBytes() - word * Long.BYTES);
+    }
+
+    private int byteShift(int index, int wordBytes) {
+        return (byteOrder == ByteOrder.LITTLE_ENDIAN ? index : wordBytes - 1 - index) * Byte.SIZE;
     }
 
     private long[] reserved(Predicate<BitField> known) {
@@ -307,12 +369,15 @@ public final class Layout {
 
         private BitField add(
                 List<BitField> list, String fieldName, int from, int to, boolean inPlace, FieldOption... options) {
+            int first = Math.min(from, to);
+            int last = Math.max(from, to);
+            boolean inOrder = first == (numbering == Numbering.LSB0 ? to : from);
+            if (!inOrder || first < 0 || last >= sizeBits || first / Long.SIZE != last / Long.SIZE) {
+                throw new IllegalArgumentException(name + "." + fieldName + ": bits " + from + " to " + to
+                        + " are not inside one 64-bit word of " + sizeBits + " bits, or in the wrong order");
+            }
             int high = numbering == Numbering.LSB0 ? from : flip(from);
             int low = numbering == Numbering.LSB0 ? to : flip(to);
-            if (low < 0 || high >= sizeBits || high < low || high / Long.SIZE != low / Long.SIZE) {
-                throw new IllegalArgumentException(name + "." + fieldName + ": bits " + from + " to " + to
-                        + " are not inside one 64-bit word of " + sizeBits + " bits");
-            }
             List<Code> codes = List.of();
             int since = 0;
             String capability = "";
@@ -320,8 +385,8 @@ public final class Layout {
             for (FieldOption option : options) {
                 if (option instanceof FieldOption.OneOf oneOf) {
                     codes = oneOf.codes();
-                } else if (option instanceof FieldOption.Since first) {
-                    since = first.subVersion();
+                } else if (option instanceof FieldOption.Since start) {
+                    since = start.subVersion();
                 } else if (option instanceof FieldOption.When when) {
                     capability = when.capability();
                 } else if (option instanceof FieldOption.About text) {

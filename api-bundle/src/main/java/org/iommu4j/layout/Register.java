@@ -24,10 +24,16 @@ public record Register(
         boolean sticky,
         Layout layout) {
 
-    /** Checks that the masks do not contradict each other. */
+    /** Checks the place, and that values and masks fit and do not contradict each other. */
     public Register {
         if (widthBits != 32 && widthBits != 64) {
             throw new IllegalArgumentException(name + ": width " + widthBits);
+        }
+        if (offset < 0 || offset % Integer.BYTES != 0) {
+            throw new IllegalArgumentException(name + ": offset " + offset);
+        }
+        if (((reset | writable | writeOneToClear) & ~(-1L >>> (Long.SIZE - widthBits))) != 0) {
+            throw new IllegalArgumentException(name + ": reset value or mask exceeds " + widthBits + " bits");
         }
         if ((writable & writeOneToClear) != 0) {
             throw new IllegalArgumentException(name + ": a bit is both writable and write-1-clear");
@@ -40,8 +46,7 @@ public record Register(
     }
 
     /** A register with writable bits. */
-    public static Register readWrite(
-            String name, int offset, int widthBits, long reset, long writable, Layout layout) {
+    public static Register readWrite(String name, int offset, int widthBits, long reset, long writable, Layout layout) {
         return new Register(name, offset, widthBits, reset, writable, 0, -1L, false, layout);
     }
 

@@ -1,0 +1,27 @@
+package org.iommu4j.contract;
+
+import org.iommu4j.layout.Layout;
+
+/**
+ * The vendor part of a bind operation. Which bind a later one replaces or undoes follows from the fields {@code requester}
+ * and {@code pasid} of the layout, in any case of letters; binds of a layout without a requester are told apart by all
+ * their bytes.
+ *
+ * @param operation {@link Uapi#BIND_PASIDTBL}, {@link Uapi#BIND_PASID} or {@link Uapi#BIND_PGTABLE}
+ * @param model who parses it
+ * @param subVersion the generation that first has it
+ * @param vendorFlags bits of the header's {@code flags} that the vendor defines, in 31:16
+ * @param layout the bytes after the header, in their own byte order
+ */
+public record BindFormat(int operation, IommuModel model, int subVersion, int vendorFlags, Layout layout) {
+    /** Checks the operation and where the vendor's flags are. */
+    public BindFormat {
+        if (Integer.bitCount(operation) != 1 || (operation & Uapi.FLAG_MASK & ~Uapi.INVAL_IOTLB) == 0) {
+            throw new IllegalArgumentException("operation=0x" + Integer.toHexString(operation) + " is no bind");
+        }
+        if ((vendorFlags & 0xFFFF) != 0) {
+            throw new IllegalArgumentException(
+                    "vendorFlags=0x" + Integer.toHexString(vendorFlags) + " has bits outside 31:16");
+        }
+    }
+}

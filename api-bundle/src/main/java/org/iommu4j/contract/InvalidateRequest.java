@@ -1,0 +1,134 @@
+package org.iommu4j.contract;
+
+/**
+ * A checked invalidation: the generic fields as numbers, the vendor part as bytes where the client put it. Reused by its
+ * owner.
+ */
+public final class InvalidateRequest {
+    /** Longest vendor part in bytes that a shim may write. */
+    public static final int SCRATCH_BYTES = 256;
+
+    private final byte[] scratch = new byte[SCRATCH_BYTES];
+    private int scope;
+    private int flags;
+    private int pasid;
+    private long vaddr;
+    private long size;
+    private int subVersion;
+    private byte[] payload = scratch;
+    private int payloadOffset;
+    private int payloadLength;
+
+    /** Sets everything at once; used by the reader and by tests. */
+    public InvalidateRequest set(
+            int newScope,
+            int newFlags,
+            int newPasid,
+            long newVaddr,
+            long newSize,
+            int newSubVersion,
+            byte[] newPayload,
+            int newPayloadOffset,
+            int newPayloadLength) {
+        scope = newScope;
+        flags = newFlags;
+        pasid = newPasid;
+        vaddr = newVaddr;
+        size = newSize;
+        subVersion = newSubVersion;
+        payload = newPayload;
+        payloadOffset = newPayloadOffset;
+        payloadLength = newPayloadLength;
+        return this;
+    }
+
+    /** The scope bits, see {@link Uapi#SCOPE_PASID} and {@link Uapi#SCOPE_VADDR}. */
+    public int scope() {
+        return scope;
+    }
+
+    /** The flag bits, see {@link Uapi#FLAGS_NO_PASID} and {@link Uapi#FLAGS_VADDR_LEAF}. */
+    public int flags() {
+        return flags;
+    }
+
+    /** True if one PASID is selected. */
+    public boolean selectsPasid() {
+        return (scope & Uapi.SCOPE_PASID) != 0;
+    }
+
+    /** True if a range is selected. */
+    public boolean selectsRange() {
+        return (scope & Uapi.SCOPE_VADDR) != 0;
+    }
+
+    /** True if translations of requests without a PASID are meant. */
+    public boolean noPasid() {
+        return (flags & Uapi.FLAGS_NO_PASID) != 0;
+    }
+
+    /** True if only last-level entries changed. */
+    public boolean leafOnly() {
+        return (flags & Uapi.FLAGS_VADDR_LEAF) != 0;
+    }
+
+    /** The PASID, 0 if none is selected. */
+    public int pasid() {
+        return pasid;
+    }
+
+    /** First address of the range in bytes, unsigned. */
+    public long vaddr() {
+        return vaddr;
+    }
+
+    /** Length of the range in bytes, unsigned. */
+    public long size() {
+        return size;
+    }
+
+    /** Last address of the range, inclusive, unsigned. */
+    public long lastVaddr() {
+        return vaddr + size - 1;
+    }
+
+    /** Generation of the vendor part. */
+    public int subVersion() {
+        return subVersion;
+    }
+
+    /** The bytes that hold the vendor part. */
+    public byte[] payload() {
+        return payload;
+    }
+
+    /** Where in them it begins. */
+    public int payloadOffset() {
+        return payloadOffset;
+    }
+
+    /** Its length in bytes; 0 if it is absent. */
+    public int payloadLength() {
+        return payloadLength;
+    }
+
+    /** Bytes of this request that a shim may fill and pass to {@link #replacePayload}. */
+    public byte[] scratch() {
+        return scratch;
+    }
+
+    /**
+     * Shim: the vendor part is now the first {@code length} bytes of {@link #scratch}, in another generation's format.
+     */
+    public void replacePayload(int newSubVersion, int length) {
+        subVersion = newSubVersion;
+        payload = scratch;
+        payloadOffset = 0;
+        payloadLength = length;
+    }
+
+    /** Shim: the request has no vendor part, or it means the same; only its generation changes. */
+    public void retag(int newSubVersion) {
+        subVersion = newSubVersion;
+    }
+}

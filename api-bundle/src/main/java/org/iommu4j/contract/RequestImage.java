@@ -1,0 +1,237 @@
+package org.iommu4j.contract;
+
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/**
+ * A request as bytes, read field by field as the rules of {@link Rule} ask for it, and the place where a rule found it
+ * wrong. A rule may ask only for what the rules before it have found to be there. Reused by its owner.
+ */
+public final class RequestImage {
+    private static final Rule[] RULES = Rule.values();
+
+    private final Terms terms;
+    private final Abi abi;
+    private final int[] payloadLengths;
+    private final long granuleMask;
+    private final BindFormat[] bindFormats = new BindFormat[Uapi.FLAG_MASK + 1];
+    private final long[][] bindReserved = new long[Uapi.FLAG_MASK + 1][];
+
+    private long request;
+    private byte[] bytes = new byte[0];
+    private int offset;
+    private int readable;
+
+    private String field = "";
+    private int fieldOffset = -1;
+    private long value;
+    private Errno errno;
+
+    /** An image of the requests of a client that agreed on {@code terms}. */
+    public RequestImage(Terms terms) {
+        this.terms = terms;
+        abi = terms.abi();
+        payloadLengths = terms.payloadLengths().stream()
+                .mapToInt(Integer::intValue)
+                .sorted()
+                .toArray();
+        granuleMask = (1L << terms.granuleShift()) - 1;
+        for (int operation = Uapi.BIND_PASIDTBL; operation <= Uapi.BIND_PGTABLE; operation <<= 1) {
+            BindFormat format = terms.bindFormat(operation);
+            if (format != null) {
+                bindFormats[operation] = format;
+                bindReserved[operation] = reservedMasks(format.layout());
+            }
+        }
+    }
+
+    /**
+     * Looks at another request. What lies beyond the end of {@code memory} cannot be read, whatever {@code canRead} says.
+     *
+     * @param number ioctl number
+     * @param memory holds the argument; must not change while it is looked at
+     * @param argument where in it the argument begins
+     * @param canRead bytes that can be read from there
+     */
+    public RequestImage over(long number, byte[] memory, int argument, int canRead) {
+        request = number;
+        bytes = memory;
+        offset = argument;
+        readable = argument < 0 ? 0 : Math.max(0, Math.min(canRead, memory.length - argument));
+        return this;
+    }
+
+    /** The first rule in order that the request breaks, or null if the core has nothing against it. */
+    public Rule firstBroken() {
+        for (Rule rule : RULES) {
+            if (!rule.holds(this)) {
+                return rule;
+            }
+        }
+        return null;
+    }
+
+    /** Against what it is checked. */
+    public Terms terms() {
+        return terms;
+    }
+
+    /** The ioctl number. */
+    public long request() {
+        return request;
+    }
+
+    /** Bytes of the argument that can be read. */
+    public int readable() {
+        return readable;
+    }
+
+    /** A field of the argument, unsigned. */
+    public long get(CStruct.Field which) {
+        return which.get(bytes, offset, abi);
+    }
+
+    /** The operation; legal once V6 holds. */
+    public int operation() {
+        return (int) get(Uapi.FLAG);
+    }
+
+    /** True for an invalidation, false for a bind. */
+    public boolean invalidates() {
+        return operation() == Uapi.INVAL_IOTLB;
+    }
+
+    /** The vendor part of the bind operation, or null if it is not specified. */
+    public BindFormat bindFormat() {
+        return bindFormats[operation()];
+    }
+
+    /** The fixed part of the inner structure: that of an invalidation or the header of a bind. */
+    public CStruct inner() {
+        return invalidates() ? Uapi.TLB_INVALIDATE : Uapi.BIND_HEADER;
+    }
+
+    /** Offset in bytes of the vendor part from the start of the argument. */
+    public int payloadOffset() {
+        return Uapi.DATA_OFFSET + inner().size(abi);
+    }
+
+    /** Length in bytes of the vendor part; legal once V31 holds. */
+    public int payloadLength() {
+        return invalidates() ? (int) get(Uapi.DATA_LENGTH) : (int) get(Uapi.BIND_SIZE) - Uapi.BIND_HEADER.size(abi);
+    }
+
+    boolean hasScope(int bit) {
+        return (get(Uapi.SCOPE) & bit) != 0;
+    }
+
+    boolean hasFlag(int bit) {
+        return (get(Uapi.FLAGS) & bit) != 0;
+    }
+
+    /** True if a vendor part of an invalidation may be {@code length} bytes long. */
+    boolean acceptsPayload(int length) {
+        for (int legal : payloadLengths) {
+            if (legal == length || (legal < 0 && length > 0 && length % -legal == 0)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Passes {@code holds} on, after noting that this field is at fault if it is false. */
+    boolean check(CStruct.Field which, boolean holds) {
+        return check(which, holds, null);
+    }
+
+    /** As {@link #check(CStruct.Field, boolean)}, with an error that is not the rule's first. */
+    boolean check(CStruct.Field which, boolean holds, Errno otherErrno) {
+        if (!holds) {
+            blame(which.name(), which.argumentOffset(abi), get(which), otherErrno);
+        }
+        return holds;
+    }
+
+    /** True if the field is zero. */
+    boolean isZero(CStruct.Field which) {
+        return check(which, get(which) == 0);
+    }
+
+    /** True if no bit of the field is set outside {@code mask}. */
+    boolean isWithin(CStruct.Field which, long mask) {
+        return check(which, (get(which) & ~mask) == 0);
+    }
+
+    /** True if the field is a multiple of the smallest granule. */
+    boolean isAligned(CStruct.Field which) {
+        return check(which, (get(which) & granuleMask) == 0);
+    }
+
+    /** True if the bytes from {@code from} to before {@code to}, counted from the start of the argument, are zero. */
+    boolean isZero(long from, long to) {
+        for (long at = from; at < to; at++) {
+            byte found = bytes[offset + (int) at];
+            if (found != 0) {
+                return blame("data", (int) at, found & 0xFF, null);
+            }
+        }
+        return true;
+    }
+
+    /** True if the ioctl number is known; what is not there has no offset. */
+    boolean isKnownRequest() {
+        return request == Uapi.VFIO_IOMMU_OP
+                || (request == Uapi.VFIO_IOMMU_OP_POWERPC && terms.model() == IommuModel.SPAPR)
+                || blame("request", -1, request, null);
+    }
+
+    /** True if {@code count} bytes of the argument can be read. */
+    boolean canRead(long count) {
+        return count <= readable || blame("argsz", 0, readable < Integer.BYTES ? readable : get(Uapi.ARGSZ), null);
+    }
+
+    /** True if a bind's vendor part has no reserved bit set and no reserved code. */
+    boolean isLegalBindPayload() {
+        Layout layout = bindFormat().layout();
+        long[] reserved = bindReserved[operation()];
+        int at = offset + payloadOffset();
+        for (int word = 0; word < reserved.length; word++) {
+            long wrong = layout.word(bytes, at, word) & reserved[word];
+            if (wrong != 0) {
+                return blame("reserved", layout.byteOffset(word, Long.numberOfTrailingZeros(wrong)), wrong, null);
+            }
+        }
+        for (int i = 0; i < layout.fields().size(); i++) {
+            BitField code = layout.fields().get(i);
+            long found = code.get(layout.word(bytes, at, code.word()));
+            if (code.isReservedValue(found)) {
+                return blame(code.name(), layout.byteOffset(code), found, null);
+            }
+        }
+        return true;
+    }
+
+    /** Tells a completion what {@code rule}, which was just found broken, found. */
+    int refuse(Rule rule, Completion completion) {
+        return completion
+                .begin()
+                .refuse(rule, errno == null ? rule.errno() : errno, field, fieldOffset, value, rule.text());
+    }
+
+    private boolean blame(String name, int at, long found, Errno otherErrno) {
+        field = name;
+        fieldOffset = at;
+        value = found;
+        errno = otherErrno;
+        return false;
+    }
+
+    private long[] reservedMasks(Layout layout) {
+        long[] masks = new long[layout.words()];
+        for (int word = 0; word < masks.length; word++) {
+            // What the chip can do is known only to its translator, which checks the gates.
+            masks[word] = layout.reservedMask(word, terms.subVersion(), capability -> true);
+        }
+        return masks;
+    }
+}

@@ -1,0 +1,179 @@
+package org.iommu4j.contract;
+
+/**
+ * Reads and checks the requests of one client. A legal invalidation of the usual shape is recognised in one pass; whatever
+ * else comes is decided by the table of {@link Rule}. Allocates nothing. Not thread safe; each client has its own.
+ */
+public final class RequestReader {
+    // Where LP64 images have the fields, from the start of the argument; neighbours are read together. An i386 image
+    // lacks
+    // the hole.
+    private static final int ARGSZ = Uapi.ARGSZ.argumentOffset(Abi.LP64_LE);
+    private static final int FLAG_AND_LENGTH = Uapi.FLAG.argumentOffset(Abi.LP64_LE);
+    private static final int SCOPE_AND_FLAGS = Uapi.SCOPE.argumentOffset(Abi.LP64_LE);
+    private static final int PASID = Uapi.PASID.argumentOffset(Abi.LP64_LE);
+    private static final int HOLE = Uapi.HOLE.argumentOffset(Abi.LP64_LE);
+    private static final int VADDR = Uapi.VADDR.argumentOffset(Abi.LP64_LE);
+    private static final int SIZE = Uapi.SIZE.argumentOffset(Abi.LP64_LE);
+    private static final int MODEL_AND_SUB_VERSION = Uapi.MODEL.argumentOffset(Abi.LP64_LE);
+    private static final int DATA_LENGTH = Uapi.DATA_LENGTH.argumentOffset(Abi.LP64_LE);
+
+    private final Terms terms;
+    private final RequestImage image;
+    private final InvalidateRequest invalidate = new InvalidateRequest();
+    private final BindRequest bind = new BindRequest();
+
+    private final boolean bigEndian;
+    private final int holeBytes;
+    private final int fixedBytes;
+    private final long modelAndSubVersion;
+    private final long usualLengths;
+    private final int subVersion;
+    private final int pasidLimit;
+    private final long granuleMask;
+
+    /** A reader for a client that agreed on {@code terms}. */
+    public RequestReader(Terms terms) {
+        this.terms = terms;
+        image = new RequestImage(terms);
+        bigEndian = terms.abi().bigEndian();
+        holeBytes = Uapi.HOLE.isIn(terms.abi()) ? Uapi.HOLE.bytes() : 0;
+        fixedBytes = Uapi.DATA_OFFSET + Uapi.TLB_INVALIDATE.size(terms.abi());
+        subVersion = terms.subVersion();
+        modelAndSubVersion = pair(terms.model().code(), subVersion, bigEndian);
+        long lengths = 0;
+        for (int length = 0; length < Long.SIZE; length++) {
+            lengths |= image.acceptsPayload(length) ? 1L << length : 0;
+        }
+        usualLengths = lengths;
+        pasidLimit = Rule.pasidLimit(terms);
+        granuleMask = (1L << terms.granuleShift()) - 1;
+    }
+
+    /** What the client agreed on. */
+    public Terms terms() {
+        return terms;
+    }
+
+    /**
+     * Reads one request and checks the generic rules in their order.
+     *
+     * @param request ioctl number
+     * @param bytes memory that holds the argument; must not change until the request has been carried out
+     * @param offset where it begins
+     * @param readable bytes that can be read from there; an {@code argsz} beyond it is EFAULT
+     * @param completion filled on a refusal
+     * @return the operation, one of the four flags of {@link Uapi}, or a negative errno
+     */
+    public int read(long request, byte[] bytes, int offset, int readable, Completion completion) {
+        if (request == Uapi.VFIO_IOMMU_OP && accept(bytes, offset, readable)) {
+            return Uapi.INVAL_IOTLB;
+        }
+        return decide(request, bytes, offset, readable, completion);
+    }
+
+    /** The invalidation that {@link #read} read last. */
+    public InvalidateRequest invalidate() {
+        return invalidate;
+    }
+
+    /** The bind that {@link #read} read last. */
+    public BindRequest bind() {
+        return bind;
+    }
+
+    /**
+     * Takes a legal invalidation whose three lengths agree to the byte. False means only that the table must decide; a
+     * property test holds that it never takes what the table refuses.
+     */
+    boolean accept(byte[] bytes, int offset, int readable) {
+        if (offset < 0 || readable < fixedBytes || readable > bytes.length - offset) {
+            return false;
+        }
+        boolean big = bigEndian;
+        int argsz = Words.getInt(bytes, offset + ARGSZ, big);
+        int payloadLength = argsz - fixedBytes;
+        if (payloadLength < 0
+                || argsz > readable
+                || Words.getLong(bytes, offset + FLAG_AND_LENGTH, big)
+                        != pair(Uapi.INVAL_IOTLB, argsz - Uapi.DATA_OFFSET, big)
+                || !isUsualLength(payloadLength)) {
+            return false;
+        }
+        long selection = Words.getLong(bytes, offset + SCOPE_AND_FLAGS, big);
+        int scope = (int) (big ? selection >>> Integer.SIZE : selection);
+        int flags = (int) (big ? selection : selection >>> Integer.SIZE);
+        int pasid = Words.getInt(bytes, offset + PASID, big);
+        // From here on the fields of an i386 image lie nearer to the start.
+        int shifted = offset - Integer.BYTES + holeBytes;
+        long vaddr = Words.getLong(bytes, shifted + VADDR, big);
+        long size = Words.getLong(bytes, shifted + SIZE, big);
+        if (Words.getLong(bytes, shifted + MODEL_AND_SUB_VERSION, big) != modelAndSubVersion
+                || Words.getLong(bytes, shifted + DATA_LENGTH, big) != payloadLength
+                || (holeBytes != 0 && Words.getInt(bytes, offset + HOLE, big) != 0)
+                || !agree(scope, flags, pasid, vaddr, size)) {
+            return false;
+        }
+        invalidate.set(
+                scope, flags, pasid, vaddr, size, subVersion, bytes, offset + argsz - payloadLength, payloadLength);
+        return true;
+    }
+
+    private boolean isUsualLength(int payloadLength) {
+        return payloadLength < Long.SIZE
+                ? (usualLengths >>> payloadLength & 1) != 0
+                : image.acceptsPayload(payloadLength);
+    }
+
+    /** Two neighbouring 32-bit fields as one 64-bit word. */
+    private static long pair(int first, int second, boolean bigEndian) {
+        long low = Integer.toUnsignedLong(bigEndian ? second : first);
+        return (long) (bigEndian ? first : second) << Integer.SIZE | low;
+    }
+
+    /** V12 to V22 in one look. */
+    private boolean agree(int scope, int flags, int pasid, long vaddr, long size) {
+        if (((scope & ~Uapi.SCOPE_MASK) | (flags & ~Uapi.FLAGS_MASK)) != 0) {
+            return false;
+        }
+        if ((scope & Uapi.SCOPE_PASID) != 0) {
+            if ((flags & Uapi.FLAGS_NO_PASID) != 0 || Integer.compareUnsigned(pasid, pasidLimit) >= 0) {
+                return false;
+            }
+        } else if (pasid != 0) {
+            return false;
+        }
+        if ((scope & Uapi.SCOPE_VADDR) != 0) {
+            return size != 0 && Long.compareUnsigned(size - 1, ~vaddr) <= 0 && ((vaddr | size) & granuleMask) == 0;
+        }
+        return (vaddr | size) == 0 && (flags & Uapi.FLAGS_VADDR_LEAF) == 0;
+    }
+
+    private int decide(long request, byte[] bytes, int offset, int readable, Completion completion) {
+        Rule broken = image.over(request, bytes, offset, readable).firstBroken();
+        if (broken != null) {
+            return image.refuse(broken, completion);
+        }
+        if (!image.invalidates()) {
+            bind.set(
+                    image.operation(),
+                    subVersion,
+                    (int) image.get(Uapi.BIND_FLAGS),
+                    bytes,
+                    offset + image.payloadOffset(),
+                    image.payloadLength());
+            return image.operation();
+        }
+        invalidate.set(
+                (int) image.get(Uapi.SCOPE),
+                (int) image.get(Uapi.FLAGS),
+                (int) image.get(Uapi.PASID),
+                image.get(Uapi.VADDR),
+                image.get(Uapi.SIZE),
+                subVersion,
+                bytes,
+                offset + image.payloadOffset(),
+                image.payloadLength());
+        return Uapi.INVAL_IOTLB;
+    }
+}

@@ -1,0 +1,193 @@
+package org.iommu4j.testing;
+
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.CommandFormat;
+import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Numbering;
+import org.iommu4j.layout.Register;
+import org.iommu4j.layout.ReservedPolicy;
+
+/** Layouts, commands, registers and bind payloads as markdown, in the numbering of their specification. */
+public final class LayoutDocs {
+    private LayoutDocs() {}
+
+    /** Several structures, in their order. */
+    public static String layouts(Collection<Layout> layouts) {
+        return layouts.stream().map(LayoutDocs::layout).collect(Collectors.joining("\n"));
+    }
+
+    /** One structure: a heading and a table of all its bits. */
+    public static String layout(Layout layout) {
+        StringBuilder text = new StringBuilder();
+        text.append("### ").append(layout.name()).append("\n\n");
+        text.append(facts(layout)).append("\n\n");
+        text.append("| bits | field | values | meaning |\n|---|---|---|---|\n");
+        for (Row row : rows(layout)) {
+            text.append("| ").append(layout.bits(row.field));
+            text.append(" | ").append(row.name);
+            text.append(" | ").append(values(row.field));
+            text.append(" | ").append(row.meaning).append(" |\n");
+        }
+        return text.toString();
+    }
+
+    /** A table of the commands, then the layout of each; siblings that share a layout show it once. */
+    public static String commands(List<? extends CommandFormat> commands) {
+        StringBuilder text =
+                new StringBuilder("| opcode | command | since | format | defined in |\n|---|---|---|---|---|\n");
+        Set<Layout> layouts = new LinkedHashSet<>();
+        for (CommandFormat command : commands) {
+            Layout layout = command.layout();
+            text.append("| ").append(hex(command.opcode()));
+            text.append(" | ").append(command.name());
+            text.append(" | ").append(command.since() == 0 ? "all" : hex(command.since()));
+            text.append(" | ").append(layout.name());
+            text.append(" | ").append(escape(layout.section())).append(" |\n");
+            layouts.add(layout);
+        }
+        return text.append('\n').append(layouts(layouts)).toString();
+    }
+
+    /** A table of the registers, then the layout of each that has one. */
+    public static String registers(List<Register> registers) {
+        StringBuilder text = new StringBuilder("""
+                | offset | register | width | reset | writable | write 1 clears | readable | survives reset |
+                |---|---|---|---|---|---|---|---|
+                """);
+        Set<Layout> layouts = new LinkedHashSet<>();
+        for (Register register : registers) {
+            long all = -1L >>> (Long.SIZE - register.widthBits());
+            text.append("| ").append(String.format(Locale.ROOT, "0x%03x", register.offset()));
+            text.append(" | ").append(register.name());
+            text.append(" | ").append(register.widthBits());
+            text.append(" | ").append(hex(register.reset()));
+            text.append(" | ").append(mask(register.writable() & all, all));
+            text.append(" | ").append(mask(register.writeOneToClear() & all, all));
+            text.append(" | ").append(mask(register.readable() & all, all));
+            text.append(" | ").append(register.sticky() ? "yes" : "no").append(" |\n");
+            if (register.layout() != null) {
+                layouts.add(register.layout());
+            }
+        }
+        return text.append('\n').append(layouts(layouts)).toString();
+    }
+
+    /** The vendor part of each bind operation. */
+    public static String binds(List<BindFormat> binds) {
+        StringBuilder text = new StringBuilder();
+        for (BindFormat bind : binds) {
+            text.append("`")
+                    .append(operation(bind.operation()))
+                    .append("`, model ")
+                    .append(bind.model().label());
+            text.append(", from sub_version ").append(hex(bind.subVersion()));
+            text.append(
+                    bind.vendorFlags() == 0
+                            ? ", no vendor flags:\n\n"
+                            : ", vendor flags " + hex(Integer.toUnsignedLong(bind.vendorFlags())) + ":\n\n");
+            text.append(layout(bind.layout())).append('\n');
+        }
+        return text.toString();
+    }
+
+    /** A number as specifications print it. */
+    static String hex(long value) {
+        return "0x" + Long.toHexString(value);
+    }
+
+    /** Text that is safe in a table's cell. */
+    static String escape(String text) {
+        return text.replace("|", "\\|").replace("\n", " ");
+    }
+
+    private static String operation(int operation) {
+        return switch (operation) {
+            case Uapi.BIND_PASIDTBL -> "BIND_PASIDTBL";
+            case Uapi.BIND_PASID -> "BIND_PASID";
+            default -> "BIND_PGTABLE";
+        };
+    }
+
+    private static String facts(Layout layout) {
+        StringBuilder text = new StringBuilder();
+        if (!layout.section().isEmpty()) {
+            text.append(layout.section()).append(". ");
+        }
+        text.append(layout.sizeBits()).append(" bits, ");
+        text.append(layout.byteOrder() == ByteOrder.LITTLE_ENDIAN ? "little endian" : "big endian");
+        text.append(layout.numbering() == Numbering.LSB0 ? ", bit 0 least significant" : ", bit 0 most significant");
+        return text.append('.').toString();
+    }
+
+    private static String values(BitField field) {
+        return field.codes().stream()
+                .map(code -> code.value() + " = " + escape(code.meaning()))
+                .collect(Collectors.joining("; "));
+    }
+
+    private static String mask(long value, long all) {
+        return value == all ? "all" : value == 0 ? "none" : hex(value);
+    }
+
+    /** One line: a field, an ignored range, or a range that nobody claims. */
+    private record Row(BitField field, String name, String meaning) {}
+
+    private static List<Row> rows(Layout layout) {
+        List<Row> rows = new ArrayList<>();
+        for (BitField field : layout.fields()) {
+            rows.add(new Row(field, field.name(), meaning(field)));
+        }
+        for (BitField field : layout.ignored()) {
+            rows.add(new Row(field, field.name(), "ignored by hardware"));
+        }
+        for (int word = 0; word < layout.words(); word++) {
+            int width = Math.min(Long.SIZE, layout.sizeBits() - word * Long.SIZE);
+            long free = -1L >>> (Long.SIZE - width);
+            for (Row row : List.copyOf(rows)) {
+                free &= row.field.word() == word ? ~row.field.mask() : -1L;
+            }
+            while (free != 0) {
+                int low = Long.numberOfTrailingZeros(free);
+                int run = Long.numberOfTrailingZeros(~(free >>> low));
+                BitField range = new BitField("reserved", word, low, run, false, List.of(), 0, "", "");
+                rows.add(new Row(
+                        range,
+                        "*reserved*",
+                        layout.reservedPolicy() == ReservedPolicy.CHECKED ? "must be zero" : "no effect"));
+                free &= ~range.mask();
+            }
+        }
+        Comparator<Row> byWord = Comparator.comparingInt(row -> row.field.word());
+        Comparator<Row> byShift = Comparator.comparingInt(row -> row.field.shift());
+        rows.sort(byWord.thenComparing(layout.numbering() == Numbering.LSB0 ? byShift : byShift.reversed()));
+        return rows;
+    }
+
+    private static String meaning(BitField field) {
+        List<String> parts = new ArrayList<>();
+        if (!field.about().isEmpty()) {
+            parts.add(escape(field.about()));
+        }
+        if (field.inPlace()) {
+            parts.add("value keeps its place");
+        }
+        if (field.since() != 0) {
+            parts.add("since sub_version " + hex(field.since()));
+        }
+        if (!field.capability().isEmpty()) {
+            parts.add("with capability " + field.capability());
+        }
+        return String.join("; ", parts);
+    }
+}
