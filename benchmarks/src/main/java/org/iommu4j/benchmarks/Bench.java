@@ -63,9 +63,8 @@ final class Bench implements AutoCloseable {
     }
 
     static IommuCore core() {
-        IommuCore core = new IommuCore();
-        core.platformArrived(new SimulatedPlatformFactory());
-        core.backendArrived(new VtdBackend());
+        IommuCore core = new IommuCore(new SimulatedPlatformFactory());
+        core.arrived(new VtdBackend());
         return core;
     }
 
@@ -128,6 +127,6 @@ final class Bench implements AutoCloseable {
 
     @Override
     public void close() {
-        unit.close();
+        core.close();
     }
 }

@@ -7,7 +7,7 @@ import org.iommu4j.contract.IommuModel;
  * A backend and its state.
  *
  * @param id number of the backend, unique in the core's life
- * @param model the model that it serves
+ * @param model the model that it serves; null if it failed to say
  * @param name for people
  * @param version of its bundle
  * @param state where it is in its life

@@ -7,6 +7,10 @@ import org.osgi.annotation.versioning.ProviderType;
 /**
  * One client's domain. Requests are carried out in the order in which they arrive; a request has been carried out when its
  * call returns. May be called from several threads; each passes its own {@link Completion}.
+ *
+ * <p>Besides the rules of the contract: {@code ENODEV} if no backend served in time, {@code EBUSY} if too many requests
+ * wait, {@code ETIMEDOUT} if another call did not come out of the chip, {@code EIO} if the backend failed, {@code ESTALE} if
+ * the container is closed or its bindings were lost with a backend that crashed, and rule V30 if the agreement ended.
  */
 @ProviderType
 public interface Container extends AutoCloseable {

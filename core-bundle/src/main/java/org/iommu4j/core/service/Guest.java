@@ -3,7 +3,12 @@ package org.iommu4j.core.service;
 import org.iommu4j.backend.NativeCall;
 import org.osgi.annotation.versioning.ProviderType;
 
-/** A virtual IOMMU that follows its unit over swaps. Used by one thread at a time. */
+/**
+ * A virtual IOMMU that follows its unit over swaps. Used by one thread at a time.
+ *
+ * <p>All methods throw {@link org.iommu4j.backend.BackendException}: {@code ENODEV} if no backend came in time,
+ * {@code ESTALE} if the state was lost with a backend that crashed, {@code EIO} if the backend fails.
+ */
 @ProviderType
 public interface Guest {
     /** The guest reads a register. */

@@ -31,7 +31,8 @@ public interface IommuService {
      * Makes another present backend the one that serves its model. Either every unit of the model has moved and no request
      * was lost, or everything is as before.
      *
-     * @param version the wanted backend's bundle version; see {@link BackendStatus#id}
+     * @param version the wanted backend's bundle version, or {@code #} and its {@link BackendStatus#id} where versions are
+     *     equal. A backend that failed is tried again
      */
     SwapReport swap(IommuModel model, String version, SwapLimits limits);
 

@@ -8,10 +8,10 @@ import org.iommu4j.contract.IommuModel;
  *
  * @param model the model
  * @param from version that served before; empty if none
- * @param to version that was to serve
+ * @param to version that was to serve; empty if the old one left and there was no other
  * @param outcome how it ended
- * @param reason why it was refused or rolled back; empty if it was not
- * @param pauseNanos time in nanoseconds from closing the units until the last was open again
+ * @param reason why it was refused or rolled back, or why units had to be rebuilt; empty if nothing is to be said
+ * @param pauseNanos time in nanoseconds from the first call that had to wait until the last unit was open again
  * @param units units that were moved
  * @param parked requests that waited
  * @param cachesDropped true if the new chips started with empty caches: more was dropped than asked

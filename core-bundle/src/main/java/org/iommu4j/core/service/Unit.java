@@ -16,7 +16,11 @@ import org.osgi.annotation.versioning.ProviderType;
 /**
  * One chip with its memory, whichever backend serves it. Calls from several threads are carried out one after the other.
  * While no backend serves the model, or a swap moves the unit, calls wait as {@link ContainerConfig#waitNanos} and
- * {@link #DMA_WAIT_NANOS} say; then they fail closed.
+ * {@link #DMA_WAIT_NANOS} say; then they fail closed: an access is blocked, a register reads as zero, requests are answered
+ * with {@code ENODEV}, and everything else throws {@link org.iommu4j.backend.BackendException} with {@code ENODEV}.
+ *
+ * <p>A tap, an interrupt sink or a device port is called from inside the unit and must not call it: that is refused with
+ * {@code EBUSY}. Whatever a backend throws becomes {@code EIO}.
  */
 @ProviderType
 public interface Unit extends AutoCloseable {

@@ -1,0 +1,210 @@
+package org.iommu4j.core;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.BackendStatus;
+
+/**
+ * A backend that is or was there. What it says about itself is asked once; the state changes under the lock of its model.
+ * After {@link #retire} nothing of the backend is held.
+ */
+final class BackendEntry {
+    private final int id;
+    private final String name;
+    private final BackendDescription description;
+    private final BackendVersion version;
+    private volatile Facts facts;
+    private volatile BackendStatus.State state;
+    private volatile String reason;
+
+    private BackendEntry(
+            int id,
+            String name,
+            BackendDescription description,
+            BackendVersion version,
+            Facts facts,
+            BackendStatus.State state,
+            String reason) {
+        this.id = id;
+        this.name = name;
+        this.description = description;
+        this.version = version;
+        this.facts = facts;
+        this.state = state;
+        this.reason = reason;
+    }
+
+    /** The backend and what it brings; foreign objects. */
+    record Facts(Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats) {
+        Facts {
+            shims = List.copyOf(shims);
+            bindFormats = List.copyOf(bindFormats);
+        }
+    }
+
+    /** What a backend said about itself. */
+    record Answers(BackendDescription description, List<ShimLink> shims, List<BindFormat> bindFormats) {}
+
+    /**
+     * Asks a backend. Calls foreign code.
+     *
+     * @throws IllegalArgumentException if the answers make no sense
+     */
+    static Answers ask(Backend backend) {
+        BackendDescription description = backend.describe();
+        check(description);
+        List<ShimLink> shims = new ArrayList<>();
+        for (org.iommu4j.backend.Shim shim : backend.shims()) {
+            ShimLink link = ShimLink.of(shim);
+            if (link.model() != description.model()) {
+                throw new IllegalArgumentException(
+                        "shim " + link.name() + " is for model " + link.model() + ", not " + description.model());
+            }
+            shims.add(link);
+        }
+        List<BindFormat> formats = new ArrayList<>();
+        for (BindFormat format : backend.bindFormats()) {
+            if (format.model() != description.model() || format.layout() == null) {
+                throw new IllegalArgumentException("a bind format is for model " + format.model() + ", not "
+                        + description.model() + ", or has no layout");
+            }
+            formats.add(format);
+        }
+        return new Answers(description, shims, formats);
+    }
+
+    private static void check(BackendDescription description) {
+        if (description == null || description.model() == null || description.name() == null) {
+            throw new IllegalArgumentException("it does not say its model and name");
+        }
+        if (BackendVersion.parse(description.version()) == null) {
+            throw new IllegalArgumentException("version=" + description.version() + " is not major.minor.micro");
+        }
+        if (description.generations().isEmpty()) {
+            throw new IllegalArgumentException("it serves no generation");
+        }
+        if (description.stateOldestRead() > description.stateWritten()) {
+            throw new IllegalArgumentException("stateOldestRead=" + description.stateOldestRead()
+                    + " is above stateWritten=" + description.stateWritten());
+        }
+        Set<Integer> subVersions = new HashSet<>();
+        for (Generation generation : description.generations()) {
+            if (!subVersions.add(generation.subVersion())) {
+                throw new IllegalArgumentException(
+                        "generation 0x" + Integer.toHexString(generation.subVersion()) + " is listed twice");
+            }
+        }
+    }
+
+    /** A backend that answered. */
+    static BackendEntry usable(int id, Backend backend, Answers answers) {
+        BackendDescription description = answers.description();
+        return new BackendEntry(
+                id,
+                description.name(),
+                description,
+                BackendVersion.parse(description.version()),
+                new Facts(backend, answers.shims(), answers.bindFormats()),
+                BackendStatus.State.INSTALLED,
+                "");
+    }
+
+    /** A backend that did not answer as it should. */
+    static BackendEntry broken(int id, Backend backend, String reason) {
+        return new BackendEntry(
+                id,
+                backend.getClass().getName(),
+                null,
+                null,
+                new Facts(backend, List.of(), List.of()),
+                BackendStatus.State.FAILED,
+                reason);
+    }
+
+    /** Its number. */
+    int id() {
+        return id;
+    }
+
+    /** What it said it is; null if it could not say. */
+    BackendDescription description() {
+        return description;
+    }
+
+    /** Its model; null if it could not say. */
+    IommuModel model() {
+        return description == null ? null : description.model();
+    }
+
+    /** The version of its bundle. */
+    BackendVersion version() {
+        return version;
+    }
+
+    /** The backend and what it brings; null once it is retired. */
+    Facts facts() {
+        return facts;
+    }
+
+    /** True if this is the entry of that object. */
+    boolean isOf(Backend backend) {
+        Facts present = facts;
+        return present != null && present.backend() == backend;
+    }
+
+    /** Where it is in its life. */
+    BackendStatus.State state() {
+        return state;
+    }
+
+    /** Moves on in its life. */
+    void become(BackendStatus.State newState) {
+        state = newState;
+        reason = "";
+    }
+
+    /** Moves on in its life, for a reason. */
+    void become(BackendStatus.State newState, String why) {
+        reason = why;
+        state = newState;
+    }
+
+    /** It is gone: forgets everything that is not plain data. */
+    void retire() {
+        facts = null;
+        state = BackendStatus.State.RETIRED;
+    }
+
+    /** For users. */
+    BackendStatus status() {
+        List<Integer> subVersions = new ArrayList<>();
+        if (description == null) {
+            return new BackendStatus(id, null, name, "", state, subVersions, 0, 0, reason);
+        }
+        for (Generation generation : description.generations()) {
+            subVersions.add(generation.subVersion());
+        }
+        return new BackendStatus(
+                id,
+                description.model(),
+                description.name(),
+                description.version(),
+                state,
+                subVersions,
+                description.stateWritten(),
+                description.stateOldestRead(),
+                reason);
+    }
+
+    @Override
+    public String toString() {
+        return description == null ? name : name + " " + description.version();
+    }
+}

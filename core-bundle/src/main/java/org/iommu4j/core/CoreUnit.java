@@ -1,0 +1,453 @@
+package org.iommu4j.core;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.ContainerConfig;
+import org.iommu4j.core.service.Guest;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.core.service.UnitConfig;
+
+/** One chip behind its gate. What is not final is touched inside the gate, or while the gate is held and quiet. */
+final class CoreUnit implements Unit {
+    private static final int DOMAINS = 65536;
+    private static final HardwareCounters ZERO = new HardwareCounters(0, 0, 0, 0, 0);
+
+    /** Longest wait in nanoseconds for a call that is inside when the unit is closed. */
+    private static final long CLOSE_NANOS = 2_000_000_000L;
+
+    private final int id;
+    private final ModelRegistry registry;
+    private final UnitConfig config;
+    private final Platform platform;
+    private final PhysicalMemory memory;
+    private final Gate<Chip> gate;
+    private final BitSet domains = new BitSet();
+    private final List<CoreGuest> guests = new CopyOnWriteArrayList<>();
+    private volatile List<CoreContainer> containers = List.of();
+    private volatile HardwareCounters carried = ZERO;
+    private volatile NativeCommandListener tap;
+    private boolean stepping;
+    private boolean slotAbandoned;
+
+    /** What is left while no backend serves; guarded by the registry's lock. */
+    private SavedUnit saved;
+
+    /** A unit with a chip. */
+    CoreUnit(int id, ModelRegistry registry, UnitConfig config, Platform platform, Chip chip) {
+        this.id = id;
+        this.registry = registry;
+        this.config = config;
+        this.platform = platform;
+        this.memory = platform.memory();
+        this.gate = new Gate<>(chip);
+    }
+
+    /** Its gate. */
+    Gate<Chip> gate() {
+        return gate;
+    }
+
+    /** What its chip was made with. */
+    UnitConfig config() {
+        return config;
+    }
+
+    /** Its virtual IOMMUs. */
+    List<CoreGuest> guests() {
+        return guests;
+    }
+
+    /** Its containers, those that wait for their end included. */
+    List<CoreContainer> allContainers() {
+        return containers;
+    }
+
+    /** What is left of it while no backend serves; null if one does. Under the registry's lock. */
+    SavedUnit saved() {
+        return saved;
+    }
+
+    /** Keeps what is left, or null. Under the registry's lock. */
+    void keep(SavedUnit state) {
+        saved = state;
+    }
+
+    /** Adds what an earlier chip did. While the gate is held. */
+    void carry(HardwareCounters counters) {
+        carried = sum(carried, counters);
+    }
+
+    /** Lets a new driver and chip know what users have set. Calls foreign code. */
+    void equip(Chip chip) {
+        if (stepping) {
+            chip.hardware().stepping(true);
+        }
+        NativeCommandListener listener = tap;
+        if (listener != null && chip.translator() != null) {
+            chip.translator().tap(contained(listener));
+        }
+    }
+
+    /** The container that holds a device, or null. Inside the gate. */
+    CoreContainer ownerOf(int requester) {
+        for (CoreContainer container : containers) {
+            if (container.attachments().containsKey(requester)) {
+                return container;
+            }
+        }
+        return null;
+    }
+
+    /** A container is closed. Inside the gate, or while it is held. */
+    void closed(CoreContainer container, boolean numberIsFree) {
+        List<CoreContainer> rest = new ArrayList<>(containers);
+        rest.remove(container);
+        containers = List.copyOf(rest);
+        if (numberIsFree) {
+            domains.clear(container.id());
+        }
+    }
+
+    /** True if a call never came out of the gate and keeps the slot. While the gate is held. */
+    boolean slotIsAbandoned() {
+        return slotAbandoned;
+    }
+
+    /** Notes whether a call never came out. While the gate is held. */
+    void abandonSlot(boolean abandoned) {
+        slotAbandoned = abandoned;
+    }
+
+    @Override
+    public int id() {
+        return id;
+    }
+
+    @Override
+    public IommuModel model() {
+        return config.model();
+    }
+
+    @Override
+    public int subVersion() {
+        return config.hardware().subVersion();
+    }
+
+    @Override
+    public boolean bare() {
+        return config.bare();
+    }
+
+    @Override
+    public Platform platform() {
+        return platform;
+    }
+
+    @Override
+    public Container openContainer(ContainerConfig containerConfig) {
+        if (containerConfig == null || containerConfig.abi() == null || containerConfig.offer() == null) {
+            throw new BackendException(Errno.EINVAL, "the container's configuration is incomplete");
+        }
+        if (containerConfig.waitNanos() < 0 || containerConfig.maxParked() < 0) {
+            throw new BackendException(
+                    Errno.EINVAL,
+                    "waitNanos=" + containerConfig.waitNanos() + " or maxParked=" + containerConfig.maxParked()
+                            + " is negative");
+        }
+        if (config.bare()) {
+            throw new BackendException(Errno.ENOTTY, "unit " + id + " has no driver");
+        }
+        CoreContainer container = new CoreContainer(this, gate, containerConfig);
+        expectRun(gate.run(chip -> openInside(chip, container), containerConfig.waitNanos(), null, 0));
+        return container;
+    }
+
+    private void openInside(Chip chip, CoreContainer container) {
+        ContainerConfig containerConfig = container.config();
+        Negotiator.Found found = registry.negotiate(chip.backend(), containerConfig.offer(), subVersion());
+        if (!found.holds()) {
+            throw new BackendException(
+                    containerConfig.offer().model() == model() ? Errno.EPROTONOSUPPORT : Errno.ENODEV,
+                    found.agreement().reason());
+        }
+        int domain = domains.nextClearBit(0);
+        if (domain >= DOMAINS) {
+            throw new BackendException(Errno.ENOSPC, "unit " + id + " has " + DOMAINS + " domains");
+        }
+        Completion completion = new Completion().begin();
+        try {
+            CoreContainer.settle(chip.translator().openDomain(domain, completion), completion);
+        } catch (RuntimeException | Error e) {
+            throw Reasons.typed(e);
+        }
+        if (completion.errno() != Errno.OK) {
+            throw new BackendException(completion.errno(), completion.toString());
+        }
+        domains.set(domain);
+        container.opened(domain, registry.session(containerConfig, found, chip.backend()));
+        List<CoreContainer> more = new ArrayList<>(containers);
+        more.add(container);
+        containers = List.copyOf(more);
+    }
+
+    @Override
+    public List<Container> containers() {
+        List<Container> open = new ArrayList<>();
+        for (CoreContainer container : containers) {
+            if (!container.isClosing()) {
+                open.add(container);
+            }
+        }
+        return open;
+    }
+
+    @Override
+    public Guest openGuest(HardwareConfig guestConfig, GuestRequests sink) {
+        if (guestConfig == null || sink == null) {
+            throw new BackendException(Errno.EINVAL, "a virtual IOMMU needs a configuration and a sink");
+        }
+        if (gate.isClosed()) {
+            throw new BackendException(Verdict.CLOSED.errno(), Verdict.CLOSED.reason());
+        }
+        return registry.openGuest(this, guestConfig, sink);
+    }
+
+    @Override
+    public void dma(DmaAccess access) {
+        Route<Chip> route = gate.enter();
+        if (route != null) {
+            try {
+                translate(route.target, access);
+            } finally {
+                route.leave();
+            }
+        } else if (gate.run(chip -> translate(chip, access), DMA_WAIT_NANOS, null, 0) != Verdict.RAN) {
+            access.blocked();
+        }
+    }
+
+    private void translate(Chip chip, DmaAccess access) {
+        // What a chip does not decide is not allowed.
+        access.blocked();
+        try {
+            chip.hardware().translate(access);
+        } catch (RuntimeException | Error e) {
+            // Fail closed: a chip that breaks lets nothing through.
+            access.blocked();
+            return;
+        }
+        if (access.outcome() == DmaAccess.Outcome.TRANSLATED
+                && access.addressType() != DmaAccess.AddressType.TRANSLATION_REQUEST
+                && access.lengthBytes() > 0
+                && !memory.contains(access.spa(), access.lengthBytes())) {
+            access.busError();
+        }
+    }
+
+    @Override
+    public long readRegister(long offset, int sizeBytes) {
+        Route<Chip> route = gate.enter();
+        if (route != null) {
+            try {
+                return read(route.target, offset, sizeBytes);
+            } finally {
+                route.leave();
+            }
+        }
+        long[] value = new long[1];
+        Verdict verdict =
+                gate.run(chip -> value[0] = read(chip, offset, sizeBytes), DMA_WAIT_NANOS, null, 0);
+        if (verdict != Verdict.UNAVAILABLE) {
+            expectRun(verdict);
+        }
+        return value[0];
+    }
+
+    private static long read(Chip chip, long offset, int sizeBytes) {
+        try {
+            return chip.hardware().readRegister(offset, sizeBytes);
+        } catch (RuntimeException | Error e) {
+            throw Reasons.typed(e);
+        }
+    }
+
+    @Override
+    public void writeRegister(long offset, int sizeBytes, long value) {
+        Route<Chip> route = gate.enter();
+        if (route != null) {
+            try {
+                write(route.target, offset, sizeBytes, value);
+            } finally {
+                route.leave();
+            }
+        } else {
+            expectRun(gate.run(chip -> write(chip, offset, sizeBytes, value), DMA_WAIT_NANOS, null, 0));
+        }
+    }
+
+    private static void write(Chip chip, long offset, int sizeBytes, long value) {
+        try {
+            chip.hardware().writeRegister(offset, sizeBytes, value);
+        } catch (RuntimeException | Error e) {
+            throw Reasons.typed(e);
+        }
+    }
+
+    @Override
+    public void call(NativeCall call) {
+        inside(chip -> chip.hardware().call(call));
+    }
+
+    @Override
+    public void stepping(boolean on) {
+        inside(chip -> {
+            chip.hardware().stepping(on);
+            stepping = on;
+        });
+    }
+
+    @Override
+    public int step(int commands) {
+        int[] consumed = new int[1];
+        inside(chip -> consumed[0] = chip.hardware().step(commands));
+        return consumed[0];
+    }
+
+    @Override
+    public void takeEvents(Consumer<byte[]> sink) {
+        // The sink may call the unit: it sees the records after the gate.
+        List<byte[]> records = new ArrayList<>();
+        inside(chip -> chip.hardware().takeEvents(records::add));
+        records.forEach(sink);
+    }
+
+    @Override
+    public void visitCache(CacheVisitor visitor) {
+        List<CachedEntry> entries = new ArrayList<>();
+        inside(chip -> chip.hardware()
+                .visitCache((cache, tag, pasid, iova, lengthBytes, pa) ->
+                        entries.add(new CachedEntry(cache, tag, pasid, iova, lengthBytes, pa))));
+        for (CachedEntry entry : entries) {
+            visitor.entry(entry.cache, entry.tag, entry.pasid, entry.iova, entry.lengthBytes, entry.pa);
+        }
+    }
+
+    private record CachedEntry(String cache, long tag, int pasid, long iova, long lengthBytes, long pa) {}
+
+    @Override
+    public HardwareCounters hardwareCounters() {
+        HardwareCounters[] now = new HardwareCounters[1];
+        Verdict verdict = gate.run(
+                chip -> now[0] = sum(carried, countersOf(chip)), gate.isAbsent() ? 0 : DMA_WAIT_NANOS, null, 0);
+        return verdict == Verdict.RAN ? now[0] : carried;
+    }
+
+    /** What a chip did. Calls foreign code. */
+    static HardwareCounters countersOf(Chip chip) {
+        try {
+            HardwareCounters counters = chip.hardware().counters();
+            return counters == null ? ZERO : counters;
+        } catch (RuntimeException | Error e) {
+            throw Reasons.typed(e);
+        }
+    }
+
+    private static HardwareCounters sum(HardwareCounters one, HardwareCounters other) {
+        return new HardwareCounters(
+                one.commands() + other.commands(),
+                one.hits() + other.hits(),
+                one.walks() + other.walks(),
+                one.faults() + other.faults(),
+                one.dropped() + other.dropped());
+    }
+
+    @Override
+    public void tap(NativeCommandListener listener) {
+        tap = listener;
+        Verdict verdict = gate.run(
+                chip -> {
+                    if (chip.translator() != null) {
+                        chip.translator().tap(listener == null ? null : contained(listener));
+                    }
+                },
+                gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
+                null,
+                0);
+        if (verdict != Verdict.UNAVAILABLE) {
+            expectRun(verdict);
+        }
+    }
+
+    /** An observer must not make a request fail. */
+    private static NativeCommandListener contained(NativeCommandListener listener) {
+        return bytes -> {
+            try {
+                listener.command(bytes);
+            } catch (RuntimeException | Error e) {
+                // It looked, it failed, it missed the command.
+                return;
+            }
+        };
+    }
+
+    /** A call that has no answer of its own for "not carried out". */
+    private void inside(Gate.Operation<Chip> operation) {
+        expectRun(gate.run(
+                chip -> {
+                    try {
+                        operation.run(chip);
+                    } catch (RuntimeException | Error e) {
+                        throw Reasons.typed(e);
+                    }
+                },
+                DMA_WAIT_NANOS,
+                null,
+                0));
+    }
+
+    /** Turns "not carried out" into the exception of its kind. */
+    static void expectRun(Verdict verdict) {
+        if (verdict != Verdict.RAN) {
+            throw new BackendException(verdict.errno(), verdict.reason());
+        }
+    }
+
+    @Override
+    public void close() {
+        Route<Chip> before = gate.close();
+        registry.closed(this);
+        if (before != null && !before.isInside()) {
+            gate.drained(before, Gate.deadline(CLOSE_NANOS));
+        }
+        for (CoreGuest guest : guests) {
+            guest.close();
+        }
+        guests.clear();
+        for (CoreContainer container : containers) {
+            container.forgetBackend();
+        }
+        containers = List.of();
+    }
+
+    @Override
+    public String toString() {
+        return "unit " + id;
+    }
+}

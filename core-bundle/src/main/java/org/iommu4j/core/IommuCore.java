@@ -1,0 +1,234 @@
+package org.iommu4j.core;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.PlatformFactory;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.Agreement;
+import org.iommu4j.core.service.BackendStatus;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Offer;
+import org.iommu4j.core.service.SwapLimits;
+import org.iommu4j.core.service.SwapReport;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.core.service.UnitConfig;
+
+/**
+ * The core: one registry for each model, and what is common to all of them. Backends and shims come and go by
+ * {@link #arrived(Backend)} and {@link #leaving(Backend)}, whoever finds them.
+ */
+public final class IommuCore implements IommuService, AutoCloseable {
+    private static final int REPORTS_KEPT = 256;
+    private static final int RETIRED_KEPT = 256;
+
+    private final PlatformFactory platforms;
+    private final Map<IommuModel, ModelRegistry> registries = new EnumMap<>(IommuModel.class);
+    private final AtomicInteger backendIds = new AtomicInteger();
+    private final AtomicInteger unitIds = new AtomicInteger();
+    private final List<Consumer<SwapReport>> listeners = new CopyOnWriteArrayList<>();
+
+    /** Every backend that is or was there; guarded by itself. */
+    private final List<BackendEntry> entries = new ArrayList<>();
+
+    /** The last reports; guarded by itself. */
+    private final ArrayDeque<SwapReport> reports = new ArrayDeque<>();
+
+    /** A core without backends. */
+    public IommuCore(PlatformFactory platforms) {
+        this.platforms = platforms;
+        for (IommuModel model : IommuModel.values()) {
+            registries.put(model, new ModelRegistry(model));
+        }
+    }
+
+    /** A backend has come. If it is newer than the one that serves its model, it has taken over when this returns. */
+    public void arrived(Backend backend) {
+        BackendEntry entry = ask(backend);
+        remember(entry);
+        if (entry.description() != null) {
+            record(registries.get(entry.model()).arrived(entry));
+        }
+    }
+
+    /** A backend is leaving. When this returns no call is inside it, unless one has not come out in a bounded time. */
+    public void leaving(Backend backend) {
+        BackendEntry entry = null;
+        synchronized (entries) {
+            for (BackendEntry candidate : entries) {
+                if (candidate.isOf(backend)) {
+                    entry = candidate;
+                }
+            }
+        }
+        if (entry == null) {
+            return;
+        }
+        if (entry.description() == null) {
+            entry.retire();
+        } else {
+            record(registries.get(entry.model()).leaving(entry));
+        }
+    }
+
+    /** A shim has come. One that does not make sense is not used. */
+    public void arrived(Shim shim) {
+        try (VendorThread thread = new VendorThread("iommu4j-ask")) {
+            ShimLink link =
+                    thread.call("asking a shim", SwapLimits.DEFAULT.handoverNanos(), () -> ShimLink.of(shim));
+            registries.get(link.model()).arrived(link);
+        } catch (VendorFailure e) {
+            // Negotiation says that nothing leads there; there is nobody else to tell.
+            return;
+        }
+    }
+
+    /** A shim is leaving. When this returns no request goes through it. */
+    public void leaving(Shim shim) {
+        for (ModelRegistry registry : registries.values()) {
+            registry.leaving(shim);
+        }
+    }
+
+    private ModelRegistry registry(IommuModel model) {
+        if (model == null) {
+            throw new BackendException(Errno.EINVAL, "the model is missing");
+        }
+        return registries.get(model);
+    }
+
+    private BackendEntry ask(Backend backend) {
+        int id = backendIds.incrementAndGet();
+        try (VendorThread thread = new VendorThread("iommu4j-ask")) {
+            BackendEntry.Answers answers = thread.call(
+                    "asking a backend", SwapLimits.DEFAULT.handoverNanos(), () -> BackendEntry.ask(backend));
+            return BackendEntry.usable(id, backend, answers);
+        } catch (VendorFailure e) {
+            return BackendEntry.broken(id, backend, e.getMessage());
+        }
+    }
+
+    private void remember(BackendEntry entry) {
+        synchronized (entries) {
+            entries.add(entry);
+            int retired = 0;
+            for (int i = entries.size() - 1; i >= 0; i--) {
+                if (entries.get(i).state() == BackendStatus.State.RETIRED && ++retired > RETIRED_KEPT) {
+                    entries.remove(i);
+                }
+            }
+        }
+    }
+
+    private SwapReport record(SwapReport report) {
+        if (report == null) {
+            return null;
+        }
+        synchronized (reports) {
+            reports.addLast(report);
+            if (reports.size() > REPORTS_KEPT) {
+                reports.removeFirst();
+            }
+        }
+        for (Consumer<SwapReport> listener : listeners) {
+            tell(listener, report);
+        }
+        return report;
+    }
+
+    private static void tell(Consumer<SwapReport> listener, SwapReport report) {
+        try {
+            listener.accept(report);
+        } catch (RuntimeException | Error e) {
+            // A listener that fails has had its chance; the next one gets its own.
+            return;
+        }
+    }
+
+    @Override
+    public List<BackendStatus> backends() {
+        List<BackendStatus> statuses = new ArrayList<>();
+        synchronized (entries) {
+            for (BackendEntry entry : entries) {
+                statuses.add(entry.status());
+            }
+        }
+        return statuses;
+    }
+
+    @Override
+    public Backend backend(IommuModel model) {
+        BackendEntry serving = registry(model).active();
+        BackendEntry.Facts facts = serving == null ? null : serving.facts();
+        return facts == null ? null : facts.backend();
+    }
+
+    @Override
+    public Unit openUnit(UnitConfig config) {
+        if (config == null
+                || config.model() == null
+                || config.hardware() == null
+                || config.interrupts() == null
+                || config.devices() == null) {
+            throw new BackendException(Errno.EINVAL, "the unit's configuration is incomplete");
+        }
+        return registries.get(config.model()).openUnit(unitIds::incrementAndGet, config, platforms);
+    }
+
+    @Override
+    public List<Unit> units() {
+        List<Unit> open = new ArrayList<>();
+        for (ModelRegistry registry : registries.values()) {
+            open.addAll(registry.units());
+        }
+        return open;
+    }
+
+    @Override
+    public Agreement negotiate(Offer offer, int hostSubVersion) {
+        return registry(offer == null ? null : offer.model()).negotiate(offer, hostSubVersion);
+    }
+
+    @Override
+    public SwapReport swap(IommuModel model, String version, SwapLimits limits) {
+        if (limits == null) {
+            throw new BackendException(Errno.EINVAL, "a swap needs limits");
+        }
+        return record(registry(model).swap(version, limits));
+    }
+
+    @Override
+    public SwapReport preview(IommuModel model, String version) {
+        return registry(model).preview(version);
+    }
+
+    @Override
+    public List<SwapReport> swaps() {
+        synchronized (reports) {
+            return new ArrayList<>(reports);
+        }
+    }
+
+    @Override
+    public AutoCloseable onSwap(Consumer<SwapReport> listener) {
+        listeners.add(listener);
+        return () -> listeners.remove(listener);
+    }
+
+    /** Closes all units; whoever waits gets {@code ENODEV}. */
+    @Override
+    public void close() {
+        for (ModelRegistry registry : registries.values()) {
+            registry.close();
+        }
+    }
+}

@@ -1,0 +1,177 @@
+package org.iommu4j.core.fake;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.GuestDecoder;
+import org.iommu4j.backend.Hardware;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.Snapshot;
+import org.iommu4j.backend.Translator;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.Layout;
+
+/** A vendor of a simple chip: what a test wants to go wrong does. */
+public final class FakeBackend implements Backend {
+    /** The vendor part of a bind: requester and base address. */
+    public static final Layout BIND = bind();
+
+    private final String version;
+    private final Journal journal;
+    private final Traps traps = new Traps();
+    private final List<Shim> shims = new ArrayList<>();
+    private UnaryOperator<BackendDescription> description = UnaryOperator.identity();
+    private List<Generation> generations;
+    private int stateWritten = 1;
+    private int stateOldestRead = 1;
+
+    /** A sound backend of generations 1 and 2. */
+    public FakeBackend(String version, Journal journal) {
+        this.version = version;
+        this.journal = journal;
+        this.generations = List.of(generation(1), generation(2));
+    }
+
+    private static Layout bind() {
+        Layout.Builder layout = Layout.named("FAKE_BIND").size(128).littleEndian();
+        layout.bits("requester", 15, 0);
+        layout.bits("base", 127, 64);
+        return layout.build();
+    }
+
+    /** A generation with payloads of 0 or 16 bytes. */
+    public static Generation generation(int subVersion, String... capabilities) {
+        return new Generation(
+                subVersion, "g" + subVersion, Set.of(0, 16), 12, 20, 46, Set.of(capabilities), Set.of());
+    }
+
+    /** Serves other generations. */
+    public FakeBackend serving(Generation... others) {
+        generations = Arrays.asList(others);
+        return this;
+    }
+
+    /** Reads and writes other state versions. */
+    public FakeBackend states(int oldestRead, int written) {
+        stateOldestRead = oldestRead;
+        stateWritten = written;
+        return this;
+    }
+
+    /** Brings a shim. */
+    public FakeBackend with(Shim shim) {
+        shims.add(shim);
+        return this;
+    }
+
+    /** Says something else about itself. */
+    public FakeBackend saying(UnaryOperator<BackendDescription> lie) {
+        description = lie;
+        return this;
+    }
+
+    /** What it does wrong. */
+    public Traps traps() {
+        return traps;
+    }
+
+    /** Its version. */
+    public String version() {
+        return version;
+    }
+
+    int stateWritten() {
+        return stateWritten;
+    }
+
+    Journal journal() {
+        return journal;
+    }
+
+    @Override
+    public BackendDescription describe() {
+        traps.pass("describe");
+        return description.apply(
+                new BackendDescription(IommuModel.INTEL, "fake", version, generations, stateWritten, stateOldestRead));
+    }
+
+    @Override
+    public Hardware createHardware(HardwareConfig config, Platform platform) {
+        traps.pass("createHardware");
+        return new FakeHardware(this, config, platform);
+    }
+
+    @Override
+    public Hardware restoreHardware(Snapshot state, Platform platform) {
+        traps.pass("restoreHardware");
+        readable(state);
+        return FakeHardware.restored(this, state, platform);
+    }
+
+    @Override
+    public Translator createTranslator(int subVersion, NativePort port) {
+        traps.pass("createTranslator");
+        return new FakeTranslator(this, subVersion, port);
+    }
+
+    @Override
+    public Translator restoreTranslator(Snapshot state, NativePort port) {
+        traps.pass("restoreTranslator");
+        readable(state);
+        return FakeTranslator.restored(this, state, port);
+    }
+
+    @Override
+    public GuestDecoder createGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
+        traps.pass("createGuestDecoder");
+        return new FakeDecoder(this, 0);
+    }
+
+    @Override
+    public GuestDecoder restoreGuestDecoder(Snapshot state, PhysicalMemory memory) {
+        traps.pass("restoreGuestDecoder");
+        readable(state);
+        return FakeDecoder.restored(this, state);
+    }
+
+    @Override
+    public List<Layout> layouts() {
+        return List.of(BIND);
+    }
+
+    @Override
+    public List<BindFormat> bindFormats() {
+        traps.pass("bindFormats");
+        return List.of(new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, 1, 0, BIND));
+    }
+
+    @Override
+    public List<Shim> shims() {
+        traps.pass("shims");
+        return List.copyOf(shims);
+    }
+
+    private void readable(Snapshot state) {
+        if (state.version() < stateOldestRead || state.version() > stateWritten) {
+            throw new BackendException(Errno.EPROTONOSUPPORT, "state version " + state.version());
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "fake " + version;
+    }
+}

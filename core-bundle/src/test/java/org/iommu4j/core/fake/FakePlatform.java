@@ -1,0 +1,124 @@
+package org.iommu4j.core.fake;
+
+import java.util.Arrays;
+import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.DevicePort;
+import org.iommu4j.backend.InterruptSink;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.PlatformConfig;
+
+/** A machine with 64 KiB of memory. */
+public final class FakePlatform implements Platform {
+    /** Bytes of memory. */
+    public static final int MEMORY_BYTES = 65536;
+
+    private final PlatformConfig config;
+    private final byte[] bytes = new byte[MEMORY_BYTES];
+
+    /** A machine of that configuration. */
+    public FakePlatform(PlatformConfig config) {
+        this.config = config;
+    }
+
+    @Override
+    public PhysicalMemory memory() {
+        return new Memory();
+    }
+
+    @Override
+    public InterruptSink interrupts() {
+        return config.interrupts();
+    }
+
+    @Override
+    public DevicePort devices() {
+        return config.devices();
+    }
+
+    @Override
+    public long nanoTime() {
+        return System.nanoTime();
+    }
+
+    @Override
+    public int hostAddressWidth() {
+        return config.hostAddressWidth();
+    }
+
+    @Override
+    public long allocatePages(int pages) {
+        return 0;
+    }
+
+    @Override
+    public void freePages(long pa, int pages) {
+        Arrays.fill(bytes, (byte) 0);
+    }
+
+    private final class Memory implements PhysicalMemory {
+        @Override
+        public long readLongLe(long pa) {
+            return Long.reverseBytes(readLongBe(pa));
+        }
+
+        @Override
+        public long readLongBe(long pa) {
+            long value = 0;
+            for (int i = 0; i < Long.BYTES; i++) {
+                value = value << Byte.SIZE | (bytes[at(pa + i)] & 0xff);
+            }
+            return value;
+        }
+
+        @Override
+        public int readIntLe(long pa) {
+            int value = 0;
+            for (int i = Integer.BYTES - 1; i >= 0; i--) {
+                value = value << Byte.SIZE | (bytes[at(pa + i)] & 0xff);
+            }
+            return value;
+        }
+
+        @Override
+        public void writeLongLe(long pa, long value) {
+            writeLongBe(pa, Long.reverseBytes(value));
+        }
+
+        @Override
+        public void writeLongBe(long pa, long value) {
+            for (int i = 0; i < Long.BYTES; i++) {
+                bytes[at(pa + i)] = (byte) (value >>> (Long.SIZE - Byte.SIZE - i * Byte.SIZE));
+            }
+        }
+
+        @Override
+        public void writeIntLe(long pa, int value) {
+            for (int i = 0; i < Integer.BYTES; i++) {
+                bytes[at(pa + i)] = (byte) (value >>> (i * Byte.SIZE));
+            }
+        }
+
+        @Override
+        public void read(long pa, byte[] target, int offset, int length) {
+            System.arraycopy(bytes, at(pa), target, offset, length);
+        }
+
+        @Override
+        public void write(long pa, byte[] source, int offset, int length) {
+            System.arraycopy(source, offset, bytes, at(pa), length);
+        }
+
+        @Override
+        public boolean contains(long pa, long length) {
+            return pa >= 0 && length <= MEMORY_BYTES && pa <= MEMORY_BYTES - length;
+        }
+
+        private int at(long pa) {
+            if (!contains(pa, 1)) {
+                throw new BusErrorException(pa);
+            }
+            return (int) pa;
+        }
+    }
+}

@@ -1,0 +1,185 @@
+package org.iommu4j.core.fake;
+
+import java.nio.ByteBuffer;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.Snapshot;
+import org.iommu4j.backend.Translator;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Rule;
+
+/**
+ * A driver that expects the invalidations of each domain to be numbered in their {@code vaddr}: 1, 2, 3 pages and so on.
+ * The number that comes next is part of its state, so that a request that is lost, doubled or out of order is seen even
+ * across backends. A vendor part whose first byte is 0xEE is illegal.
+ */
+final class FakeTranslator implements Translator {
+    private final FakeBackend backend;
+    private final int subVersion;
+    private final NativePort port;
+    private final Map<Integer, Long> lastNumber = new TreeMap<>();
+    private final Map<Integer, Integer> domainOf = new TreeMap<>();
+    private final long[] writtenNumbers = new long[1 << 16];
+    private final int[] writtenDomains = new int[1 << 16];
+    private int written;
+    private NativeCommandListener tap;
+
+    FakeTranslator(FakeBackend backend, int subVersion, NativePort port) {
+        this.backend = backend;
+        this.subVersion = subVersion;
+        this.port = port;
+    }
+
+    static FakeTranslator restored(FakeBackend backend, Snapshot state, NativePort port) {
+        ByteBuffer in = ByteBuffer.wrap(state.bytes());
+        FakeTranslator translator = new FakeTranslator(backend, in.getInt(), port);
+        for (int left = in.getInt(); left > 0; left--) {
+            translator.lastNumber.put(in.getInt(), in.getLong());
+        }
+        while (in.hasRemaining()) {
+            translator.domainOf.put(in.getInt(), in.getInt());
+        }
+        return translator;
+    }
+
+    @Override
+    public int subVersion() {
+        return subVersion;
+    }
+
+    @Override
+    public int openDomain(int domain, Completion completion) {
+        backend.traps().pass("openDomain");
+        if (lastNumber.containsKey(domain)) {
+            return completion.fail(Errno.EEXIST, "domain " + domain + " is open");
+        }
+        lastNumber.put(domain, 0L);
+        backend.journal().event(backend.version() + " open " + domain);
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int closeDomain(int domain, Completion completion) {
+        backend.traps().pass("closeDomain");
+        if (lastNumber.remove(domain) == null) {
+            return completion.fail(Errno.ENOENT, "domain " + domain + " is not open");
+        }
+        for (int requester : new TreeSet<>(domainOf.keySet())) {
+            if (domainOf.get(requester) == domain) {
+                domainOf.remove(requester);
+                map(requester, 0);
+            }
+        }
+        backend.journal().event(backend.version() + " close " + domain);
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int attach(int domain, int requester, long table, int levels, Completion completion) {
+        backend.traps().pass("attach");
+        if (domainOf.putIfAbsent(requester, domain) != null) {
+            return completion.fail(Errno.EBUSY, "the device is attached");
+        }
+        map(requester, table + 1);
+        backend.journal().event(backend.version() + " attach " + domain + " " + requester + " " + table);
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int detach(int domain, int requester, Completion completion) {
+        backend.traps().pass("detach");
+        if (!domainOf.remove(requester, domain)) {
+            return completion.fail(Errno.ENODEV, "the device is not attached");
+        }
+        map(requester, 0);
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int bind(int domain, BindRequest request, Completion completion) {
+        backend.traps().pass("bind");
+        long[] words = FakeBackend.BIND.decode(request.payload(), request.payloadOffset());
+        int requester = FakeBackend.BIND.field("requester").getInt(words[0]);
+        if (domainOf.getOrDefault(requester, -1) != domain) {
+            return completion.refuse(Rule.V35, "requester", 0, requester, "the device is not in the domain");
+        }
+        map(requester, request.unbinds() ? 0 : words[1] + 1);
+        backend.journal()
+                .event(backend.version() + (request.unbinds() ? " unbind " : " bind ") + requester + " 0x"
+                        + Long.toHexString(words[1]));
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int invalidate(int domain, InvalidateRequest request, Completion completion) {
+        backend.traps().pass("invalidate");
+        if (request.subVersion() != subVersion) {
+            return completion.refuse(Rule.V30, "sub_version", -1, request.subVersion(), "not of this chip");
+        }
+        if (request.payloadLength() > 0 && request.payload()[request.payloadOffset()] == (byte) 0xEE) {
+            return completion.refuse(Rule.V34, "opcode", 0, 0xEE, "no such command");
+        }
+        if (request.selectsPasid()) {
+            return completion.refuse(Rule.V17, "pasid", -1, request.pasid(), "this chip has none");
+        }
+        long number = request.vaddr() >>> 12;
+        if (request.selectsRange()) {
+            long last = lastNumber.get(domain);
+            if (number != last + 1) {
+                backend.journal().event("domain " + domain + ": " + number + " after " + last);
+            }
+            lastNumber.put(domain, number);
+        }
+        writtenDomains[written] = domain;
+        writtenNumbers[written] = number;
+        written++;
+        port.writeRegister(FakeHardware.COMMAND, 8, number);
+        if (tap != null) {
+            tap.command(new byte[] {(byte) number});
+        }
+        if (request.leafOnly()) {
+            completion.widened("no leaf-only invalidation");
+        }
+        return 0;
+    }
+
+    @Override
+    public int finish(Completion completion) {
+        backend.traps().pass("finish");
+        for (int i = 0; i < written; i++) {
+            if (writtenNumbers[i] != 0) {
+                backend.journal().completed(writtenDomains[i], writtenNumbers[i]);
+            }
+        }
+        written = 0;
+        return 0;
+    }
+
+    @Override
+    public Snapshot save() {
+        backend.traps().pass("saveTranslator");
+        ByteBuffer out = ByteBuffer.allocate(8 + lastNumber.size() * 12 + domainOf.size() * 8);
+        out.putInt(subVersion).putInt(lastNumber.size());
+        lastNumber.forEach((domain, number) -> out.putInt(domain).putLong(number));
+        domainOf.forEach((requester, domain) -> out.putInt(requester).putInt(domain));
+        return new Snapshot(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, backend.stateWritten(), out.array());
+    }
+
+    @Override
+    public void tap(NativeCommandListener listener) {
+        tap = listener;
+    }
+
+
+    private void map(int requester, long basePlusOne) {
+        port.writeRegister(FakeHardware.MAP + 8L * requester, 8, basePlusOne);
+    }
+}
