@@ -1,0 +1,127 @@
+package org.iommu4j.intel;
+
+import java.util.List;
+import java.util.Set;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.GuestDecoder;
+import org.iommu4j.backend.Hardware;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.Snapshot;
+import org.iommu4j.backend.Translator;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.VtdGeneration;
+import org.iommu4j.intel.guest.VtdGuestDecoder;
+import org.iommu4j.intel.hardware.SimulatedVtd;
+import org.iommu4j.intel.hardware.VtdLayouts;
+import org.iommu4j.intel.shim.DescriptorToRegisterImage;
+import org.iommu4j.intel.shim.RegisterImageToDescriptor;
+import org.iommu4j.intel.translate.VtdTranslator;
+import org.iommu4j.layout.Layout;
+
+/** Intel VT-d in legacy mode: generations 0x0100 (registers only) and 0x0110 (invalidation queue). */
+public final class VtdBackend implements Backend {
+    /** Version of the state that every part writes. */
+    static final int STATE_VERSION = 1;
+
+    private static final List<Generation> GENERATIONS = List.of(
+            new Generation(
+                    VtdGeneration.LEGACY_REG,
+                    "VTD_LEGACY_REG",
+                    Set.of(0, RegisterImage.LAYOUT.sizeBytes()),
+                    12,
+                    0,
+                    39,
+                    Set.of("page-selective", "leaf-hint"),
+                    Set.of()),
+            new Generation(
+                    VtdGeneration.LEGACY_QI,
+                    "VTD_LEGACY_QI",
+                    Set.of(0, RegisterImage.LAYOUT.sizeBytes()),
+                    12,
+                    0,
+                    48,
+                    Set.of("page-selective", "leaf-hint", "queue", "device-tlb", "pass-through"),
+                    Set.of()));
+
+    private final BackendDescription description;
+
+    /** The backend as it is built, outside a framework. */
+    public VtdBackend() {
+        this("1.0.0");
+    }
+
+    /**
+     * The backend of a bundle.
+     *
+     * @param version of the bundle, as {@code major.minor.micro}
+     */
+    public VtdBackend(String version) {
+        description = new BackendDescription(
+                IommuModel.INTEL, "Intel VT-d", version, GENERATIONS, STATE_VERSION, STATE_VERSION);
+    }
+
+    @Override
+    public BackendDescription describe() {
+        return description;
+    }
+
+    @Override
+    public Hardware createHardware(HardwareConfig config, Platform platform) {
+        return SimulatedVtd.create(config, platform);
+    }
+
+    @Override
+    public Hardware restoreHardware(Snapshot state, Platform platform) {
+        return SimulatedVtd.restore(state, platform);
+    }
+
+    @Override
+    public Translator createTranslator(int subVersion, NativePort port) {
+        return VtdTranslator.create(subVersion, port);
+    }
+
+    @Override
+    public Translator restoreTranslator(Snapshot state, NativePort port) {
+        return VtdTranslator.restore(state, port);
+    }
+
+    @Override
+    public GuestDecoder createGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
+        return new VtdGuestDecoder(config, memory);
+    }
+
+    @Override
+    public GuestDecoder restoreGuestDecoder(Snapshot state, PhysicalMemory memory) {
+        return VtdGuestDecoder.restore(state, memory);
+    }
+
+    @Override
+    public List<Layout> layouts() {
+        return VtdLayouts.all();
+    }
+
+    @Override
+    public List<BindFormat> bindFormats() {
+        return List.of(new BindFormat(
+                Uapi.BIND_PGTABLE,
+                IommuModel.INTEL,
+                VtdGeneration.LEGACY_REG,
+                BindPgtable.FLAGS,
+                BindPgtable.LAYOUT));
+    }
+
+    @Override
+    public List<Shim> shims() {
+        return List.of(new RegisterImageToDescriptor(), new DescriptorToRegisterImage());
+    }
+}

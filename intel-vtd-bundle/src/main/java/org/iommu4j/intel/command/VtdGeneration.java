@@ -1,0 +1,15 @@
+package org.iommu4j.intel.command;
+
+/** Numbers of the hardware generations, as {@code sub_version} carries them: major in bits 15:8, minor in bits 7:0. */
+public final class VtdGeneration {
+    /** Invalidation through registers only. */
+    public static final int LEGACY_REG = 0x0100;
+
+    /** Legacy tables, 128-bit invalidation queue. */
+    public static final int LEGACY_QI = 0x0110;
+
+    /** First generation whose descriptors have a seven-bit type and a PFSID. */
+    public static final int WIDE_TYPE = 0x0400;
+
+    private VtdGeneration() {}
+}

@@ -1,0 +1,241 @@
+package org.iommu4j.intel.hardware;
+
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.DmaAccess.AddressType;
+import org.iommu4j.backend.WalkListener;
+import org.iommu4j.intel.command.FaultReason;
+import org.iommu4j.intel.table.Agaw;
+import org.iommu4j.intel.table.ContextEntry;
+import org.iommu4j.intel.table.TableWalker;
+import org.iommu4j.simulation.cache.TranslationCache;
+
+/**
+ * Translates accesses of devices, VT-d 3.4 to 3.7 and 3.14, legacy mode: caches first, then the tables. Allocates nothing.
+ *
+ * <ol>
+ *   <li>Translation off: the address goes through as it is.
+ *   <li>Without PASID and in 0xfee00000-0xfeefffff: not translated; it belongs to the interrupt logic, whatever its rights.
+ *   <li>With PASID: fault 0x31. Root table address with a mode other than legacy: fault 0x30.
+ *   <li>Root and context entry, then the second-stage table.
+ * </ol>
+ *
+ * A fault of a translation request that only says that nothing is mapped (0x4, 0x5, 0x6) is an answer without permissions
+ * to the device, so it is not recorded.
+ */
+final class DmaRemapper {
+    private static final int NO_PASID = TranslationCache.NO_PASID;
+    private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
+    private static final long INTERRUPT_RANGE = 0xfee;
+    private static final int INTERRUPT_RANGE_SHIFT = 20;
+    private static final int SOURCE_ID_BITS = 16;
+
+    private final TableWalker walker;
+    private final TranslationCaches caches;
+    private final ContextCache context;
+    private final FaultRecorder faults;
+    private final boolean cachingMode;
+    private final boolean zeroLengthReads;
+
+    private boolean enabled;
+    private long rootTable;
+    private boolean legacyRoot = true;
+
+    private long hits;
+    private long walks;
+    private long refused;
+
+    /**
+     * A remapper with translation off.
+     *
+     * @param cachingMode CAP.CM
+     * @param zeroLengthReads CAP.ZLR
+     */
+    DmaRemapper(
+            TableWalker walker,
+            TranslationCaches caches,
+            FaultRecorder faults,
+            boolean cachingMode,
+            boolean zeroLengthReads) {
+        this.walker = walker;
+        this.caches = caches;
+        this.context = caches.context;
+        this.faults = faults;
+        this.cachingMode = cachingMode;
+        this.zeroLengthReads = zeroLengthReads;
+    }
+
+    /** Turns translation on or off. */
+    void enable(boolean on) {
+        enabled = on;
+    }
+
+    /** True if translation is on. */
+    boolean isEnabled() {
+        return enabled;
+    }
+
+    /**
+     * Sets the root table.
+     *
+     * @param address its physical address
+     * @param legacy false if the table has a mode that the unit does not know: every access faults then
+     */
+    void setRootTable(long address, boolean legacy) {
+        rootTable = address;
+        legacyRoot = legacy;
+    }
+
+    /** Accesses that a cache answered. */
+    long hits() {
+        return hits;
+    }
+
+    /** Accesses that walked a table. */
+    long walks() {
+        return walks;
+    }
+
+    /** Accesses that were refused. */
+    long refused() {
+        return refused;
+    }
+
+    /** Translates an access while translation is on. */
+    void translate(DmaAccess access) {
+        long iova = access.iova();
+        int sourceId = access.requester();
+        if (sourceId >>> SOURCE_ID_BITS != 0) {
+            access.blocked();
+            return;
+        }
+        if (access.pasid() != DmaAccess.NO_PASID) {
+            refuse(access, FaultReason.PASID_IN_LEGACY_MODE.code());
+            return;
+        }
+        if (iova >>> INTERRUPT_RANGE_SHIFT == INTERRUPT_RANGE) {
+            access.translated(iova, 0, access.rights(), false);
+            return;
+        }
+        if (!legacyRoot) {
+            refuse(access, FaultReason.ROOT_ADDRESS_INVALID.code());
+            return;
+        }
+        boolean contextCached = context.select(sourceId);
+        if (!contextCached) {
+            int fault = walker.readContext(rootTable, sourceId, access.listener());
+            boolean keep = fault == TableWalker.OK || (cachingMode && !isAccessError(fault));
+            context.fill(sourceId, walker.context0(), walker.context1(), fault, keep);
+        }
+        if (context.fault() != TableWalker.OK) {
+            refuseQualified(access, context.fault());
+            return;
+        }
+        int type = context.translationType();
+        if (type != ContextEntry.DEVICE_TLB && access.addressType() != AddressType.UNTRANSLATED) {
+            refuseQualified(access, FaultReason.TRANSLATION_TYPE_BLOCKED.code());
+            return;
+        }
+        if (type == ContextEntry.PASS_THROUGH || access.addressType() == AddressType.TRANSLATED) {
+            access.translated(iova, 0, RIGHTS, contextCached);
+            return;
+        }
+        if (Long.compareUnsigned(iova, context.lastAddress()) > 0) {
+            refuseQualified(access, FaultReason.ADDRESS_BEYOND_WIDTH.code());
+            return;
+        }
+        TranslationCache iotlb = caches.iotlb;
+        int needed = needed(access);
+        int entry = iotlb.lookup(context.domain(), NO_PASID, iova);
+        if (entry == TranslationCache.MISS) {
+            miss(access, iova, needed);
+            return;
+        }
+        hits++;
+        int attributes = iotlb.attributes(entry);
+        int denied = TableWalker.denial(attributes & RIGHTS, needed);
+        if (denied != TableWalker.OK) {
+            refuseQualified(access, denied);
+        } else if ((attributes & TranslationCaches.FAULTING) != 0) {
+            refuseQualified(access, (int) iotlb.value(entry));
+        } else {
+            succeed(access, iova, iotlb.value(entry), iotlb.pageShift(entry), attributes & RIGHTS, true);
+        }
+    }
+
+    private void miss(DmaAccess access, long iova, int needed) {
+        walks++;
+        int domain = context.domain();
+        WalkListener listener = access.listener();
+        TranslationCache tables = caches.pagingStructure;
+        int cached = tables.lookup(domain, NO_PASID, iova);
+        int fault;
+        if (cached == TranslationCache.MISS) {
+            fault = walker.walk(context.table(), context.levels(), true, RIGHTS, iova, needed, listener);
+        } else {
+            int granted = tables.attributes(cached);
+            fault = TableWalker.denial(granted, needed);
+            if (fault != TableWalker.OK) {
+                refuseQualified(access, fault);
+                return;
+            }
+            int level = Agaw.levelOf(tables.pageShift(cached)) - 1;
+            fault = walker.walk(tables.value(cached), level, false, granted, iova, needed, listener);
+        }
+        int highest = Math.min(walker.topLevel(), caches.highestTableLevel);
+        for (int level = highest; level > walker.level(); level--) {
+            tables.insert(domain, NO_PASID, iova, Agaw.shift(level), walker.nextTable(level), walker.rightsAt(level));
+        }
+        int shift = Agaw.shift(walker.level());
+        long page = iova & -1L << shift;
+        if (fault == TableWalker.OK) {
+            caches.iotlb.insert(domain, NO_PASID, page, shift, walker.pageAddress(), walker.rights());
+            succeed(access, iova, walker.pageAddress(), shift, walker.rights(), false);
+            return;
+        }
+        if (cachingMode && walker.entryCacheable()) {
+            caches.iotlb.insert(domain, NO_PASID, page, shift, fault, walker.rights() | TranslationCaches.FAULTING);
+        }
+        refuseQualified(access, fault);
+    }
+
+    private void succeed(DmaAccess access, long iova, long pageAddress, int shift, int rights, boolean hit) {
+        if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
+            caches.deviceTlb.insert(access.requester(), NO_PASID, iova & -1L << shift, shift, pageAddress, rights);
+        }
+        long pageBytes = 1L << shift;
+        access.translated(pageAddress | (iova & (pageBytes - 1)), pageBytes, rights, hit);
+    }
+
+    /** What the tables must grant: an execute request without PASID is a read; see CAP.ZLR for zero-length reads. */
+    private int needed(DmaAccess access) {
+        int rights = access.rights();
+        if ((rights & DmaAccess.WRITE) != 0) {
+            return rights & RIGHTS;
+        }
+        return access.lengthBytes() == 0 && zeroLengthReads ? TableWalker.ANY : DmaAccess.READ;
+    }
+
+    private void refuseQualified(DmaAccess access, int code) {
+        FaultReason reason = FaultReason.of(code);
+        boolean silent = (context.faultsSuppressed() && reason.qualified())
+                || (access.addressType() == AddressType.TRANSLATION_REQUEST && isAnswer(reason));
+        refused++;
+        access.fault(code, !silent && faults.record(code, access));
+    }
+
+    private void refuse(DmaAccess access, int code) {
+        refused++;
+        access.fault(code, faults.record(code, access));
+    }
+
+    /** True if there was no entry that could be cached. */
+    private static boolean isAccessError(int code) {
+        return code == FaultReason.ROOT_ACCESS.code() || code == FaultReason.CONTEXT_ACCESS.code();
+    }
+
+    private static boolean isAnswer(FaultReason reason) {
+        return reason == FaultReason.ADDRESS_BEYOND_WIDTH
+                || reason == FaultReason.WRITE_DENIED
+                || reason == FaultReason.READ_DENIED;
+    }
+}

@@ -1,0 +1,138 @@
+package org.iommu4j.intel.hardware;
+
+import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.intel.command.DeviceTlbInvalidate;
+import org.iommu4j.intel.table.Agaw;
+import org.iommu4j.intel.table.TableWalker;
+import org.iommu4j.simulation.cache.TranslationCache;
+
+/**
+ * Everything that a legacy-mode unit caches, VT-d 6.2, and what each invalidation drops:
+ *
+ * <table>
+ * <caption>Removal</caption>
+ * <tr><th>command</th><th>context cache</th><th>IOTLB</th><th>paging-structure caches</th><th>device TLB</th></tr>
+ * <tr><td>context, global / domain / device</td><td>all / domain / device and domain</td><td>-</td><td>-</td><td>-</td></tr>
+ * <tr><td>IOTLB, global / domain</td><td>-</td><td>all / domain</td><td>all / domain</td><td>-</td></tr>
+ * <tr><td>IOTLB, page, IH=0</td><td>-</td><td>domain and overlap</td><td>domain and overlap</td><td>-</td></tr>
+ * <tr><td>IOTLB, page, IH=1</td><td>-</td><td>domain and overlap</td><td>kept</td><td>-</td></tr>
+ * <tr><td>device TLB</td><td>-</td><td>-</td><td>-</td><td>device and overlap</td></tr>
+ * <tr><td>SRTP with ESRTPS, TE 1 to 0</td><td>all</td><td>all</td><td>all</td><td>-</td></tr>
+ * </table>
+ */
+final class TranslationCaches {
+    /** Attribute of an IOTLB entry: it holds a fault (caching mode), its value is the fault code. */
+    static final int FAULTING = 4;
+
+    private static final int DEFAULT_IOTLB = 1 << 16;
+    private static final int DEFAULT_PAGING_STRUCTURE = 1 << 13;
+    private static final int DEFAULT_DEVICE_TLB = 1 << 12;
+    private static final int NO_PASID = TranslationCache.NO_PASID;
+    private static final int PAGE_SHIFT = 12;
+
+    final ContextCache context;
+    final TranslationCache iotlb;
+
+    /** Tables by the range that the entry pointing to them covers; the value is the table, attributes the permissions. */
+    final TranslationCache pagingStructure;
+
+    /**
+     * Highest level whose entries are kept in {@link #pagingStructure}: level 2 by default, where a hit saves all reads but
+     * one, and every level where the architecture is to be exhausted.
+     */
+    final int highestTableLevel;
+
+    /** What devices got from translation requests; the domain is the source id. */
+    final TranslationCache deviceTlb;
+
+    private long dropped;
+
+    TranslationCaches(CacheConfig config, TableWalker walker) {
+        context = new ContextCache(config, walker);
+        iotlb = TranslationCache.of(config, DEFAULT_IOTLB);
+        pagingStructure = TranslationCache.of(config, DEFAULT_PAGING_STRUCTURE);
+        deviceTlb = TranslationCache.of(config, DEFAULT_DEVICE_TLB);
+        highestTableLevel = config == CacheConfig.DEFAULT ? 2 : Agaw.levels(Agaw.MAX_AW);
+    }
+
+    /** Entries dropped since the unit was made. */
+    long dropped() {
+        return dropped;
+    }
+
+    /** Drops everything but what devices hold. */
+    void invalidateAll() {
+        invalidateContexts();
+        invalidateTranslations();
+    }
+
+    /** Context-cache invalidation, global. */
+    void invalidateContexts() {
+        dropped += context.invalidateAll();
+    }
+
+    /** Context-cache invalidation, domain-selective. */
+    void invalidateContextsOfDomain(int domain) {
+        dropped += context.invalidateDomain(domain);
+    }
+
+    /** Context-cache invalidation, device-selective. */
+    void invalidateContextOfDevice(int sourceId, int functionMask, int domain) {
+        dropped += context.invalidateDevice(sourceId, functionMask, domain);
+    }
+
+    /** IOTLB invalidation, global. */
+    void invalidateTranslations() {
+        dropped += iotlb.invalidateAll() + pagingStructure.invalidateAll();
+    }
+
+    /** IOTLB invalidation, domain-selective. */
+    void invalidateDomain(int domain) {
+        dropped += iotlb.invalidateDomain(domain) + pagingStructure.invalidateDomain(domain);
+    }
+
+    /**
+     * IOTLB invalidation, page-selective.
+     *
+     * @param iova any address of the aligned block
+     * @param addressMask the block has 2^addressMask pages of 4 KiB
+     * @param leafOnly true to keep the paging-structure caches
+     */
+    void invalidatePages(int domain, long iova, int addressMask, boolean leafOnly) {
+        int count = iotlb.invalidateBlock(domain, NO_PASID, iova, PAGE_SHIFT + addressMask);
+        if (!leafOnly) {
+            count += pagingStructure.invalidateBlock(domain, NO_PASID, iova, PAGE_SHIFT + addressMask);
+        }
+        dropped += count;
+    }
+
+    /**
+     * Device-TLB invalidation.
+     *
+     * @param word1 second word of the descriptor: address and size
+     */
+    void invalidateDevice(int sourceId, long word1) {
+        dropped += DeviceTlbInvalidate.isAll(word1)
+                ? deviceTlb.invalidateDomain(sourceId)
+                : deviceTlb.invalidateBlock(
+                        sourceId, NO_PASID, word1, PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(word1));
+    }
+
+    void visit(CacheVisitor visitor) {
+        iotlb.visit((domain, pasid, iova, pageShift, value, attributes) -> {
+            if ((attributes & FAULTING) == 0) {
+                visitor.entry("iotlb", domain, pasid, iova, 1L << pageShift, value);
+            }
+        });
+        context.visit(entry -> {
+            if (context.isValid(entry)) {
+                visitor.entry("context", context.sourceId(entry), NO_PASID, 0, 0, context.table(entry));
+            }
+        });
+        pagingStructure.visit((domain, pasid, iova, pageShift, value, attributes) ->
+                visitor.entry("paging-structure", domain, pasid, iova, 1L << pageShift, value));
+        deviceTlb.visit((sourceId, pasid, iova, pageShift, value, attributes) ->
+                visitor.entry("device-tlb", sourceId, pasid, iova, 1L << pageShift, value));
+    }
+}

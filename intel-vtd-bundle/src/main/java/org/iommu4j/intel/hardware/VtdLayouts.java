@@ -1,0 +1,45 @@
+package org.iommu4j.intel.hardware;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.FaultRecord;
+import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdRegisters;
+import org.iommu4j.intel.table.ContextEntry;
+import org.iommu4j.intel.table.RootEntry;
+import org.iommu4j.intel.table.SlPte;
+import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
+
+/** Every layout of this release, for explanations and documentation. */
+public final class VtdLayouts {
+    private VtdLayouts() {}
+
+    /** Contract payloads, descriptors, fault record, structures in memory, registers; each layout once. */
+    public static List<Layout> all() {
+        Set<Layout> layouts = new LinkedHashSet<>();
+        layouts.addAll(payloads());
+        for (VtdCommand command : VtdCommand.values()) {
+            layouts.add(command.layout());
+        }
+        layouts.addAll(structures());
+        for (Register register : VtdRegisters.ALL) {
+            layouts.add(register.layout());
+        }
+        return new ArrayList<>(layouts);
+    }
+
+    /** What the contract's vendor parts carry besides descriptors. */
+    static List<Layout> payloads() {
+        return List.of(RegisterImage.LAYOUT, BindPgtable.LAYOUT, BindPgtable.FLAGS_LAYOUT);
+    }
+
+    /** Structures in memory and the fault record. */
+    static List<Layout> structures() {
+        return List.of(RootEntry.LAYOUT, ContextEntry.LAYOUT, SlPte.LAYOUT, FaultRecord.LAYOUT);
+    }
+}

@@ -1,0 +1,102 @@
+package org.iommu4j.intel.shim;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.intel.command.GuestCommands;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdGeneration;
+
+/**
+ * S2: an IOTLB descriptor becomes an IOTLB register image; nothing is lost. A device-TLB descriptor is refused (S13): no
+ * register starts such a command, and a handler without state cannot know that the device has no TLB. Types that are the
+ * host's keep their own refusal.
+ */
+public final class DescriptorToRegisterImage implements Shim {
+    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final int BYTES = RegisterImage.LAYOUT.sizeBytes();
+
+    private static final long IOTLB_RESERVED =
+            IotlbInvalidate.LAYOUT.reservedMask(0, VtdGeneration.LEGACY_QI, capability -> false);
+
+    @Override
+    public IommuModel model() {
+        return IommuModel.INTEL;
+    }
+
+    @Override
+    public int from() {
+        return VtdGeneration.LEGACY_QI;
+    }
+
+    @Override
+    public int to() {
+        return VtdGeneration.LEGACY_REG;
+    }
+
+    @Override
+    public String name() {
+        return "S2 descriptor to register image";
+    }
+
+    @Override
+    public Fidelity fidelity() {
+        return Fidelity.EXACT;
+    }
+
+    @Override
+    public int rewrite(InvalidateRequest request, Completion completion) {
+        if (request.payloadLength() == 0) {
+            request.retag(to());
+            return 0;
+        }
+        if (request.payloadLength() != BYTES) {
+            return completion.refuse(
+                    Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
+        }
+        long low = (long) WORD.get(request.payload(), request.payloadOffset());
+        long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
+        int type = VtdCommand.typeOf(low, from());
+        if (type == VtdCommand.TYPE_DEVICE_TLB) {
+            return completion.refuse(
+                    Rule.V34,
+                    Errno.EOPNOTSUPP,
+                    "Type",
+                    0,
+                    type,
+                    "registers cannot reach a device's TLB: stale entries would survive");
+        }
+        if (type != VtdCommand.TYPE_IOTLB) {
+            boolean hostOwned = GuestCommands.isHostOwned(type);
+            return completion.refuse(
+                    hostOwned ? Rule.V36 : Rule.V34,
+                    "Type",
+                    0,
+                    type,
+                    hostOwned
+                            ? "this command is the host's, never a guest's"
+                            : "no command of this generation has that type");
+        }
+        if ((low & IOTLB_RESERVED) != 0) {
+            return completion.refuse(Rule.V34, "low", 0, low, "a reserved bit is set");
+        }
+        long image = RegisterImage.IIRG.of(IotlbInvalidate.G.get(low))
+                | RegisterImage.DID.of(IotlbInvalidate.DID.get(low))
+                | (IotlbInvalidate.DW.isSet(low) ? RegisterImage.DW.mask() : 0)
+                | (IotlbInvalidate.DR.isSet(low) ? RegisterImage.DR.mask() : 0)
+                | RegisterImage.IVT.mask();
+        WORD.set(request.scratch(), 0, image);
+        WORD.set(request.scratch(), Long.BYTES, high);
+        request.replacePayload(to(), BYTES);
+        return 0;
+    }
+}

@@ -1,0 +1,76 @@
+package org.iommu4j.intel.shim;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdGeneration;
+
+/**
+ * S1: an IOTLB register image becomes an IOTLB descriptor; every field has its counterpart, so nothing is lost. Fields that
+ * a guest may not set are carried over too, so that the translator refuses them as it would have refused the image.
+ */
+public final class RegisterImageToDescriptor implements Shim {
+    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final int BYTES = RegisterImage.LAYOUT.sizeBytes();
+
+    @Override
+    public IommuModel model() {
+        return IommuModel.INTEL;
+    }
+
+    @Override
+    public int from() {
+        return VtdGeneration.LEGACY_REG;
+    }
+
+    @Override
+    public int to() {
+        return VtdGeneration.LEGACY_QI;
+    }
+
+    @Override
+    public String name() {
+        return "S1 register image to descriptor";
+    }
+
+    @Override
+    public Fidelity fidelity() {
+        return Fidelity.EXACT;
+    }
+
+    @Override
+    public int rewrite(InvalidateRequest request, Completion completion) {
+        if (request.payloadLength() == 0) {
+            request.retag(to());
+            return 0;
+        }
+        if (request.payloadLength() != BYTES) {
+            return completion.refuse(
+                    Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
+        }
+        long low = (long) WORD.get(request.payload(), request.payloadOffset());
+        long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
+        if ((low & RegisterImage.LAYOUT.reservedMask(0)) != 0) {
+            return completion.refuse(Rule.V34, "low", 0, low, "a reserved bit is set");
+        }
+        long descriptor = IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB)
+                | IotlbInvalidate.G.of(RegisterImage.IIRG.get(low))
+                | IotlbInvalidate.DID.of(RegisterImage.DID.get(low))
+                | (RegisterImage.DW.isSet(low) ? IotlbInvalidate.DW.mask() : 0)
+                | (RegisterImage.DR.isSet(low) ? IotlbInvalidate.DR.mask() : 0);
+        WORD.set(request.scratch(), 0, descriptor);
+        // Word 1 and the IVA register have the same fields at the same places.
+        WORD.set(request.scratch(), Long.BYTES, high);
+        request.replacePayload(to(), BYTES);
+        return 0;
+    }
+}

@@ -1,0 +1,263 @@
+package org.iommu4j.intel.table;
+
+import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.WalkListener;
+import org.iommu4j.intel.command.FaultReason;
+
+/**
+ * Walks legacy-mode tables as the hardware does, VT-d 3.4 and 3.7. It reads memory and nothing else, and allocates nothing;
+ * the outcome of a walk stands in its accessors until the next one.
+ */
+public final class TableWalker {
+    /** Wanted right of a zero-length read where CAP.ZLR is set: any permission is enough. */
+    public static final int ANY = 4;
+
+    /** Outcome of a walk that found what it looked for. */
+    public static final int OK = 0;
+
+    private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
+    private static final int MAX_LEVEL = Agaw.levels(Agaw.MAX_AW);
+    private static final long INTERRUPT_FIRST = 0xfee0_0000L;
+    private static final long INTERRUPT_LAST = 0xfeef_ffffL;
+    private static final long TRANSIENT_MAPPING = 1L << 62;
+
+    private static final long ROOT_RESERVED_1 = RootEntry.LAYOUT.reservedMask(1);
+    private static final long CONTEXT_RESERVED_1 = ContextEntry.LAYOUT.reservedMask(1);
+
+    private final WalkerConfig config;
+    private final PhysicalMemory memory;
+    private final long contextReserved0;
+    private final long rootReserved0;
+    private final long domainIdMask;
+
+    /** By level: bits that must be zero in an entry that points to a table, and in a leaf. */
+    private final long[] reservedInTable = new long[MAX_LEVEL + 1];
+
+    private final long[] reservedInLeaf = new long[MAX_LEVEL + 1];
+
+    private long context0;
+    private long context1;
+
+    private long pageAddress;
+    private int level;
+    private int rights;
+    private boolean entryCacheable;
+    private int topLevel;
+    private final long[] nextTable = new long[MAX_LEVEL + 1];
+    private final int[] rightsAt = new int[MAX_LEVEL + 1];
+
+    /** A walker for one unit. */
+    public TableWalker(WalkerConfig config, PhysicalMemory memory) {
+        this.config = config;
+        this.memory = memory;
+        long hostMask = (1L << config.hostAddressWidth()) - 1;
+        long beyondHost = SlPte.ADDR.mask() & ~hostMask;
+        rootReserved0 = RootEntry.LAYOUT.reservedMask(0) | (RootEntry.CTP.mask() & ~hostMask);
+        contextReserved0 = ContextEntry.LAYOUT.reservedMask(0) | (ContextEntry.SSPTPTR.mask() & ~hostMask);
+        domainIdMask = (1L << config.domainIdBits()) - 1;
+        for (int at = 1; at <= MAX_LEVEL; at++) {
+            long common = beyondHost | SlPte.LAYOUT.reservedMask(0);
+            reservedInTable[at] = common | SlPte.PS.mask() | SlPte.SNP.mask() | TRANSIENT_MAPPING;
+            reservedInLeaf[at] = common
+                    | (config.snoopControl() ? 0 : SlPte.SNP.mask())
+                    | (config.deviceTlb() ? 0 : TRANSIENT_MAPPING)
+                    | (SlPte.ADDR.mask() & ~(-1L << Agaw.shift(at)));
+        }
+    }
+
+    /**
+     * Reads the context entry of a device, VT-d 3.4.3; {@link #context0} and {@link #context1} hold it, or zero if the walk
+     * ended before it was read.
+     *
+     * @param rootTable physical address of the root table
+     * @param sourceId bus in bits 15:8, device and function below
+     * @return {@link #OK} or a code of {@link FaultReason}
+     */
+    public int readContext(long rootTable, int sourceId, WalkListener listener) {
+        context0 = 0;
+        context1 = 0;
+        long rootAt = rootTable + (long) (sourceId >>> 8 & 0xff) * RootEntry.BYTES;
+        long root;
+        long rootHigh;
+        try {
+            root = memory.readLongLe(rootAt);
+            rootHigh = memory.readLongLe(rootAt + Long.BYTES);
+        } catch (BusErrorException e) {
+            return FaultReason.ROOT_ACCESS.code();
+        }
+        if (listener != null) {
+            listener.step("root entry", rootAt, root);
+        }
+        if (!RootEntry.P.isSet(root)) {
+            return FaultReason.ROOT_NOT_PRESENT.code();
+        }
+        if ((root & rootReserved0) != 0 || (rootHigh & ROOT_RESERVED_1) != 0) {
+            return FaultReason.ROOT_RESERVED.code();
+        }
+        long contextAt = RootEntry.CTP.get(root) + (long) (sourceId & 0xff) * ContextEntry.BYTES;
+        long low;
+        long high;
+        try {
+            low = memory.readLongLe(contextAt);
+            high = memory.readLongLe(contextAt + Long.BYTES);
+        } catch (BusErrorException e) {
+            return FaultReason.CONTEXT_ACCESS.code();
+        }
+        context0 = low;
+        context1 = high;
+        if (listener != null) {
+            listener.step("context entry", contextAt, low);
+        }
+        if (!ContextEntry.P.isSet(low)) {
+            return FaultReason.CONTEXT_NOT_PRESENT.code();
+        }
+        if ((low & contextReserved0) != 0 || (high & CONTEXT_RESERVED_1) != 0) {
+            return FaultReason.CONTEXT_RESERVED.code();
+        }
+        return isLegal(low, high) ? OK : FaultReason.CONTEXT_INVALID.code();
+    }
+
+    /** First word of the context entry that was read last. */
+    public long context0() {
+        return context0;
+    }
+
+    /** Second word of the context entry that was read last. */
+    public long context1() {
+        return context1;
+    }
+
+    /** The domain id of a context entry, without the bits that the unit does not implement. */
+    public int domainId(long context1Word) {
+        return (int) (ContextEntry.DID.get(context1Word) & domainIdMask);
+    }
+
+    /** The largest address that a table of {@code aw} translates on this unit. */
+    public long lastAddress(int aw) {
+        return (1L << Math.min(Agaw.width(aw), config.mgawBits())) - 1;
+    }
+
+    /**
+     * Walks a second-stage table, VT-d 3.7; permissions are checked before reserved bits at each level.
+     *
+     * @param table physical address of the table of {@code fromLevel}
+     * @param fromLevel level at which the walk enters, 1 to 5
+     * @param top true if {@code table} is the one that the context entry names
+     * @param granted permissions of the levels above, as {@link DmaAccess#READ} and {@link DmaAccess#WRITE}
+     * @param iova address to translate, at most {@link #lastAddress}
+     * @param needed wanted rights, or {@link #ANY}
+     * @return {@link #OK} or a code of {@link FaultReason}
+     */
+    public int walk(long table, int fromLevel, boolean top, int granted, long iova, int needed, WalkListener listener) {
+        topLevel = fromLevel;
+        level = fromLevel;
+        rights = granted;
+        entryCacheable = false;
+        long at = table;
+        try {
+            while (true) {
+                long entryAt = at + (long) Agaw.index(iova, level) * SlPte.BYTES;
+                long entry = memory.readLongLe(entryAt);
+                if (listener != null) {
+                    listener.step("second-stage entry, level " + level, entryAt, entry);
+                }
+                int entryRights = (int) entry & RIGHTS;
+                rights &= entryRights;
+                int denied = denial(entryRights, needed);
+                if (denied != OK) {
+                    entryCacheable = entryRights == 0;
+                    return denied;
+                }
+                boolean leaf = level == 1 || (SlPte.PS.isSet(entry) && isSuperpageLevel(level));
+                if ((entry & (leaf ? reservedInLeaf[level] : reservedInTable[level])) != 0) {
+                    entryCacheable = true;
+                    return FaultReason.PAGING_ENTRY_RESERVED.code();
+                }
+                if (leaf) {
+                    pageAddress = SlPte.ADDR.get(entry);
+                    return overlapsInterrupts(pageAddress, level) ? FaultReason.INTERRUPT_RANGE_OUTPUT.code() : OK;
+                }
+                at = SlPte.ADDR.get(entry);
+                nextTable[level] = at;
+                rightsAt[level] = rights;
+                level--;
+            }
+        } catch (BusErrorException e) {
+            return top && level == fromLevel
+                    ? FaultReason.CONTEXT_INVALID.code()
+                    : FaultReason.PAGING_ENTRY_ACCESS.code();
+        }
+    }
+
+    /**
+     * What is wrong with permissions: {@link #OK}, write denied or read denied.
+     *
+     * @param granted permissions that are there
+     * @param needed wanted rights, or {@link #ANY}
+     */
+    public static int denial(int granted, int needed) {
+        if ((needed & ~granted) == 0 || (needed == ANY && granted != 0)) {
+            return OK;
+        }
+        return (needed & DmaAccess.WRITE & ~granted) != 0
+                ? FaultReason.WRITE_DENIED.code()
+                : FaultReason.READ_DENIED.code();
+    }
+
+    /** Physical address of the page that the last walk found. */
+    public long pageAddress() {
+        return pageAddress;
+    }
+
+    /** Level at which the last walk ended. */
+    public int level() {
+        return level;
+    }
+
+    /** Permissions of all levels that the last walk saw. */
+    public int rights() {
+        return rights;
+    }
+
+    /** True if the last walk failed at an entry that caching mode lets a chip keep: not present, or with reserved bits. */
+    public boolean entryCacheable() {
+        return entryCacheable;
+    }
+
+    /** Level at which the last walk entered; the tables below it down to {@link #level} were found on the way. */
+    public int topLevel() {
+        return topLevel;
+    }
+
+    /** The table to which the entry of {@code atLevel} pointed, for levels above {@link #level}. */
+    public long nextTable(int atLevel) {
+        return nextTable[atLevel];
+    }
+
+    /** Permissions down to and with the entry of {@code atLevel}, for levels above {@link #level}. */
+    public int rightsAt(int atLevel) {
+        return rightsAt[atLevel];
+    }
+
+    private boolean isLegal(long low, long high) {
+        if (!Agaw.isSupported(ContextEntry.AW.getInt(high), config.sagaw())) {
+            return false;
+        }
+        return switch (ContextEntry.TT.getInt(low)) {
+            case ContextEntry.UNTRANSLATED_ONLY -> true;
+            case ContextEntry.DEVICE_TLB -> config.deviceTlb();
+            case ContextEntry.PASS_THROUGH -> config.passThrough();
+            default -> false;
+        };
+    }
+
+    private boolean isSuperpageLevel(int at) {
+        return at <= 3 && (config.sps() >>> (at - 2) & 1) != 0;
+    }
+
+    private static boolean overlapsInterrupts(long page, int atLevel) {
+        return page <= INTERRUPT_LAST && page + (1L << Agaw.shift(atLevel)) - 1 >= INTERRUPT_FIRST;
+    }
+}

@@ -1,0 +1,136 @@
+package org.iommu4j.intel.translate;
+
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
+import org.iommu4j.intel.command.VtdRegisters.Global;
+import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.command.VtdRegisters.Ver;
+import org.iommu4j.layout.BitField;
+
+/** The chip's capabilities and its global command handshake, VT-d 11.4.4. */
+final class ChipPort {
+    /** Reads of a status register before a chip counts as dead. */
+    static final int MAX_POLLS = 1000;
+
+    private static final long PERSISTENT_COMMANDS = Global.TE.mask()
+            | Global.QIE.mask()
+            | Global.IRE.mask()
+            | Global.EAFL.mask()
+            | Global.CFI.mask();
+
+    private final NativePort port;
+    private final long cap;
+    private final long ecap;
+
+    /**
+     * Reads the capabilities.
+     *
+     * @throws BackendException {@code EIO} if nothing answers
+     */
+    ChipPort(NativePort port) {
+        this.port = port;
+        long version = read32(Ver.OFFSET);
+        cap = port.readRegister(Cap.OFFSET, Long.BYTES);
+        ecap = port.readRegister(Ecap.OFFSET, Long.BYTES);
+        if (Ver.MAJOR.get(version) == 0 || cap == -1L || cap == 0) {
+            throw new BackendException(Errno.EIO, "no VT-d unit answers: VER=0x" + Long.toHexString(version));
+        }
+    }
+
+    /** CAP. */
+    long cap() {
+        return cap;
+    }
+
+    /** ECAP. */
+    long ecap() {
+        return ecap;
+    }
+
+    /** The chip's registers. */
+    NativePort port() {
+        return port;
+    }
+
+    /** Memory that the chip and the host share. */
+    PhysicalMemory memory() {
+        return port.platform().memory();
+    }
+
+    /** Number of domain ids, the reserved 0 included. */
+    int domainIds() {
+        return 1 << Math.min(16, 4 + 2 * Cap.ND.getInt(cap));
+    }
+
+    /** Largest order in pages of a page-selective command; -1 if the chip has none. */
+    int maxPageOrder() {
+        return Cap.PSI.isSet(cap) ? Cap.MAMV.getInt(cap) : -1;
+    }
+
+    /** Widest address of a device in bits. */
+    int maxAddressBits() {
+        return Cap.MGAW.getInt(cap) + 1;
+    }
+
+    /** Reads a 32-bit register. */
+    long read32(int offset) {
+        return port.readRegister(offset, Integer.BYTES) & 0xffff_ffffL;
+    }
+
+    /** Writes a 32-bit register. */
+    void write32(int offset, long value) {
+        port.writeRegister(offset, Integer.BYTES, value);
+    }
+
+    /** Global status. */
+    long status() {
+        return read32(Global.STATUS_OFFSET);
+    }
+
+    /** Writes 1 to every error bit of the fault status that is set. */
+    void clearErrors() {
+        long errors = FaultStatus.IQE.mask() | FaultStatus.ICE.mask() | FaultStatus.ITE.mask();
+        write32(FaultStatus.OFFSET, read32(FaultStatus.OFFSET) & errors);
+    }
+
+    /** Sets the root table and waits until the chip has taken it. */
+    void setRoot(long rootTable) {
+        port.writeRegister(RootTableAddress.OFFSET, Long.BYTES, RootTableAddress.RTA.of(rootTable));
+        command(Global.SRTP, Global.RTPS, true);
+    }
+
+    /** Turns a persistent function on or off and waits until its status follows. */
+    void enable(BitField command, BitField status, boolean on) {
+        command(command, status, on);
+    }
+
+    /** Writes buffered stores out to memory, where the chip needs to be told; VT-d 6.8. {@code EIO} if it does not. */
+    Errno flushWriteBuffer() {
+        if (Cap.RWBF.isSet(cap)) {
+            try {
+                command(Global.WBF, Global.WBFS, false);
+            } catch (BackendException e) {
+                return e.errno();
+            }
+        }
+        return Errno.OK;
+    }
+
+    /** One bit a write: the persistent functions as they are, and the command. */
+    private void command(BitField command, BitField status, boolean wanted) {
+        long value = status() & PERSISTENT_COMMANDS;
+        boolean oneShot = (command.mask() & PERSISTENT_COMMANDS) == 0;
+        write32(Global.COMMAND_OFFSET, oneShot || wanted ? value | command.mask() : value & ~command.mask());
+        for (int poll = 0; poll < MAX_POLLS; poll++) {
+            if (status.isSet(status()) == wanted) {
+                return;
+            }
+        }
+        throw new BackendException(Errno.EIO, "the chip does not answer " + command.name());
+    }
+}

@@ -1,0 +1,98 @@
+package org.iommu4j.intel.translate;
+
+/**
+ * Covers a range of pages with aligned blocks of a power of two pages, as page-selective commands name them. Reused by its
+ * owner, allocates nothing.
+ */
+final class RangeCover {
+    /** Most blocks of an exact cover; beyond, one larger block is cheaper. */
+    static final int MAX_BLOCKS = 8;
+
+    /** Order of a block that is the whole 64-bit address space. */
+    static final int WHOLE_SPACE_ORDER = 52;
+
+    private static final int PAGE_SHIFT = 12;
+
+    private final long[] addresses = new long[MAX_BLOCKS];
+    private final int[] orders = new int[MAX_BLOCKS];
+    private int count;
+    private boolean exact;
+
+    /**
+     * Covers {@code first} to {@code last}, both inclusive and unsigned, with {@code first} and {@code last + 1} multiples
+     * of 4096: exactly with at most {@link #MAX_BLOCKS} blocks, else with one block that may be larger.
+     *
+     * @param maxOrder log2 of the largest block of an exact cover, in pages
+     */
+    void cover(long first, long last, int maxOrder) {
+        long page = first >>> PAGE_SHIFT;
+        long lastPage = last >>> PAGE_SHIFT;
+        count = 0;
+        if (page == lastPage) {
+            add(page, 0);
+            exact = true;
+            return;
+        }
+        while (page <= lastPage) {
+            if (count == MAX_BLOCKS) {
+                coverWithOne(first, last);
+                return;
+            }
+            int fits = Long.SIZE - 1 - Long.numberOfLeadingZeros(lastPage - page + 1);
+            int order = Math.min(Math.min(Long.numberOfTrailingZeros(page), fits), maxOrder);
+            add(page, order);
+            page += 1L << order;
+        }
+        exact = true;
+    }
+
+    /** Covers the range with the smallest aligned block that holds it. */
+    void coverWithOne(long first, long last) {
+        int order = orderOfOne(first, last);
+        count = 0;
+        add(((first >>> PAGE_SHIFT) >>> order) << order, order);
+        exact = first == addresses[0] && last == lastOf(0);
+    }
+
+    /** log2 in pages of the smallest aligned block that holds the range; {@link #WHOLE_SPACE_ORDER} at most. */
+    static int orderOfOne(long first, long last) {
+        return Long.SIZE - Long.numberOfLeadingZeros((first ^ last) >>> PAGE_SHIFT);
+    }
+
+    /** First address of the smallest aligned block that holds the range. */
+    static long baseOfOne(long first, long last) {
+        int shift = orderOfOne(first, last) + PAGE_SHIFT;
+        return shift >= Long.SIZE ? 0 : (first >>> shift) << shift;
+    }
+
+    /** Number of blocks. */
+    int count() {
+        return count;
+    }
+
+    /** True if the blocks are the range and nothing more. */
+    boolean exact() {
+        return exact;
+    }
+
+    /** First address of a block. */
+    long address(int index) {
+        return addresses[index];
+    }
+
+    /** log2 of a block's pages. */
+    int order(int index) {
+        return orders[index];
+    }
+
+    private long lastOf(int index) {
+        int shift = orders[index] + PAGE_SHIFT;
+        return shift >= Long.SIZE ? -1L : addresses[index] + (1L << shift) - 1;
+    }
+
+    private void add(long page, int order) {
+        addresses[count] = page << PAGE_SHIFT;
+        orders[count] = order;
+        count++;
+    }
+}

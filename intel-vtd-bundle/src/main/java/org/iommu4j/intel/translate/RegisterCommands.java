@@ -1,0 +1,143 @@
+package org.iommu4j.intel.translate;
+
+import java.nio.ByteBuffer;
+import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.intel.command.ContextCacheInvalidate;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
+import org.iommu4j.intel.command.VtdRegisters.Iotlb;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
+
+/**
+ * Commands through CCMD, IVA and IOTLB, VT-d 6.5.1: each is complete when its start bit reads 0, and was refused if the
+ * granularity that it reports is 0.
+ */
+final class RegisterCommands implements CommandPath {
+    private final NativePort port;
+    private final int addressOffset;
+    private final int iotlbOffset;
+    private final long drain;
+    private NativeCommandListener listener;
+    private Errno failure = Errno.OK;
+
+    RegisterCommands(ChipPort chip) {
+        port = chip.port();
+        addressOffset = Ecap.IRO.getInt(chip.ecap()) * 16;
+        iotlbOffset = addressOffset + Long.BYTES;
+        drain = (Cap.DWD.isSet(chip.cap()) ? Iotlb.DW.mask() : 0) | (Cap.DRD.isSet(chip.cap()) ? Iotlb.DR.mask() : 0);
+    }
+
+    @Override
+    public void contextGlobal() {
+        context(ContextCommand.CIRG.of(ContextCacheInvalidate.GLOBAL));
+    }
+
+    @Override
+    public void contextDevice(int domainId, int sourceId) {
+        context(ContextCommand.CIRG.of(ContextCacheInvalidate.DEVICE)
+                | ContextCommand.DID.of(domainId)
+                | ContextCommand.SID.of(sourceId));
+    }
+
+    @Override
+    public void iotlbGlobal() {
+        iotlb(Iotlb.IIRG.of(IotlbInvalidate.GLOBAL), 0);
+    }
+
+    @Override
+    public void iotlbDomain(int domainId) {
+        iotlb(Iotlb.IIRG.of(IotlbInvalidate.DOMAIN) | Iotlb.DID.of(domainId), 0);
+    }
+
+    @Override
+    public void iotlbPages(int domainId, long address, int order, boolean leafOnly) {
+        long where = InvalidateAddress.ADDR.of(address)
+                | InvalidateAddress.AM.of(order)
+                | (leafOnly ? InvalidateAddress.IH.mask() : 0);
+        port.writeRegister(addressOffset, Long.BYTES, where);
+        iotlb(Iotlb.IIRG.of(IotlbInvalidate.PAGE) | Iotlb.DID.of(domainId), where);
+    }
+
+    @Override
+    public boolean reachesDevices() {
+        return false;
+    }
+
+    @Override
+    public void deviceTlb(int sourceId, long address, int order) {
+        // No register starts a device-TLB invalidation; devices with a TLB are refused at bind. Never pretend.
+        failure = Errno.EIO;
+    }
+
+    @Override
+    public Errno finish() {
+        Errno outcome = failure;
+        failure = Errno.OK;
+        return outcome;
+    }
+
+    @Override
+    public void tap(NativeCommandListener newListener) {
+        listener = newListener;
+    }
+
+    @Override
+    public void save(SnapshotWriter out) {
+        out.section("registers").putBoolean(failure != Errno.OK);
+    }
+
+    /** Continues with an error that the next {@link #finish} has to report. */
+    void restoreFailure(boolean failed) {
+        failure = failed ? Errno.EIO : Errno.OK;
+    }
+
+    private void context(long request) {
+        long value = request | ContextCommand.ICC.mask();
+        port.writeRegister(ContextCommand.OFFSET, Long.BYTES, value);
+        if (listener != null) {
+            listener.command(
+                    ByteBuffer.allocate(Long.BYTES).putLong(value).array());
+        }
+        long answer = await(ContextCommand.OFFSET, ContextCommand.ICC.mask());
+        if (ContextCommand.CAIG.get(answer) == 0) {
+            fail(Errno.EIO);
+        }
+    }
+
+    private void iotlb(long request, long where) {
+        long value = request | drain | Iotlb.IVT.mask();
+        port.writeRegister(iotlbOffset, Long.BYTES, value);
+        if (listener != null) {
+            listener.command(ByteBuffer.allocate(2 * Long.BYTES)
+                    .putLong(value)
+                    .putLong(where)
+                    .array());
+        }
+        long answer = await(iotlbOffset, Iotlb.IVT.mask());
+        if (Iotlb.IAIG.get(answer) == 0) {
+            fail(Errno.EIO);
+        }
+    }
+
+    private long await(int offset, long busy) {
+        for (int poll = 0; poll < ChipPort.MAX_POLLS; poll++) {
+            long answer = port.readRegister(offset, Long.BYTES);
+            if ((answer & busy) == 0) {
+                return answer;
+            }
+        }
+        fail(Errno.ETIMEDOUT);
+        return -1L;
+    }
+
+    private void fail(Errno errno) {
+        if (failure == Errno.OK) {
+            failure = errno;
+        }
+    }
+}

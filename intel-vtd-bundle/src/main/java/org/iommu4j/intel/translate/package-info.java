@@ -1,0 +1,21 @@
+/**
+ * The driver: contract requests become host tables, queue descriptors and register writes. It knows formats ({@code
+ * command}, {@code table}) and its chip's registers and memory, never the simulated chip itself.
+ *
+ * <h2>Saved state, version 1</h2>
+ *
+ * <p>The state that {@link org.iommu4j.intel.translate.VtdTranslator#save} writes, section by section. A count stands before
+ * what it counts; addresses are physical; tables, ring and status word themselves stay in memory.
+ *
+ * <ul>
+ *   <li>{@code translator}: int sub_version; long root table; count of [int bus, long context table].
+ *   <li>{@code queue} (from 0x0110 on): long ring, long status word, long tail in bytes, int commands since the last wait,
+ *       int last status data, boolean the queue did not go on, boolean an error is to be reported.
+ *   <li>{@code registers} (0x0100): boolean an error is to be reported.
+ *   <li>{@code domains}: long[] domain ids in use, long[] domain ids in quarantine, long[] devices that did not answer,
+ *       all as bit sets; boolean the caches are to be emptied; count of domains, each: int number; count of stages [long
+ *       table, int AW, boolean pass-through, int domain id]; count of devices [int requester, int index of its stage or -1,
+ *       boolean device TLB, int guest domain id].
+ * </ul>
+ */
+package org.iommu4j.intel.translate;

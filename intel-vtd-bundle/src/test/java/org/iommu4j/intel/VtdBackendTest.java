@@ -1,0 +1,104 @@
+package org.iommu4j.intel;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.HashSet;
+import java.util.Set;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.RequestWriter;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.Layout;
+import org.junit.jupiter.api.Test;
+
+class VtdBackendTest {
+    private final VtdBackend backend = new VtdBackend("1.2.3");
+
+    @Test
+    void shouldDescribeItsGenerations() {
+        assertEquals("1.2.3", backend.describe().version());
+        assertEquals(IommuModel.INTEL, backend.describe().model());
+        for (int subVersion : new int[] {0x100, 0x110}) {
+            Generation generation = backend.describe().generation(subVersion);
+            assertNotNull(generation);
+            assertTrue(generation.acceptsPayload(0) && generation.acceptsPayload(16));
+            assertFalse(generation.acceptsPayload(8) || generation.acceptsPayload(32));
+        }
+        assertNull(backend.describe().generation(0x300));
+    }
+
+    @Test
+    void shouldListEachLayoutOnceWithItsSection() {
+        Set<String> names = new HashSet<>();
+        for (Layout layout : backend.layouts()) {
+            assertFalse(layout.section().isEmpty(), layout.name());
+            names.add(layout.name());
+        }
+        assertEquals(backend.layouts().size(), names.size());
+        assertTrue(names.contains("vtd_bind_pgtable") && names.contains("vtd_iotlb_register_image"));
+    }
+
+    @Test
+    void shouldAlignEveryFieldOfABindInTheWholeMessage() {
+        BindFormat format = backend.bindFormats().get(0);
+        assertEquals(Uapi.BIND_PGTABLE, format.operation());
+        int begin = Uapi.DATA_OFFSET + Uapi.BIND_HEADER.size(Abi.LP64_LE);
+        assertEquals(0, begin % 8);
+        assertEquals(24, format.layout().sizeBytes());
+        assertEquals(0, format.vendorFlags() & 0xffff);
+    }
+
+    @Test
+    void shouldBridgeItsGenerationsBothWays() {
+        Set<String> pairs = new HashSet<>();
+        for (Shim shim : backend.shims()) {
+            pairs.add(Integer.toHexString(shim.from()) + ">" + Integer.toHexString(shim.to()));
+        }
+        assertEquals(Set.of("100>110", "110>100"), pairs);
+    }
+
+    @Test
+    void shouldRefuseUnknownGenerations() {
+        Machine machine = Machine.of(0x110);
+        assertEquals(
+                Errno.EPROTONOSUPPORT,
+                assertThrows(BackendException.class, () -> backend.createTranslator(0x400, machine))
+                        .errno());
+        assertEquals(
+                Errno.EPROTONOSUPPORT,
+                assertThrows(
+                                BackendException.class,
+                                () -> backend.createHardware(HardwareConfig.of(0x400), machine.platform()))
+                        .errno());
+    }
+
+    @Test
+    void shouldCarryARequestFromBytesToTheChip() {
+        Machine machine = Machine.of(0x110);
+        machine.map(0x10_0000, 4, 0x5000, 0xaaaa_a000L, 0x10_1000);
+        machine.open(0);
+        machine.attach(0, 0x310);
+        RequestWriter writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, 0x110);
+        Completion completion = machine.submit(
+                0, writer.bind(Uapi.BIND_PGTABLE, 0, Machine.payload(0x310, 0x10_0000, 48, 7)));
+        assertEquals(Errno.OK, completion.errno(), completion::toString);
+        assertEquals(0xaaaa_a000L, machine.read(0x310, 0x5000));
+        machine.map(0x10_0000, 4, 0x5000, 0xbbbb_b000L, 0);
+        completion = machine.submit(
+                0, writer.invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, 0x5000, 0x1000, new byte[0]));
+        assertEquals(Errno.OK, completion.errno(), completion::toString);
+        assertEquals(0xbbbb_b000L, machine.read(0x310, 0x5000));
+    }
+}

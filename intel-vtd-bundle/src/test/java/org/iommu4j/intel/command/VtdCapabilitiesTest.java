@@ -1,0 +1,135 @@
+package org.iommu4j.intel.command;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Map;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.junit.jupiter.api.Test;
+
+class VtdCapabilitiesTest {
+    @Test
+    void shouldDecodeV22() {
+        long cap = 0x00c9008020660262L;
+        VtdCapabilities unit = new VtdCapabilities(0x10, cap, 0);
+        assertEquals(8, unit.domainIdBits());
+        assertTrue(unit.has("PLMR") && unit.has("PHMR") && unit.has("PSI"));
+        assertTrue(unit.has("ZLR") && unit.has("DWD") && unit.has("DRD"));
+        assertEquals(2, Cap.SAGAW.get(cap));
+        assertEquals(39, unit.mgawBits());
+        assertEquals(0x200, unit.faultRecordOffset());
+        assertEquals(9, Cap.MAMV.get(cap));
+        assertEquals(1, unit.faultRecords());
+    }
+
+    @Test
+    void shouldDecodeV23() {
+        VtdCapabilities unit = new VtdCapabilities(0x10, 0x00c0000020230272L, 0);
+        assertTrue(unit.has("RWBF"));
+        assertFalse(unit.has("PSI"));
+        assertEquals(36, unit.mgawBits());
+        assertEquals(0x200, unit.faultRecordOffset());
+    }
+
+    @Test
+    void shouldDecodeV24() {
+        VtdCapabilities unit = new VtdCapabilities(0x10, 0, 0xf0101aL);
+        assertTrue(unit.hasQueue() && unit.has("IR") && unit.has("EIM"));
+        assertFalse(unit.has("DT"));
+        assertEquals(0x100, unit.iotlbOffset());
+        assertEquals(15, Ecap.MHMV.get(unit.ecap()));
+    }
+
+    @Test
+    void shouldHaveTheDefaultsOfTheFactSheet() {
+        VtdCapabilities queue = VtdCapabilities.of(HardwareConfig.of(VtdGeneration.LEGACY_QI));
+        assertEquals(16, queue.domainIdBits());
+        assertEquals(48, queue.mgawBits());
+        assertEquals(6, Cap.SAGAW.get(queue.cap()));
+        assertEquals(3, Cap.SPS.get(queue.cap()));
+        assertEquals(18, Cap.MAMV.get(queue.cap()));
+        assertEquals(0x220, queue.faultRecordOffset());
+        assertEquals(0xf0, queue.iotlbOffset());
+        VtdCapabilities registers = VtdCapabilities.of(HardwareConfig.of(VtdGeneration.LEGACY_REG));
+        assertFalse(registers.hasQueue());
+        assertTrue(registers.hasRegisterInvalidation());
+        assertEquals(0x100, registers.iotlbOffset());
+        assertEquals(39, registers.mgawBits());
+    }
+
+    @Test
+    void shouldPutFieldsOverRegistersOverDefaults() {
+        VtdCapabilities unit = VtdCapabilities.of(new HardwareConfig(
+                VtdGeneration.LEGACY_QI,
+                Map.of("cap", Map.of("MGAW", 38L), "ecap", Map.of("DT", 0L)),
+                Map.of("CAP", 0xd2008c222f0686L, "VER", 0x10L),
+                CacheConfig.DEFAULT,
+                Map.of("ver", "2.1")));
+        assertEquals(0xd2008c22260686L, unit.cap());
+        assertEquals(0xf00fdbL, unit.ecap());
+        assertEquals(0x21, unit.ver());
+    }
+
+    @Test
+    void shouldRefuseByNameWhatDoesNotExistOrFit() {
+        assertRefused(Errno.EINVAL, "cap.NOPE", Map.of("cap", Map.of("NOPE", 1L)), Map.of(), Map.of());
+        assertRefused(Errno.EINVAL, "efr", Map.of("efr", Map.of("X", 1L)), Map.of(), Map.of());
+        assertRefused(Errno.EINVAL, "cap.MGAW=0x40", Map.of("cap", Map.of("MGAW", 64L)), Map.of(), Map.of());
+        assertRefused(Errno.EINVAL, "ecap.PT", Map.of("ecap", Map.of("PT", -1L)), Map.of(), Map.of());
+        assertRefused(Errno.EINVAL, "EFR", Map.of(), Map.of("EFR", 1L), Map.of());
+        assertRefused(Errno.EINVAL, "VER", Map.of(), Map.of("VER", 0x100L), Map.of());
+        for (String version : new String[] {"", "1", "1.x", "16.0", "1.0.0", "-1.0"}) {
+            assertRefused(Errno.EINVAL, "ver=" + version, Map.of(), Map.of(), Map.of("ver", version));
+        }
+    }
+
+    @Test
+    void shouldRefuseByNameWhatIsNotModelled() {
+        assertRefused(Errno.EPROTONOSUPPORT, "SMTS", Map.of("ecap", Map.of("SMTS", 1L)), Map.of(), Map.of());
+        assertRefused(Errno.EPROTONOSUPPORT, "ECS", Map.of(), Map.of("ECAP", 0x19e25f00fdfL), Map.of());
+        assertRefused(Errno.EPROTONOSUPPORT, "AFL", Map.of("cap", Map.of("AFL", 1L)), Map.of(), Map.of());
+        BackendException unknown =
+                assertThrows(BackendException.class, () -> VtdCapabilities.of(HardwareConfig.of(0x0300)));
+        assertEquals(Errno.EPROTONOSUPPORT, unknown.errno());
+    }
+
+    @Test
+    void shouldLoseRegisterInvalidationWithMajorVersion6() {
+        assertFalse(new VtdCapabilities(0x60, 0, 0xf00fdfL).hasRegisterInvalidation());
+        assertTrue(new VtdCapabilities(0x50, 0, 0xf00fdfL).hasRegisterInvalidation());
+    }
+
+    @Test
+    void shouldNameFaultReasons() {
+        for (FaultReason reason : FaultReason.values()) {
+            assertEquals(reason, FaultReason.of(reason.code()));
+            assertEquals(reason.name(), FaultReason.nameOf(reason.code()));
+        }
+        assertNull(FaultReason.of(0));
+        assertNull(FaultReason.of(-1));
+        assertNull(FaultReason.of(0x1000));
+        assertEquals("0x20", FaultReason.nameOf(0x20));
+    }
+
+    private static void assertRefused(
+            Errno errno,
+            String naming,
+            Map<String, Map<String, Long>> fields,
+            Map<String, Long> registers,
+            Map<String, String> options) {
+        BackendException refusal = assertThrows(
+                BackendException.class,
+                () -> VtdCapabilities.of(
+                        new HardwareConfig(VtdGeneration.LEGACY_QI, fields, registers, CacheConfig.DEFAULT, options)));
+        assertEquals(errno, refusal.errno());
+        assertTrue(refusal.getMessage().contains(naming), refusal.getMessage());
+    }
+}
