@@ -219,14 +219,16 @@ class RequestReaderTest {
         byte[] wrong = writer.invalidate(3, 2, 0x45, 0x7f0000400001L, 0x200000, new byte[16]);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         long thread = Thread.currentThread().getId();
-        readAll(reader, usual, unusual, bind, wrong);
-        threads.getThreadAllocatedBytes(thread);
+        long lowest = Long.MAX_VALUE;
 
-        long before = threads.getThreadAllocatedBytes(thread);
-        readAll(reader, usual, unusual, bind, wrong);
-        long after = threads.getThreadAllocatedBytes(thread);
+        // The lowest of several rounds: the virtual machine itself allocates for a thread now and then.
+        for (int round = 0; round < 10 && lowest != 0; round++) {
+            long before = threads.getThreadAllocatedBytes(thread);
+            readAll(reader, usual, unusual, bind, wrong);
+            lowest = Math.min(lowest, threads.getThreadAllocatedBytes(thread) - before);
+        }
 
-        assertEquals(0, after - before);
+        assertEquals(0, lowest);
     }
 
     private void readAll(RequestReader reader, byte[] usual, byte[] unusual, byte[] bind, byte[] wrong) {
