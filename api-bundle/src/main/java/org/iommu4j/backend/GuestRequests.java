@@ -1,10 +1,10 @@
 package org.iommu4j.backend;
 
 import org.iommu4j.contract.Completion;
-import org.osgi.annotation.versioning.ProviderType;
+import org.osgi.annotation.versioning.ConsumerType;
 
 /** Where a guest decoder's requests go: the contract as bytes. */
-@ProviderType
+@ConsumerType
 public interface GuestRequests {
     /**
      * Sends one request for the container that serves a guest's domain.

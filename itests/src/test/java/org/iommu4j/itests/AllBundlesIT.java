@@ -31,6 +31,7 @@ public class AllBundlesIT {
                 Bundles.install(
                         "jackson-core",
                         "picocli",
+                        "org.apache.felix.log",
                         "org.apache.felix.gogo.runtime",
                         "api-bundle",
                         "simulation-bundle",

@@ -58,8 +58,8 @@ final class Jars {
         main.putValue("Service-Component", "OSGI-INF/component.xml");
         main.putValue(
                 "Import-Package",
-                "org.iommu4j.backend;version='[1.0,2)',org.iommu4j.contract;version='[1.0,2)',"
-                        + "org.iommu4j.layout;version='[1.0,2)'");
+                "org.iommu4j.backend;version=\"[1.0,2)\",org.iommu4j.contract;version=\"[1.0,2)\","
+                        + "org.iommu4j.layout;version=\"[1.0,2)\"");
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (JarOutputStream out = new JarOutputStream(bytes, manifest)) {
             put(out, "OSGI-INF/component.xml", description.getBytes(StandardCharsets.UTF_8));

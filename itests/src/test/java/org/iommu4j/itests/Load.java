@@ -1,11 +1,11 @@
 package org.iommu4j.itests;
 
 import static org.junit.Assert.assertEquals;
-import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.PhysicalMemory;
@@ -36,6 +36,11 @@ final class Load implements AutoCloseable {
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private volatile boolean stopped;
 
+    /** Where in a table of a level the path of all pages goes. */
+    private static long index(int level) {
+        return (IOVA >>> (12 + 9 * (level - 1)) & 511) * Long.BYTES;
+    }
+
     /** Starts {@code threads} clients. */
     static Load on(Unit unit, int threads) {
         Load load = new Load();
@@ -48,15 +53,15 @@ final class Load implements AutoCloseable {
 
     /** Turns of all clients so far. */
     long turns() {
-        return clients.stream().mapToLong(client -> client.turns).sum();
+        return clients.stream().mapToLong(Client::turns).sum();
     }
 
     /** Waits until every client has made {@code more} further turns. */
     void await(int more) throws InterruptedException {
         long deadline = System.nanoTime() + 30_000_000_000L;
         for (Client client : clients) {
-            long goal = client.turns + more;
-            while (client.turns < goal && failure.get() == null) {
+            long goal = client.turns() + more;
+            while (client.turns() < goal && failure.get() == null) {
                 assertTrue("the load makes no progress", System.nanoTime() < deadline);
                 Thread.sleep(1);
             }
@@ -66,17 +71,21 @@ final class Load implements AutoCloseable {
 
     /** Stops the clients and checks that every request was answered exactly once. */
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         stopped = true;
         for (Client client : clients) {
-            client.join(20_000);
+            try {
+                client.join(20_000);
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
             assertTrue("a client hangs", !client.isAlive());
         }
         rethrow();
         for (Client client : clients) {
             var counters = client.container.counters();
-            assertEquals("requests that arrived", client.turns, counters.received());
-            assertEquals("requests that were carried out", client.turns, counters.completed());
+            assertEquals("requests that arrived", client.turns(), counters.received());
+            assertEquals("requests that were carried out", client.turns(), counters.completed());
             assertTrue("refused: " + counters.refused(), counters.refused().isEmpty());
         }
     }
@@ -86,7 +95,6 @@ final class Load implements AutoCloseable {
         if (first != null) {
             throw new AssertionError("a client failed", first);
         }
-        assertNull(first);
     }
 
     private final class Client extends Thread {
@@ -94,9 +102,15 @@ final class Load implements AutoCloseable {
         private final PhysicalMemory memory;
         private final Container container;
         private final int requester;
+        private final RequestWriter writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, GENERATION);
+        private final byte[] request = new byte[writer.invalidateBytes(0)];
+        private final Completion completion = new Completion();
+        private final DmaAccess access = new DmaAccess();
         private final long leafTable;
         private final long frames;
-        private volatile long turns;
+
+        /** Written by this thread only. */
+        private final AtomicLong made = new AtomicLong();
 
         Client(Unit unit, int number) {
             super("client-" + number);
@@ -105,17 +119,20 @@ final class Load implements AutoCloseable {
             requester = 0x10 + number * 8;
             // A four-level table of one path, and two sets of frames that the pages move between.
             long root = 0x1000_0000L + number * 0x100_0000L;
-            memory.writeLongLe(root, root + PAGE | PRESENT);
-            memory.writeLongLe(root + PAGE + (IOVA >>> 30 & 511) * 8, root + 2 * PAGE | PRESENT);
-            memory.writeLongLe(root + 2 * PAGE + (IOVA >>> 21 & 511) * 8, root + 3 * PAGE | PRESENT);
+            memory.writeLongLe(root + index(4), root + PAGE | PRESENT);
+            memory.writeLongLe(root + PAGE + index(3), root + 2 * PAGE | PRESENT);
+            memory.writeLongLe(root + 2 * PAGE + index(2), root + 3 * PAGE | PRESENT);
             leafTable = root + 3 * PAGE;
             frames = root + 0x10_0000L;
             for (int page = 0; page < PAGES; page++) {
                 memory.writeLongLe(leafTable + page * 8L, frame(page, 0) | PRESENT);
             }
             container = unit.openContainer(ContainerConfig.of(Offer.exactly(IommuModel.INTEL, GENERATION)));
-            Completion completion = new Completion();
             assertEquals(completion.toString(), 0, container.attach(requester, root, 4, completion));
+        }
+
+        private long turns() {
+            return made.get();
         }
 
         private long frame(int page, long life) {
@@ -124,31 +141,30 @@ final class Load implements AutoCloseable {
 
         @Override
         public void run() {
-            RequestWriter writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, GENERATION);
-            byte[] request = new byte[writer.invalidateBytes(0)];
-            Completion completion = new Completion();
-            DmaAccess access = new DmaAccess();
             try {
                 while (!stopped) {
-                    int page = (int) (turns % PAGES);
-                    long life = turns / PAGES + 1;
-                    long iova = IOVA + page * PAGE;
-                    expect(access, iova, frame(page, life - 1));
-                    memory.writeLongLe(leafTable + page * 8L, frame(page, life) | PRESENT);
-                    writer.invalidate(
-                            request, 0, Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, iova, PAGE, request, 0, 0);
-                    int result = container.ioctl(Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion);
-                    assertEquals(completion.toString(), 0, result);
-                    assertEquals(Errno.OK, completion.errno());
-                    expect(access, iova, frame(page, life));
-                    turns++;
+                    turn(made.get());
+                    made.set(made.get() + 1);
                 }
             } catch (Throwable e) {
                 failure.compareAndSet(null, e);
             }
         }
 
-        private void expect(DmaAccess access, long iova, long frame) {
+        private void turn(long number) {
+            int page = (int) (number % PAGES);
+            long life = number / PAGES + 1;
+            long iova = IOVA + page * PAGE;
+            expect(iova, frame(page, life - 1));
+            memory.writeLongLe(leafTable + page * 8L, frame(page, life) | PRESENT);
+            writer.invalidate(request, 0, Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, iova, PAGE, request, 0, 0);
+            int result = container.ioctl(Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion);
+            assertEquals(completion.toString(), 0, result);
+            assertEquals(Errno.OK, completion.errno());
+            expect(iova, frame(page, life));
+        }
+
+        private void expect(long iova, long frame) {
             unit.dma(access.begin(requester, iova + 8, DmaAccess.READ));
             assertEquals(DmaAccess.Outcome.TRANSLATED, access.outcome());
             assertEquals("a stale translation was used", frame + 8, access.spa());

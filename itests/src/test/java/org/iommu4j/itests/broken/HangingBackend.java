@@ -41,8 +41,8 @@ public final class HangingBackend implements Backend {
         while (true) {
             try {
                 never.await();
-            } catch (InterruptedException e) {
-                continue;
+            } catch (InterruptedException stubborn) {
+                // This version does not even listen to interrupts.
             }
         }
     }

@@ -1,0 +1,55 @@
+package org.iommu4j.shell.cli;
+
+import java.io.InputStream;
+import java.nio.file.Path;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.IommuService;
+
+/** What the command line needs from where it runs. */
+public interface Host {
+    /**
+     * The core.
+     *
+     * @throws CommandFailure if it is not there in time
+     */
+    IommuService core();
+
+    /**
+     * A service of the container.
+     *
+     * @throws CommandFailure if it is not there in time
+     */
+    <T> T service(Class<T> type);
+
+    /**
+     * Waits for a backend.
+     *
+     * @throws CommandFailure if none serves the model in time; it lists the models that are served
+     */
+    void awaitBackend(IommuModel model);
+
+    /**
+     * Symbolic name of the bundle whose backend serves a model.
+     *
+     * @throws CommandFailure if there is none
+     */
+    String symbolicName(IommuModel model);
+
+    /** A new session of the shell, writing to standard output and error. */
+    CommandSession openSession();
+
+    /** Standard input. */
+    InputStream in();
+
+    /** True if a person types the input. */
+    boolean inputIsTerminal();
+
+    /** True if what is written to standard error can be written over. */
+    boolean errorIsTerminal();
+
+    /** The folder of the project, where captures and released jars are found. */
+    Path home();
+
+    /** Version of the program. */
+    String version();
+}

@@ -1,0 +1,106 @@
+package org.iommu4j.shell.cli;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Properties;
+import java.util.jar.JarFile;
+import java.util.jar.Manifest;
+import java.util.stream.Stream;
+import org.iommu4j.contract.IommuModel;
+
+/** What lies in the folder of the project: captures, built and released jars. */
+final class Installation {
+    private static final String CAPTURES = "default-captures.properties";
+
+    private final Path home;
+
+    /** The installation in that folder. */
+    Installation(Path home) {
+        this.home = home;
+    }
+
+    /**
+     * The capture that is replayed for a model if nothing else is said.
+     *
+     * @throws CommandFailure if there is none
+     */
+    Path defaultCapture(IommuModel model) {
+        Properties captures = new Properties();
+        try (InputStream in = Installation.class.getResourceAsStream(CAPTURES)) {
+            captures.load(in);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        String capture = captures.getProperty(model.label());
+        if (capture == null) {
+            throw new CommandFailure(
+                    ExitStatus.USAGE,
+                    "no default capture for model '" + model.label() + "'; name one with --capture",
+                    null);
+        }
+        return home.resolve(capture);
+    }
+
+    /**
+     * The jar with that symbolic name which the build made.
+     *
+     * @throws CommandFailure if there is none
+     */
+    Path builtJar(String symbolicName) {
+        try (Stream<Path> modules = Files.list(home)) {
+            List<Path> targets = modules.map(module -> module.resolve("target"))
+                    .filter(Files::isDirectory)
+                    .sorted()
+                    .toList();
+            for (Path target : targets) {
+                for (Path jar : jars(target, 1)) {
+                    if (symbolicName.equals(symbolicName(jar))) {
+                        return jar;
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw new CommandFailure(ExitStatus.USAGE, home + " cannot be read: " + e.getMessage(), e);
+        }
+        throw new CommandFailure(
+                ExitStatus.USAGE,
+                "no built jar of " + symbolicName + " in a target folder under " + home + "; name one with --built",
+                null);
+    }
+
+    /** All released jars, in no particular order; empty if there are none. */
+    List<Path> releasedJars() {
+        Path repository = home.resolve("cnf").resolve("releaserepo");
+        try {
+            return Files.isDirectory(repository) ? jars(repository, Integer.MAX_VALUE) : List.of();
+        } catch (IOException e) {
+            throw new CommandFailure(ExitStatus.USAGE, repository + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static List<Path> jars(Path folder, int depth) throws IOException {
+        try (Stream<Path> files = Files.walk(folder, depth)) {
+            return files.filter(file -> file.getFileName().toString().endsWith(".jar"))
+                    .sorted()
+                    .toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    private static String symbolicName(Path jar) {
+        try (JarFile file = new JarFile(jar.toFile())) {
+            Manifest manifest = file.getManifest();
+            String header =
+                    manifest == null ? null : manifest.getMainAttributes().getValue("Bundle-SymbolicName");
+            return header == null ? "" : header.split(";", 2)[0].strip();
+        } catch (IOException e) {
+            // Half-written by a build that was cut off: not the jar that is looked for.
+            return "";
+        }
+    }
+}

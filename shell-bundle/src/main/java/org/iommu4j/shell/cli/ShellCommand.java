@@ -1,0 +1,95 @@
+package org.iommu4j.shell.cli;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code iommu4j shell}. */
+@Command(
+        name = "shell",
+        header = "A Gogo shell in the running container.",
+        description = {
+            "",
+            "Without COMMAND it reads commands from standard input, with a prompt if that is a terminal. With COMMAND it "
+                    + "executes that and ends.",
+            "",
+            "Commands of scope iommu:",
+            "  iommu:backends                  backends with model, version, state, sub_versions",
+            "  iommu:units                     simulated chips",
+            "  iommu:containers                clients' domains and their devices",
+            "  iommu:agreements                what each container agreed on",
+            "  iommu:negotiate MODEL OLDEST NEWEST CHIP",
+            "                                  what a client would agree on",
+            "  iommu:preview MODEL VERSION     what a swap would do",
+            "  iommu:swap MODEL VERSION        makes another installed backend serve its model",
+            "  iommu:swaps                     the last swaps",
+            "  iommu:counters                  what chips and containers did",
+            "  help iommu:swap                 arguments of a command",
+            "The commands of Felix are there too: lb, install, start, stop, update, uninstall, help. 'exit' ends."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  ./iommu4j shell",
+            "  ./iommu4j shell -c 'iommu:backends; iommu:units'",
+            "  ./iommu4j shell 'iommu:backends | grep ACTIVE'",
+            "  ./iommu4j shell < commands.txt",
+            "",
+            "Exit status: 0; 1 if a command failed (at the prompt a failure is only shown); 2 for wrong arguments; the "
+                    + "number N of 'exit N'."
+        })
+public final class ShellCommand implements Callable<Integer> {
+    private final Host host;
+
+    @Option(
+            names = {"-c", "--command"},
+            paramLabel = "COMMAND",
+            description = "Executes this and ends; may be given several times.")
+    private List<String> commands = new ArrayList<>();
+
+    @Parameters(arity = "0..*", paramLabel = "COMMAND", description = "The same without -c.")
+    private List<String> more = new ArrayList<>();
+
+    @Spec
+    private CommandSpec spec;
+
+    /** A command in that host. */
+    public ShellCommand(Host host) {
+        this.host = host;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        ShellLoop loop =
+                new ShellLoop(host.openSession(), out, spec.commandLine().getErr());
+        List<String> texts = new ArrayList<>(commands);
+        texts.addAll(more);
+        for (String text : texts) {
+            int status = loop.execute(text);
+            if (status != ExitStatus.OK) {
+                return status;
+            }
+        }
+        if (!texts.isEmpty()) {
+            return ExitStatus.OK;
+        }
+        if (host.inputIsTerminal()) {
+            out.println("iommu4j " + host.version()
+                    + ". 'iommu:backends' lists the backends, 'help iommu:swap' explains a " + "command, 'exit' ends.");
+            out.flush();
+        }
+        BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8));
+        return loop.run(in, host.inputIsTerminal());
+    }
+}

@@ -1,0 +1,117 @@
+package org.iommu4j.shell.cli;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.iommu4j.shell.text.Texts;
+
+/** Reads commands, executes them, prints their results, and goes on after a failure. */
+public final class ShellLoop {
+    private static final String PROMPT = "iommu4j> ";
+    private static final String CONTINUATION = "       > ";
+    private static final Pattern EXIT = Pattern.compile("\\s*(?:exit|quit)(?:\\s+(\\d{1,3}))?\\s*;?\\s*");
+
+    /** What Gogo says when no method of that name takes these arguments. */
+    private static final Pattern MISMATCH = Pattern.compile("Cannot coerce (\\w+)\\(");
+
+    private final CommandSession session;
+    private final PrintWriter out;
+    private final PrintWriter err;
+
+    /** A loop over a session. */
+    public ShellLoop(CommandSession session, PrintWriter out, PrintWriter err) {
+        this.session = session;
+        this.out = out;
+        this.err = err;
+    }
+
+    /**
+     * Executes one text, whatever it holds.
+     *
+     * @return {@link ExitStatus#OK} or {@link ExitStatus#FAILED}
+     */
+    public int execute(String text) {
+        Matcher exit = EXIT.matcher(text);
+        if (exit.matches()) {
+            return status(exit);
+        }
+        try {
+            print(session.execute(text));
+            return ExitStatus.OK;
+        } catch (Exception e) {
+            fail(e);
+            return ExitStatus.FAILED;
+        }
+    }
+
+    /**
+     * Executes lines until the input ends or a line says {@code exit}.
+     *
+     * @param in the commands, one or more a line; a quotation or block may go on over several lines
+     * @param prompting true if a person types them
+     * @return the number after {@code exit}; else 1 if a command failed and nobody was prompted, else 0
+     */
+    public int run(BufferedReader in, boolean prompting) throws IOException {
+        int status = ExitStatus.OK;
+        StringBuilder text = new StringBuilder();
+        while (true) {
+            prompt(prompting, text.isEmpty() ? PROMPT : CONTINUATION);
+            String line = in.readLine();
+            if (line == null) {
+                if (!text.isEmpty()) {
+                    err.println("iommu4j: the input ends inside a quotation or a block");
+                    err.flush();
+                    status = ExitStatus.FAILED;
+                }
+                prompt(prompting, System.lineSeparator());
+                return prompting ? ExitStatus.OK : status;
+            }
+            Matcher exit = EXIT.matcher(line);
+            if (text.isEmpty() && exit.matches()) {
+                return exit.group(1) == null && !prompting ? status : status(exit);
+            }
+            text.append(line).append('\n');
+            try {
+                print(session.execute(text.toString()));
+                text.setLength(0);
+            } catch (CommandSession.IncompleteCommandException e) {
+                // The next line goes on with it.
+            } catch (Exception e) {
+                fail(e);
+                text.setLength(0);
+                status = ExitStatus.FAILED;
+            }
+        }
+    }
+
+    private static int status(Matcher exit) {
+        return exit.group(1) == null ? ExitStatus.OK : Integer.parseInt(exit.group(1)) & 0xff;
+    }
+
+    private void prompt(boolean prompting, String text) {
+        if (prompting) {
+            out.print(text);
+            out.flush();
+        }
+    }
+
+    private void print(String result) {
+        if (!result.isEmpty()) {
+            out.print(result.endsWith("\n") ? result : result + "\n");
+            out.flush();
+        }
+    }
+
+    private void fail(Exception failure) {
+        String message = Texts.message(failure);
+        Matcher mismatch = MISMATCH.matcher(message);
+        err.println("iommu4j: "
+                + (mismatch.lookingAt()
+                        ? "wrong arguments of " + mismatch.group(1) + "; 'help " + mismatch.group(1)
+                                + "' tells which are right"
+                        : message));
+        err.flush();
+    }
+}

@@ -1,0 +1,156 @@
+package org.iommu4j.shell.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.shell.text.ProgressLine;
+import org.iommu4j.shell.text.Texts;
+import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.ReplayRefusedException;
+import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.UpgradeOptions;
+import org.iommu4j.upgrade.UpgradeResult;
+import org.iommu4j.upgrade.UpgradeService;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code iommu4j upgrade}. */
+@Command(
+        name = "upgrade",
+        header = "Swaps a vendor's bundle between its released and its built version while a captured guest runs.",
+        description = {
+            "",
+            "Replays a captured Linux guest through the whole path (contract, core, vendor, simulated chip) together with "
+                    + "the load of a second client, swaps the bundle again and again, side by side and in place, and ends "
+                    + "with a table: requests sent, completed exactly once, refused (with rule ids), translations compared "
+                    + "with the capture and equal, stale uses, swaps, pauses."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  ./iommu4j upgrade",
+            "  ./iommu4j upgrade --model intel --swaps 40 --seconds 30",
+            "  ./iommu4j upgrade --json > upgrade.json",
+            "",
+            "Exit status: 0 if nothing was lost, doubled, reordered, stale or different; 1 otherwise; 2 for wrong "
+                    + "arguments or a file that cannot be read."
+        })
+public final class UpgradeCommand implements Callable<Integer> {
+    private final Host host;
+
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            defaultValue = "intel",
+            description = "Whose bundle to swap: intel, arm, amd, spapr or s390, if it is installed. Default: "
+                    + "${DEFAULT-VALUE}.")
+    private String model;
+
+    @Option(
+            names = "--swaps",
+            paramLabel = "N",
+            defaultValue = "12",
+            description = "Number of swaps, at least 1. Default: ${DEFAULT-VALUE}.")
+    private int swaps;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "S",
+            defaultValue = "10",
+            description =
+                    "How long the load runs, in seconds; the swaps are spread over it. Default: ${DEFAULT-VALUE}.")
+    private int seconds;
+
+    @Option(
+            names = "--capture",
+            paramLabel = "DIR",
+            description = "Capture of the guest. Default: the model's first one under traces/.")
+    private Path capture;
+
+    @Option(
+            names = "--released",
+            paramLabel = "JAR",
+            description = "Released bundle to swap with; may be given several times, the newest that fits is taken. "
+                    + "Default: those in cnf/releaserepo.")
+    private List<Path> released = List.of();
+
+    @Option(
+            names = "--built",
+            paramLabel = "JAR",
+            description = "Built bundle. Default: the one in the target folder of the bundle that serves the model.")
+    private Path built;
+
+    @Option(
+            names = "--cache",
+            paramLabel = "SIZE",
+            defaultValue = "default",
+            description = "Caches of the chips: none, tiny, default or worst-case. Default: ${DEFAULT-VALUE}.")
+    private CacheConfig cache;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "SEED",
+            defaultValue = "1",
+            description = "Seed of the second client's requests. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Option(names = "--json", description = "Prints one JSON object instead of the table.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** A command in that host. */
+    public UpgradeCommand(Host host) {
+        this.host = host;
+    }
+
+    @Override
+    public Integer call() {
+        positive("--swaps", swaps);
+        positive("--seconds", seconds);
+        IommuModel wanted = Models.parse(model);
+        host.awaitBackend(wanted);
+        Installation installation = new Installation(host.home());
+        Path guest = capture == null ? installation.defaultCapture(wanted) : capture;
+        Path builtJar = built == null ? installation.builtJar(host.symbolicName(wanted)) : built;
+        List<Path> releasedJars = released.isEmpty() ? installation.releasedJars() : released;
+
+        PrintWriter err = spec.commandLine().getErr();
+        ProgressLine progress = new ProgressLine(err, host.errorIsTerminal(), System::nanoTime);
+        UpgradeResult result;
+        try {
+            UpgradeOptions options = UpgradeOptions.of(wanted, guest, releasedJars, builtJar)
+                    .withSwaps(swaps)
+                    .withDurationNanos(TimeUnit.SECONDS.toNanos(seconds))
+                    .withSeed(seed)
+                    .withCache(cache);
+            result = host.service(UpgradeService.class)
+                    .run(options, step -> progress.show(step.toLine().strip()));
+        } catch (CaptureException | UpgradeException e) {
+            throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+        } catch (ReplayRefusedException | BackendException e) {
+            throw new CommandFailure(Texts.message(e), e);
+        } finally {
+            progress.clear();
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        out.print(json ? result.toJson() + "\n" : result.toText());
+        out.flush();
+        return result.ok() ? ExitStatus.OK : ExitStatus.FAILED;
+    }
+
+    private void positive(String option, int value) {
+        if (value < 1) {
+            throw new ParameterException(spec.commandLine(), option + "=" + value + " is not at least 1");
+        }
+    }
+}

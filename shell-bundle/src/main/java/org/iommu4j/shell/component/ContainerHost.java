@@ -1,0 +1,137 @@
+package org.iommu4j.shell.component;
+
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.InputStream;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.apache.felix.service.command.CommandProcessor;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.shell.cli.CommandFailure;
+import org.iommu4j.shell.cli.CommandSession;
+import org.iommu4j.shell.cli.ExitStatus;
+import org.iommu4j.shell.cli.Host;
+import org.iommu4j.shell.cli.Models;
+import org.iommu4j.shell.gogo.GogoSession;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.InvalidSyntaxException;
+import org.osgi.framework.ServiceReference;
+import org.osgi.util.tracker.ServiceTracker;
+
+/** The command line's view of the OSGi container. */
+final class ContainerHost implements Host {
+    /** Bundles have started when the command line runs; what they register may take a moment more. */
+    private static final long SERVICE_WAIT_MILLIS = 5_000;
+
+    private static final long BACKEND_WAIT_MILLIS = 5_000;
+    private static final long ANOTHER_BACKEND_WAIT_MILLIS = 1_000;
+    private static final long POLL_MILLIS = 10;
+
+    private final BundleContext context;
+    private final CommandProcessor processor;
+
+    ContainerHost(BundleContext context, CommandProcessor processor) {
+        this.context = context;
+        this.processor = processor;
+    }
+
+    @Override
+    public IommuService core() {
+        return service(IommuService.class);
+    }
+
+    @Override
+    public <T> T service(Class<T> type) {
+        ServiceTracker<T, T> tracker = new ServiceTracker<>(context, type, null);
+        tracker.open();
+        try {
+            T service = tracker.waitForService(SERVICE_WAIT_MILLIS);
+            if (service == null) {
+                throw new CommandFailure(
+                        ExitStatus.BROKEN,
+                        "no service " + type.getName() + " after " + SERVICE_WAIT_MILLIS
+                                + " ms: its bundle is missing or did not start",
+                        null);
+            }
+            return service;
+        } catch (InterruptedException e) {
+            throw interrupted(e);
+        }
+    }
+
+    @Override
+    public void awaitBackend(IommuModel model) {
+        IommuService core = core();
+        long start = System.nanoTime();
+        while (core.backend(model) == null) {
+            long waitedMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+            boolean others = !Models.installed(core).isEmpty();
+            if (waitedMillis >= (others ? ANOTHER_BACKEND_WAIT_MILLIS : BACKEND_WAIT_MILLIS)) {
+                throw new CommandFailure(ExitStatus.USAGE, Models.notInstalled(model, core), null);
+            }
+            try {
+                Thread.sleep(POLL_MILLIS);
+            } catch (InterruptedException e) {
+                throw interrupted(e);
+            }
+        }
+    }
+
+    @Override
+    public String symbolicName(IommuModel model) {
+        try {
+            for (ServiceReference<Backend> reference : context.getServiceReferences(Backend.class, null)) {
+                Backend backend = context.getService(reference);
+                try {
+                    if (backend != null && backend.describe().model() == model) {
+                        return reference.getBundle().getSymbolicName();
+                    }
+                } finally {
+                    context.ungetService(reference);
+                }
+            }
+        } catch (InvalidSyntaxException e) {
+            throw new IllegalStateException(e);
+        }
+        throw new CommandFailure(ExitStatus.USAGE, Models.notInstalled(model, core()), null);
+    }
+
+    @Override
+    public CommandSession openSession() {
+        return new GogoSession(
+                processor, new FileOutputStream(FileDescriptor.out), new FileOutputStream(FileDescriptor.err));
+    }
+
+    @Override
+    public InputStream in() {
+        return new FileInputStream(FileDescriptor.in);
+    }
+
+    @Override
+    public boolean inputIsTerminal() {
+        return Boolean.getBoolean("iommu4j.stdin.terminal");
+    }
+
+    @Override
+    public boolean errorIsTerminal() {
+        return Boolean.getBoolean("iommu4j.stderr.terminal");
+    }
+
+    @Override
+    public Path home() {
+        return Path.of(System.getProperty("iommu4j.home", ""));
+    }
+
+    @Override
+    public String version() {
+        return context.getBundle().getVersion().toString();
+    }
+
+    private static CommandFailure interrupted(InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return new CommandFailure(ExitStatus.BROKEN, "interrupted", e);
+    }
+}

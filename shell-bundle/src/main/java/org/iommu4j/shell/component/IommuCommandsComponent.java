@@ -1,0 +1,57 @@
+package org.iommu4j.shell.component;
+
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.felix.service.command.CommandProcessor;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.shell.gogo.IommuCommands;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.FrameworkUtil;
+import org.osgi.framework.ServiceRegistration;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+
+/** Registers the Gogo commands; they stay there, with a clear answer, while the core is away. */
+@Component(
+        service = {},
+        immediate = true)
+public final class IommuCommandsComponent {
+    private final AtomicReference<IommuService> core = new AtomicReference<>();
+    private final ServiceRegistration<IommuCommands> registration;
+
+    /** Registers the commands. */
+    @Activate
+    public IommuCommandsComponent(BundleContext context) {
+        // Gogo gives each thread its own System.out: the pipe or the console that the command writes to.
+        IommuCommands commands = new IommuCommands(core::get, text -> System.out.print(text));
+        registration = context.registerService(
+                IommuCommands.class,
+                commands,
+                FrameworkUtil.asDictionary(Map.of(
+                        CommandProcessor.COMMAND_SCOPE,
+                        "iommu",
+                        CommandProcessor.COMMAND_FUNCTION,
+                        IommuCommands.FUNCTIONS.toArray(String[]::new))));
+    }
+
+    /** The core is there. */
+    @Reference(name = "core", cardinality = ReferenceCardinality.OPTIONAL, policy = ReferencePolicy.DYNAMIC)
+    void bindCore(IommuService service) {
+        core.set(service);
+    }
+
+    /** The core goes. */
+    void unbindCore(IommuService service) {
+        core.compareAndSet(service, null);
+    }
+
+    /** Takes the commands away. */
+    @Deactivate
+    public void close() {
+        registration.unregister();
+    }
+}

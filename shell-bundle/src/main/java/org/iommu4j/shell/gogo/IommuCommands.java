@@ -1,0 +1,275 @@
+package org.iommu4j.shell.gogo;
+
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.apache.felix.service.command.Descriptor;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.Agreement;
+import org.iommu4j.core.service.BackendStatus;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.ContainerCounters;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Offer;
+import org.iommu4j.core.service.SwapLimits;
+import org.iommu4j.core.service.SwapReport;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.shell.cli.CommandFailure;
+import org.iommu4j.shell.cli.Models;
+import org.iommu4j.shell.text.TextTable;
+import org.iommu4j.shell.text.Texts;
+
+/**
+ * The Gogo commands of scope {@code iommu}. What cannot be done is a {@link CommandFailure} with one line.
+ */
+public final class IommuCommands {
+    /** The functions, as Gogo calls them. */
+    public static final List<String> FUNCTIONS = List.of(
+            "backends", "units", "containers", "agreements", "negotiate", "swap", "preview", "swaps", "counters");
+
+    private final Supplier<IommuService> service;
+    private final Consumer<String> out;
+
+    /**
+     * Commands on a core.
+     *
+     * @param service gives the core at the time of a command, or null if there is none
+     * @param out takes what a command shows, as whole lines
+     */
+    public IommuCommands(Supplier<IommuService> service, Consumer<String> out) {
+        this.service = service;
+        this.out = out;
+    }
+
+    /** Every backend that is or was there, newest last. */
+    @Descriptor(
+            "lists the backends: model, bundle version, state, sub_versions, versions of the state they read and write")
+    public void backends() {
+        TextTable table =
+                new TextTable("id", "model", "name", "version", "state", "sub_versions", "state-version", "reason");
+        for (BackendStatus backend : core().backends()) {
+            table.row(
+                    backend.id(),
+                    backend.model() == null ? "-" : backend.model().label(),
+                    backend.name(),
+                    backend.version(),
+                    backend.state(),
+                    Texts.subVersions(backend.subVersions()),
+                    backend.stateWritten() == 0
+                            ? "-"
+                            : "writes " + backend.stateWritten() + ", reads " + backend.stateOldestRead() + ".."
+                                    + backend.stateWritten(),
+                    Texts.orDash(backend.reason()));
+        }
+        out.accept(table.render());
+    }
+
+    /** The open units. */
+    @Descriptor("lists the units: each is one simulated chip with its memory")
+    public void units() {
+        TextTable table = new TextTable("unit", "model", "sub_version", "driver", "containers", "devices");
+        for (Unit unit : core().units()) {
+            List<Container> containers = unit.containers();
+            table.row(
+                    unit.id(),
+                    unit.model().label(),
+                    Texts.subVersion(unit.subVersion()),
+                    unit.bare() ? "none (bare)" : "yes",
+                    containers.size(),
+                    containers.stream()
+                            .mapToInt(container -> container.devices().size())
+                            .sum());
+        }
+        out.accept(table.render());
+    }
+
+    /** The open containers with their devices. */
+    @Descriptor("lists the containers: each is one client's domain on a unit, with its devices")
+    public void containers() {
+        TextTable table = new TextTable("unit", "container", "sub_version", "devices");
+        for (Unit unit : core().units()) {
+            for (Container container : unit.containers()) {
+                table.row(
+                        unit.id(),
+                        container.id(),
+                        Texts.subVersion(container.agreement().clientSubVersion()),
+                        Texts.orDash(container.devices().stream()
+                                .map(Texts::requester)
+                                .collect(Collectors.joining(" "))));
+            }
+        }
+        out.accept(table.render());
+    }
+
+    /** What each container agreed on. */
+    @Descriptor("lists what each container agreed on: generations, shims between them, fidelity, reason")
+    public void agreements() {
+        TextTable table =
+                new TextTable("unit", "container", "model", "kind", "client", "host", "shims", "fidelity", "reason");
+        for (Unit unit : core().units()) {
+            for (Container container : unit.containers()) {
+                addAgreement(table, unit.id(), container.id(), container.agreement());
+            }
+        }
+        out.accept(table.render());
+    }
+
+    /** What a client would get, without opening anything. */
+    @Descriptor("tells what a client would agree on with a chip; opens nothing")
+    public void negotiate(
+            @Descriptor("model: intel, arm, amd, spapr or s390") String model,
+            @Descriptor("oldest sub_version that the client speaks, as 0x0100") String oldest,
+            @Descriptor("newest sub_version that the client speaks") String newest,
+            @Descriptor("sub_version of the chip") String host) {
+        IommuModel wanted = Models.parse(model);
+        TextTable table =
+                new TextTable("unit", "container", "model", "kind", "client", "host", "shims", "fidelity", "reason");
+        try {
+            Offer offer = new Offer(wanted, number("oldest", oldest), number("newest", newest), Set.of());
+            addAgreement(table, "-", "-", core().negotiate(offer, number("host", host)));
+        } catch (IllegalArgumentException | BackendException e) {
+            throw new CommandFailure(Texts.message(e), e);
+        }
+        out.accept(table.render());
+    }
+
+    /** Makes another present backend the one that serves its model. */
+    @Descriptor("makes another installed backend serve its model, while requests run; all or nothing")
+    public void swap(
+            @Descriptor("model: intel, arm, amd, spapr or s390") String model,
+            @Descriptor("version or id of the backend that is to serve; see iommu:backends") String version) {
+        IommuModel wanted = Models.parse(model);
+        SwapReport report;
+        try {
+            report = core().swap(wanted, version, SwapLimits.DEFAULT);
+        } catch (BackendException | IllegalArgumentException e) {
+            throw new CommandFailure(Texts.message(e), e);
+        }
+        if (report.outcome() != SwapReport.Outcome.DONE) {
+            throw new CommandFailure(outcome(report));
+        }
+        out.accept(swapTable(List.of(report)));
+    }
+
+    /** What a swap would do. */
+    @Descriptor("tells what a swap would do: containers that go on, containers that cannot; changes nothing")
+    public void preview(
+            @Descriptor("model: intel, arm, amd, spapr or s390") String model,
+            @Descriptor("version or id of the backend that would serve; see iommu:backends") String version) {
+        IommuModel wanted = Models.parse(model);
+        SwapReport report;
+        try {
+            report = core().preview(wanted, version);
+        } catch (BackendException | IllegalArgumentException e) {
+            throw new CommandFailure(Texts.message(e), e);
+        }
+        if (report.outcome() == SwapReport.Outcome.REFUSED) {
+            throw new CommandFailure(outcome(report));
+        }
+        StringBuilder text = new StringBuilder(swapTable(List.of(report)));
+        report.surviving()
+                .forEach(container -> text.append("goes on: ").append(container).append('\n'));
+        report.lost()
+                .forEach(container -> text.append("lost: ").append(container).append('\n'));
+        out.accept(text.toString());
+    }
+
+    /** The last swaps. */
+    @Descriptor("lists the last swaps, oldest first: outcome, pause, units moved, requests that waited")
+    public void swaps() {
+        out.accept(swapTable(core().swaps()));
+    }
+
+    /** What units and containers did so far. */
+    @Descriptor(
+            "lists what chips and containers did: commands, hits, walks, faults; requests completed, widened, refused")
+    public void counters() {
+        TextTable chips = new TextTable("unit", "model", "commands", "hits", "walks", "faults", "dropped");
+        TextTable clients = new TextTable(
+                "unit", "container", "received", "completed", "widened", "parked", "refused (rule or errno, count)");
+        for (Unit unit : core().units()) {
+            HardwareCounters chip = unit.hardwareCounters();
+            chips.row(
+                    unit.id(),
+                    unit.model().label(),
+                    chip.commands(),
+                    chip.hits(),
+                    chip.walks(),
+                    chip.faults(),
+                    chip.dropped());
+            for (Container container : unit.containers()) {
+                ContainerCounters client = container.counters();
+                clients.row(
+                        unit.id(),
+                        container.id(),
+                        client.received(),
+                        client.completed(),
+                        client.widened(),
+                        client.parked(),
+                        Texts.refused(client.refused()));
+            }
+        }
+        out.accept(chips.render() + "\n" + clients.render());
+    }
+
+    private IommuService core() {
+        IommuService core = service.get();
+        if (core == null) {
+            throw new CommandFailure("the core is not there: bundle org.iommu4j.core is missing or stopped");
+        }
+        return core;
+    }
+
+    private static void addAgreement(TextTable table, Object unit, Object container, Agreement agreement) {
+        table.row(
+                unit,
+                container,
+                agreement.model().label(),
+                agreement.kind(),
+                Texts.subVersion(agreement.clientSubVersion()),
+                Texts.subVersion(agreement.hostSubVersion()),
+                Texts.orDash(String.join(" ", agreement.shims())),
+                agreement.fidelity(),
+                Texts.orDash(agreement.reason()));
+    }
+
+    private static String swapTable(List<SwapReport> reports) {
+        TextTable table = new TextTable(
+                "model", "from", "to", "outcome", "pause-ms", "units", "parked", "caches", "go-on", "lost", "reason");
+        for (SwapReport report : reports) {
+            table.row(
+                    report.model().label(),
+                    Texts.orDash(report.from()),
+                    report.to(),
+                    report.outcome(),
+                    Texts.millis(report.pauseNanos()),
+                    report.units(),
+                    report.parked(),
+                    report.cachesDropped() ? "dropped" : "kept",
+                    report.surviving().size(),
+                    report.lost().size(),
+                    Texts.orDash(report.reason()));
+        }
+        return table.render();
+    }
+
+    private static String outcome(SwapReport report) {
+        return "swap of " + report.model().label() + " to " + report.to() + " was "
+                + (report.outcome() == SwapReport.Outcome.ROLLED_BACK ? "rolled back" : "refused") + ": "
+                + report.reason();
+    }
+
+    private static int number(String name, String text) {
+        try {
+            return text.startsWith("0x") || text.startsWith("0X")
+                    ? Integer.parseUnsignedInt(text.substring(2), 16)
+                    : Integer.parseUnsignedInt(text);
+        } catch (NumberFormatException e) {
+            throw new CommandFailure(name + "=" + text + " is no number; write 272 or 0x0110", e);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package org.iommu4j.shell.text;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/** How values look on the screen. */
+public final class Texts {
+    private Texts() {}
+
+    /** A generation's number, as {@code 0x0110}. */
+    public static String subVersion(int subVersion) {
+        return String.format(Locale.ROOT, "0x%04x", subVersion);
+    }
+
+    /** Generations in order, separated by blanks; {@code -} for none. */
+    public static String subVersions(List<Integer> subVersions) {
+        return subVersions.isEmpty()
+                ? "-"
+                : subVersions.stream().map(Texts::subVersion).collect(Collectors.joining(" "));
+    }
+
+    /** A requester id, as {@code 00:1f.2}; one above 16 bits (a handle, a LIOBN) in hexadecimal. */
+    public static String requester(int requester) {
+        return requester >>> 16 == 0
+                ? String.format(Locale.ROOT, "%02x:%02x.%x", requester >>> 8, requester >>> 3 & 0x1f, requester & 0x7)
+                : String.format(Locale.ROOT, "0x%08x", requester);
+    }
+
+    /** A time in nanoseconds, in milliseconds with three digits. */
+    public static String millis(long nanos) {
+        return String.format(Locale.ROOT, "%.3f", nanos / 1e6);
+    }
+
+    /** A text, or {@code -} if it is empty. */
+    public static String orDash(String text) {
+        return text.isEmpty() ? "-" : text;
+    }
+
+    /** Refusals by rule id, as {@code V12 3, V36 1}; {@code -} for none. */
+    public static String refused(Map<String, Long> byRule) {
+        return byRule.isEmpty()
+                ? "-"
+                : new TreeMap<>(byRule)
+                        .entrySet().stream()
+                                .map(entry -> entry.getKey() + " " + entry.getValue())
+                                .collect(Collectors.joining(", "));
+    }
+
+    /** A message on one line: its line breaks become blanks; the class of the exception stands in for a missing one. */
+    public static String message(Throwable failure) {
+        String message = failure.getMessage();
+        return message == null || message.isBlank()
+                ? failure.getClass().getSimpleName()
+                : message.strip().replaceAll("\\R\\s*", " ");
+    }
+}

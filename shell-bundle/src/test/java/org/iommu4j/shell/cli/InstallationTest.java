@@ -1,0 +1,76 @@
+package org.iommu4j.shell.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.jar.Attributes;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
+import org.iommu4j.contract.IommuModel;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class InstallationTest {
+    @TempDir
+    Path home;
+
+    private Path jar(String path, String symbolicName) throws IOException {
+        Path jar = home.resolve(path);
+        Files.createDirectories(jar.getParent());
+        Manifest manifest = new Manifest();
+        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        if (symbolicName != null) {
+            manifest.getMainAttributes().putValue("Bundle-SymbolicName", symbolicName);
+        }
+        new JarOutputStream(Files.newOutputStream(jar), manifest).close();
+        return jar;
+    }
+
+    @Test
+    void shouldFindTheBuiltJarByItsSymbolicName() throws IOException {
+        jar("a-bundle/target/a-1.0.0.jar", "org.a");
+        Path wanted = jar("b-bundle/target/b-1.0.0.jar", "org.b;singleton:=true");
+        jar("b-bundle/target/b-1.0.0-tests.jar", null);
+        Files.writeString(home.resolve("a-bundle/target/cut.jar"), "no jar");
+
+        assertEquals(wanted, new Installation(home).builtJar("org.b"));
+    }
+
+    @Test
+    void shouldNameTheBundleWhenItWasNotBuilt() throws IOException {
+        jar("a-bundle/target/a-1.0.0.jar", "org.a");
+
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> new Installation(home).builtJar("org.b"));
+        assertEquals(ExitStatus.USAGE, failure.status());
+        assertTrue(failure.getMessage().startsWith("no built jar of org.b"), failure.getMessage());
+    }
+
+    @Test
+    void shouldFindReleasedJarsAtAnyDepth() throws IOException {
+        Path released = jar("cnf/releaserepo/org/a/1.0.0/a-1.0.0.jar", "org.a");
+        Files.writeString(released.resolveSibling("a-1.0.0.pom"), "<project/>");
+
+        assertEquals(List.of(released), new Installation(home).releasedJars());
+    }
+
+    @Test
+    void shouldHaveNoReleasedJarsWithoutARepository() {
+        assertEquals(List.of(), new Installation(home).releasedJars());
+    }
+
+    @Test
+    void shouldKnowTheDefaultCaptureOfAModelOrAskForOne() {
+        assertEquals(
+                home.resolve("traces/vtd/legacy-strict-nvme-e1000e"),
+                new Installation(home).defaultCapture(IommuModel.INTEL));
+
+        CommandFailure failure =
+                assertThrows(CommandFailure.class, () -> new Installation(home).defaultCapture(IommuModel.S390));
+        assertTrue(failure.getMessage().contains("--capture"), failure.getMessage());
+    }
+}

@@ -1,0 +1,329 @@
+package org.iommu4j.shell.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.shell.testing.FakeHost;
+import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.ReplayOptions;
+import org.iommu4j.upgrade.ReplayRefusedException;
+import org.iommu4j.upgrade.ReplayResult;
+import org.iommu4j.upgrade.ReplayService;
+import org.iommu4j.upgrade.Tally;
+import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.UpgradeOptions;
+import org.iommu4j.upgrade.UpgradeProgress;
+import org.iommu4j.upgrade.UpgradeResult;
+import org.iommu4j.upgrade.UpgradeService;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class Iommu4jCommandTest {
+    @TempDir
+    Path home;
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+    private FakeHost host;
+
+    @BeforeEach
+    void makeHost() {
+        host = new FakeHost(home);
+    }
+
+    private int run(String... arguments) {
+        return Iommu4jCommand.run(host, new PrintWriter(out, true), new PrintWriter(err, true), arguments);
+    }
+
+    private static ReplayResult result(ReplayOptions options, long different) {
+        return new ReplayResult(
+                "capture",
+                IommuModel.INTEL,
+                0x110,
+                options,
+                Map.of(),
+                Map.of(),
+                ReplayResult.RequestTally.NONE,
+                new Tally(10, 10 - different, different),
+                Tally.NONE,
+                Tally.NONE,
+                Map.of(),
+                Map.of(),
+                List.of(),
+                List.of());
+    }
+
+    /**
+     * The texts are files, so that a change of them is seen in a review. Written anew with {@code -Dhelp.update=true}.
+     */
+    @ParameterizedTest
+    @CsvSource({"'--help', iommu4j", "'upgrade --help', upgrade", "'replay --help', replay", "'shell --help', shell"})
+    void shouldShowTheHelpText(String arguments, String file) throws IOException {
+        assertEquals(0, run(arguments.split(" ")));
+
+        String name = "help/" + file + ".txt";
+        if (Boolean.getBoolean("help.update")) {
+            Path path = Path.of("src/test/resources/org/iommu4j/shell/cli", name);
+            Files.createDirectories(path.getParent());
+            Files.writeString(path, out.toString());
+        }
+        try (var expected = Iommu4jCommandTest.class.getResourceAsStream(name)) {
+            assertEquals(new String(expected.readAllBytes(), StandardCharsets.UTF_8), out.toString());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"help upgrade", "upgrade -h", "help replay", "help shell", "help", "-h"})
+    void shouldShowHelpInEveryCustomaryWay(String arguments) {
+        assertEquals(0, run(arguments.split(" ")));
+        assertTrue(out.toString().contains("Usage: "), out.toString());
+    }
+
+    @Test
+    void shouldShowTheVersion() {
+        assertEquals(0, run("--version"));
+        assertEquals("iommu4j 1.2.3\n", out.toString());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "frobnicate",
+                "--frobnicate",
+                "upgrade --swaps",
+                "upgrade --swaps many",
+                "upgrade --swaps 0",
+                "upgrade --seconds -1",
+                "upgrade --cache huge",
+                "upgrade --model riscv",
+                "upgrade extra",
+                "upgrade --seed 1 --seed 2",
+                "replay",
+                "replay one two",
+                "replay dir --path sideways",
+                "replay dir --cache",
+                "replay dir --cache DEFAULTS",
+                "shell --frobnicate",
+                "help frobnicate",
+                "--json"
+            })
+    void shouldAnswerWrongArgumentsWithOneLineAndStatus2(String arguments) {
+        assertEquals(2, run(arguments.isEmpty() ? new String[0] : arguments.split(" ")));
+
+        assertEquals(1, err.toString().lines().count(), err.toString());
+        assertTrue(err.toString().startsWith("iommu4j"), err.toString());
+        assertEquals("", out.toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, shell, help "
+                        + "(see './iommu4j --help')",
+                "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
+                "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
+                "replay | iommu4j replay: Missing required parameter: 'DIR' (see './iommu4j replay --help')",
+                "upgrade --cache huge | iommu4j upgrade: Invalid value for option '--cache': 'huge' is not one of none, "
+                        + "tiny, default, worst-case (see './iommu4j upgrade --help')",
+                "upgrade --swaps 0 | iommu4j upgrade: --swaps=0 is not at least 1 (see './iommu4j upgrade --help')"
+            })
+    void shouldNameWhatIsWrong(String arguments, String line) {
+        run(arguments.split(" "));
+
+        assertEquals(line + "\n", err.toString());
+    }
+
+    @Test
+    void shouldListInstalledModelsWhenOneIsNot() {
+        assertEquals(2, run("upgrade", "--model", "arm"));
+
+        assertEquals("iommu4j upgrade: model 'arm' is not installed; installed: intel\n", err.toString());
+    }
+
+    @Test
+    void shouldReplayAsTheOptionsSay() {
+        List<Object> asked = new ArrayList<>();
+        host.provide(ReplayService.class, (directory, options) -> {
+            asked.add(directory);
+            asked.add(options);
+            return result(options, 0);
+        });
+
+        assertEquals(0, run("replay", "dir", "--path", "direct", "--cache", "worst-case"));
+
+        ReplayOptions options =
+                ReplayOptions.DEFAULT.withPath(ReplayOptions.Path.DIRECT).withCache(CacheConfig.WORST_CASE);
+        assertEquals(List.of(Path.of("dir"), options), asked);
+        assertEquals(result(options, 0).toText(), out.toString());
+    }
+
+    @Test
+    void shouldReplayByDefaultAsTheServiceDoes() {
+        List<Object> asked = new ArrayList<>();
+        host.provide(ReplayService.class, (directory, options) -> {
+            asked.add(options);
+            return result(options, 0);
+        });
+
+        assertEquals(0, run("replay", "dir", "--json"));
+
+        assertEquals(List.of(ReplayOptions.DEFAULT), asked);
+        assertEquals(result(ReplayOptions.DEFAULT, 0).toJson() + "\n", out.toString());
+    }
+
+    @Test
+    void shouldEndWith1WhenSomethingIsDifferent() {
+        host.provide(ReplayService.class, (directory, options) -> result(options, 1));
+
+        assertEquals(1, run("replay", "dir"));
+    }
+
+    @Test
+    void shouldEndWith2AndOneLineWhenTheCaptureCannotBeRead() {
+        host.provide(ReplayService.class, (directory, options) -> {
+            throw new CaptureException("timeline.jsonl.gz", 7, 3, "off", "no number");
+        });
+
+        assertEquals(2, run("replay", "dir"));
+        assertEquals("iommu4j replay: timeline.jsonl.gz, line 7, column 3, key \"off\": no number\n", err.toString());
+    }
+
+    @Test
+    void shouldEndWith1AndOneLineWhenTheBackendRefuses() {
+        host.provide(ReplayService.class, (directory, options) -> {
+            throw new BackendException(Errno.ENODEV, "no backend serves intel");
+        });
+        assertEquals(1, run("replay", "dir"));
+
+        host.provide(ReplayService.class, (directory, options) -> {
+            throw new ReplayRefusedException("scalable mode is not modelled");
+        });
+        assertEquals(1, run("replay", "dir"));
+        assertEquals(
+                List.of("iommu4j replay: no backend serves intel", "iommu4j replay: scalable mode is not modelled"),
+                err.toString().lines().toList());
+    }
+
+    private static UpgradeResult upgraded(UpgradeOptions options, long stale) {
+        return new UpgradeResult(
+                options.model(),
+                "1.0.0",
+                "1.0.1",
+                "capture",
+                10,
+                1,
+                new ReplayResult.RequestTally(5, 5, 0, Map.of()),
+                5,
+                0,
+                0,
+                0,
+                0,
+                new Tally(10, 10, 0),
+                20,
+                stale,
+                0,
+                new UpgradeResult.Swaps(6, 6, 0, 1, 2, 3, 4, 5),
+                List.of());
+    }
+
+    @Test
+    void shouldUpgradeAsTheOptionsSay() {
+        List<UpgradeOptions> asked = new ArrayList<>();
+        host.provide(UpgradeService.class, (options, progress) -> {
+            asked.add(options);
+            progress.accept(new UpgradeProgress(0.5, 6, 100, 200, "replaying"));
+            return upgraded(options, 0);
+        });
+
+        int status = run(("upgrade --model intel --swaps 40 --seconds 30 --seed 7 --cache tiny --capture dir "
+                        + "--released old.jar --built new.jar --json")
+                .split(" "));
+
+        UpgradeOptions options = UpgradeOptions.of(
+                        IommuModel.INTEL, Path.of("dir"), List.of(Path.of("old.jar")), Path.of("new.jar"))
+                .withSwaps(40)
+                .withDurationNanos(30_000_000_000L)
+                .withSeed(7)
+                .withCache(CacheConfig.TINY);
+        assertEquals(0, status);
+        assertEquals(List.of(options), asked);
+        assertEquals(upgraded(options, 0).toJson() + "\n", out.toString());
+        assertTrue(err.toString().contains("replaying"), err.toString());
+    }
+
+    @Test
+    void shouldUpgradeByDefaultAsTheServiceDoes() {
+        List<UpgradeOptions> asked = new ArrayList<>();
+        host.provide(UpgradeService.class, (options, progress) -> {
+            asked.add(options);
+            return upgraded(options, 0);
+        });
+
+        assertEquals(0, run("upgrade", "--built", "new.jar"));
+
+        Path capture = home.resolve("traces/vtd/legacy-strict-nvme-e1000e");
+        UpgradeOptions options = UpgradeOptions.of(IommuModel.INTEL, capture, List.of(), Path.of("new.jar"));
+        assertEquals(List.of(options), asked);
+        assertEquals(upgraded(options, 0).toText(), out.toString());
+    }
+
+    @Test
+    void shouldEndWith1AfterAStaleUse() {
+        host.provide(UpgradeService.class, (options, progress) -> upgraded(options, 1));
+
+        assertEquals(1, run("upgrade", "--built", "new.jar"));
+    }
+
+    @Test
+    void shouldEndWith2AndOneLineWhenAJarIsMissing() {
+        host.provide(UpgradeService.class, (options, progress) -> {
+            throw new UpgradeException("new.jar is no bundle");
+        });
+
+        assertEquals(2, run("upgrade", "--built", "new.jar"));
+        assertEquals("iommu4j upgrade: new.jar is no bundle\n", err.toString());
+        assertEquals(2, run("upgrade"));
+        assertEquals(2, err.toString().lines().count(), err.toString());
+    }
+
+    @Test
+    void shouldEndWith3WhenAServiceIsMissing() {
+        assertEquals(3, run("replay", "dir"));
+        assertEquals(1, err.toString().lines().count(), err.toString());
+    }
+
+    @Test
+    void shouldExecuteShellCommandsInOrderUntilOneFails() {
+        assertEquals(1, run("shell", "-c", "one", "-c", "fail", "three"));
+
+        assertEquals(List.of("one", "fail"), host.executed());
+        assertEquals("did one\n", out.toString());
+    }
+
+    @Test
+    void shouldReadShellCommandsFromStandardInput() {
+        host.input("one\ntwo\n");
+
+        assertEquals(0, run("shell"));
+        assertEquals("did one\ndid two\n", out.toString());
+    }
+}

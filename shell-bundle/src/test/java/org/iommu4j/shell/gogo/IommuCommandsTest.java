@@ -1,0 +1,144 @@
+package org.iommu4j.shell.gogo;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.felix.service.command.Descriptor;
+import org.iommu4j.shell.cli.CommandFailure;
+import org.iommu4j.shell.testing.FakeIommuService;
+import org.junit.jupiter.api.Test;
+
+class IommuCommandsTest {
+    private final FakeIommuService service = new FakeIommuService();
+    private final StringBuilder shown = new StringBuilder();
+    private final IommuCommands commands = new IommuCommands(() -> service, shown::append);
+
+    private String shown(Runnable command) {
+        shown.setLength(0);
+        command.run();
+        return shown.toString();
+    }
+
+    @Test
+    void shouldListBackendsWithStateModelAndGenerations() {
+        assertEquals("""
+                id  model  name        version  state   sub_versions   state-version         reason
+                 1  intel  Intel VT-d  1.0.0    ACTIVE  0x0100 0x0110  writes 1, reads 1..1  -
+                 2  -      broken      1.1.0    FAILED  -              -                     throws at once
+                """, shown(commands::backends));
+    }
+
+    @Test
+    void shouldListUnitsAndContainers() {
+        assertEquals("""
+                unit  model  sub_version  driver  containers  devices
+                   1  intel  0x0110       yes              1        2
+                """, shown(commands::units));
+        assertEquals("""
+                unit  container  sub_version  devices
+                   1          1  0x0100       00:03.0 00:1f.2
+                """, shown(commands::containers));
+    }
+
+    @Test
+    void shouldListAgreementsWithTheirShims() {
+        assertEquals("""
+                unit  container  model  kind     client  host    shims                 fidelity  reason
+                   1          1  intel  BRIDGED  0x0100  0x0110  vtd-0x0100-to-0x0110  WIDENED   the only way
+                """, shown(commands::agreements));
+    }
+
+    @Test
+    void shouldNegotiateWithoutOpeningAnything() {
+        assertTrue(shown(() -> commands.negotiate("intel", "0x0100", "0x0110", "272"))
+                .contains("BRIDGED"));
+    }
+
+    @Test
+    void shouldNameTheArgumentWhenAGenerationIsNoNumber() {
+        CommandFailure failure =
+                assertThrows(CommandFailure.class, () -> commands.negotiate("intel", "first", "0x0110", "0x0110"));
+
+        assertEquals("oldest=first is no number; write 272 or 0x0110", failure.getMessage());
+    }
+
+    @Test
+    void shouldTellTheCoresReasonWhenAModelHasNoBackend() {
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.negotiate("arm", "1", "1", "1"));
+
+        assertEquals("no backend serves arm", failure.getMessage());
+    }
+
+    @Test
+    void shouldShowASwapAndKeepItInTheList() {
+        String expected = """
+                model  from   to     outcome  pause-ms  units  parked  caches   go-on  lost  reason
+                intel  1.0.0  1.1.0  DONE        2.500      1       3  dropped      1     0  -
+                """;
+
+        assertEquals(expected, shown(() -> commands.swap("intel", "1.1.0")));
+        assertEquals(expected, shown(commands::swaps));
+    }
+
+    @Test
+    void shouldFailWithTheReasonWhenASwapIsRefused() {
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.swap("intel", "9.9.9"));
+
+        assertEquals("swap of intel to 9.9.9 was refused: no backend of version 9.9.9", failure.getMessage());
+    }
+
+    @Test
+    void shouldNameContainersThatSurviveAPreviewedSwap() {
+        assertTrue(shown(() -> commands.preview("intel", "1.1.0")).endsWith("goes on: unit 1 container 1\n"));
+        assertThrows(CommandFailure.class, () -> commands.preview("intel", "9.9.9"));
+    }
+
+    @Test
+    void shouldShowCountersOfChipsAndContainers() {
+        assertEquals("""
+                unit  model  commands  hits  walks  faults  dropped
+                   1  intel        11    22     33       0       44
+
+                unit  container  received  completed  widened  parked  refused (rule or errno, count)
+                   1          1       100         97        5       4  ENODEV 1, V12 2
+                """, shown(commands::counters));
+    }
+
+    @Test
+    void shouldListTheModelsWhenOneIsUnknown() {
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.swap("riscv", "1.0.0"));
+
+        assertEquals("unknown model 'riscv'; models: intel, arm, amd, spapr, s390", failure.getMessage());
+    }
+
+    @Test
+    void shouldSaySoWhenTheCoreIsAway() {
+        IommuCommands alone = new IommuCommands(() -> null, shown::append);
+
+        CommandFailure failure = assertThrows(CommandFailure.class, alone::backends);
+        assertTrue(failure.getMessage().startsWith("the core is not there"));
+    }
+
+    @Test
+    void shouldDescribeEveryFunctionAndEveryArgument() {
+        List<Method> functions = Arrays.stream(IommuCommands.class.getDeclaredMethods())
+                .filter(method -> Modifier.isPublic(method.getModifiers()))
+                .toList();
+
+        assertEquals(
+                IommuCommands.FUNCTIONS.stream().sorted().toList(),
+                functions.stream().map(Method::getName).sorted().toList());
+        assertAll(functions.stream().map(method -> () -> {
+            assertNotNull(method.getAnnotation(Descriptor.class), method.getName());
+            Arrays.stream(method.getParameters())
+                    .forEach(parameter -> assertNotNull(parameter.getAnnotation(Descriptor.class), method.getName()));
+        }));
+    }
+}

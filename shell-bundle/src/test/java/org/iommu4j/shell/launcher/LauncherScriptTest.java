@@ -1,0 +1,254 @@
+package org.iommu4j.shell.launcher;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The script {@code iommu4j} in a project of its own, with a Java and a Maven that only tell how they were called. */
+class LauncherScriptTest {
+    private static final String MAVEN = """
+            #!/usr/bin/env bash
+            echo "$PWD $*" >>"$CALLS"
+            echo "[INFO] Building iommu4j core 1.0.0                            [2/3]"
+            echo "[ERROR] something that a compiler says"
+            [ -z "$BREAK" ] || exit 1
+            echo jar >cnf/run/target/iommu4j.jar
+            """;
+    private static final String JAVA = """
+            #!/usr/bin/env bash
+            echo "in $PWD"
+            printf '%s\\n' "$@"
+            exit 5
+            """;
+
+    @TempDir
+    Path folder;
+
+    private Path project;
+    private Path jdk;
+    private final Map<String, String> environment = new HashMap<>();
+
+    private record Result(int status, String out, String err) {
+        String all() {
+            return "status " + status + "\n" + out + err;
+        }
+    }
+
+    @BeforeEach
+    void makeProject() throws IOException {
+        project = folder.resolve("a project");
+        for (String file : List.of(
+                "pom.xml",
+                "bnd.bndrun",
+                ".mvn/maven.config",
+                "cnf/pom.xml",
+                "cnf/bnd.bnd",
+                "cnf/run/pom.xml",
+                "core-bundle/pom.xml",
+                "core-bundle/bnd.bnd",
+                "core-bundle/src/main/java/A.java",
+                "core-bundle/src/test/java/ATest.java")) {
+            write(project.resolve(file), "", false);
+        }
+        Path script =
+                Path.of(System.getProperty("basedir", "")).toAbsolutePath().resolveSibling("iommu4j");
+        write(project.resolve("iommu4j"), Files.readString(script), true);
+        write(folder.resolve("bin/mvn"), MAVEN, true);
+        jdk = folder.resolve("jdk");
+        write(jdk.resolve("bin/java"), JAVA, true);
+        write(jdk.resolve("bin/javac"), "", true);
+        write(jdk.resolve("release"), "JAVA_VERSION=\"17.0.15\"\n", false);
+        age(project);
+        environment.put("PATH", folder.resolve("bin") + ":" + System.getenv("PATH"));
+        environment.put("JAVA_HOME", jdk.toString());
+        environment.put("CALLS", folder.resolve("calls").toString());
+        environment.put("BREAK", "");
+        environment.put("IOMMU4J_JAVA_OPTS", "");
+    }
+
+    private static void write(Path file, String text, boolean executable) throws IOException {
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, text);
+        if (executable) {
+            Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
+    }
+
+    /** Makes everything an hour old, so that what is written from now on is newer whatever the clock's grain. */
+    private static void age(Path root) throws IOException {
+        try (var files = Files.walk(root)) {
+            for (Path file : files.toList()) {
+                Files.setLastModifiedTime(file, FileTime.from(Instant.now().minusSeconds(3600)));
+            }
+        }
+    }
+
+    private Result run(Path script, String... arguments) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(script.toString()));
+        command.addAll(List.of(arguments));
+        Path out = folder.resolve("out");
+        Path err = folder.resolve("err");
+        Path elsewhere = Files.createDirectories(folder.resolve("elsewhere"));
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(elsewhere.toFile())
+                .redirectOutput(out.toFile())
+                .redirectError(err.toFile());
+        builder.environment().putAll(environment);
+        Process process = builder.start();
+        process.getOutputStream().close();
+        assertTrue(process.waitFor(60, TimeUnit.SECONDS), "the script does not end");
+        try (var left = Files.list(elsewhere)) {
+            assertEquals(List.of(), left.toList(), "left in the working directory");
+        }
+        return new Result(process.exitValue(), Files.readString(out), Files.readString(err));
+    }
+
+    private long builds() throws IOException {
+        Path calls = folder.resolve("calls");
+        return Files.exists(calls)
+                ? Files.readAllLines(calls, StandardCharsets.UTF_8).size()
+                : 0;
+    }
+
+    @Test
+    void shouldBuildOnFirstUseAndShowTheModules() throws Exception {
+        Result result = run(project.resolve("iommu4j"), "--help");
+
+        assertEquals(1, builds());
+        assertTrue(result.err().contains("first time"), result.all());
+        assertTrue(result.err().contains("  [2/3] iommu4j core 1.0.0\n"), result.all());
+        assertFalse(result.err().contains("compiler"), result.all());
+    }
+
+    @Test
+    void shouldPassArgumentsAndExitStatusInTheCallersDirectory() throws Exception {
+        Result result = run(project.resolve("iommu4j"), "replay", "two words", "*");
+
+        assertEquals(5, result.status());
+        List<String> lines = result.out().lines().toList();
+        assertEquals("in " + folder.resolve("elsewhere").toRealPath(), lines.get(0));
+        int jar = lines.indexOf("-jar");
+        assertEquals(
+                List.of(
+                        project.toRealPath()
+                                .resolve("cnf/run/target/iommu4j.jar")
+                                .toString(),
+                        "replay",
+                        "two words",
+                        "*"),
+                lines.subList(jar + 1, lines.size()));
+        assertTrue(lines.contains("-Diommu4j.home=" + project.toRealPath()), result.all());
+    }
+
+    @Test
+    void shouldFindItsProjectThroughSymbolicLinks() throws Exception {
+        Path inner = Files.createSymbolicLink(folder.resolve("link"), project.resolve("iommu4j"));
+        Path outer = Files.createSymbolicLink(folder.resolve("bin/relative"), Path.of("../link"));
+
+        assertEquals(5, run(outer).status());
+        assertEquals(5, run(inner).status());
+        assertEquals(1, builds());
+    }
+
+    @Test
+    void shouldBuildAgainOnlyWhenASourceOfTheJarChanged() throws Exception {
+        run(project.resolve("iommu4j"));
+        Files.setLastModifiedTime(
+                project.resolve("core-bundle/src/test/java/ATest.java"),
+                FileTime.from(Instant.now().plusSeconds(9)));
+        run(project.resolve("iommu4j"));
+        assertEquals(1, builds());
+
+        Files.setLastModifiedTime(
+                project.resolve("core-bundle/src/main/java/A.java"),
+                FileTime.from(Instant.now().plusSeconds(9)));
+        Result result = run(project.resolve("iommu4j"));
+        assertEquals(2, builds());
+        assertTrue(result.err().contains("sources have changed"), result.all());
+    }
+
+    @Test
+    void shouldBuildAgainWhenASourceWasDeleted() throws Exception {
+        run(project.resolve("iommu4j"));
+        Path source = project.resolve("core-bundle/src/main/java/A.java");
+        Files.delete(source);
+        Files.setLastModifiedTime(
+                source.getParent(), FileTime.from(Instant.now().plusSeconds(9)));
+
+        run(project.resolve("iommu4j"));
+        assertEquals(2, builds());
+    }
+
+    @Test
+    void shouldShowTheEndOfTheLogWhenTheBuildFails() throws Exception {
+        environment.put("BREAK", "yes");
+
+        Result result = run(project.resolve("iommu4j"), "upgrade");
+
+        assertEquals(3, result.status());
+        assertEquals("", result.out());
+        assertTrue(result.err().contains("[ERROR] something that a compiler says"), result.all());
+        assertTrue(result.err().contains("cnf/run/target/build.log"), result.all());
+    }
+
+    @Test
+    void shouldNameJavaWhenItIsMissingOrTooOld() throws Exception {
+        write(jdk.resolve("release"), "JAVA_VERSION=\"1.8.0_202\"\n", false);
+        Result old = run(project.resolve("iommu4j"));
+        assertEquals(3, old.status());
+        assertTrue(old.err().contains("is version 1.8.0_202; iommu4j needs 17 or newer"), old.all());
+
+        environment.put("JAVA_HOME", folder.resolve("nowhere").toString());
+        Result missing = run(project.resolve("iommu4j"));
+        assertEquals(3, missing.status());
+        assertEquals(1, missing.err().lines().count(), missing.all());
+        assertEquals(0, builds());
+    }
+
+    @Test
+    void shouldTakeJavaFromThePathWithoutJavaHome() throws Exception {
+        environment.put("JAVA_HOME", "");
+        Files.createSymbolicLink(folder.resolve("bin/java"), jdk.resolve("bin/java"));
+
+        assertEquals(5, run(project.resolve("iommu4j")).status());
+    }
+
+    @Test
+    void shouldAskForAJdkWhenThereIsOnlyAJre() throws Exception {
+        Files.delete(jdk.resolve("bin/javac"));
+
+        Result result = run(project.resolve("iommu4j"));
+
+        assertEquals(3, result.status());
+        assertTrue(result.err().contains("has no javac"), result.all());
+    }
+
+    @Test
+    void shouldAddTheUsersOptionsLastAndNewJvmsOptionsOnlyThere() throws Exception {
+        environment.put("IOMMU4J_JAVA_OPTS", "-Xmx1g -Dx=y");
+        List<String> lines = run(project.resolve("iommu4j")).out().lines().toList();
+        assertTrue(lines.indexOf("-Xmx1g") > lines.indexOf("-Xmx256m"), lines.toString());
+        assertTrue(lines.contains("-Dx=y"), lines.toString());
+        assertFalse(lines.contains("--sun-misc-unsafe-memory-access=allow"), lines.toString());
+
+        write(jdk.resolve("release"), "JAVA_VERSION=\"25\"\n", false);
+        lines = run(project.resolve("iommu4j")).out().lines().toList();
+        assertTrue(lines.contains("--sun-misc-unsafe-memory-access=allow"), lines.toString());
+    }
+}

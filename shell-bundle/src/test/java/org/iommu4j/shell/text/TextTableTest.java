@@ -1,0 +1,47 @@
+package org.iommu4j.shell.text;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import org.junit.jupiter.api.Test;
+
+class TextTableTest {
+    @Test
+    void shouldAlignTextLeftAndNumbersRightUnderTheirHeadings() {
+        String text = new TextTable("model", "requests")
+                .row("intel", 7)
+                .row("s390", 1200)
+                .render();
+
+        assertEquals("""
+                model  requests
+                intel         7
+                s390       1200
+                """, text);
+    }
+
+    @Test
+    void shouldShowOnlyHeadingsWhenThereAreNoRows() {
+        assertEquals("unit  model\n", new TextTable("unit", "model").render());
+    }
+
+    @Test
+    void shouldEndNoLineWithBlanks() {
+        String text = new TextTable("a", "b").row("x", "long").row("y", "").render();
+
+        text.lines().forEach(line -> assertEquals(line.stripTrailing(), line));
+    }
+
+    @Test
+    void shouldKeepACellOnOneLineWhenItsTextHasLineBreaks() {
+        assertEquals(
+                2, new TextTable("reason").row("first\nsecond").render().lines().count());
+    }
+
+    @Test
+    void shouldRefuseARowThatDoesNotFitTheHeadings() {
+        TextTable table = new TextTable("a", "b");
+
+        assertThrows(IllegalArgumentException.class, () -> table.row("x"));
+    }
+}

@@ -1,0 +1,60 @@
+package org.iommu4j.upgrade;
+
+import org.iommu4j.backend.CacheConfig;
+
+/**
+ * How a capture is replayed.
+ *
+ * @param path which way its commands take
+ * @param cache how much the chip keeps
+ * @param frozen true to check the frozen walks too
+ * @param keptDifferences most differences that are kept with their details; all are counted
+ */
+public record ReplayOptions(Path path, CacheConfig cache, boolean frozen, int keptDifferences) {
+    /** The contract path on a real part's caches, frozen walks included. */
+    public static final ReplayOptions DEFAULT = new ReplayOptions(Path.CONTRACT, CacheConfig.DEFAULT, true, 100);
+
+    /** Which way a guest's commands take. */
+    public enum Path {
+        /** Through the virtual IOMMU, the contract and the host's own chip. */
+        CONTRACT("contract"),
+        /** Straight to a chip that is the guest's own. */
+        DIRECT("direct");
+
+        private final String label;
+
+        Path(String label) {
+            this.label = label;
+        }
+
+        /** Its name on command lines. */
+        public String label() {
+            return label;
+        }
+
+        /** The path of that label, or null. */
+        public static Path ofLabel(String label) {
+            for (Path path : values()) {
+                if (path.label.equals(label)) {
+                    return path;
+                }
+            }
+            return null;
+        }
+    }
+
+    /** The same on another path. */
+    public ReplayOptions withPath(Path other) {
+        return new ReplayOptions(other, cache, frozen, keptDifferences);
+    }
+
+    /** The same with other caches. */
+    public ReplayOptions withCache(CacheConfig other) {
+        return new ReplayOptions(path, other, frozen, keptDifferences);
+    }
+
+    /** The same without the frozen walks. */
+    public ReplayOptions withoutFrozen() {
+        return new ReplayOptions(path, cache, false, keptDifferences);
+    }
+}

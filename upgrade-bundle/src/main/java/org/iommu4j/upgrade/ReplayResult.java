@@ -1,0 +1,172 @@
+package org.iommu4j.upgrade;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.iommu4j.contract.IommuModel;
+
+/**
+ * What came out of a replay.
+ *
+ * @param directory the capture
+ * @param model its model
+ * @param subVersion the generation of the chip
+ * @param options how it was replayed
+ * @param commands by kind, as the capture spells it
+ * @param sources what the guest caused otherwise, by source: register writes, accesses of devices
+ * @param requests contract requests; all zero on the direct path
+ * @param translations compared with the capture
+ * @param registers register reads compared with the capture
+ * @param walks frozen walks compared with the capture
+ * @param records records of the timeline by kind
+ * @param notModelled records that the replay counts and passes over, by kind
+ * @param differences the first ones, see {@link ReplayOptions#keptDifferences}
+ * @param notes what a reader should know
+ */
+public record ReplayResult(
+        String directory,
+        IommuModel model,
+        int subVersion,
+        ReplayOptions options,
+        Map<String, CommandTally> commands,
+        Map<String, CommandTally> sources,
+        RequestTally requests,
+        Tally translations,
+        Tally registers,
+        Tally walks,
+        Map<String, Long> records,
+        Map<String, Long> notModelled,
+        List<Difference> differences,
+        List<String> notes) {
+
+    /** Copies maps, in order of their keys, and lists. */
+    public ReplayResult {
+        commands = Collections.unmodifiableMap(new TreeMap<>(commands));
+        sources = Collections.unmodifiableMap(new TreeMap<>(sources));
+        records = Collections.unmodifiableMap(new TreeMap<>(records));
+        notModelled = Collections.unmodifiableMap(new TreeMap<>(notModelled));
+        differences = List.copyOf(differences);
+        notes = List.copyOf(notes);
+    }
+
+    /**
+     * What became of the commands of one kind.
+     *
+     * @param decoded recognized as what the capture says
+     * @param translated became at least one contract request
+     * @param executed done: every request of theirs completed, or the virtual IOMMU or the chip did them itself
+     * @param refused not done
+     * @param reasons of the refusals
+     */
+    public record CommandTally(long decoded, long translated, long executed, long refused, Map<String, Long> reasons) {
+        /** Copies the map, in order of its keys. */
+        public CommandTally {
+            reasons = Collections.unmodifiableMap(new TreeMap<>(reasons));
+        }
+    }
+
+    /**
+     * Contract requests of a guest.
+     *
+     * @param sent given to a container
+     * @param completed carried out
+     * @param widened of these, how many dropped more than asked
+     * @param refused by rule id, or by errno where no rule says so
+     */
+    public record RequestTally(long sent, long completed, long widened, Map<String, Long> refused) {
+        /** No requests. */
+        public static final RequestTally NONE = new RequestTally(0, 0, 0, Map.of());
+
+        /** Copies the map, in order of its keys. */
+        public RequestTally {
+            refused = Collections.unmodifiableMap(new TreeMap<>(refused));
+        }
+
+        /** Both together. */
+        public RequestTally plus(RequestTally other) {
+            Map<String, Long> all = new TreeMap<>(refused);
+            other.refused.forEach((reason, count) -> all.merge(reason, count, Long::sum));
+            return new RequestTally(sent + other.sent, completed + other.completed, widened + other.widened, all);
+        }
+
+        /** Number of refused requests. */
+        public long refusedTotal() {
+            return refused.values().stream().mapToLong(Long::longValue).sum();
+        }
+    }
+
+    /**
+     * One outcome that is not as the capture says.
+     *
+     * @param what translation, register, walk or requests
+     * @param t of the record; -1 for a frozen walk
+     * @param requester of the access; -1 if there is none
+     * @param address iova of the access, or offset of the register; 0 for requests
+     * @param expected by the capture
+     * @param got from the chip
+     * @param steps of the chip's walk, in order; empty if a cache answered
+     * @param captured table entries that the captured hardware read for the same access; empty if its cache answered
+     */
+    public record Difference(
+            String what,
+            long t,
+            int requester,
+            long address,
+            String expected,
+            String got,
+            List<Step> steps,
+            List<Step> captured) {
+        /** Copies the lists. */
+        public Difference {
+            steps = List.copyOf(steps);
+            captured = List.copyOf(captured);
+        }
+    }
+
+    /**
+     * One table entry that the chip read.
+     *
+     * @param what name of the structure
+     * @param pa where it was read
+     * @param word its first 64 bits
+     */
+    public record Step(String what, long pa, long word) {}
+
+    /** Number of refused commands and refused effects of other sources. */
+    public long refusals() {
+        long count = 0;
+        for (CommandTally tally : commands.values()) {
+            count += tally.refused();
+        }
+        for (CommandTally tally : sources.values()) {
+            count += tally.refused();
+        }
+        return count;
+    }
+
+    /**
+     * True if nothing is different and nothing was refused. Register reads count on the direct path only: on the contract path
+     * they come from a virtual IOMMU that may offer its own.
+     *
+     * <p>Containers that counted other requests than were sent stand among the differences.
+     */
+    public boolean ok() {
+        return translations.different() == 0
+                && walks.different() == 0
+                && (options.path() == ReplayOptions.Path.CONTRACT || registers.different() == 0)
+                && refusals() == 0
+                && differences.stream()
+                        .noneMatch(difference -> difference.what().equals("requests"));
+    }
+
+    /** The report for people; lines end with a line feed. */
+    public String toText() {
+        return ReplayText.of(this);
+    }
+
+    /** The report as one JSON object in one line. */
+    public String toJson() {
+        return ReplayJson.of(this);
+    }
+}

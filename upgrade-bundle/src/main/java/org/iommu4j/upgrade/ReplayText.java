@@ -1,0 +1,103 @@
+package org.iommu4j.upgrade;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** A {@link ReplayResult} for people. */
+final class ReplayText {
+    private static final String ROW = "%-24s %9s %10s %9s %8s\n";
+
+    private ReplayText() {}
+
+    static String of(ReplayResult result) {
+        StringBuilder text = new StringBuilder();
+        text.append(String.format(
+                Locale.ROOT,
+                "%s: %s 0x%04x, path %s, cache %s\n",
+                result.directory(),
+                result.model().label(),
+                result.subVersion(),
+                result.options().path().label(),
+                result.options().cache().name().toLowerCase(Locale.ROOT).replace('_', '-')));
+        text.append(String.format(Locale.ROOT, ROW, "command", "decoded", "translated", "executed", "refused"));
+        result.commands().forEach((kind, tally) -> row(text, kind, tally));
+        result.sources().forEach((kind, tally) -> row(text, kind, tally));
+        if (result.options().path() == ReplayOptions.Path.CONTRACT) {
+            ReplayResult.RequestTally requests = result.requests();
+            text.append(String.format(
+                    Locale.ROOT,
+                    "requests     %d sent, %d completed, %d of them widened, %d refused\n",
+                    requests.sent(),
+                    requests.completed(),
+                    requests.widened(),
+                    requests.refusedTotal()));
+            requests.refused()
+                    .forEach((reason, count) ->
+                            text.append(String.format(Locale.ROOT, "  %d refused: %s\n", count, reason)));
+        }
+        tally(text, "translations", result.translations());
+        tally(text, "registers", result.registers());
+        tally(text, "walks", result.walks());
+        if (!result.notModelled().isEmpty()) {
+            text.append("not modelled ");
+            String separator = "";
+            for (Map.Entry<String, Long> entry : result.notModelled().entrySet()) {
+                text.append(separator).append(entry.getKey()).append(' ').append(entry.getValue());
+                separator = ", ";
+            }
+            text.append("\n");
+        }
+        for (ReplayResult.Difference difference : result.differences()) {
+            difference(text, difference);
+        }
+        for (String note : result.notes()) {
+            text.append("note: ").append(note).append("\n");
+        }
+        text.append(result.ok() ? "ok" : "NOT OK").append("\n");
+        return text.toString();
+    }
+
+    private static void row(StringBuilder text, String kind, ReplayResult.CommandTally tally) {
+        text.append(String.format(
+                Locale.ROOT, ROW, kind, tally.decoded(), tally.translated(), tally.executed(), tally.refused()));
+        tally.reasons()
+                .forEach((reason, count) ->
+                        text.append(String.format(Locale.ROOT, "  %d refused: %s\n", count, reason)));
+    }
+
+    private static void tally(StringBuilder text, String name, Tally tally) {
+        text.append(String.format(
+                Locale.ROOT,
+                "%-12s %d compared, %d equal, %d different\n",
+                name,
+                tally.compared(),
+                tally.equal(),
+                tally.different()));
+    }
+
+    private static void difference(StringBuilder text, ReplayResult.Difference difference) {
+        text.append("different: ").append(difference.what());
+        if (difference.t() >= 0) {
+            text.append(" t=").append(difference.t());
+        }
+        if (difference.requester() >= 0) {
+            text.append(" dev=").append(JsonText.hex(difference.requester()));
+            text.append(" iova=").append(JsonText.hex(difference.address()));
+        } else if (difference.what().equals("register")) {
+            text.append(" offset=").append(JsonText.hex(difference.address()));
+        }
+        text.append(" expected ").append(difference.expected());
+        text.append(", got ").append(difference.got()).append('\n');
+        steps(text, "read", difference.steps());
+        steps(text, "the captured hardware read", difference.captured());
+    }
+
+    private static void steps(StringBuilder text, String who, List<ReplayResult.Step> steps) {
+        for (ReplayResult.Step step : steps) {
+            text.append("  ").append(who).append(' ').append(step.what());
+            text.append(" at ").append(JsonText.hex(step.pa()));
+            text.append(": ").append(JsonText.hex(step.word())).append('\n');
+        }
+    }
+}

@@ -1,0 +1,93 @@
+package org.iommu4j.upgrade.capture;
+
+import java.util.HexFormat;
+import java.util.List;
+
+/** One line of a capture's timeline. */
+public sealed interface CaptureRecord {
+    /** Its place in time, counted from 0; never decreases. */
+    long t();
+
+    /**
+     * The guest wrote a register.
+     *
+     * @param t place in time
+     * @param offset in bytes from the start of the register block
+     * @param sizeBytes 4 or 8
+     * @param value that was written
+     */
+    record RegisterWrite(long t, long offset, int sizeBytes, long value) implements CaptureRecord {}
+
+    /**
+     * A register was read, by the guest or by the capture when it stopped the machine.
+     *
+     * @param t place in time
+     * @param offset in bytes from the start of the register block
+     * @param sizeBytes 4 or 8
+     * @param value that came back
+     */
+    record RegisterRead(long t, long offset, int sizeBytes, long value) implements CaptureRecord {}
+
+    /**
+     * The hardware fetched a queue entry.
+     *
+     * @param t place in time
+     * @param slot in the ring
+     * @param hex its bytes in memory order; null where the capture could not know them
+     * @param event its decoded name; null if the capture has none
+     */
+    record Command(long t, int slot, String hex, String event) implements CaptureRecord {
+        /** The bytes; only if {@link #hex} is not null. */
+        public byte[] bytes() {
+            return HexFormat.of().parseHex(hex);
+        }
+    }
+
+    /**
+     * The hardware read an entry of a remapping structure: so it stood in the guest's memory.
+     *
+     * @param t place in time
+     * @param what kind of structure, as the format names it
+     * @param pa where, a multiple of 8
+     * @param words 64-bit words as values
+     */
+    record TableRead(long t, String what, long pa, List<Long> words) implements CaptureRecord {
+        /** Copies the list. */
+        public TableRead {
+            words = List.copyOf(words);
+        }
+    }
+
+    /**
+     * A device asked for a translation.
+     *
+     * @param t place in time
+     * @param requester requester id, stream ID, LIOBN or function handle
+     * @param iova address, or the start of its page in stock runs
+     * @param access 1 read, 2 write, 0 none, {@link #UNKNOWN} if the capture does not know
+     * @param pa where it goes, or the start of the page there
+     * @param mask size of the page in bytes - 1
+     * @param perm 1 read, 2 write, 3 both, 0 none, {@link #UNKNOWN} if the capture does not know
+     * @param fault why it was refused; null if it was not
+     * @param hit true if the hardware answered from its cache
+     */
+    record Translation(
+            long t, int requester, long iova, int access, long pa, long mask, int perm, String fault, boolean hit)
+            implements CaptureRecord {
+        /** Stands for what a capture does not know. */
+        public static final int UNKNOWN = -1;
+
+        /** Where the address itself goes, offset included. */
+        public long target() {
+            return (pa & ~mask) | (iova & mask);
+        }
+    }
+
+    /**
+     * A record that the replay counts and passes over.
+     *
+     * @param t place in time
+     * @param kind as the format names it, or a kind that the format does not know
+     */
+    record Other(long t, String kind) implements CaptureRecord {}
+}

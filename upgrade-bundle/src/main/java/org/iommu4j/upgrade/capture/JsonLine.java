@@ -1,0 +1,270 @@
+package org.iommu4j.upgrade.capture;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.iommu4j.upgrade.CaptureException;
+
+/**
+ * One flat JSON object with typed access to its values. Reused from line to line. Whatever is wrong is a
+ * {@link CaptureException} that names file, line, column and key.
+ */
+final class JsonLine {
+    /** Most keys of an object. */
+    static final int MAX_KEYS = 64;
+
+    /** Most elements of a list. */
+    static final int MAX_ELEMENTS = 1024;
+
+    private static final Pattern HEX = Pattern.compile("0x[0-9a-fA-F]{1,16}");
+
+    /** Stands for an object or a nested list, which no record of the format needs. */
+    private static final Object NESTED = new Object();
+
+    private static final JsonFactory FACTORY = JsonFactory.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            // Keys come from files: neither interned nor kept.
+            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+            .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxNestingDepth(16)
+                    .maxStringLength(LineReader.MAX_LINE_BYTES)
+                    .maxNameLength(256)
+                    .maxNumberLength(32)
+                    .build())
+            .build();
+
+    private final String[] keys = new String[MAX_KEYS];
+    private final Object[] values = new Object[MAX_KEYS];
+    private final int[] columns = new int[MAX_KEYS];
+    private int count;
+    private String file = "";
+    private long lineNumber;
+
+    /** Parses the line at which a reader stands. */
+    void parse(LineReader reader) {
+        parse(reader.file(), reader.lineNumber(), reader.line(), reader.length());
+    }
+
+    /**
+     * Parses one object.
+     *
+     * @param fromFile name for messages
+     * @param atLine number for messages; 0 if the object is the whole file
+     */
+    void parse(String fromFile, long atLine, byte[] bytes, int length) {
+        file = fromFile;
+        lineNumber = atLine;
+        count = 0;
+        try (JsonParser parser = FACTORY.createParser(bytes, 0, length)) {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw malformed(parser, "", "not a JSON object");
+            }
+            while (parser.nextToken() != JsonToken.END_OBJECT) {
+                String key = parser.currentName();
+                if (count == MAX_KEYS) {
+                    throw malformed(parser, key, "more than " + MAX_KEYS + " keys");
+                }
+                parser.nextToken();
+                keys[count] = key;
+                columns[count] = column(parser.currentTokenLocation());
+                values[count] = value(parser, key);
+                count++;
+            }
+            if (parser.nextToken() != null) {
+                throw malformed(parser, "", "more than one JSON object");
+            }
+        } catch (JsonProcessingException e) {
+            throw new CaptureException(
+                    file, line(e.getLocation()), column(e.getLocation()), "", "malformed JSON: " + firstLine(e), e);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private Object value(JsonParser parser, String key) throws IOException {
+        return switch (parser.currentToken()) {
+            case VALUE_STRING -> parser.getText();
+            case VALUE_NUMBER_INT -> integer(parser, key);
+            case VALUE_TRUE -> true;
+            case VALUE_FALSE -> false;
+            case VALUE_NULL -> null;
+            case START_ARRAY -> list(parser, key);
+            default -> {
+                parser.skipChildren();
+                yield NESTED;
+            }
+        };
+    }
+
+    private long integer(JsonParser parser, String key) throws IOException {
+        return switch (parser.getNumberType()) {
+            case INT, LONG -> parser.getLongValue();
+            default -> throw malformed(parser, key, "number out of range");
+        };
+    }
+
+    private Object list(JsonParser parser, String key) throws IOException {
+        List<String> elements = new ArrayList<>();
+        boolean flat = true;
+        while (parser.nextToken() != JsonToken.END_ARRAY) {
+            if (elements.size() == MAX_ELEMENTS) {
+                throw malformed(parser, key, "more than " + MAX_ELEMENTS + " elements");
+            }
+            flat &= parser.currentToken() == JsonToken.VALUE_STRING;
+            parser.skipChildren();
+            elements.add(parser.getText());
+        }
+        return flat ? elements : NESTED;
+    }
+
+    private CaptureException malformed(JsonParser parser, String key, String what) {
+        JsonLocation at = parser.currentTokenLocation();
+        return new CaptureException(file, line(at), column(at), key, what);
+    }
+
+    private long line(JsonLocation at) {
+        return lineNumber != 0 || at == null ? lineNumber : at.getLineNr();
+    }
+
+    private static int column(JsonLocation at) {
+        return at == null ? 0 : at.getColumnNr();
+    }
+
+    private static String firstLine(JsonProcessingException e) {
+        return e.getOriginalMessage().lines().findFirst().orElse("");
+    }
+
+    /** True if the key is there, whatever its value. */
+    boolean has(String key) {
+        return index(key) >= 0;
+    }
+
+    /** True if the key is absent or null. */
+    boolean isNull(String key) {
+        int index = index(key);
+        return index < 0 || values[index] == null;
+    }
+
+    /** A text. */
+    String text(String key) {
+        if (value(key) instanceof String text) {
+            return text;
+        }
+        throw reject(key, "is not a text");
+    }
+
+    /** True if the value is a text. */
+    boolean isText(String key) {
+        return value(key) instanceof String;
+    }
+
+    /** A truth value. */
+    boolean truth(String key) {
+        if (value(key) instanceof Boolean truth) {
+            return truth;
+        }
+        throw reject(key, "is not true or false");
+    }
+
+    /** A 64-bit number: a text with 0x, or a JSON number. */
+    long number(String key) {
+        Object value = value(key);
+        if (value instanceof Long number) {
+            return number;
+        }
+        if (value instanceof String text && HEX.matcher(text).matches()) {
+            return Long.parseUnsignedLong(text, 2, text.length(), 16);
+        }
+        throw reject(key, "is not a number of at most 64 bits with 0x");
+    }
+
+    /** A number from {@code least} to {@code most}, signed. */
+    long number(String key, long least, long most) {
+        long number = number(key);
+        if (number < least || number > most) {
+            throw reject(key, "is not from " + least + " to " + most);
+        }
+        return number;
+    }
+
+    /** Every key whose value is a number: a text with 0x, or a JSON number. */
+    Map<String, Long> numbers() {
+        Map<String, Long> numbers = new HashMap<>();
+        for (int i = 0; i < count; i++) {
+            if (isNumber(values[i])) {
+                numbers.put(keys[i], number(keys[i]));
+            }
+        }
+        return numbers;
+    }
+
+    private static boolean isNumber(Object value) {
+        return value instanceof Long
+                || (value instanceof String text && HEX.matcher(text).matches());
+    }
+
+    /** 64-bit words. */
+    long[] words(String key) {
+        if (!(value(key) instanceof List<?> list) || list.isEmpty()) {
+            throw reject(key, "is not a list of numbers with 0x");
+        }
+        long[] words = new long[list.size()];
+        for (int i = 0; i < words.length; i++) {
+            String text = (String) list.get(i);
+            if (!HEX.matcher(text).matches()) {
+                throw reject(key, "is not a list of numbers with 0x");
+            }
+            words[i] = Long.parseUnsignedLong(text, 2, text.length(), 16);
+        }
+        return words;
+    }
+
+    /** Bytes in hex, from {@code least} to {@code most} of them. */
+    byte[] bytes(String key, int least, int most) {
+        String text = text(key);
+        if (text.length() % 2 != 0 || text.length() / 2 < least || text.length() / 2 > most) {
+            throw reject(key, "is not hex of " + (least == most ? "" + most : least + " to " + most) + " bytes");
+        }
+        try {
+            return HexFormat.of().parseHex(text);
+        } catch (IllegalArgumentException e) {
+            throw reject(key, "is not hex digits");
+        }
+    }
+
+    /** What is wrong with a key's value. */
+    CaptureException reject(String key, String what) {
+        int index = index(key);
+        return new CaptureException(file, lineNumber, index < 0 ? 0 : columns[index], key, what);
+    }
+
+    private int index(String key) {
+        for (int i = 0; i < count; i++) {
+            if (keys[i].equals(key)) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    private Object value(String key) {
+        int index = index(key);
+        if (index < 0) {
+            throw reject(key, "is missing");
+        }
+        return values[index];
+    }
+}

@@ -1,0 +1,141 @@
+package org.iommu4j.upgrade.capture;
+
+import java.io.Closeable;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.upgrade.CaptureException;
+
+/** The records of a capture in the order in which the hardware saw them, one at a time, in bounded memory. */
+public final class Timeline implements Closeable {
+    /** Name of the file. */
+    public static final String FILE = "timeline.jsonl.gz";
+
+    private static final int MAX_COMMAND_BYTES = 64;
+    private static final int MAX_SLOT = 1 << 20;
+    private static final int MAX_WORDS = 8;
+    private static final int MAX_NAME = 64;
+
+    private final LineReader lines;
+    private final JsonLine line = new JsonLine();
+    private long last = -1;
+    private String kind = "";
+
+    /**
+     * Opens a capture's timeline.
+     *
+     * @throws CaptureException if it cannot be read
+     */
+    public Timeline(Path directory) {
+        lines = new LineReader(directory, FILE);
+    }
+
+    /**
+     * The next record, or null at the end.
+     *
+     * @throws CaptureException if it is cut or malformed
+     */
+    public CaptureRecord next() {
+        if (!lines.next()) {
+            return null;
+        }
+        line.parse(lines);
+        long t = line.number("t", 0, Long.MAX_VALUE);
+        if (t < last) {
+            throw line.reject("t", "is " + t + " after " + last);
+        }
+        last = t;
+        kind = name("k");
+        return switch (kind) {
+            case "w" -> new CaptureRecord.RegisterWrite(t, offset(), size(), line.number("val"));
+            case "r" -> new CaptureRecord.RegisterRead(t, offset(), size(), line.number("val"));
+            case "cmd" -> command(t);
+            case "mem" -> tableRead(t);
+            case "xlate" -> translation(t);
+            default -> new CaptureRecord.Other(t, kind);
+        };
+    }
+
+    /** The kind of the record that {@link #next} gave last, as the format names it. */
+    public String kind() {
+        return kind;
+    }
+
+    private String name(String key) {
+        String name = line.text(key);
+        if (name.isEmpty() || name.length() > MAX_NAME) {
+            throw line.reject(key, "is not a name of 1 to " + MAX_NAME + " characters");
+        }
+        return name;
+    }
+
+    private long offset() {
+        return line.number("off", 0, Integer.MAX_VALUE);
+    }
+
+    private int size() {
+        int size = (int) line.number("size", 4, 8);
+        if (size != 4 && size != 8) {
+            throw line.reject("size", "is not 4 or 8");
+        }
+        return size;
+    }
+
+    private CaptureRecord.Command command(long t) {
+        int slot = (int) line.number("idx", 0, MAX_SLOT);
+        String event = line.isNull("event") ? null : name("event");
+        if (line.has("hex") && line.isNull("hex")) {
+            return new CaptureRecord.Command(t, slot, null, event);
+        }
+        int length = line.bytes("hex", 8, MAX_COMMAND_BYTES).length;
+        if (Integer.bitCount(length) != 1) {
+            throw line.reject("hex", "is " + length + " bytes, not a power of two");
+        }
+        return new CaptureRecord.Command(t, slot, line.text("hex"), event);
+    }
+
+    private CaptureRecord.TableRead tableRead(long t) {
+        long pa = line.number("addr");
+        if ((pa & 7) != 0 || pa >>> 52 != 0) {
+            throw line.reject("addr", "is not a multiple of 8 below 2^52");
+        }
+        long[] words = line.words("q");
+        if (words.length > MAX_WORDS) {
+            throw line.reject("q", "has more than " + MAX_WORDS + " words");
+        }
+        List<Long> list = new ArrayList<>(words.length);
+        for (long word : words) {
+            list.add(word);
+        }
+        return new CaptureRecord.TableRead(t, name("what"), pa, list);
+    }
+
+    private CaptureRecord.Translation translation(long t) {
+        int requester = (int) line.number("dev", 0, 0xffff_ffffL);
+        long iova = line.number("iova");
+        int access = orUnknown("access", 2);
+        int perm = orUnknown("perm", 3);
+        boolean hit = line.has("hit") && !line.isNull("hit") && line.truth("hit");
+        String fault = null;
+        if (!line.isNull("fault")) {
+            fault = line.isText("fault") ? line.text("fault") : Long.toString(line.number("fault"));
+        }
+        // A refused request may come without an answer.
+        boolean answered = fault == null || !(line.isNull("pa") || line.isNull("mask"));
+        long pa = answered ? line.number("pa") : 0;
+        long mask = answered ? line.number("mask") : 0;
+        if ((mask & mask + 1) != 0) {
+            throw line.reject("mask", "is not a power of two - 1");
+        }
+        return new CaptureRecord.Translation(t, requester, iova, access, pa, mask, perm, fault, hit);
+    }
+
+    private int orUnknown(String key, int most) {
+        return line.isNull(key) ? CaptureRecord.Translation.UNKNOWN : (int) line.number(key, 0, most);
+    }
+
+    @Override
+    public void close() {
+        lines.close();
+    }
+}

@@ -1,0 +1,95 @@
+package org.iommu4j.upgrade.component;
+
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.util.concurrent.atomic.AtomicLong;
+import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.run.VendorBundles;
+import org.iommu4j.upgrade.run.VendorJar;
+import org.osgi.framework.Bundle;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.BundleException;
+
+/** A vendor's bundles in the framework that this bundle runs in. */
+final class FrameworkBundles implements VendorBundles {
+    /** Each installation has a location of its own, so that two of one file can be there. */
+    private static final AtomicLong INSTALLATIONS = new AtomicLong();
+
+    private static final long NONE = -1;
+
+    private final BundleContext context;
+
+    FrameworkBundles(BundleContext context) {
+        this.context = context;
+    }
+
+    @Override
+    public long serving(VendorJar like) {
+        long found = NONE;
+        for (Bundle bundle : context.getBundles()) {
+            if (like.symbolicName().equals(bundle.getSymbolicName()) && bundle.getState() == Bundle.ACTIVE) {
+                if (found != NONE) {
+                    throw new UpgradeException("bundles " + found + " and " + bundle.getBundleId() + " are both "
+                            + like.symbolicName() + ": uninstall one first");
+                }
+                found = bundle.getBundleId();
+            }
+        }
+        if (found == NONE) {
+            throw new UpgradeException("no bundle " + like.symbolicName() + " is active in the container");
+        }
+        return found;
+    }
+
+    @Override
+    public long install(VendorJar jar) {
+        String location = "upgrade:" + INSTALLATIONS.incrementAndGet() + ":" + jar.file();
+        Bundle bundle = null;
+        try (InputStream in = open(jar)) {
+            bundle = context.installBundle(location, in);
+            bundle.start();
+            return bundle.getBundleId();
+        } catch (IOException | BundleException e) {
+            if (bundle != null) {
+                uninstall(bundle.getBundleId());
+            }
+            throw new UpgradeException("cannot install " + jar.file() + ": " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public void update(long id, VendorJar jar) {
+        Bundle bundle = bundle(id);
+        try (InputStream in = open(jar)) {
+            bundle.update(in);
+            if (bundle.getState() != Bundle.ACTIVE) {
+                bundle.start();
+            }
+        } catch (IOException | BundleException e) {
+            throw new UpgradeException("cannot update to " + jar.file() + ": " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public void uninstall(long id) {
+        try {
+            bundle(id).uninstall();
+        } catch (BundleException e) {
+            throw new UpgradeException("cannot uninstall bundle " + id + ": " + e.getMessage(), e);
+        }
+    }
+
+    private Bundle bundle(long id) {
+        Bundle bundle = context.getBundle(id);
+        if (bundle == null) {
+            throw new UpgradeException("bundle " + id + " is gone");
+        }
+        return bundle;
+    }
+
+    private static InputStream open(VendorJar jar) throws IOException {
+        return new BufferedInputStream(Files.newInputStream(jar.file()));
+    }
+}

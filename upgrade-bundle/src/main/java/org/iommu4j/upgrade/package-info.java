@@ -1,0 +1,10 @@
+/**
+ * Scenarios with captured guests: the replay of one capture, and the swap of a vendor's bundle under a running guest. Results
+ * are records that print themselves as text and as JSON.
+ */
+@Export
+@Version("1.0.0")
+package org.iommu4j.upgrade;
+
+import org.osgi.annotation.bundle.Export;
+import org.osgi.annotation.versioning.Version;

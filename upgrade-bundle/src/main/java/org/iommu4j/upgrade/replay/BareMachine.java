@@ -1,0 +1,82 @@
+package org.iommu4j.upgrade.replay;
+
+import java.util.function.Function;
+import org.iommu4j.backend.GuestDecoder;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.core.service.UnitConfig;
+import org.iommu4j.upgrade.capture.CaptureModel;
+import org.iommu4j.upgrade.capture.CaptureRecord;
+import org.iommu4j.upgrade.capture.GuestRegisters;
+
+/**
+ * Direct path: the chip is the guest's own. Its queue is held back: the capture shows a command after the register write
+ * that made it visible, so each is put into the ring and consumed when the capture shows it.
+ */
+final class BareMachine implements CapturedMachine {
+    private final CaptureModel model;
+    private final Unit unit;
+    private final Function<byte[], String> names;
+    private final GuestRegisters registers;
+
+    /** A chip of that configuration. */
+    BareMachine(IommuService service, CaptureModel model, HardwareConfig config) {
+        this.model = model;
+        registers = new GuestRegisters(model);
+        unit = service.openUnit(UnitConfig.of(model.model(), config).withoutDriver());
+        try {
+            unit.stepping(true);
+            GuestDecoder decoder = service.backend(model.model())
+                    .createGuestDecoder(config, unit.platform().memory());
+            names = decoder::commandName;
+        } catch (RuntimeException e) {
+            unit.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public Unit unit() {
+        return unit;
+    }
+
+    @Override
+    public void write(CaptureRecord.RegisterWrite write, Journal journal) {
+        registers.write(write);
+        unit.writeRegister(write.offset(), write.sizeBytes(), write.value());
+    }
+
+    @Override
+    public long read(CaptureRecord.RegisterRead read) {
+        return unit.readRegister(read.offset(), read.sizeBytes());
+    }
+
+    @Override
+    public void command(CaptureRecord.Command command, Journal journal) {
+        if (command.hex() == null) {
+            journal.command(command.event() == null ? "unknown" : command.event())
+                    .refused("the capture does not have its bytes");
+            return;
+        }
+        byte[] bytes = command.bytes();
+        CommandCounter counter = journal.named(command.event(), names.apply(bytes));
+        if (model.ringBase() == null) {
+            counter.refused("the model has no ring");
+            return;
+        }
+        long base =
+                registers.value(model.ringBase().register()) & model.ringBase().mask();
+        unit.platform().memory().write(base + (long) command.slot() * bytes.length, bytes, 0, bytes.length);
+        if (unit.step(1) == 1) {
+            counter.executed();
+        } else {
+            counter.refused("the chip did not consume it");
+        }
+    }
+
+    @Override
+    public void beforeAccess(int requester, Journal journal) {
+        // The chip reads the guest's structures by itself.
+    }
+}

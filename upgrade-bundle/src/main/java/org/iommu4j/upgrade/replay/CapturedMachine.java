@@ -1,0 +1,22 @@
+package org.iommu4j.upgrade.replay;
+
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.upgrade.capture.CaptureRecord;
+
+/** What a capture is played to: the one place where the two paths differ. */
+interface CapturedMachine {
+    /** The chip that translates. */
+    Unit unit();
+
+    /** The guest writes a register. */
+    void write(CaptureRecord.RegisterWrite write, Journal journal);
+
+    /** What the guest reads from a register. */
+    long read(CaptureRecord.RegisterRead read);
+
+    /** The hardware fetches a command. */
+    void command(CaptureRecord.Command command, Journal journal);
+
+    /** A device is about to access memory. */
+    void beforeAccess(int requester, Journal journal);
+}

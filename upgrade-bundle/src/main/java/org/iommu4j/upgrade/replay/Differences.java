@@ -1,0 +1,84 @@
+package org.iommu4j.upgrade.replay;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.upgrade.ReplayResult.Difference;
+import org.iommu4j.upgrade.ReplayResult.RequestTally;
+import org.iommu4j.upgrade.ReplayResult.Step;
+
+/** The first differences of a replay, with the walks behind them. */
+final class Differences {
+    private final int limit;
+    private final List<Difference> kept = new ArrayList<>();
+
+    Differences(int limit) {
+        this.limit = limit;
+    }
+
+    /**
+     * Keeps a difference of an access; repeats the access to see the walk.
+     *
+     * @param captured what the captured hardware read for it
+     */
+    void access(String what, long t, Unit unit, DmaAccess access, String expected, List<Step> captured) {
+        if (kept.size() >= limit) {
+            return;
+        }
+        String got = outcome(access);
+        List<Step> steps = new ArrayList<>();
+        access.explainTo((structure, pa, word) -> steps.add(new Step(structure, pa, word)));
+        unit.dma(access);
+        access.explainTo(null);
+        kept.add(new Difference(what, t, access.requester(), access.iova(), expected, got, steps, captured));
+    }
+
+    /** Keeps a difference of a register. */
+    void register(long t, long offset, long expected, long got) {
+        if (kept.size() < limit) {
+            kept.add(new Difference("register", t, -1, offset, hex(expected), hex(got), List.of(), List.of()));
+        }
+    }
+
+    /** Keeps a difference between what was sent and what the containers counted, whatever the limit. */
+    void requests(RequestTally sent, RequestTally counted) {
+        kept.add(new Difference("requests", -1, -1, 0, sent.toString(), counted.toString(), List.of(), List.of()));
+    }
+
+    /** The outcome of an access for people. */
+    static String outcome(DmaAccess access) {
+        return switch (access.outcome()) {
+            case TRANSLATED -> mapping(access.spa(), granted(access)) + (access.hit() ? " from a cache" : "");
+            case FAULT -> "fault " + hex(access.faultCode());
+            case BLOCKED -> "blocked";
+            case BUS_ERROR -> "bus error";
+        };
+    }
+
+    /** Read and write rights of a translated access; where no table translated it, nothing is withheld. */
+    static int granted(DmaAccess access) {
+        int both = DmaAccess.READ | DmaAccess.WRITE;
+        return access.pageBytes() == 0 ? both : access.grantedRights() & both;
+    }
+
+    /** A mapping for people. */
+    static String mapping(long pa, int perm) {
+        return hex(pa)
+                + switch (perm) {
+                    case 0 -> " none";
+                    case DmaAccess.READ -> " read";
+                    case DmaAccess.WRITE -> " write";
+                    case DmaAccess.READ | DmaAccess.WRITE -> " read/write";
+                    default -> "";
+                };
+    }
+
+    private static String hex(long value) {
+        return "0x" + Long.toHexString(value);
+    }
+
+    List<Difference> kept() {
+        return kept;
+    }
+}

@@ -1,0 +1,105 @@
+package org.iommu4j.upgrade.replay;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.core.service.Guest;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.core.service.UnitConfig;
+import org.iommu4j.upgrade.capture.CaptureModel;
+import org.iommu4j.upgrade.capture.CaptureRecord;
+
+/**
+ * Contract path: a virtual IOMMU stands before the host's chip and turns what the guest does into contract requests.
+ */
+final class GuestMachine implements CapturedMachine {
+    private final CaptureModel model;
+    private final Unit unit;
+    private final GuestContainers containers;
+    private final Guest guest;
+    private final List<String> refusals = new ArrayList<>();
+
+    /** A host with a chip of that configuration, and a guest that sees one like it. */
+    GuestMachine(IommuService service, CaptureModel model, HardwareConfig config) {
+        this.model = model;
+        unit = service.openUnit(UnitConfig.of(model.model(), config));
+        containers = new GuestContainers(unit);
+        containers.onRefusal(refusals::add);
+        try {
+            guest = unit.openGuest(config, containers);
+        } catch (RuntimeException e) {
+            unit.close();
+            throw e;
+        }
+    }
+
+    /** The guest's containers. */
+    GuestContainers containers() {
+        return containers;
+    }
+
+    @Override
+    public Unit unit() {
+        return unit;
+    }
+
+    @Override
+    public void write(CaptureRecord.RegisterWrite write, Journal journal) {
+        long sent = containers.sent();
+        guest.writeRegister(write.offset(), write.sizeBytes(), write.value());
+        if (containers.sent() != sent || !refusals.isEmpty()) {
+            String name = model.registerAt(write.offset());
+            settle(journal.source("write of " + (name == null ? "0x" + Long.toHexString(write.offset()) : name)), sent);
+        }
+    }
+
+    @Override
+    public long read(CaptureRecord.RegisterRead read) {
+        return guest.readRegister(read.offset(), read.sizeBytes());
+    }
+
+    @Override
+    public void command(CaptureRecord.Command command, Journal journal) {
+        if (command.hex() == null) {
+            journal.command(command.event() == null ? "unknown" : command.event())
+                    .refused("the capture does not have its bytes");
+            return;
+        }
+        byte[] bytes = command.bytes();
+        CommandCounter counter = journal.named(command.event(), guest.commandName(bytes));
+        long sent = containers.sent();
+        long handled = containers.handled();
+        guest.command(bytes);
+        if (containers.sent() == sent && containers.handled() == handled && refusals.isEmpty()) {
+            refusals.add("the virtual IOMMU did nothing");
+        }
+        finish(counter, sent);
+    }
+
+    @Override
+    public void beforeAccess(int requester, Journal journal) {
+        long sent = containers.sent();
+        guest.deviceAccess(requester);
+        if (containers.sent() != sent || !refusals.isEmpty()) {
+            settle(journal.source("access of a device"), sent);
+        }
+    }
+
+    private void settle(CommandCounter counter, long sentBefore) {
+        counter.decoded();
+        finish(counter, sentBefore);
+    }
+
+    private void finish(CommandCounter counter, long sentBefore) {
+        if (containers.sent() != sentBefore) {
+            counter.translated();
+        }
+        if (refusals.isEmpty()) {
+            counter.executed();
+        } else {
+            counter.refused(String.join("; ", refusals));
+            refusals.clear();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+package org.iommu4j.upgrade.replay;
+
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.iommu4j.upgrade.ReplayResult.CommandTally;
+
+/** What became of a guest's commands, and of what it causes otherwise. */
+final class Journal {
+    private static final int MAX_KINDS = 256;
+
+    private final Map<String, CommandCounter> commands = new TreeMap<>();
+    private final Map<String, CommandCounter> sources = new TreeMap<>();
+    private final TreeSet<String> misnamed = new TreeSet<>();
+
+    /** The counter of a kind of command. */
+    CommandCounter command(String kind) {
+        return counter(commands, kind);
+    }
+
+    /** The counter of another source of requests. */
+    CommandCounter source(String name) {
+        return counter(sources, name);
+    }
+
+    private static CommandCounter counter(Map<String, CommandCounter> counters, String name) {
+        String kept = counters.containsKey(name) || counters.size() < MAX_KINDS ? name : "further kinds";
+        return counters.computeIfAbsent(kept, key -> new CommandCounter());
+    }
+
+    /** Counts a command as decoded if it is recognized as what the capture says; the counter of its kind. */
+    CommandCounter named(String event, String name) {
+        CommandCounter counter = command(event == null ? name : event);
+        if (event == null || event.equals(name)) {
+            counter.decoded();
+        } else if (misnamed.size() < MAX_KINDS) {
+            misnamed.add("decoded as " + name + ", the capture says " + event);
+        }
+        return counter;
+    }
+
+    Map<String, CommandTally> commands() {
+        return tallies(commands);
+    }
+
+    Map<String, CommandTally> sources() {
+        return tallies(sources);
+    }
+
+    private static Map<String, CommandTally> tallies(Map<String, CommandCounter> counters) {
+        Map<String, CommandTally> tallies = new TreeMap<>();
+        counters.forEach((name, counter) -> tallies.put(name, counter.tally()));
+        return tallies;
+    }
+
+    /** One sentence for each name that differs from the capture's. */
+    Iterable<String> misnamed() {
+        return misnamed;
+    }
+}

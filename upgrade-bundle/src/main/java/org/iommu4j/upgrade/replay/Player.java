@@ -1,0 +1,213 @@
+package org.iommu4j.upgrade.replay;
+
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.upgrade.ReplayResult.Step;
+import org.iommu4j.upgrade.Tally;
+import org.iommu4j.upgrade.capture.Capture;
+import org.iommu4j.upgrade.capture.CaptureModel;
+import org.iommu4j.upgrade.capture.CaptureRecord;
+import org.iommu4j.upgrade.capture.CaptureScan;
+import org.iommu4j.upgrade.capture.Timeline;
+
+/** Plays the timeline of one capture to a machine and compares what comes back. */
+final class Player {
+    /** Most table entries of one walk that are shown: root, context and five levels, twice over. */
+    private static final int MAX_STEPS = 16;
+
+    private final Capture capture;
+    private final CapturedMachine machine;
+    private final boolean ownChip;
+    private final Differences differences;
+    private final PhysicalMemory memory;
+    private final Iterator<CaptureScan.Edit> edits;
+    private final Journal journal = new Journal();
+    private final Comparison translations = new Comparison();
+    private final Comparison registers = new Comparison();
+    private final Map<String, Long> notModelled = new TreeMap<>();
+    private final DmaAccess access = new DmaAccess();
+
+    /** What the captured hardware read for the translation that follows. */
+    private final List<Step> captured = new ArrayList<>();
+
+    private CaptureScan.Edit nextEdit;
+    private final AtomicLong translated = new AtomicLong();
+
+    /**
+     * A player.
+     *
+     * @param ownChip true if registers and fault codes are the chip's own, so that they are compared as well
+     */
+    Player(Capture capture, CaptureScan scan, CapturedMachine machine, boolean ownChip, Differences differences) {
+        this.capture = capture;
+        this.machine = machine;
+        this.ownChip = ownChip;
+        this.differences = differences;
+        memory = machine.unit().platform().memory();
+        edits = scan.edits().iterator();
+        nextEdit = edits.hasNext() ? edits.next() : null;
+    }
+
+    /**
+     * Plays until the end, or until it is told to stop between two records.
+     *
+     * @return true if the end was reached
+     */
+    boolean play(BooleanSupplier goOn) {
+        try (Timeline timeline = capture.timeline()) {
+            CaptureRecord next = timeline.next();
+            while (next != null) {
+                if (!goOn.getAsBoolean()) {
+                    return false;
+                }
+                editUpTo(next.t());
+                play(next);
+                next = timeline.next();
+            }
+        }
+        return true;
+    }
+
+    private void editUpTo(long t) {
+        while (nextEdit != null && nextEdit.before() <= t) {
+            store(nextEdit.pa(), nextEdit.words());
+            nextEdit = edits.hasNext() ? edits.next() : null;
+        }
+    }
+
+    private void store(long pa, List<Long> words) {
+        boolean big = capture.model().model().payloadOrder() == ByteOrder.BIG_ENDIAN;
+        for (int i = 0; i < words.size(); i++) {
+            long at = pa + (long) i * Long.BYTES;
+            if (big) {
+                memory.writeLongBe(at, words.get(i));
+            } else {
+                memory.writeLongLe(at, words.get(i));
+            }
+        }
+    }
+
+    private void play(CaptureRecord next) {
+        if (next instanceof CaptureRecord.Translation translation) {
+            translate(translation);
+        } else if (next instanceof CaptureRecord.TableRead read) {
+            if (captured.size() < MAX_STEPS) {
+                captured.add(new Step(read.what(), read.pa(), read.words().get(0)));
+            }
+            // Structures are among the edits of the scan.
+            if (!capture.model().structures().contains(read.what())) {
+                store(read.pa(), read.words());
+            }
+        } else if (next instanceof CaptureRecord.Command command) {
+            machine.command(command, journal);
+        } else if (next instanceof CaptureRecord.RegisterWrite write) {
+            machine.write(write, journal);
+        } else if (next instanceof CaptureRecord.RegisterRead read) {
+            read(read);
+        } else if (next instanceof CaptureRecord.Other other) {
+            notModelled.merge(other.kind(), 1L, Long::sum);
+        }
+    }
+
+    private void read(CaptureRecord.RegisterRead read) {
+        long compared = ~oddBits(read);
+        if (read.sizeBytes() == Integer.BYTES) {
+            compared &= 0xffff_ffffL;
+        }
+        long got = machine.read(read);
+        if (!registers.count(((got ^ read.value()) & compared) == 0) && ownChip) {
+            differences.register(read.t(), read.offset(), read.value() & compared, got & compared);
+        }
+    }
+
+    private long oddBits(CaptureRecord.RegisterRead read) {
+        long odd = 0;
+        for (CaptureModel.OddRead row : capture.model().oddReads()) {
+            long bytes = capture.model().registers().get(row.register()).offset() - read.offset();
+            if (bytes > -Long.BYTES && bytes < Long.BYTES) {
+                int shift = (int) bytes * Byte.SIZE;
+                odd |= shift >= 0 ? row.ignoredBits() << shift : row.ignoredBits() >>> -shift;
+            }
+        }
+        return odd;
+    }
+
+    private void translate(CaptureRecord.Translation wanted) {
+        machine.beforeAccess(wanted.requester(), journal);
+        access.begin(wanted.requester(), wanted.iova(), rights(wanted));
+        if (wanted.access() == 0) {
+            access.withLength(0);
+        }
+        Devices.access(machine.unit(), access);
+        if (!translations.count(isEqual(wanted))) {
+            differences.access("translation", wanted.t(), machine.unit(), access, expected(wanted), captured);
+        }
+        captured.clear();
+        translated.incrementAndGet();
+    }
+
+    private static int rights(CaptureRecord.Translation wanted) {
+        if (wanted.access() == DmaAccess.READ || wanted.access() == DmaAccess.WRITE) {
+            return wanted.access();
+        }
+        return wanted.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ;
+    }
+
+    private boolean isEqual(CaptureRecord.Translation wanted) {
+        if (wanted.fault() != null) {
+            // The host's chip may refuse for a reason of its own: its structures are not the guest's.
+            return ownChip
+                    ? access.outcome() == DmaAccess.Outcome.FAULT && isCode(wanted.fault(), access.faultCode())
+                    : access.outcome() == DmaAccess.Outcome.FAULT || access.outcome() == DmaAccess.Outcome.BLOCKED;
+        }
+        return access.outcome() == DmaAccess.Outcome.TRANSLATED
+                && access.spa() == wanted.target()
+                && (wanted.access() == 0
+                        || wanted.perm() == CaptureRecord.Translation.UNKNOWN
+                        || Differences.granted(access) == wanted.perm());
+    }
+
+    /** True unless the capture gives a number and the chip another one; captures may say it in words. */
+    private static boolean isCode(String fault, int code) {
+        try {
+            return Integer.decode(fault) == code;
+        } catch (NumberFormatException e) {
+            return true;
+        }
+    }
+
+    private static String expected(CaptureRecord.Translation wanted) {
+        return wanted.fault() != null
+                ? "fault " + wanted.fault()
+                : Differences.mapping(wanted.target(), wanted.perm()) + (wanted.hit() ? " (a hit)" : "");
+    }
+
+    /** Translations so far; for other threads too. */
+    long translated() {
+        return translated.get();
+    }
+
+    Journal journal() {
+        return journal;
+    }
+
+    Tally translations() {
+        return translations.tally();
+    }
+
+    Tally registers() {
+        return registers.tally();
+    }
+
+    Map<String, Long> notModelled() {
+        return notModelled;
+    }
+}

@@ -1,0 +1,142 @@
+package org.iommu4j.upgrade.run;
+
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.upgrade.ReplayResult.Difference;
+import org.iommu4j.upgrade.ReplayResult.RequestTally;
+import org.iommu4j.upgrade.Tally;
+import org.iommu4j.upgrade.capture.Capture;
+import org.iommu4j.upgrade.capture.CaptureScan;
+import org.iommu4j.upgrade.replay.GuestRun;
+
+/** Replays the captured guest again and again; the last replay that it began is played to its end. */
+final class GuestLoop implements Runnable {
+    private static final long RETRY_MILLIS = 5;
+
+    private final IommuService service;
+    private final Capture capture;
+    private final CaptureScan scan;
+    private final HardwareConfig config;
+    private final BooleanSupplier goOn;
+    private final Problems problems;
+    private int replays;
+    private RequestTally requests = RequestTally.NONE;
+    private RequestTally counted = RequestTally.NONE;
+    private Tally translations = Tally.NONE;
+    private long parked;
+    private final AtomicLong sentBefore = new AtomicLong();
+    private final AtomicLong translatedBefore = new AtomicLong();
+    private volatile GuestRun current;
+
+    GuestLoop(
+            IommuService service,
+            Capture capture,
+            CaptureScan scan,
+            HardwareConfig config,
+            BooleanSupplier goOn,
+            Problems problems) {
+        this.service = service;
+        this.capture = capture;
+        this.scan = scan;
+        this.config = config;
+        this.goOn = goOn;
+        this.problems = problems;
+    }
+
+    @Override
+    public void run() {
+        try {
+            do {
+                try (GuestRun run = begin()) {
+                    current = run;
+                    run.play(() -> true);
+                    replays++;
+                    add(run);
+                    current = null;
+                }
+            } while (goOn.getAsBoolean());
+        } catch (RuntimeException | Error e) {
+            problems.add("the replayed guest", e);
+        }
+    }
+
+    /** A machine cannot be made while no backend serves, as during an update in place. */
+    private GuestRun begin() {
+        long deadline = System.nanoTime() + Unit.DMA_WAIT_NANOS;
+        while (true) {
+            try {
+                return new GuestRun(service, capture, scan, config);
+            } catch (BackendException e) {
+                if (e.errno() != Errno.ENODEV || System.nanoTime() - deadline > 0) {
+                    throw e;
+                }
+            }
+            try {
+                Thread.sleep(RETRY_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new BackendException(Errno.ENODEV, "interrupted while waiting for a backend", e);
+            }
+        }
+    }
+
+    private void add(GuestRun run) {
+        requests = requests.plus(run.requests());
+        counted = counted.plus(run.counted());
+        translations = translations.plus(run.translations());
+        parked += run.parked();
+        sentBefore.addAndGet(run.sent());
+        translatedBefore.addAndGet(run.translated());
+        if (run.refusals() > 0) {
+            problems.add("replay " + replays + ": " + run.refusals() + " commands of the guest were refused: "
+                    + run.requests().refused());
+        }
+        for (Difference difference : run.differences()) {
+            problems.add("replay " + replays + ": " + difference.what() + " t=" + difference.t() + " iova=0x"
+                    + Long.toHexString(difference.address()) + " expected " + difference.expected() + ", got "
+                    + difference.got());
+        }
+    }
+
+    /** Requests so far; for other threads. */
+    long sent() {
+        GuestRun run = current;
+        return sentBefore.get() + (run == null ? 0 : run.sent());
+    }
+
+    /** Translations so far; for other threads. */
+    long translated() {
+        GuestRun run = current;
+        return translatedBefore.get() + (run == null ? 0 : run.translated());
+    }
+
+    /** Replays from begin to end. */
+    int replays() {
+        return replays;
+    }
+
+    /** What the guest sent, and what came back. */
+    RequestTally requests() {
+        return requests;
+    }
+
+    /** The same as the containers counted it. */
+    RequestTally counted() {
+        return counted;
+    }
+
+    /** Translations compared with the capture. */
+    Tally translations() {
+        return translations;
+    }
+
+    /** Requests that waited. */
+    long parked() {
+        return parked;
+    }
+}

@@ -1,0 +1,132 @@
+package org.iommu4j.upgrade.run;
+
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.Guest;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.core.service.UnitConfig;
+import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.capture.Capture;
+import org.iommu4j.upgrade.capture.FrozenImage;
+import org.iommu4j.upgrade.replay.FrozenCheck;
+import org.iommu4j.upgrade.replay.GuestContainers;
+
+/**
+ * The captured guest as it stood when it was stopped, brought to life in front of a unit of its own: its tables are in
+ * memory, its devices are bound. Its pages can then be edited without knowing the model's table format: the chip itself
+ * shows where a page's table entry is.
+ */
+final class LoadGuest implements AutoCloseable {
+    /** Pages that are edited. */
+    private static final int PAGES = 128;
+
+    /** Rows of the frozen image that are considered. */
+    private static final int MAX_ROWS = 1 << 16;
+
+    private static final int PAGE_BYTES = 4096;
+
+    /** Lowest address that cannot be mistaken for another number in a command. */
+    private static final long LOWEST = 0x10_0000;
+
+    private final Unit unit;
+    private final GuestContainers containers;
+    private final List<EditedPage> pages = new ArrayList<>();
+
+    /** A guest of a capture; the seed chooses its pages. */
+    LoadGuest(IommuService service, Capture capture, HardwareConfig config, long seed) {
+        unit = service.openUnit(UnitConfig.of(capture.model().model(), config));
+        containers = new GuestContainers(unit);
+        try {
+            capture.frozen().loadPages(unit.platform().memory());
+            Guest guest = unit.openGuest(config, containers);
+            FrozenCheck.bringUp(capture, guest::writeRegister);
+            for (FrozenImage.Walk row : rows(capture, seed)) {
+                if (pages.size() == PAGES) {
+                    break;
+                }
+                guest.deviceAccess(row.requester());
+                Container container = containers.containerOf(row.requester());
+                if (container != null) {
+                    add(row, container, capture.model().model().payloadOrder() == ByteOrder.BIG_ENDIAN);
+                }
+            }
+            if (pages.isEmpty()) {
+                throw new UpgradeException(
+                        capture.directory() + ": no page of the frozen image can be edited on this model");
+            }
+        } catch (RuntimeException e) {
+            unit.close();
+            throw e;
+        }
+    }
+
+    /** Ordinary pages, the devices mixed. */
+    private static List<FrozenImage.Walk> rows(Capture capture, long seed) {
+        List<FrozenImage.Walk> rows = new ArrayList<>();
+        try (FrozenImage.Walks walks = capture.frozen().walks()) {
+            FrozenImage.Walk row = walks.next();
+            while (row != null && rows.size() < MAX_ROWS) {
+                boolean ordinary = !row.passThrough()
+                        && row.sizeBytes() == PAGE_BYTES
+                        && row.perm() == (DmaAccess.READ | DmaAccess.WRITE);
+                if (ordinary && Long.compareUnsigned(row.iova(), LOWEST) >= 0) {
+                    rows.add(row);
+                }
+                row = walks.next();
+            }
+        }
+        Collections.shuffle(rows, new Random(seed));
+        return rows;
+    }
+
+    private void add(FrozenImage.Walk row, Container container, boolean bigEndian) {
+        for (EditedPage page : pages) {
+            // One address, one page: so a native command shows which.
+            if (page.iova == row.iova()) {
+                return;
+            }
+        }
+        PhysicalMemory memory = unit.platform().memory();
+        long[] last = new long[2];
+        DmaAccess access = new DmaAccess().begin(row.requester(), row.iova(), DmaAccess.READ);
+        access.explainTo((what, pa, word) -> {
+            last[0] = pa;
+            last[1] = word;
+        });
+        unit.dma(access);
+        if (access.outcome() == DmaAccess.Outcome.TRANSLATED
+                && access.spa() == row.pa()
+                && EditedPage.isLeaf(last[1], row.pa())) {
+            pages.add(new EditedPage(
+                    pages.size(), container, row.requester(), row.iova(), memory, bigEndian, last[0], last[1]));
+        }
+    }
+
+    /** Its unit. */
+    Unit unit() {
+        return unit;
+    }
+
+    /** What brought it up. */
+    GuestContainers containers() {
+        return containers;
+    }
+
+    /** Its pages. */
+    List<EditedPage> pages() {
+        return Collections.unmodifiableList(pages);
+    }
+
+    @Override
+    public void close() {
+        unit.close();
+    }
+}

@@ -1,0 +1,36 @@
+package org.iommu4j.upgrade.run;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** What went wrong in a run, from all its threads; bounded. */
+final class Problems {
+    private static final int LIMIT = 32;
+
+    private final List<String> lines = new ArrayList<>();
+    private long further;
+
+    /** Adds one line. */
+    synchronized void add(String line) {
+        if (lines.size() < LIMIT) {
+            lines.add(line);
+        } else {
+            further++;
+        }
+    }
+
+    /** Adds what a thread died of. */
+    void add(String who, Throwable cause) {
+        String message = cause.getMessage();
+        add(who + " failed: " + (message == null ? cause.getClass().getSimpleName() : message));
+    }
+
+    /** All of them. */
+    synchronized List<String> lines() {
+        List<String> all = new ArrayList<>(lines);
+        if (further > 0) {
+            all.add("and " + further + " more");
+        }
+        return all;
+    }
+}

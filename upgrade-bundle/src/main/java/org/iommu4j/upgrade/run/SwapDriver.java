@@ -1,0 +1,218 @@
+package org.iommu4j.upgrade.run;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.BackendStatus;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.SwapLimits;
+import org.iommu4j.core.service.SwapReport;
+import org.iommu4j.upgrade.UpgradeException;
+
+/**
+ * Swaps a vendor's bundle between two versions: by turns beside the serving bundle, which is uninstalled afterwards, and in
+ * its place. Measures how long the units stood still.
+ */
+final class SwapDriver implements AutoCloseable {
+    private static final long WAIT_NANOS = 10_000_000_000L;
+    private static final long POLL_MILLIS = 1;
+
+    private final IommuService service;
+    private final IommuModel model;
+    private final VendorBundles bundles;
+    private final VendorJar built;
+    private final VendorJar released;
+    private final Problems problems;
+    private final AutoCloseable listening;
+    private final List<Long> pauses = new ArrayList<>();
+    private final List<Stop> stops = new ArrayList<>();
+    private boolean builtServes;
+    private long bundle;
+    private int sideBySide;
+    private int inPlace;
+    private int failed;
+
+    /** A time in which the units stood still. */
+    private record Stop(long begin, long end, SwapReport report) {}
+
+    SwapDriver(
+            IommuService service,
+            IommuModel model,
+            VendorBundles bundles,
+            VendorJar built,
+            VendorJar released,
+            Problems problems) {
+        this.service = service;
+        this.model = model;
+        this.bundles = bundles;
+        this.built = built;
+        this.released = released;
+        this.problems = problems;
+        bundle = bundles.serving(built);
+        builtServes = true;
+        listening = service.onSwap(this::stopped);
+    }
+
+    private void stopped(SwapReport report) {
+        long now = System.nanoTime();
+        if (report.model() == model) {
+            synchronized (stops) {
+                stops.add(new Stop(now - report.pauseNanos(), now, report));
+            }
+        }
+    }
+
+    /** Makes one swap to the other version; the ways take turns. */
+    void swap() {
+        boolean beside = (sideBySide + inPlace + failed) % 2 == 0;
+        synchronized (stops) {
+            stops.clear();
+        }
+        VendorJar present = builtServes ? built : released;
+        VendorJar target = builtServes ? released : built;
+        if (beside ? beside(target) : inPlace(present, target)) {
+            builtServes = !builtServes;
+            pauses.add(pause());
+            if (beside) {
+                sideBySide++;
+            } else {
+                inPlace++;
+            }
+        } else {
+            failed++;
+        }
+    }
+
+    /** Makes the built version serve. */
+    void finish() {
+        if (!builtServes) {
+            swap();
+        }
+        if (!builtServes) {
+            problems.add("the built version does not serve at the end");
+        }
+    }
+
+    private boolean beside(VendorJar target) {
+        Set<Integer> before = ids();
+        long arrived = bundles.install(target);
+        BackendStatus entry = arrival(before);
+        SwapReport report = null;
+        if (entry != null && entry.state() != BackendStatus.State.ACTIVE) {
+            report = service.swap(model, "#" + entry.id(), SwapLimits.DEFAULT);
+        }
+        if (entry == null || !serves(entry.id())) {
+            problems.add("swap to " + target.version() + " side by side failed: "
+                    + (report == null ? "its backend did not come" : report.outcome() + " " + report.reason()));
+            bundles.uninstall(arrived);
+            return false;
+        }
+        bundles.uninstall(bundle);
+        bundle = arrived;
+        return true;
+    }
+
+    private boolean inPlace(VendorJar present, VendorJar target) {
+        Set<Integer> before = ids();
+        bundles.update(bundle, target);
+        BackendStatus entry = arrival(before);
+        if (entry == null || !serves(entry.id())) {
+            problems.add("swap to " + target.version() + " in place failed: "
+                    + (entry == null ? "its backend did not come" : entry.state() + " " + entry.reason()));
+            Set<Integer> beforeReturn = ids();
+            bundles.update(bundle, present);
+            arrival(beforeReturn);
+            return false;
+        }
+        return true;
+    }
+
+    private Set<Integer> ids() {
+        Set<Integer> ids = new HashSet<>();
+        for (BackendStatus status : service.backends()) {
+            ids.add(status.id());
+        }
+        return ids;
+    }
+
+    /** Waits for a backend that was not there before; null if it does not come or fails. */
+    private BackendStatus arrival(Set<Integer> before) {
+        long deadline = System.nanoTime() + WAIT_NANOS;
+        while (System.nanoTime() - deadline < 0) {
+            for (BackendStatus status : service.backends()) {
+                boolean settled = status.state() == BackendStatus.State.ACTIVE
+                        || status.state() == BackendStatus.State.STANDBY
+                        || status.state() == BackendStatus.State.FAILED;
+                if (status.model() == model && !before.contains(status.id()) && settled) {
+                    return status;
+                }
+            }
+            sleep();
+        }
+        return null;
+    }
+
+    private boolean serves(int id) {
+        for (BackendStatus status : service.backends()) {
+            if (status.id() == id) {
+                return status.state() == BackendStatus.State.ACTIVE;
+            }
+        }
+        return false;
+    }
+
+    private static void sleep() {
+        try {
+            Thread.sleep(POLL_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new UpgradeException("interrupted while waiting for a backend", e);
+        }
+    }
+
+    /** From the first unit's stop to the last unit's going on; an update in place stops and goes on separately. */
+    private long pause() {
+        synchronized (stops) {
+            long begin = Long.MAX_VALUE;
+            long end = Long.MIN_VALUE;
+            for (Stop stop : stops) {
+                if (stop.report().outcome() == SwapReport.Outcome.DONE) {
+                    begin = Math.min(begin, stop.begin());
+                    end = Math.max(end, stop.end());
+                }
+            }
+            return Math.max(0, end - begin);
+        }
+    }
+
+    /** Swaps to a bundle beside the serving one. */
+    int sideBySide() {
+        return sideBySide;
+    }
+
+    /** Swaps in place. */
+    int inPlace() {
+        return inPlace;
+    }
+
+    /** Swaps that did not succeed. */
+    int failed() {
+        return failed;
+    }
+
+    /** Pauses in nanoseconds, shortest first. */
+    List<Long> pauses() {
+        return pauses.stream().sorted().toList();
+    }
+
+    @Override
+    public void close() {
+        try {
+            listening.close();
+        } catch (Exception e) {
+            throw new UpgradeException("cannot stop listening to swaps: " + e.getMessage(), e);
+        }
+    }
+}

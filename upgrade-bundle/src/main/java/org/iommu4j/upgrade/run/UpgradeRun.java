@@ -1,0 +1,217 @@
+package org.iommu4j.upgrade.run;
+
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.ContainerCounters;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.upgrade.ReplayResult.RequestTally;
+import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.UpgradeOptions;
+import org.iommu4j.upgrade.UpgradeProgress;
+import org.iommu4j.upgrade.UpgradeResult;
+import org.iommu4j.upgrade.UpgradeService;
+import org.iommu4j.upgrade.capture.Capture;
+import org.iommu4j.upgrade.capture.CaptureScan;
+import org.iommu4j.upgrade.replay.Replay;
+
+/**
+ * Swaps a vendor's bundle while three threads are at work: one replays the captured guest, one edits and invalidates pages of
+ * a second guest, one is that guest's devices.
+ *
+ * <p>That no request is lost, doubled or reordered is shown three ways: by what the clients were answered, by what the
+ * containers counted, and by the addresses in the native commands, in order.
+ */
+public final class UpgradeRun implements UpgradeService {
+    private static final long PROGRESS_NANOS = 1_000_000_000L;
+    private static final long SLICE_MILLIS = 20;
+    private static final double NANOS_PER_SECOND = 1e9;
+
+    private final IommuService service;
+    private final VendorBundles bundles;
+
+    /** Runs through a core, in a container. */
+    public UpgradeRun(IommuService service, VendorBundles bundles) {
+        this.service = service;
+        this.bundles = bundles;
+    }
+
+    @Override
+    public synchronized UpgradeResult run(UpgradeOptions options, Consumer<UpgradeProgress> progress) {
+        VendorJar built = VendorJar.read(options.builtJar());
+        VendorJar released = VendorJar.newest(options.releasedJars(), built);
+        Capture capture = Capture.open(options.capture());
+        if (capture.model().model() != options.model()) {
+            throw new UpgradeException(options.capture() + " is a guest of model "
+                    + capture.model().model().label() + ", not of "
+                    + options.model().label());
+        }
+        CaptureScan scan = CaptureScan.of(capture);
+        HardwareConfig config = Replay.config(service, capture, scan, options.cache());
+        Problems problems = new Problems();
+        AtomicBoolean goOn = new AtomicBoolean(true);
+        try (SwapDriver swaps = new SwapDriver(service, options.model(), bundles, built, released, problems);
+                LoadGuest load = new LoadGuest(service, capture, config, options.seed())) {
+            Invalidator invalidator = new Invalidator(load, options.seed(), goOn::get, problems);
+            DeviceTraffic devices = new DeviceTraffic(load, ~options.seed(), goOn::get, problems);
+            GuestLoop guest = new GuestLoop(service, capture, scan, config, goOn::get, problems);
+            invalidator.prepare();
+            long begin = System.nanoTime();
+            List<Thread> threads = List.of(
+                    new Thread(guest, "upgrade-guest"),
+                    new Thread(invalidator, "upgrade-client"),
+                    new Thread(devices, "upgrade-devices"));
+            threads.forEach(thread -> thread.setDaemon(true));
+            threads.forEach(Thread::start);
+            Watch watch = new Watch(progress, swaps, guest, invalidator, devices);
+            try {
+                for (int i = 0; i < options.swaps(); i++) {
+                    long next = begin + options.durationNanos() * (i + 1) / (options.swaps() + 1);
+                    watch.until(next, (double) i / options.swaps(), "swap " + (i + 1) + " of " + options.swaps());
+                    swaps.swap();
+                }
+                swaps.finish();
+                watch.until(begin + options.durationNanos(), 1, "after the last swap");
+            } finally {
+                goOn.set(false);
+                watch.join(threads);
+            }
+            double seconds = (System.nanoTime() - begin) / NANOS_PER_SECOND;
+            return result(options, built, released, seconds, swaps, load, guest, invalidator, devices, problems);
+        }
+    }
+
+    private static UpgradeResult result(
+            UpgradeOptions options,
+            VendorJar built,
+            VendorJar released,
+            double seconds,
+            SwapDriver swaps,
+            LoadGuest load,
+            GuestLoop guest,
+            Invalidator invalidator,
+            DeviceTraffic devices,
+            Problems problems) {
+        RequestTally sent = guest.requests().plus(load.containers().requests()).plus(invalidator.requests());
+        RequestTally counted = guest.counted();
+        long parked = guest.parked();
+        for (Container container : load.containers().containers()) {
+            ContainerCounters counters = container.counters();
+            counted = counted.plus(new RequestTally(
+                    counters.received(), counters.completed(), counters.widened(), counters.refused()));
+            parked += counters.parked();
+        }
+        long received = counted.sent();
+        long missing = Math.max(0, sent.sent() - received);
+        long surplus = Math.max(0, received - sent.sent());
+        if (!sent.equals(counted)) {
+            problems.add("the clients saw " + sent + ", the containers counted " + counted);
+        }
+        if (guest.replays() == 0) {
+            problems.add("the guest was not replayed to its end");
+        }
+        long exactlyOnce = sent.equals(counted) ? sent.completed() + sent.refusedTotal() : received - surplus;
+        List<Long> pauses = swaps.pauses();
+        return new UpgradeResult(
+                options.model(),
+                released.version().toString(),
+                built.version().toString(),
+                options.capture().getFileName().toString(),
+                seconds,
+                guest.replays(),
+                sent,
+                exactlyOnce - invalidator.lost(),
+                invalidator.deliberate(),
+                missing + invalidator.lost(),
+                surplus + invalidator.doubled(),
+                invalidator.reordered(),
+                guest.translations(),
+                invalidator.accesses() + devices.accesses(),
+                invalidator.stale() + devices.stale(),
+                invalidator.blocked() + devices.blocked(),
+                new UpgradeResult.Swaps(
+                        swaps.sideBySide(),
+                        swaps.inPlace(),
+                        swaps.failed(),
+                        percentile(pauses, 50),
+                        percentile(pauses, 99),
+                        percentile(pauses, 100),
+                        parked,
+                        Math.max(invalidator.longestNanos(), devices.longestNanos())),
+                problems.lines());
+    }
+
+    /** The smallest value that is at least as large as that share of all; 0 of nothing. */
+    private static long percentile(List<Long> sorted, int percent) {
+        if (sorted.isEmpty()) {
+            return 0;
+        }
+        int rank = (sorted.size() * percent + 99) / 100;
+        return sorted.get(Math.max(1, rank) - 1);
+    }
+
+    /** Tells of progress once a second while it waits. */
+    private static final class Watch {
+        private final Consumer<UpgradeProgress> progress;
+        private final SwapDriver swaps;
+        private final GuestLoop guest;
+        private final Invalidator invalidator;
+        private final DeviceTraffic devices;
+        private long nextReport = System.nanoTime();
+
+        private Watch(
+                Consumer<UpgradeProgress> progress,
+                SwapDriver swaps,
+                GuestLoop guest,
+                Invalidator invalidator,
+                DeviceTraffic devices) {
+            this.progress = progress;
+            this.swaps = swaps;
+            this.guest = guest;
+            this.invalidator = invalidator;
+            this.devices = devices;
+        }
+
+        private void report(double fraction, String doing) {
+            if (System.nanoTime() - nextReport < 0) {
+                return;
+            }
+            nextReport += PROGRESS_NANOS;
+            progress.accept(new UpgradeProgress(
+                    fraction,
+                    swaps.sideBySide() + swaps.inPlace(),
+                    guest.sent() + invalidator.sent(),
+                    guest.translated() + devices.accesses(),
+                    doing));
+        }
+
+        private void until(long nanoTime, double fraction, String doing) {
+            report(fraction, doing);
+            while (System.nanoTime() - nanoTime < 0) {
+                try {
+                    Thread.sleep(SLICE_MILLIS);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    throw new UpgradeException("interrupted", e);
+                }
+                report(fraction, doing);
+            }
+        }
+
+        private void join(List<Thread> threads) {
+            for (Thread thread : threads) {
+                while (thread.isAlive()) {
+                    try {
+                        thread.join(SLICE_MILLIS);
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                        throw new UpgradeException("interrupted", e);
+                    }
+                    report(1, "the last replay ends");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+package org.iommu4j.upgrade.run;
+
+/** Puts a vendor's bundles into the container and takes them out. */
+public interface VendorBundles {
+    /**
+     * The installed bundle that serves.
+     *
+     * @return its id
+     * @throws org.iommu4j.upgrade.UpgradeException if none is active, or more than one
+     */
+    long serving(VendorJar like);
+
+    /**
+     * Installs and starts a bundle beside those that are there.
+     *
+     * @return its id
+     * @throws org.iommu4j.upgrade.UpgradeException if the container refuses it
+     */
+    long install(VendorJar jar);
+
+    /**
+     * Updates a bundle in place; it is started again if it was.
+     *
+     * @throws org.iommu4j.upgrade.UpgradeException if the container refuses it
+     */
+    void update(long bundle, VendorJar jar);
+
+    /**
+     * Uninstalls a bundle.
+     *
+     * @throws org.iommu4j.upgrade.UpgradeException if the container refuses it
+     */
+    void uninstall(long bundle);
+}

@@ -1,0 +1,24 @@
+package org.iommu4j.upgrade.capture;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.iommu4j.simulation.memory.SparseMemory;
+
+/** Reads everything that a capture has. */
+final class ReadAll {
+    private ReadAll() {}
+
+    /** Reads it; returns how many mappings there are. */
+    static int of(Path directory) {
+        Capture capture = Capture.open(directory);
+        CaptureScan.of(capture);
+        capture.frozen().loadPages(new SparseMemory(List.of()));
+        int count = 0;
+        try (FrozenImage.Walks walks = capture.frozen().walks()) {
+            while (walks.next() != null) {
+                count++;
+            }
+        }
+        return count;
+    }
+}

@@ -1,0 +1,256 @@
+package org.iommu4j.upgrade.run;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.IommuCore;
+import org.iommu4j.core.service.BackendStatus;
+import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.CaptureFiles;
+import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.UpgradeOptions;
+import org.iommu4j.upgrade.UpgradeProgress;
+import org.iommu4j.upgrade.UpgradeResult;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Swaps under load, without a framework: the bundles are plain objects. */
+class UpgradeRunTest {
+    private static final String NAME = "org.iommu4j.intel.vtd";
+
+    @TempDir
+    private Path directory;
+
+    private IommuCore core;
+
+    @BeforeEach
+    void startCore() {
+        core = new IommuCore(new SimulatedPlatformFactory());
+    }
+
+    @AfterEach
+    void stopCore() {
+        assertEquals(List.of(), core.units(), "a run closes its units");
+        core.close();
+    }
+
+    @Test
+    void shouldSwapUnderLoadWithoutLosingAnything() {
+        List<UpgradeProgress> progress = new ArrayList<>();
+        UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(10).withDurationNanos(3_000_000_000L);
+
+        UpgradeResult result =
+                new UpgradeRun(core, new PlainBundles("1.0.1", UpgradeRunTest::vtd)).run(options, progress::add);
+
+        assertTrue(result.ok(), result::toText);
+        assertEquals(10, result.swaps().done());
+        assertEquals(5, result.swaps().inPlace());
+        assertTrue(result.replays() >= 1);
+        assertTrue(result.translations().compared() >= 6098);
+        assertEquals(result.requests().sent(), result.exactlyOnce());
+        assertEquals(result.deliberate(), result.requests().refusedTotal());
+        assertTrue(result.requests().completed() > 1000);
+        assertTrue(result.swaps().pauseMaxNanos() >= result.swaps().pauseP50Nanos());
+        assertTrue(result.swaps().pauseP50Nanos() > 0);
+        assertEquals("1.0.1", active());
+        assertFalse(progress.isEmpty());
+        assertTrue(result.toJson().contains("\"ok\":true"), result.toJson());
+        assertEquals(1, result.toJson().lines().count());
+    }
+
+    @Test
+    void shouldSwapBetweenTwoBundlesOfOneVersion() {
+        UpgradeOptions options = options("1.0.0", "1.0.0").withSwaps(5).withDurationNanos(500_000_000L);
+
+        UpgradeResult result =
+                new UpgradeRun(core, new PlainBundles("1.0.0", UpgradeRunTest::vtd)).run(options, line -> {});
+
+        assertTrue(result.ok(), result::toText);
+        // One more than asked, so that the built one serves at the end.
+        assertEquals(6, result.swaps().done());
+    }
+
+    @Test
+    void shouldFindAReleaseThatAcknowledgesWhatItDoesNotDo() {
+        UpgradeResult result = runWith(0);
+
+        assertTrue(result.lost() > 0, result::toText);
+        assertTrue(result.stale() > 0, result::toText);
+        assertFalse(result.ok());
+    }
+
+    @Test
+    void shouldFindAReleaseThatDoesThingsTwice() {
+        UpgradeResult result = runWith(2);
+
+        assertTrue(result.doubled() > 0, result::toText);
+        assertEquals(0, result.stale(), result::toText);
+        assertFalse(result.ok());
+    }
+
+    private UpgradeResult runWith(int times) {
+        UpgradeOptions options = options("1.0.0", "1.0.1")
+                .withSwaps(3)
+                .withDurationNanos(600_000_000L)
+                .withCache(CacheConfig.WORST_CASE);
+        Function<String, Backend> make = version -> version.equals("1.0.0")
+                ? new ChangedBackend(vtd(version), driver -> new ChangedTranslator(driver, times))
+                : vtd(version);
+        return new UpgradeRun(core, new PlainBundles("1.0.1", make)).run(options, line -> {});
+    }
+
+    @Test
+    void shouldReportASwapThatIsRolledBack() {
+        UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(1).withDurationNanos(300_000_000L);
+        Function<String, Backend> make = version -> version.equals("1.0.0")
+                ? new ChangedBackend(vtd(version), driver -> {
+                    throw new IllegalStateException("a broken release");
+                })
+                : vtd(version);
+
+        UpgradeResult result = new UpgradeRun(core, new PlainBundles("1.0.1", make)).run(options, line -> {});
+
+        assertEquals(1, result.swaps().failed());
+        assertFalse(result.ok());
+        assertTrue(result.problems().get(0).contains("ROLLED_BACK"), result::toText);
+        assertEquals(0, result.lost() + result.doubled() + result.stale());
+        assertEquals("1.0.1", active());
+    }
+
+    @Test
+    void shouldReturnToTheServingVersionWhenAnUpdateInPlaceFails() {
+        UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(3).withDurationNanos(300_000_000L);
+        int[] made = {0};
+        // The first built one serves from the begin; the second, that of the first swap in place, is broken.
+        Function<String, Backend> make = version -> version.equals("1.0.1") && ++made[0] == 2
+                ? new ChangedBackend(vtd(version), driver -> {
+                    throw new IllegalStateException("a broken release");
+                })
+                : vtd(version);
+        PlainBundles bundles = new PlainBundles("1.0.1", make);
+
+        UpgradeResult result = new UpgradeRun(core, bundles).run(options, line -> {});
+
+        assertEquals(1, result.swaps().failed(), result::toText);
+        assertTrue(result.problems().get(0).contains("in place failed: FAILED"), result::toText);
+        assertEquals(0, result.lost() + result.doubled() + result.stale() + result.blocked(), result::toText);
+        assertEquals("1.0.1", active());
+    }
+
+    @Test
+    void shouldSayThatNothingIsReleased() {
+        UpgradeOptions options =
+                new UpgradeOptions(IommuModel.INTEL, capture(), List.of(), jar("1.0.1"), 10, 0, 1, CacheConfig.DEFAULT);
+        UpgradeRun run = new UpgradeRun(core, new PlainBundles("1.0.1", UpgradeRunTest::vtd));
+
+        UpgradeException refusal = assertThrows(UpgradeException.class, () -> run.run(options, line -> {}));
+
+        assertTrue(refusal.getMessage().contains("no released bundle"), refusal.getMessage());
+    }
+
+    @Test
+    void shouldRefuseACaptureOfAnotherModel() {
+        UpgradeOptions options = new UpgradeOptions(
+                IommuModel.AMD, capture(), List.of(jar("1.0.0")), jar("1.0.1"), 10, 0, 1, CacheConfig.DEFAULT);
+        UpgradeRun run = new UpgradeRun(core, new PlainBundles("1.0.1", UpgradeRunTest::vtd));
+
+        UpgradeException refusal = assertThrows(UpgradeException.class, () -> run.run(options, line -> {}));
+
+        assertTrue(refusal.getMessage().contains("model intel, not of amd"), refusal.getMessage());
+    }
+
+    @Test
+    void shouldRefuseADamagedCapture() {
+        Path capture = CaptureFiles.copy("legacy-strict-nvme-e1000e", directory.resolve("capture"));
+        CaptureFiles.text(capture, "run.json", "{");
+        UpgradeOptions options = UpgradeOptions.of(IommuModel.INTEL, capture, List.of(jar("1.0.0")), jar("1.0.1"));
+        UpgradeRun run = new UpgradeRun(core, new PlainBundles("1.0.1", UpgradeRunTest::vtd));
+
+        assertThrows(CaptureException.class, () -> run.run(options, line -> {}));
+    }
+
+    private UpgradeOptions options(String released, String built) {
+        return UpgradeOptions.of(
+                IommuModel.INTEL,
+                capture(),
+                List.of(Jars.bundle(directory, "released.jar", NAME, released)),
+                jar(built));
+    }
+
+    private Path jar(String version) {
+        return Jars.bundle(directory, "built-" + version + ".jar", NAME, version);
+    }
+
+    private static Path capture() {
+        return CaptureFiles.REAL.resolve("legacy-strict-nvme-e1000e");
+    }
+
+    private static Backend vtd(String version) {
+        return new VtdBackend(version);
+    }
+
+    private String active() {
+        for (BackendStatus status : core.backends()) {
+            if (status.state() == BackendStatus.State.ACTIVE) {
+                return status.version();
+            }
+        }
+        return "none";
+    }
+
+    /** Bundles that are only backends; one serves from the begin. */
+    private final class PlainBundles implements VendorBundles {
+        private final Map<Long, Backend> installed = new HashMap<>();
+        private final Function<String, Backend> make;
+        private long last;
+
+        private PlainBundles(String serving, Function<String, Backend> make) {
+            this.make = make;
+            arrive(0, serving);
+        }
+
+        private void arrive(long id, String version) {
+            Backend backend = make.apply(version);
+            installed.put(id, backend);
+            core.arrived(backend);
+        }
+
+        @Override
+        public long serving(VendorJar like) {
+            return 0;
+        }
+
+        @Override
+        public long install(VendorJar jar) {
+            last++;
+            arrive(last, jar.version().toString());
+            return last;
+        }
+
+        @Override
+        public void update(long bundle, VendorJar jar) {
+            core.leaving(installed.get(bundle));
+            arrive(bundle, jar.version().toString());
+        }
+
+        @Override
+        public void uninstall(long bundle) {
+            core.leaving(installed.remove(bundle));
+        }
+    }
+}
