@@ -54,7 +54,7 @@ final class BareQueue implements AutoCloseable {
         unit.writeRegister(GCMD, 4, QUEUE_ENABLE);
         unit.writeRegister(RTADDR, 8, ROOT_TABLE);
         unit.writeRegister(GCMD, 4, QUEUE_ENABLE | SET_ROOT);
-        unit.writeRegister(GCMD, 4, QUEUE_ENABLE | TRANSLATION_ENABLE & 0xffff_ffffL);
+        unit.writeRegister(GCMD, 4, Integer.toUnsignedLong(QUEUE_ENABLE | TRANSLATION_ENABLE));
     }
 
     /** Lets the device touch every page once. */

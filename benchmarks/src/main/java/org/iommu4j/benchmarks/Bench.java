@@ -92,8 +92,8 @@ final class Bench implements AutoCloseable {
         RequestWriter writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, GENERATION);
         byte[][] requests = new byte[count][];
         for (int i = 0; i < count; i++) {
-            requests[i] = writer.invalidate(
-                    Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, iova.applyAsLong(i), PAGE, new byte[0]);
+            requests[i] =
+                    writer.invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, iova.applyAsLong(i), PAGE, new byte[0]);
         }
         return requests;
     }

@@ -54,16 +54,15 @@ public class DispatchBenchmark {
     @State(Scope.Thread)
     public static class Client {
         private final DmaAccess access = new DmaAccess();
-        private final NullBackend.NullChip direct =
-                new NullBackend.NullChip(HardwareConfig.of(NullBackend.GENERATION));
+        private final NullBackend.NullChip direct = new NullBackend.NullChip(HardwareConfig.of(NullBackend.GENERATION));
         private Unit unit;
         private long iova;
 
         /** Opens the unit. */
         @Setup
         public void open(Shared shared) {
-            unit = shared.core.openUnit(
-                    UnitConfig.of(IommuModel.AMD, HardwareConfig.of(NullBackend.GENERATION)).withoutDriver());
+            unit = shared.core.openUnit(UnitConfig.of(IommuModel.AMD, HardwareConfig.of(NullBackend.GENERATION))
+                    .withoutDriver());
         }
 
         private int direct() {

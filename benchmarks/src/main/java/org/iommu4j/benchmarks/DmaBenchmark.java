@@ -50,15 +50,16 @@ public class DmaBenchmark {
     /** Random pages out of 64,000, all cached. */
     @Benchmark
     public long hit() {
-        cached.unit.dma(access.begin(Bench.REQUESTER, cached.iovas[next = (next + 1) % PAGES], DmaAccess.READ));
+        next = (next + 1) % PAGES;
+        cached.unit.dma(access.begin(Bench.REQUESTER, cached.iovas[next], DmaAccess.READ));
         return access.spa();
     }
 
     /** Context entry and four levels of tables, nothing cached. */
     @Benchmark
     public long walk() {
-        uncached.unit.dma(access.begin(
-                Bench.REQUESTER, uncached.iovas[next = (next + 1) % WARM_PAGES], DmaAccess.READ));
+        next = (next + 1) % WARM_PAGES;
+        uncached.unit.dma(access.begin(Bench.REQUESTER, uncached.iovas[next], DmaAccess.READ));
         return access.spa();
     }
 }

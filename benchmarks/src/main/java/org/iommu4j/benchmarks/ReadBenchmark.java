@@ -38,7 +38,8 @@ public class ReadBenchmark {
     /** One request. */
     @Benchmark
     public long read() {
-        byte[] request = requests[next = (next + 1) % REQUESTS];
+        next = (next + 1) % REQUESTS;
+        byte[] request = requests[next];
         return reader.read(Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion)
                 + reader.invalidate().vaddr();
     }

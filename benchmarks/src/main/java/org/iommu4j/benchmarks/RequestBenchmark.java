@@ -65,7 +65,8 @@ public class RequestBenchmark {
     /** One request and its wait; the page is not cached. */
     @Benchmark
     public int one() {
-        byte[] request = absent[next = (next + 1) % REQUESTS];
+        next = (next + 1) % REQUESTS;
+        byte[] request = absent[next];
         return bench.container.ioctl(Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion);
     }
 
@@ -75,7 +76,8 @@ public class RequestBenchmark {
     public int sixteen() {
         batch.clear();
         for (int i = 0; i < BATCH; i++) {
-            byte[] request = absent[next = (next + 1) % REQUESTS];
+            next = (next + 1) % REQUESTS;
+            byte[] request = absent[next];
             batch.add(request, 0, request.length);
         }
         return bench.container.submit(batch);
@@ -84,7 +86,8 @@ public class RequestBenchmark {
     /** A cached page is dropped, then used twice: request, wait, miss, hit. */
     @Benchmark
     public long dropMissHit() {
-        int page = next = (next + 1) % entries;
+        next = (next + 1) % entries;
+        int page = next;
         byte[] request = present[page];
         bench.container.ioctl(Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion);
         bench.unit.dma(access.begin(Bench.REQUESTER, bench.iovas[page], DmaAccess.WRITE));

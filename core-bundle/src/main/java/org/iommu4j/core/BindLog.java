@@ -44,12 +44,14 @@ final class BindLog {
             BitField requester = layout == null ? null : field(layout, "requester");
             if (requester == null || request.payloadLength() < layout.sizeBytes()) {
                 return new Key(
-                        request.operation(), NONE, NONE, ByteBuffer.wrap(Arrays.copyOfRange(request.payload(), from, to)));
+                        request.operation(),
+                        NONE,
+                        NONE,
+                        ByteBuffer.wrap(Arrays.copyOfRange(request.payload(), from, to)));
             }
             long[] words = layout.decode(request.payload(), from);
             BitField pasid = field(layout, "pasid");
-            return new Key(
-                    request.operation(), requester.get(words), pasid == null ? NONE : pasid.get(words), null);
+            return new Key(request.operation(), requester.get(words), pasid == null ? NONE : pasid.get(words), null);
         }
 
         private static BitField field(Layout layout, String name) {

@@ -182,8 +182,7 @@ final class CoreContainer implements Container {
             return;
         }
         if (!attachments.containsKey(requester)) {
-            completion.refuse(
-                    null, Errno.ENODEV, "requester", -1, requester, "the device is not in container " + id);
+            completion.refuse(null, Errno.ENODEV, "requester", -1, requester, "the device is not in container " + id);
             return;
         }
         try {
@@ -277,8 +276,8 @@ final class CoreContainer implements Container {
         boolean written = false;
         for (int i = 0; i < count; i++) {
             Completion completion = batch.completion(i).begin();
-            int operation = read(
-                    current, Uapi.VFIO_IOMMU_OP, batch.bytes(i), batch.offset(i), batch.readable(i), completion);
+            int operation =
+                    read(current, Uapi.VFIO_IOMMU_OP, batch.bytes(i), batch.offset(i), batch.readable(i), completion);
             if (operation == Uapi.INVAL_IOTLB) {
                 written |= invalidate(translator, current, completion) == 0;
             } else if (operation > 0) {
@@ -425,9 +424,7 @@ final class CoreContainer implements Container {
     }
 
     private static int answer(Verdict verdict, Completion completion) {
-        return verdict == Verdict.RAN
-                ? completion.errno().code()
-                : completion.fail(verdict.errno(), verdict.reason());
+        return verdict == Verdict.RAN ? completion.errno().code() : completion.fail(verdict.errno(), verdict.reason());
     }
 
     private void countTurnedAway(Completion completion) {
@@ -473,7 +470,6 @@ final class CoreContainer implements Container {
         devices = List.of();
         unit.closed(this, numberIsFree);
     }
-
 
     @Override
     public String toString() {

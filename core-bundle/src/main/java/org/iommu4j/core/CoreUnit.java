@@ -272,8 +272,7 @@ final class CoreUnit implements Unit {
             }
         }
         long[] value = new long[1];
-        Verdict verdict =
-                gate.run(chip -> value[0] = read(chip, offset, sizeBytes), DMA_WAIT_NANOS, null, 0);
+        Verdict verdict = gate.run(chip -> value[0] = read(chip, offset, sizeBytes), DMA_WAIT_NANOS, null, 0);
         if (verdict != Verdict.UNAVAILABLE) {
             expectRun(verdict);
         }

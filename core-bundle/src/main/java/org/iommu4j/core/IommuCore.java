@@ -83,8 +83,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
     /** A shim has come. One that does not make sense is not used. */
     public void arrived(Shim shim) {
         try (VendorThread thread = new VendorThread("iommu4j-ask")) {
-            ShimLink link =
-                    thread.call("asking a shim", SwapLimits.DEFAULT.handoverNanos(), () -> ShimLink.of(shim));
+            ShimLink link = thread.call("asking a shim", SwapLimits.DEFAULT.handoverNanos(), () -> ShimLink.of(shim));
             registries.get(link.model()).arrived(link);
         } catch (VendorFailure e) {
             // Negotiation says that nothing leads there; there is nobody else to tell.

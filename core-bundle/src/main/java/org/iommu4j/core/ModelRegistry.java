@@ -202,8 +202,7 @@ final class ModelRegistry {
         if (before != null && before.isStale()) {
             return before;
         }
-        return session(
-                container.config(), negotiate(serving, container.renewedOffer(), unit.subVersion()), serving);
+        return session(container.config(), negotiate(serving, container.renewedOffer(), unit.subVersion()), serving);
     }
 
     private List<ShimLink> shimsWith(BackendEntry.Facts facts) {
@@ -239,7 +238,9 @@ final class ModelRegistry {
             Platform platform = platform(config, generation, platforms);
             try (VendorThread thread = new VendorThread("iommu4j-open")) {
                 Chip chip = thread.call(
-                        "making a unit", SwapLimits.DEFAULT.handoverNanos(), () -> Move.fresh(config, platform, serving));
+                        "making a unit",
+                        SwapLimits.DEFAULT.handoverNanos(),
+                        () -> Move.fresh(config, platform, serving));
                 CoreUnit unit = new CoreUnit(ids.getAsInt(), this, config, platform, chip);
                 units.add(unit);
                 return unit;
@@ -564,8 +565,8 @@ final class ModelRegistry {
                 if (container.isClosing() || lostBefore) {
                     continue;
                 }
-                Agreement agreement =
-                        negotiate(target, container.renewedOffer(), unit.subVersion()).agreement();
+                Agreement agreement = negotiate(target, container.renewedOffer(), unit.subVersion())
+                        .agreement();
                 if (agreement.kind() == Agreement.Kind.REFUSED) {
                     lost.add(container + ": " + agreement.reason());
                 } else {

@@ -347,8 +347,8 @@ final class Move {
         if (container.attachments().isEmpty()) {
             return "";
         }
-        InvalidateRequest everything = new InvalidateRequest()
-                .set(0, 0, 0, 0, 0, translator.subVersion(), new byte[0], 0, 0);
+        InvalidateRequest everything =
+                new InvalidateRequest().set(0, 0, 0, 0, 0, translator.subVersion(), new byte[0], 0, 0);
         int code = translator.invalidate(container.id(), everything, completion.begin());
         if (CoreContainer.settle(code, completion) == 0) {
             CoreContainer.settle(translator.finish(completion), completion);
@@ -394,7 +394,8 @@ final class Move {
             readable(saved.hardware(), target.description());
             GuestDecoder decoder = target.facts()
                     .backend()
-                    .restoreGuestDecoder(saved.hardware(), passage.unit.platform().memory());
+                    .restoreGuestDecoder(
+                            saved.hardware(), passage.unit.platform().memory());
             if (decoder == null) {
                 throw new IllegalStateException(target + " made no virtual IOMMU");
             }
@@ -515,7 +516,8 @@ final class Move {
         List<String> reasons = new ArrayList<>();
         for (UnitPassage passage : units) {
             if (!passage.rebuiltBecause.isEmpty()) {
-                reasons.add(passage.unit + (passage.unit.bare() ? " starts from reset: " : " was rebuilt: ")
+                reasons.add(passage.unit
+                        + (passage.unit.bare() ? " starts from reset: " : " was rebuilt: ")
                         + passage.rebuiltBecause);
             }
         }

@@ -41,7 +41,8 @@ final class Negotiator {
     static Found negotiate(Offer offer, int hostSubVersion, BackendDescription description, List<ShimLink> shims) {
         IommuModel model = description.model();
         if (offer.model() != model) {
-            return refused(offer, hostSubVersion, "the client speaks to model " + offer.model() + ", the chip is " + model);
+            return refused(
+                    offer, hostSubVersion, "the client speaks to model " + offer.model() + ", the chip is " + model);
         }
         Generation host = description.generation(hostSubVersion);
         if (host == null) {

@@ -1,6 +1,5 @@
 package org.iommu4j.core;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.iommu4j.backend.BackendDescription;
@@ -149,8 +148,7 @@ final class Session {
             }
         }
         if (shims.length != 0 && !host.acceptsPayload(request.payloadLength())) {
-            return completion.fail(
-                    Errno.EIO, "the shims wrote a vendor part of " + request.payloadLength() + " bytes");
+            return completion.fail(Errno.EIO, "the shims wrote a vendor part of " + request.payloadLength() + " bytes");
         }
         return 0;
     }

@@ -23,14 +23,13 @@ record ShimLink(Shim shim, IommuModel model, int from, int to, String name, Fide
      */
     static ShimLink of(Shim shim) {
         Objects.requireNonNull(shim, "a shim is null");
-        ShimLink link =
-                new ShimLink(shim, shim.model(), shim.from(), shim.to(), shim.name(), shim.fidelity());
+        ShimLink link = new ShimLink(shim, shim.model(), shim.from(), shim.to(), shim.name(), shim.fidelity());
         if (link.model == null || link.name == null || link.fidelity == null) {
             throw new IllegalArgumentException("a shim has no model, name or fidelity");
         }
         if (link.from == link.to) {
-            throw new IllegalArgumentException("shim " + link.name + " leads from 0x" + Integer.toHexString(link.from)
-                    + " to itself");
+            throw new IllegalArgumentException(
+                    "shim " + link.name + " leads from 0x" + Integer.toHexString(link.from) + " to itself");
         }
         return link;
     }

@@ -50,7 +50,9 @@ final class VendorThread implements AutoCloseable {
         } catch (TimeoutException e) {
             outcome.cancel(true);
             throw new VendorFailure(
-                    Errno.ETIMEDOUT, what + " did not end within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms", true);
+                    Errno.ETIMEDOUT,
+                    what + " did not end within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms",
+                    true);
         } catch (ExecutionException e) {
             Throwable thrown = e.getCause();
             throw new VendorFailure(Reasons.errno(thrown), what + ": " + Reasons.of(thrown), false);

@@ -63,7 +63,8 @@ class AbsentBackendTest {
 
     private void expectServing() {
         number++;
-        assertEquals(Errno.OK, Bench.send(container, Bench.invalidate(1, number)).errno());
+        assertEquals(
+                Errno.OK, Bench.send(container, Bench.invalidate(1, number)).errno());
         assertEquals(0x1004, translate(7));
         for (String event : bench.journal.events()) {
             assertFalse(event.contains("after"), event);
@@ -338,8 +339,8 @@ class AbsentBackendTest {
             Bench.hangUntil(out);
         });
         AtomicReference<Errno> errno = new AtomicReference<>();
-        Thread stuck = new Thread(() -> errno.set(
-                Bench.send(container, Bench.bind(1, 7, 0x5000, false)).errno()));
+        Thread stuck = new Thread(() ->
+                errno.set(Bench.send(container, Bench.bind(1, 7, 0x5000, false)).errno()));
         stuck.start();
         assertTrue(in.await(10, TimeUnit.SECONDS));
         bench.core.leaving(old);
@@ -357,15 +358,17 @@ class AbsentBackendTest {
 
     @Test
     void shouldRestartBareChipsFromResetWhenTheStateIsLost() {
-        Unit bare =
-                bench.core.openUnit(UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(1)).withoutDriver());
+        Unit bare = bench.core.openUnit(
+                UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(1)).withoutDriver());
         bare.writeRegister(0x100, 8, 1);
         old.traps().on("saveHardware", () -> {
             throw new IllegalStateException("crashed");
         });
         bench.core.leaving(old);
         bench.arrived("1.0.1");
-        assertTrue(lastReport().reason().contains("starts from reset"), lastReport().reason());
+        assertTrue(
+                lastReport().reason().contains("starts from reset"),
+                lastReport().reason());
         assertEquals(0, bare.readRegister(0x100, 8));
     }
 

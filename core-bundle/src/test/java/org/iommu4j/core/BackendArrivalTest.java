@@ -117,12 +117,7 @@ class BackendArrivalTest {
         expectFailed(d -> new BackendDescription(d.model(), "x", "1.0.0", d.generations(), 1, 2), "stateOldestRead=2");
         expectFailed(
                 d -> new BackendDescription(
-                        d.model(),
-                        "x",
-                        "1.0.0",
-                        List.of(FakeBackend.generation(1), FakeBackend.generation(1)),
-                        1,
-                        1),
+                        d.model(), "x", "1.0.0", List.of(FakeBackend.generation(1), FakeBackend.generation(1)), 1, 1),
                 "twice");
         expectFailed(d -> new BackendDescription(IommuModel.AMD, "x", "1.0.0", d.generations(), 1, 1), "AMD");
     }
@@ -137,8 +132,7 @@ class BackendArrivalTest {
 
     @Test
     void shouldFailWhenAShimIsForAnotherModel() {
-        bench.core.arrived(
-                bench.backend("1.0.0").with(new FakeShim(IommuModel.S390, 1, 2, "foreign", Fidelity.EXACT)));
+        bench.core.arrived(bench.backend("1.0.0").with(new FakeShim(IommuModel.S390, 1, 2, "foreign", Fidelity.EXACT)));
         assertEquals(State.FAILED, bench.core.backends().get(0).state());
     }
 
@@ -164,7 +158,8 @@ class BackendArrivalTest {
                 assertThrows(BackendException.class, () -> bench.unit(77)).errno());
         assertEquals(
                 Errno.EINVAL,
-                assertThrows(BackendException.class, () -> bench.core.openUnit(null)).errno());
+                assertThrows(BackendException.class, () -> bench.core.openUnit(null))
+                        .errno());
         backend.traps().on("createTranslator", () -> {
             throw new IllegalStateException("no");
         });

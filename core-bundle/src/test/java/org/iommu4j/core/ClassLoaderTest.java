@@ -57,7 +57,9 @@ class ClassLoaderTest {
                 .getConstructor(String.class, loader.loadClass(Journal.class.getName()))
                 .newInstance(
                         "1.0.0",
-                        loader.loadClass(Journal.class.getName()).getConstructor().newInstance());
+                        loader.loadClass(Journal.class.getName())
+                                .getConstructor()
+                                .newInstance());
         assertNotSame(FakeBackend.class, foreign.getClass());
         bench.core.arrived(foreign);
         Unit unit = bench.unit(1);

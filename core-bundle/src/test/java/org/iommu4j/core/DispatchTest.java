@@ -63,8 +63,8 @@ class DispatchTest {
 
     @Test
     void shouldReportWidening() {
-        byte[] request = Bench.writer(1)
-                .invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_VADDR_LEAF, 0, 0x1000, 0x1000, new byte[0]);
+        byte[] request =
+                Bench.writer(1).invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_VADDR_LEAF, 0, 0x1000, 0x1000, new byte[0]);
         Completion completion = Bench.send(container, request);
         assertEquals(Fidelity.WIDENED, completion.fidelity());
         assertEquals(1, container.counters().widened());
@@ -75,7 +75,8 @@ class DispatchTest {
         byte[] truncated = new byte[3];
         assertEquals(Errno.EFAULT, Bench.send(container, truncated).errno());
         assertEquals(Rule.V30, Bench.send(container, Bench.invalidate(2, 1)).rule());
-        assertEquals(Rule.V34, Bench.send(container, Bench.invalidate(1, 1, 0xEE)).rule());
+        assertEquals(
+                Rule.V34, Bench.send(container, Bench.invalidate(1, 1, 0xEE)).rule());
         Completion completion = new Completion();
         container.ioctl(Uapi.VFIO_IOMMU_OP, null, 0, 100, completion);
         assertEquals(Errno.EFAULT, completion.errno());
@@ -91,7 +92,9 @@ class DispatchTest {
         assertEquals(1, counters.refused().get("V30"));
         assertEquals(1, counters.refused().get("V34"));
         assertEquals(1, counters.refused().get("V1"));
-        assertEquals(7, counters.refused().values().stream().mapToLong(Long::longValue).sum());
+        assertEquals(
+                7,
+                counters.refused().values().stream().mapToLong(Long::longValue).sum());
         assertEquals(List.of(), bench.journal.completed(container.id()));
     }
 
@@ -111,7 +114,8 @@ class DispatchTest {
             backend.traps().on("invalidate", () -> {
                 throw exception;
             });
-            assertEquals(Errno.EIO, Bench.send(container, Bench.invalidate(1, 1)).errno());
+            assertEquals(
+                    Errno.EIO, Bench.send(container, Bench.invalidate(1, 1)).errno());
         }
         List<Error> errors = List.of(new StackOverflowError(), new OutOfMemoryError(), new LinkageError("x"));
         for (Error error : errors) {
@@ -144,7 +148,9 @@ class DispatchTest {
         assertEquals(Errno.EFAULT, batch.completion(3).errno());
         assertEquals(1, batch.completion(4).handled());
         assertEquals(List.of(1L, 2L, 3L), bench.journal.completed(container.id()));
-        assertEquals(List.of(), bench.journal.events().subList(1, bench.journal.events().size()));
+        assertEquals(
+                List.of(),
+                bench.journal.events().subList(1, bench.journal.events().size()));
         ContainerCounters counters = container.counters();
         assertEquals(5, counters.received());
         assertEquals(3, counters.completed());
@@ -319,7 +325,8 @@ class DispatchTest {
         bench.core.arrived(FakeShim.exact(2, 1));
         Container newer = Bench.container(unit, 2);
         newer.attach(9, new Completion());
-        assertEquals(Errno.OK, Bench.send(newer, Bench.bind(2, 9, 0x3000, false)).errno());
+        assertEquals(
+                Errno.OK, Bench.send(newer, Bench.bind(2, 9, 0x3000, false)).errno());
         DmaAccess access = new DmaAccess();
         unit.dma(access.begin(9, 5, DmaAccess.READ));
         assertEquals(0x3005, access.spa());

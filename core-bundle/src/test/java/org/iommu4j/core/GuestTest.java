@@ -165,7 +165,8 @@ class GuestTest {
         });
         client.start();
         for (int i = 0; i < 100; i++) {
-            assertEquals(Outcome.DONE, bench.swap(i % 2 == 0 ? "1.0.0" : "1.1.0").outcome());
+            assertEquals(
+                    Outcome.DONE, bench.swap(i % 2 == 0 ? "1.0.0" : "1.1.0").outcome());
         }
         stop.set(true);
         client.join();

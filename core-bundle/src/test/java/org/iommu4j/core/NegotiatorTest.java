@@ -37,7 +37,12 @@ class NegotiatorTest {
     @Test
     void shouldPreferAnExactChainOverAShorterThatWidens() {
         Agreement agreement = negotiate(
-                offer(1, 1), 4, FakeShim.widening(1, 4), FakeShim.exact(1, 2), FakeShim.exact(2, 3), FakeShim.exact(3, 4));
+                offer(1, 1),
+                4,
+                FakeShim.widening(1, 4),
+                FakeShim.exact(1, 2),
+                FakeShim.exact(2, 3),
+                FakeShim.exact(3, 4));
         assertEquals(List.of("s1-2", "s2-3", "s3-4"), agreement.shims());
         assertEquals(Fidelity.EXACT, agreement.fidelity());
         assertEquals(Agreement.Kind.BRIDGED, agreement.kind());
@@ -45,8 +50,8 @@ class NegotiatorTest {
 
     @Test
     void shouldPreferTheShorterChainWhenFidelityIsEqual() {
-        Agreement agreement = negotiate(
-                offer(1, 2), 4, FakeShim.exact(2, 3), FakeShim.exact(3, 4), FakeShim.exact(1, 4));
+        Agreement agreement =
+                negotiate(offer(1, 2), 4, FakeShim.exact(2, 3), FakeShim.exact(3, 4), FakeShim.exact(1, 4));
         assertEquals(List.of("s1-4"), agreement.shims());
         assertEquals(1, agreement.clientSubVersion());
     }
@@ -73,8 +78,7 @@ class NegotiatorTest {
 
     @Test
     void shouldNotUseShimsOfAnotherModel() {
-        Agreement agreement = negotiate(
-                offer(1, 1), 4, new FakeShim(IommuModel.AMD, 1, 4, "foreign", Fidelity.EXACT));
+        Agreement agreement = negotiate(offer(1, 1), 4, new FakeShim(IommuModel.AMD, 1, 4, "foreign", Fidelity.EXACT));
         assertEquals(Agreement.Kind.REFUSED, agreement.kind());
     }
 
@@ -110,8 +114,8 @@ class NegotiatorTest {
                 int from = random.nextInt(8);
                 int to = random.nextInt(8);
                 if (from != to) {
-                    shims.add(ShimLink.of(
-                            random.nextBoolean() ? FakeShim.exact(from, to) : FakeShim.widening(from, to)));
+                    shims.add(
+                            ShimLink.of(random.nextBoolean() ? FakeShim.exact(from, to) : FakeShim.widening(from, to)));
                 }
             }
             int oldest = random.nextInt(8);

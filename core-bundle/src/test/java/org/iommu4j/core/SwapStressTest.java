@@ -206,7 +206,8 @@ class SwapStressTest {
         }
         long end = System.nanoTime() + NANOS / 3;
         for (int swaps = 0; System.nanoTime() < end; swaps++) {
-            assertEquals(Outcome.DONE, bench.swap(swaps % 2 == 0 ? "1.0.0" : "1.1.0").outcome());
+            assertEquals(
+                    Outcome.DONE, bench.swap(swaps % 2 == 0 ? "1.0.0" : "1.1.0").outcome());
         }
         finish();
         assertEquals(next[0], shared.counters().completed());

@@ -57,7 +57,8 @@ class SwapTest {
     /** The next invalidation is the right one, and the device translates. */
     private void expectServing() {
         number++;
-        assertEquals(Errno.OK, Bench.send(container, Bench.invalidate(1, number)).errno());
+        assertEquals(
+                Errno.OK, Bench.send(container, Bench.invalidate(1, number)).errno());
         List<Long> completed = bench.journal.completed(container.id());
         assertEquals(number, completed.size());
         assertEquals(number, completed.get(completed.size() - 1));
@@ -214,7 +215,9 @@ class SwapTest {
         SwapReport report = lastReport();
         assertEquals(Outcome.REFUSED, report.outcome());
         assertEquals(1, report.lost().size());
-        assertTrue(report.lost().get(0).contains("unit 1 container 0"), report.lost().get(0));
+        assertTrue(
+                report.lost().get(0).contains("unit 1 container 0"),
+                report.lost().get(0));
         expectOldServes();
     }
 

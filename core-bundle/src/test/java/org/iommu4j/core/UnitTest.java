@@ -129,8 +129,8 @@ class UnitTest {
 
     @Test
     void shouldHaveNoDriverWhenBare() {
-        Unit bare =
-                bench.core.openUnit(UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(1)).withoutDriver());
+        Unit bare = bench.core.openUnit(
+                UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(1)).withoutDriver());
         assertTrue(bare.bare());
         assertEquals(
                 Errno.ENOTTY,
@@ -175,9 +175,8 @@ class UnitTest {
                 true,
                 0,
                 List.of(),
-                (address, data) -> errno.set(
-                        assertThrows(BackendException.class, () -> itself[0].readRegister(0, 8))
-                                .errno()),
+                (address, data) -> errno.set(assertThrows(BackendException.class, () -> itself[0].readRegister(0, 8))
+                        .errno()),
                 DevicePort.COMPLETING));
         itself[0].writeRegister(0x18, 8, 3);
         assertEquals(Errno.EBUSY, errno.get());

@@ -113,11 +113,7 @@ public final class VtdBackend implements Backend {
     @Override
     public List<BindFormat> bindFormats() {
         return List.of(new BindFormat(
-                Uapi.BIND_PGTABLE,
-                IommuModel.INTEL,
-                VtdGeneration.LEGACY_REG,
-                BindPgtable.FLAGS,
-                BindPgtable.LAYOUT));
+                Uapi.BIND_PGTABLE, IommuModel.INTEL, VtdGeneration.LEGACY_REG, BindPgtable.FLAGS, BindPgtable.LAYOUT));
     }
 
     @Override

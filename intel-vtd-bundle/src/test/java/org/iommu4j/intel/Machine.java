@@ -47,8 +47,8 @@ public final class Machine implements NativePort {
 
     private Machine(HardwareConfig config, DevicePort devices, int hostAddressWidth) {
         this.config = config;
-        platform = new SimulatedPlatform(
-                new PlatformConfig(hostAddressWidth, List.of(), (address, data) -> {}, devices));
+        platform =
+                new SimulatedPlatform(new PlatformConfig(hostAddressWidth, List.of(), (address, data) -> {}, devices));
         chip = backend.createHardware(config, platform);
         translator = backend.createTranslator(config.subVersion(), this);
         translator.tap(bytes -> commands.add(HexFormat.of().formatHex(bytes)));
@@ -158,8 +158,7 @@ public final class Machine implements NativePort {
         last = new Completion();
         translator.bind(
                 domain,
-                new BindRequest()
-                        .set(Uapi.BIND_PGTABLE, config.subVersion(), flags, payload, 0, payload.length),
+                new BindRequest().set(Uapi.BIND_PGTABLE, config.subVersion(), flags, payload, 0, payload.length),
                 last);
         return last.errno();
     }

@@ -13,11 +13,11 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
@@ -91,8 +91,8 @@ class VtdBackendTest {
         machine.open(0);
         machine.attach(0, 0x310);
         RequestWriter writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, 0x110);
-        Completion completion = machine.submit(
-                0, writer.bind(Uapi.BIND_PGTABLE, 0, Machine.payload(0x310, 0x10_0000, 48, 7)));
+        Completion completion =
+                machine.submit(0, writer.bind(Uapi.BIND_PGTABLE, 0, Machine.payload(0x310, 0x10_0000, 48, 7)));
         assertEquals(Errno.OK, completion.errno(), completion::toString);
         assertEquals(0xaaaa_a000L, machine.read(0x310, 0x5000));
         machine.map(0x10_0000, 4, 0x5000, 0xbbbb_b000L, 0);

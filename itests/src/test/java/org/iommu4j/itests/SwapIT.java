@@ -204,14 +204,16 @@ public class SwapIT {
         install(OLD);
         try (Load load = start()) {
             load.await(TURNS);
-            Bundle bundle =
-                    context.installBundle(Jars.ofBackend(broken, "8.0.0").toUri().toString());
+            Bundle bundle = context.installBundle(
+                    Jars.ofBackend(broken, "8.0.0").toUri().toString());
             bundle.start();
             if (reportsFailure) {
-                await("the new version is marked as failed", () -> service.backends().stream()
-                        .anyMatch(status -> status.version().equals("8.0.0")
-                                && status.state() == BackendStatus.State.FAILED
-                                && !status.reason().isEmpty()));
+                await(
+                        "the new version is marked as failed",
+                        () -> service.backends().stream()
+                                .anyMatch(status -> status.version().equals("8.0.0")
+                                        && status.state() == BackendStatus.State.FAILED
+                                        && !status.reason().isEmpty()));
             }
             load.await(TURNS);
             assertEquals(OLD, active());

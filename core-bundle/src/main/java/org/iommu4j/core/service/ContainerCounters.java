@@ -11,8 +11,7 @@ import java.util.Map;
  * @param refused requests that were refused, by rule id, or by errno where no rule says so
  * @param parked requests that had to wait for a backend or a swap
  */
-public record ContainerCounters(
-        long received, long completed, long widened, Map<String, Long> refused, long parked) {
+public record ContainerCounters(long received, long completed, long widened, Map<String, Long> refused, long parked) {
     /** Copies the map. */
     public ContainerCounters {
         refused = Map.copyOf(refused);

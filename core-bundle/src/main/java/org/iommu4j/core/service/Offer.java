@@ -15,8 +15,8 @@ public record Offer(IommuModel model, int oldest, int newest, Set<String> requir
     /** Copies the set. */
     public Offer {
         if (Integer.compareUnsigned(oldest, newest) > 0) {
-            throw new IllegalArgumentException("oldest=0x" + Integer.toHexString(oldest) + " is above newest=0x"
-                    + Integer.toHexString(newest));
+            throw new IllegalArgumentException(
+                    "oldest=0x" + Integer.toHexString(oldest) + " is above newest=0x" + Integer.toHexString(newest));
         }
         required = Set.copyOf(required);
     }

@@ -34,8 +34,7 @@ public record UnitConfig(
 
     /** A chip with a driver, sparse memory, and nobody who listens to interrupts. */
     public static UnitConfig of(IommuModel model, HardwareConfig hardware) {
-        return new UnitConfig(
-                model, hardware, false, 0, List.of(), (address, data) -> {}, DevicePort.COMPLETING);
+        return new UnitConfig(model, hardware, false, 0, List.of(), (address, data) -> {}, DevicePort.COMPLETING);
     }
 
     /** The same without a driver. */

@@ -54,8 +54,7 @@ public final class FakeBackend implements Backend {
 
     /** A generation with payloads of 0 or 16 bytes. */
     public static Generation generation(int subVersion, String... capabilities) {
-        return new Generation(
-                subVersion, "g" + subVersion, Set.of(0, 16), 12, 20, 46, Set.of(capabilities), Set.of());
+        return new Generation(subVersion, "g" + subVersion, Set.of(0, 16), 12, 20, 46, Set.of(capabilities), Set.of());
     }
 
     /** Serves other generations. */

@@ -3,8 +3,8 @@ package org.iommu4j.core.fake;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Fidelity;
-import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
 
 /** Adds one to the last byte of the vendor part. */
 public record FakeShim(IommuModel model, int from, int to, String name, Fidelity fidelity) implements Shim {

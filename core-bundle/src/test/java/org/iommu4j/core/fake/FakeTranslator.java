@@ -12,8 +12,8 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
-import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 
 /**
@@ -177,7 +177,6 @@ final class FakeTranslator implements Translator {
     public void tap(NativeCommandListener listener) {
         tap = listener;
     }
-
 
     private void map(int requester, long basePlusOne) {
         port.writeRegister(FakeHardware.MAP + 8L * requester, 8, basePlusOne);

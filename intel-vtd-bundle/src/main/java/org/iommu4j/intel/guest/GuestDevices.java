@@ -241,12 +241,9 @@ final class GuestDevices {
         long table = ContextEntry.SSPTPTR.get(word0);
         return switch (ContextEntry.TT.getInt(word0)) {
             case ContextEntry.UNTRANSLATED_ONLY -> new GuestContext(domain, table, Agaw.width(aw), false);
-            case ContextEntry.DEVICE_TLB -> Ecap.DT.isSet(unit.ecap())
-                    ? new GuestContext(domain, table, Agaw.width(aw), true)
-                    : null;
-            case ContextEntry.PASS_THROUGH -> Ecap.PT.isSet(unit.ecap())
-                    ? new GuestContext(domain, 0, 0, false)
-                    : null;
+            case ContextEntry.DEVICE_TLB ->
+                Ecap.DT.isSet(unit.ecap()) ? new GuestContext(domain, table, Agaw.width(aw), true) : null;
+            case ContextEntry.PASS_THROUGH -> Ecap.PT.isSet(unit.ecap()) ? new GuestContext(domain, 0, 0, false) : null;
             default -> null;
         };
     }

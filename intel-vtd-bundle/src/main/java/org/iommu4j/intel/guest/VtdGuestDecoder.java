@@ -192,7 +192,11 @@ public final class VtdGuestDecoder implements GuestDecoder {
     @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.GUEST, STATE_VERSION);
-        out.section("unit").putInt(subVersion).putLong(unit.ver()).putLong(unit.cap()).putLong(unit.ecap());
+        out.section("unit")
+                .putInt(subVersion)
+                .putLong(unit.ver())
+                .putLong(unit.cap())
+                .putLong(unit.ecap());
         registers.save(out.section("registers"));
         devices.save(out.section("devices"));
         return out.build();
@@ -206,16 +210,16 @@ public final class VtdGuestDecoder implements GuestDecoder {
         long word0 = wordAt(bytes, 0);
         int type = VtdCommand.typeOf(word0, subVersion);
         return switch (type) {
-            case VtdCommand.TYPE_CONTEXT_CACHE -> "context_cache"
-                    + granularity(ContextCacheInvalidate.G.getInt(word0), "device");
+            case VtdCommand.TYPE_CONTEXT_CACHE ->
+                "context_cache" + granularity(ContextCacheInvalidate.G.getInt(word0), "device");
             case VtdCommand.TYPE_IOTLB -> "iotlb" + granularity(IotlbInvalidate.G.getInt(word0), "page");
             case VtdCommand.TYPE_DEVICE_TLB -> "dev_iotlb";
-            case VtdCommand.TYPE_INTERRUPT_ENTRY_CACHE -> InterruptEntryCacheInvalidate.G.isSet(word0)
-                    ? "iec.index"
-                    : "iec.global";
-            case VtdCommand.TYPE_WAIT -> InvalidationWait.SW.isSet(word0)
-                    ? "wait.status"
-                    : InvalidationWait.IF.isSet(word0) ? "wait.interrupt" : "wait.fence";
+            case VtdCommand.TYPE_INTERRUPT_ENTRY_CACHE ->
+                InterruptEntryCacheInvalidate.G.isSet(word0) ? "iec.index" : "iec.global";
+            case VtdCommand.TYPE_WAIT ->
+                InvalidationWait.SW.isSet(word0)
+                        ? "wait.status"
+                        : InvalidationWait.IF.isSet(word0) ? "wait.interrupt" : "wait.fence";
             default -> "type_0x" + Integer.toHexString(type);
         };
     }
@@ -473,8 +477,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
     private boolean stop(int error, String reason) {
         long status = registers.get(FaultStatus.OFFSET);
         registers.set(FaultStatus.OFFSET, status | FaultStatus.IQE.mask());
-        registers.set(
-                QueueError.OFFSET, QueueError.IQEI.set(registers.get(QueueError.OFFSET), error));
+        registers.set(QueueError.OFFSET, QueueError.IQEI.set(registers.get(QueueError.OFFSET), error));
         if ((status & errorBits()) == 0) {
             raise(EventControl.FAULT_OFFSET);
         }
@@ -505,8 +508,8 @@ public final class VtdGuestDecoder implements GuestDecoder {
         switch (granularity) {
             case ContextCacheInvalidate.GLOBAL -> devices.invalidateAll(sink);
             case ContextCacheInvalidate.DOMAIN -> devices.invalidateDomain(domain, sink);
-            case ContextCacheInvalidate.DEVICE -> devices.invalidateDevice(
-                    sourceId, ContextCacheInvalidate.ignoredSourceBits(functionMask), sink);
+            case ContextCacheInvalidate.DEVICE ->
+                devices.invalidateDevice(sourceId, ContextCacheInvalidate.ignoredSourceBits(functionMask), sink);
             default -> {
                 return false;
             }
@@ -550,8 +553,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
     }
 
     private String invalidateGuestDomain(int domain) {
-        return outcome(invalidate(
-                domain, 0, Uapi.FLAGS_NO_PASID, 0, 0, payload(IotlbInvalidate.DOMAIN, 0, 0, false)));
+        return outcome(invalidate(domain, 0, Uapi.FLAGS_NO_PASID, 0, 0, payload(IotlbInvalidate.DOMAIN, 0, 0, false)));
     }
 
     private static String outcome(boolean done) {

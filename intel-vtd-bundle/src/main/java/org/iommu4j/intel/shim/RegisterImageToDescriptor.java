@@ -54,8 +54,7 @@ public final class RegisterImageToDescriptor implements Shim {
             return 0;
         }
         if (request.payloadLength() != BYTES) {
-            return completion.refuse(
-                    Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
+            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
         }
         long low = (long) WORD.get(request.payload(), request.payloadOffset());
         long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);

@@ -17,11 +17,8 @@ final class ChipPort {
     /** Reads of a status register before a chip counts as dead. */
     static final int MAX_POLLS = 1000;
 
-    private static final long PERSISTENT_COMMANDS = Global.TE.mask()
-            | Global.QIE.mask()
-            | Global.IRE.mask()
-            | Global.EAFL.mask()
-            | Global.CFI.mask();
+    private static final long PERSISTENT_COMMANDS =
+            Global.TE.mask() | Global.QIE.mask() | Global.IRE.mask() | Global.EAFL.mask() | Global.CFI.mask();
 
     private final NativePort port;
     private final long cap;

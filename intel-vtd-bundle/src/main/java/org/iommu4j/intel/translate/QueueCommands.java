@@ -88,9 +88,7 @@ final class QueueCommands implements CommandPath {
 
     @Override
     public void contextGlobal() {
-        put(
-                VtdCommand.TYPE_CONTEXT_CACHE | ContextCacheInvalidate.G.of(ContextCacheInvalidate.GLOBAL),
-                0);
+        put(VtdCommand.TYPE_CONTEXT_CACHE | ContextCacheInvalidate.G.of(ContextCacheInvalidate.GLOBAL), 0);
     }
 
     @Override
@@ -137,10 +135,9 @@ final class QueueCommands implements CommandPath {
 
     @Override
     public void deviceTlb(int sourceId, long address, int order) {
-        // Queue depth (MIP) 0 stands for 32 and is what a device without a smaller one has; PFSID is 0 without ECAP.DIT.
-        put(
-                VtdCommand.TYPE_DEVICE_TLB | DeviceTlbInvalidate.SID.of(sourceId),
-                deviceTlbAddress(address, order));
+        // Queue depth (MIP) 0 stands for 32 and is what a device without a smaller one has; PFSID is 0 without
+        // ECAP.DIT.
+        put(VtdCommand.TYPE_DEVICE_TLB | DeviceTlbInvalidate.SID.of(sourceId), deviceTlbAddress(address, order));
     }
 
     /** Word 1 of a device-TLB descriptor: the ones from bit 12 upwards encode the size. */

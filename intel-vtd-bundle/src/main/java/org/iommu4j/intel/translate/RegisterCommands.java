@@ -100,8 +100,7 @@ final class RegisterCommands implements CommandPath {
         long value = request | ContextCommand.ICC.mask();
         port.writeRegister(ContextCommand.OFFSET, Long.BYTES, value);
         if (listener != null) {
-            listener.command(
-                    ByteBuffer.allocate(Long.BYTES).putLong(value).array());
+            listener.command(ByteBuffer.allocate(Long.BYTES).putLong(value).array());
         }
         long answer = await(ContextCommand.OFFSET, ContextCommand.ICC.mask());
         if (ContextCommand.CAIG.get(answer) == 0) {

@@ -62,8 +62,7 @@ final class VendorPart {
      */
     int read(InvalidateRequest request, Completion completion) {
         if (request.payloadLength() != BYTES) {
-            return completion.refuse(
-                    Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
+            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
         }
         long low = (long) WORD.get(request.payload(), request.payloadOffset());
         long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
@@ -79,8 +78,14 @@ final class VendorPart {
             return readDeviceTlb(low, high, request, completion);
         }
         return GuestCommands.isHostOwned(type)
-                ? refuse(completion, Rule.V36, IotlbInvalidate.TYPE, type, "this command is the host's, never a guest's")
-                : refuse(completion, Rule.V34, IotlbInvalidate.TYPE, type, "no command of this generation has that type");
+                ? refuse(
+                        completion, Rule.V36, IotlbInvalidate.TYPE, type, "this command is the host's, never a guest's")
+                : refuse(
+                        completion,
+                        Rule.V34,
+                        IotlbInvalidate.TYPE,
+                        type,
+                        "no command of this generation has that type");
     }
 
     private int readImage(long low, long high, InvalidateRequest request, Completion completion) {
@@ -171,7 +176,11 @@ final class VendorPart {
             Completion completion) {
         if (granularity == IotlbInvalidate.GLOBAL) {
             return refuse(
-                    completion, Rule.V36, granularityField, granularity, "a guest may not drop what others have cached");
+                    completion,
+                    Rule.V36,
+                    granularityField,
+                    granularity,
+                    "a guest may not drop what others have cached");
         }
         if (granularity == IotlbInvalidate.DOMAIN) {
             if (request.selectsRange()) {

@@ -236,7 +236,12 @@ public final class VtdTranslator implements Translator {
         }
         if (requester < 0 || requester >= REQUESTERS) {
             return completion.refuse(
-                    null, Errno.EINVAL, "requester", -1, requester, "a requester id is 0 to 65535: bus, device, function");
+                    null,
+                    Errno.EINVAL,
+                    "requester",
+                    -1,
+                    requester,
+                    "a requester id is 0 to 65535: bus, device, function");
         }
         Domain owner = owners.get(requester);
         if (owner != null) {
@@ -258,8 +263,7 @@ public final class VtdTranslator implements Translator {
                     null, Errno.EINVAL, "levels", -1, levels, "the chip has no tables of so many levels");
         }
         if (!isTable(table)) {
-            return completion.refuse(
-                    null, Errno.EINVAL, "table", -1, table, "not a page below the host address width");
+            return completion.refuse(null, Errno.EINVAL, "table", -1, table, "not a page below the host address width");
         }
         add(target, device);
         int outcome = bindTo(target, device, table, Agaw.ofLevels(levels), false, false, 0, completion);
@@ -305,14 +309,12 @@ public final class VtdTranslator implements Translator {
             return completion.refuse(Rule.V13, "flags", -1, request.flags(), "unknown flag");
         }
         if (request.payloadLength() != BindPgtable.LAYOUT.sizeBytes()) {
-            return completion.refuse(
-                    Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 24 bytes");
+            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 24 bytes");
         }
         long[] words = BindPgtable.LAYOUT.decode(request.payload(), request.payloadOffset());
         for (int word = 0; word < words.length; word++) {
             if ((words[word] & BindPgtable.LAYOUT.reservedMask(word)) != 0) {
-                return completion.refuse(
-                        Rule.V34, "reserved", word * Long.BYTES, words[word], "a reserved bit is set");
+                return completion.refuse(Rule.V34, "reserved", word * Long.BYTES, words[word], "a reserved bit is set");
             }
         }
         return bind(target, request, words, completion);
@@ -402,8 +404,7 @@ public final class VtdTranslator implements Translator {
             return noDomain(domain, completion);
         }
         if (request.selectsPasid()) {
-            return completion.refuse(
-                    Rule.V17, "pasid", -1, request.pasid(), "no PASID is bound: legacy mode has none");
+            return completion.refuse(Rule.V17, "pasid", -1, request.pasid(), "no PASID is bound: legacy mode has none");
         }
         boolean range = request.selectsRange();
         long first = request.vaddr();
@@ -454,7 +455,8 @@ public final class VtdTranslator implements Translator {
                 .putLongs(quarantined.toLongArray())
                 .putLongs(unanswered.toLongArray())
                 .putBoolean(dirty);
-        List<Domain> open = Arrays.stream(domains).filter(domain -> domain != null).toList();
+        List<Domain> open =
+                Arrays.stream(domains).filter(domain -> domain != null).toList();
         out.putInt(open.size());
         for (Domain domain : open) {
             out.putInt(domain.number()).putInt(domain.stages().size());

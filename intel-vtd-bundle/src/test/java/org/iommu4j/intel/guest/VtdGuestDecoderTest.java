@@ -43,8 +43,7 @@ class VtdGuestDecoderTest {
     }
 
     private void start(HardwareConfig guestConfig) {
-        machine = Machine.of(
-                HardwareConfig.of(guestConfig.subVersion()).with(CacheConfig.WORST_CASE));
+        machine = Machine.of(HardwareConfig.of(guestConfig.subVersion()).with(CacheConfig.WORST_CASE));
         host = new GuestHost(machine);
         guest = machine.backend().createGuestDecoder(guestConfig, machine.memory());
         int levels = guestConfig.subVersion() == 0x100 ? 3 : 4;
@@ -71,7 +70,8 @@ class VtdGuestDecoderTest {
 
     private void context(long table, int type, int aw, int domain) {
         machine.memory().writeLongLe(CONTEXT + (DEVICE & 0xff) * 16L + 8, (long) domain << 8 | aw);
-        machine.memory().writeLongLe(CONTEXT + (DEVICE & 0xff) * 16L, table == 0 && type != 2 ? 0 : table | type << 2 | 1);
+        machine.memory()
+                .writeLongLe(CONTEXT + (DEVICE & 0xff) * 16L, table == 0 && type != 2 ? 0 : table | type << 2 | 1);
     }
 
     /** Queue on, root set, translation on: as Linux does it. */
@@ -203,8 +203,7 @@ class VtdGuestDecoderTest {
         command(0x0000_0310_0000_0003L, 0x7fff_ffff_ffff_f001L);
         command(0x0000_0020_0000_0003L, 0x5000);
         command(0x0000_0310_0000_0003L, 0x0001_0000_0000_0000L);
-        assertEquals(
-                List.of("invalidate 7 OK EXACT", "invalidate 7 OK EXACT", "handled", "handled"), host.take());
+        assertEquals(List.of("invalidate 7 OK EXACT", "invalidate 7 OK EXACT", "handled", "handled"), host.take());
         assertEquals(
                 List.of(
                         new Machine.Words(0x0000_0310_0000_0003L, 0x400ff001),
@@ -418,8 +417,18 @@ class VtdGuestDecoderTest {
                         "type_0xb",
                         "iotlb.reserved"),
                 List.of(
-                                0x11L, 0x31L, 0xd2L, 0x300e2L, 0x300f2L, 0x10000000003L, 0x4L, 0x14L, 0x200000025L, 0x45L,
-                                0xbL, 0x2L)
+                                0x11L,
+                                0x31L,
+                                0xd2L,
+                                0x300e2L,
+                                0x300f2L,
+                                0x10000000003L,
+                                0x4L,
+                                0x14L,
+                                0x200000025L,
+                                0x45L,
+                                0xbL,
+                                0x2L)
                         .stream()
                         .map(low -> guest.commandName(bytes(low, 0)))
                         .toList());
@@ -438,7 +447,6 @@ class VtdGuestDecoderTest {
     void shouldRefuseCapabilitiesThatDoNotExist() {
         HardwareConfig config =
                 new HardwareConfig(0x110, Map.of("cap", Map.of("NO", 1L)), Map.of(), CacheConfig.NONE, Map.of());
-        assertThrows(
-                BackendException.class, () -> machine.backend().createGuestDecoder(config, machine.memory()));
+        assertThrows(BackendException.class, () -> machine.backend().createGuestDecoder(config, machine.memory()));
     }
 }

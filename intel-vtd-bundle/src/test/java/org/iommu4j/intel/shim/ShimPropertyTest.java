@@ -32,8 +32,8 @@ class ShimPropertyTest {
     private static Machine machine(int subVersion) {
         Map<String, Map<String, Long>> fields =
                 subVersion == 0x100 ? Map.of() : Map.of("cap", Map.of("SAGAW", 2L, "MGAW", 38L, "MAMV", 9L));
-        Machine machine = Machine.of(
-                new HardwareConfig(subVersion, fields, Map.of(), CacheConfig.WORST_CASE, Map.of()));
+        Machine machine =
+                Machine.of(new HardwareConfig(subVersion, fields, Map.of(), CacheConfig.WORST_CASE, Map.of()));
         long pool = TABLE + 0x1000;
         for (int page = 0; page < PAGES; page++) {
             pool = machine.map(TABLE, 3, (long) page << 12, (long) page << 20, pool);
@@ -45,8 +45,7 @@ class ShimPropertyTest {
         return machine;
     }
 
-    private static Set<String> cachedAfter(
-            Machine machine, InvalidateRequest request, Completion completion) {
+    private static Set<String> cachedAfter(Machine machine, InvalidateRequest request, Completion completion) {
         for (int domain = 0; domain < 2; domain++) {
             for (int page = 0; page < PAGES; page++) {
                 machine.read(0x10 + domain, (long) page << 12);
@@ -64,11 +63,11 @@ class ShimPropertyTest {
         return left;
     }
 
-    private static byte[] payload(int subVersion, SplittableRandom random, boolean range, long address, int order, boolean leaf) {
+    private static byte[] payload(
+            int subVersion, SplittableRandom random, boolean range, long address, int order, boolean leaf) {
         long granularity = random.nextInt(10) == 0 ? random.nextInt(4) : range ? 3 : 2;
-        long low = subVersion == 0x100
-                ? granularity << 60 | (random.nextBoolean() ? 1L << 63 : 0)
-                : 2 | granularity << 4;
+        long low =
+                subVersion == 0x100 ? granularity << 60 | (random.nextBoolean() ? 1L << 63 : 0) : 2 | granularity << 4;
         if (random.nextInt(10) == 0) {
             low |= subVersion == 0x100 ? (long) random.nextInt(0x10000) << 32 : (long) random.nextInt(0x10000) << 16;
         }
@@ -100,9 +99,8 @@ class ShimPropertyTest {
             boolean leaf = range && random.nextBoolean();
             int flags = Uapi.FLAGS_NO_PASID | (leaf ? Uapi.FLAGS_VADDR_LEAF : 0);
             long size = range ? 0x1000L << order : 0;
-            byte[] payload = random.nextInt(6) == 0
-                    ? new byte[0]
-                    : payload(shim.from(), random, range, address, order, leaf);
+            byte[] payload =
+                    random.nextInt(6) == 0 ? new byte[0] : payload(shim.from(), random, range, address, order, leaf);
             InvalidateRequest plain = new InvalidateRequest();
             plain.set(range ? 2 : 0, flags, 0, range ? address : 0, size, shim.from(), payload, 0, payload.length);
             InvalidateRequest shimmed = new InvalidateRequest();
@@ -164,7 +162,9 @@ class ShimPropertyTest {
             assertEquals(0, new RegisterImageToDescriptor().rewrite(request, completion));
             byte[] back = java.util.Arrays.copyOfRange(
                     request.payload(), request.payloadOffset(), request.payloadOffset() + request.payloadLength());
-            assertEquals(java.util.HexFormat.of().formatHex(payload), java.util.HexFormat.of().formatHex(back));
+            assertEquals(
+                    java.util.HexFormat.of().formatHex(payload),
+                    java.util.HexFormat.of().formatHex(back));
         });
     }
 }

@@ -108,11 +108,8 @@ class BindingPropertyTest {
         private void attach(int device, int domain, int table) {
             Errno expected = !open.contains(domain)
                     ? Errno.ENOENT
-                    : domainOf[device] == domain
-                            ? Errno.EEXIST
-                            : domainOf[device] != -1 ? Errno.EBUSY : Errno.OK;
-            assertEquals(
-                    expected, machine.attach(domain, requester(device), table == -1 ? -1 : root(table), levels));
+                    : domainOf[device] == domain ? Errno.EEXIST : domainOf[device] != -1 ? Errno.EBUSY : Errno.OK;
+            assertEquals(expected, machine.attach(domain, requester(device), table == -1 ? -1 : root(table), levels));
             if (expected == Errno.OK) {
                 domainOf[device] = domain;
                 tableOf[device] = table;
@@ -141,9 +138,7 @@ class BindingPropertyTest {
             // A binding of attach has no guest domain id, so that an unbind by request does not name it.
             if (tableOf[device] != -1 && (flagsOf.get(device) & 1 << 30) != 0) {
                 int flags = (flagsOf.get(device) & BindPgtable.FLAGS) | Uapi.BIND_FLAG_UNBIND;
-                assertEquals(
-                        Errno.OK,
-                        machine.bind(domainOf[device], requester(device), root(tableOf[device]), flags));
+                assertEquals(Errno.OK, machine.bind(domainOf[device], requester(device), root(tableOf[device]), flags));
                 tableOf[device] = -1;
             }
         }
@@ -186,11 +181,7 @@ class BindingPropertyTest {
         int generation = Integer.decode(subVersion);
         Property.check(60, random -> {
             HardwareConfig config = new HardwareConfig(
-                    generation,
-                    Map.of("cap", Map.of("CM", cachingMode)),
-                    Map.of(),
-                    CacheConfig.WORST_CASE,
-                    Map.of());
+                    generation, Map.of("cap", Map.of("CM", cachingMode)), Map.of(), CacheConfig.WORST_CASE, Map.of());
             World world = new World(Machine.of(config), generation == 0x100 ? 3 : 4, random);
             for (int i = 0; i < 60; i++) {
                 world.step();

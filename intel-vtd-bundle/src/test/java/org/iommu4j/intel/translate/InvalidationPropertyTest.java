@@ -39,11 +39,7 @@ class InvalidationPropertyTest {
         long mamv = random.nextInt(0, 19);
         long psi = random.nextInt(8) == 0 ? 0 : 1;
         Machine machine = Machine.of(new HardwareConfig(
-                0x110,
-                Map.of("cap", Map.of("MAMV", mamv, "PSI", psi)),
-                Map.of(),
-                CacheConfig.DEFAULT,
-                Map.of()));
+                0x110, Map.of("cap", Map.of("MAMV", mamv, "PSI", psi)), Map.of(), CacheConfig.DEFAULT, Map.of()));
         // Container 0 has devices with two tables, so two domain ids; container 1 has one.
         machine.open(0);
         machine.open(1);
@@ -51,7 +47,8 @@ class InvalidationPropertyTest {
             int domain = i < 3 ? 0 : 1;
             machine.attach(domain, DEVICES[i]);
             int flags = random.nextBoolean() ? BindPgtable.DEVICE_TLB : 0;
-            assertEquals(Errno.OK, machine.bind(domain, DEVICES[i], i < 2 ? 0x10_0000 : 0x20_0000 + i * 0x1000L, flags));
+            assertEquals(
+                    Errno.OK, machine.bind(domain, DEVICES[i], i < 2 ? 0x10_0000 : 0x20_0000 + i * 0x1000L, flags));
         }
         machine.takeHex();
         return machine;

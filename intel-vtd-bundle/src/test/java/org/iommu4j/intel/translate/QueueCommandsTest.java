@@ -72,13 +72,12 @@ class QueueCommandsTest {
         long ring = machine.readRegister(0x90, 8) & ~0xfffL;
         machine.chip().stepping(true);
         long slot = ring + machine.readRegister(QueueTail.OFFSET, 8);
-        machine.translator()
-                .tap(bytes -> {
-                    if ((bytes[0] & 0xf) == 5) {
-                        machine.memory().writeLongLe(slot, 0xb);
-                        machine.chip().stepping(false);
-                    }
-                });
+        machine.translator().tap(bytes -> {
+            if ((bytes[0] & 0xf) == 5) {
+                machine.memory().writeLongLe(slot, 0xb);
+                machine.chip().stepping(false);
+            }
+        });
         assertEquals(Errno.EIO, machine.invalidate(0, 0, NO_PASID, 0, 0));
         assertClean(machine);
         machine.translator().tap(null);

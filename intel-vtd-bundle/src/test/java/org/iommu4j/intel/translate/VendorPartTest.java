@@ -51,8 +51,8 @@ class VendorPartTest {
     }
 
     private static String outcome(Machine machine) {
-        return machine.last().errno() + " " + machine.last().rule() + " " + machine.last().field() + " "
-                + machine.last().offset();
+        return machine.last().errno() + " " + machine.last().rule() + " "
+                + machine.last().field() + " " + machine.last().offset();
     }
 
     // The sheet's V34 is a type 6, which 0x0110 does not have, hence EINVAL. A host-owned DID in a type that it has is
@@ -137,8 +137,7 @@ class VendorPartTest {
     void shouldFillInWhatTheHostOwnsWhenTheDescriptorIsLegal() {
         queue.invalidate(0, 0, NO_PASID, 0, 0, bytes(0x22, 0));
         assertEquals(
-                List.of(new Words(0x100e2, 0), new Words(0x31000000003L, 0x7ffffffffffff001L)),
-                queue.takeCommands());
+                List.of(new Words(0x100e2, 0), new Words(0x31000000003L, 0x7ffffffffffff001L)), queue.takeCommands());
         queue.invalidate(0, RANGE, NO_PASID | LEAF, 0x40000000, 0x200000, bytes(0x32, 0x40000049));
         assertEquals(
                 List.of(new Words(0x100f2, 0x40000049), new Words(0x31000000003L, 0x400ff001)), queue.takeCommands());

@@ -178,8 +178,8 @@ class VtdTranslatorGoldenTest {
     @Test
     @DisplayName("V23, S10, B19: a chip without page-selective invalidation")
     void shouldWidenToTheDomainWhenTheChipCannotSelectPages() {
-        HardwareConfig config = new HardwareConfig(
-                0x110, Map.of("cap", Map.of("PSI", 0L)), Map.of(), CacheConfig.DEFAULT, Map.of());
+        HardwareConfig config =
+                new HardwareConfig(0x110, Map.of("cap", Map.of("PSI", 0L)), Map.of(), CacheConfig.DEFAULT, Map.of());
         Machine machine = machine(config, BindPgtable.DEVICE_TLB);
         machine.invalidate(DOMAIN, RANGE, NO_PASID | LEAF, 0x5000, 0x1000);
         assertWidened(machine, words(0x00000000001200e2L, 0), words(0x0000031000000003L, 0x5000));
@@ -188,8 +188,8 @@ class VtdTranslatorGoldenTest {
     @Test
     @DisplayName("S9: a block above MAMV")
     void shouldSplitByMamvAndElseWidenToTheDomain() {
-        HardwareConfig config = new HardwareConfig(
-                0x110, Map.of("cap", Map.of("MAMV", 9L)), Map.of(), CacheConfig.DEFAULT, Map.of());
+        HardwareConfig config =
+                new HardwareConfig(0x110, Map.of("cap", Map.of("MAMV", 9L)), Map.of(), CacheConfig.DEFAULT, Map.of());
         Machine machine = machine(config, 0);
         machine.invalidate(DOMAIN, RANGE, NO_PASID, 0, 0x400000);
         assertExact(machine, words(0x00000000001200f2L, 9), words(0x00000000001200f2L, 0x200009));

@@ -86,7 +86,8 @@ class VtdTranslatorStateTest {
                 machine.swap();
             }
             assertEquals(Errno.OK, machine.invalidate(0, Uapi.SCOPE_VADDR, NO_PASID, (long) i << 12, 0x1000));
-            assertEquals(new Words(0x100f2, (long) i << 12), machine.takeCommands().get(0));
+            assertEquals(
+                    new Words(0x100f2, (long) i << 12), machine.takeCommands().get(0));
         }
     }
 

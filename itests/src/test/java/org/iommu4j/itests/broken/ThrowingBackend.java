@@ -2,7 +2,6 @@ package org.iommu4j.itests.broken;
 
 import java.util.List;
 import java.util.Set;
-
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;

@@ -13,6 +13,9 @@ public final class ShellLoop {
     private static final String CONTINUATION = "       > ";
     private static final Pattern EXIT = Pattern.compile("\\s*(?:exit|quit)(?:\\s+(\\d{1,3}))?\\s*;?\\s*");
 
+    /** A command is parsed anew with each of its lines; nobody writes longer ones. */
+    private static final int MAX_COMMAND_CHARS = 1 << 16;
+
     /** What Gogo says when no method of that name takes these arguments. */
     private static final Pattern MISMATCH = Pattern.compile("Cannot coerce (\\w+)\\(");
 
@@ -51,6 +54,7 @@ public final class ShellLoop {
      *
      * @param in the commands, one or more a line; a quotation or block may go on over several lines
      * @param prompting true if a person types them
+     * @throws CommandFailure if the input is not text, or a command in it is too long
      * @return the number after {@code exit}; else 1 if a command failed and nobody was prompted, else 0
      */
     public int run(BufferedReader in, boolean prompting) throws IOException {
@@ -58,7 +62,7 @@ public final class ShellLoop {
         StringBuilder text = new StringBuilder();
         while (true) {
             prompt(prompting, text.isEmpty() ? PROMPT : CONTINUATION);
-            String line = in.readLine();
+            String line = readLine(in, MAX_COMMAND_CHARS - text.length());
             if (line == null) {
                 if (!text.isEmpty()) {
                     err.println("iommu4j: the input ends inside a quotation or a block");
@@ -84,6 +88,27 @@ public final class ShellLoop {
                 status = ExitStatus.FAILED;
             }
         }
+    }
+
+    private static String readLine(BufferedReader in, int maxChars) throws IOException {
+        StringBuilder line = new StringBuilder();
+        int c = in.read();
+        if (c < 0) {
+            return null;
+        }
+        for (; c >= 0 && c != '\n'; c = in.read()) {
+            if (c == 0) {
+                throw new CommandFailure(ExitStatus.USAGE, "the input is not text: it holds a zero byte", null);
+            }
+            if (line.length() >= maxChars) {
+                throw new CommandFailure(
+                        ExitStatus.USAGE,
+                        "the input holds a command of more than " + MAX_COMMAND_CHARS + " characters",
+                        null);
+            }
+            line.append((char) c);
+        }
+        return line.toString();
     }
 
     private static int status(Matcher exit) {

@@ -1,6 +1,7 @@
 package org.iommu4j.shell.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -78,6 +79,19 @@ class ShellLoopTest {
         assertEquals(1, run("say 'one\n", false));
 
         assertEquals("iommu4j: the input ends inside a quotation or a block\n", err.toString());
+    }
+
+    @Test
+    void shouldStopAtInputThatIsNotText() {
+        CommandFailure zero = assertThrows(CommandFailure.class, () -> run("a\n\0\n", false));
+        assertEquals(ExitStatus.USAGE, zero.status());
+
+        CommandFailure longLine = assertThrows(CommandFailure.class, () -> run("x".repeat(70_000), false));
+        assertEquals("the input holds a command of more than 65536 characters", longLine.getMessage());
+
+        CommandFailure manyLines = assertThrows(CommandFailure.class, () -> run("'" + "x\n".repeat(40_000), false));
+        assertEquals(longLine.getMessage(), manyLines.getMessage());
+        assertEquals(List.of("a"), executed);
     }
 
     @Test

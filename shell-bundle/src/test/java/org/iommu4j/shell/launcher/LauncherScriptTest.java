@@ -33,6 +33,7 @@ class LauncherScriptTest {
     private static final String JAVA = """
             #!/usr/bin/env bash
             echo "in $PWD"
+            for stream in 0 1 2; do [ -e /dev/fd/$stream ] || echo "closed: $stream"; done
             printf '%s\\n' "$@"
             exit 5
             """;
@@ -154,6 +155,17 @@ class LauncherScriptTest {
                         "*"),
                 lines.subList(jar + 1, lines.size()));
         assertTrue(lines.contains("-Diommu4j.home=" + project.toRealPath()), result.all());
+    }
+
+    @Test
+    void shouldGiveJavaItsStandardStreamsEvenIfTheCallerClosedThem() throws Exception {
+        Path caller = folder.resolve("caller");
+        write(caller, "#!/usr/bin/env bash\nexec '" + project.resolve("iommu4j") + "' shell <&- 2>&-\n", true);
+
+        Result result = run(caller);
+
+        assertEquals(5, result.status());
+        assertFalse(result.out().contains("closed"), result.all());
     }
 
     @Test
