@@ -14,24 +14,26 @@ public final class Completion {
     private long value;
     private String reason = "";
 
+    /** True if there is more to forget than that it was handled: an exact answer then costs the two writes of its count. */
+    private boolean remarkable;
+
     /** Clears it: nothing handled, nothing refused. Every path into the contract begins with this. */
     public Completion begin() {
-        errno = Errno.OK;
         handled = 0;
-        fidelity = Fidelity.EXACT;
-        rule = null;
-        field = "";
-        offset = -1;
-        value = 0;
-        reason = "";
+        if (remarkable) {
+            forget();
+        }
         return this;
     }
 
     /** The request is done. */
     public int done(Fidelity how) {
-        errno = Errno.OK;
         handled = 1;
-        fidelity = fidelity.and(how);
+        if (remarkable || how != Fidelity.EXACT) {
+            errno = Errno.OK;
+            fidelity = fidelity.and(how);
+            remarkable = true;
+        }
         return 0;
     }
 
@@ -39,6 +41,7 @@ public final class Completion {
     public void widened(String why) {
         fidelity = Fidelity.WIDENED;
         reason = why;
+        remarkable = true;
     }
 
     /**
@@ -64,6 +67,7 @@ public final class Completion {
         offset = fieldOffset;
         value = fieldValue;
         reason = why;
+        remarkable = true;
         return withErrno.code();
     }
 
@@ -82,6 +86,18 @@ public final class Completion {
         offset = other.offset;
         value = other.value;
         reason = other.reason;
+        remarkable = true;
+    }
+
+    private void forget() {
+        errno = Errno.OK;
+        fidelity = Fidelity.EXACT;
+        rule = null;
+        field = "";
+        offset = -1;
+        value = 0;
+        reason = "";
+        remarkable = false;
     }
 
     /** The error, or {@link Errno#OK}. */

@@ -57,6 +57,11 @@ final class BareQueue implements AutoCloseable {
         unit.writeRegister(GCMD, 4, Integer.toUnsignedLong(QUEUE_ENABLE | TRANSLATION_ENABLE));
     }
 
+    /** The chip. */
+    Unit unit() {
+        return unit;
+    }
+
     /** Lets the device touch every page once. */
     void touchAll() {
         for (long iova : source.iovas) {

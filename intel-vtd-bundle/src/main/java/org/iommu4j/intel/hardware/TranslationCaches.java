@@ -100,11 +100,17 @@ final class TranslationCaches {
      * @param leafOnly true to keep the paging-structure caches
      */
     void invalidatePages(int domain, long iova, int addressMask, boolean leafOnly) {
-        int count = iotlb.invalidateBlock(domain, NO_PASID, iova, PAGE_SHIFT + addressMask);
-        if (!leafOnly) {
-            count += pagingStructure.invalidateBlock(domain, NO_PASID, iova, PAGE_SHIFT + addressMask);
+        if (addressMask == 0) {
+            dropped += iotlb.invalidatePage(domain, NO_PASID, iova);
+            if (!leafOnly) {
+                dropped += pagingStructure.invalidatePage(domain, NO_PASID, iova);
+            }
+            return;
         }
-        dropped += count;
+        dropped += iotlb.invalidateBlock(domain, NO_PASID, iova, PAGE_SHIFT + addressMask);
+        if (!leafOnly) {
+            dropped += pagingStructure.invalidateBlock(domain, NO_PASID, iova, PAGE_SHIFT + addressMask);
+        }
     }
 
     /**

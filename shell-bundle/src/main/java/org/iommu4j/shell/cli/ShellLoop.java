@@ -14,7 +14,7 @@ public final class ShellLoop {
     private static final Pattern EXIT = Pattern.compile("\\s*(?:exit|quit)(?:\\s+(\\d{1,3}))?\\s*;?\\s*");
 
     /** A command is parsed anew with each of its lines; nobody writes longer ones. */
-    private static final int MAX_COMMAND_CHARS = 1 << 16;
+    private static final int MAX_COMMAND_CHARS = 1 << 14;
 
     /** What Gogo says when no method of that name takes these arguments. */
     private static final Pattern MISMATCH = Pattern.compile("Cannot coerce (\\w+)\\(");

@@ -141,7 +141,8 @@ public final class IommuCommands {
     @Descriptor("makes another installed backend serve its model, while requests run; all or nothing")
     public void swap(
             @Descriptor("model: intel, arm, amd, spapr or s390") String model,
-            @Descriptor("version or id of the backend that is to serve; see iommu:backends") String version) {
+            @Descriptor("version of the backend that is to serve, or '#ID' (quoted); see iommu:backends")
+                    String version) {
         IommuModel wanted = Models.parse(model);
         SwapReport report;
         try {
@@ -159,7 +160,8 @@ public final class IommuCommands {
     @Descriptor("tells what a swap would do: containers that go on, containers that cannot; changes nothing")
     public void preview(
             @Descriptor("model: intel, arm, amd, spapr or s390") String model,
-            @Descriptor("version or id of the backend that would serve; see iommu:backends") String version) {
+            @Descriptor("version of the backend that would serve, or '#ID' (quoted); see iommu:backends")
+                    String version) {
         IommuModel wanted = Models.parse(model);
         SwapReport report;
         try {

@@ -28,6 +28,8 @@ class LauncherScriptTest {
             echo "[INFO] Building iommu4j core 1.0.0                            [2/3]"
             echo "[ERROR] something that a compiler says"
             [ -z "$BREAK" ] || exit 1
+            [ -z "$EDIT" ] || touch "$EDIT"
+            touch bnd.bndrun
             echo jar >cnf/run/target/iommu4j.jar
             """;
     private static final String JAVA = """
@@ -80,6 +82,7 @@ class LauncherScriptTest {
         environment.put("JAVA_HOME", jdk.toString());
         environment.put("CALLS", folder.resolve("calls").toString());
         environment.put("BREAK", "");
+        environment.put("EDIT", "");
         environment.put("IOMMU4J_JAVA_OPTS", "");
     }
 
@@ -193,6 +196,18 @@ class LauncherScriptTest {
         Result result = run(project.resolve("iommu4j"));
         assertEquals(2, builds());
         assertTrue(result.err().contains("sources have changed"), result.all());
+    }
+
+    @Test
+    void shouldBuildAgainWhenASourceWasEditedDuringTheBuild() throws Exception {
+        environment.put("EDIT", "core-bundle/src/main/java/A.java");
+        run(project.resolve("iommu4j"));
+        environment.put("EDIT", "");
+
+        run(project.resolve("iommu4j"));
+        assertEquals(2, builds());
+        run(project.resolve("iommu4j"));
+        assertEquals(2, builds());
     }
 
     @Test

@@ -3,7 +3,8 @@ package org.iommu4j.simulation.cache;
 import java.util.Arrays;
 
 /**
- * A hash index from hashes to slots of a store: open addressing with linear probing, at most half full. An item has a few
+ * A hash index from hashes to slots of a store: open addressing with linear probing, at most a quarter full, so
+ * that a probe for what is absent mostly ends where it begins. An item has a few
  * bits of the hash, so that a probe looks into the store only for a slot that most likely matches, and is small, so that
  * the index stays in the processor's caches longer than the store does.
  */
@@ -31,7 +32,7 @@ abstract class SlotIndex {
 
     /** Empties the index and makes room for that many slots. */
     final void resize(int slots) {
-        int wanted = Math.max(4, Integer.highestOneBit(Math.max(1, slots - 1)) << 2);
+        int wanted = Math.max(4, Integer.highestOneBit(Math.max(1, slots - 1)) << 3);
         if (items == null || items.length != wanted) {
             items = new int[wanted];
             mask = wanted - 1;

@@ -127,14 +127,14 @@ public final class TranslationCache {
             return MISS;
         }
         long shifts = space.shifts;
-        do {
+        while (shifts != 0) {
             int shift = Long.numberOfTrailingZeros(shifts);
             int at = probe(space.id, page(iova, shift));
             if (at >= 0) {
                 return index.slot(at);
             }
             shifts &= shifts - 1;
-        } while (shifts != 0);
+        }
         return MISS;
     }
 
@@ -204,6 +204,7 @@ public final class TranslationCache {
         index.add(hash(space.id, page), slot);
         live++;
         space.entries++;
+        space.pages[pageShift]++;
         space.shifts |= 1L << pageShift;
         if (unmarked < toMark.length) {
             toMark[unmarked++] = slot;
@@ -216,7 +217,20 @@ public final class TranslationCache {
      * @return how many
      */
     public int invalidatePage(int domain, int pasid, long iova) {
-        return invalidateRange(domain, pasid, iova, iova);
+        Space space = space(domain, pasid);
+        if (space == null) {
+            return 0;
+        }
+        int dropped = 0;
+        for (long shifts = space.shifts; shifts != 0; shifts &= shifts - 1) {
+            long page = page(iova, Long.numberOfTrailingZeros(shifts));
+            int at = probe(space.id, page);
+            if (at >= 0) {
+                dropAt(space, at);
+                dropped++;
+            }
+        }
+        return dropped;
     }
 
     /**
@@ -437,15 +451,23 @@ public final class TranslationCache {
     private void dropPage(Space space, long page) {
         int at = probe(space.id, page);
         if (at >= 0) {
-            int slot = index.slot(at);
-            index.removeAt(at);
-            drop(RemovalListener.Cause.INVALIDATED, slot, space);
+            dropAt(space, at);
         }
+    }
+
+    private void dropAt(Space space, int at) {
+        int slot = index.slot(at);
+        index.removeAt(at);
+        drop(RemovalListener.Cause.INVALIDATED, slot, space);
     }
 
     /** Frees an entry that the index no longer has. */
     private void drop(RemovalListener.Cause cause, int slot, Space space) {
         report(cause, slot, space);
+        int shift = pageShift(slot);
+        if (--space.pages[shift] == 0) {
+            space.shifts &= ~(1L << shift);
+        }
         free(slot);
         live--;
         if (--space.entries == 0) {
@@ -573,6 +595,7 @@ public final class TranslationCache {
         space.domain = domain;
         space.pasid = pasid;
         space.shifts = 0;
+        Arrays.fill(space.pages, 0);
         space.linked = true;
         space.previous = null;
         space.next = domains.get(domain);
@@ -618,6 +641,9 @@ public final class TranslationCache {
 
         /** A bit for each page shift in use. */
         long shifts;
+
+        /** Pages of each shift. */
+        final int[] pages = new int[Long.SIZE];
 
         /** Entries in the store. */
         int entries;
