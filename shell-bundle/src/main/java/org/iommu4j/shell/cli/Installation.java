@@ -46,7 +46,7 @@ final class Installation {
     }
 
     /**
-     * The jar with that symbolic name which the build made.
+     * The jar with that symbolic name which the build made last: older versions may lie beside it.
      *
      * @throws CommandFailure if there is none
      */
@@ -56,12 +56,16 @@ final class Installation {
                     .filter(Files::isDirectory)
                     .sorted()
                     .toList();
+            Path newest = null;
             for (Path target : targets) {
                 for (Path jar : jars(target, 1)) {
-                    if (symbolicName.equals(symbolicName(jar))) {
-                        return jar;
+                    if (symbolicName.equals(symbolicName(jar)) && (newest == null || isNewer(jar, newest))) {
+                        newest = jar;
                     }
                 }
+            }
+            if (newest != null) {
+                return newest;
             }
         } catch (IOException e) {
             throw new CommandFailure(ExitStatus.USAGE, home + " cannot be read: " + e.getMessage(), e);
@@ -72,11 +76,15 @@ final class Installation {
                 null);
     }
 
-    /** All released jars, in no particular order; empty if there are none. */
+    /** All released bundles, in no particular order; empty if there are none. A repository also holds jars of tests. */
     List<Path> releasedJars() {
         Path repository = home.resolve("cnf").resolve("releaserepo");
         try {
-            return Files.isDirectory(repository) ? jars(repository, Integer.MAX_VALUE) : List.of();
+            return Files.isDirectory(repository)
+                    ? jars(repository, Integer.MAX_VALUE).stream()
+                            .filter(jar -> !symbolicName(jar).isEmpty())
+                            .toList()
+                    : List.of();
         } catch (IOException e) {
             throw new CommandFailure(ExitStatus.USAGE, repository + " cannot be read: " + e.getMessage(), e);
         }
@@ -90,6 +98,10 @@ final class Installation {
         } catch (UncheckedIOException e) {
             throw e.getCause();
         }
+    }
+
+    private static boolean isNewer(Path jar, Path other) throws IOException {
+        return Files.getLastModifiedTime(jar).compareTo(Files.getLastModifiedTime(other)) > 0;
     }
 
     private static String symbolicName(Path jar) {

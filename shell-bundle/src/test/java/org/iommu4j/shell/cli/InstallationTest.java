@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
@@ -42,6 +43,16 @@ class InstallationTest {
     }
 
     @Test
+    void shouldTakeTheJarThatWasBuiltLast() throws IOException {
+        Path old = jar("b-bundle/target/b-1.0.0.jar", "org.b");
+        Path wanted = jar("b-bundle/target/b-1.0.1.jar", "org.b");
+        Files.setLastModifiedTime(old, FileTime.fromMillis(1_000));
+        Files.setLastModifiedTime(wanted, FileTime.fromMillis(2_000));
+
+        assertEquals(wanted, new Installation(home).builtJar("org.b"));
+    }
+
+    @Test
     void shouldNameTheBundleWhenItWasNotBuilt() throws IOException {
         jar("a-bundle/target/a-1.0.0.jar", "org.a");
 
@@ -54,6 +65,7 @@ class InstallationTest {
     void shouldFindReleasedJarsAtAnyDepth() throws IOException {
         Path released = jar("cnf/releaserepo/org/a/1.0.0/a-1.0.0.jar", "org.a");
         Files.writeString(released.resolveSibling("a-1.0.0.pom"), "<project/>");
+        Files.writeString(released.resolveSibling("a-1.0.0-tests.jar"), "no bundle");
 
         assertEquals(List.of(released), new Installation(home).releasedJars());
     }
