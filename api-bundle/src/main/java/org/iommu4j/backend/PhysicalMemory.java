@@ -22,6 +22,12 @@ public interface PhysicalMemory {
     /** Stores a 64-bit little-endian word at {@code pa}, a multiple of 8. */
     void writeLongLe(long pa, long value);
 
+    /** Reads the two 64-bit little-endian words at {@code pa}, a multiple of 16, to the front of {@code target}. */
+    void readPairLe(long pa, long[] target);
+
+    /** Stores two 64-bit little-endian words at {@code pa}, a multiple of 16. */
+    void writePairLe(long pa, long first, long second);
+
     /** Stores a 64-bit big-endian word at {@code pa}, a multiple of 8. */
     void writeLongBe(long pa, long value);
 

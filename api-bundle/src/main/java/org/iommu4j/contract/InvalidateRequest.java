@@ -36,9 +36,14 @@ public final class InvalidateRequest {
         vaddr = newVaddr;
         size = newSize;
         subVersion = newSubVersion;
-        payload = newPayload;
-        payloadOffset = newPayloadOffset;
         payloadLength = newPayloadLength;
+        // Usually there is no vendor part; then the reference is not stored, which the collector would want to know of.
+        if (newPayloadLength == 0) {
+            payloadOffset = 0;
+        } else {
+            payload = newPayload;
+            payloadOffset = newPayloadOffset;
+        }
         return this;
     }
 
@@ -97,12 +102,12 @@ public final class InvalidateRequest {
         return subVersion;
     }
 
-    /** The bytes that hold the vendor part. */
+    /** The bytes that hold the vendor part; of no meaning if there is none. */
     public byte[] payload() {
         return payload;
     }
 
-    /** Where in them it begins. */
+    /** Where in them it begins; 0 if there is none. */
     public int payloadOffset() {
         return payloadOffset;
     }

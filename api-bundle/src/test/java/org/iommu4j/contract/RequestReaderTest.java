@@ -44,13 +44,13 @@ class RequestReaderTest {
     @Test
     void shouldReadFromAnyOffsetAndPointIntoTheClientsBytes() {
         byte[] memory = new byte[100];
-        int length = writer(0x0110).invalidate(memory, 13, 0, 0, 0, 0, 0, new byte[] {1, 2, 3, 4}, 0, 0);
+        int length = writer(0x0110).invalidate(memory, 13, 0, 0, 0, 0, 0, new byte[20], 4, 16);
         RequestReader reader = new RequestReader(SampleTerms.intel(Abi.LP64_LE));
 
         assertEquals(Uapi.INVAL_IOTLB, reader.read(Uapi.VFIO_IOMMU_OP, memory, 13, length, completion));
         assertSame(memory, reader.invalidate().payload());
         assertEquals(13 + 60, reader.invalidate().payloadOffset());
-        assertEquals(0, reader.invalidate().payloadLength());
+        assertEquals(16, reader.invalidate().payloadLength());
     }
 
     @Test

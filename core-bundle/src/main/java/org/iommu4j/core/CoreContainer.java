@@ -299,19 +299,23 @@ final class CoreContainer implements Container {
         if (written) {
             finish(translator, finished);
         }
-        int done = 0;
+        boolean failed = finished.errno() != Errno.OK;
+        int exact = 0;
+        int widened = 0;
         for (int i = from; i < to; i++) {
             Completion completion = batch.completion(i);
-            if (completion.errno() == Errno.OK) {
-                if (finished.errno() == Errno.OK) {
-                    done++;
-                } else {
-                    completion.copy(finished);
-                }
+            if (failed && completion.errno() == Errno.OK) {
+                completion.copy(finished);
             }
-            counters.count(completion);
+            if (completion.errno() == Errno.OK && completion.fidelity() == Fidelity.EXACT) {
+                exact++;
+            } else {
+                counters.count(completion);
+                widened += completion.errno() == Errno.OK ? 1 : 0;
+            }
         }
-        return done;
+        counters.countExact(exact);
+        return exact + widened;
     }
 
     private static int read(
@@ -383,6 +387,10 @@ final class CoreContainer implements Container {
             }
             return 0;
         }
+        return failed(code, completion);
+    }
+
+    private static int failed(int code, Completion completion) {
         for (Errno errno : Errno.values()) {
             if (errno != Errno.OK && errno.code() == code) {
                 return completion.fail(errno, "");

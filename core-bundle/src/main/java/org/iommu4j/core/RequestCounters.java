@@ -34,6 +34,12 @@ final class RequestCounters {
         }
     }
 
+    /** Counts requests that were carried out exactly. */
+    void countExact(int requests) {
+        received += requests;
+        completed += requests;
+    }
+
     /** The sum of two sets of counters, for users. */
     static ContainerCounters sum(RequestCounters inside, RequestCounters turnedAway, long parked) {
         Map<String, Long> refused = new TreeMap<>();

@@ -86,6 +86,18 @@ public final class FakePlatform implements Platform {
         }
 
         @Override
+        public void readPairLe(long pa, long[] target) {
+            target[0] = readLongLe(pa);
+            target[1] = readLongLe(pa + Long.BYTES);
+        }
+
+        @Override
+        public void writePairLe(long pa, long first, long second) {
+            writeLongLe(pa, first);
+            writeLongLe(pa + Long.BYTES, second);
+        }
+
+        @Override
         public void writeLongBe(long pa, long value) {
             for (int i = 0; i < Long.BYTES; i++) {
                 bytes[at(pa + i)] = (byte) (value >>> (Long.SIZE - Byte.SIZE - i * Byte.SIZE));

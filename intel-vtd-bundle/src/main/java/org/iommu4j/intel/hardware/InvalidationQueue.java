@@ -56,11 +56,10 @@ final class InvalidationQueue {
     private final int largestMask;
     private final int largestIndexMask;
 
-    /** By type: legal on this unit, and the bits of either word that must be zero. */
-    private final boolean[] known = new boolean[TYPES];
+    /** By type; null for one that is not legal on this unit. */
+    private final Reserved[] reserved = new Reserved[TYPES];
 
-    private final long[] reserved0 = new long[TYPES];
-    private final long[] reserved1 = new long[TYPES];
+    private final long[] descriptor = new long[2];
 
     private final CommandRing ring = new CommandRing(RingStyle.BYTE_OFFSET);
     private boolean enabled;
@@ -69,6 +68,9 @@ final class InvalidationQueue {
     private boolean endsWithWait = true;
     private int timedOut = NOBODY;
     private long commands;
+
+    /** The bits of either word of a descriptor that must be zero. */
+    private record Reserved(long word0, long word1) {}
 
     InvalidationQueue(
             int subVersion,
@@ -90,20 +92,22 @@ final class InvalidationQueue {
         this.completion = completion;
         largestMask = Cap.PSI.isSet(unit.cap()) ? Cap.MAMV.getInt(unit.cap()) : NOBODY;
         largestIndexMask = Ecap.MHMV.getInt(unit.ecap());
+        // Bits of a domain id that the unit does not implement are reserved in descriptors.
+        long beyondDomains = IotlbInvalidate.DID.mask() & (-1L << (IotlbInvalidate.DID.shift() + unit.domainIdBits()));
         for (VtdCommand command : VtdCommand.values()) {
-            int type = command.opcode();
-            known[type] = switch (command) {
+            boolean known = switch (command) {
                 case DEVICE_TLB_INVALIDATE -> Ecap.DT.isSet(unit.ecap());
                 case INTERRUPT_ENTRY_CACHE_INVALIDATE -> Ecap.IR.isSet(unit.ecap());
                 case CONTEXT_CACHE_INVALIDATE, IOTLB_INVALIDATE, INVALIDATION_WAIT -> true;
             };
-            reserved0[type] = command.layout().reservedMask(0, subVersion, unit::has);
-            reserved1[type] = command.layout().reservedMask(1, subVersion, unit::has);
+            boolean namesDomain =
+                    command == VtdCommand.CONTEXT_CACHE_INVALIDATE || command == VtdCommand.IOTLB_INVALIDATE;
+            if (known) {
+                reserved[command.opcode()] = new Reserved(
+                        command.layout().reservedMask(0, subVersion, unit::has) | (namesDomain ? beyondDomains : 0),
+                        command.layout().reservedMask(1, subVersion, unit::has));
+            }
         }
-        // Bits of a domain id that the unit does not implement are reserved in descriptors.
-        long beyondDomains = IotlbInvalidate.DID.mask() & (-1L << (IotlbInvalidate.DID.shift() + unit.domainIdBits()));
-        reserved0[VtdCommand.TYPE_CONTEXT_CACHE] |= beyondDomains;
-        reserved0[VtdCommand.TYPE_IOTLB] |= beyondDomains;
         registers.filterWrites(QueueAddress.OFFSET, (before, proposed, written, lanes) -> enabled ? before : proposed);
         registers.onWrite(QueueTail.OFFSET, (before, after, written, lanes) -> tailWritten(after));
         registers.onWrite(CompletionStatus.OFFSET, (before, after, written, lanes) -> {
@@ -250,24 +254,27 @@ final class InvalidationQueue {
 
     /** Reads and carries out the descriptor at {@code address}; returns {@link #OK} or its IQEI. */
     private int fetch(long address) {
-        long word0;
-        long word1;
         try {
-            word0 = memory.readLongLe(address);
-            word1 = memory.readLongLe(address + Long.BYTES);
+            memory.readPairLe(address, descriptor);
         } catch (BusErrorException e) {
             return QueueError.FETCH_ERROR;
         }
+        long word0 = descriptor[0];
+        long word1 = descriptor[1];
         int type = VtdCommand.typeOf(word0, subVersion);
-        if (type >= TYPES || !known[type]) {
+        Reserved mustBeZero = type < TYPES ? reserved[type] : null;
+        if (mustBeZero == null) {
             return QueueError.UNKNOWN_TYPE;
         }
-        if (((word0 & reserved0[type]) | (word1 & reserved1[type])) != 0) {
+        if (((word0 & mustBeZero.word0) | (word1 & mustBeZero.word1)) != 0) {
             return QueueError.RESERVED_FIELD;
         }
+        return type == VtdCommand.TYPE_IOTLB ? iotlb(word0, word1) : other(type, word0, word1);
+    }
+
+    private int other(int type, long word0, long word1) {
         return switch (type) {
             case VtdCommand.TYPE_CONTEXT_CACHE -> contextCache(word0);
-            case VtdCommand.TYPE_IOTLB -> iotlb(word0, word1);
             case VtdCommand.TYPE_DEVICE_TLB -> deviceTlb(word0, word1);
             case VtdCommand.TYPE_INTERRUPT_ENTRY_CACHE -> interruptEntryCache(word0);
             default -> await(word0, word1);
@@ -293,24 +300,31 @@ final class InvalidationQueue {
     }
 
     private int iotlb(long word0, long word1) {
-        switch (IotlbInvalidate.G.getInt(word0)) {
+        int granularity = IotlbInvalidate.G.getInt(word0);
+        if (granularity == IotlbInvalidate.PAGE) {
+            return iotlbPages(word0, word1);
+        }
+        switch (granularity) {
             case IotlbInvalidate.GLOBAL -> caches.invalidateTranslations();
             case IotlbInvalidate.DOMAIN -> caches.invalidateDomain(IotlbInvalidate.DID.getInt(word0));
-            case IotlbInvalidate.PAGE -> {
-                int addressMask = IotlbInvalidate.AM.getInt(word1);
-                if (addressMask > largestMask) {
-                    return QueueError.RESERVED_FIELD;
-                }
-                caches.invalidatePages(
-                        IotlbInvalidate.DID.getInt(word0),
-                        IotlbInvalidate.ADDR.get(word1),
-                        addressMask,
-                        IotlbInvalidate.IH.isSet(word1));
-            }
             default -> {
                 return QueueError.RESERVED_FIELD;
             }
         }
+        endsWithWait = false;
+        return OK;
+    }
+
+    private int iotlbPages(long word0, long word1) {
+        int addressMask = IotlbInvalidate.AM.getInt(word1);
+        if (addressMask > largestMask) {
+            return QueueError.RESERVED_FIELD;
+        }
+        caches.invalidatePages(
+                IotlbInvalidate.DID.getInt(word0),
+                IotlbInvalidate.ADDR.get(word1),
+                addressMask,
+                IotlbInvalidate.IH.isSet(word1));
         endsWithWait = false;
         return OK;
     }

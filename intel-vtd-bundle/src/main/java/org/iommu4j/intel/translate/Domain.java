@@ -12,6 +12,7 @@ import org.iommu4j.intel.table.Agaw;
  */
 final class Domain {
     private static final int[] NONE = {};
+    private static final long PAGE_BYTES = 4096;
 
     private final int number;
     private final int maxAddressBits;
@@ -20,6 +21,7 @@ final class Domain {
     private int[] domainIds = NONE;
     private int[] devicesWithTlb = NONE;
     private int addressBits;
+    private long pageBits;
 
     /**
      * An empty domain.
@@ -29,7 +31,7 @@ final class Domain {
     Domain(int number, int maxAddressBits) {
         this.number = number;
         this.maxAddressBits = maxAddressBits;
-        addressBits = maxAddressBits;
+        setAddressBits(maxAddressBits);
     }
 
     int number() {
@@ -73,6 +75,11 @@ final class Domain {
         return addressBits;
     }
 
+    /** The bits that can be set in the address of a page of 4096 bytes that any of its tables translates. */
+    long pageBits() {
+        return pageBits;
+    }
+
     /** Brings the arrays up to date. */
     void rebuild() {
         domainIds = stages.stream().mapToInt(Stage::domainId).toArray();
@@ -80,8 +87,13 @@ final class Domain {
                 .filter(Device::deviceTlb)
                 .mapToInt(Device::requester)
                 .toArray();
-        addressBits = Math.min(
+        setAddressBits(Math.min(
                 maxAddressBits,
-                stages.stream().mapToInt(stage -> Agaw.width(stage.aw())).max().orElse(maxAddressBits));
+                stages.stream().mapToInt(stage -> Agaw.width(stage.aw())).max().orElse(maxAddressBits)));
+    }
+
+    private void setAddressBits(int bits) {
+        addressBits = bits;
+        pageBits = (-1L >>> (Long.SIZE - bits)) & -PAGE_BYTES;
     }
 }

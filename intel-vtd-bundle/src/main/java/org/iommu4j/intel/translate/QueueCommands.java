@@ -43,6 +43,10 @@ final class QueueCommands implements CommandPath {
     private final long ring;
     private final long statusAddress;
     private final long drain;
+
+    /** First word of a page-selective command, but for the domain id. */
+    private final long pagesWord;
+
     private final boolean reachesDevices;
     private NativeCommandListener listener;
     private long tail;
@@ -60,6 +64,7 @@ final class QueueCommands implements CommandPath {
         this.statusAddress = statusAddress;
         drain = (Cap.DWD.isSet(chip.cap()) ? IotlbInvalidate.DW.mask() : 0)
                 | (Cap.DRD.isSet(chip.cap()) ? IotlbInvalidate.DR.mask() : 0);
+        pagesWord = VtdCommand.TYPE_IOTLB | IotlbInvalidate.G.of(IotlbInvalidate.PAGE) | drain;
         reachesDevices = Ecap.DT.isSet(chip.ecap());
     }
 
@@ -119,10 +124,7 @@ final class QueueCommands implements CommandPath {
     @Override
     public void iotlbPages(int domainId, long address, int order, boolean leafOnly) {
         put(
-                VtdCommand.TYPE_IOTLB
-                        | IotlbInvalidate.G.of(IotlbInvalidate.PAGE)
-                        | drain
-                        | IotlbInvalidate.DID.of(domainId),
+                pagesWord | IotlbInvalidate.DID.of(domainId),
                 IotlbInvalidate.ADDR.of(address)
                         | IotlbInvalidate.AM.of(order)
                         | (leafOnly ? IotlbInvalidate.IH.mask() : 0));
@@ -193,16 +195,19 @@ final class QueueCommands implements CommandPath {
     }
 
     private void store(long word0, long word1) {
-        memory.writeLongLe(ring + tail, word0);
-        memory.writeLongLe(ring + tail + Long.BYTES, word1);
+        memory.writePairLe(ring + tail, word0, word1);
         tail = (tail + DESCRIPTOR_BYTES) & OFFSET_MASK;
         if (listener != null) {
-            listener.command(ByteBuffer.allocate(DESCRIPTOR_BYTES)
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .putLong(word0)
-                    .putLong(word1)
-                    .array());
+            show(word0, word1);
         }
+    }
+
+    private void show(long word0, long word1) {
+        listener.command(ByteBuffer.allocate(DESCRIPTOR_BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(word0)
+                .putLong(word1)
+                .array());
     }
 
     /** True if the chip has done meanwhile what it did not go on with. */
@@ -246,8 +251,7 @@ final class QueueCommands implements CommandPath {
             long head = QueueHead.QH.get(port.readRegister(QueueHead.OFFSET, Long.BYTES));
             if (FaultStatus.IQE.isSet(errors)) {
                 fail(Errno.EIO);
-                memory.writeLongLe(ring + head, waitWord());
-                memory.writeLongLe(ring + head + Long.BYTES, statusAddress);
+                memory.writePairLe(ring + head, waitWord(), statusAddress);
                 chip.clearErrors();
             } else if (FaultStatus.ITE.isSet(errors) || FaultStatus.ICE.isSet(errors)) {
                 fail(Errno.EIO);

@@ -403,6 +403,12 @@ public final class VtdTranslator implements Translator {
         if (target == null) {
             return noDomain(domain, completion);
         }
+        return isPlainPage(target, request)
+                ? invalidatePage(target, request, completion)
+                : invalidate(target, request, completion);
+    }
+
+    private int invalidate(Domain target, InvalidateRequest request, Completion completion) {
         if (request.selectsPasid()) {
             return completion.refuse(Rule.V17, "pasid", -1, request.pasid(), "no PASID is bound: legacy mode has none");
         }
@@ -483,6 +489,25 @@ public final class VtdTranslator implements Translator {
     }
 
     // ---- invalidation
+
+    /** True for the request that nearly all are: one page, no vendor part, nothing to widen, no device to reach. */
+    private boolean isPlainPage(Domain target, InvalidateRequest request) {
+        return request.scope() == Uapi.SCOPE_VADDR
+                && request.size() == PAGE_BYTES
+                && (request.vaddr() & ~target.pageBits()) == 0
+                && request.payloadLength() == 0
+                && request.noPasid()
+                && target.devicesWithTlb().length == 0
+                && chip.maxPageOrder() >= 0;
+    }
+
+    /** What {@link #invalidateRange} comes to for such a page. */
+    private int invalidatePage(Domain target, InvalidateRequest request, Completion completion) {
+        for (int domainId : target.domainIds()) {
+            commands.iotlbPages(domainId, request.vaddr(), 0, request.leafOnly());
+        }
+        return completion.done(Fidelity.EXACT);
+    }
 
     private int invalidateDomain(Domain target, Completion completion) {
         int[] ids = target.domainIds();

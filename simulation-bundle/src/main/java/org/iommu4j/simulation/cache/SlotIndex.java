@@ -50,9 +50,14 @@ abstract class SlotIndex {
         items[at] = item(hash, slot);
     }
 
-    /** The first place where a slot with that hash may be, or -1. */
+    /**
+     * The first place where a slot with that hash may be, or -1. Short, so that it is compiled into its callers: most probes
+     * end where they begin.
+     */
     final int first(int hash) {
-        return search(hash, hash >>> shift);
+        int at = hash >>> shift;
+        int item = items[at];
+        return item == 0 ? NONE : isCandidate(item, hash) ? at : search(hash, (at + 1) & mask);
     }
 
     /** The place after {@code place} where a slot with that hash may be, or -1. */
@@ -99,6 +104,10 @@ abstract class SlotIndex {
         return (hash << SLOT_BITS) | (slot + 1);
     }
 
+    private static boolean isCandidate(int item, int hash) {
+        return (item ^ (hash << SLOT_BITS)) >>> SLOT_BITS == 0;
+    }
+
     private int search(int hash, int from) {
         int[] table = items;
         int at = from;
@@ -107,7 +116,7 @@ abstract class SlotIndex {
             if (item == 0) {
                 return NONE;
             }
-            if (((item ^ (hash << SLOT_BITS)) >>> SLOT_BITS) == 0) {
+            if (isCandidate(item, hash)) {
                 return at;
             }
             at = (at + 1) & mask;

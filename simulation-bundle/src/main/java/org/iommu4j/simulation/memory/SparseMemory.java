@@ -35,6 +35,8 @@ public final class SparseMemory implements PhysicalMemory {
     /** log2 of the size of a page in bytes. */
     public static final int PAGE_SHIFT = 12;
 
+    private static final int PAIR_BYTES = 2 * Long.BYTES;
+
     private static final int IN_PAGE = PAGE_BYTES - 1;
 
     /** Frames of a slab. */
@@ -177,6 +179,31 @@ public final class SparseMemory implements PhysicalMemory {
     }
 
     @Override
+    public void readPairLe(long pa, long[] target) {
+        checkAligned(pa, PAIR_BYTES);
+        int frame = frameToRead(pa, PAIR_BYTES);
+        if (frame == 0) {
+            target[0] = 0;
+            target[1] = 0;
+        } else {
+            byte[] slab = slab(frame);
+            int at = offset(frame, pa);
+            target[0] = (long) LONG_LE.get(slab, at);
+            target[1] = (long) LONG_LE.get(slab, at + Long.BYTES);
+        }
+    }
+
+    @Override
+    public void writePairLe(long pa, long first, long second) {
+        checkAligned(pa, PAIR_BYTES);
+        int frame = frameToWrite(pa, PAIR_BYTES);
+        byte[] slab = slab(frame);
+        int at = offset(frame, pa);
+        LONG_LE.set(slab, at, first);
+        LONG_LE.set(slab, at + Long.BYTES, second);
+    }
+
+    @Override
     public void read(long pa, byte[] target, int offset, int length) {
         Objects.checkFromIndexSize(offset, length, target.length);
         check(pa, length);
@@ -299,21 +326,24 @@ public final class SparseMemory implements PhysicalMemory {
         }
     }
 
-    /** The frame of a page, or 0. */
+    /** The frame of a page, or 0. Short, so that it is compiled into its callers: most pages are where they belong. */
     private int frame(long page) {
         long[] words = directory;
         int at = home(page, words);
-        while (true) {
-            long word = words[at];
-            if (word >>> FRAME_BITS == page) {
-                // A free word looks like page 0 in frame 0, which is the right answer for page 0.
-                return (int) word & FRAME_MASK;
-            }
-            if (word == 0) {
-                return 0;
-            }
+        long word = words[at];
+        // A free word looks like page 0 in frame 0, which is the right answer for page 0.
+        return word >>> FRAME_BITS == page ? (int) word & FRAME_MASK : displacedFrame(page, words, at);
+    }
+
+    private static int displacedFrame(long page, long[] words, int home) {
+        int at = home;
+        while (words[at] != 0) {
             at = (at + 1) & (words.length - 1);
+            if (words[at] >>> FRAME_BITS == page) {
+                return (int) words[at] & FRAME_MASK;
+            }
         }
+        return 0;
     }
 
     private static int home(long page, long[] words) {

@@ -14,6 +14,7 @@ public final class CommandRing {
     private long base;
     private int entryShift;
     private int indexMask;
+    private int lapMask;
 
     /** Head and tail count entries, with {@link RingStyle#WRAP_BIT} over two laps. */
     private int head;
@@ -23,6 +24,7 @@ public final class CommandRing {
     /** A ring of one empty entry at 0, until {@link #configure}. */
     public CommandRing(RingStyle style) {
         this.style = style;
+        lapMask = lapMask(0);
     }
 
     /**
@@ -43,6 +45,7 @@ public final class CommandRing {
         base = baseAddress;
         entryShift = Integer.numberOfTrailingZeros(entryBytes);
         indexMask = entries - 1;
+        lapMask = lapMask(indexMask);
         head = 0;
         tail = 0;
     }
@@ -112,12 +115,12 @@ public final class CommandRing {
 
     /** Moves the head to the next entry. */
     public void advanceHead() {
-        head = (head + 1) & lapMask();
+        head = (head + 1) & lapMask;
     }
 
     /** Moves the tail to the next entry. */
     public void advanceTail() {
-        tail = (tail + 1) & lapMask();
+        tail = (tail + 1) & lapMask;
     }
 
     /** True if the head is at the tail. */
@@ -135,7 +138,7 @@ public final class CommandRing {
      * lap apart; then it exceeds {@link #entries}.
      */
     public int used() {
-        return (tail - head) & lapMask();
+        return (tail - head) & lapMask;
     }
 
     /** Saves place and positions into the section that {@code out} is in. */
@@ -158,7 +161,7 @@ public final class CommandRing {
         int newIndexMask = in.getInt();
         int newHead = in.getInt();
         int newTail = in.getInt();
-        int positions = style == RingStyle.BYTE_OFFSET ? newIndexMask : 2 * newIndexMask + 1;
+        int positions = lapMask(newIndexMask);
         boolean ring = newEntryShift >= 0
                 && newEntryShift <= 30
                 && newIndexMask >= 0
@@ -173,12 +176,13 @@ public final class CommandRing {
         base = newBase;
         entryShift = newEntryShift;
         indexMask = newIndexMask;
+        lapMask = positions;
         head = newHead;
         tail = newTail;
     }
 
-    private int lapMask() {
-        return style == RingStyle.BYTE_OFFSET ? indexMask : 2 * indexMask + 1;
+    private int lapMask(int ofIndex) {
+        return style == RingStyle.BYTE_OFFSET ? ofIndex : 2 * ofIndex + 1;
     }
 
     private long register(int position) {
@@ -188,6 +192,6 @@ public final class CommandRing {
     private int position(long register) {
         int shift = style == RingStyle.BYTE_OFFSET ? entryShift : 0;
         long position = register >>> shift;
-        return position << shift == register && (position & ~(long) lapMask()) == 0 ? (int) position : -1;
+        return position << shift == register && (position & ~(long) lapMask) == 0 ? (int) position : -1;
     }
 }

@@ -42,6 +42,32 @@ final class SparseMemoryTest {
     }
 
     @Test
+    void shouldTakeAPairForTwoWordsOneAfterTheOther() {
+        memory.writePairLe(0x1FF0, 0x0102030405060708L, -2);
+        assertEquals(0x0102030405060708L, memory.readLongLe(0x1FF0));
+        assertEquals(-2, memory.readLongLe(0x1FF8));
+        assertEquals(0, memory.readLongLe(0x1FE8));
+
+        long[] pair = {9, 9, 9};
+        memory.readPairLe(0x1FF0, pair);
+        assertArrayEquals(new long[] {0x0102030405060708L, -2, 9}, pair);
+        memory.readPairLe(0x2000, pair);
+        assertArrayEquals(new long[] {0, 0, 9}, pair);
+    }
+
+    @Test
+    void shouldChangeNothingWhenAPairLeavesMemory() {
+        SparseMemory ram = new SparseMemory(List.of(new Range(0, 0x1008)));
+        long[] pair = {9, 9};
+
+        assertBusError(0x1008, () -> ram.writePairLe(0x1000, 1, 2));
+        assertBusError(0x1008, () -> ram.readPairLe(0x1000, pair));
+
+        assertEquals(0, ram.readLongLe(0x1000));
+        assertArrayEquals(new long[] {9, 9}, pair);
+    }
+
+    @Test
     void shouldReadZeroWithoutTakingRoomWhereNothingWasWritten() {
         assertEquals(0, memory.readLongLe(0));
         assertEquals(0, memory.readLongBe(TOP - 8));
@@ -80,6 +106,8 @@ final class SparseMemoryTest {
         assertThrows(IllegalArgumentException.class, () -> memory.readIntLe(2));
         assertThrows(IllegalArgumentException.class, () -> memory.writeLongLe(0xFFF, 1));
         assertThrows(IllegalArgumentException.class, () -> memory.writeIntLe(1, 1));
+        assertThrows(IllegalArgumentException.class, () -> memory.readPairLe(8, new long[2]));
+        assertThrows(IllegalArgumentException.class, () -> memory.writePairLe(0xFF8, 1, 2));
     }
 
     @Test
