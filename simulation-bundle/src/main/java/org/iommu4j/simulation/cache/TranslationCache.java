@@ -78,6 +78,12 @@ public final class TranslationCache {
     /** The space that was used last, or null. */
     private Space recent;
 
+    /**
+     * A space whose last page was dropped but which can still be found, or null. One such is kept: the space in use is
+     * emptied and filled again and again, and in an empty one nothing is looked for.
+     */
+    private Space empty;
+
     private RemovalListener listener;
 
     /**
@@ -129,7 +135,7 @@ public final class TranslationCache {
         long shifts = space.shifts;
         while (shifts != 0) {
             int shift = Long.numberOfTrailingZeros(shifts);
-            int at = probe(space.id, page(iova, shift));
+            int at = probe(space, page(iova, shift));
             if (at >= 0) {
                 return index.slot(at);
             }
@@ -185,7 +191,7 @@ public final class TranslationCache {
         }
         long page = page(iova, pageShift);
         Space space = space(domain, pasid);
-        int at = space == null ? MISS : probe(space.id, page);
+        int at = space == null ? MISS : probe(space, page);
         if (at >= 0) {
             int slot = index.slot(at);
             report(RemovalListener.Cause.REPLACED, slot, space);
@@ -201,8 +207,11 @@ public final class TranslationCache {
         }
         int slot = takeSlot();
         set(slot, page, space.id, value, attributes);
-        index.add(hash(space.id, page), slot);
+        index.add(hash(space, page), slot);
         live++;
+        if (space == empty) {
+            empty = null;
+        }
         space.entries++;
         space.pages[pageShift]++;
         space.shifts |= 1L << pageShift;
@@ -224,7 +233,7 @@ public final class TranslationCache {
         int dropped = 0;
         for (long shifts = space.shifts; shifts != 0; shifts &= shifts - 1) {
             long page = page(iova, Long.numberOfTrailingZeros(shifts));
-            int at = probe(space.id, page);
+            int at = probe(space, page);
             if (at >= 0) {
                 dropAt(space, at);
                 dropped++;
@@ -365,8 +374,8 @@ public final class TranslationCache {
         listener = removalListener;
     }
 
-    private static int hash(int space, long page) {
-        return (int) (((page ^ ((space + 1L) * SPACE_MIX)) * GOLDEN) >>> Integer.SIZE);
+    private static int hash(Space space, long page) {
+        return (int) (((page ^ space.seed) * GOLDEN) >>> Integer.SIZE);
     }
 
     /** The first word of an entry. */
@@ -410,10 +419,10 @@ public final class TranslationCache {
     }
 
     /** Where the index has a page of a space, or a negative number. */
-    private int probe(int space, long page) {
+    private int probe(Space space, long page) {
         int hash = hash(space, page);
         int at = index.first(hash);
-        while (at >= 0 && !holds(index.slot(at), space, page)) {
+        while (at >= 0 && !holds(index.slot(at), space.id, page)) {
             at = index.next(hash, at);
         }
         return at;
@@ -449,7 +458,7 @@ public final class TranslationCache {
     }
 
     private void dropPage(Space space, long page) {
-        int at = probe(space.id, page);
+        int at = probe(space, page);
         if (at >= 0) {
             dropAt(space, at);
         }
@@ -471,8 +480,12 @@ public final class TranslationCache {
         free(slot);
         live--;
         if (--space.entries == 0) {
-            unlink(space);
-            reuse(space);
+            if (empty == null) {
+                empty = space;
+            } else {
+                unlink(space);
+                reuse(space);
+            }
         }
     }
 
@@ -489,6 +502,11 @@ public final class TranslationCache {
             return dropRange(space, 0, -1L, -1L);
         }
         unlink(space);
+        if (space.entries == 0) {
+            empty = null;
+            reuse(space);
+            return 0;
+        }
         live -= space.entries;
         stale += space.entries;
         return space.entries;
@@ -500,7 +518,7 @@ public final class TranslationCache {
             hand = hand + 1 == highWater ? 0 : hand + 1;
             if (isLive(slot)) {
                 Space space = owner(slot);
-                index.remove(hash(space.id, entries[slot * STRIDE]), slot);
+                index.remove(hash(space, entries[slot * STRIDE]), slot);
                 drop(RemovalListener.Cause.EVICTED, slot, space);
                 return;
             }
@@ -539,7 +557,7 @@ public final class TranslationCache {
         for (int slot = highWater - 1; slot >= 0; slot--) {
             Space space = owner(slot);
             if (space.linked) {
-                index.add(hash(space.id, entries[slot * STRIDE]), slot);
+                index.add(hash(space, entries[slot * STRIDE]), slot);
             } else {
                 free(slot);
                 if (--space.entries == 0) {
@@ -636,6 +654,10 @@ public final class TranslationCache {
     /** What is tagged with one domain and one PASID, from its first entry to its last or until it is dropped as a whole. */
     private static final class Space {
         final int id;
+
+        /** What tells its pages from those of other spaces when they are hashed. */
+        final long seed;
+
         int domain;
         int pasid;
 
@@ -658,6 +680,7 @@ public final class TranslationCache {
 
         Space(int id) {
             this.id = id;
+            seed = (id + 1L) * SPACE_MIX;
         }
     }
 
@@ -669,8 +692,7 @@ public final class TranslationCache {
 
         @Override
         int hash(int slot) {
-            int at = slot * STRIDE;
-            return TranslationCache.hash((int) (entries[at + OWNER] >>> Integer.SIZE), entries[at]);
+            return TranslationCache.hash(owner(slot), entries[slot * STRIDE]);
         }
     }
 }
