@@ -71,4 +71,9 @@ public interface Backend {
 
     /** Handlers between its own generations. */
     List<Shim> shims();
+
+    /** What a test bench has to know of the model. */
+    default BenchSupport bench() {
+        return BenchSupport.NONE;
+    }
 }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Set;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
@@ -19,6 +20,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.VtdBenchSupport;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.guest.VtdGuestDecoder;
 import org.iommu4j.intel.hardware.SimulatedVtd;
@@ -119,5 +121,10 @@ public final class VtdBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return List.of(new RegisterImageToDescriptor(), new DescriptorToRegisterImage());
+    }
+
+    @Override
+    public BenchSupport bench() {
+        return new VtdBenchSupport();
     }
 }

@@ -3,6 +3,7 @@ package org.iommu4j.intel.component;
 import java.util.List;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
@@ -80,5 +81,10 @@ public final class VtdBackendComponent implements Backend {
     @Override
     public List<Shim> shims() {
         return backend.shims();
+    }
+
+    @Override
+    public BenchSupport bench() {
+        return backend.bench();
     }
 }
