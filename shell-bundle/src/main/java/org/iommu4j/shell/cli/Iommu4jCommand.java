@@ -33,6 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "Examples:",
             "  ./iommu4j upgrade",
             "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --json",
+            "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
             "  ./iommu4j shell -c iommu:backends",
             "",
             "Exit status: 0 all is well; 1 something was lost, stale or different, or a command failed; 2 wrong arguments, "
@@ -64,6 +65,8 @@ public final class Iommu4jCommand implements Runnable {
         CommandLine commandLine = new CommandLine(new Iommu4jCommand());
         commandLine.addSubcommand(new UpgradeCommand(host));
         commandLine.addSubcommand(new ReplayCommand(host));
+        commandLine.addSubcommand(new CasesCommand(host));
+        commandLine.addSubcommand(new BenchCommand(host));
         commandLine.addSubcommand(new ShellCommand(host));
         CommandLine help = new CommandLine(new HelpCommand());
         help.getCommandSpec().usageMessage().header("Shows the help text of a command.");

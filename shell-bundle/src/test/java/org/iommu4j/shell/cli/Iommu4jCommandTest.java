@@ -12,11 +12,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.shell.testing.FakeHost;
+import org.iommu4j.testbench.BenchSession;
+import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.CaseResult;
+import org.iommu4j.testbench.CaseResult.Outcome;
+import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
@@ -74,7 +81,14 @@ class Iommu4jCommandTest {
      * The texts are files, so that a change of them is seen in a review. Written anew with {@code -Dhelp.update=true}.
      */
     @ParameterizedTest
-    @CsvSource({"'--help', iommu4j", "'upgrade --help', upgrade", "'replay --help', replay", "'shell --help', shell"})
+    @CsvSource({
+        "'--help', iommu4j",
+        "'upgrade --help', upgrade",
+        "'replay --help', replay",
+        "'cases --help', cases",
+        "'bench --help', bench",
+        "'shell --help', shell"
+    })
     void shouldShowTheHelpText(String arguments, String file) throws IOException {
         assertEquals(0, run(arguments.split(" ")));
 
@@ -121,6 +135,11 @@ class Iommu4jCommandTest {
                 "replay dir --path sideways",
                 "replay dir --cache",
                 "replay dir --cache DEFAULTS",
+                "cases",
+                "cases file --only",
+                "bench",
+                "bench --model riscv",
+                "bench --model intel --sub-version new",
                 "shell --frobnicate",
                 "help frobnicate",
                 "--json"
@@ -137,7 +156,7 @@ class Iommu4jCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, shell, help "
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, shell, help "
                         + "(see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
@@ -221,6 +240,98 @@ class Iommu4jCommandTest {
         assertEquals(
                 List.of("iommu4j replay: no backend serves intel", "iommu4j replay: scalable mode is not modelled"),
                 err.toString().lines().toList());
+    }
+
+    private static TestBenchService cases(List<Object> asked, CaseResult... results) {
+        return new TestBenchService() {
+            @Override
+            public void run(List<Path> files, Set<String> only, Consumer<CaseResult> sink) {
+                asked.add(files);
+                asked.add(only);
+                List.of(results).forEach(sink);
+            }
+
+            @Override
+            public BenchSession open(IommuModel model, int subVersion, String config) {
+                asked.addAll(List.of(model, subVersion, config));
+                return new BenchSession() {
+                    @Override
+                    public String answer(String line) {
+                        return "answer to " + line;
+                    }
+
+                    @Override
+                    public void close() {
+                        asked.add("closed");
+                    }
+                };
+            }
+        };
+    }
+
+    private static final CaseResult PASSED = new CaseResult("a", Outcome.PASSED, -1, "", "", "", "");
+    private static final CaseResult FAILED = new CaseResult("b", Outcome.FAILED, 2, "irq", "{\"min\":1}", "{}", "");
+    private static final CaseResult SKIPPED = new CaseResult("c", Outcome.SKIPPED, -1, "", "", "", "no AFL");
+
+    @Test
+    void shouldPrintWhatFailedAndWasSkippedAndTheCounts() {
+        List<Object> asked = new ArrayList<>();
+        host.provide(TestBenchService.class, cases(asked, PASSED, FAILED, SKIPPED));
+
+        assertEquals(1, run("cases", "one.jsonl", "two.jsonl", "--only", "a", "--only", "b"));
+
+        assertEquals(List.of(List.of(Path.of("one.jsonl"), Path.of("two.jsonl")), Set.of("a", "b")), asked);
+        assertEquals("""
+                failed b, step 2 (irq): expected {"min":1}, got {}
+                skipped c: no AFL
+                1 passed, 1 failed, 1 skipped
+                """, out.toString());
+    }
+
+    @Test
+    void shouldPrintOneJsonObjectACase() {
+        host.provide(TestBenchService.class, cases(new ArrayList<>(), PASSED, SKIPPED));
+
+        assertEquals(0, run("cases", "one.jsonl", "--json"));
+
+        assertEquals(PASSED.toJson() + "\n" + SKIPPED.toJson() + "\n", out.toString());
+        assertEquals("1 passed, 0 failed, 1 skipped\n", err.toString());
+    }
+
+    @Test
+    void shouldEndWith2AndOneLineWhenACaseFileCannotBeRead() {
+        host.provide(TestBenchService.class, new TestBenchService() {
+            @Override
+            public void run(List<Path> files, Set<String> only, Consumer<CaseResult> sink) {
+                throw new CaseFileException("one.jsonl", 3, 14, "op", "unknown op 'fly'", null);
+            }
+
+            @Override
+            public BenchSession open(IommuModel model, int subVersion, String config) {
+                throw new CaseFileException("", 0, 2, "cap", "not an object", null);
+            }
+        });
+
+        assertEquals(2, run("cases", "one.jsonl"));
+        assertEquals(2, run("bench", "--model", "intel", "--config", "7"));
+
+        assertEquals(
+                List.of(
+                        "iommu4j cases: one.jsonl, line 3, column 14, key \"op\": unknown op 'fly'",
+                        "iommu4j bench: column 2, key \"cap\": not an object"),
+                err.toString().lines().toList());
+    }
+
+    @Test
+    void shouldAnswerEachLineOfStandardInput() {
+        List<Object> asked = new ArrayList<>();
+        host.provide(TestBenchService.class, cases(asked));
+        host.input("one\n\ntwo\n");
+
+        assertEquals(0, run("bench", "--model", "intel", "--config", "{}", "--sub-version", "0x100"));
+
+        assertEquals(List.of(IommuModel.INTEL, 0x100, "{}", "closed"), asked);
+        assertEquals("answer to one\nanswer to two\n", out.toString());
     }
 
     private static UpgradeResult upgraded(UpgradeOptions options, long stale) {
