@@ -14,7 +14,10 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.Version;
 import org.osgi.service.component.annotations.Activate;
@@ -70,6 +73,26 @@ public final class VtdBackendComponent implements Backend {
     @Override
     public List<Layout> layouts() {
         return backend.layouts();
+    }
+
+    @Override
+    public List<CommandFormat> commands() {
+        return backend.commands();
+    }
+
+    @Override
+    public List<Layout> payloads(int subVersion) {
+        return backend.payloads(subVersion);
+    }
+
+    @Override
+    public List<Register> registers(int subVersion) {
+        return backend.registers(subVersion);
+    }
+
+    @Override
+    public String meaning(Layout layout, BitField field, long... words) {
+        return backend.meaning(layout, field, words);
     }
 
     @Override

@@ -74,7 +74,13 @@ class Iommu4jCommandTest {
      * The texts are files, so that a change of them is seen in a review. Written anew with {@code -Dhelp.update=true}.
      */
     @ParameterizedTest
-    @CsvSource({"'--help', iommu4j", "'upgrade --help', upgrade", "'replay --help', replay", "'shell --help', shell"})
+    @CsvSource({
+        "'--help', iommu4j",
+        "'upgrade --help', upgrade",
+        "'replay --help', replay",
+        "'explain --help', explain",
+        "'shell --help', shell"
+    })
     void shouldShowTheHelpText(String arguments, String file) throws IOException {
         assertEquals(0, run(arguments.split(" ")));
 

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 class IommuCommandsTest {
     private final FakeIommuService service = new FakeIommuService();
     private final StringBuilder shown = new StringBuilder();
-    private final IommuCommands commands = new IommuCommands(() -> service, shown::append);
+    private final IommuCommands commands = new IommuCommands(() -> service, () -> null, shown::append);
 
     private String shown(Runnable command) {
         shown.setLength(0);
@@ -120,7 +120,7 @@ class IommuCommandsTest {
 
     @Test
     void shouldSaySoWhenTheCoreIsAway() {
-        IommuCommands alone = new IommuCommands(() -> null, shown::append);
+        IommuCommands alone = new IommuCommands(() -> null, () -> null, shown::append);
 
         CommandFailure failure = assertThrows(CommandFailure.class, alone::backends);
         assertTrue(failure.getMessage().startsWith("the core is not there"));
