@@ -102,7 +102,10 @@ public interface Backend {
         return "";
     }
 
-    /** The vendor part of each bind operation that it understands; see {@link BindFormat}. */
+    /**
+     * The vendor part of each bind operation that it understands; see {@link BindFormat}. A 32-bit layout of the same name
+     * and {@code " flags"} in {@link #layouts} says what the header's flags mean.
+     */
     List<BindFormat> bindFormats();
 
     /** Handlers between its own generations. */

@@ -88,15 +88,25 @@ public final class Explain implements ExplainService {
             if (wrong != null) {
                 return wrong;
             }
-            return format.isEmpty() ? find(formats, subVersion, input) : named(formats, format, subVersion, input);
+            return format.isEmpty()
+                    ? find(formats, reader(formats, subVersion), input)
+                    : named(formats, format, subVersion, input);
         });
+    }
+
+    /** The generation that reads the bytes: the newest, unless one is asked for. */
+    private static int reader(Formats formats, int subVersion) {
+        List<Generation> newestFirst = formats.generations(subVersion);
+        return newestFirst.isEmpty() ? subVersion : newestFirst.get(0).subVersion();
     }
 
     private Explanation named(Formats formats, String name, int subVersion, ExplainInput input) {
         Layout layout = formats.layout(name);
         if (layout != null) {
             long[] words = input.as(layout);
-            return words == null ? wrongSize(layout, input) : explained(formats, layout, subVersion, words, List.of());
+            return words == null
+                    ? wrongSize(layout, input)
+                    : explained(formats, layout, reader(formats, subVersion), words, List.of());
         }
         Explanation found = register(formats, name, subVersion, input);
         if (found != null) {

@@ -166,6 +166,9 @@ final class RequestExplanation {
         if (end < bytes.length) {
             notes.add((bytes.length - end) + " bytes follow the vendor part");
         }
+        if (known && !invalidates()) {
+            bindFlags(terms, parts);
+        }
         while (known && at < end) {
             Layout layout = layoutAt(terms, at, end);
             if (layout == null) {
@@ -181,6 +184,17 @@ final class RequestExplanation {
             parts.add(plain(at, end));
         }
         return parts;
+    }
+
+    /** What the vendor's flags of the bind header mean, if a layout says so. */
+    private void bindFlags(Terms terms, List<Part> parts) {
+        BindFormat format = terms.bindFormat((int) read(Uapi.FLAG, 0));
+        Layout flags = format == null ? null : formats.layout(format.layout().name() + " flags");
+        if (flags != null && flags.sizeBytes() == Uapi.BIND_FLAGS.bytes()) {
+            parts.add(formats.part(
+                    flags, terms.subVersion(), Uapi.BIND_FLAGS.argumentOffset(abi), new long[] {read(Uapi.BIND_FLAGS, 0)
+                    }));
+        }
     }
 
     /** The format of the vendor part at an offset; null if none fits. */

@@ -108,6 +108,10 @@ class ExplainCommandGoldenTest {
         explained("--as", "iotlb_inv_dsc", "--sub-version", "0x0110", "0x80000000001200f2", "0x12345100");
         assertSays("reserved 63 0x1 ! must be zero");
         assertSays("reserved 72 0x1 ! must be zero");
+        // Bits 11:9 are the upper part of the type from 0x0400 on, and reserved before.
+        explained("0x0000000000120ef2", "0x12345000");
+        assertSays("found by opcode 0x2: command IOTLB_INVALIDATE");
+        assertSays("reserved 11:9 0x7 ! must be zero");
     }
 
     @ParameterizedTest
@@ -196,6 +200,8 @@ class ExplainCommandGoldenTest {
                 "38000000 04000000 2c000000 2c000000 00000000 10010000 00000000 00000000"
                         + " 0010000001000000 0800000027000000 0500000000000000");
         assertSays("BIND_PGTABLE");
+        assertSays("vtd_bind_pgtable flags, at byte 24");
+        assertSays("PASS_THROUGH 16 0x0");
         assertSays("vtd_bind_pgtable, at byte 32");
         assertSays("table_root 63:12 0x100001000");
         assertSays("address_width 127:96 0x27 3 levels");

@@ -11,6 +11,9 @@ import java.lang.reflect.Modifier;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.felix.service.command.Descriptor;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.Explain;
+import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.testing.FakeIommuService;
 import org.junit.jupiter.api.Test;
@@ -109,6 +112,23 @@ class IommuCommandsTest {
                 unit  container  received  completed  widened  parked  refused (rule or errno, count)
                    1          1       100         97        5       4  ENODEV 1, V12 2
                 """, shown(commands::counters));
+    }
+
+    @Test
+    void shouldExplainBytesWithTheArgumentsOfTheCommandLine() {
+        VtdBackend backend = new VtdBackend();
+        Explain explain = new Explain(model -> model == IommuModel.INTEL ? backend : null);
+        IommuCommands explaining = new IommuCommands(() -> service, () -> explain, shown::append);
+
+        assertTrue(shown(() -> explaining.explain("--as", "iotlb_inv_dsc", "0x1200f2", "0x12345000"))
+                .startsWith("iotlb_inv_dsc, 00000000001200f2 0000000012345000\n"));
+        assertTrue(shown(() -> explaining.explain("--json", "0x1200f2", "0x12345000"))
+                .startsWith("{\"outcome\":\"explained\""));
+        assertTrue(shown(() -> explaining.explain("--help")).startsWith("Decodes bytes to their fields.\n"));
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> explaining.explain("zz"));
+        assertEquals("'zz' is not hexadecimal: character 'z' at 1", failure.getMessage());
+        assertThrows(CommandFailure.class, () -> explaining.explain("--frobnicate"));
+        assertThrows(CommandFailure.class, () -> commands.explain("00"));
     }
 
     @Test
