@@ -50,6 +50,10 @@ final class InvalidationQueue {
     private final TranslationCaches caches;
     private final FaultRecorder faults;
     private final EventMessage completion;
+
+    /** Who observes, or null. */
+    private final CommandReports reports;
+
     private final VtdOptions options;
 
     private final int subVersion;
@@ -79,7 +83,8 @@ final class InvalidationQueue {
             DevicePort devices,
             TranslationCaches caches,
             FaultRecorder faults,
-            EventMessage completion) {
+            EventMessage completion,
+            CommandReports reports) {
         this.subVersion = subVersion;
         this.options = options;
         this.registers = registers;
@@ -88,6 +93,7 @@ final class InvalidationQueue {
         this.caches = caches;
         this.faults = faults;
         this.completion = completion;
+        this.reports = reports;
         largestMask = Cap.PSI.isSet(unit.cap()) ? Cap.MAMV.getInt(unit.cap()) : NOBODY;
         largestIndexMask = Ecap.MHMV.getInt(unit.ecap());
         for (VtdCommand command : VtdCommand.values()) {
@@ -265,13 +271,29 @@ final class InvalidationQueue {
         if (((word0 & reserved0[type]) | (word1 & reserved1[type])) != 0) {
             return QueueError.RESERVED_FIELD;
         }
-        return switch (type) {
+        long dropped = caches.dropped();
+        int error = switch (type) {
             case VtdCommand.TYPE_CONTEXT_CACHE -> contextCache(word0);
             case VtdCommand.TYPE_IOTLB -> iotlb(word0, word1);
             case VtdCommand.TYPE_DEVICE_TLB -> deviceTlb(word0, word1);
             case VtdCommand.TYPE_INTERRUPT_ENTRY_CACHE -> interruptEntryCache(word0);
             default -> await(word0, word1);
         };
+        if (reports != null && error == OK) {
+            report(type, word0, word1, caches.dropped() - dropped);
+        }
+        return error;
+    }
+
+    /** After a time-out nothing completes: the device may hold what it held, and waits do not tell software. */
+    private void report(int type, long word0, long word1, long dropped) {
+        if (type == VtdCommand.TYPE_WAIT) {
+            if (timedOut == NOBODY && (InvalidationWait.SW.isSet(word0) || InvalidationWait.IF.isSet(word0))) {
+                reports.completed();
+            }
+        } else if (type != VtdCommand.TYPE_DEVICE_TLB || timedOut == NOBODY) {
+            reports.queued(type, word0, word1, dropped);
+        }
     }
 
     private int contextCache(long word0) {

@@ -14,6 +14,9 @@ import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.CachedKind;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.shell.testing.FakeHost;
@@ -50,6 +53,40 @@ class Iommu4jCommandTest {
 
     private int run(String... arguments) {
         return Iommu4jCommand.run(host, new PrintWriter(out, true), new PrintWriter(err, true), arguments);
+    }
+
+    private static ReplayResult stale(ReplayOptions options) {
+        Finding finding = new Finding(
+                Finding.Kind.STALE_AFTER_COMPLETION,
+                2,
+                0,
+                new Finding.Edit(2, 0x6000, 1, 3),
+                new Finding.Fill(1, CachedKind.TRANSLATION, 5, -1, 0x4000, 0x1000, 0x9000, 0x18),
+                new Finding.Command(3, 4, "iotlb_inv_dsc", 0x22, 0, 1, 0),
+                5,
+                0x18,
+                -1,
+                0x4010,
+                "a command",
+                "a rule",
+                "a sentence");
+        ReplayResult plain = result(options, 0);
+        return new ReplayResult(
+                plain.directory(),
+                plain.model(),
+                plain.subVersion(),
+                options,
+                plain.commands(),
+                plain.sources(),
+                plain.requests(),
+                plain.translations(),
+                plain.registers(),
+                plain.walks(),
+                plain.records(),
+                plain.notModelled(),
+                plain.differences(),
+                plain.notes(),
+                new SanitizerReport(1, 1, 1, 2, Map.of(finding.kind(), 2L), List.of(finding)));
     }
 
     private static ReplayResult result(ReplayOptions options, long different) {
@@ -188,6 +225,32 @@ class Iommu4jCommandTest {
 
         assertEquals(List.of(ReplayOptions.DEFAULT), asked);
         assertEquals(result(ReplayOptions.DEFAULT, 0).toJson() + "\n", out.toString());
+    }
+
+    @Test
+    void shouldWriteFindingsToAFileAndEndWith1WhenTheChipIsAtFault() throws IOException {
+        host.provide(ReplayService.class, (directory, options) -> stale(options));
+        Path file = home.resolve("findings.jsonl");
+
+        assertEquals(1, run("replay", "dir", "--findings", file.toString()));
+
+        assertEquals(stale(ReplayOptions.DEFAULT).findingsToJsonLines(), Files.readString(file));
+        assertTrue(Files.readString(file).startsWith("{\"kind\":\"STALE_AFTER_COMPLETION\",\"count\":2,"));
+        assertTrue(out.toString().contains("STALE_AFTER_COMPLETION 2"), out.toString());
+    }
+
+    @Test
+    void shouldEndWith2WhenFindingsCannotBeWritten() {
+        host.provide(ReplayService.class, (directory, options) -> result(options, 0));
+
+        assertEquals(
+                2,
+                run(
+                        "replay",
+                        "dir",
+                        "--findings",
+                        home.resolve("no/such/folder").toString()));
+        assertTrue(err.toString().startsWith("iommu4j replay: cannot write "), err.toString());
     }
 
     @Test
