@@ -2,7 +2,10 @@ package org.iommu4j.backend;
 
 import java.util.List;
 import org.iommu4j.contract.BindFormat;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
@@ -66,9 +69,50 @@ public interface Backend {
     /** Every structure, command, register and payload, for explanations and documentation. */
     List<Layout> layouts();
 
-    /** The vendor part of each bind operation that it understands; see {@link BindFormat}. */
+    /**
+     * The native commands that its chips take, of all generations; for explanations. A field of a command's layout with
+     * exactly one legal code is part of its opcode: by these fields a command is told from its siblings.
+     */
+    default List<CommandFormat> commands() {
+        return List.of();
+    }
+
+    /** What the vendor part of an invalidation may be in a generation; empty if the generation is unknown. */
+    default List<Layout> payloads(int subVersion) {
+        return List.of();
+    }
+
+    /**
+     * The registers of a generation's default chip, each at its offset; for explanations. Empty if the generation is
+     * unknown, or has no register block.
+     */
+    default List<Register> registers(int subVersion) {
+        return List.of();
+    }
+
+    /**
+     * What a value means where the layout does not say it: a fault reason, the size of a range. Empty if there is nothing
+     * to add.
+     *
+     * @param layout one of {@link #layouts}
+     * @param field one of its fields
+     * @param words the structure's words
+     */
+    default String meaning(Layout layout, BitField field, long... words) {
+        return "";
+    }
+
+    /**
+     * The vendor part of each bind operation that it understands; see {@link BindFormat}. A 32-bit layout of the same name
+     * and {@code " flags"} in {@link #layouts} says what the header's flags mean.
+     */
     List<BindFormat> bindFormats();
 
     /** Handlers between its own generations. */
     List<Shim> shims();
+
+    /** What a test bench has to know of the model. */
+    default BenchSupport bench() {
+        return BenchSupport.NONE;
+    }
 }

@@ -31,4 +31,9 @@ public interface Platform {
 
     /** Gives pages back that {@link #allocatePages} gave out. */
     void freePages(long pa, int pages);
+
+    /** Who observes the chip, or null; a chip asks once, when it is made. */
+    default Sanitizer sanitizer() {
+        return null;
+    }
 }

@@ -9,8 +9,10 @@ import java.util.List;
  * @param ram guest-visible memory; empty: all of the address space, sparse
  * @param interrupts where interrupts go
  * @param devices where device-TLB invalidations go
+ * @param sanitizer whether it has a sanitizer
  */
-public record PlatformConfig(int hostAddressWidth, List<Range> ram, InterruptSink interrupts, DevicePort devices) {
+public record PlatformConfig(
+        int hostAddressWidth, List<Range> ram, InterruptSink interrupts, DevicePort devices, Sanitizer.Mode sanitizer) {
 
     /** Copies the list. */
     public PlatformConfig {
@@ -18,6 +20,11 @@ public record PlatformConfig(int hostAddressWidth, List<Range> ram, InterruptSin
             throw new IllegalArgumentException("hostAddressWidth=" + hostAddressWidth + " is not in 32..52 bits");
         }
         ram = List.copyOf(ram);
+    }
+
+    /** A machine without a sanitizer. */
+    public PlatformConfig(int hostAddressWidth, List<Range> ram, InterruptSink interrupts, DevicePort devices) {
+        this(hostAddressWidth, ram, interrupts, devices, Sanitizer.Mode.OFF);
     }
 
     /**

@@ -266,7 +266,8 @@ final class ModelRegistry {
         int width = config.hostAddressWidth() == 0 ? generation.hostAddressWidth() : config.hostAddressWidth();
         PlatformConfig machine;
         try {
-            machine = new PlatformConfig(width, config.ram(), config.interrupts(), config.devices());
+            machine =
+                    new PlatformConfig(width, config.ram(), config.interrupts(), config.devices(), config.sanitizer());
         } catch (IllegalArgumentException e) {
             throw new BackendException(Errno.EINVAL, e.getMessage());
         }

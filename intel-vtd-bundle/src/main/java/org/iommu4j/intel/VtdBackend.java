@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Set;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
@@ -19,14 +20,22 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.VtdBenchSupport;
+import org.iommu4j.intel.command.VtdCapabilities;
+import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
+import org.iommu4j.intel.command.VtdMeanings;
+import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.intel.guest.VtdGuestDecoder;
 import org.iommu4j.intel.hardware.SimulatedVtd;
 import org.iommu4j.intel.hardware.VtdLayouts;
 import org.iommu4j.intel.shim.DescriptorToRegisterImage;
 import org.iommu4j.intel.shim.RegisterImageToDescriptor;
 import org.iommu4j.intel.translate.VtdTranslator;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 
 /** Intel VT-d in legacy mode: generations 0x0100 (registers only) and 0x0110 (invalidation queue). */
 public final class VtdBackend implements Backend {
@@ -111,6 +120,33 @@ public final class VtdBackend implements Backend {
     }
 
     @Override
+    public List<CommandFormat> commands() {
+        return List.of(VtdCommand.values());
+    }
+
+    @Override
+    public List<Layout> payloads(int subVersion) {
+        return switch (subVersion) {
+            case VtdGeneration.LEGACY_REG -> List.of(RegisterImage.LAYOUT);
+            case VtdGeneration.LEGACY_QI ->
+                commands().stream().map(CommandFormat::layout).toList();
+            default -> List.of();
+        };
+    }
+
+    @Override
+    public List<Register> registers(int subVersion) {
+        return description.generation(subVersion) == null
+                ? List.of()
+                : VtdRegisters.of(VtdCapabilities.defaultOf(subVersion));
+    }
+
+    @Override
+    public String meaning(Layout layout, BitField field, long... words) {
+        return VtdMeanings.of(layout, field, words);
+    }
+
+    @Override
     public List<BindFormat> bindFormats() {
         return List.of(new BindFormat(
                 Uapi.BIND_PGTABLE, IommuModel.INTEL, VtdGeneration.LEGACY_REG, BindPgtable.FLAGS, BindPgtable.LAYOUT));
@@ -119,5 +155,10 @@ public final class VtdBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return List.of(new RegisterImageToDescriptor(), new DescriptorToRegisterImage());
+    }
+
+    @Override
+    public BenchSupport bench() {
+        return new VtdBenchSupport();
     }
 }

@@ -20,6 +20,8 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.command.FaultRecord;
+import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.layout.Layout;
 import org.junit.jupiter.api.Test;
 
@@ -48,6 +50,38 @@ class VtdBackendTest {
         }
         assertEquals(backend.layouts().size(), names.size());
         assertTrue(names.contains("vtd_bind_pgtable") && names.contains("vtd_iotlb_register_image"));
+    }
+
+    @Test
+    void shouldGiveExplanationsOnlyLayoutsThatItLists() {
+        backend.commands().forEach(command -> assertTrue(backend.layouts().contains(command.layout()), command::name));
+        for (Generation generation : backend.describe().generations()) {
+            int subVersion = generation.subVersion();
+            assertFalse(backend.payloads(subVersion).isEmpty());
+            for (Layout layout : backend.payloads(subVersion)) {
+                assertTrue(backend.layouts().contains(layout), layout::name);
+                assertTrue(generation.acceptsPayload(layout.sizeBytes()), layout::name);
+            }
+            assertFalse(backend.registers(subVersion).isEmpty());
+        }
+        assertTrue(backend.payloads(0x300).isEmpty() && backend.registers(0x300).isEmpty());
+    }
+
+    @Test
+    void shouldSayWhatALayoutCannot() {
+        assertEquals(
+                "WRITE_DENIED: no write permission",
+                backend.meaning(FaultRecord.LAYOUT, FaultRecord.FR, 0, FaultRecord.FR.of(5)));
+        assertEquals(
+                "not a reason of legacy mode",
+                backend.meaning(FaultRecord.LAYOUT, FaultRecord.FR, 0, FaultRecord.FR.of(0x71)));
+        assertEquals(
+                "with T1: AtomicOp",
+                backend.meaning(FaultRecord.LAYOUT, FaultRecord.T2, 0, FaultRecord.T1.of(1) | FaultRecord.T2.of(1)));
+        assertEquals(
+                "2^63 pages of 4 KiB: more than there are",
+                backend.meaning(IotlbInvalidate.LAYOUT, IotlbInvalidate.AM, 0, IotlbInvalidate.AM.of(63)));
+        assertEquals("", backend.meaning(IotlbInvalidate.LAYOUT, IotlbInvalidate.IH, 0, 0));
     }
 
     @Test

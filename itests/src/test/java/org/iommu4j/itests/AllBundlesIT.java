@@ -38,6 +38,7 @@ public class AllBundlesIT {
                         "core-bundle",
                         "intel-vtd-bundle",
                         "upgrade-bundle",
+                        "testbench-bundle",
                         "shell-bundle"));
     }
 
@@ -56,6 +57,7 @@ public class AllBundlesIT {
                         "org.iommu4j.intel.vtd",
                         "org.iommu4j.shell",
                         "org.iommu4j.simulation",
+                        "org.iommu4j.testbench",
                         "org.iommu4j.upgrade"),
                 active);
     }

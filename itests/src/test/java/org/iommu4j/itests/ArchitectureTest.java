@@ -46,11 +46,12 @@ class ArchitectureTest {
     private static final String[] CORE = {"org.iommu4j.core.."};
     private static final String[] CORE_SERVICE = {"org.iommu4j.core.service.."};
     private static final String[] UPGRADE = {"org.iommu4j.upgrade.."};
+    private static final String[] TESTBENCH = {"org.iommu4j.testbench.."};
     private static final String[] SHELL = {"org.iommu4j.shell.."};
 
     /** Bundles that are not a vendor's. Every other {@code *-bundle} folder is. */
-    private static final Set<String> SHARED =
-            Set.of("api-bundle", "simulation-bundle", "core-bundle", "upgrade-bundle", "shell-bundle");
+    private static final Set<String> SHARED = Set.of(
+            "api-bundle", "simulation-bundle", "core-bundle", "upgrade-bundle", "testbench-bundle", "shell-bundle");
 
     private static final String MODEL = "org/iommu4j/contract/IommuModel";
 
@@ -86,8 +87,18 @@ class ArchitectureTest {
     }
 
     @Test
+    void shouldKnowOnlyServicesInTheTestBench() {
+        ofOurs(join(TESTBENCH, API, CORE_SERVICE)).check(module("testbench-bundle"));
+    }
+
+    @Test
+    void shouldNotNameAVendorInTheTestBench() throws IOException {
+        assertEquals(Set.of(), vendorWords("testbench-bundle"));
+    }
+
+    @Test
     void shouldKnowOnlyServicesInTheShell() {
-        ofOurs(join(SHELL, API, CORE_SERVICE, UPGRADE)).check(module("shell-bundle"));
+        ofOurs(join(SHELL, API, CORE_SERVICE, UPGRADE, TESTBENCH)).check(module("shell-bundle"));
     }
 
     @ParameterizedTest
@@ -262,7 +273,8 @@ class ArchitectureTest {
             List<String> names = List.of(type.getPackageName().split("\\."));
             roots.add(String.join(".", names.subList(0, Math.min(3, names.size()))) + "..");
         }
-        roots.removeAll(Set.of("org.iommu4j.core..", "org.iommu4j.upgrade..", "org.iommu4j.shell.."));
+        roots.removeAll(Set.of(
+                "org.iommu4j.core..", "org.iommu4j.upgrade..", "org.iommu4j.testbench..", "org.iommu4j.shell.."));
         return roots.toArray(String[]::new);
     }
 

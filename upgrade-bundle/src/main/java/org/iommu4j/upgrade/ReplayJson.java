@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.iommu4j.backend.Finding;
 
 /** A {@link ReplayResult} as JSON; addresses are strings with 0x, counts are numbers. */
 final class ReplayJson {
@@ -32,6 +33,10 @@ final class ReplayJson {
             JsonText.tally(out, "registers", result.registers());
             JsonText.tally(out, "walks", result.walks());
             out.writeObjectFieldStart("findings");
+            for (Map.Entry<Finding.Kind, Long> count :
+                    result.sanitizer().counts().entrySet()) {
+                out.writeNumberField(count.getKey().name(), count.getValue());
+            }
             out.writeEndObject();
             JsonText.counts(out, "records", result.records());
             JsonText.counts(out, "notModelled", result.notModelled());

@@ -9,10 +9,16 @@ import org.iommu4j.backend.CacheConfig;
  * @param cache how much the chip keeps
  * @param frozen true to check the frozen walks too
  * @param keptDifferences most differences that are kept with their details; all are counted
+ * @param sanitized true to look for stale translations
  */
-public record ReplayOptions(Path path, CacheConfig cache, boolean frozen, int keptDifferences) {
-    /** The contract path on a real part's caches, frozen walks included. */
-    public static final ReplayOptions DEFAULT = new ReplayOptions(Path.CONTRACT, CacheConfig.DEFAULT, true, 100);
+public record ReplayOptions(Path path, CacheConfig cache, boolean frozen, int keptDifferences, boolean sanitized) {
+    /** The contract path on a real part's caches, frozen walks and sanitizer included. */
+    public static final ReplayOptions DEFAULT = new ReplayOptions(Path.CONTRACT, CacheConfig.DEFAULT, true, 100, true);
+
+    /** A replay with the sanitizer. */
+    public ReplayOptions(Path path, CacheConfig cache, boolean frozen, int keptDifferences) {
+        this(path, cache, frozen, keptDifferences, true);
+    }
 
     /** Which way a guest's commands take. */
     public enum Path {
@@ -45,16 +51,21 @@ public record ReplayOptions(Path path, CacheConfig cache, boolean frozen, int ke
 
     /** The same on another path. */
     public ReplayOptions withPath(Path other) {
-        return new ReplayOptions(other, cache, frozen, keptDifferences);
+        return new ReplayOptions(other, cache, frozen, keptDifferences, sanitized);
     }
 
     /** The same with other caches. */
     public ReplayOptions withCache(CacheConfig other) {
-        return new ReplayOptions(path, other, frozen, keptDifferences);
+        return new ReplayOptions(path, other, frozen, keptDifferences, sanitized);
     }
 
     /** The same without the frozen walks. */
     public ReplayOptions withoutFrozen() {
-        return new ReplayOptions(path, cache, false, keptDifferences);
+        return new ReplayOptions(path, cache, false, keptDifferences, sanitized);
+    }
+
+    /** The same without the sanitizer. */
+    public ReplayOptions withoutSanitizer() {
+        return new ReplayOptions(path, cache, frozen, keptDifferences, false);
     }
 }

@@ -4,6 +4,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 
 /**
@@ -23,6 +25,7 @@ import org.iommu4j.contract.IommuModel;
  * @param notModelled records that the replay counts and passes over, by kind
  * @param differences the first ones, see {@link ReplayOptions#keptDifferences}
  * @param notes what a reader should know
+ * @param sanitizer what the sanitizer found; the frozen walks are not among what it saw
  */
 public record ReplayResult(
         String directory,
@@ -38,7 +41,8 @@ public record ReplayResult(
         Map<String, Long> records,
         Map<String, Long> notModelled,
         List<Difference> differences,
-        List<String> notes) {
+        List<String> notes,
+        SanitizerReport sanitizer) {
 
     /** Copies maps, in order of their keys, and lists. */
     public ReplayResult {
@@ -48,6 +52,40 @@ public record ReplayResult(
         notModelled = Collections.unmodifiableMap(new TreeMap<>(notModelled));
         differences = List.copyOf(differences);
         notes = List.copyOf(notes);
+    }
+
+    /** A result without a sanitizer. */
+    public ReplayResult(
+            String directory,
+            IommuModel model,
+            int subVersion,
+            ReplayOptions options,
+            Map<String, CommandTally> commands,
+            Map<String, CommandTally> sources,
+            RequestTally requests,
+            Tally translations,
+            Tally registers,
+            Tally walks,
+            Map<String, Long> records,
+            Map<String, Long> notModelled,
+            List<Difference> differences,
+            List<String> notes) {
+        this(
+                directory,
+                model,
+                subVersion,
+                options,
+                commands,
+                sources,
+                requests,
+                translations,
+                registers,
+                walks,
+                records,
+                notModelled,
+                differences,
+                notes,
+                SanitizerReport.NONE);
     }
 
     /**
@@ -146,7 +184,7 @@ public record ReplayResult(
     }
 
     /**
-     * True if nothing is different and nothing was refused. Register reads count on the direct path only: on the contract path
+     * True if nothing is different, nothing was refused, and no stale translation is the chip's fault. Register reads count on the direct path only: on the contract path
      * they come from a virtual IOMMU that may offer its own.
      *
      * <p>Containers that counted other requests than were sent stand among the differences.
@@ -156,6 +194,7 @@ public record ReplayResult(
                 && walks.different() == 0
                 && (options.path() == ReplayOptions.Path.CONTRACT || registers.different() == 0)
                 && refusals() == 0
+                && sanitizer.chipFaults() == 0
                 && differences.stream()
                         .noneMatch(difference -> difference.what().equals("requests"));
     }
@@ -163,6 +202,15 @@ public record ReplayResult(
     /** The report for people; lines end with a line feed. */
     public String toText() {
         return ReplayText.of(this);
+    }
+
+    /** The findings as JSON Lines. */
+    public String findingsToJsonLines() {
+        StringBuilder lines = new StringBuilder();
+        for (Finding finding : sanitizer.findings()) {
+            lines.append(FindingJson.of(finding)).append('\n');
+        }
+        return lines.toString();
     }
 
     /** The report as one JSON object in one line. */

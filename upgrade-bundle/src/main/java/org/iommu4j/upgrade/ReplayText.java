@@ -3,6 +3,8 @@ package org.iommu4j.upgrade;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 
 /** A {@link ReplayResult} for people. */
 final class ReplayText {
@@ -51,6 +53,9 @@ final class ReplayText {
         for (ReplayResult.Difference difference : result.differences()) {
             difference(text, difference);
         }
+        if (result.options().sanitized()) {
+            findings(text, result.sanitizer());
+        }
         for (String note : result.notes()) {
             text.append("note: ").append(note).append("\n");
         }
@@ -74,6 +79,27 @@ final class ReplayText {
                 tally.compared(),
                 tally.equal(),
                 tally.different()));
+    }
+
+    private static void findings(StringBuilder text, SanitizerReport report) {
+        text.append(String.format(
+                Locale.ROOT,
+                "sanitizer    %d edits, %d fills, %d invalidations, %d accesses;",
+                report.edits(),
+                report.fills(),
+                report.commands(),
+                report.accesses()));
+        for (Finding.Kind kind : Finding.Kind.values()) {
+            text.append(String.format(Locale.ROOT, " %s %d", kind, report.count(kind)));
+        }
+        text.append('\n');
+        for (Finding finding : report.findings()) {
+            text.append("  ").append(finding.kind()).append(' ').append(finding.count());
+            if (finding.cost() > 0) {
+                text.append(" (").append(finding.cost()).append(" right entries dropped)");
+            }
+            text.append(": ").append(finding.text()).append('\n');
+        }
     }
 
     private static void difference(StringBuilder text, ReplayResult.Difference difference) {

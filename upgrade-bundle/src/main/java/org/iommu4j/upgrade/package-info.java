@@ -3,7 +3,7 @@
  * are records that print themselves as text and as JSON.
  */
 @Export
-@Version("1.0.0")
+@Version("1.1.0")
 package org.iommu4j.upgrade;
 
 import org.osgi.annotation.bundle.Export;

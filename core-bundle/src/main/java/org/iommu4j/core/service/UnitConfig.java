@@ -5,6 +5,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.InterruptSink;
 import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.IommuModel;
 
 /**
@@ -17,6 +18,7 @@ import org.iommu4j.contract.IommuModel;
  * @param ram memory; empty for all of the address space, sparse
  * @param interrupts where interrupts go
  * @param devices where device-TLB invalidations go
+ * @param sanitizer whether its machine has a sanitizer; findings are at {@link org.iommu4j.backend.Platform#sanitizer}
  */
 public record UnitConfig(
         IommuModel model,
@@ -25,11 +27,24 @@ public record UnitConfig(
         int hostAddressWidth,
         List<PlatformConfig.Range> ram,
         InterruptSink interrupts,
-        DevicePort devices) {
+        DevicePort devices,
+        Sanitizer.Mode sanitizer) {
 
     /** Copies the list. */
     public UnitConfig {
         ram = List.copyOf(ram);
+    }
+
+    /** A machine without a sanitizer. */
+    public UnitConfig(
+            IommuModel model,
+            HardwareConfig hardware,
+            boolean bare,
+            int hostAddressWidth,
+            List<PlatformConfig.Range> ram,
+            InterruptSink interrupts,
+            DevicePort devices) {
+        this(model, hardware, bare, hostAddressWidth, ram, interrupts, devices, Sanitizer.Mode.OFF);
     }
 
     /** A chip with a driver, sparse memory, and nobody who listens to interrupts. */
@@ -39,6 +54,11 @@ public record UnitConfig(
 
     /** The same without a driver. */
     public UnitConfig withoutDriver() {
-        return new UnitConfig(model, hardware, true, hostAddressWidth, ram, interrupts, devices);
+        return new UnitConfig(model, hardware, true, hostAddressWidth, ram, interrupts, devices, sanitizer);
+    }
+
+    /** The same with or without a sanitizer. */
+    public UnitConfig withSanitizer(Sanitizer.Mode mode) {
+        return new UnitConfig(model, hardware, bare, hostAddressWidth, ram, interrupts, devices, mode);
     }
 }

@@ -3,6 +3,7 @@ package org.iommu4j.intel.component;
 import java.util.List;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
@@ -14,7 +15,10 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.Version;
 import org.osgi.service.component.annotations.Activate;
@@ -73,6 +77,26 @@ public final class VtdBackendComponent implements Backend {
     }
 
     @Override
+    public List<CommandFormat> commands() {
+        return backend.commands();
+    }
+
+    @Override
+    public List<Layout> payloads(int subVersion) {
+        return backend.payloads(subVersion);
+    }
+
+    @Override
+    public List<Register> registers(int subVersion) {
+        return backend.registers(subVersion);
+    }
+
+    @Override
+    public String meaning(Layout layout, BitField field, long... words) {
+        return backend.meaning(layout, field, words);
+    }
+
+    @Override
     public List<BindFormat> bindFormats() {
         return backend.bindFormats();
     }
@@ -80,5 +104,10 @@ public final class VtdBackendComponent implements Backend {
     @Override
     public List<Shim> shims() {
         return backend.shims();
+    }
+
+    @Override
+    public BenchSupport bench() {
+        return backend.bench();
     }
 }

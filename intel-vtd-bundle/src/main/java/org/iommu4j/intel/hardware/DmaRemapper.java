@@ -1,7 +1,9 @@
 package org.iommu4j.intel.hardware;
 
+import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
+import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.table.Agaw;
@@ -36,6 +38,9 @@ final class DmaRemapper {
     private final boolean cachingMode;
     private final boolean zeroLengthReads;
 
+    /** Who observes, or null. */
+    private final TranslationObserver observer;
+
     private boolean enabled;
     private long rootTable;
     private boolean legacyRoot = true;
@@ -49,19 +54,22 @@ final class DmaRemapper {
      *
      * @param cachingMode CAP.CM
      * @param zeroLengthReads CAP.ZLR
+     * @param observer who observes, or null
      */
     DmaRemapper(
             TableWalker walker,
             TranslationCaches caches,
             FaultRecorder faults,
             boolean cachingMode,
-            boolean zeroLengthReads) {
+            boolean zeroLengthReads,
+            TranslationObserver observer) {
         this.walker = walker;
         this.caches = caches;
         this.context = caches.context;
         this.faults = faults;
         this.cachingMode = cachingMode;
         this.zeroLengthReads = zeroLengthReads;
+        this.observer = observer;
     }
 
     /** Turns translation on or off. */
@@ -122,9 +130,24 @@ final class DmaRemapper {
         }
         boolean contextCached = context.select(sourceId);
         if (!contextCached) {
+            if (observer != null) {
+                observer.missed(CachedKind.CONTEXT, TranslationObserver.ANY, NO_PASID, sourceId);
+            }
             int fault = walker.readContext(rootTable, sourceId, access.listener());
             boolean keep = fault == TableWalker.OK || (cachingMode && !isAccessError(fault));
             context.fill(sourceId, walker.context0(), walker.context1(), fault, keep);
+            if (observer != null && keep) {
+                observer.filled(
+                        CachedKind.CONTEXT,
+                        context.domain(),
+                        NO_PASID,
+                        sourceId,
+                        1,
+                        context.table(),
+                        TranslationObserver.ALL);
+            }
+        } else if (observer != null) {
+            observer.hit(CachedKind.CONTEXT, context.domain(), NO_PASID, sourceId, 1);
         }
         if (context.fault() != TableWalker.OK) {
             refuseQualified(access, context.fault());
@@ -151,6 +174,14 @@ final class DmaRemapper {
             return;
         }
         hits++;
+        if (observer != null) {
+            observer.hit(
+                    CachedKind.TRANSLATION,
+                    context.domain(),
+                    NO_PASID,
+                    iotlb.iova(entry),
+                    1L << iotlb.pageShift(entry));
+        }
         int attributes = iotlb.attributes(entry);
         int denied = TableWalker.denial(attributes & RIGHTS, needed);
         if (denied != TableWalker.OK) {
@@ -168,6 +199,9 @@ final class DmaRemapper {
         WalkListener listener = access.listener();
         TranslationCache tables = caches.pagingStructure;
         int cached = tables.lookup(domain, NO_PASID, iova);
+        if (observer != null) {
+            observeLookup(domain, iova, cached);
+        }
         int fault;
         if (cached == TranslationCache.MISS) {
             fault = walker.walk(context.table(), context.levels(), true, RIGHTS, iova, needed, listener);
@@ -185,6 +219,9 @@ final class DmaRemapper {
         for (int level = highest; level > walker.level(); level--) {
             tables.insert(domain, NO_PASID, iova, Agaw.shift(level), walker.nextTable(level), walker.rightsAt(level));
         }
+        if (observer != null) {
+            observeFills(domain, iova, fault);
+        }
         int shift = Agaw.shift(walker.level());
         long page = iova & -1L << shift;
         if (fault == TableWalker.OK) {
@@ -198,9 +235,49 @@ final class DmaRemapper {
         refuseQualified(access, fault);
     }
 
+    private void observeLookup(int domain, long iova, int cached) {
+        observer.missed(CachedKind.TRANSLATION, domain, NO_PASID, iova);
+        if (cached == TranslationCache.MISS) {
+            observer.missed(CachedKind.PAGING_STRUCTURE, domain, NO_PASID, iova);
+        } else {
+            TranslationCache tables = caches.pagingStructure;
+            observer.hit(
+                    CachedKind.PAGING_STRUCTURE, domain, NO_PASID, tables.iova(cached), 1L << tables.pageShift(cached));
+        }
+    }
+
+    /** Tells what the walk lets a unit keep, whatever this one has room for. */
+    private void observeFills(int domain, long iova, int fault) {
+        for (int level = walker.topLevel(); level > walker.level(); level--) {
+            observeFill(CachedKind.PAGING_STRUCTURE, domain, iova, level, walker.nextTable(level));
+        }
+        if (fault == TableWalker.OK) {
+            observeFill(CachedKind.TRANSLATION, domain, iova, walker.level(), walker.pageAddress());
+        } else if (cachingMode && walker.entryCacheable()) {
+            observeFill(CachedKind.TRANSLATION, domain, iova, walker.level(), 0);
+        }
+    }
+
+    private void observeFill(CachedKind kind, int domain, long iova, int level, long target) {
+        int shift = Agaw.shift(level);
+        observer.filled(
+                kind, domain, NO_PASID, iova & -1L << shift, 1L << shift, target, walker.topLevel() - level + 1);
+    }
+
     private void succeed(DmaAccess access, long iova, long pageAddress, int shift, int rights, boolean hit) {
         if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
             caches.deviceTlb.insert(access.requester(), NO_PASID, iova & -1L << shift, shift, pageAddress, rights);
+            if (observer != null) {
+                observer.missed(CachedKind.DEVICE, access.requester(), NO_PASID, iova);
+                observer.filled(
+                        CachedKind.DEVICE,
+                        access.requester(),
+                        NO_PASID,
+                        iova & -1L << shift,
+                        1L << shift,
+                        pageAddress,
+                        TranslationObserver.ALL);
+            }
         }
         long pageBytes = 1L << shift;
         access.translated(pageAddress | (iova & (pageBytes - 1)), pageBytes, rights, hit);

@@ -50,6 +50,10 @@ final class InvalidationQueue {
     private final TranslationCaches caches;
     private final FaultRecorder faults;
     private final EventMessage completion;
+
+    /** Who observes, or null. */
+    private final CommandReports reports;
+
     private final VtdOptions options;
 
     private final int subVersion;
@@ -81,7 +85,8 @@ final class InvalidationQueue {
             DevicePort devices,
             TranslationCaches caches,
             FaultRecorder faults,
-            EventMessage completion) {
+            EventMessage completion,
+            CommandReports reports) {
         this.subVersion = subVersion;
         this.options = options;
         this.registers = registers;
@@ -90,6 +95,7 @@ final class InvalidationQueue {
         this.caches = caches;
         this.faults = faults;
         this.completion = completion;
+        this.reports = reports;
         largestMask = Cap.PSI.isSet(unit.cap()) ? Cap.MAMV.getInt(unit.cap()) : NOBODY;
         largestIndexMask = Ecap.MHMV.getInt(unit.ecap());
         // Bits of a domain id that the unit does not implement are reserved in descriptors.
@@ -269,6 +275,10 @@ final class InvalidationQueue {
         if (((word0 & mustBeZero.word0) | (word1 & mustBeZero.word1)) != 0) {
             return QueueError.RESERVED_FIELD;
         }
+        return reports == null ? carryOut(type, word0, word1) : carryOutObserved(type, word0, word1);
+    }
+
+    private int carryOut(int type, long word0, long word1) {
         return type == VtdCommand.TYPE_IOTLB ? iotlb(word0, word1) : other(type, word0, word1);
     }
 
@@ -279,6 +289,26 @@ final class InvalidationQueue {
             case VtdCommand.TYPE_INTERRUPT_ENTRY_CACHE -> interruptEntryCache(word0);
             default -> await(word0, word1);
         };
+    }
+
+    private int carryOutObserved(int type, long word0, long word1) {
+        long dropped = caches.dropped();
+        int error = carryOut(type, word0, word1);
+        if (error == OK) {
+            report(type, word0, word1, caches.dropped() - dropped);
+        }
+        return error;
+    }
+
+    /** After a time-out nothing completes: the device may hold what it held, and waits do not tell software. */
+    private void report(int type, long word0, long word1, long dropped) {
+        if (type == VtdCommand.TYPE_WAIT) {
+            if (timedOut == NOBODY && (InvalidationWait.SW.isSet(word0) || InvalidationWait.IF.isSet(word0))) {
+                reports.completed();
+            }
+        } else if (type != VtdCommand.TYPE_DEVICE_TLB || timedOut == NOBODY) {
+            reports.queued(type, word0, word1, dropped);
+        }
     }
 
     private int contextCache(long word0) {

@@ -20,16 +20,25 @@ final class RegisterInvalidation {
     private final RegisterFile registers;
     private final InvalidationQueue queue;
     private final TranslationCaches caches;
+
+    /** Who observes, or null. */
+    private final CommandReports reports;
+
     private final int addressOffset;
     private final long domainMask;
     private final int largestMask;
     private long commands;
 
     RegisterInvalidation(
-            VtdCapabilities unit, RegisterFile registers, InvalidationQueue queue, TranslationCaches caches) {
+            VtdCapabilities unit,
+            RegisterFile registers,
+            InvalidationQueue queue,
+            TranslationCaches caches,
+            CommandReports reports) {
         this.registers = registers;
         this.queue = queue;
         this.caches = caches;
+        this.reports = reports;
         addressOffset = unit.iotlbOffset();
         domainMask = (1L << unit.domainIdBits()) - 1;
         largestMask = Cap.PSI.isSet(unit.cap()) ? Cap.MAMV.getInt(unit.cap()) : -1;
@@ -69,6 +78,7 @@ final class RegisterInvalidation {
         commands++;
         int domain = (int) (ContextCommand.DID.get(value) & domainMask);
         int granularity = ContextCommand.CIRG.getInt(value);
+        long dropped = caches.dropped();
         switch (granularity) {
             case 1 -> caches.invalidateContexts();
             case 2 -> caches.invalidateContextsOfDomain(domain);
@@ -79,6 +89,15 @@ final class RegisterInvalidation {
                 // Reserved: nothing is dropped, granularity 0 tells.
             }
         }
+        if (reports != null && granularity != 0) {
+            reports.contextRegister(
+                    granularity,
+                    domain,
+                    ContextCommand.SID.getInt(value),
+                    ContextCommand.FM.getInt(value),
+                    value,
+                    caches.dropped() - dropped);
+        }
         registers.set(ContextCommand.OFFSET, ContextCommand.CAIG.set(value & ~ContextCommand.ICC.mask(), granularity));
     }
 
@@ -87,6 +106,7 @@ final class RegisterInvalidation {
         int domain = (int) (Iotlb.DID.get(value) & domainMask);
         int granularity = Iotlb.IIRG.getInt(value);
         long address = registers.get(addressOffset);
+        long dropped = caches.dropped();
         switch (granularity) {
             case 1 -> caches.invalidateTranslations();
             case 2 -> caches.invalidateDomain(domain);
@@ -105,6 +125,17 @@ final class RegisterInvalidation {
             default -> {
                 // Reserved: nothing is dropped, granularity 0 tells.
             }
+        }
+        if (reports != null && granularity != 0) {
+            reports.iotlbRegister(
+                    granularity,
+                    domain,
+                    InvalidateAddress.ADDR.get(address),
+                    InvalidateAddress.AM.getInt(address),
+                    InvalidateAddress.IH.isSet(address),
+                    value,
+                    address,
+                    caches.dropped() - dropped);
         }
         registers.set(addressOffset + IOTLB, Iotlb.IAIG.set(value & ~Iotlb.IVT.mask(), granularity));
     }

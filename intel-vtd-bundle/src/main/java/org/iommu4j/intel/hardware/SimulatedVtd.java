@@ -3,6 +3,7 @@ package org.iommu4j.intel.hardware;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -13,6 +14,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
+import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.intel.command.VtdCapabilities;
@@ -54,21 +56,32 @@ public final class SimulatedVtd implements Hardware {
     private final DmaRemapper remapper;
     private final InvalidationQueue queue;
     private final RegisterInvalidation registerInvalidation;
+
+    /** Who observes, or null for both. */
+    private final TranslationObserver observer;
+
+    private final CommandReports reports;
     private long rootTableAddress;
 
-    private SimulatedVtd(HardwareConfig config, Platform platform) {
+    private SimulatedVtd(
+            HardwareConfig config,
+            Platform platform,
+            BiFunction<CacheConfig, TableWalker, TranslationCaches> cachesFactory) {
         this.config = config;
         unit = VtdCapabilities.of(config);
         VtdOptions options = VtdOptions.of(config.options());
         registers = registerFile(unit);
         TableWalker walker = new TableWalker(WalkerConfig.of(unit, platform.hostAddressWidth()), platform.memory());
-        caches = new TranslationCaches(config.cache(), walker);
+        caches = cachesFactory.apply(config.cache(), walker);
+        observer = platform.sanitizer();
+        reports = observer == null ? null : new CommandReports(observer);
         boolean extendedMessages = Ecap.EIM.isSet(unit.ecap());
         EventMessage faultEvent =
                 new EventMessage(registers, EventControl.FAULT_OFFSET, extendedMessages, platform.interrupts());
         faults = new FaultRecorder(
                 registers, unit.faultRecordOffset(), unit.faultRecords(), options.faultCollapse(), faultEvent);
-        remapper = new DmaRemapper(walker, caches, faults, Cap.CM.isSet(unit.cap()), Cap.ZLR.isSet(unit.cap()));
+        remapper =
+                new DmaRemapper(walker, caches, faults, Cap.CM.isSet(unit.cap()), Cap.ZLR.isSet(unit.cap()), observer);
         queue = unit.hasQueue()
                 ? new InvalidationQueue(
                         config.subVersion(),
@@ -80,10 +93,12 @@ public final class SimulatedVtd implements Hardware {
                         caches,
                         faults,
                         new EventMessage(
-                                registers, EventControl.INVALIDATION_OFFSET, extendedMessages, platform.interrupts()))
+                                registers, EventControl.INVALIDATION_OFFSET, extendedMessages, platform.interrupts()),
+                        reports)
                 : null;
-        registerInvalidation =
-                unit.hasRegisterInvalidation() ? new RegisterInvalidation(unit, registers, queue, caches) : null;
+        registerInvalidation = unit.hasRegisterInvalidation()
+                ? new RegisterInvalidation(unit, registers, queue, caches, reports)
+                : null;
         registers.onWrite(Global.COMMAND_OFFSET, (before, after, written, lanes) -> command(written));
         registers.onWrite(FaultStatus.OFFSET, (before, after, written, lanes) -> faultStatusWritten(before, after));
         if (hasProtectedMemory(unit)) {
@@ -102,7 +117,13 @@ public final class SimulatedVtd implements Hardware {
      *     that would overlap
      */
     public static SimulatedVtd create(HardwareConfig config, Platform platform) {
-        return new SimulatedVtd(config, platform);
+        return create(config, platform, TranslationCaches::new);
+    }
+
+    /** A unit fresh from reset with caches of one's own, which may be broken. */
+    static SimulatedVtd create(
+            HardwareConfig config, Platform platform, BiFunction<CacheConfig, TableWalker, TranslationCaches> caches) {
+        return new SimulatedVtd(config, platform, caches);
     }
 
     /**
@@ -113,7 +134,7 @@ public final class SimulatedVtd implements Hardware {
     public static SimulatedVtd restore(Snapshot state, Platform platform) {
         SnapshotReader in = new SnapshotReader(state)
                 .require(IommuModel.INTEL, Snapshot.Kind.HARDWARE, STATE_VERSION, STATE_VERSION);
-        SimulatedVtd restored = new SimulatedVtd(loadConfig(in.section("config")), platform);
+        SimulatedVtd restored = create(loadConfig(in.section("config")), platform);
         restored.load(in);
         return restored;
     }
@@ -136,11 +157,24 @@ public final class SimulatedVtd implements Hardware {
     @Override
     public void translate(DmaAccess access) {
         if (remapper.isEnabled()) {
-            remapper.translate(access);
+            if (observer == null) {
+                remapper.translate(access);
+            } else {
+                translateObserved(access);
+            }
         } else if (isProtected(access.iova())) {
             access.blocked();
         } else {
             access.translated(access.iova(), 0, DmaAccess.READ | DmaAccess.WRITE, false);
+        }
+    }
+
+    private void translateObserved(DmaAccess access) {
+        observer.begins(access, RootTableAddress.RTA.get(rootTableAddress));
+        try {
+            remapper.translate(access);
+        } finally {
+            observer.ends();
         }
     }
 
@@ -203,7 +237,7 @@ public final class SimulatedVtd implements Hardware {
         if (Global.SRTP.isSet(written)) {
             setRootTable(registers.get(RootTableAddress.OFFSET));
             if (Cap.ESRTPS.isSet(unit.cap())) {
-                caches.invalidateAll();
+                invalidateAll("GCMD.SRTP", written);
             }
             follow(Global.RTPS, true);
         }
@@ -224,10 +258,18 @@ public final class SimulatedVtd implements Hardware {
         }
         boolean translate = Global.TE.isSet(written);
         if (remapper.isEnabled() && !translate) {
-            caches.invalidateAll();
+            invalidateAll("GCMD.TE=0", written);
         }
         remapper.enable(translate);
         follow(Global.TES, translate);
+    }
+
+    private void invalidateAll(String name, long written) {
+        long dropped = caches.dropped();
+        caches.invalidateAll();
+        if (reports != null) {
+            reports.everything(name, written, caches.dropped() - dropped);
+        }
     }
 
     private void follow(BitField status, boolean on) {

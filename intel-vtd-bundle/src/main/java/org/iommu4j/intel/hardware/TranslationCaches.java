@@ -21,7 +21,7 @@ import org.iommu4j.simulation.cache.TranslationCache;
  * <tr><td>SRTP with ESRTPS, TE 1 to 0</td><td>all</td><td>all</td><td>all</td><td>-</td></tr>
  * </table>
  */
-final class TranslationCaches {
+class TranslationCaches {
     /** Attribute of an IOTLB entry: it holds a fault (caching mode), its value is the fault code. */
     static final int FAULTING = 4;
 

@@ -6,16 +6,19 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.PlatformConfig.Range;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.table.ContextEntry;
 import org.iommu4j.intel.table.TableBuilder;
+import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
 
 /** A unit on a machine of its own, with the little software that tests need. */
@@ -67,6 +70,8 @@ final class VtdUnit {
         private int hostAddressWidth = 48;
         private List<Range> ram = List.of();
         private CacheConfig cache = CacheConfig.DEFAULT;
+        private Sanitizer.Mode sanitizer = Sanitizer.Mode.OFF;
+        private BiFunction<CacheConfig, TableWalker, TranslationCaches> caches = TranslationCaches::new;
         private final Map<String, Long> cap = new HashMap<>();
         private final Map<String, Long> ecap = new HashMap<>();
         private final Map<String, Long> registers = new HashMap<>();
@@ -107,6 +112,16 @@ final class VtdUnit {
             return this;
         }
 
+        Recipe sanitized() {
+            sanitizer = Sanitizer.Mode.ON;
+            return this;
+        }
+
+        Recipe caches(BiFunction<CacheConfig, TableWalker, TranslationCaches> value) {
+            caches = value;
+            return this;
+        }
+
         Recipe option(String name, String value) {
             options.put(name, value);
             return this;
@@ -134,10 +149,11 @@ final class VtdUnit {
                     assertEquals(-1, pasid);
                     deviceInvalidations.add(new long[] {requester, iova, bytes});
                     return devicesAnswer;
-                }));
+                },
+                recipe.sanitizer));
         memory = platform.memory();
         tables = new TableBuilder(platform);
-        chip = SimulatedVtd.create(recipe.config(), platform);
+        chip = SimulatedVtd.create(recipe.config(), platform, recipe.caches);
         root = tables.newTable();
     }
 

@@ -33,6 +33,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "Examples:",
             "  ./iommu4j upgrade",
             "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --json",
+            "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
+            "  ./iommu4j explain --model intel 0x1200f2 0x12345000",
             "  ./iommu4j shell -c iommu:backends",
             "",
             "Exit status: 0 all is well; 1 something was lost, stale or different, or a command failed; 2 wrong arguments, "
@@ -64,6 +66,9 @@ public final class Iommu4jCommand implements Runnable {
         CommandLine commandLine = new CommandLine(new Iommu4jCommand());
         commandLine.addSubcommand(new UpgradeCommand(host));
         commandLine.addSubcommand(new ReplayCommand(host));
+        commandLine.addSubcommand(new CasesCommand(host));
+        commandLine.addSubcommand(new BenchCommand(host));
+        commandLine.addSubcommand(new ExplainCommand(host));
         commandLine.addSubcommand(new ShellCommand(host));
         CommandLine help = new CommandLine(new HelpCommand());
         help.getCommandSpec().usageMessage().header("Shows the help text of a command.");
@@ -81,12 +86,21 @@ public final class Iommu4jCommand implements Runnable {
                         .build());
         IParameterExceptionHandler wrongArguments = Iommu4jCommand::wrongArguments;
         IExecutionExceptionHandler failure = Iommu4jCommand::failure;
-        return commandLine
-                .setUsageHelpWidth(100)
-                .setUsageHelpLongOptionsMaxWidth(34)
+        return withHelpWidth(commandLine)
                 .registerConverter(CacheConfig.class, Iommu4jCommand::cache)
                 .setParameterExceptionHandler(wrongArguments)
                 .setExecutionExceptionHandler(failure);
+    }
+
+    /** The parser of one command that is not a subcommand. */
+    static CommandLine single(Object command) {
+        CommandLine commandLine = new CommandLine(command);
+        addHelp(commandLine);
+        return withHelpWidth(commandLine);
+    }
+
+    private static CommandLine withHelpWidth(CommandLine commandLine) {
+        return commandLine.setUsageHelpWidth(100).setUsageHelpLongOptionsMaxWidth(34);
     }
 
     @Override

@@ -1,6 +1,8 @@
 package org.iommu4j.shell.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.iommu4j.backend.BackendException;
@@ -31,7 +33,11 @@ import picocli.CommandLine.Spec;
             "",
             "It prints for each kind of command how many were decoded, translated, executed and refused (with the "
                     + "reason), then the translations compared, equal and different; each difference with iova, expected, "
-                    + "got and the steps of the walk. Frozen walks (frozen/) are compared too."
+                    + "got and the steps of the walk. Frozen walks (frozen/) are compared too.",
+            "",
+            "A sanitizer looks for stale translations: used after a completed invalidation (the chip's fault), used or "
+                    + "usable after an edit without invalidation, or leading to a table that was given back (the guest's); "
+                    + "it counts superfluous invalidations."
         },
         footer = {
             "",
@@ -41,7 +47,7 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j replay /data/my-capture --json",
             "",
             "Exit status: 0 if everything is equal; 1 if something is different, or refused without a documented "
-                    + "reason; 2 for wrong arguments or a capture that cannot be read."
+                    + "reason, or a stale translation is the chip's fault; 2 for wrong arguments or a capture that cannot be read."
         })
 public final class ReplayCommand implements Callable<Integer> {
     private final Host host;
@@ -65,6 +71,12 @@ public final class ReplayCommand implements Callable<Integer> {
             defaultValue = "default",
             description = "Caches of the chip: none, tiny, default or worst-case. Default: ${DEFAULT-VALUE}.")
     private CacheConfig cache;
+
+    @Option(
+            names = "--findings",
+            paramLabel = "FILE",
+            description = "Writes what the sanitizer found about stale translations as JSON Lines.")
+    private Path findings;
 
     @Option(names = "--json", description = "Prints one JSON object instead of the text.")
     private boolean json;
@@ -92,6 +104,13 @@ public final class ReplayCommand implements Callable<Integer> {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
         } catch (ReplayRefusedException | BackendException e) {
             throw new CommandFailure(Texts.message(e), e);
+        }
+        if (findings != null) {
+            try {
+                Files.writeString(findings, result.findingsToJsonLines());
+            } catch (IOException e) {
+                throw new CommandFailure(ExitStatus.USAGE, "cannot write " + findings + ": " + Texts.message(e), e);
+            }
         }
         PrintWriter out = spec.commandLine().getOut();
         out.print(json ? result.toJson() + "\n" : result.toText());

@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
             "  iommu:swap MODEL VERSION        makes another installed backend serve its model",
             "  iommu:swaps                     the last swaps",
             "  iommu:counters                  what chips and containers did",
+            "  iommu:explain ARGUMENTS         decodes bytes to their fields, as './iommu4j explain'",
             "  help iommu:swap                 arguments of a command",
             "The commands of Felix are there too: lb, install, start, stop, update, uninstall, help. 'exit' ends."
         },

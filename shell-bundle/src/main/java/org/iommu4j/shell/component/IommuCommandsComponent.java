@@ -3,6 +3,7 @@ package org.iommu4j.shell.component;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.felix.service.command.CommandProcessor;
+import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.gogo.IommuCommands;
 import org.osgi.framework.BundleContext;
@@ -21,13 +22,14 @@ import org.osgi.service.component.annotations.ReferencePolicy;
         immediate = true)
 public final class IommuCommandsComponent {
     private final AtomicReference<IommuService> core = new AtomicReference<>();
+    private final AtomicReference<ExplainService> explain = new AtomicReference<>();
     private final ServiceRegistration<IommuCommands> registration;
 
     /** Registers the commands. */
     @Activate
     public IommuCommandsComponent(BundleContext context) {
         // Gogo gives each thread its own System.out: the pipe or the console that the command writes to.
-        IommuCommands commands = new IommuCommands(core::get, text -> System.out.print(text));
+        IommuCommands commands = new IommuCommands(core::get, explain::get, text -> System.out.print(text));
         registration = context.registerService(
                 IommuCommands.class,
                 commands,
@@ -47,6 +49,17 @@ public final class IommuCommandsComponent {
     /** The core goes. */
     void unbindCore(IommuService service) {
         core.compareAndSet(service, null);
+    }
+
+    /** Explanations are there. */
+    @Reference(name = "explain", cardinality = ReferenceCardinality.OPTIONAL, policy = ReferencePolicy.DYNAMIC)
+    void bindExplain(ExplainService service) {
+        explain.set(service);
+    }
+
+    /** Explanations go. */
+    void unbindExplain(ExplainService service) {
+        explain.compareAndSet(service, null);
     }
 
     /** Takes the commands away. */

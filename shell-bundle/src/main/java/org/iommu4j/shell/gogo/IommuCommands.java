@@ -1,5 +1,7 @@
 package org.iommu4j.shell.gogo;
 
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -13,12 +15,15 @@ import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ContainerCounters;
+import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.shell.cli.CommandFailure;
+import org.iommu4j.shell.cli.ExitStatus;
+import org.iommu4j.shell.cli.ExplainCommand;
 import org.iommu4j.shell.cli.Models;
 import org.iommu4j.shell.text.TextTable;
 import org.iommu4j.shell.text.Texts;
@@ -29,19 +34,31 @@ import org.iommu4j.shell.text.Texts;
 public final class IommuCommands {
     /** The functions, as Gogo calls them. */
     public static final List<String> FUNCTIONS = List.of(
-            "backends", "units", "containers", "agreements", "negotiate", "swap", "preview", "swaps", "counters");
+            "backends",
+            "units",
+            "containers",
+            "agreements",
+            "negotiate",
+            "swap",
+            "preview",
+            "swaps",
+            "counters",
+            "explain");
 
     private final Supplier<IommuService> service;
+    private final Supplier<ExplainService> explain;
     private final Consumer<String> out;
 
     /**
      * Commands on a core.
      *
      * @param service gives the core at the time of a command, or null if there is none
+     * @param explain gives the service that explains, or null if there is none
      * @param out takes what a command shows, as whole lines
      */
-    public IommuCommands(Supplier<IommuService> service, Consumer<String> out) {
+    public IommuCommands(Supplier<IommuService> service, Supplier<ExplainService> explain, Consumer<String> out) {
         this.service = service;
+        this.explain = explain;
         this.out = out;
     }
 
@@ -216,6 +233,27 @@ public final class IommuCommands {
             }
         }
         out.accept(chips.render() + "\n" + clients.render());
+    }
+
+    /** Decodes bytes. */
+    @Descriptor("decodes bytes to their fields; --help lists the arguments")
+    public void explain(@Descriptor("as of './iommu4j explain'") String... arguments) {
+        StringWriter text = new StringWriter();
+        ExplainCommand command = new ExplainCommand(this::core, this::explainer, model -> {
+            if (core().backend(model) == null) {
+                throw new CommandFailure(ExitStatus.USAGE, Models.notInstalled(model, core()), null);
+            }
+        });
+        command.run(new PrintWriter(text), arguments);
+        out.accept(text.toString());
+    }
+
+    private ExplainService explainer() {
+        ExplainService present = explain.get();
+        if (present == null) {
+            throw new CommandFailure("explanations are not there: bundle org.iommu4j.core is missing or stopped");
+        }
+        return present;
     }
 
     private IommuService core() {

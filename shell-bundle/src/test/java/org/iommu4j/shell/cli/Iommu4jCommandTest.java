@@ -12,11 +12,21 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.CachedKind;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.shell.testing.FakeHost;
+import org.iommu4j.testbench.BenchSession;
+import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.CaseResult;
+import org.iommu4j.testbench.CaseResult.Outcome;
+import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
@@ -52,6 +62,40 @@ class Iommu4jCommandTest {
         return Iommu4jCommand.run(host, new PrintWriter(out, true), new PrintWriter(err, true), arguments);
     }
 
+    private static ReplayResult stale(ReplayOptions options) {
+        Finding finding = new Finding(
+                Finding.Kind.STALE_AFTER_COMPLETION,
+                2,
+                0,
+                new Finding.Edit(2, 0x6000, 1, 3),
+                new Finding.Fill(1, CachedKind.TRANSLATION, 5, -1, 0x4000, 0x1000, 0x9000, 0x18),
+                new Finding.Command(3, 4, "iotlb_inv_dsc", 0x22, 0, 1, 0),
+                5,
+                0x18,
+                -1,
+                0x4010,
+                "a command",
+                "a rule",
+                "a sentence");
+        ReplayResult plain = result(options, 0);
+        return new ReplayResult(
+                plain.directory(),
+                plain.model(),
+                plain.subVersion(),
+                options,
+                plain.commands(),
+                plain.sources(),
+                plain.requests(),
+                plain.translations(),
+                plain.registers(),
+                plain.walks(),
+                plain.records(),
+                plain.notModelled(),
+                plain.differences(),
+                plain.notes(),
+                new SanitizerReport(1, 1, 1, 2, Map.of(finding.kind(), 2L), List.of(finding)));
+    }
+
     private static ReplayResult result(ReplayOptions options, long different) {
         return new ReplayResult(
                 "capture",
@@ -74,7 +118,15 @@ class Iommu4jCommandTest {
      * The texts are files, so that a change of them is seen in a review. Written anew with {@code -Dhelp.update=true}.
      */
     @ParameterizedTest
-    @CsvSource({"'--help', iommu4j", "'upgrade --help', upgrade", "'replay --help', replay", "'shell --help', shell"})
+    @CsvSource({
+        "'--help', iommu4j",
+        "'upgrade --help', upgrade",
+        "'replay --help', replay",
+        "'cases --help', cases",
+        "'bench --help', bench",
+        "'explain --help', explain",
+        "'shell --help', shell"
+    })
     void shouldShowTheHelpText(String arguments, String file) throws IOException {
         assertEquals(0, run(arguments.split(" ")));
 
@@ -121,6 +173,11 @@ class Iommu4jCommandTest {
                 "replay dir --path sideways",
                 "replay dir --cache",
                 "replay dir --cache DEFAULTS",
+                "cases",
+                "cases file --only",
+                "bench",
+                "bench --model riscv",
+                "bench --model intel --sub-version new",
                 "shell --frobnicate",
                 "help frobnicate",
                 "--json"
@@ -137,8 +194,8 @@ class Iommu4jCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, shell, help "
-                        + "(see './iommu4j --help')",
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, explain, shell, "
+                        + "help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
                 "replay | iommu4j replay: Missing required parameter: 'DIR' (see './iommu4j replay --help')",
@@ -191,6 +248,32 @@ class Iommu4jCommandTest {
     }
 
     @Test
+    void shouldWriteFindingsToAFileAndEndWith1WhenTheChipIsAtFault() throws IOException {
+        host.provide(ReplayService.class, (directory, options) -> stale(options));
+        Path file = home.resolve("findings.jsonl");
+
+        assertEquals(1, run("replay", "dir", "--findings", file.toString()));
+
+        assertEquals(stale(ReplayOptions.DEFAULT).findingsToJsonLines(), Files.readString(file));
+        assertTrue(Files.readString(file).startsWith("{\"kind\":\"STALE_AFTER_COMPLETION\",\"count\":2,"));
+        assertTrue(out.toString().contains("STALE_AFTER_COMPLETION 2"), out.toString());
+    }
+
+    @Test
+    void shouldEndWith2WhenFindingsCannotBeWritten() {
+        host.provide(ReplayService.class, (directory, options) -> result(options, 0));
+
+        assertEquals(
+                2,
+                run(
+                        "replay",
+                        "dir",
+                        "--findings",
+                        home.resolve("no/such/folder").toString()));
+        assertTrue(err.toString().startsWith("iommu4j replay: cannot write "), err.toString());
+    }
+
+    @Test
     void shouldEndWith1WhenSomethingIsDifferent() {
         host.provide(ReplayService.class, (directory, options) -> result(options, 1));
 
@@ -221,6 +304,98 @@ class Iommu4jCommandTest {
         assertEquals(
                 List.of("iommu4j replay: no backend serves intel", "iommu4j replay: scalable mode is not modelled"),
                 err.toString().lines().toList());
+    }
+
+    private static TestBenchService cases(List<Object> asked, CaseResult... results) {
+        return new TestBenchService() {
+            @Override
+            public void run(List<Path> files, Set<String> only, Consumer<CaseResult> sink) {
+                asked.add(files);
+                asked.add(only);
+                List.of(results).forEach(sink);
+            }
+
+            @Override
+            public BenchSession open(IommuModel model, int subVersion, String config) {
+                asked.addAll(List.of(model, subVersion, config));
+                return new BenchSession() {
+                    @Override
+                    public String answer(String line) {
+                        return "answer to " + line;
+                    }
+
+                    @Override
+                    public void close() {
+                        asked.add("closed");
+                    }
+                };
+            }
+        };
+    }
+
+    private static final CaseResult PASSED = new CaseResult("a", Outcome.PASSED, -1, "", "", "", "");
+    private static final CaseResult FAILED = new CaseResult("b", Outcome.FAILED, 2, "irq", "{\"min\":1}", "{}", "");
+    private static final CaseResult SKIPPED = new CaseResult("c", Outcome.SKIPPED, -1, "", "", "", "no AFL");
+
+    @Test
+    void shouldPrintWhatFailedAndWasSkippedAndTheCounts() {
+        List<Object> asked = new ArrayList<>();
+        host.provide(TestBenchService.class, cases(asked, PASSED, FAILED, SKIPPED));
+
+        assertEquals(1, run("cases", "one.jsonl", "two.jsonl", "--only", "a", "--only", "b"));
+
+        assertEquals(List.of(List.of(Path.of("one.jsonl"), Path.of("two.jsonl")), Set.of("a", "b")), asked);
+        assertEquals("""
+                failed b, step 2 (irq): expected {"min":1}, got {}
+                skipped c: no AFL
+                1 passed, 1 failed, 1 skipped
+                """, out.toString());
+    }
+
+    @Test
+    void shouldPrintOneJsonObjectACase() {
+        host.provide(TestBenchService.class, cases(new ArrayList<>(), PASSED, SKIPPED));
+
+        assertEquals(0, run("cases", "one.jsonl", "--json"));
+
+        assertEquals(PASSED.toJson() + "\n" + SKIPPED.toJson() + "\n", out.toString());
+        assertEquals("1 passed, 0 failed, 1 skipped\n", err.toString());
+    }
+
+    @Test
+    void shouldEndWith2AndOneLineWhenACaseFileCannotBeRead() {
+        host.provide(TestBenchService.class, new TestBenchService() {
+            @Override
+            public void run(List<Path> files, Set<String> only, Consumer<CaseResult> sink) {
+                throw new CaseFileException("one.jsonl", 3, 14, "op", "unknown op 'fly'", null);
+            }
+
+            @Override
+            public BenchSession open(IommuModel model, int subVersion, String config) {
+                throw new CaseFileException("", 0, 2, "cap", "not an object", null);
+            }
+        });
+
+        assertEquals(2, run("cases", "one.jsonl"));
+        assertEquals(2, run("bench", "--model", "intel", "--config", "7"));
+
+        assertEquals(
+                List.of(
+                        "iommu4j cases: one.jsonl, line 3, column 14, key \"op\": unknown op 'fly'",
+                        "iommu4j bench: column 2, key \"cap\": not an object"),
+                err.toString().lines().toList());
+    }
+
+    @Test
+    void shouldAnswerEachLineOfStandardInput() {
+        List<Object> asked = new ArrayList<>();
+        host.provide(TestBenchService.class, cases(asked));
+        host.input("one\n\ntwo\n");
+
+        assertEquals(0, run("bench", "--model", "intel", "--config", "{}", "--sub-version", "0x100"));
+
+        assertEquals(List.of(IommuModel.INTEL, 0x100, "{}", "closed"), asked);
+        assertEquals("answer to one\nanswer to two\n", out.toString());
     }
 
     private static UpgradeResult upgraded(UpgradeOptions options, long stale) {

@@ -11,6 +11,9 @@ import java.lang.reflect.Modifier;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.felix.service.command.Descriptor;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.Explain;
+import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.testing.FakeIommuService;
 import org.junit.jupiter.api.Test;
@@ -18,7 +21,7 @@ import org.junit.jupiter.api.Test;
 class IommuCommandsTest {
     private final FakeIommuService service = new FakeIommuService();
     private final StringBuilder shown = new StringBuilder();
-    private final IommuCommands commands = new IommuCommands(() -> service, shown::append);
+    private final IommuCommands commands = new IommuCommands(() -> service, () -> null, shown::append);
 
     private String shown(Runnable command) {
         shown.setLength(0);
@@ -112,6 +115,23 @@ class IommuCommandsTest {
     }
 
     @Test
+    void shouldExplainBytesWithTheArgumentsOfTheCommandLine() {
+        VtdBackend backend = new VtdBackend();
+        Explain explain = new Explain(model -> model == IommuModel.INTEL ? backend : null);
+        IommuCommands explaining = new IommuCommands(() -> service, () -> explain, shown::append);
+
+        assertTrue(shown(() -> explaining.explain("--as", "iotlb_inv_dsc", "0x1200f2", "0x12345000"))
+                .startsWith("iotlb_inv_dsc, 00000000001200f2 0000000012345000\n"));
+        assertTrue(shown(() -> explaining.explain("--json", "0x1200f2", "0x12345000"))
+                .startsWith("{\"outcome\":\"explained\""));
+        assertTrue(shown(() -> explaining.explain("--help")).startsWith("Decodes bytes to their fields.\n"));
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> explaining.explain("zz"));
+        assertEquals("'zz' is not hexadecimal: character 'z' at 1", failure.getMessage());
+        assertThrows(CommandFailure.class, () -> explaining.explain("--frobnicate"));
+        assertThrows(CommandFailure.class, () -> commands.explain("00"));
+    }
+
+    @Test
     void shouldListTheModelsWhenOneIsUnknown() {
         CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.swap("riscv", "1.0.0"));
 
@@ -120,7 +140,7 @@ class IommuCommandsTest {
 
     @Test
     void shouldSaySoWhenTheCoreIsAway() {
-        IommuCommands alone = new IommuCommands(() -> null, shown::append);
+        IommuCommands alone = new IommuCommands(() -> null, () -> null, shown::append);
 
         CommandFailure failure = assertThrows(CommandFailure.class, alone::backends);
         assertTrue(failure.getMessage().startsWith("the core is not there"));

@@ -6,15 +6,19 @@ import org.iommu4j.backend.InterruptSink;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.simulation.memory.HostPages;
 import org.iommu4j.simulation.memory.SparseMemory;
+import org.iommu4j.simulation.sanitizer.TranslationSanitizer;
+import org.iommu4j.simulation.sanitizer.WatchedMemory;
 
 /** A machine with sparse memory, whose upper half of the address space belongs to the host. */
 public final class SimulatedPlatform implements Platform {
     private final PlatformConfig config;
     private final LongSupplier nanoClock;
-    private final SparseMemory memory;
+    private final PhysicalMemory memory;
     private final HostPages hostPages;
+    private final TranslationSanitizer sanitizer;
 
     /**
      * A machine with the system's clock and the default memory limit.
@@ -35,8 +39,15 @@ public final class SimulatedPlatform implements Platform {
     public SimulatedPlatform(PlatformConfig config, LongSupplier nanoClock, long memoryLimitBytes) {
         this.config = config;
         this.nanoClock = nanoClock;
-        memory = new SparseMemory(config.ram(), memoryLimitBytes);
-        hostPages = new HostPages(memory, config.hostAddressWidth());
+        SparseMemory plain = new SparseMemory(config.ram(), memoryLimitBytes);
+        hostPages = new HostPages(plain, config.hostAddressWidth());
+        if (config.sanitizer() == Sanitizer.Mode.OFF) {
+            sanitizer = null;
+            memory = plain;
+        } else {
+            sanitizer = new TranslationSanitizer(plain, config.sanitizer() == Sanitizer.Mode.ON);
+            memory = new WatchedMemory(plain, sanitizer);
+        }
     }
 
     @Override
@@ -66,11 +77,24 @@ public final class SimulatedPlatform implements Platform {
 
     @Override
     public long allocatePages(int pages) {
-        return hostPages.allocate(pages);
+        long pa = hostPages.allocate(pages);
+        if (sanitizer != null) {
+            sanitizer.cleared(pa, pages);
+        }
+        return pa;
     }
 
     @Override
     public void freePages(long pa, int pages) {
         hostPages.free(pa, pages);
+        if (sanitizer != null) {
+            sanitizer.freed(pa, pages);
+            sanitizer.cleared(pa, pages);
+        }
+    }
+
+    @Override
+    public Sanitizer sanitizer() {
+        return sanitizer;
     }
 }

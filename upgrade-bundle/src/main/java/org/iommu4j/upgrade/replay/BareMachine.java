@@ -3,6 +3,7 @@ package org.iommu4j.upgrade.replay;
 import java.util.function.Function;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
@@ -21,10 +22,11 @@ final class BareMachine implements CapturedMachine {
     private final GuestRegisters registers;
 
     /** A chip of that configuration. */
-    BareMachine(IommuService service, CaptureModel model, HardwareConfig config) {
+    BareMachine(IommuService service, CaptureModel model, HardwareConfig config, Sanitizer.Mode sanitizer) {
         this.model = model;
         registers = new GuestRegisters(model);
-        unit = service.openUnit(UnitConfig.of(model.model(), config).withoutDriver());
+        unit = service.openUnit(
+                UnitConfig.of(model.model(), config).withoutDriver().withSanitizer(sanitizer));
         try {
             unit.stepping(true);
             GuestDecoder decoder = service.backend(model.model())

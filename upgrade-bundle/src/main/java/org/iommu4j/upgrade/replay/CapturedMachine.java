@@ -1,5 +1,7 @@
 package org.iommu4j.upgrade.replay;
 
+import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 
@@ -7,6 +9,12 @@ import org.iommu4j.upgrade.capture.CaptureRecord;
 interface CapturedMachine {
     /** The chip that translates. */
     Unit unit();
+
+    /** What the sanitizer found so far. */
+    default SanitizerReport findings() {
+        Sanitizer sanitizer = unit().platform().sanitizer();
+        return sanitizer == null ? SanitizerReport.NONE : sanitizer.report();
+    }
 
     /** The guest writes a register. */
     void write(CaptureRecord.RegisterWrite write, Journal journal);

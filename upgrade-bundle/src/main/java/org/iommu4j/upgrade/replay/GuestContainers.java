@@ -3,11 +3,13 @@ package org.iommu4j.upgrade.replay;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
@@ -27,6 +29,9 @@ public final class GuestContainers implements GuestRequests {
     private final Map<Integer, Container> containers = new TreeMap<>();
     private final Map<Integer, Container> containerOf = new HashMap<>();
     private final Map<String, Long> refusals = new TreeMap<>();
+    /** Each reason with how to explain the first request that was refused for it, so that equal reasons stay equal. */
+    private final Map<String, String> explainable = new HashMap<>();
+
     private final Completion completion = new Completion();
     private final Completion one = new Completion();
     private Consumer<String> refusalListener = reason -> {};
@@ -72,7 +77,10 @@ public final class GuestContainers implements GuestRequests {
         String rule =
                 answer.rule() == null ? answer.errno().name() : answer.rule().name();
         refusals.merge(rule, 1L, Long::sum);
-        refusalListener.accept(answer.toString());
+        refusalListener.accept(explainable.computeIfAbsent(
+                answer.toString(),
+                reason -> reason + "; the first: ./iommu4j explain --contract " + Abi.LP64_LE.label() + " "
+                        + HexFormat.of().formatHex(bytes)));
     }
 
     @Override

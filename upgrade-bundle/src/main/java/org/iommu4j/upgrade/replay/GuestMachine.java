@@ -3,6 +3,7 @@ package org.iommu4j.upgrade.replay;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
@@ -21,9 +22,9 @@ final class GuestMachine implements CapturedMachine {
     private final List<String> refusals = new ArrayList<>();
 
     /** A host with a chip of that configuration, and a guest that sees one like it. */
-    GuestMachine(IommuService service, CaptureModel model, HardwareConfig config) {
+    GuestMachine(IommuService service, CaptureModel model, HardwareConfig config, Sanitizer.Mode sanitizer) {
         this.model = model;
-        unit = service.openUnit(UnitConfig.of(model.model(), config));
+        unit = service.openUnit(UnitConfig.of(model.model(), config).withSanitizer(sanitizer));
         containers = new GuestContainers(unit);
         containers.onRefusal(refusals::add);
         try {

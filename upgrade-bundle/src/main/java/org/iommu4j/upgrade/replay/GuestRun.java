@@ -3,6 +3,8 @@ package org.iommu4j.upgrade.replay;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.upgrade.ReplayResult.CommandTally;
 import org.iommu4j.upgrade.ReplayResult.Difference;
@@ -21,7 +23,7 @@ public final class GuestRun implements AutoCloseable {
 
     /** A guest on a host of its own. */
     public GuestRun(IommuService service, Capture capture, CaptureScan scan, HardwareConfig config) {
-        machine = new GuestMachine(service, capture.model(), config);
+        machine = new GuestMachine(service, capture.model(), config, Sanitizer.Mode.CAPTURE);
         player = new Player(capture, scan, machine, false, differences);
     }
 
@@ -67,6 +69,11 @@ public final class GuestRun implements AutoCloseable {
     /** The first translations that differed. */
     public List<Difference> differences() {
         return List.copyOf(differences.kept());
+    }
+
+    /** What the sanitizer found so far. */
+    public SanitizerReport findings() {
+        return machine.findings();
     }
 
     /** Commands and other effects of the guest that were refused. */

@@ -12,6 +12,8 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
@@ -60,7 +62,8 @@ public final class Replay implements ReplayService {
                 played.records(),
                 played.notModelled(),
                 differences.kept(),
-                notes);
+                notes,
+                played.sanitizer());
     }
 
     /**
@@ -98,7 +101,7 @@ public final class Replay implements ReplayService {
             ReplayOptions options,
             Differences differences,
             List<String> notes) {
-        GuestMachine machine = new GuestMachine(service, capture.model(), config);
+        GuestMachine machine = new GuestMachine(service, capture.model(), config, mode(options));
         try (var unit = machine.unit()) {
             Player player = new Player(capture, scan, machine, false, differences);
             player.play(() -> true);
@@ -108,7 +111,7 @@ public final class Replay implements ReplayService {
                 differences.requests(sent, counted);
             }
             notes.add(counters(unit.hardwareCounters()));
-            return result(capture, scan, options, player, sent, notes);
+            return result(capture, scan, options, player, sent, notes, machine.findings());
         }
     }
 
@@ -119,13 +122,17 @@ public final class Replay implements ReplayService {
             ReplayOptions options,
             Differences differences,
             List<String> notes) {
-        BareMachine machine = new BareMachine(service, capture.model(), config);
+        BareMachine machine = new BareMachine(service, capture.model(), config, mode(options));
         try (var unit = machine.unit()) {
             Player player = new Player(capture, scan, machine, true, differences);
             player.play(() -> true);
             notes.add(counters(unit.hardwareCounters()));
-            return result(capture, scan, options, player, ReplayResult.RequestTally.NONE, notes);
+            return result(capture, scan, options, player, ReplayResult.RequestTally.NONE, notes, machine.findings());
         }
+    }
+
+    private static Sanitizer.Mode mode(ReplayOptions options) {
+        return options.sanitized() ? Sanitizer.Mode.CAPTURE : Sanitizer.Mode.OFF;
     }
 
     private static String counters(HardwareCounters counters) {
@@ -145,7 +152,8 @@ public final class Replay implements ReplayService {
             ReplayOptions options,
             Player player,
             ReplayResult.RequestTally requests,
-            List<String> notes) {
+            List<String> notes,
+            SanitizerReport findings) {
         player.journal().misnamed().forEach(notes::add);
         return new ReplayResult(
                 capture.directory().toString(),
@@ -161,6 +169,7 @@ public final class Replay implements ReplayService {
                 scan.records(),
                 player.notModelled(),
                 List.of(),
-                notes);
+                notes,
+                findings);
     }
 }

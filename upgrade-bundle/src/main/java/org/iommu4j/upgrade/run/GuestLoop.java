@@ -29,6 +29,7 @@ final class GuestLoop implements Runnable {
     private RequestTally counted = RequestTally.NONE;
     private Tally translations = Tally.NONE;
     private long parked;
+    private long stale;
     private final AtomicLong sentBefore = new AtomicLong();
     private final AtomicLong translatedBefore = new AtomicLong();
     private volatile GuestRun current;
@@ -90,6 +91,7 @@ final class GuestLoop implements Runnable {
         counted = counted.plus(run.counted());
         translations = translations.plus(run.translations());
         parked += run.parked();
+        stale += problems.stale("replay " + replays, run.findings());
         sentBefore.addAndGet(run.sent());
         translatedBefore.addAndGet(run.translated());
         if (run.refusals() > 0) {
@@ -133,6 +135,11 @@ final class GuestLoop implements Runnable {
     /** Translations compared with the capture. */
     Tally translations() {
         return translations;
+    }
+
+    /** Translations that were used though a completed invalidation had to drop them. */
+    long stale() {
+        return stale;
     }
 
     /** Requests that waited. */

@@ -8,6 +8,8 @@ import java.util.Random;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
@@ -42,7 +44,7 @@ final class LoadGuest implements AutoCloseable {
 
     /** A guest of a capture; the seed chooses its pages. */
     LoadGuest(IommuService service, Capture capture, HardwareConfig config, long seed) {
-        unit = service.openUnit(UnitConfig.of(capture.model().model(), config));
+        unit = service.openUnit(UnitConfig.of(capture.model().model(), config).withSanitizer(Sanitizer.Mode.ON));
         containers = new GuestContainers(unit);
         try {
             capture.frozen().loadPages(unit.platform().memory());
@@ -118,6 +120,12 @@ final class LoadGuest implements AutoCloseable {
     /** What brought it up. */
     GuestContainers containers() {
         return containers;
+    }
+
+    /** What the sanitizer found; nothing if the machine has none. */
+    SanitizerReport findings() {
+        Sanitizer sanitizer = unit.platform().sanitizer();
+        return sanitizer == null ? SanitizerReport.NONE : sanitizer.report();
     }
 
     /** Its pages. */

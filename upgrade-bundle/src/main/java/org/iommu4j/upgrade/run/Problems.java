@@ -2,6 +2,8 @@ package org.iommu4j.upgrade.run;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 
 /** What went wrong in a run, from all its threads; bounded. */
 final class Problems {
@@ -23,6 +25,16 @@ final class Problems {
     void add(String who, Throwable cause) {
         String message = cause.getMessage();
         add(who + " failed: " + (message == null ? cause.getClass().getSimpleName() : message));
+    }
+
+    /** Adds what is the chip's fault among a sanitizer's findings; returns how many accesses it concerns. */
+    long stale(String where, SanitizerReport report) {
+        for (Finding finding : report.findings()) {
+            if (finding.kind() == Finding.Kind.STALE_AFTER_COMPLETION) {
+                add(where + ": " + finding.text());
+            }
+        }
+        return report.chipFaults();
     }
 
     /** All of them. */

@@ -6,9 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
@@ -109,6 +112,10 @@ class ReplayGoldenTest {
         assertEquals(0, result.refusals());
         assertEquals(0, result.requests().refusedTotal());
         assertEquals(result.requests().sent(), result.requests().completed());
+        SanitizerReport found = result.sanitizer();
+        assertTrue(found.edits() > 0 && found.fills() > 0 && found.commands() > 0, found::toString);
+        assertEquals(expected.translations(), found.accesses());
+        assertEquals(Set.of(Finding.Kind.SUPERFLUOUS), found.counts().keySet(), found::toString);
         assertEquals(List.of("irte"), List.copyOf(result.notModelled().keySet()));
     }
 

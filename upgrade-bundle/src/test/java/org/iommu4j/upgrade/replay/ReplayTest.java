@@ -11,9 +11,12 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
@@ -64,6 +67,43 @@ class ReplayTest {
         assertEquals(new Tally(2, 2, 0), result.registers());
         assertEquals(1, result.commands().get("context_cache.global").executed());
         assertEquals(1, result.commands().get("wait.status").executed());
+    }
+
+    @Test
+    void shouldFindTheChipsFaultWhenItDropsTheTranslationsOfAnotherDomain() throws IOException {
+        try (IommuCore broken = new IommuCore(new SimulatedPlatformFactory())) {
+            broken.arrived(MisdirectedCommands.backend());
+            ReplayResult result = new Replay(broken)
+                    .replay(CaptureFiles.REAL.resolve("legacy-strict-nvme-e1000e"), DIRECT.withoutFrozen());
+
+            assertFalse(result.ok());
+            SanitizerReport report = result.sanitizer();
+            assertTrue(report.chipFaults() > 0);
+            assertEquals(0, report.count(Finding.Kind.MISSING_INVALIDATION), report::toString);
+            assertEquals(0, report.count(Finding.Kind.USE_AFTER_FREE_OF_TABLE), report::toString);
+            assertTrue(report.chipFaults() >= result.translations().different(), report::toString);
+            assertTrue(result.translations().different() > 0);
+            assertTrue(result.toText().contains("STALE_AFTER_COMPLETION " + report.chipFaults()), result::toText);
+            assertTrue(result.toJson().contains("\"STALE_AFTER_COMPLETION\":" + report.chipFaults()));
+            String[] lines = result.findingsToJsonLines().split("\n");
+            assertEquals(report.findings().size(), lines.length);
+            String stale = Arrays.stream(lines)
+                    .filter(line -> line.startsWith("{\"kind\":\"STALE_AFTER_COMPLETION\""))
+                    .findFirst()
+                    .orElseThrow();
+            for (String key : List.of("dev", "iova", "edit", "fill", "command", "covering", "rule", "text")) {
+                assertTrue(stale.contains("\"" + key + "\":"), stale);
+            }
+        }
+    }
+
+    @Test
+    void shouldObserveNothingWhenTheSanitizerIsOff() {
+        ReplayResult result = replay(CaptureFiles.small(directory), DIRECT.withoutSanitizer());
+
+        assertEquals(SanitizerReport.NONE, result.sanitizer());
+        assertFalse(result.toText().contains("sanitizer"), result::toText);
+        assertEquals("", result.findingsToJsonLines());
     }
 
     @ParameterizedTest

@@ -1,0 +1,60 @@
+package org.iommu4j.backend;
+
+import org.iommu4j.contract.Errno;
+import org.osgi.annotation.versioning.ConsumerType;
+
+/**
+ * What a test bench has to know of a model beyond what all models have in common. Every method has an answer for a model
+ * that says nothing, so that a vendor implements only what its model has. Nothing but tests goes through it.
+ */
+@ConsumerType
+public interface BenchSupport {
+    /** A model that says nothing. */
+    BenchSupport NONE = new BenchSupport() {};
+
+    /** Narrowest host address that a machine can have, in bits. */
+    int LEAST_HOST_ADDRESS_WIDTH = 32;
+
+    /** Widest host address that a machine can have, in bits. */
+    int MOST_HOST_ADDRESS_WIDTH = 52;
+
+    /**
+     * Host physical address width in bits, 32 to 52, of a machine that does not state it.
+     *
+     * @throws BackendException as {@link Backend#createHardware} for a configuration that it refuses
+     */
+    default int hostAddressWidth(HardwareConfig config) {
+        return MOST_HOST_ADDRESS_WIDTH;
+    }
+
+    /** Name of a fault code; empty if the code has none. */
+    default String faultName(int code) {
+        return "";
+    }
+
+    /** The code of a record as {@link Hardware#takeEvents} gives it; -1 if it has none. */
+    default int eventCode(byte[] record) {
+        return -1;
+    }
+
+    /** Lets the chip send its interrupts: addresses and data of its messages, and its masks. Changes nothing else. */
+    default void enableInterrupts(NativePort port) {
+        // A model without registers for its messages sends them always.
+    }
+
+    /**
+     * Where a register is whose place is told by a capability.
+     *
+     * @param anchor name of the capability field
+     * @param offset the place, in bytes, that the register has on the chip for which the fact sheet writes it
+     * @throws BackendException {@code EINVAL} for an unknown name
+     */
+    default long relocated(String anchor, long offset, NativePort port) {
+        throw new BackendException(Errno.EINVAL, "no registers move with " + anchor);
+    }
+
+    /** True if a native command changes nothing and only tells that those before it are done. */
+    default boolean isCompletion(byte[] command) {
+        return false;
+    }
+}

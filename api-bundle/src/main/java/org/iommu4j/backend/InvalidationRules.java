@@ -1,0 +1,20 @@
+package org.iommu4j.backend;
+
+import org.osgi.annotation.versioning.ConsumerType;
+
+/** What a model's architecture says about removing a cached entry, in words; asked only when there is a finding. */
+@ConsumerType
+public interface InvalidationRules {
+    /**
+     * The narrowest command, with its fields, that removes an entry.
+     *
+     * @param tag as the chip tags it
+     * @param pasid the PASID, or -1
+     * @param first first address, or the requester for {@link CachedKind#CONTEXT}
+     * @param lengthBytes size of the page; 1 where the entry is no page
+     */
+    String covering(CachedKind kind, long tag, int pasid, long first, long lengthBytes);
+
+    /** The rule that asks for it, with its section. */
+    String rule(CachedKind kind);
+}

@@ -1,0 +1,101 @@
+package org.iommu4j.backend;
+
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * Sees what a chip takes from tables, keeps and drops, so that somebody can judge it. A chip gets it from
+ * {@link Platform#sanitizer} when it is made and, unless it is null, tells everything that the architecture lets it keep,
+ * whether it has room for it or not.
+ *
+ * <p>An access goes {@link #begins}, then {@link #hit}, {@link #missed} and {@link #filled} in the order in which the chip
+ * looks and reads, then {@link #ends}. What a fill depends on need not be told: it is what the chip read from
+ * {@link Platform#memory} for it, and what the entries that it hit on the way depend on. What the chip writes to tables
+ * between begin and end (accessed and dirty bits) is no edit.
+ *
+ * <p>A command goes {@link #invalidates}, once for each thing that it has to remove, then {@link #invalidated}; later
+ * {@link #completed}.
+ */
+@ProviderType
+public interface TranslationObserver {
+    /** Any tag, or any PASID. */
+    int ANY = Integer.MIN_VALUE;
+
+    /** All words that were read. */
+    int ALL = Integer.MAX_VALUE;
+
+    /** A chip begins, or goes on from a snapshot, with empty caches. */
+    void started(InvalidationRules rules);
+
+    /**
+     * The chip begins to translate.
+     *
+     * @param root where its first table is, as its registers say
+     */
+    void begins(DmaAccess access, long root);
+
+    /**
+     * The chip uses what it kept.
+     *
+     * @param tag domain id, VMID and ASID and so on, as the chip tags it
+     * @param pasid the PASID, or -1
+     * @param first first address of the entry; the requester for {@link CachedKind#CONTEXT}
+     * @param lengthBytes size of the page, a power of two; 1 where the entry is no page
+     */
+    void hit(CachedKind kind, long tag, int pasid, long first, long lengthBytes);
+
+    /**
+     * The chip looked for an entry and found none.
+     *
+     * @param tag as the chip tags it, or {@link #ANY} while it is not known
+     * @param address any address in the page; the requester for {@link CachedKind#CONTEXT}
+     */
+    void missed(CachedKind kind, long tag, int pasid, long address);
+
+    /**
+     * The chip read something that it may keep.
+     *
+     * @param tag as the chip tags it
+     * @param pasid the PASID, or -1
+     * @param first first address of the entry; the requester for {@link CachedKind#CONTEXT}
+     * @param lengthBytes size of the page, a power of two; 1 where the entry is no page
+     * @param target the table or page to which it leads
+     * @param words how many of the words read since the last hit or fill of another kind it depends on, or {@link #ALL}
+     */
+    void filled(CachedKind kind, long tag, int pasid, long first, long lengthBytes, long target, int words);
+
+    /** The access is over. */
+    void ends();
+
+    /**
+     * One thing that the architecture has the command remove that is being carried out.
+     *
+     * @param tag or {@link #ANY}
+     * @param pasid the PASID, -1 for what has none, or {@link #ANY}
+     * @param first first address, unsigned; a requester for {@link CachedKind#CONTEXT}
+     * @param last last address, unsigned
+     */
+    void invalidates(CachedKind kind, long tag, int pasid, long first, long last);
+
+    /**
+     * A command was carried out.
+     *
+     * @param name as the architecture calls it
+     * @param word0 its first word, or the register that started it
+     * @param word1 its second word, or 0
+     * @param dropped entries that the chip dropped for it
+     */
+    void invalidated(String name, long word0, long word1, long dropped);
+
+    /**
+     * The chip dropped all but what devices keep, for something that is no invalidation, as turning translation off; it is
+     * complete at once.
+     *
+     * @param cause what it was
+     * @param value the register's value
+     * @param dropped entries that the chip dropped
+     */
+    void droppedAll(String cause, long value, long dropped);
+
+    /** Software can know that all commands so far are complete. */
+    void completed();
+}

@@ -1,0 +1,74 @@
+package org.iommu4j.intel.command;
+
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.intel.command.VtdRegisters.EventControl;
+
+/** What a test bench has to know of VT-d. */
+public final class VtdBenchSupport implements BenchSupport {
+    /** Where the fact sheet writes the first fault record. */
+    private static final long WRITTEN_FRO = 0x120;
+
+    /** Where the fact sheet writes IVA; IOTLB, the register that starts, is 8 bytes further, at 0x108. */
+    private static final long WRITTEN_IRO = 0x100;
+
+    private static final int UNIT_BYTES = 16;
+    private static final int DATA = 4;
+    private static final int ADDRESS = 8;
+    private static final long MESSAGE_ADDRESS = 0xfee0_0000L;
+    private static final int FAULT_VECTOR = 0x40;
+    private static final int INVALIDATION_VECTOR = 0x41;
+
+    @Override
+    public int hostAddressWidth(HardwareConfig config) {
+        int bits = VtdCapabilities.of(config).mgawBits();
+        return Math.max(LEAST_HOST_ADDRESS_WIDTH, Math.min(MOST_HOST_ADDRESS_WIDTH, bits));
+    }
+
+    @Override
+    public String faultName(int code) {
+        FaultReason reason = FaultReason.of(code);
+        return reason == null ? "" : reason.name();
+    }
+
+    @Override
+    public int eventCode(byte[] record) {
+        return record.length == FaultRecord.BYTES
+                ? FaultRecord.FR.getInt(FaultRecord.LAYOUT.word(record, 0, FaultRecord.FR.word()))
+                : -1;
+    }
+
+    @Override
+    public void enableInterrupts(NativePort port) {
+        enable(port, EventControl.FAULT_OFFSET, FAULT_VECTOR);
+        enable(port, EventControl.INVALIDATION_OFFSET, INVALIDATION_VECTOR);
+    }
+
+    private static void enable(NativePort port, int control, int vector) {
+        port.writeRegister(control + DATA, Integer.BYTES, vector);
+        port.writeRegister(control + ADDRESS, Integer.BYTES, MESSAGE_ADDRESS);
+        port.writeRegister(control, Integer.BYTES, 0);
+    }
+
+    @Override
+    public long relocated(String anchor, long offset, NativePort port) {
+        return switch (anchor) {
+            case "FRO" -> offset - WRITTEN_FRO + Cap.FRO.get(port.readRegister(Cap.OFFSET, Long.BYTES)) * UNIT_BYTES;
+            case "IRO" -> offset - WRITTEN_IRO + Ecap.IRO.get(port.readRegister(Ecap.OFFSET, Long.BYTES)) * UNIT_BYTES;
+            default ->
+                throw new BackendException(Errno.EINVAL, "no registers move with " + anchor + "; known: FRO, IRO");
+        };
+    }
+
+    @Override
+    public boolean isCompletion(byte[] command) {
+        return command.length == InvalidationWait.LAYOUT.sizeBytes()
+                && InvalidationWait.TYPE.getInt(InvalidationWait.LAYOUT.word(command, 0, InvalidationWait.TYPE.word()))
+                        == VtdCommand.TYPE_WAIT;
+    }
+}

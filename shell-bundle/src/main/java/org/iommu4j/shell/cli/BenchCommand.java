@@ -1,0 +1,102 @@
+package org.iommu4j.shell.cli;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Callable;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.shell.text.Texts;
+import org.iommu4j.testbench.BenchSession;
+import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.TestBenchService;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code iommu4j bench}. */
+@Command(
+        name = "bench",
+        header = "An interactive test bench: steps of cases in, answers out.",
+        description = {
+            "",
+            "Reads one step a line from standard input, as a JSON object, and answers each with one JSON object on one "
+                    + "line. An answer always tells what the step came to; with an 'expect' in the step it also tells "
+                    + "whether that was 'met'. A step that cannot be carried out is answered with an 'error', and the bench "
+                    + "goes on. docs/test-bench.md tells the steps.",
+            "",
+            "Interrupts are set up from the start; the queue is held back from the first 'step' on (\"n\": 0 is one); with "
+                    + "the first step of the contract a driver and a fresh chip come, memory stays."
+        },
+        footer = {
+            "",
+            "Example:",
+            "  echo '{\"op\": \"mmio_read\", \"off\": 8, \"size\": 8}' | ./iommu4j bench --model intel",
+            "",
+            "Exit status: 0; 2 for wrong arguments or a configuration that is refused."
+        })
+public final class BenchCommand implements Callable<Integer> {
+    private final Host host;
+
+    @Option(names = "--model", paramLabel = "MODEL", required = true, description = "intel, arm, amd, spapr or s390.")
+    private String model;
+
+    @Option(
+            names = "--config",
+            paramLabel = "JSON",
+            defaultValue = "",
+            description = "The chip, as the 'config' of a case. Default: the model's default chip.")
+    private String config;
+
+    @Option(
+            names = "--sub-version",
+            paramLabel = "N",
+            description = "Generation of the chip, as 0x110. Default: the model's newest.")
+    private String subVersion;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** A command in that host. */
+    public BenchCommand(Host host) {
+        this.host = host;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        IommuModel wanted = Models.parse(model);
+        int generation = generation();
+        host.awaitBackend(wanted);
+        PrintWriter out = spec.commandLine().getOut();
+        try (BenchSession session = host.service(TestBenchService.class).open(wanted, generation, config);
+                BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+                if (!line.isBlank()) {
+                    out.print(session.answer(line) + "\n");
+                    out.flush();
+                }
+            }
+        } catch (CaseFileException | BackendException e) {
+            throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+        }
+        return ExitStatus.OK;
+    }
+
+    private int generation() {
+        if (subVersion == null) {
+            return 0;
+        }
+        try {
+            return Integer.decode(subVersion);
+        } catch (NumberFormatException e) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "Invalid value for option '--sub-version': '" + subVersion + "' is not a number",
+                    e);
+        }
+    }
+}

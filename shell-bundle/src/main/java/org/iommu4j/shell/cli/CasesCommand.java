@@ -1,0 +1,92 @@
+package org.iommu4j.shell.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import org.iommu4j.shell.text.Texts;
+import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.CaseResult.Outcome;
+import org.iommu4j.testbench.TestBenchService;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code iommu4j cases}. */
+@Command(
+        name = "cases",
+        header = "Runs cases of hardware and contract behaviour, written as JSON Lines.",
+        description = {
+            "",
+            "Each line of each file is one case: a chip, and steps with what they have to come to. Every case has a fresh "
+                    + "chip; one with steps of the contract has a driver and one container, too. docs/test-bench.md tells "
+                    + "the format.",
+            "",
+            "It prints a line for each case that fails (step, expected, got) or is skipped because the chip does not have "
+                    + "a capability that its config asks for, and ends with the counts. All files are checked before the "
+                    + "first case runs."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
+            "  ./iommu4j cases my.jsonl --only read-denied --json",
+            "",
+            "Exit status: 0 if none failed; 1 if one failed; 2 for wrong arguments or a file that cannot be read (file, "
+                    + "line, column and key are named)."
+        })
+public final class CasesCommand implements Callable<Integer> {
+    private final Host host;
+
+    @Parameters(arity = "1..*", paramLabel = "FILE", description = "Case files.")
+    private List<Path> files;
+
+    @Option(names = "--only", paramLabel = "ID", description = "Runs the case of that id; may be given several times.")
+    private List<String> only = List.of();
+
+    @Option(
+            names = "--json",
+            description = "Prints one JSON object a case instead of the text; the counts go to standard error.")
+    private boolean json;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** A command in that host. */
+    public CasesCommand(Host host) {
+        this.host = host;
+    }
+
+    @Override
+    public Integer call() {
+        PrintWriter out = spec.commandLine().getOut();
+        Set<String> ids = new LinkedHashSet<>(only);
+        Map<Outcome, Integer> counts = new EnumMap<>(Outcome.class);
+        TestBenchService bench = host.service(TestBenchService.class);
+        try {
+            bench.run(files, ids, result -> {
+                counts.merge(result.outcome(), 1, Integer::sum);
+                if (json) {
+                    out.println(result.toJson());
+                } else if (result.outcome() != Outcome.PASSED) {
+                    out.println(result.toText());
+                }
+            });
+        } catch (CaseFileException e) {
+            throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+        } finally {
+            out.flush();
+        }
+        PrintWriter summary = json ? spec.commandLine().getErr() : out;
+        summary.println(counts.getOrDefault(Outcome.PASSED, 0) + " passed, " + counts.getOrDefault(Outcome.FAILED, 0)
+                + " failed, " + counts.getOrDefault(Outcome.SKIPPED, 0) + " skipped");
+        summary.flush();
+        return counts.containsKey(Outcome.FAILED) ? ExitStatus.FAILED : ExitStatus.OK;
+    }
+}

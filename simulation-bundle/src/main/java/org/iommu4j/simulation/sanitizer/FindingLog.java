@@ -1,0 +1,62 @@
+package org.iommu4j.simulation.sanitizer;
+
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.iommu4j.backend.Finding;
+
+/** Findings, those of one cause together. */
+final class FindingLog {
+    /** Most findings that are kept with details. */
+    private static final int KEPT = 1000;
+
+    /** What makes two findings one: the kind, and an edit, a command or a name. */
+    private record Cause(Finding.Kind kind, Object what) {}
+
+    private final Map<Cause, Finding> byCause = new LinkedHashMap<>();
+    private final Map<Finding.Kind, Long> counts = new EnumMap<>(Finding.Kind.class);
+
+    FindingLog() {}
+
+    FindingLog(FindingLog other) {
+        byCause.putAll(other.byCause);
+        counts.putAll(other.counts);
+    }
+
+    /** Adds a finding; its count is added to the first of the same cause. */
+    void add(Object cause, Finding finding) {
+        Cause key = new Cause(finding.kind(), cause);
+        Finding first = byCause.get(key);
+        if (first != null) {
+            byCause.put(
+                    key,
+                    new Finding(
+                            first.kind(),
+                            first.count() + finding.count(),
+                            first.cost() + finding.cost(),
+                            first.edit(),
+                            first.fill(),
+                            first.command(),
+                            first.at(),
+                            first.requester(),
+                            first.pasid(),
+                            first.iova(),
+                            first.covering(),
+                            first.rule(),
+                            first.text()));
+        } else if (byCause.size() < KEPT) {
+            byCause.put(key, finding);
+        }
+        counts.merge(finding.kind(), finding.count(), Long::sum);
+    }
+
+    Map<Finding.Kind, Long> counts() {
+        return counts;
+    }
+
+    List<Finding> findings() {
+        return new ArrayList<>(byCause.values());
+    }
+}

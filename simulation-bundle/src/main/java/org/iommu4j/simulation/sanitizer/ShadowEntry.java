@@ -1,0 +1,107 @@
+package org.iommu4j.simulation.sanitizer;
+
+import org.iommu4j.backend.CachedKind;
+import org.iommu4j.backend.Finding;
+
+/** An entry that a chip of this architecture may hold. */
+final class ShadowEntry {
+    final CachedKind kind;
+    final long tag;
+    final int pasid;
+    final long first;
+    final long lengthBytes;
+    final long target;
+
+    /** The table at which its walk began. */
+    final long origin;
+
+    /** The entry that named that table, or null. */
+    final ShadowEntry parent;
+
+    final WalkPath path;
+    final long at;
+    final int requester;
+
+    /** An entry for the same page that is not the same, and was not dropped; or null. */
+    ShadowEntry older;
+
+    /** The command that drops it; its completion may be outstanding. */
+    Invalidation dropper;
+
+    /** An entry that had to be gone and by which this one was read, so that it is no better; or null. */
+    ShadowEntry readBy;
+
+    /** True once the completion of {@link #dropper} is known. */
+    boolean gone;
+
+    /** The first use that is legal only if a completed invalidation follows, or null. */
+    Suspicion suspicion;
+
+    /** True if it was reported, so that it is not again. */
+    boolean reported;
+
+    /** A use of what was right before an edit. */
+    record Suspicion(Finding.Edit edit, long at, int requester, int pasid, long iova, boolean used) {}
+
+    ShadowEntry(
+            CachedKind kind,
+            long tag,
+            int pasid,
+            long first,
+            long lengthBytes,
+            long target,
+            long origin,
+            ShadowEntry parent,
+            WalkPath path,
+            long at,
+            int requester) {
+        this.kind = kind;
+        this.tag = tag;
+        this.pasid = pasid;
+        this.first = first;
+        this.lengthBytes = lengthBytes;
+        this.target = target;
+        this.origin = origin;
+        this.parent = parent;
+        this.path = path;
+        this.at = at;
+        this.requester = requester;
+    }
+
+    /** True if tables no longer say what it says. */
+    boolean isStale() {
+        return path.firstDifference() >= 0 || (parent != null && parent.path.firstDifference() >= 0);
+    }
+
+    /** The edit after which it was wrong, or null if it is right, or if none of its words was changed. */
+    Finding.Edit edit() {
+        int changed = path.firstDifference();
+        if (changed < 0) {
+            return null;
+        }
+        Finding.Edit edit = path.word(changed).editAfter(path.time(changed));
+        return edit != null ? edit : path.word(changed).lastEdit();
+    }
+
+    /** True if one of its changed words was cleared and used for something else. */
+    boolean isReused() {
+        int changed = path.firstDifference();
+        return changed >= 0 && path.word(changed).reusedSince(path.time(changed));
+    }
+
+    /** The last edit of one of its words, or null. */
+    Finding.Edit lastEdit() {
+        Finding.Edit last = null;
+        for (int i = 0; i < path.length(); i++) {
+            Finding.Edit edit = path.word(i).lastEdit();
+            if (edit != null && (last == null || edit.at() > last.at())) {
+                last = edit;
+            }
+        }
+        return last;
+    }
+
+    Finding.Fill describe() {
+        return new Finding.Fill(at, kind, tag, pasid, first, lengthBytes, target, requester);
+    }
+}

@@ -1,0 +1,90 @@
+package org.iommu4j.testbench;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.util.Locale;
+
+/**
+ * How a case ended.
+ *
+ * @param id of the case
+ * @param outcome how it ended
+ * @param step index of the step that failed, from 0; -1 if no step did
+ * @param op of that step; empty if no step failed
+ * @param expected what the step expected, as JSON; empty if it failed otherwise
+ * @param got what it got, as JSON; empty if it failed otherwise
+ * @param reason why it was skipped or failed; empty if expected and got say it
+ */
+public record CaseResult(String id, Outcome outcome, int step, String op, String expected, String got, String reason) {
+    /** How a case ends. */
+    public enum Outcome {
+        /** Every expectation was met. */
+        PASSED,
+        /** An expectation was not met, or a step could not be carried out. */
+        FAILED,
+        /** The chip does not have a capability that the case asks for. */
+        SKIPPED
+    }
+
+    /** One line for people, without its end; empty if the case passed. */
+    public String toText() {
+        if (outcome == Outcome.PASSED) {
+            return "";
+        }
+        StringBuilder text = new StringBuilder(outcome.name().toLowerCase(Locale.ROOT))
+                .append(' ')
+                .append(id);
+        if (step >= 0) {
+            text.append(", step ").append(step).append(" (").append(op).append(')');
+        }
+        String mark = ": ";
+        if (!reason.isEmpty()) {
+            text.append(mark).append(reason);
+            mark = "; ";
+        }
+        if (!expected.isEmpty()) {
+            text.append(mark)
+                    .append("expected ")
+                    .append(expected)
+                    .append(", got ")
+                    .append(got);
+        }
+        return text.toString();
+    }
+
+    /** One JSON object without line ends; what does not apply is null. */
+    public String toJson() {
+        StringWriter text = new StringWriter();
+        try (JsonGenerator out = new JsonFactory().createGenerator(text)) {
+            out.writeStartObject();
+            out.writeStringField("id", id);
+            out.writeStringField("outcome", outcome.name().toLowerCase(Locale.ROOT));
+            out.writeFieldName("step");
+            if (step < 0) {
+                out.writeNull();
+            } else {
+                out.writeNumber(step);
+            }
+            raw(out, "expected", expected);
+            raw(out, "got", got);
+            out.writeFieldName("reason");
+            if (reason.isEmpty()) {
+                out.writeNull();
+            } else {
+                out.writeString(reason);
+            }
+            out.writeEndObject();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return text.toString();
+    }
+
+    private static void raw(JsonGenerator out, String name, String json) throws IOException {
+        out.writeFieldName(name);
+        out.writeRawValue(json.isEmpty() ? "null" : json);
+    }
+}

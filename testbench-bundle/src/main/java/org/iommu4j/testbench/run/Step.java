@@ -1,0 +1,52 @@
+package org.iommu4j.testbench.run;
+
+/**
+ * One step, checked.
+ *
+ * @param op its name
+ * @param needs what it needs of the machine
+ * @param action does it
+ */
+record Step(String op, Needs needs, Action action) {
+    /** Does a step. */
+    @FunctionalInterface
+    interface Action {
+        /**
+         * Does it.
+         *
+         * @throws StepFailure if it cannot be carried out
+         */
+        Answer run(Machine machine);
+    }
+
+    /**
+     * What steps need of the machine.
+     *
+     * @param driver a driver in front of the chip
+     * @param stepping a queue that is held back
+     * @param interrupts messages that are set up
+     */
+    record Needs(boolean driver, boolean stepping, boolean interrupts) {
+        static final Needs NOTHING = new Needs(false, false, false);
+        static final Needs DRIVER = new Needs(true, false, false);
+        static final Needs STEPPING = new Needs(false, true, false);
+        static final Needs INTERRUPTS = new Needs(false, false, true);
+
+        Needs and(Needs other) {
+            return new Needs(driver || other.driver, stepping || other.stepping, interrupts || other.interrupts);
+        }
+    }
+
+    /** A step cannot be carried out. */
+    static final class StepFailure extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        StepFailure(String message) {
+            super(message);
+        }
+
+        StepFailure(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
+}

@@ -1,0 +1,402 @@
+package org.iommu4j.testbench.run;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.testbench.run.Step.Needs;
+import org.iommu4j.testbench.run.Step.StepFailure;
+
+/** Turns the JSON of a step into the step; everything that can be wrong with the JSON is found here. */
+final class StepParser {
+    /** Most bytes that one step reads or accesses. */
+    static final int MOST_BYTES = 64 << 20;
+
+    /** Most rounds of one repetition. */
+    static final int MOST_ROUNDS = 1 << 24;
+
+    private static final HexFormat HEX = HexFormat.of();
+    private static final int NO_PASID = DmaAccess.NO_PASID;
+    private static final long NO_TABLE = -1;
+    private static final int MOST_LEVELS = 16;
+
+    private final IommuModel model;
+
+    /** A parser of steps for one model. */
+    StepParser(IommuModel model) {
+        this.model = model;
+    }
+
+    /** A step. */
+    Step parse(Json json) {
+        Fields fields = new Fields(json, "steps");
+        String op = fields.text("op");
+        Json comment = fields.get("comment");
+        if (comment != null) {
+            comment.text("comment");
+        }
+        Step step = switch (op) {
+            case "mem_write" -> plain(op, memWrite(fields));
+            case "repeat_mem" -> plain(op, repeatMem(fields));
+            case "mem_read" -> plain(op, memRead(fields));
+            case "mmio_write" -> plain(op, mmioWrite(fields));
+            case "mmio_read" -> plain(op, mmioRead(fields));
+            case "dma" -> plain(op, dma(fields, null));
+            case "ats" -> plain(op, dma(fields, DmaAccess.AddressType.TRANSLATION_REQUEST));
+            case "hcall", "rtas", "instruction" ->
+                throw fields.wrong("op", "model '" + model.label() + "' has registers, no op '" + op + "'");
+            case "events" -> plain(op, events(fields));
+            case "irq" -> new Step(op, Needs.INTERRUPTS, irq(fields));
+            case "step" -> new Step(op, Needs.STEPPING, step(fields));
+            case "repeat" -> repeat(fields);
+            case "ioctl" -> new Step(op, Needs.DRIVER, ContractSteps.ioctl(fields));
+            case "attach" -> new Step(op, Needs.DRIVER, attach(fields));
+            case "detach" -> new Step(op, Needs.DRIVER, detach(fields));
+            case "map" -> new Step(op, Needs.DRIVER, map(fields));
+            case "unmap" -> new Step(op, Needs.DRIVER, unmap(fields));
+            case "native" -> new Step(op, Needs.DRIVER, natives(fields));
+            case "cache" -> plain(op, CacheStep.parse(fields));
+            default -> throw fields.wrong("op", "unknown op '" + op + "'");
+        };
+        fields.end();
+        return step;
+    }
+
+    private static Step plain(String op, Step.Action action) {
+        return new Step(op, Needs.NOTHING, action);
+    }
+
+    private Step.Action memWrite(Fields fields) {
+        long pa = fields.number("pa");
+        byte[] bytes;
+        if (fields.has("words")) {
+            if (fields.has("hex")) {
+                throw fields.wrong("words", "stands beside hex");
+            }
+            List<Json> words = fields.require("words").list("words");
+            ByteBuffer buffer = ByteBuffer.allocate(words.size() * Long.BYTES).order(model.payloadOrder());
+            words.forEach(word -> buffer.putLong(word.number("words")));
+            bytes = buffer.array();
+        } else {
+            bytes = fields.hex("hex");
+        }
+        return machine -> {
+            machine.write(pa, bytes, 0, bytes.length);
+            return Answer.done();
+        };
+    }
+
+    private static Step.Action repeatMem(Fields fields) {
+        long pa = fields.number("pa");
+        byte[] bytes = fields.hex("hex");
+        long stride = fields.number("stride");
+        int count = fields.integer("count", MOST_ROUNDS);
+        return machine -> {
+            for (int i = 0; i < count; i++) {
+                machine.write(pa + i * stride, bytes, 0, bytes.length);
+            }
+            return Answer.done();
+        };
+    }
+
+    private static Step.Action memRead(Fields fields) {
+        long pa = fields.number("pa");
+        Json expect = fields.get("expect");
+        byte[] expected = expect == null ? null : expect.hex("expect");
+        byte[] mask = fields.has("mask") ? fields.hex("mask") : null;
+        if (mask != null && (expected == null || mask.length != expected.length)) {
+            throw fields.wrong("mask", "is not as long as expect");
+        }
+        if (expected == null || fields.has("length")) {
+            int length = fields.integer("length", MOST_BYTES);
+            if (expected != null && expected.length != length) {
+                throw fields.wrong("length", length + " is not the length of expect, " + expected.length);
+            }
+        }
+        int length = expected != null ? expected.length : fields.integer("length", MOST_BYTES);
+        return machine -> {
+            byte[] read = new byte[length];
+            machine.memory().read(pa, read, 0, length);
+            return Answer.of("hex", HEX.formatHex(read)).against(expect, equal(read, expected, mask));
+        };
+    }
+
+    private static boolean equal(byte[] read, byte[] expected, byte[] mask) {
+        if (mask == null) {
+            return Arrays.equals(read, expected);
+        }
+        for (int i = 0; i < read.length; i++) {
+            if (((read[i] ^ expected[i]) & mask[i]) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static Step.Action mmioWrite(Fields fields) {
+        long offset = fields.number("off");
+        int size = size(fields);
+        long value = fields.number("value");
+        if (size == Integer.BYTES && value >>> Integer.SIZE != 0) {
+            throw fields.wrong("value", Json.hex(value) + " exceeds 4 bytes");
+        }
+        String rel = rel(fields);
+        return machine -> {
+            machine.unit().writeRegister(place(machine, rel, offset), size, value);
+            return Answer.done();
+        };
+    }
+
+    private static Step.Action mmioRead(Fields fields) {
+        long offset = fields.number("off");
+        int size = size(fields);
+        String rel = rel(fields);
+        Json expect = fields.get("expect");
+        long expected = expect == null ? 0 : expect.number("expect");
+        long mask = fields.number("mask", -1L);
+        return machine -> {
+            long value = machine.unit().readRegister(place(machine, rel, offset), size);
+            return Answer.of("value", Json.hex(value)).against(expect, ((value ^ expected) & mask) == 0);
+        };
+    }
+
+    private static int size(Fields fields) {
+        int size = fields.integer("size", Integer.MAX_VALUE);
+        if (size != Integer.BYTES && size != Long.BYTES) {
+            throw fields.wrong("size", size + " is not 4 or 8");
+        }
+        return size;
+    }
+
+    private static String rel(Fields fields) {
+        return fields.has("rel") ? fields.text("rel") : null;
+    }
+
+    private static long place(Machine machine, String rel, long offset) {
+        return rel == null ? offset : machine.support().relocated(rel, offset, machine.port());
+    }
+
+    private static Step.Action dma(Fields fields, DmaAccess.AddressType fixed) {
+        int requester = requester(fields);
+        int pasid = fields.integer("pasid", Integer.MAX_VALUE, NO_PASID);
+        long iova = fields.number("iova");
+        String label = fields.text("access");
+        Access.Kind kind = Access.Kind.of(label);
+        if (kind == null) {
+            throw fields.wrong("access", "'" + label + "' is not one of read, write, atomic, execute");
+        }
+        boolean privileged = fields.flag("privileged");
+        DmaAccess.AddressType type = fixed;
+        byte[] data = null;
+        if (type == null) {
+            type = fields.flag("translated") ? DmaAccess.AddressType.TRANSLATED : DmaAccess.AddressType.UNTRANSLATED;
+            data = fields.has("data") ? fields.hex("data") : null;
+        }
+        int length = fields.integer("len", MOST_BYTES, data == null ? 1 : data.length);
+        if (data != null && data.length != length) {
+            throw fields.wrong("len", length + " is not the length of data, " + data.length);
+        }
+        Json expect = fields.get("expect");
+        AccessExpectation expectation = expect == null ? null : AccessExpectation.of(expect);
+        Access access = new Access(requester, pasid, iova, length, kind, type, privileged, data);
+        byte[] wanted = data;
+        return machine -> {
+            Access.Result result = access.run(machine);
+            Answer answer = Answer.of(result.toJson());
+            if (!access.broughtBack(result)) {
+                return answer.against(Map.of("data", HEX.formatHex(wanted)), false);
+            }
+            if (expectation == null && wanted != null && !kind.stores() && result.fault() != null) {
+                return answer.against(Map.of("data", HEX.formatHex(wanted)), false);
+            }
+            return answer.against(expect, expectation == null || expectation.holds(result));
+        };
+    }
+
+    private static int requester(Fields fields) {
+        long requester = fields.number("requester");
+        if (requester >>> Integer.SIZE != 0) {
+            throw fields.wrong("requester", Json.hex(requester) + " exceeds 32 bits");
+        }
+        return (int) requester;
+    }
+
+    private static Step.Action events(Fields fields) {
+        Json expect = fields.get("expect");
+        List<Event> expected = new ArrayList<>();
+        if (expect != null) {
+            for (Json element : expect.list("expect")) {
+                Fields event = new Fields(element, "expect");
+                byte[] hex = event.has("hex") ? event.hex("hex") : null;
+                int code = event.integer("code", Integer.MAX_VALUE, -1);
+                if (hex == null && code < 0) {
+                    throw new Malformed(element.column(), "expect", "names neither hex nor code");
+                }
+                event.end();
+                expected.add(new Event(hex, code));
+            }
+        }
+        return machine -> {
+            List<byte[]> records = new ArrayList<>();
+            machine.unit().takeEvents(records::add);
+            List<Object> taken = new ArrayList<>();
+            boolean same = records.size() == expected.size();
+            for (int i = 0; i < records.size(); i++) {
+                byte[] record = records.get(i);
+                int code = machine.support().eventCode(record);
+                Map<String, Object> one = new LinkedHashMap<>();
+                one.put("hex", HEX.formatHex(record));
+                if (code >= 0) {
+                    one.put("code", Json.hex(code));
+                }
+                taken.add(one);
+                same = same && expected.get(i).matches(record, code);
+            }
+            return Answer.of("events", taken).against(expect, same);
+        };
+    }
+
+    /** A record that is expected: by its bytes, its code or both. */
+    private record Event(byte[] hex, int code) {
+        boolean matches(byte[] record, int recordCode) {
+            return (hex == null || Arrays.equals(hex, record)) && (code < 0 || code == recordCode);
+        }
+    }
+
+    private static Step.Action irq(Fields fields) {
+        int min = fields.integer("min", Integer.MAX_VALUE, 0);
+        int max = fields.integer("max", Integer.MAX_VALUE, Integer.MAX_VALUE);
+        Map<String, Object> expected = new LinkedHashMap<>();
+        if (fields.has("min")) {
+            expected.put("min", min);
+        }
+        if (fields.has("max")) {
+            expected.put("max", max);
+        }
+        return machine -> {
+            int count = machine.takeInterrupts();
+            return Answer.of("count", count)
+                    .against(expected.isEmpty() ? null : expected, count >= min && count <= max);
+        };
+    }
+
+    private static Step.Action step(Fields fields) {
+        int commands = fields.integer("n", Integer.MAX_VALUE);
+        return machine -> Answer.of("consumed", machine.unit().step(commands));
+    }
+
+    private Step repeat(Fields fields) {
+        int count = fields.integer("count", MOST_ROUNDS);
+        List<Step> steps = parse(fields.require("steps"), "steps");
+        Needs needs = Needs.NOTHING;
+        for (Step step : steps) {
+            needs = needs.and(step.needs());
+        }
+        return new Step("repeat", needs, machine -> {
+            for (int round = 0; round < count; round++) {
+                for (int i = 0; i < steps.size(); i++) {
+                    String where = "round " + round + ", step " + i + " ("
+                            + steps.get(i).op() + ")";
+                    Answer answer;
+                    try {
+                        answer = steps.get(i).action().run(machine);
+                    } catch (StepFailure | BackendException e) {
+                        throw new StepFailure(where + ": " + e.getMessage(), e);
+                    }
+                    if (!answer.met()) {
+                        return new Answer(
+                                answer.values(),
+                                answer.expected(),
+                                false,
+                                answer.where().isEmpty() ? where : where + ", " + answer.where());
+                    }
+                }
+            }
+            return Answer.of("count", count);
+        });
+    }
+
+    /** A list of steps. */
+    List<Step> parse(Json list, String key) {
+        List<Step> steps = new ArrayList<>();
+        for (Json step : list.list(key)) {
+            steps.add(parse(step));
+        }
+        return steps;
+    }
+
+    private static Step.Action attach(Fields fields) {
+        int requester = requester(fields);
+        long table = fields.number("table", NO_TABLE);
+        int levels = table == NO_TABLE ? 0 : fields.integer("levels", MOST_LEVELS);
+        Json expect = fields.get("expect");
+        ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
+        return machine -> ContractSteps.answer(
+                expect, expected, null, completion -> machine.attach(requester, table, levels, completion));
+    }
+
+    private static Step.Action detach(Fields fields) {
+        int requester = requester(fields);
+        Json expect = fields.get("expect");
+        ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
+        return machine ->
+                ContractSteps.answer(expect, expected, null, completion -> machine.detach(requester, completion));
+    }
+
+    private static Step.Action map(Fields fields) {
+        long gpa = fields.number("gpa");
+        long hpa = fields.number("hpa");
+        fields.number("len");
+        return identity(fields, completion -> {
+            if (gpa == hpa) {
+                completion.done(Fidelity.EXACT);
+            } else {
+                completion.fail(Errno.EOPNOTSUPP, "containers are mapped one to one: hpa must be gpa");
+            }
+        });
+    }
+
+    private static Step.Action unmap(Fields fields) {
+        fields.number("gpa");
+        fields.number("len");
+        fields.number("hpa", 0);
+        return identity(
+                fields, completion -> completion.fail(Errno.EOPNOTSUPP, "containers are mapped one to one, always"));
+    }
+
+    private static Step.Action identity(Fields fields, ContractSteps.Call call) {
+        Json expect = fields.get("expect");
+        ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
+        return machine -> ContractSteps.answer(expect, expected, null, call);
+    }
+
+    private static Step.Action natives(Fields fields) {
+        Json expect = fields.get("expect");
+        List<String> expected = new ArrayList<>();
+        if (expect != null) {
+            for (Json hex : expect.list("expect")) {
+                expected.add(HEX.formatHex(hex.hex("expect")));
+            }
+        }
+        return machine -> {
+            List<String> all = new ArrayList<>();
+            List<String> working = new ArrayList<>();
+            for (byte[] command : machine.takeCommands()) {
+                all.add(HEX.formatHex(command));
+                if (!machine.support().isCompletion(command)) {
+                    working.add(HEX.formatHex(command));
+                }
+            }
+            // Where a completion is awaited is the driver's own business: a list without any need not name them.
+            return Answer.of("commands", all).against(expect, all.equals(expected) || working.equals(expected));
+        };
+    }
+}

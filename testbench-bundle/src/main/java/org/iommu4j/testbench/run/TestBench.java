@@ -1,0 +1,148 @@
+package org.iommu4j.testbench.run;
+
+import java.io.IOException;
+import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.testbench.BenchSession;
+import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.CaseResult;
+import org.iommu4j.testbench.CaseResult.Outcome;
+import org.iommu4j.testbench.TestBenchService;
+
+/** Runs cases and opens test benches through a core. */
+public final class TestBench implements TestBenchService {
+    private final IommuService service;
+
+    /** A bench that works through that core. */
+    public TestBench(IommuService service) {
+        this.service = service;
+    }
+
+    @Override
+    public void run(List<Path> files, Set<String> only, Consumer<CaseResult> results) {
+        List<TestCase> cases = new ArrayList<>();
+        for (Path file : files) {
+            read(file, cases);
+        }
+        if (!only.isEmpty()) {
+            for (String id : only) {
+                if (cases.stream().noneMatch(one -> one.id().equals(id))) {
+                    throw new CaseFileException("", 0, 0, "", "no case has the id '" + id + "'", null);
+                }
+            }
+            cases.removeIf(one -> !only.contains(one.id()));
+        }
+        Set<String> checked = new HashSet<>();
+        for (TestCase one : cases) {
+            if (checked.add(one.chip().model() + " " + one.chip().hardware().subVersion() + " " + one.config())) {
+                check(one);
+            }
+        }
+        for (TestCase one : cases) {
+            results.accept(run(one));
+        }
+    }
+
+    private static void read(Path file, List<TestCase> cases) {
+        String name = file.toString();
+        long line = 1;
+        try (Reader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+            StringBuilder text = new StringBuilder();
+            int next;
+            do {
+                next = in.read();
+                if (next >= 0 && next != '\n') {
+                    if (text.length() == Json.MAX_LINE) {
+                        throw new CaseFileException(
+                                name, line, 0, "", "longer than " + Json.MAX_LINE + " characters", null);
+                    }
+                    text.append((char) next);
+                } else {
+                    if (!text.toString().isBlank()) {
+                        cases.add(TestCase.parse(name, line, text.toString()));
+                    }
+                    text.setLength(0);
+                    line++;
+                }
+            } while (next >= 0);
+        } catch (Malformed e) {
+            throw e.in(name, line);
+        } catch (NoSuchFileException e) {
+            throw new CaseFileException(name, 0, 0, "", "no such file", e);
+        } catch (CharacterCodingException e) {
+            throw new CaseFileException(name, line, 0, "", "not UTF-8", e);
+        } catch (IOException e) {
+            throw new CaseFileException(name, 0, 0, "", "cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /** Refuses a configuration that makes no sense, before anything runs. */
+    private void check(TestCase one) {
+        try {
+            Machine.open(service, one.chip(), Step.Needs.NOTHING).close();
+        } catch (BackendException e) {
+            if (e.errno() == Errno.EINVAL) {
+                throw new CaseFileException(one.file(), one.line(), one.configColumn(), "config", e.getMessage(), e);
+            }
+        }
+    }
+
+    private CaseResult run(TestCase one) {
+        try (Machine machine = Machine.open(service, one.chip(), one.needs())) {
+            for (int i = 0; i < one.steps().size(); i++) {
+                Step step = one.steps().get(i);
+                try {
+                    Answer answer = step.action().run(machine);
+                    if (!answer.met()) {
+                        return new CaseResult(
+                                one.id(),
+                                Outcome.FAILED,
+                                i,
+                                step.op(),
+                                Json.write(answer.expected()),
+                                Json.write(answer.values()),
+                                answer.where());
+                    }
+                } catch (Step.StepFailure | BackendException | BusErrorException e) {
+                    return new CaseResult(one.id(), Outcome.FAILED, i, step.op(), "", "", e.getMessage());
+                }
+            }
+            return new CaseResult(one.id(), Outcome.PASSED, -1, "", "", "", "");
+        } catch (BackendException e) {
+            Outcome outcome = e.errno() == Errno.EPROTONOSUPPORT ? Outcome.SKIPPED : Outcome.FAILED;
+            return new CaseResult(one.id(), outcome, -1, "", "", "", e.getMessage());
+        }
+    }
+
+    @Override
+    public BenchSession open(IommuModel model, int subVersion, String config) {
+        Chip chip;
+        try {
+            chip = Chip.of(model, subVersion, config.isBlank() ? null : Json.parse(config));
+        } catch (Malformed e) {
+            throw e.in("", 0);
+        }
+        try {
+            return new Bench(service, chip);
+        } catch (BackendException e) {
+            if (e.errno() == Errno.EINVAL) {
+                throw new CaseFileException("", 0, 0, "config", e.getMessage(), e);
+            }
+            throw e;
+        }
+    }
+}

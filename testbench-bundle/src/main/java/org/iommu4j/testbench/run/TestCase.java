@@ -1,0 +1,61 @@
+package org.iommu4j.testbench.run;
+
+import java.util.List;
+import org.iommu4j.contract.IommuModel;
+
+/**
+ * One case, checked.
+ *
+ * @param file where it stands
+ * @param line in that file
+ * @param id its name
+ * @param chip which machine it wants
+ * @param config the text of its configuration, to know equal ones by
+ * @param configColumn where that stands in the line
+ * @param steps what it does
+ */
+record TestCase(String file, long line, String id, Chip chip, String config, int configColumn, List<Step> steps) {
+    /**
+     * Reads a case.
+     *
+     * @throws Malformed if the line is none
+     */
+    static TestCase parse(String file, long line, String text) {
+        Json json = Json.parse(text);
+        if (!json.isObject()) {
+            throw new Malformed(json.column(), "", "not a JSON object");
+        }
+        Fields fields = new Fields(json, "");
+        String id = fields.text("id");
+        String label = fields.text("model");
+        IommuModel model = IommuModel.ofLabel(label);
+        if (model == null) {
+            throw fields.wrong("model", "unknown model '" + label + "'");
+        }
+        int subVersion = fields.integer("subVersion", Integer.MAX_VALUE, 0);
+        for (String key : List.of("about", "source", "area")) {
+            fields.textOrTexts(key);
+        }
+        Json config = fields.get("config");
+        Chip chip = Chip.of(model, subVersion, config);
+        List<Step> steps = new StepParser(model).parse(fields.require("steps"), "steps");
+        fields.end();
+        return new TestCase(
+                file,
+                line,
+                id,
+                chip,
+                config == null ? "" : config.toText(),
+                config == null ? json.column() : config.column(),
+                steps);
+    }
+
+    /** What all steps together need. */
+    Step.Needs needs() {
+        Step.Needs needs = Step.Needs.NOTHING;
+        for (Step step : steps) {
+            needs = needs.and(step.needs());
+        }
+        return needs;
+    }
+}

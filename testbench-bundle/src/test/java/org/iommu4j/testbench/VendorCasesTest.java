@@ -1,0 +1,67 @@
+package org.iommu4j.testbench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.iommu4j.core.IommuCore;
+import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.testbench.CaseResult.Outcome;
+import org.iommu4j.testbench.run.TestBench;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every case file of every vendor's bundle: {@code src/test/resources/cases/*.jsonl}. */
+class VendorCasesTest {
+    static List<Path> files() throws IOException {
+        List<Path> files = new ArrayList<>();
+        try (Stream<Path> bundles = Files.list(Path.of(".."))) {
+            for (Path bundle : (Iterable<Path>) bundles.sorted()::iterator) {
+                Path folder = bundle.resolve("src/test/resources/cases");
+                if (Files.isDirectory(folder)) {
+                    try (Stream<Path> cases = Files.list(folder)) {
+                        cases.filter(file -> file.toString().endsWith(".jsonl"))
+                                .sorted()
+                                .forEach(files::add);
+                    }
+                }
+            }
+        }
+        assertFalse(files.isEmpty(), "no case files");
+        return files;
+    }
+
+    @ParameterizedTest
+    @MethodSource("files")
+    void shouldComeToWhatTheCasesSay(Path file) {
+        List<CaseResult> results = new ArrayList<>();
+        try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
+            core.arrived(new VtdBackend());
+            new TestBench(core).run(List.of(file), Set.of(), results::add);
+            assertTrue(core.units().isEmpty(), "units are left open");
+        }
+
+        assertFalse(results.isEmpty());
+        assertEquals(
+                List.of(),
+                results.stream()
+                        .filter(result -> result.outcome() == Outcome.FAILED)
+                        .map(CaseResult::toText)
+                        .toList());
+        assertEquals(
+                List.of(),
+                results.stream()
+                        .filter(result -> result.outcome() == Outcome.SKIPPED)
+                        .map(CaseResult::id)
+                        .filter(id -> !id.endsWith("-is-skipped"))
+                        .toList());
+    }
+}
