@@ -72,6 +72,11 @@ final class BareQueue implements AutoCloseable {
         }
     }
 
+    /** Lets the device touch one page. */
+    void touchOne() {
+        unit.dma(access.begin(Bench.REQUESTER, source.iovas[0], DmaAccess.READ));
+    }
+
     /** Puts one descriptor into the ring. */
     void put(long low, long high) {
         memory.writeLongLe(RING + tail, low);
