@@ -66,6 +66,26 @@ public interface Backend {
      */
     GuestDecoder restoreGuestDecoder(Snapshot state, PhysicalMemory memory);
 
+    /**
+     * A virtual IOMMU whose tables are the host's: it may need pages of its own, as where a guest changes its tables by
+     * hypercalls only. The core calls this form.
+     *
+     * @param config what the guest sees
+     * @param platform the guest's memory, and the host's pages
+     */
+    default GuestDecoder createGuestDecoder(HardwareConfig config, Platform platform) {
+        return createGuestDecoder(config, platform.memory());
+    }
+
+    /**
+     * A virtual IOMMU that goes on where another stopped; its pages are those of the other.
+     *
+     * @throws BackendException as {@link #restoreHardware}
+     */
+    default GuestDecoder restoreGuestDecoder(Snapshot state, Platform platform) {
+        return restoreGuestDecoder(state, platform.memory());
+    }
+
     /** Every structure, command, register and payload, for explanations and documentation. */
     List<Layout> layouts();
 
@@ -74,6 +94,11 @@ public interface Backend {
      * exactly one legal code is part of its opcode: by these fields a command is told from its siblings.
      */
     default List<CommandFormat> commands() {
+        return List.of();
+    }
+
+    /** The hypercalls or instructions that its chips take, of all generations; empty for a model with registers only. */
+    default List<CallFormat> calls() {
         return List.of();
     }
 

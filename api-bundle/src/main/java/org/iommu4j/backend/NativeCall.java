@@ -1,8 +1,8 @@
 package org.iommu4j.backend;
 
 /**
- * One hypercall or instruction: the interface of models that have no register block. Reused by its owner; 64-bit words in
- * the order of the fact sheet's registers.
+ * One hypercall or instruction: the interface of models that have no register block. Reused by its owner. What the words
+ * are, {@link CallFormat} says.
  */
 public final class NativeCall {
     /** Most words in or out. */
@@ -25,7 +25,7 @@ public final class NativeCall {
         return function;
     }
 
-    /** Return code or condition code. */
+    /** Return code or condition code; of an instruction that ends in a program interruption the negated code of that. */
     public long result() {
         return result;
     }

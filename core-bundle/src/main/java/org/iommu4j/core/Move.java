@@ -392,10 +392,8 @@ final class Move {
         }
         try {
             readable(saved.hardware(), target.description());
-            GuestDecoder decoder = target.facts()
-                    .backend()
-                    .restoreGuestDecoder(
-                            saved.hardware(), passage.unit.platform().memory());
+            GuestDecoder decoder =
+                    target.facts().backend().restoreGuestDecoder(saved.hardware(), passage.unit.platform());
             if (decoder == null) {
                 throw new IllegalStateException(target + " made no virtual IOMMU");
             }

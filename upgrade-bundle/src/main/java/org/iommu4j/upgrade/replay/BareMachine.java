@@ -29,8 +29,7 @@ final class BareMachine implements CapturedMachine {
                 UnitConfig.of(model.model(), config).withoutDriver().withSanitizer(sanitizer));
         try {
             unit.stepping(true);
-            GuestDecoder decoder = service.backend(model.model())
-                    .createGuestDecoder(config, unit.platform().memory());
+            GuestDecoder decoder = service.backend(model.model()).createGuestDecoder(config, unit.platform());
             names = decoder::commandName;
         } catch (RuntimeException e) {
             unit.close();
