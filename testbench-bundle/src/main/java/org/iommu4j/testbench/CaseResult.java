@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.util.Locale;
+import org.iommu4j.backend.SanitizerReport;
 
 /**
  * How a case ended.
@@ -17,8 +18,17 @@ import java.util.Locale;
  * @param expected what the step expected, as JSON; empty if it failed otherwise
  * @param got what it got, as JSON; empty if it failed otherwise
  * @param reason why it was skipped or failed; empty if expected and got say it
+ * @param findings what the sanitizer found; nothing if the case ran without one
  */
-public record CaseResult(String id, Outcome outcome, int step, String op, String expected, String got, String reason) {
+public record CaseResult(
+        String id,
+        Outcome outcome,
+        int step,
+        String op,
+        String expected,
+        String got,
+        String reason,
+        SanitizerReport findings) {
     /** How a case ends. */
     public enum Outcome {
         /** Every expectation was met. */
@@ -27,6 +37,31 @@ public record CaseResult(String id, Outcome outcome, int step, String op, String
         FAILED,
         /** The chip does not have a capability that the case asks for. */
         SKIPPED
+    }
+
+    /** A case of which every expectation was met. */
+    public static CaseResult passed(String id) {
+        return new CaseResult(id, Outcome.PASSED, -1, "", "", "", "", SanitizerReport.NONE);
+    }
+
+    /** A case that the chip cannot run. */
+    public static CaseResult skipped(String id, String reason) {
+        return new CaseResult(id, Outcome.SKIPPED, -1, "", "", "", reason, SanitizerReport.NONE);
+    }
+
+    /** A case that failed apart from its steps. */
+    public static CaseResult failed(String id, String reason) {
+        return failed(id, -1, "", "", "", reason);
+    }
+
+    /** A case of which a step failed. */
+    public static CaseResult failed(String id, int step, String op, String expected, String got, String reason) {
+        return new CaseResult(id, Outcome.FAILED, step, op, expected, got, reason, SanitizerReport.NONE);
+    }
+
+    /** The same with what the sanitizer found. */
+    public CaseResult with(SanitizerReport found) {
+        return new CaseResult(id, outcome, step, op, expected, got, reason, found);
     }
 
     /** One line for people, without its end; empty if the case passed. */

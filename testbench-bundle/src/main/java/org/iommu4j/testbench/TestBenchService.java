@@ -15,11 +15,13 @@ public interface TestBenchService {
      * runs.
      *
      * @param only ids of the cases to run; empty for all
+     * @param sanitized true to observe every chip: its findings come with the results, and a case in which the chip used
+     *     a translation that a completed invalidation had to drop has failed
      * @param results is told about each case when it ends, in the caller's thread
      * @throws CaseFileException if a file cannot be read, a line is no case, a configuration is refused, or none of the
      *     cases has one of the ids
      */
-    void run(List<Path> files, Set<String> only, Consumer<CaseResult> results);
+    void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> results);
 
     /**
      * Opens a test bench.

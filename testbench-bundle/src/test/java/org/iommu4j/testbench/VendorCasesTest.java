@@ -45,7 +45,7 @@ class VendorCasesTest {
         List<CaseResult> results = new ArrayList<>();
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
             core.arrived(new VtdBackend());
-            new TestBench(core).run(List.of(file), Set.of(), results::add);
+            new TestBench(core).run(List.of(file), Set.of(), true, results::add);
             assertTrue(core.units().isEmpty(), "units are left open");
         }
 

@@ -5,11 +5,20 @@ import java.io.IOException;
 import org.iommu4j.backend.Finding;
 
 /** A {@link Finding} as JSON; addresses and table words are strings with 0x, times and counts are numbers. */
-final class FindingJson {
+public final class FindingJson {
     private FindingJson() {}
 
-    static String of(Finding finding) {
+    /** One JSON object without line ends. */
+    public static String of(Finding finding) {
+        return of(null, finding);
+    }
+
+    /** The same with the id of the case that led to it; null for none. */
+    public static String of(String caseId, Finding finding) {
         return JsonText.object(out -> {
+            if (caseId != null) {
+                out.writeStringField("case", caseId);
+            }
             out.writeStringField("kind", finding.kind().name());
             out.writeNumberField("count", finding.count());
             out.writeNumberField("at", finding.at());

@@ -1,6 +1,8 @@
 package org.iommu4j.shell.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.LinkedHashSet;
@@ -8,10 +10,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.TestBenchService;
+import org.iommu4j.upgrade.FindingJson;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -30,13 +35,18 @@ import picocli.CommandLine.Spec;
             "",
             "It prints a line for each case that fails (step, expected, got) or is skipped because the chip does not have "
                     + "a capability that its config asks for, and ends with the counts. All files are checked before the "
-                    + "first case runs."
+                    + "first case runs.",
+            "",
+            "With --findings every chip is observed: what software forgot to invalidate, tables freed too early, commands "
+                    + "that dropped nothing, and translations that the chip should no longer have used are written to a "
+                    + "file, one JSON object a line. The last fails the case."
         },
         footer = {
             "",
             "Examples:",
             "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
             "  ./iommu4j cases my.jsonl --only read-denied --json",
+            "  ./iommu4j cases my.jsonl --findings found.jsonl",
             "",
             "Exit status: 0 if none failed; 1 if one failed; 2 for wrong arguments or a file that cannot be read (file, "
                     + "line, column and key are named)."
@@ -55,6 +65,12 @@ public final class CasesCommand implements Callable<Integer> {
             description = "Prints one JSON object a case instead of the text; the counts go to standard error.")
     private boolean json;
 
+    @Option(
+            names = "--findings",
+            paramLabel = "FILE",
+            description = "Observes every chip with the sanitizer, and writes what it found as JSON Lines.")
+    private Path findings;
+
     @Spec
     private CommandSpec spec;
 
@@ -68,10 +84,17 @@ public final class CasesCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         Set<String> ids = new LinkedHashSet<>(only);
         Map<Outcome, Integer> counts = new EnumMap<>(Outcome.class);
+        Map<Finding.Kind, Long> totals = new EnumMap<>(Finding.Kind.class);
+        StringBuilder lines = new StringBuilder();
         TestBenchService bench = host.service(TestBenchService.class);
         try {
-            bench.run(files, ids, result -> {
+            bench.run(files, ids, findings != null, result -> {
                 counts.merge(result.outcome(), 1, Integer::sum);
+                SanitizerReport found = result.findings();
+                found.counts().forEach((kind, count) -> totals.merge(kind, count, Long::sum));
+                found.findings()
+                        .forEach(one ->
+                                lines.append(FindingJson.of(result.id(), one)).append('\n'));
                 if (json) {
                     out.println(result.toJson());
                 } else if (result.outcome() != Outcome.PASSED) {
@@ -83,10 +106,22 @@ public final class CasesCommand implements Callable<Integer> {
         } finally {
             out.flush();
         }
+        if (findings != null) {
+            write(lines);
+        }
         PrintWriter summary = json ? spec.commandLine().getErr() : out;
         summary.println(counts.getOrDefault(Outcome.PASSED, 0) + " passed, " + counts.getOrDefault(Outcome.FAILED, 0)
                 + " failed, " + counts.getOrDefault(Outcome.SKIPPED, 0) + " skipped");
+        totals.forEach((kind, count) -> summary.println("findings: " + count + " " + kind));
         summary.flush();
         return counts.containsKey(Outcome.FAILED) ? ExitStatus.FAILED : ExitStatus.OK;
+    }
+
+    private void write(CharSequence lines) {
+        try {
+            Files.writeString(findings, lines);
+        } catch (IOException e) {
+            throw new CommandFailure(ExitStatus.USAGE, "cannot write " + findings + ": " + Texts.message(e), e);
+        }
     }
 }

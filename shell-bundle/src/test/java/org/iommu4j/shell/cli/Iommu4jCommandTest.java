@@ -25,7 +25,6 @@ import org.iommu4j.shell.testing.FakeHost;
 import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult;
-import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.ReplayOptions;
@@ -309,9 +308,10 @@ class Iommu4jCommandTest {
     private static TestBenchService cases(List<Object> asked, CaseResult... results) {
         return new TestBenchService() {
             @Override
-            public void run(List<Path> files, Set<String> only, Consumer<CaseResult> sink) {
+            public void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> sink) {
                 asked.add(files);
                 asked.add(only);
+                asked.add(sanitized);
                 List.of(results).forEach(sink);
             }
 
@@ -333,9 +333,9 @@ class Iommu4jCommandTest {
         };
     }
 
-    private static final CaseResult PASSED = new CaseResult("a", Outcome.PASSED, -1, "", "", "", "");
-    private static final CaseResult FAILED = new CaseResult("b", Outcome.FAILED, 2, "irq", "{\"min\":1}", "{}", "");
-    private static final CaseResult SKIPPED = new CaseResult("c", Outcome.SKIPPED, -1, "", "", "", "no AFL");
+    private static final CaseResult PASSED = CaseResult.passed("a");
+    private static final CaseResult FAILED = CaseResult.failed("b", 2, "irq", "{\"min\":1}", "{}", "");
+    private static final CaseResult SKIPPED = CaseResult.skipped("c", "no AFL");
 
     @Test
     void shouldPrintWhatFailedAndWasSkippedAndTheCounts() {
@@ -344,11 +344,34 @@ class Iommu4jCommandTest {
 
         assertEquals(1, run("cases", "one.jsonl", "two.jsonl", "--only", "a", "--only", "b"));
 
-        assertEquals(List.of(List.of(Path.of("one.jsonl"), Path.of("two.jsonl")), Set.of("a", "b")), asked);
+        assertEquals(List.of(List.of(Path.of("one.jsonl"), Path.of("two.jsonl")), Set.of("a", "b"), false), asked);
         assertEquals("""
                 failed b, step 2 (irq): expected {"min":1}, got {}
                 skipped c: no AFL
                 1 passed, 1 failed, 1 skipped
+                """, out.toString());
+    }
+
+    @Test
+    void shouldWriteWhatTheSanitizerFoundInACase(@TempDir Path folder) throws IOException {
+        Finding finding = new Finding(
+                Finding.Kind.SUPERFLUOUS, 2, 7, null, null, null, 5, -1, -1, 0, null, null, "dropped nothing");
+        SanitizerReport report =
+                new SanitizerReport(1, 1, 1, 1, Map.of(Finding.Kind.SUPERFLUOUS, 2L), List.of(finding));
+        List<Object> asked = new ArrayList<>();
+        host.provide(TestBenchService.class, cases(asked, PASSED.with(report), SKIPPED));
+        Path file = folder.resolve("found.jsonl");
+
+        assertEquals(0, run("cases", "one.jsonl", "--findings", file.toString()));
+
+        assertEquals(true, asked.get(2));
+        assertEquals("""
+                {"case":"a","kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
+                """, Files.readString(file));
+        assertEquals("""
+                skipped c: no AFL
+                1 passed, 0 failed, 1 skipped
+                findings: 2 SUPERFLUOUS
                 """, out.toString());
     }
 
@@ -366,7 +389,7 @@ class Iommu4jCommandTest {
     void shouldEndWith2AndOneLineWhenACaseFileCannotBeRead() {
         host.provide(TestBenchService.class, new TestBenchService() {
             @Override
-            public void run(List<Path> files, Set<String> only, Consumer<CaseResult> sink) {
+            public void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> sink) {
                 throw new CaseFileException("one.jsonl", 3, 14, "op", "unknown op 'fly'", null);
             }
 

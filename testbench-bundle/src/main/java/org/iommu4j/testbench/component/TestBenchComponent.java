@@ -26,8 +26,8 @@ public final class TestBenchComponent implements TestBenchService {
     }
 
     @Override
-    public void run(List<Path> files, Set<String> only, Consumer<CaseResult> results) {
-        bench.run(files, only, results);
+    public void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> results) {
+        bench.run(files, only, sanitized, results);
     }
 
     @Override

@@ -14,6 +14,8 @@ import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -39,12 +41,25 @@ final class Machine implements AutoCloseable {
     private Container container;
     private Abi abi = Abi.LP64_LE;
 
-    private Machine(IommuService service, Chip chip, BenchSupport support, HardwareConfig hardware, boolean driver) {
+    private Machine(
+            IommuService service,
+            Chip chip,
+            BenchSupport support,
+            HardwareConfig hardware,
+            boolean driver,
+            Sanitizer.Mode sanitizer) {
         model = chip.model();
         this.support = support;
         int width = chip.hostAddressWidth() != 0 ? chip.hostAddressWidth() : support.hostAddressWidth(hardware);
         unit = service.openUnit(new UnitConfig(
-                model, hardware, !driver, width, chip.ram(), (address, data) -> interrupts++, DevicePort.COMPLETING));
+                model,
+                hardware,
+                !driver,
+                width,
+                chip.ram(),
+                (address, data) -> interrupts++,
+                DevicePort.COMPLETING,
+                sanitizer));
         port = new UnitPort(unit);
         memory = unit.platform().memory();
     }
@@ -56,13 +71,18 @@ final class Machine implements AutoCloseable {
      */
     private record Attachment(long table, int levels) {}
 
+    /** A fresh machine that nobody observes; see {@link #open(IommuService, Chip, Step.Needs, Sanitizer.Mode)}. */
+    static Machine open(IommuService service, Chip chip, Step.Needs needs) {
+        return open(service, chip, needs, Sanitizer.Mode.OFF);
+    }
+
     /**
      * A fresh machine.
      *
      * @throws BackendException {@code ENODEV} if nobody serves the model, {@code EINVAL} if the configuration makes no
      *     sense, {@code EPROTONOSUPPORT} if the chip cannot have it
      */
-    static Machine open(IommuService service, Chip chip, Step.Needs needs) {
+    static Machine open(IommuService service, Chip chip, Step.Needs needs, Sanitizer.Mode sanitizer) {
         Backend backend = backend(service, chip.model());
         HardwareConfig wanted = chip.hardware();
         HardwareConfig hardware = new HardwareConfig(
@@ -71,7 +91,7 @@ final class Machine implements AutoCloseable {
                 wanted.registers(),
                 wanted.cache(),
                 wanted.options());
-        Machine machine = new Machine(service, chip, backend.bench(), hardware, needs.driver());
+        Machine machine = new Machine(service, chip, backend.bench(), hardware, needs.driver(), sanitizer);
         try {
             machine.prepare(needs);
             return machine;
@@ -153,6 +173,12 @@ final class Machine implements AutoCloseable {
     /** From now on keeps what is written to memory; null for no longer. */
     void record(Recording to) {
         recording = to;
+    }
+
+    /** What the sanitizer found so far; nothing if the machine has none. */
+    SanitizerReport findings() {
+        Sanitizer sanitizer = unit.platform().sanitizer();
+        return sanitizer == null ? SanitizerReport.NONE : sanitizer.report();
     }
 
     /** Interrupts since the last call. */

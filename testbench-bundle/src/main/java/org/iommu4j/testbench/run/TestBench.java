@@ -14,6 +14,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
@@ -25,6 +27,8 @@ import org.iommu4j.testbench.TestBenchService;
 
 /** Runs cases and opens test benches through a core. */
 public final class TestBench implements TestBenchService {
+    private static final String STALE = "the chip used a translation that a completed invalidation had to drop";
+
     private final IommuService service;
 
     /** A bench that works through that core. */
@@ -33,7 +37,7 @@ public final class TestBench implements TestBenchService {
     }
 
     @Override
-    public void run(List<Path> files, Set<String> only, Consumer<CaseResult> results) {
+    public void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> results) {
         List<TestCase> cases = new ArrayList<>();
         for (Path file : files) {
             read(file, cases);
@@ -53,7 +57,7 @@ public final class TestBench implements TestBenchService {
             }
         }
         for (TestCase one : cases) {
-            results.accept(run(one));
+            results.accept(run(one, sanitized ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF));
         }
     }
 
@@ -101,31 +105,38 @@ public final class TestBench implements TestBenchService {
         }
     }
 
-    private CaseResult run(TestCase one) {
-        try (Machine machine = Machine.open(service, one.chip(), one.needs())) {
-            for (int i = 0; i < one.steps().size(); i++) {
-                Step step = one.steps().get(i);
-                try {
-                    Answer answer = step.action().run(machine);
-                    if (!answer.met()) {
-                        return new CaseResult(
-                                one.id(),
-                                Outcome.FAILED,
-                                i,
-                                step.op(),
-                                Json.write(answer.expected()),
-                                Json.write(answer.values()),
-                                answer.where());
-                    }
-                } catch (Step.StepFailure | BackendException | BusErrorException e) {
-                    return new CaseResult(one.id(), Outcome.FAILED, i, step.op(), "", "", e.getMessage());
-                }
-            }
-            return new CaseResult(one.id(), Outcome.PASSED, -1, "", "", "", "");
+    private CaseResult run(TestCase one, Sanitizer.Mode sanitizer) {
+        try (Machine machine = Machine.open(service, one.chip(), one.needs(), sanitizer)) {
+            CaseResult result = run(one, machine);
+            SanitizerReport findings = machine.findings();
+            boolean stale = findings.chipFaults() > 0 && result.outcome() == Outcome.PASSED;
+            return (stale ? CaseResult.failed(one.id(), STALE) : result).with(findings);
         } catch (BackendException e) {
-            Outcome outcome = e.errno() == Errno.EPROTONOSUPPORT ? Outcome.SKIPPED : Outcome.FAILED;
-            return new CaseResult(one.id(), outcome, -1, "", "", "", e.getMessage());
+            return e.errno() == Errno.EPROTONOSUPPORT
+                    ? CaseResult.skipped(one.id(), e.getMessage())
+                    : CaseResult.failed(one.id(), e.getMessage());
         }
+    }
+
+    private static CaseResult run(TestCase one, Machine machine) {
+        for (int i = 0; i < one.steps().size(); i++) {
+            Step step = one.steps().get(i);
+            try {
+                Answer answer = step.action().run(machine);
+                if (!answer.met()) {
+                    return CaseResult.failed(
+                            one.id(),
+                            i,
+                            step.op(),
+                            Json.write(answer.expected()),
+                            Json.write(answer.values()),
+                            answer.where());
+                }
+            } catch (Step.StepFailure | BackendException | BusErrorException e) {
+                return CaseResult.failed(one.id(), i, step.op(), "", "", e.getMessage());
+            }
+        }
+        return CaseResult.passed(one.id());
     }
 
     @Override

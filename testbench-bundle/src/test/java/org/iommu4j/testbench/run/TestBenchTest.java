@@ -9,7 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
@@ -50,7 +52,7 @@ class TestBenchTest {
 
     private List<CaseResult> run(String... lines) throws IOException {
         List<CaseResult> results = new ArrayList<>();
-        bench.run(List.of(file(lines)), Set.of(), results::add);
+        bench.run(List.of(file(lines)), Set.of(), false, results::add);
         return results;
     }
 
@@ -128,10 +130,10 @@ class TestBenchTest {
                 "",
                 "{\"id\":\"b\",\"model\":\"intel\",\"x-note\":{\"any\":1},\"source\":[\"6\",\"7\"],\"steps\":[]}");
         List<String> ids = new ArrayList<>();
-        bench.run(List.of(file), Set.of("b"), result -> ids.add(result.id()));
+        bench.run(List.of(file), Set.of("b"), false, result -> ids.add(result.id()));
 
         assertEquals(List.of("b"), ids);
-        assertThrows(CaseFileException.class, () -> bench.run(List.of(file), Set.of("c"), result -> {}));
+        assertThrows(CaseFileException.class, () -> bench.run(List.of(file), Set.of("c"), false, result -> {}));
     }
 
     @Test
@@ -141,7 +143,7 @@ class TestBenchTest {
         Path bad = file("{\"id\":\"a\",\"model\":\"intel\",\"steps\":[{\"op\":\"frob\"}]}");
         List<CaseResult> results = new ArrayList<>();
 
-        assertThrows(CaseFileException.class, () -> bench.run(List.of(good, bad), Set.of(), results::add));
+        assertThrows(CaseFileException.class, () -> bench.run(List.of(good, bad), Set.of(), false, results::add));
         assertEquals(List.of(), results);
     }
 
@@ -162,7 +164,7 @@ class TestBenchTest {
         assertTrue(e.column() > 0);
         e = assertThrows(
                 CaseFileException.class,
-                () -> bench.run(List.of(folder.resolve("none.jsonl")), Set.of(), result -> {}));
+                () -> bench.run(List.of(folder.resolve("none.jsonl")), Set.of(), false, result -> {}));
         assertEquals(folder.resolve("none.jsonl") + ": no such file", e.getMessage());
     }
 
@@ -314,5 +316,32 @@ class TestBenchTest {
                 runOne("{'op':'mem_write','pa':8,'words':['0x0102030405060708',255]},"
                                 + "{'op':'mem_read','pa':8,'expect':'0807060504030201ff00000000000000'}")
                         .outcome());
+    }
+
+    @Test
+    void shouldFindWhatTheGuestForgotInTheWorkedExample() throws IOException {
+        // docs/test-bench.md shows these files and what comes of them.
+        Path examples = Path.of("..", "docs", "examples");
+        List<CaseResult> results = new ArrayList<>();
+        bench.run(
+                List.of(examples.resolve("first-case.jsonl"), examples.resolve("stale.jsonl")),
+                Set.of(),
+                true,
+                results::add);
+        assertEquals(
+                List.of("first", "forgotten", "invalidated"),
+                results.stream().map(CaseResult::id).toList());
+        for (CaseResult result : results) {
+            assertEquals(Outcome.PASSED, result.outcome(), result.toText());
+        }
+        assertEquals(Map.of(), results.get(0).findings().counts());
+        assertEquals(
+                Map.of(Finding.Kind.MISSING_INVALIDATION, 1L),
+                results.get(1).findings().counts());
+        Finding finding = results.get(1).findings().findings().get(0);
+        assertEquals(0x310, finding.requester());
+        assertEquals(0x12345abcL, finding.iova());
+        assertEquals(0x6a28, finding.edit().pa());
+        assertEquals(Map.of(), results.get(2).findings().counts());
     }
 }
