@@ -10,7 +10,8 @@ import org.iommu4j.contract.IommuModel;
  *
  * @param model whose bundle is swapped
  * @param capture the guest
- * @param releasedJars where released bundles are; the newest with the symbolic name of {@code builtJar} is taken
+ * @param releasedJars where released bundles are; of those with the symbolic name of {@code builtJar} the newest of an
+ *     earlier minor version is taken, or the newest if there is none
  * @param builtJar the vendor's bundle as built
  * @param swaps least number of swaps, positive
  * @param durationNanos over which they are spread, in nanoseconds; the last replay is played to its end

@@ -5,16 +5,20 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.iommu4j.contract.IommuModel;
 
 /** What lies in the folder of the project: captures, built and released jars. */
 final class Installation {
     private static final String CAPTURES = "default-captures.properties";
+
+    private static final Pattern VERSION = Pattern.compile("\\d+\\.\\d+\\.\\d+");
 
     private final Path home;
 
@@ -76,6 +80,33 @@ final class Installation {
                 null);
     }
 
+    /**
+     * A bundle by what a person calls it.
+     *
+     * @param symbolicName of the bundle
+     * @param jarOrVersion path of a jar, or the version of a released one
+     * @throws CommandFailure if no release has that version
+     */
+    Path jar(String symbolicName, String jarOrVersion) {
+        if (!VERSION.matcher(jarOrVersion).matches()) {
+            return Path.of(jarOrVersion);
+        }
+        List<String> versions = new ArrayList<>();
+        for (Path jar : releasedJars()) {
+            if (symbolicName.equals(symbolicName(jar))) {
+                String version = header(jar, "Bundle-Version");
+                if (version.equals(jarOrVersion)) {
+                    return jar;
+                }
+                versions.add(version);
+            }
+        }
+        throw new CommandFailure(
+                ExitStatus.USAGE,
+                "no release " + jarOrVersion + " of " + symbolicName + "; released are " + versions,
+                null);
+    }
+
     /** All released bundles, in no particular order; empty if there are none. A repository also holds jars of tests. */
     List<Path> releasedJars() {
         Path repository = home.resolve("cnf").resolve("releaserepo");
@@ -105,11 +136,16 @@ final class Installation {
     }
 
     private static String symbolicName(Path jar) {
+        return header(jar, "Bundle-SymbolicName").split(";", 2)[0].strip();
+    }
+
+    /** A header of a jar's manifest; empty if it has none. */
+    private static String header(Path jar, String name) {
         try (JarFile file = new JarFile(jar.toFile())) {
             Manifest manifest = file.getManifest();
             String header =
-                    manifest == null ? null : manifest.getMainAttributes().getValue("Bundle-SymbolicName");
-            return header == null ? "" : header.split(";", 2)[0].strip();
+                    manifest == null ? null : manifest.getMainAttributes().getValue(name);
+            return header == null ? "" : header;
         } catch (IOException e) {
             // Half-written by a build that was cut off: not the jar that is looked for.
             return "";

@@ -77,16 +77,18 @@ public final class UpgradeCommand implements Callable<Integer> {
 
     @Option(
             names = "--released",
-            paramLabel = "JAR",
-            description = "Released bundle to swap with; may be given several times, the newest that fits is taken. "
-                    + "Default: those in cnf/releaserepo.")
-    private List<Path> released = List.of();
+            paramLabel = "JAR|VERSION",
+            description = "Released bundle to swap with: a jar, or the version of one in cnf/releaserepo. Default: the "
+                    + "newest there of an earlier minor version than the built one, or the newest.")
+    private String released;
 
     @Option(
             names = "--built",
-            paramLabel = "JAR",
-            description = "Built bundle. Default: the one in the target folder of the bundle that serves the model.")
-    private Path built;
+            paramLabel = "JAR|VERSION",
+            description =
+                    "Built bundle: a jar, or the version of one in cnf/releaserepo. Default: the one in the target "
+                            + "folder of the bundle that serves the model.")
+    private String built;
 
     @Option(
             names = "--cache",
@@ -121,8 +123,10 @@ public final class UpgradeCommand implements Callable<Integer> {
         host.awaitBackend(wanted);
         Installation installation = new Installation(host.home());
         Path guest = capture == null ? installation.defaultCapture(wanted) : capture;
-        Path builtJar = built == null ? installation.builtJar(host.symbolicName(wanted)) : built;
-        List<Path> releasedJars = released.isEmpty() ? installation.releasedJars() : released;
+        String bundle = host.symbolicName(wanted);
+        Path builtJar = built == null ? installation.builtJar(bundle) : installation.jar(bundle, built);
+        List<Path> releasedJars =
+                released == null ? installation.releasedJars() : List.of(installation.jar(bundle, released));
 
         PrintWriter err = spec.commandLine().getErr();
         ProgressLine progress = new ProgressLine(err, host.errorIsTerminal(), System::nanoTime);

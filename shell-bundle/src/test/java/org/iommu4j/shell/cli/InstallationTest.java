@@ -21,10 +21,15 @@ class InstallationTest {
     Path home;
 
     private Path jar(String path, String symbolicName) throws IOException {
+        return jar(path, symbolicName, "1.0.0");
+    }
+
+    private Path jar(String path, String symbolicName, String version) throws IOException {
         Path jar = home.resolve(path);
         Files.createDirectories(jar.getParent());
         Manifest manifest = new Manifest();
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        manifest.getMainAttributes().putValue("Bundle-Version", version);
         if (symbolicName != null) {
             manifest.getMainAttributes().putValue("Bundle-SymbolicName", symbolicName);
         }
@@ -68,6 +73,20 @@ class InstallationTest {
         Files.writeString(released.resolveSibling("a-1.0.0-tests.jar"), "no bundle");
 
         assertEquals(List.of(released), new Installation(home).releasedJars());
+    }
+
+    @Test
+    void shouldFindAReleaseByItsVersion() throws IOException {
+        jar("cnf/releaserepo/org/a/1.0.0/a-1.0.0.jar", "org.a", "1.0.0");
+        Path wanted = jar("cnf/releaserepo/org/a/1.1.0/a-1.1.0.jar", "org.a", "1.1.0");
+        jar("cnf/releaserepo/org/b/1.2.0/b-1.2.0.jar", "org.b", "1.2.0");
+        Installation installation = new Installation(home);
+
+        assertEquals(wanted, installation.jar("org.a", "1.1.0"));
+        assertEquals(Path.of("some", "new.jar"), installation.jar("org.a", "some/new.jar"));
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> installation.jar("org.a", "1.2.0"));
+        assertEquals(ExitStatus.USAGE, failure.status());
+        assertEquals("no release 1.2.0 of org.a; released are [1.0.0, 1.1.0]", failure.getMessage());
     }
 
     @Test

@@ -41,7 +41,7 @@ public final class UpgradeRun implements UpgradeService {
     @Override
     public synchronized UpgradeResult run(UpgradeOptions options, Consumer<UpgradeProgress> progress) {
         VendorJar built = VendorJar.read(options.builtJar());
-        VendorJar released = VendorJar.newest(options.releasedJars(), built);
+        VendorJar released = VendorJar.before(options.releasedJars(), built);
         Capture capture = Capture.open(options.capture());
         if (capture.model().model() != options.model()) {
             throw new UpgradeException(options.capture() + " is a guest of model "

@@ -45,23 +45,35 @@ public record VendorJar(Path file, String symbolicName, Version version) {
     }
 
     /**
-     * The newest of some bundles that has the symbolic name of another one.
+     * The release to upgrade from: of some bundles with the symbolic name of another one the newest of an earlier minor
+     * version, since only those have other abilities; if there is none, the newest.
      *
-     * @throws UpgradeException if there is none
+     * @throws UpgradeException if none has that name
      */
-    public static VendorJar newest(List<Path> files, VendorJar like) {
+    public static VendorJar before(List<Path> files, VendorJar like) {
         VendorJar newest = null;
+        VendorJar earlier = null;
         for (Path file : files) {
             VendorJar jar = read(file);
-            if (jar.symbolicName.equals(like.symbolicName)
-                    && (newest == null || jar.version.compareTo(newest.version) > 0)) {
-                newest = jar;
+            if (jar.symbolicName.equals(like.symbolicName)) {
+                newest = newer(newest, jar);
+                if (minor(jar.version).compareTo(minor(like.version)) < 0) {
+                    earlier = newer(earlier, jar);
+                }
             }
         }
         if (newest == null) {
             throw new UpgradeException("there is no released bundle " + like.symbolicName + " among " + files.size()
                     + " released bundles: nothing to swap with");
         }
-        return newest;
+        return earlier != null ? earlier : newest;
+    }
+
+    private static VendorJar newer(VendorJar one, VendorJar other) {
+        return one == null || other.version.compareTo(one.version) > 0 ? other : one;
+    }
+
+    private static Version minor(Version version) {
+        return new Version(version.getMajor(), version.getMinor(), 0);
     }
 }

@@ -26,14 +26,25 @@ class VendorJarTest {
     }
 
     @Test
-    void shouldTakeTheNewestOfTheSameName() {
+    void shouldUpgradeFromTheNewestOfAnEarlierMinorVersion() {
         List<Path> files = List.of(
                 Jars.bundle(directory, "1.jar", "a", "1.9.0"),
                 Jars.bundle(directory, "2.jar", "a", "1.10.0"),
-                Jars.bundle(directory, "3.jar", "b", "3.0.0"));
-        VendorJar built = VendorJar.read(Jars.bundle(directory, "4.jar", "a", "2.0.0"));
+                Jars.bundle(directory, "3.jar", "a", "1.10.1"),
+                Jars.bundle(directory, "4.jar", "a", "1.11.0"),
+                Jars.bundle(directory, "5.jar", "b", "1.10.7"));
+        VendorJar built = VendorJar.read(Jars.bundle(directory, "6.jar", "a", "1.11.1"));
 
-        assertEquals(new Version(1, 10, 0), VendorJar.newest(files, built).version());
+        assertEquals(new Version(1, 10, 1), VendorJar.before(files, built).version());
+    }
+
+    @Test
+    void shouldUpgradeFromTheNewestIfAllAreOfOneMinorVersion() {
+        List<Path> files =
+                List.of(Jars.bundle(directory, "1.jar", "a", "1.0.0"), Jars.bundle(directory, "2.jar", "a", "1.0.1"));
+        VendorJar built = VendorJar.read(Jars.bundle(directory, "3.jar", "a", "1.0.1"));
+
+        assertEquals(new Version(1, 0, 1), VendorJar.before(files, built).version());
     }
 
     @Test
@@ -41,7 +52,7 @@ class VendorJarTest {
         VendorJar built = VendorJar.read(Jars.bundle(directory, "a.jar", "a", "1.0.0"));
         List<Path> others = List.of(Jars.bundle(directory, "b.jar", "b", "1.0.0"));
 
-        UpgradeException refusal = assertThrows(UpgradeException.class, () -> VendorJar.newest(others, built));
+        UpgradeException refusal = assertThrows(UpgradeException.class, () -> VendorJar.before(others, built));
 
         assertTrue(refusal.getMessage().contains("no released bundle a"), refusal.getMessage());
     }
