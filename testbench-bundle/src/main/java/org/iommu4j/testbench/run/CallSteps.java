@@ -101,9 +101,6 @@ final class CallSteps {
             case INSTRUCTION -> {
                 List<Setting> settings = operands(fields, format);
                 Expected expected = instructionExpected(expect, format);
-                if (expected.results.keySet().stream().anyMatch(result -> !isShown(result, settings))) {
-                    throw fields.wrong("expect", "where the answer begins is known only of a block given as bytes");
-                }
                 yield machine -> {
                     Outcome outcome = run(machine, format, settings, 0, 0, 0);
                     Map<String, Object> values = outcome.code < 0
@@ -385,13 +382,6 @@ final class CallSteps {
         return new Expected(code, List.of(), results);
     }
 
-    /** False for an answer behind a block whose length the bench does not know. */
-    private static boolean isShown(Operand result, List<Setting> settings) {
-        return result.type() != CallFormat.Type.ANSWER
-                || settings.stream()
-                        .anyMatch(setting -> setting.operand.word() == result.word() && setting.bytes != null);
-    }
-
     private static Outcome run(
             Machine machine,
             CallFormat format,
@@ -424,9 +414,7 @@ final class CallSteps {
             if (call.result() >= 0 || format.kind() != Kind.INSTRUCTION) {
                 for (Operand result : format.results()) {
                     if (result.type() != CallFormat.Type.NUMBER) {
-                        if (isShown(result, settings)) {
-                            results.put(result, blocks.read(result, addresses[result.word()], settings));
-                        }
+                        results.put(result, blocks.read(result, addresses[result.word()], settings));
                     } else if (format.kind() == Kind.INSTRUCTION) {
                         results.put(result, result.get(call));
                     }
@@ -456,18 +444,20 @@ final class CallSteps {
         }
 
         private byte[] read(Operand result, long address, List<Setting> settings) {
-            int given = 0;
+            int begin = 0;
             int length = result.lengthBytes();
             if (result.type() == CallFormat.Type.ANSWER) {
                 for (Setting setting : settings) {
                     if (setting.operand.word() == result.word()) {
-                        given = setting.bytes.length;
-                        length = Math.min(length, setting.operand.lengthBytes() - given);
+                        // The request may be shorter than usual, and who makes it may have begun the answer.
+                        int usual = Math.max(0, setting.operand.lengthBytes() - result.lengthBytes());
+                        begin = setting.bytes == null ? usual : Math.min(usual, setting.bytes.length);
+                        length = Math.min(length, setting.operand.lengthBytes() - begin);
                     }
                 }
             }
             byte[] bytes = new byte[length];
-            memory.read(address + given, bytes, 0, length);
+            memory.read(address + begin, bytes, 0, length);
             return bytes;
         }
 

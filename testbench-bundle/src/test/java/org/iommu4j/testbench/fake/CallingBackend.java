@@ -100,7 +100,7 @@ public final class CallingBackend implements Backend {
                     "LOGICAL",
                     LOGICAL,
                     List.of(Operand.memory("block", 0, 4096, "").alias("request")),
-                    List.of(Operand.answer("response", 0, 4096, "")),
+                    List.of(Operand.answer("response", 0, 4080, "")),
                     INTERRUPTIONS,
                     ""));
 
