@@ -16,8 +16,11 @@ import java.util.zip.GZIPOutputStream;
 
 /** Captures for tests: a small one that is made up, and changed copies of real ones. */
 public final class CaptureFiles {
-    /** The captured guests of the repository. */
-    public static final Path REAL = Path.of("..", "traces", "vtd");
+    /** The captured guests of the repository, by architecture. */
+    public static final Path TRACES = Path.of("..", "traces");
+
+    /** Those of VT-d. */
+    public static final Path REAL = TRACES.resolve("vtd");
 
     /** The real captures that this release replays. */
     public static final List<String> LEGACY =
@@ -99,9 +102,13 @@ public final class CaptureFiles {
         return "{\"pa\":\"0x" + Long.toHexString(pa) + "\",\"hex\":\"" + before + hex + after + "\"}";
     }
 
-    /** Copies a real capture. */
+    /** Copies a real capture of VT-d. */
     public static Path copy(String name, Path to) {
-        Path from = REAL.resolve(name);
+        return copy(REAL.resolve(name), to);
+    }
+
+    /** Copies a capture. */
+    public static Path copy(Path from, Path to) {
         try (Stream<Path> files = Files.walk(from)) {
             for (Path file : files.toList()) {
                 Path target = to.resolve(from.relativize(file).toString());
