@@ -5,11 +5,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.CStruct;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.service.Agreement;
@@ -200,21 +202,29 @@ final class CoreContainer implements Container {
 
     @Override
     public int ioctl(long request, byte[] bytes, int offset, int readable, Completion completion) {
+        return ioctl(config.abi(), request, bytes, offset, readable, completion);
+    }
+
+    @Override
+    public int ioctl(Abi image, long request, byte[] bytes, int offset, int readable, Completion completion) {
+        if (image == null) {
+            return completion.begin().fail(Errno.EINVAL, "the request has no image");
+        }
         // Nothing is written before the gate: its barrier would wait for it.
         Route<Chip> route = gate.enter();
         if (route != null) {
             try {
-                return execute(route.target.translator(), request, bytes, offset, readable, completion);
+                return execute(route.target.translator(), image, request, bytes, offset, readable, completion);
             } finally {
                 route.leave();
             }
         }
-        return ioctlPatiently(request, bytes, offset, readable, completion);
+        return ioctlPatiently(image, request, bytes, offset, readable, completion);
     }
 
-    private int ioctlPatiently(long request, byte[] bytes, int offset, int readable, Completion completion) {
+    private int ioctlPatiently(Abi image, long request, byte[] bytes, int offset, int readable, Completion completion) {
         Verdict verdict = gate.run(
-                chip -> execute(chip.translator(), request, bytes, offset, readable, completion),
+                chip -> execute(chip.translator(), image, request, bytes, offset, readable, completion),
                 config.waitNanos(),
                 parking,
                 1);
@@ -227,16 +237,23 @@ final class CoreContainer implements Container {
     }
 
     private int execute(
-            Translator translator, long request, byte[] bytes, int offset, int readable, Completion completion) {
+            Translator translator,
+            Abi image,
+            long request,
+            byte[] bytes,
+            int offset,
+            int readable,
+            Completion completion) {
         Session current = session;
+        RequestReader reader = current.reader(image);
         completion.begin();
-        int operation = read(current, request, bytes, offset, readable, completion);
+        int operation = read(current, reader, request, bytes, offset, readable, completion);
         if (operation == Uapi.INVAL_IOTLB) {
-            if (invalidate(translator, current, completion) == 0) {
+            if (invalidate(translator, current, reader, completion) == 0) {
                 finish(translator, completion);
             }
         } else if (operation > 0) {
-            bind(translator, current, completion);
+            bind(translator, current, reader, completion);
         }
         counters.count(completion);
         return completion.errno().code();
@@ -270,20 +287,27 @@ final class CoreContainer implements Container {
 
     private int execute(Translator translator, RequestBatch batch) {
         Session current = session;
+        RequestReader reader = current.reader(config.abi());
         int count = batch.count();
         int done = 0;
         int unfinished = 0;
         boolean written = false;
         for (int i = 0; i < count; i++) {
             Completion completion = batch.completion(i).begin();
-            int operation =
-                    read(current, Uapi.VFIO_IOMMU_OP, batch.bytes(i), batch.offset(i), batch.readable(i), completion);
+            int operation = read(
+                    current,
+                    reader,
+                    Uapi.VFIO_IOMMU_OP,
+                    batch.bytes(i),
+                    batch.offset(i),
+                    batch.readable(i),
+                    completion);
             if (operation == Uapi.INVAL_IOTLB) {
-                written |= invalidate(translator, current, completion) == 0;
+                written |= invalidate(translator, current, reader, completion) == 0;
             } else if (operation > 0) {
                 // A bind is done when it returns, so that what was asked before it has to be done before.
                 done += finish(translator, batch, unfinished, i, written);
-                bind(translator, current, completion);
+                bind(translator, current, reader, completion);
                 counters.count(completion);
                 done += completion.errno() == Errno.OK ? 1 : 0;
                 unfinished = i + 1;
@@ -319,7 +343,13 @@ final class CoreContainer implements Container {
     }
 
     private static int read(
-            Session current, long request, byte[] bytes, int offset, int readable, Completion completion) {
+            Session current,
+            RequestReader reader,
+            long request,
+            byte[] bytes,
+            int offset,
+            int readable,
+            Completion completion) {
         if (current.refuses()) {
             return current.refuse(completion);
         }
@@ -327,20 +357,20 @@ final class CoreContainer implements Container {
             return completion.refuse(Rule.V2, "argsz", 0, readable, "the argument is not in the caller's memory");
         }
         try {
-            int operation = current.reader().read(request, bytes, offset, readable, completion);
+            int operation = reader.read(request, bytes, offset, readable, completion);
             return operation > 0 ? operation : settle(operation == 0 ? -1 : operation, completion);
         } catch (RuntimeException | Error e) {
             return contain(e, completion);
         }
     }
 
-    private int invalidate(Translator translator, Session current, Completion completion) {
+    private int invalidate(Translator translator, Session current, RequestReader reader, Completion completion) {
         try {
-            int code = current.rewrite(current.reader().invalidate(), completion);
+            int code = current.rewrite(reader.invalidate(), completion);
             if (code == 0) {
-                code = translator.invalidate(id, current.reader().invalidate(), completion);
+                code = translator.invalidate(id, reader.invalidate(), completion);
             }
-            return settle(code, completion) == 0 ? 0 : located(Uapi.TLB_INVALIDATE, completion);
+            return settle(code, completion) == 0 ? 0 : located(Uapi.TLB_INVALIDATE, reader, completion);
         } catch (RuntimeException | Error e) {
             return contain(e, completion);
         }
@@ -354,9 +384,9 @@ final class CoreContainer implements Container {
         }
     }
 
-    private int bind(Translator translator, Session current, Completion completion) {
+    private int bind(Translator translator, Session current, RequestReader reader, Completion completion) {
         try {
-            BindRequest request = current.reader().bind();
+            BindRequest request = reader.bind();
             if (!request.unbinds() && !binds.hasRoom()) {
                 return completion.fail(Errno.ENOSPC, "the container has " + BindLog.MOST + " bindings");
             }
@@ -370,7 +400,7 @@ final class CoreContainer implements Container {
                 binds.note(request, current.bindFormat(request.operation(), request.subVersion()));
                 return 0;
             }
-            return located(Uapi.BIND_HEADER, completion);
+            return located(Uapi.BIND_HEADER, reader, completion);
         } catch (RuntimeException | Error e) {
             return contain(e, completion);
         }
@@ -409,8 +439,8 @@ final class CoreContainer implements Container {
         }
     }
 
-    /** Says where the offending field is: who refuses below the core knows its name, but not the client's image. */
-    private int located(CStruct structure, Completion completion) {
+    /** Says where the offending field is: who refuses below the core knows its name, but not the request's image. */
+    private static int located(CStruct structure, RequestReader reader, Completion completion) {
         if (completion.rule() != null && completion.offset() < 0) {
             for (CStruct.Field field : structure.fields()) {
                 if (field.name().equals(completion.field())) {
@@ -418,7 +448,7 @@ final class CoreContainer implements Container {
                             completion.rule(),
                             completion.errno(),
                             completion.field(),
-                            field.argumentOffset(config.abi()),
+                            field.argumentOffset(reader.terms().abi()),
                             completion.value(),
                             completion.reason());
                 }

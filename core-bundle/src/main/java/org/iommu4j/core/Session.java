@@ -1,10 +1,13 @@
 package org.iommu4j.core;
 
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
@@ -23,7 +26,11 @@ import org.iommu4j.core.service.ContainerConfig;
 final class Session {
     private final Negotiator.Found found;
     private final Agreement agreement;
+
+    /** For the image that the client declared, or null. */
     private final RequestReader reader;
+
+    private final Map<Abi, RequestReader> others = new EnumMap<>(Abi.class);
     private final Shim[] shims;
     private final int[] generations;
     private final Generation host;
@@ -121,14 +128,31 @@ final class Session {
         return reader == null;
     }
 
+    private static Terms in(Abi image, Terms terms) {
+        return new Terms(
+                image,
+                terms.model(),
+                terms.subVersion(),
+                terms.payloadLengths(),
+                terms.granuleShift(),
+                terms.pasidBits(),
+                terms.bindFormats());
+    }
+
     /** Fills in the refusal of a session that refuses everything. */
     int refuse(Completion completion) {
         return completion.refuse(rule, refusal, "sub_version", -1, agreement.clientSubVersion(), reason);
     }
 
-    /** The reader of this session. */
-    RequestReader reader() {
-        return reader;
+    /**
+     * The reader for requests of an image; null in a session that refuses everything. Inside the gate: the readers for
+     * other images than the declared one are made when they are first needed.
+     */
+    RequestReader reader(Abi image) {
+        if (reader == null || reader.terms().abi() == image) {
+            return reader;
+        }
+        return others.computeIfAbsent(image, other -> new RequestReader(in(other, reader.terms())));
     }
 
     /** Brings an invalidation to the chip's generation, one shim after the other. */

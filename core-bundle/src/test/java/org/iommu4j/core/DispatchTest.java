@@ -16,6 +16,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.fake.Bench;
@@ -105,6 +106,24 @@ class DispatchTest {
         assertEquals(Rule.V17, completion.rule());
         assertEquals(Uapi.PASID.argumentOffset(Abi.LP64_LE), completion.offset());
         assertEquals(3, completion.value());
+    }
+
+    @Test
+    void shouldReadARequestInItsOwnImage() {
+        byte[] compat = new RequestWriter(Abi.I386, IommuModel.INTEL, 1).invalidate(0, 0, 0, 0, 0, new byte[0]);
+        byte[] wrong =
+                new RequestWriter(Abi.I386, IommuModel.INTEL, 1).invalidate(Uapi.SCOPE_PASID, 0, 3, 0, 0, new byte[0]);
+        Completion completion = new Completion();
+        for (int i = 0; i < 2; i++) {
+            assertEquals(0, container.ioctl(Abi.I386, Uapi.VFIO_IOMMU_OP, compat, 0, compat.length, completion));
+            assertEquals(Errno.OK, Bench.send(container, Bench.invalidate(1, 1)).errno());
+        }
+        container.ioctl(Abi.I386, Uapi.VFIO_IOMMU_OP, wrong, 0, wrong.length, completion);
+        assertEquals(Uapi.PASID.argumentOffset(Abi.I386), completion.offset());
+        container.ioctl(Uapi.VFIO_IOMMU_OP, compat, 0, compat.length, completion);
+        assertEquals(Rule.V10, completion.rule());
+        container.ioctl(null, Uapi.VFIO_IOMMU_OP, compat, 0, compat.length, completion);
+        assertEquals(Errno.EINVAL, completion.errno());
     }
 
     @Test

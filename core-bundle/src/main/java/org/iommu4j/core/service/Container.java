@@ -1,6 +1,7 @@
 package org.iommu4j.core.service;
 
 import java.util.List;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.osgi.annotation.versioning.ProviderType;
 
@@ -42,6 +43,19 @@ public interface Container extends AutoCloseable {
      * @return 0 or a negative errno, as the completion says
      */
     int ioctl(long request, byte[] bytes, int offset, int readable, Completion completion);
+
+    /**
+     * One request of wire form 1 in an image of its own, whatever the client declared: as a 32-bit process makes it on the
+     * file that a 64-bit one opened.
+     *
+     * @param image in which the argument is written
+     * @param request ioctl number
+     * @param bytes memory that holds the argument
+     * @param offset where it begins
+     * @param readable bytes that can be read from there
+     * @return 0 or a negative errno, as the completion says
+     */
+    int ioctl(Abi image, long request, byte[] bytes, int offset, int readable, Completion completion);
 
     /**
      * Several invalidations with one completion wait: cheaper than one by one, with the same effect. Each request is

@@ -446,7 +446,8 @@ public final class VtdGuestDecoder implements GuestDecoder {
     }
 
     private boolean interruptEntryCache(long word0) {
-        if (InterruptEntryCacheInvalidate.IM.getInt(word0) > Ecap.MHMV.getInt(unit.ecap())) {
+        if (InterruptEntryCacheInvalidate.G.isSet(word0)
+                && InterruptEntryCacheInvalidate.IM.getInt(word0) > Ecap.MHMV.getInt(unit.ecap())) {
             return stop(QueueError.RESERVED_FIELD, "iec_inv_dsc: IM exceeds ECAP.MHMV");
         }
         sink.handled("interrupt remapping is not modelled");

@@ -106,6 +106,16 @@ class VtdGuestDecoderTest {
     }
 
     @Test
+    void shouldLookAtTheIndexMaskOfASelectiveInterruptEntryCommandOnly() {
+        start(new HardwareConfig(0x110, Map.of("ecap", Map.of("MHMV", 4L)), Map.of(), CacheConfig.NONE, Map.of()));
+        bringUp();
+        command(0x4 | 15L << 27, 0);
+        assertEquals(List.of("handled"), host.take());
+        command(0x14 | 15L << 27, 0);
+        assertEquals(List.of("refused: iec_inv_dsc: IM exceeds ECAP.MHMV"), host.take());
+    }
+
+    @Test
     void shouldLeaveADeviceBlockedWhoseContextIsNotPresent() {
         bringUp();
         guest.deviceAccess(DEVICE, host);

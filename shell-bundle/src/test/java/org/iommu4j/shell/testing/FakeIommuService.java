@@ -14,6 +14,7 @@ import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
@@ -253,6 +254,11 @@ public final class FakeIommuService implements IommuService {
 
         @Override
         public int ioctl(long request, byte[] bytes, int offset, int readable, Completion completion) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int ioctl(Abi image, long request, byte[] bytes, int offset, int readable, Completion completion) {
             throw new UnsupportedOperationException();
         }
 

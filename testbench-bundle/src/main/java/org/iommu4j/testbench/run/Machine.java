@@ -1,9 +1,7 @@
 package org.iommu4j.testbench.run;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
@@ -35,11 +33,9 @@ final class Machine implements AutoCloseable {
     private final NativePort port;
     private final PhysicalMemory memory;
     private final List<byte[]> commands = new ArrayList<>();
-    private final Map<Integer, Attachment> attachments = new LinkedHashMap<>();
     private Recording recording;
     private int interrupts;
     private Container container;
-    private Abi abi = Abi.LP64_LE;
 
     private Machine(
             IommuService service,
@@ -63,13 +59,6 @@ final class Machine implements AutoCloseable {
         port = new UnitPort(unit);
         memory = unit.platform().memory();
     }
-
-    /**
-     * A device in the container.
-     *
-     * @param table root of its table, or -1
-     */
-    private record Attachment(long table, int levels) {}
 
     /** A fresh machine that nobody observes; see {@link #open(IommuService, Chip, Step.Needs, Sanitizer.Mode)}. */
     static Machine open(IommuService service, Chip chip, Step.Needs needs) {
@@ -197,50 +186,26 @@ final class Machine implements AutoCloseable {
 
     /** Adds a device to the container; a table of -1 leaves it blocked. */
     void attach(int requester, long table, int levels, Completion completion) {
-        Container to = container();
-        int code = table == -1 ? to.attach(requester, completion) : to.attach(requester, table, levels, completion);
-        if (code == 0) {
-            attachments.put(requester, new Attachment(table, levels));
+        if (table == -1) {
+            container().attach(requester, completion);
+        } else {
+            container().attach(requester, table, levels, completion);
         }
     }
 
     /** Removes a device from the container. */
     void detach(int requester, Completion completion) {
-        if (container().detach(requester, completion) == 0) {
-            attachments.remove(requester);
-        }
+        container().detach(requester, completion);
     }
 
-    /** One request. A client that changes its image is a new one: its devices move, what it had bound is gone. */
+    /** One request, written in that image. */
     void ioctl(long request, Abi image, byte[] bytes, Completion completion) {
-        if (image != abi) {
-            abi = image;
-            if (container != null) {
-                container.close();
-                container = null;
-            }
-            attachments.forEach((requester, attachment) -> {
-                Completion moved = new Completion();
-                if (attachment.table == -1) {
-                    container().attach(requester, moved);
-                } else {
-                    container().attach(requester, attachment.table, attachment.levels, moved);
-                }
-                if (moved.errno() != Errno.OK) {
-                    throw new Step.StepFailure("the device cannot move to a client of " + image.label() + ": " + moved);
-                }
-            });
-        }
-        container().ioctl(request, bytes, 0, bytes.length, completion);
+        container().ioctl(image, request, bytes, 0, bytes.length, completion);
     }
 
     private Container container() {
         if (container == null) {
-            container = unit.openContainer(new ContainerConfig(
-                    abi,
-                    Offer.exactly(model, unit.subVersion()),
-                    ContainerConfig.DEFAULT_WAIT_NANOS,
-                    ContainerConfig.DEFAULT_MAX_PARKED));
+            container = unit.openContainer(ContainerConfig.of(Offer.exactly(model, unit.subVersion())));
         }
         return container;
     }

@@ -131,17 +131,24 @@ class BenchTest {
     }
 
     @Test
-    void shouldMoveDevicesToAClientOfAnotherImage() {
+    void shouldTakeRequestsOfEveryImageInOneContainer() {
         bench.answer("{\"op\":\"mem_write\",\"pa\":4096,\"words\":[\"0x40000083\"]}");
         bench.answer("{\"op\":\"attach\",\"requester\":784,\"table\":4096,\"levels\":3}");
+        String access = "{'op':'dma','requester':784,'iova':'0x123','access':'read'}";
+        String cached = "{'pa':'0x40000123','segments':[{'pa':'0x40000123','len':1}]}";
+        answers(access, cached);
+        bench.answer("{\"op\":\"mem_write\",\"pa\":4096,\"words\":[\"0x80000083\"]}");
         for (String abi : new String[] {"i386", "lp64-be", "lp64-le"}) {
             String answer = bench.answer(
                     "{\"op\":\"ioctl\",\"request\":\"VFIO_IOMMU_OP\",\"hex\":\"\",\"abi\":\"" + abi + "\"}");
             assertTrue(answer.startsWith("{\"errno\":\"EFAULT\""), answer);
-            answers(
-                    "{'op':'dma','requester':784,'iova':'0x123','access':'read'}",
-                    "{'pa':'0x40000123','segments':[{'pa':'0x40000123','len':1}]}");
+            answers(access, cached);
         }
+        String all = "38000000080000002c000000" + "00000000".repeat(8) + "100100000000000000000000";
+        String done = bench.answer(
+                "{\"op\":\"ioctl\",\"request\":\"VFIO_IOMMU_OP\",\"abi\":\"i386\",\"hex\":\"" + all + "\"}");
+        assertTrue(done.startsWith("{\"errno\":0,\"fidelity\":\"EXACT\""), done);
+        answers(access, "{'pa':'0x80000123','segments':[{'pa':'0x80000123','len':1}]}");
     }
 
     @Test
