@@ -81,8 +81,7 @@ class InstallationTest {
                 home.resolve("traces/vtd/legacy-strict-nvme-e1000e"),
                 new Installation(home).defaultCapture(IommuModel.INTEL));
         assertEquals(
-                home.resolve("traces/spapr/noddw-nvme-e1000"),
-                new Installation(home).defaultCapture(IommuModel.SPAPR));
+                home.resolve("traces/spapr/noddw-nvme-e1000"), new Installation(home).defaultCapture(IommuModel.SPAPR));
         assertEquals(
                 home.resolve("traces/s390/strict-nvme-virtionet"),
                 new Installation(home).defaultCapture(IommuModel.S390));

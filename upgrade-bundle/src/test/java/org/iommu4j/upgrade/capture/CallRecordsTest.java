@@ -94,7 +94,8 @@ class CallRecordsTest {
 
     @Test
     void shouldMakeRtasCallsOfTheText() {
-        Call query = only("spapr", ddw("ddw_query " + BRIDGE + ", 1 windows available, max window size=0x80000000, mask=0x107"));
+        Call query = only(
+                "spapr", ddw("ddw_query " + BRIDGE + ", 1 windows available, max window size=0x80000000, mask=0x107"));
         assertEquals("ddw", query.kind());
         assertEquals("ibm,query-pe-dma-window", query.call());
         assertEquals(5, query.returnCells());
@@ -102,11 +103,13 @@ class CallRecordsTest {
                 List.of(0x1800L, 0x800_0000L, 0x2000_0000L),
                 query.arguments().stream().map(Call.Argument::value).toList());
         assertEquals(
-                List.of(1L, 0x107L), query.results().stream().map(Call.Result::value).toList());
+                List.of(1L, 0x107L),
+                query.results().stream().map(Call.Result::value).toList());
 
         Call create = only(
                 "spapr",
-                ddw("ddw_create " + BRIDGE + ", page size=0x1000000, requested=0x20000000, start addr=0x800000000000000,"
+                ddw("ddw_create " + BRIDGE
+                        + ", page size=0x1000000, requested=0x20000000, start addr=0x800000000000000,"
                         + " liobn=0x80000001"));
         assertEquals("ibm,create-pe-dma-window", create.call());
         assertEquals(
@@ -116,8 +119,12 @@ class CallRecordsTest {
                 List.of(0x8000_0001L, 0x800_0000L, 0L),
                 create.results().stream().map(Call.Result::value).toList());
 
-        assertEquals("ibm,remove-pe-dma-window", only("spapr", ddw("ddw_remove liobn=0x80000001")).call());
-        assertEquals("ibm,reset-pe-dma-window", only("spapr", ddw("ddw_reset " + BRIDGE)).call());
+        assertEquals(
+                "ibm,remove-pe-dma-window",
+                only("spapr", ddw("ddw_remove liobn=0x80000001")).call());
+        assertEquals(
+                "ibm,reset-pe-dma-window",
+                only("spapr", ddw("ddw_reset " + BRIDGE)).call());
     }
 
     @Test
@@ -134,8 +141,11 @@ class CallRecordsTest {
                         0,
                         "0020000500000000" + "0000000000000000" + "0002000000000001" + "0000000000000000" + "0020")),
                 call.arguments());
-        assertEquals(new Call.Result("rsp", -1, 34, 2, -1L, 0x10), call.results().get(0));
-        assertEquals(new Call.Result("new_handle", -1, 48, 4, -1L, 0x8002_0000L), call.results().get(1));
+        assertEquals(
+                new Call.Result("rsp", -1, 34, 2, -1L, 0x10), call.results().get(0));
+        assertEquals(
+                new Call.Result("new_handle", -1, 48, 4, -1L, 0x8002_0000L),
+                call.results().get(1));
 
         Call refresh = only("s390", refresh(0));
         assertEquals(
@@ -182,11 +192,20 @@ class CallRecordsTest {
     void shouldFindTheGenerationThatTheCallsNeed() {
         String create = ddw("ddw_create " + BRIDGE
                 + ", page size=0x10000, requested=0x20000000, start addr=0x800000000000000, liobn=0x80000001");
-        assertEquals(1, scan("spapr", hcall("H_PUT_TCE", "0x80000000", "0x0", "0x0")).subVersion());
-        assertEquals(2, scan("spapr", hcall("H_STUFF_TCE", "0x80000000", "0x0", "0x0", "0x1")).subVersion());
-        assertEquals(2, scan("spapr", hcall("H_PUT_TCE_INDIRECT", "0x80000000", "0x0", "0x0", "0x1")).subVersion());
         assertEquals(
-                3, scan("spapr", hcall("H_STUFF_TCE", "0x80000000", "0x0", "0x0", "0x1"), create).subVersion());
+                1, scan("spapr", hcall("H_PUT_TCE", "0x80000000", "0x0", "0x0")).subVersion());
+        assertEquals(
+                2,
+                scan("spapr", hcall("H_STUFF_TCE", "0x80000000", "0x0", "0x0", "0x1"))
+                        .subVersion());
+        assertEquals(
+                2,
+                scan("spapr", hcall("H_PUT_TCE_INDIRECT", "0x80000000", "0x0", "0x0", "0x1"))
+                        .subVersion());
+        assertEquals(
+                3,
+                scan("spapr", hcall("H_STUFF_TCE", "0x80000000", "0x0", "0x0", "0x1"), create)
+                        .subVersion());
         assertEquals(1, scan("s390", group("0x0")).subVersion());
         assertEquals(2, scan("s390", group("0x1")).subVersion());
     }
@@ -195,9 +214,14 @@ class CallRecordsTest {
     void shouldReadPageSizesFromTheMaskOfTheQuery() {
         assertEquals(
                 Map.of("pe", Map.of("pgsizes", 1L << 12 | 1L << 16 | 1L << 24 | 1L << 21)),
-                scan("spapr", ddw("ddw_query " + BRIDGE + ", 1 windows available, max window size=0x80000000, mask=0x107"))
+                scan(
+                                "spapr",
+                                ddw("ddw_query " + BRIDGE
+                                        + ", 1 windows available, max window size=0x80000000, mask=0x107"))
                         .fields());
-        assertEquals(Map.of(), scan("spapr", hcall("H_PUT_TCE", "0x80000000", "0x0", "0x0")).fields());
+        assertEquals(
+                Map.of(),
+                scan("spapr", hcall("H_PUT_TCE", "0x80000000", "0x0", "0x0")).fields());
     }
 
     @Test
@@ -235,8 +259,7 @@ class CallRecordsTest {
                 List.of("CLP", "MPCIFC", "RPCIT"),
                 frozen.calls().stream().map(Call::call).toList());
         assertTrue(frozen.calls().get(0).arguments().get(0).hex().contains("0002000100000001"));
-        assertEquals(
-                0xc00_0000, frozen.calls().get(2).arguments().get(2).value(), "length of the aperture");
+        assertEquals(0xc00_0000, frozen.calls().get(2).arguments().get(2).value(), "length of the aperture");
         assertEquals(4351, frozen.stoppedAt());
     }
 
@@ -267,6 +290,8 @@ class CallRecordsTest {
 
         FrozenImage frozen = Capture.open(directory).frozen();
 
-        assertEquals("freeze_t", assertThrows(CaptureException.class, frozen::stoppedAt).key());
+        assertEquals(
+                "freeze_t",
+                assertThrows(CaptureException.class, frozen::stoppedAt).key());
     }
 }

@@ -97,8 +97,7 @@ class CallLoadTest {
         core.arrived(backend(model, "1.0.0"));
         try (LoadGuest load = load(TRACES.resolve(capture))) {
             AtomicInteger round = new AtomicInteger();
-            Invalidator invalidator =
-                    new Invalidator(load, 1, () -> round.incrementAndGet() < ROUNDS, problems);
+            Invalidator invalidator = new Invalidator(load, 1, () -> round.incrementAndGet() < ROUNDS, problems);
             invalidator.prepare();
             core.arrived(new ChangedBackend(backend(model, "1.1.0"), change));
             invalidator.run();

@@ -88,7 +88,8 @@ class TapCheckTest {
     void shouldRecognizeAnAddressInARegisterThatHasMoreInIt() {
         tap.expect(new int[] {0}, 1);
         // A kill register: what to kill in its high bits, of which endpoint in its low ones.
-        tap.command(ByteBuffer.allocate(8).putLong(0x2000_0000_0000_01abL | IOVA[0]).array());
+        tap.command(
+                ByteBuffer.allocate(8).putLong(0x2000_0000_0000_01abL | IOVA[0]).array());
 
         result(0, 0, 0);
     }
@@ -96,8 +97,16 @@ class TapCheckTest {
     @Test
     void shouldRecognizeAnAddressInARegisterBehindAnInstruction() {
         tap.expect(new int[] {0, 1}, 2);
-        tap.command(ByteBuffer.allocate(20).putInt(0xb9d3_0024).putLong(7).putLong(IOVA[0]).array());
-        tap.command(ByteBuffer.allocate(14).putInt(0xe320_5040).putShort((short) 0xd0).putLong(IOVA[1]).array());
+        tap.command(ByteBuffer.allocate(20)
+                .putInt(0xb9d3_0024)
+                .putLong(7)
+                .putLong(IOVA[0])
+                .array());
+        tap.command(ByteBuffer.allocate(14)
+                .putInt(0xe320_5040)
+                .putShort((short) 0xd0)
+                .putLong(IOVA[1])
+                .array());
 
         result(0, 0, 0);
     }
