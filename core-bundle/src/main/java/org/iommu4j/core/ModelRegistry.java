@@ -295,7 +295,8 @@ final class ModelRegistry {
                 GuestDecoder decoder = thread.call(
                         "making a virtual IOMMU",
                         SwapLimits.DEFAULT.handoverNanos(),
-                        () -> backend.createGuestDecoder(config, unit.platform().memory()));
+                        () -> backend.createGuestDecoder(
+                                config, unit.shown().platform().memory()));
                 if (decoder == null) {
                     throw new BackendException(Errno.EIO, serving + " made no virtual IOMMU");
                 }

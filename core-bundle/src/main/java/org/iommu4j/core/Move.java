@@ -395,7 +395,8 @@ final class Move {
             GuestDecoder decoder = target.facts()
                     .backend()
                     .restoreGuestDecoder(
-                            saved.hardware(), passage.unit.platform().memory());
+                            saved.hardware(),
+                            passage.unit.shown().platform().memory());
             if (decoder == null) {
                 throw new IllegalStateException(target + " made no virtual IOMMU");
             }
@@ -451,6 +452,7 @@ final class Move {
                 }
             }
             unit.keep(null);
+            unit.countChip();
             boolean abandoned = unit.slotIsAbandoned();
             unit.abandonSlot(false);
             unit.gate().release(passage.after, abandoned);

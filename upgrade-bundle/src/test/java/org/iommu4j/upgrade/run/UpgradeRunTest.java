@@ -236,6 +236,11 @@ class UpgradeRunTest {
         }
 
         @Override
+        public String symbolicName(IommuModel model) {
+            return NAME;
+        }
+
+        @Override
         public long install(VendorJar jar) {
             last++;
             arrive(last, jar.version().toString());
