@@ -8,9 +8,6 @@ import java.util.Map;
 
 /** A {@link RecordResult} as text and as JSON. */
 final class RecordReport {
-    private static final String HEADING = "%-10s %10s %10s %10s %13s\n";
-    private static final String ROW = "%-10s %10d %10d %10d %13d\n";
-
     private RecordReport() {}
 
     static String text(RecordResult result) {
@@ -21,11 +18,11 @@ final class RecordReport {
                 .append(", played with ")
                 .append(names(result.playedWith()))
                 .append('\n');
-        text.append(String.format(Locale.ROOT, HEADING, "kind", "compared", "equal", "different", "not compared"));
+        text.append(String.format(Locale.ROOT, "%-10s %10s %10s %10s %13s\n", "kind", "compared", "equal", "different", "not compared"));
         result.kinds()
                 .forEach((kind, comparison) -> text.append(String.format(
                         Locale.ROOT,
-                        ROW,
+                        "%-10s %10d %10d %10d %13d\n",
                         kind.label(),
                         comparison.compared(),
                         comparison.equal(),
