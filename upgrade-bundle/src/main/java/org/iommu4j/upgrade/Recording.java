@@ -12,7 +12,7 @@ public interface Recording extends AutoCloseable {
     /** Units whose clients are, or were, recorded. */
     long units();
 
-    /** Requests that were recorded so far. */
+    /** Requests of wire form 1 that were recorded so far. */
     long requests();
 
     /**

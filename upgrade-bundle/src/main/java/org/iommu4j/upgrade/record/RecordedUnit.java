@@ -189,7 +189,7 @@ final class RecordedUnit implements Unit {
             }
             List<? extends RecordLine> all = lines.apply(known);
             recorder.write(all);
-            recorder.count(all.size());
+            recorder.count(all.stream().filter(RecordLine.Ioctl.class::isInstance).count());
             if (effect != null) {
                 if (!known) {
                     caches(Caches.What.GONE, effect.went());

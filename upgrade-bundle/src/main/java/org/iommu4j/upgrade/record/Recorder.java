@@ -127,7 +127,7 @@ final class Recorder implements Recording, UnitInterposer {
     }
 
     /** Counts requests. */
-    void count(int more) {
+    void count(long more) {
         requests.addAndGet(more);
     }
 
