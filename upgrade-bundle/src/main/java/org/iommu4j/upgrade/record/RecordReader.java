@@ -36,6 +36,7 @@ final class RecordReader implements Closeable {
     /** Most units and containers that a record may number. */
     private static final int MAX_NUMBER = 1 << 20;
 
+    private static final long MAX_ADDRESS = (1L << 52) - 1;
     private static final int MAX_COMMAND = 1 << 12;
     private static final int MAX_BATCH = 1 << 16;
     private static final int GZIP_MAGIC = 0x1f8b;
@@ -175,9 +176,9 @@ final class RecordReader implements Closeable {
             case "unit-close" -> new RecordLine.UnitClosed(unitNumber());
             case "swap" -> new RecordLine.Swapped(unitNumber(), object.text("bundle"), object.text("version"));
             case "mem" -> new RecordLine.Memory(
-                    unitNumber(), object.number("pa"), object.hex("hex", RecordLine.MAX_MEMORY));
-            case "pages" -> new RecordLine.PagesTaken(unitNumber(), pages(), object.number("pa"));
-            case "pages-free" -> new RecordLine.PagesGiven(unitNumber(), pages(), object.number("pa"));
+                    unitNumber(), address(), object.hex("hex", RecordLine.MAX_MEMORY));
+            case "pages" -> new RecordLine.PagesTaken(unitNumber(), pages(), address());
+            case "pages-free" -> new RecordLine.PagesGiven(unitNumber(), pages(), address());
             case "dma" -> access();
             case "reg" -> new RecordLine.RegisterWrite(
                     unitNumber(), object.number("off", 0, Integer.MAX_VALUE), size(), object.number("value"));
@@ -223,6 +224,10 @@ final class RecordReader implements Closeable {
 
     private int containerNumber() {
         return (int) object.number("container", 0, MAX_NUMBER);
+    }
+
+    private long address() {
+        return object.number("pa", 0, MAX_ADDRESS);
     }
 
     private int pages() {

@@ -75,7 +75,12 @@ final class RecordedUnit implements Unit {
 
     /** The record has ended: only the client listens to the driver. */
     void unlisten() {
-        unit.tap(clientTap);
+        try {
+            unit.tap(clientTap);
+        } catch (BackendException e) {
+            // A unit that is closed, or whose core has gone, has nobody to listen to.
+            return;
+        }
     }
 
     /** Its number in the record. */

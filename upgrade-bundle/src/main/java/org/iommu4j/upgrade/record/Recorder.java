@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import org.iommu4j.backend.Backend;
-import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
@@ -161,15 +160,15 @@ final class Recorder implements Recording, UnitInterposer {
         recording = false;
         try {
             interposing.close();
-            recorded.forEach(RecordedUnit::unlisten);
-            recorded.clear();
+        } catch (Exception e) {
+            throw new UpgradeException("cannot end the record " + file + ": " + e.getMessage(), e);
+        }
+        recorded.forEach(RecordedUnit::unlisten);
+        recorded.clear();
+        try {
             writer.close();
         } catch (IOException e) {
             throw new UpgradeException(file + " is not complete: " + e.getMessage(), e);
-        } catch (BackendException e) {
-            throw new UpgradeException(file + ": " + e.getMessage(), e);
-        } catch (Exception e) {
-            throw new UpgradeException("cannot end the record " + file + ": " + e.getMessage(), e);
         }
     }
 }

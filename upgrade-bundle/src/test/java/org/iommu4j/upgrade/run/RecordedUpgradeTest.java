@@ -52,7 +52,6 @@ class RecordedUpgradeTest {
             core.arrived(new VtdBackend("1.0.1"));
             result = new Records(core, null).play(file, RecordOptions.DEFAULT);
         }
-        System.out.println(result.toText() + file.toFile().length());
         assertTrue(result.ok(), result::toText);
         assertTrue(result.lines().get("swapped") > 8, result::toText);
         assertTrue(result.of(Kind.NATIVE).compared() > 1000, result::toText);
