@@ -395,8 +395,7 @@ final class Move {
             GuestDecoder decoder = target.facts()
                     .backend()
                     .restoreGuestDecoder(
-                            saved.hardware(),
-                            passage.unit.shown().platform().memory());
+                            saved.hardware(), passage.unit.shown().platform().memory());
             if (decoder == null) {
                 throw new IllegalStateException(target + " made no virtual IOMMU");
             }

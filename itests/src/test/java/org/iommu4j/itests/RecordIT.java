@@ -77,7 +77,8 @@ public class RecordIT {
         assertEquals(built.recordedWith(), built.playedWith());
         // Afterwards all is as before.
         assertEquals(bundles, Arrays.stream(context.getBundles()).count());
-        assertEquals(built.playedWith(), records.play(file, RecordOptions.DEFAULT).playedWith());
+        assertEquals(
+                built.playedWith(), records.play(file, RecordOptions.DEFAULT).playedWith());
         assertEquals(List.of(), core.units());
         Files.delete(file);
     }

@@ -18,7 +18,8 @@ final class RecordReport {
                 .append(", played with ")
                 .append(names(result.playedWith()))
                 .append('\n');
-        text.append(String.format(Locale.ROOT, "%-10s %10s %10s %10s %13s\n", "kind", "compared", "equal", "different", "not compared"));
+        text.append(String.format(
+                Locale.ROOT, "%-10s %10s %10s %10s %13s\n", "kind", "compared", "equal", "different", "not compared"));
         result.kinds()
                 .forEach((kind, comparison) -> text.append(String.format(
                         Locale.ROOT,

@@ -20,8 +20,7 @@ final class RecordingTo {
      * @param input what is read meanwhile, which must not be overwritten; may be null
      * @param err is told how much was recorded
      */
-    static <T> T run(
-            Path file, Path input, PrintWriter err, Supplier<RecordService> records, Supplier<T> work) {
+    static <T> T run(Path file, Path input, PrintWriter err, Supplier<RecordService> records, Supplier<T> work) {
         if (file == null) {
             return work.get();
         }

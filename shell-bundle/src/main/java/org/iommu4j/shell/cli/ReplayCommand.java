@@ -70,7 +70,7 @@ public final class ReplayCommand implements Callable<Integer> {
 
     @Parameters(
             index = "0",
-            paramLabel = "DIR|FILE",
+            paramLabel = "INPUT",
             description = "Folder of a capture (timeline.jsonl.gz, run.json, frozen/), or a record of requests.")
     private Path input;
 
@@ -166,8 +166,8 @@ public final class ReplayCommand implements Callable<Integer> {
             if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        "'" + option + "' goes with a " + (ofRecord ? "capture" : "record") + ", and " + input + " is a "
-                                + (ofRecord ? "record" : "capture"));
+                        "'" + option + "' goes with a " + (ofRecord ? "capture" : "record") + ", and " + input
+                                + " is a " + (ofRecord ? "record" : "capture"));
             }
         }
         ReplayOptions.Path way = ReplayOptions.Path.ofLabel(path);
@@ -180,7 +180,8 @@ public final class ReplayCommand implements Callable<Integer> {
                     spec.commandLine(), "nothing to record with '--path direct': it has no contract requests");
         }
         try {
-            return RecordingTo.run(record, input, spec.commandLine().getErr(), records, () -> ofRecord ? played() : replayed(way));
+            return RecordingTo.run(
+                    record, input, spec.commandLine().getErr(), records, () -> ofRecord ? played() : replayed(way));
         } catch (CaptureException | UpgradeException e) {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
         } catch (ReplayRefusedException | BackendException e) {
@@ -189,16 +190,15 @@ public final class ReplayCommand implements Callable<Integer> {
     }
 
     private int played() {
-        RecordOptions options = backend == null
-                ? RecordOptions.DEFAULT
-                : RecordOptions.DEFAULT.withBackend(backend, released.get());
+        RecordOptions options =
+                backend == null ? RecordOptions.DEFAULT : RecordOptions.DEFAULT.withBackend(backend, released.get());
         RecordResult result = records.get().play(input, options);
         return print(json ? result.toJson() + "\n" : result.toText(), result.ok());
     }
 
     private int replayed(ReplayOptions.Path way) {
-        ReplayResult result = replays.get()
-                .replay(input, ReplayOptions.DEFAULT.withPath(way).withCache(cache));
+        ReplayResult result =
+                replays.get().replay(input, ReplayOptions.DEFAULT.withPath(way).withCache(cache));
         if (findings != null) {
             try {
                 Files.writeString(findings, result.findingsToJsonLines());

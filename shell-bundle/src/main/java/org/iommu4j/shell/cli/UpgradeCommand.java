@@ -107,8 +107,9 @@ public final class UpgradeCommand implements Callable<Integer> {
     @Option(
             names = "--record",
             paramLabel = "FILE",
-            description = "Records the contract requests of all clients, and what comes back, over all swaps; compressed if "
-                    + "FILE ends with .gz. './iommu4j replay FILE' plays it.")
+            description =
+                    "Records the contract requests of all clients, and what comes back, over all swaps; compressed if "
+                            + "FILE ends with .gz. './iommu4j replay FILE' plays it.")
     private Path record;
 
     @Option(names = "--json", description = "Prints one JSON object instead of the table.")

@@ -205,7 +205,7 @@ class Iommu4jCommandTest {
                         + "help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
-                "replay | iommu4j replay: Missing required parameter: 'DIR|FILE' (see './iommu4j replay --help')",
+                "replay | iommu4j replay: Missing required parameter: 'INPUT' (see './iommu4j replay --help')",
                 "upgrade --cache huge | iommu4j upgrade: Invalid value for option '--cache': 'huge' is not one of none, "
                         + "tiny, default, worst-case (see './iommu4j upgrade --help')",
                 "upgrade --swaps 0 | iommu4j upgrade: --swaps=0 is not at least 1 (see './iommu4j upgrade --help')"
@@ -290,7 +290,8 @@ class Iommu4jCommandTest {
 
         @Override
         public RecordResult play(Path file, RecordOptions options) {
-            asked.add("play " + file + " " + options.backend() + " " + options.jars().size());
+            asked.add("play " + file + " " + options.backend() + " "
+                    + options.jars().size());
             return result;
         }
     }

@@ -28,7 +28,13 @@ class GogoSessionTest {
         threads.start();
         CommandProcessorImpl processor = new CommandProcessorImpl(threads);
         FakeIommuService service = new FakeIommuService();
-        IommuCommands commands = new IommuCommands(() -> service, () -> null, () -> null, new ShellRecording(() -> null), List::of, text -> System.out.print(text));
+        IommuCommands commands = new IommuCommands(
+                () -> service,
+                () -> null,
+                () -> null,
+                new ShellRecording(() -> null),
+                List::of,
+                text -> System.out.print(text));
         IommuCommands.FUNCTIONS.forEach(function -> processor.addCommand("iommu", commands, function));
         session = new GogoSession(processor, out, out);
     }

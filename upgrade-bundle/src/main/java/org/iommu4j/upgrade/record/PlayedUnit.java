@@ -13,11 +13,8 @@ import org.iommu4j.core.service.Unit;
 
 /** A unit that a record is played to, beside what the record says of the one that was recorded. */
 final class PlayedUnit implements AutoCloseable {
-    /** Most cached entries that a recorded unit may hold. */
-    static final int MAX_ENTRIES = 1 << 20;
-
-    /** Most characters of native commands before one request. */
-    static final int MAX_COMMANDS = 1 << 24;
+    /** What a cached entry takes, about, in bytes. */
+    private static final int ENTRY_BYTES = 128;
 
     private final Unit unit;
     private final int number;
@@ -34,6 +31,7 @@ final class PlayedUnit implements AutoCloseable {
     private final List<String> recordedCommands = new ArrayList<>();
     private final Set<CacheEntry> recordedDrops = new HashSet<>();
     private long recordedCharacters;
+    private long batchCharacters;
 
     /** The requests of a batch that is not complete. */
     private final List<RecordLine.Ioctl> batch = new ArrayList<>();
@@ -129,23 +127,38 @@ final class PlayedUnit implements AutoCloseable {
         }
     }
 
-    /** Takes a line about the recorded caches; false if they hold more than is sane. */
-    boolean caches(RecordLine.Caches line) {
+    /** What is held of the record, about, in bytes. */
+    long heldBytes() {
+        return (long) (recorded.size() + recordedDrops.size()) * ENTRY_BYTES + recordedCharacters + batchCharacters;
+    }
+
+    /** Takes a line about the recorded caches. */
+    void caches(RecordLine.Caches line) {
         switch (line.what()) {
             case FILL -> recorded.addAll(line.entries());
             case GONE -> line.entries().forEach(recorded::remove);
             case DROP -> recordedDrops.addAll(line.entries());
         }
-        return recorded.size() <= MAX_ENTRIES && recordedDrops.size() <= MAX_ENTRIES;
     }
 
-    /** Takes recorded native commands; false if they are more than is sane. */
-    boolean commands(RecordLine.Commands line) {
+    /** Takes recorded native commands. */
+    void commands(RecordLine.Commands line) {
         recordedCommands.addAll(line.hex());
         for (String hex : line.hex()) {
-            recordedCharacters += hex.length();
+            recordedCharacters += hex.length() + ENTRY_BYTES;
         }
-        return recordedCharacters <= MAX_COMMANDS && recordedCommands.size() <= MAX_ENTRIES;
+    }
+
+    /** Takes a request of a batch. */
+    void add(RecordLine.Ioctl line) {
+        batch.add(line);
+        batchCharacters += (line.hex() == null ? 0 : line.hex().length()) + ENTRY_BYTES;
+    }
+
+    /** The batch is over. */
+    void endBatch() {
+        batch.clear();
+        batchCharacters = 0;
     }
 
     /** The recorded effect of the request that follows. */

@@ -167,8 +167,7 @@ sealed interface RecordLine {
      *
      * @param table root of its table; -1 for a device that stays blocked
      */
-    record Attached(int unit, int container, int requester, long table, int levels, Answer answer)
-            implements Request {}
+    record Attached(int unit, int container, int requester, long table, int levels, Answer answer) implements Request {}
 
     /** A device leaves a container. */
     record Detached(int unit, int container, int requester, Answer answer) implements Request {}

@@ -93,7 +93,8 @@ final class RecordObject {
             case VALUE_FALSE -> false;
             case START_ARRAY -> list(parser, key);
             case START_OBJECT -> object(parser, key);
-            default -> throw malformed(parser, key, "neither a text, a whole number, true, false, a list nor an object");
+            default ->
+                throw malformed(parser, key, "neither a text, a whole number, true, false, a list nor an object");
         };
     }
 

@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -33,7 +32,14 @@ final class RecordPlayer implements AutoCloseable {
     /** Most units of a record that are open at once. */
     private static final int MAX_UNITS = 256;
 
+    /** Most containers of a record that are open at once. */
+    private static final int MAX_CONTAINERS = 1 << 16;
+
+    /** Most bytes of cached entries, native commands and incomplete batches that are held at once. */
+    private static final long MAX_HELD = 1L << 26;
+
     private static final int MAX_NOTES = 8;
+    private static final int MAX_NAMES = 16;
 
     private final IommuService service;
     private final BackendChoice choice;
@@ -63,7 +69,7 @@ final class RecordPlayer implements AutoCloseable {
     /** Plays it to its end. */
     RecordResult play() {
         for (RecordLine line = reader.next(); line != null; line = reader.next()) {
-            lines.merge(line.getClass().getSimpleName().toLowerCase(Locale.ROOT), 1L, Long::sum);
+            lines.merge(reader.kind(), 1L, Long::sum);
             if (line instanceof RecordLine.UnitOpened opened) {
                 open(opened);
             } else if (line instanceof RecordLine.OfUnit ofUnit) {
@@ -78,8 +84,9 @@ final class RecordPlayer implements AutoCloseable {
             }
         }
         if (swaps > 0) {
-            notes.add(swaps + " times the recorded units got another chip, with empty caches: entries that only one side"
-                    + " holds are not compared, and of such a unit no accesses any more");
+            notes.add(
+                    swaps + " times the recorded units got another chip, with empty caches: entries that only one side"
+                            + " holds are not compared, and of such a unit no accesses any more");
         }
         if (unequalRegisters > 0) {
             notes.add(unequalRegisters + " registers of fresh chips do not read as recorded");
@@ -103,7 +110,7 @@ final class RecordPlayer implements AutoCloseable {
         if (units.size() == MAX_UNITS) {
             throw reader.reject("unit", "is one more than " + MAX_UNITS + " open units");
         }
-        recordedWith.add(line.bundle() + " " + line.version());
+        recordedWith(line.bundle(), line.version());
         // Who serves before the choice is asked too: an older bundle may not tell which commands only await completion.
         requests.ask(line.model(), service.backend(line.model()));
         BackendStatus serving = choice.choose(line.model());
@@ -126,10 +133,17 @@ final class RecordPlayer implements AutoCloseable {
             if (e.errno() == Errno.ENODEV) {
                 throw e;
             }
-            throw new ReplayRefusedException("line " + reader.line() + ": no such unit can be made: " + e.getMessage(), e);
+            throw new ReplayRefusedException(
+                    "line " + reader.line() + ": no such unit can be made: " + e.getMessage(), e);
         }
         units.put(line.unit(), new PlayedUnit(unit, line.unit()));
         compareRegisters(line, unit);
+    }
+
+    private void recordedWith(String bundle, String version) {
+        if (recordedWith.size() < MAX_NAMES) {
+            recordedWith.add(bundle + " " + version);
+        }
     }
 
     private void compareRegisters(RecordLine.UnitOpened line, Unit unit) {
@@ -149,26 +163,42 @@ final class RecordPlayer implements AutoCloseable {
     private void play(PlayedUnit unit, RecordLine.OfUnit line) {
         if (line instanceof RecordLine.Request request) {
             requests.play(unit, request);
+            expectRoom();
         } else if (line instanceof RecordLine.Caches caches) {
-            if (!unit.caches(caches)) {
-                throw reader.reject("entries", "more than " + PlayedUnit.MAX_ENTRIES + " cached entries");
-            }
+            unit.caches(caches);
+            expectRoom();
         } else if (line instanceof RecordLine.Commands commands) {
-            if (!unit.commands(commands)) {
-                throw reader.reject("hex", "too many native commands before one request");
-            }
+            unit.commands(commands);
+            expectRoom();
         } else if (line instanceof RecordLine.Memory memory) {
             write(unit, memory);
         } else if (line instanceof RecordLine.Access dma) {
             access(unit, dma);
         } else if (line instanceof RecordLine.Swapped swapped) {
-            recordedWith.add(swapped.bundle() + " " + swapped.version());
+            recordedWith(swapped.bundle(), swapped.version());
             unit.noteSwap();
             swaps++;
         } else if (line instanceof RecordLine.UnitClosed) {
             units.remove(unit.number()).close();
         } else {
             chip(unit, line);
+        }
+    }
+
+    /** No record makes a player hold more than is sane. */
+    private void expectRoom() {
+        long held = 0;
+        int open = 0;
+        for (PlayedUnit unit : units.values()) {
+            held += unit.heldBytes();
+            open += unit.clients().size();
+        }
+        if (held > MAX_HELD) {
+            throw reader.reject(
+                    "k", "is one line too many: more than " + MAX_HELD + " bytes of cached entries, commands and batches");
+        }
+        if (open > MAX_CONTAINERS) {
+            throw reader.reject("container", "is one more than " + MAX_CONTAINERS + " open containers");
         }
     }
 
@@ -224,7 +254,8 @@ final class RecordPlayer implements AutoCloseable {
         }
         unit.unit().dma(access);
         unit.touched();
-        // A cache may hold what was legal when it was filled, and the caches of the two sides were filled at other times.
+        // A cache may hold what was legal when it was filled, and the caches of the two sides were filled at other
+        // times.
         if (unit.swapped() || line.hit() || access.hit()) {
             findings.leave(Kind.ACCESS);
             return;

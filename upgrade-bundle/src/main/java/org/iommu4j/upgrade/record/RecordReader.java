@@ -37,8 +37,8 @@ final class RecordReader implements Closeable {
     private static final int MAX_NUMBER = 1 << 20;
 
     private static final long MAX_ADDRESS = (1L << 52) - 1;
-    private static final int MAX_COMMAND = 1 << 12;
-    private static final int MAX_BATCH = 1 << 16;
+    private static final int MAX_COMMAND = 1 << 17;
+    private static final int MAX_BATCH = 1 << 20;
     private static final int GZIP_MAGIC = 0x1f8b;
     private static final int BUFFER_BYTES = 1 << 16;
 
@@ -51,6 +51,7 @@ final class RecordReader implements Closeable {
     private int length;
     private long line;
     private RecordObject object;
+    private String kind = "";
     private boolean ended;
 
     /**
@@ -100,9 +101,16 @@ final class RecordReader implements Closeable {
             throw new CaptureException(name, line, 0, "", "follows the line \"end\"");
         }
         object = new RecordObject(name, line, bytes, length);
-        RecordLine next = parse(object.text("k"));
+        String named = object.text("k");
+        RecordLine next = parse(named);
+        kind = named;
         object.expectNothingMore();
         return next;
+    }
+
+    /** The kind of the last line, as the format names it. */
+    String kind() {
+        return kind;
     }
 
     /** Number of the last line. */
@@ -175,13 +183,13 @@ final class RecordReader implements Closeable {
             case "unit" -> unit();
             case "unit-close" -> new RecordLine.UnitClosed(unitNumber());
             case "swap" -> new RecordLine.Swapped(unitNumber(), object.text("bundle"), object.text("version"));
-            case "mem" -> new RecordLine.Memory(
-                    unitNumber(), address(), object.hex("hex", RecordLine.MAX_MEMORY));
+            case "mem" -> new RecordLine.Memory(unitNumber(), address(), object.hex("hex", RecordLine.MAX_MEMORY));
             case "pages" -> new RecordLine.PagesTaken(unitNumber(), pages(), address());
             case "pages-free" -> new RecordLine.PagesGiven(unitNumber(), pages(), address());
             case "dma" -> access();
-            case "reg" -> new RecordLine.RegisterWrite(
-                    unitNumber(), object.number("off", 0, Integer.MAX_VALUE), size(), object.number("value"));
+            case "reg" ->
+                new RecordLine.RegisterWrite(
+                        unitNumber(), object.number("off", 0, Integer.MAX_VALUE), size(), object.number("value"));
             case "call" -> call();
             case "stepping" -> new RecordLine.Stepping(unitNumber(), stepping());
             case "step" -> new RecordLine.Step(unitNumber(), (int) object.number("n", 0, Integer.MAX_VALUE));
@@ -319,8 +327,9 @@ final class RecordReader implements Closeable {
             try {
                 entries.add(CacheEntry.of(text));
             } catch (IllegalArgumentException e) {
-                throw object.reject("entries", "has no entry of the form 'CACHE TAG PASID IOVA SIZE PA': "
-                        + RecordObject.shortened(text));
+                throw object.reject(
+                        "entries",
+                        "has no entry of the form 'CACHE TAG PASID IOVA SIZE PA': " + RecordObject.shortened(text));
             }
         }
         return new RecordLine.Caches(unitNumber(), what, entries);

@@ -115,8 +115,9 @@ final class RecordedContainer implements Container {
 
     @Override
     public void close() {
-        unit.request(container::close, known -> List.of(new RecordLine.Closed(
-                unit.number(), number, known ? CLOSED : CLOSED.unknown())));
+        unit.request(
+                container::close,
+                known -> List.of(new RecordLine.Closed(unit.number(), number, known ? CLOSED : CLOSED.unknown())));
         unit.closed(this);
     }
 

@@ -54,8 +54,7 @@ final class RecordedPlatform implements Platform {
 
     @Override
     public void freePages(long pa, int pages) {
-        unit.inOrder(
-                () -> platform.freePages(pa, pages), () -> new RecordLine.PagesGiven(unit.number(), pages, pa));
+        unit.inOrder(() -> platform.freePages(pa, pages), () -> new RecordLine.PagesGiven(unit.number(), pages, pa));
     }
 
     @Override

@@ -56,6 +56,7 @@ final class RecordedUnit implements Unit {
     /** Native commands of the call that is inside, guarded by itself: the core may carry it out in another thread. */
     private final List<String> commands = new ArrayList<>();
 
+    private int characters;
     private volatile boolean collecting;
     private volatile NativeCommandListener clientTap;
 
@@ -92,7 +93,8 @@ final class RecordedUnit implements Unit {
         if (collecting) {
             synchronized (commands) {
                 commands.add(HexFormat.of().formatHex(bytes));
-                if (commands.size() == RecordLine.MAX_LIST) {
+                characters += 2 * bytes.length;
+                if (commands.size() == RecordLine.MAX_LIST || characters >= RecordLine.MAX_REQUEST) {
                     flushCommands();
                 }
             }
@@ -107,6 +109,7 @@ final class RecordedUnit implements Unit {
         if (!commands.isEmpty()) {
             recorder.write(new RecordLine.Commands(number, List.copyOf(commands)));
             commands.clear();
+            characters = 0;
         }
     }
 
@@ -119,8 +122,8 @@ final class RecordedUnit implements Unit {
             if (lock.tryLock(LOCK_NANOS, TimeUnit.NANOSECONDS)) {
                 return true;
             }
-            recorder.fail("a call was inside unit " + number + " for " + TimeUnit.NANOSECONDS.toSeconds(LOCK_NANOS)
-                    + " s");
+            recorder.fail(
+                    "a call was inside unit " + number + " for " + TimeUnit.NANOSECONDS.toSeconds(LOCK_NANOS) + " s");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             recorder.fail("a client of unit " + number + " was interrupted while it waited for the record");
@@ -194,7 +197,8 @@ final class RecordedUnit implements Unit {
             }
             List<? extends RecordLine> all = lines.apply(known);
             recorder.write(all);
-            recorder.count(all.stream().filter(RecordLine.Ioctl.class::isInstance).count());
+            recorder.count(
+                    all.stream().filter(RecordLine.Ioctl.class::isInstance).count());
             if (effect != null) {
                 if (!known) {
                     caches(Caches.What.GONE, effect.went());

@@ -74,14 +74,14 @@ final class RequestPlayer {
             if (ioctl.index() != batch.size() || !goesOn) {
                 throw reader.reject("index", "does not go on with the batch before it");
             }
-            batch.add(ioctl);
+            unit.add(ioctl);
             if (batch.size() < ioctl.of()) {
                 return;
             }
             if (isPlayed(unit, ioctl)) {
                 ioctls(unit, batch);
             }
-            batch.clear();
+            unit.endBatch();
         } else if (line instanceof RecordLine.Opened opened) {
             if (opened.offer().model() != unit.unit().model() || isPlayed(unit, opened)) {
                 open(unit, opened);
@@ -152,8 +152,8 @@ final class RequestPlayer {
         Completion completion = new Completion().begin();
         if (line instanceof RecordLine.Attached attached) {
             Turn turn = new Turn(unit, line, "attach of " + device(attached.requester()), List.of());
-            PlayedUnit.Effect effect = unit.effectOf(() ->
-                    container.attach(attached.requester(), attached.table(), attached.levels(), completion));
+            PlayedUnit.Effect effect = unit.effectOf(
+                    () -> container.attach(attached.requester(), attached.table(), attached.levels(), completion));
             compare(turn, line.answer(), completion);
             compare(turn, effect);
         } else if (line instanceof RecordLine.Detached detached) {
@@ -225,8 +225,8 @@ final class RequestPlayer {
             boolean equal = expected.fidelity() == answer.fidelity() && expected.handled() == answer.handled();
             compare(turn, Kind.FIDELITY, text(expected), text(answer), equal);
         } else {
-            boolean equal = expected.rule().equals(answer.rule())
-                    && expected.field().equals(answer.field());
+            boolean equal =
+                    expected.rule().equals(answer.rule()) && expected.field().equals(answer.field());
             compare(turn, Kind.RULE, text(expected), text(answer), equal);
         }
     }

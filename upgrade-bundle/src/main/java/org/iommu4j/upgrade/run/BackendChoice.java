@@ -57,9 +57,10 @@ public final class BackendChoice implements AutoCloseable {
         if (wanted == null) {
             wanted = installed(model, backends);
         }
-        String back = "#" + serving.id();
-        swap(model, wanted);
-        undo.push(() -> service.swap(model, back, SwapLimits.DEFAULT));
+        if (wanted.state() != BackendStatus.State.ACTIVE) {
+            swap(model, wanted);
+        }
+        undo.push(() -> swap(model, serving));
         return backends.serving();
     }
 
@@ -95,9 +96,6 @@ public final class BackendChoice implements AutoCloseable {
     }
 
     private void swap(IommuModel model, BackendStatus wanted) {
-        if (wanted.state() == BackendStatus.State.ACTIVE) {
-            return;
-        }
         SwapReport report = service.swap(model, "#" + wanted.id(), SwapLimits.DEFAULT);
         if (report.outcome() != SwapReport.Outcome.DONE) {
             throw new UpgradeException(

@@ -42,17 +42,18 @@ final class LineGenerator {
             case 4 -> new RecordLine.PagesTaken(number(), 1 + random.nextInt(100), word() >>> 12);
             case 5 -> new RecordLine.PagesGiven(number(), 1 + random.nextInt(100), word() >>> 12);
             case 6 -> access();
-            case 7 -> new RecordLine.RegisterWrite(
-                    number(), random.nextInt(1 << 16), random.nextBoolean() ? 4 : 8, word());
+            case 7 ->
+                new RecordLine.RegisterWrite(number(), random.nextInt(1 << 16), random.nextBoolean() ? 4 : 8, word());
             case 8 -> new RecordLine.ChipCall(number(), random.nextInt(), list(NativeCall.WORDS, this::word));
             case 9 -> new RecordLine.Stepping(number(), random.nextBoolean());
             case 10 -> new RecordLine.Step(number(), random.nextInt(100));
             case 11 -> new RecordLine.Commands(number(), list(5, () -> hex(64)));
             case 12 -> new RecordLine.Caches(number(), one(RecordLine.Caches.What.values()), list(20, this::entry));
             case 13 -> opened();
-            case 14 -> random.nextBoolean()
-                    ? new RecordLine.Closed(number(), number(), answer())
-                    : new RecordLine.Detached(number(), number(), random.nextInt(), answer());
+            case 14 ->
+                random.nextBoolean()
+                        ? new RecordLine.Closed(number(), number(), answer())
+                        : new RecordLine.Detached(number(), number(), random.nextInt(), answer());
             case 15 -> attached();
             default -> ioctl();
         };

@@ -8,8 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
@@ -56,7 +61,8 @@ class RecordReaderTest {
     @Test
     void shouldPlayARecordWithoutRequests() throws IOException {
         assertTrue(play(HEADER + "{\"k\":\"end\",\"lines\":1}\n").ok());
-        assertTrue(play(HEADER + UNIT + OPEN + "{\"k\":\"end\",\"lines\":3,\"x-note\":[{}]}").ok());
+        assertTrue(play(HEADER + UNIT + OPEN + "{\"k\":\"end\",\"lines\":3,\"x-note\":[{}]}")
+                .ok());
     }
 
     @ParameterizedTest
@@ -110,7 +116,8 @@ class RecordReaderTest {
 
     @Test
     void shouldRefuseWhatIsOpenedTwice() {
-        assertTrue(refusal(HEADER + UNIT + UNIT).contains("line 3, column 20, key \"unit\": is 1, which is open already"));
+        assertTrue(
+                refusal(HEADER + UNIT + UNIT).contains("line 3, column 20, key \"unit\": is 1, which is open already"));
         assertTrue(refusal(HEADER + UNIT + OPEN + OPEN).contains("key \"container\": is 0, which is open already"));
     }
 
@@ -121,7 +128,8 @@ class RecordReaderTest {
 
     @Test
     void shouldRefuseAnEndlessLineBeforeItsEnd() {
-        assertTrue(refusal(HEADER + "x".repeat(RecordObject.MAX_LINE + 1)).contains("line 2: longer than 1048576 bytes"));
+        assertTrue(
+                refusal(HEADER + "x".repeat(RecordObject.MAX_LINE + 1)).contains("line 2: longer than 1048576 bytes"));
     }
 
     @Test
@@ -138,7 +146,28 @@ class RecordReaderTest {
         for (int i = 1; i <= 257; i++) {
             text.append(UNIT.replace("\"unit\":1,", "\"unit\":" + i + ","));
         }
-        assertTrue(refusal(text.toString()).contains("line 258, column 20, key \"unit\": is one more than 256 open units"));
+        assertTrue(refusal(text.toString())
+                .contains("line 258, column 20, key \"unit\": is one more than 256 open units"));
+    }
+
+    @Test
+    void shouldNotHoldWhatAnAbsurdRecordAsksFor() throws IOException {
+        Path file = directory.resolve("r.jsonl.gz");
+        try (RecordWriter writer = new RecordWriter(file)) {
+            String command = "00".repeat(4000);
+            writer.write(new RecordLine.UnitOpened(
+                    1, IommuModel.INTEL, "b", "1", HardwareConfig.of(0x110), 48, List.of(), Map.of()));
+            for (int i = 0; i < 100; i++) {
+                writer.write(new RecordLine.Commands(1, Collections.nCopies(100, command)));
+            }
+        }
+        try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
+            core.arrived(new VtdBackend("1.1.0"));
+            Records records = new Records(core, null);
+            CaptureException refusal =
+                    assertThrows(CaptureException.class, () -> records.play(file, RecordOptions.DEFAULT));
+            assertTrue(refusal.getMessage().contains("more than 67108864 bytes of cached"), refusal.getMessage());
+        }
     }
 
     @Test
@@ -146,18 +175,17 @@ class RecordReaderTest {
         CaptureException missing =
                 assertThrows(CaptureException.class, () -> new RecordReader(directory.resolve("none")).close());
         assertTrue(missing.getMessage().endsWith("none: is missing"), missing.getMessage());
-        CaptureException folder =
-                assertThrows(CaptureException.class, () -> new RecordReader(directory).close());
+        CaptureException folder = assertThrows(CaptureException.class, () -> new RecordReader(directory).close());
         assertTrue(folder.getMessage().contains("cannot be read"), folder.getMessage());
     }
 
     @Test
     void shouldSayThatNobodyServesTheModelOrKnowsTheGeneration() {
-        BackendException nobody = assertThrows(
-                BackendException.class, () -> play(HEADER + UNIT.replace("\"intel\"", "\"amd\"")));
+        BackendException nobody =
+                assertThrows(BackendException.class, () -> play(HEADER + UNIT.replace("\"intel\"", "\"amd\"")));
         assertEquals(Errno.ENODEV, nobody.errno());
-        ReplayRefusedException unknown = assertThrows(
-                ReplayRefusedException.class, () -> play(HEADER + UNIT.replace("0x110", "0x7777")));
+        ReplayRefusedException unknown =
+                assertThrows(ReplayRefusedException.class, () -> play(HEADER + UNIT.replace("0x110", "0x7777")));
         assertTrue(unknown.getMessage().startsWith("line 2: no such unit can be made: "), unknown.getMessage());
     }
 

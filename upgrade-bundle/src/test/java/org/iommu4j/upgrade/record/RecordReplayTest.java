@@ -95,8 +95,8 @@ class RecordReplayTest {
 
     @Test
     void shouldFindTheOneRequestThatIsAnsweredWithAnotherError() {
-        RecordResult result = playOdd((driver, domain, request, completion) ->
-                completion.refuse(Rule.V34, "granularity", 0, 7, "not today"));
+        RecordResult result = playOdd(
+                (driver, domain, request, completion) -> completion.refuse(Rule.V34, "granularity", 0, 7, "not today"));
 
         assertDifferences(result, Map.of(Kind.ERRNO, 1L, Kind.NATIVE, 1L, Kind.CACHE, 1L));
         Difference errno = result.differences().get(0);
@@ -125,8 +125,7 @@ class RecordReplayTest {
 
     @Test
     void shouldFindTheOneRequestThatDropsLess() {
-        RecordResult result =
-                playOdd((driver, domain, request, completion) -> completion.done(Fidelity.EXACT));
+        RecordResult result = playOdd((driver, domain, request, completion) -> completion.done(Fidelity.EXACT));
 
         assertDifferences(result, Map.of(Kind.NATIVE, 1L, Kind.CACHE, 1L));
         Difference cache = result.differences().get(1);
@@ -147,7 +146,8 @@ class RecordReplayTest {
 
         assertEquals(1, result.of(Kind.NATIVE).different(), result::toText);
         assertEquals(1, result.of(Kind.CACHE).different(), result::toText);
-        assertEquals(0, result.of(Kind.ERRNO).different() + result.of(Kind.FIDELITY).different());
+        assertEquals(
+                0, result.of(Kind.ERRNO).different() + result.of(Kind.FIDELITY).different());
         // What only the record holds afterwards is not counted against the requests that drop it later.
         assertTrue(result.drops().onlyRecorded() > 0, result::toText);
     }
@@ -183,8 +183,7 @@ class RecordReplayTest {
     private static boolean isInvalidation(RecordLine.Request line) {
         return line instanceof RecordLine.Ioctl ioctl
                 && line.answer().errno() == Errno.OK
-                && Integer.reverseBytes(Integer.parseUnsignedInt(ioctl.hex().substring(8, 16), 16))
-                        == Uapi.INVAL_IOTLB;
+                && Integer.reverseBytes(Integer.parseUnsignedInt(ioctl.hex().substring(8, 16), 16)) == Uapi.INVAL_IOTLB;
     }
 
     private static void assertDifferences(RecordResult result, Map<Kind, Long> expected) {

@@ -244,8 +244,7 @@ class RecorderTest {
                 () -> records.play(file, RecordOptions.DEFAULT.withBackend("3.0.0", List.of())));
         assertTrue(missing.getMessage().contains("version 3.0.0 of vendor is neither installed"), missing.getMessage());
         assertThrows(
-                UpgradeException.class,
-                () -> records.play(file, RecordOptions.DEFAULT.withBackend("new", List.of())));
+                UpgradeException.class, () -> records.play(file, RecordOptions.DEFAULT.withBackend("new", List.of())));
     }
 
     @Test
@@ -333,11 +332,14 @@ class RecorderTest {
             writer.write(new RecordLine.Swapped(i, "bundle", "version"));
         }
         assertTrue(writer.hasFailed());
-        assertEquals("the disk is full", assertThrows(IOException.class, writer::close).getMessage());
+        assertEquals(
+                "the disk is full",
+                assertThrows(IOException.class, writer::close).getMessage());
 
         RecordWriter given = new RecordWriter(file);
         given.fail("a call hangs");
-        assertEquals("a call hangs", assertThrows(IOException.class, given::close).getMessage());
+        assertEquals(
+                "a call hangs", assertThrows(IOException.class, given::close).getMessage());
         assertFalse(Files.readString(file).contains("\"end\""));
     }
 

@@ -22,18 +22,19 @@ final class ReleasedVtd {
             throw new IllegalStateException(JAR.toAbsolutePath() + " is missing");
         }
         try {
-            ClassLoader loader = new URLClassLoader(new URL[] {JAR.toUri().toURL()}, ReleasedVtd.class.getClassLoader()) {
-                @Override
-                protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-                    if (!name.startsWith(PACKAGE)) {
-                        return super.loadClass(name, resolve);
-                    }
-                    synchronized (getClassLoadingLock(name)) {
-                        Class<?> loaded = findLoadedClass(name);
-                        return loaded == null ? findClass(name) : loaded;
-                    }
-                }
-            };
+            ClassLoader loader =
+                    new URLClassLoader(new URL[] {JAR.toUri().toURL()}, ReleasedVtd.class.getClassLoader()) {
+                        @Override
+                        protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+                            if (!name.startsWith(PACKAGE)) {
+                                return super.loadClass(name, resolve);
+                            }
+                            synchronized (getClassLoadingLock(name)) {
+                                Class<?> loaded = findLoadedClass(name);
+                                return loaded == null ? findClass(name) : loaded;
+                            }
+                        }
+                    };
             return (Backend) loader.loadClass(PACKAGE + "VtdBackend")
                     .getConstructor(String.class)
                     .newInstance("1.0.0");

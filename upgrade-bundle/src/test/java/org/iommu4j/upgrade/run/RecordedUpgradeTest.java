@@ -53,7 +53,7 @@ class RecordedUpgradeTest {
             result = new Records(core, null).play(file, RecordOptions.DEFAULT);
         }
         assertTrue(result.ok(), result::toText);
-        assertTrue(result.lines().get("swapped") > 8, result::toText);
+        assertTrue(result.lines().get("swap") > 8, result::toText);
         assertTrue(result.of(Kind.NATIVE).compared() > 1000, result::toText);
         assertTrue(result.drops().both() > 1000, result::toText);
     }

@@ -52,8 +52,8 @@ class UpgradeRunTest {
         List<UpgradeProgress> progress = new ArrayList<>();
         UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(10).withDurationNanos(3_000_000_000L);
 
-        UpgradeResult result =
-                new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", UpgradeRunTest::vtd)).run(options, progress::add);
+        UpgradeResult result = new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", UpgradeRunTest::vtd))
+                .run(options, progress::add);
 
         assertTrue(result.ok(), result::toText);
         assertEquals(10, result.swaps().done());
@@ -75,8 +75,8 @@ class UpgradeRunTest {
     void shouldSwapBetweenTwoBundlesOfOneVersion() {
         UpgradeOptions options = options("1.0.0", "1.0.0").withSwaps(5).withDurationNanos(500_000_000L);
 
-        UpgradeResult result =
-                new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.0", UpgradeRunTest::vtd)).run(options, line -> {});
+        UpgradeResult result = new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.0", UpgradeRunTest::vtd))
+                .run(options, line -> {});
 
         assertTrue(result.ok(), result::toText);
         // One more than asked, so that the built one serves at the end.
@@ -121,7 +121,8 @@ class UpgradeRunTest {
                 })
                 : vtd(version);
 
-        UpgradeResult result = new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", make)).run(options, line -> {});
+        UpgradeResult result =
+                new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", make)).run(options, line -> {});
 
         assertEquals(1, result.swaps().failed());
         assertFalse(result.ok());
