@@ -43,6 +43,8 @@ final class CoreUnit implements Unit {
     private volatile List<CoreContainer> containers = List.of();
     private volatile HardwareCounters carried = ZERO;
     private volatile NativeCommandListener tap;
+    private volatile int chips = 1;
+    private volatile Unit shown = this;
     private boolean stepping;
     private boolean slotAbandoned;
 
@@ -87,6 +89,22 @@ final class CoreUnit implements Unit {
     /** Keeps what is left, or null. Under the registry's lock. */
     void keep(SavedUnit state) {
         saved = state;
+    }
+
+    /** What its clients have in place of it; it has the same chip and, but for who looks on, the same memory. */
+    Unit shown() {
+        return shown;
+    }
+
+    /** Chooses what its clients get. Before anybody has the unit. */
+    void showAs(Unit unit) {
+        shown = unit;
+    }
+
+    /** Another chip takes over. While the gate is held, before anybody can reach that chip. */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one swap at a time
+    void countChip() {
+        chips++;
     }
 
     /** Adds what an earlier chip did. While the gate is held. */
@@ -349,6 +367,11 @@ final class CoreUnit implements Unit {
     }
 
     private record CachedEntry(String cache, long tag, int pasid, long iova, long lengthBytes, long pa) {}
+
+    @Override
+    public int chips() {
+        return chips;
+    }
 
     @Override
     public HardwareCounters hardwareCounters() {

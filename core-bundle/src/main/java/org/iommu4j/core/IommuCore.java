@@ -22,6 +22,7 @@ import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
+import org.iommu4j.core.service.UnitInterposer;
 
 /**
  * The core: one registry for each model, and what is common to all of them. Backends and shims come and go by
@@ -36,6 +37,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
     private final AtomicInteger backendIds = new AtomicInteger();
     private final AtomicInteger unitIds = new AtomicInteger();
     private final List<Consumer<SwapReport>> listeners = new CopyOnWriteArrayList<>();
+    private final List<UnitInterposer> interposers = new CopyOnWriteArrayList<>();
 
     /** Every backend that is or was there; guarded by itself. */
     private final List<BackendEntry> entries = new ArrayList<>();
@@ -180,14 +182,30 @@ public final class IommuCore implements IommuService, AutoCloseable {
                 || config.devices() == null) {
             throw new BackendException(Errno.EINVAL, "the unit's configuration is incomplete");
         }
-        return registries.get(config.model()).openUnit(unitIds::incrementAndGet, config, platforms);
+        CoreUnit unit = registries.get(config.model()).openUnit(unitIds::incrementAndGet, config, platforms);
+        for (UnitInterposer interposer : interposers) {
+            interpose(interposer, unit);
+        }
+        return unit.shown();
+    }
+
+    private static void interpose(UnitInterposer interposer, CoreUnit unit) {
+        try {
+            Unit shown = interposer.interpose(unit.shown(), unit.config());
+            if (shown != null) {
+                unit.showAs(shown);
+            }
+        } catch (RuntimeException | Error e) {
+            // Who only looks on must not keep a client from its unit.
+            return;
+        }
     }
 
     @Override
     public List<Unit> units() {
         List<Unit> open = new ArrayList<>();
         for (ModelRegistry registry : registries.values()) {
-            open.addAll(registry.units());
+            registry.units().forEach(unit -> open.add(unit.shown()));
         }
         return open;
     }
@@ -221,6 +239,12 @@ public final class IommuCore implements IommuService, AutoCloseable {
     public AutoCloseable onSwap(Consumer<SwapReport> listener) {
         listeners.add(listener);
         return () -> listeners.remove(listener);
+    }
+
+    @Override
+    public AutoCloseable interpose(UnitInterposer interposer) {
+        interposers.add(interposer);
+        return () -> interposers.remove(interposer);
     }
 
     /** Closes all units; whoever waits gets {@code ENODEV}. */

@@ -295,7 +295,7 @@ final class ModelRegistry {
                 GuestDecoder decoder = thread.call(
                         "making a virtual IOMMU",
                         SwapLimits.DEFAULT.handoverNanos(),
-                        () -> backend.createGuestDecoder(config, unit.platform()));
+                        () -> backend.createGuestDecoder(config, unit.shown().platform()));
                 if (decoder == null) {
                     throw new BackendException(Errno.EIO, serving + " made no virtual IOMMU");
                 }

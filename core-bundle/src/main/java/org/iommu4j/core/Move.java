@@ -392,8 +392,9 @@ final class Move {
         }
         try {
             readable(saved.hardware(), target.description());
-            GuestDecoder decoder =
-                    target.facts().backend().restoreGuestDecoder(saved.hardware(), passage.unit.platform());
+            GuestDecoder decoder = target.facts()
+                    .backend()
+                    .restoreGuestDecoder(saved.hardware(), passage.unit.shown().platform());
             if (decoder == null) {
                 throw new IllegalStateException(target + " made no virtual IOMMU");
             }
@@ -449,6 +450,7 @@ final class Move {
                 }
             }
             unit.keep(null);
+            unit.countChip();
             boolean abandoned = unit.slotIsAbandoned();
             unit.abandonSlot(false);
             unit.gate().release(passage.after, abandoned);

@@ -1,6 +1,9 @@
 package org.iommu4j.upgrade;
 
-/** A capture that cannot be read: missing, cut or malformed. The message is one line that names file, line and place. */
+/**
+ * A capture, or a record of requests, that cannot be read: missing, cut or malformed. The message is one line that names
+ * file, line and place.
+ */
 public final class CaptureException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -12,7 +15,7 @@ public final class CaptureException extends RuntimeException {
     /**
      * A capture that cannot be read.
      *
-     * @param file name within the capture's directory; empty for the directory itself
+     * @param file name within the capture's directory, or of the record; empty for the directory itself
      * @param line from 1; 0 if none is meant
      * @param column from 1, in bytes; 0 if none is meant
      * @param key of the JSON object; empty if none is meant

@@ -1,6 +1,7 @@
 /**
- * Scenarios with captured guests: the replay of one capture, and the swap of a vendor's bundle under a running guest. Results
- * are records that print themselves as text and as JSON.
+ * Scenarios with captured guests: the replay of one capture, and the swap of a vendor's bundle under a running guest; and
+ * records of contract requests, which are written while they run and played again. Results print themselves as text and as
+ * JSON.
  */
 @Export
 @Version("1.1.0")

@@ -15,6 +15,7 @@ import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
+import org.iommu4j.core.service.UnitInterposer;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
@@ -103,5 +104,10 @@ public final class IommuServiceComponent implements IommuService {
     @Override
     public AutoCloseable onSwap(Consumer<SwapReport> listener) {
         return core.onSwap(listener);
+    }
+
+    @Override
+    public AutoCloseable interpose(UnitInterposer interposer) {
+        return core.interpose(interposer);
     }
 }

@@ -21,7 +21,7 @@ public interface IommuService {
      */
     Unit openUnit(UnitConfig config);
 
-    /** The open units. */
+    /** The open units, as their clients have them. */
     List<Unit> units();
 
     /** What a client would get, without opening anything. */
@@ -44,4 +44,10 @@ public interface IommuService {
 
     /** Tells a listener of each swap after it ended; close the handle to stop. */
     AutoCloseable onSwap(java.util.function.Consumer<SwapReport> listener);
+
+    /**
+     * Shows every unit that is opened from now on to an interposer, before its client gets it; close the handle to stop.
+     * With several, each gets what the one before it gave. One that throws has no part in the unit.
+     */
+    AutoCloseable interpose(UnitInterposer interposer);
 }

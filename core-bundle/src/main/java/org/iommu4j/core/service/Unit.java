@@ -83,6 +83,12 @@ public interface Unit extends AutoCloseable {
     /** Shows every cached translation. */
     void visitCache(CacheVisitor visitor);
 
+    /**
+     * Chips that it has had, the present one included: 1 until a swap gives it another one. The number grows before the new
+     * chip can be reached, so that all calls between two equal answers went to one chip.
+     */
+    int chips();
+
     /** What its chips did since the unit was made, over all swaps. */
     HardwareCounters hardwareCounters();
 

@@ -15,12 +15,17 @@ import java.util.stream.Stream;
 import org.iommu4j.contract.IommuModel;
 
 /** What lies in the folder of the project: captures, built and released jars. */
-final class Installation {
+public final class Installation {
     private static final String CAPTURES = "default-captures.properties";
 
     private static final Pattern VERSION = Pattern.compile("\\d+\\.\\d+\\.\\d+");
 
     private final Path home;
+
+    /** The installation that the launcher was started from; the current folder without a launcher. */
+    public static Installation here() {
+        return new Installation(Path.of(System.getProperty("iommu4j.home", "")));
+    }
 
     /** The installation in that folder. */
     Installation(Path home) {
@@ -108,7 +113,7 @@ final class Installation {
     }
 
     /** All released bundles, in no particular order; empty if there are none. A repository also holds jars of tests. */
-    List<Path> releasedJars() {
+    public List<Path> releasedJars() {
         Path repository = home.resolve("cnf").resolve("releaserepo");
         try {
             return Files.isDirectory(repository)

@@ -33,6 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "Examples:",
             "  ./iommu4j upgrade",
             "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --json",
+            "  ./iommu4j replay requests.jsonl --backend 1.0.0",
             "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
             "  ./iommu4j explain --model intel 0x1200f2 0x12345000",
             "  ./iommu4j shell -c iommu:backends",
@@ -86,8 +87,7 @@ public final class Iommu4jCommand implements Runnable {
                         .build());
         IParameterExceptionHandler wrongArguments = Iommu4jCommand::wrongArguments;
         IExecutionExceptionHandler failure = Iommu4jCommand::failure;
-        return withHelpWidth(commandLine)
-                .registerConverter(CacheConfig.class, Iommu4jCommand::cache)
+        return configured(commandLine)
                 .setParameterExceptionHandler(wrongArguments)
                 .setExecutionExceptionHandler(failure);
     }
@@ -96,11 +96,14 @@ public final class Iommu4jCommand implements Runnable {
     static CommandLine single(Object command) {
         CommandLine commandLine = new CommandLine(command);
         addHelp(commandLine);
-        return withHelpWidth(commandLine);
+        return configured(commandLine);
     }
 
-    private static CommandLine withHelpWidth(CommandLine commandLine) {
-        return commandLine.setUsageHelpWidth(100).setUsageHelpLongOptionsMaxWidth(34);
+    private static CommandLine configured(CommandLine commandLine) {
+        return commandLine
+                .setUsageHelpWidth(100)
+                .setUsageHelpLongOptionsMaxWidth(34)
+                .registerConverter(CacheConfig.class, Iommu4jCommand::cache);
     }
 
     @Override

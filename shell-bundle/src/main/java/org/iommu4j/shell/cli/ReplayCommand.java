@@ -4,15 +4,22 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.RecordOptions;
+import org.iommu4j.upgrade.RecordResult;
+import org.iommu4j.upgrade.RecordService;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
 import org.iommu4j.upgrade.ReplayService;
+import org.iommu4j.upgrade.UpgradeException;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -23,10 +30,10 @@ import picocli.CommandLine.Spec;
 /** {@code iommu4j replay}. */
 @Command(
         name = "replay",
-        header = "Replays a captured guest and compares every translation.",
+        header = "Replays a captured guest, or a record of requests, and compares what comes back.",
         description = {
             "",
-            "Path 'contract': a virtual IOMMU keeps the guest's registers, reads the guest's structures when the guest "
+            "A folder is a captured guest. Path 'contract': a virtual IOMMU keeps the guest's registers, reads the guest's structures when the guest "
                     + "invalidates them, and turns everything into contract requests for the host's chip, which has its own "
                     + "tables and domain ids. Path 'direct': the chip is the guest's own; captured register writes, ring "
                     + "contents and DMA go straight to it, and captured register reads must come out equal too. Hypercalls "
@@ -38,7 +45,12 @@ import picocli.CommandLine.Spec;
             "",
             "A sanitizer looks for stale translations: used after a completed invalidation (the chip's fault), used or "
                     + "usable after an edit without invalidation, or leading to a table that was given back (the guest's); "
-                    + "it counts superfluous invalidations."
+                    + "it counts superfluous invalidations.",
+            "",
+            "A file is a record of contract requests, as --record of 'replay' and 'upgrade' and iommu:record of the shell "
+                    + "write it (docs/records.md). It is played against the installed bundles, or with --backend against "
+                    + "another version; each request's errno, rule, fidelity, native commands and dropped cache entries, and "
+                    + "each access that walked the tables, must come out as recorded."
         },
         footer = {
             "",
@@ -46,38 +58,56 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j replay traces/vtd/legacy-strict-nvme-e1000e",
             "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --path direct --cache worst-case",
             "  ./iommu4j replay /data/my-capture --json",
+            "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --record requests.jsonl",
+            "  ./iommu4j replay requests.jsonl --backend 1.0.0",
             "",
             "Exit status: 0 if everything is equal; 1 if something is different, or refused without a documented "
-                    + "reason, or a stale translation is the chip's fault; 2 for wrong arguments or a capture that cannot be read."
+                    + "reason, or a stale translation is the chip's fault; 2 for wrong arguments or a capture or record that cannot be read."
         })
 public final class ReplayCommand implements Callable<Integer> {
-    private final Host host;
+    private final Supplier<ReplayService> replays;
+    private final Supplier<RecordService> records;
+    private final Supplier<List<Path>> released;
 
     @Parameters(
             index = "0",
-            paramLabel = "DIR",
-            description = "Folder of the capture: timeline.jsonl.gz, run.json, frozen/.")
-    private Path directory;
+            paramLabel = "INPUT",
+            description = "Folder of a capture (timeline.jsonl.gz, run.json, frozen/), or a record of requests.")
+    private Path input;
 
     @Option(
             names = "--path",
             paramLabel = "PATH",
             defaultValue = "contract",
-            description = "contract or direct. Default: ${DEFAULT-VALUE}.")
+            description = "Of a capture: contract or direct. Default: ${DEFAULT-VALUE}.")
     private String path;
 
     @Option(
             names = "--cache",
             paramLabel = "SIZE",
             defaultValue = "default",
-            description = "Caches of the chip: none, tiny, default or worst-case. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "Of a capture: caches of the chip, none, tiny, default or worst-case. Default: ${DEFAULT-VALUE}.")
     private CacheConfig cache;
 
     @Option(
             names = "--findings",
             paramLabel = "FILE",
-            description = "Writes what the sanitizer found about stale translations as JSON Lines.")
+            description = "Of a capture: writes what the sanitizer found about stale translations as JSON Lines.")
     private Path findings;
+
+    @Option(
+            names = "--backend",
+            paramLabel = "VERSION",
+            description = "Of a record: version of the vendor's bundle to play against, installed or released "
+                    + "(cnf/releaserepo). Default: the one that serves.")
+    private String backend;
+
+    @Option(
+            names = "--record",
+            paramLabel = "FILE",
+            description = "Records the contract requests and what comes back; compressed if FILE ends with .gz.")
+    private Path record;
 
     @Option(names = "--json", description = "Prints one JSON object instead of the text.")
     private boolean json;
@@ -87,25 +117,89 @@ public final class ReplayCommand implements Callable<Integer> {
 
     /** A command in that host. */
     public ReplayCommand(Host host) {
-        this.host = host;
+        this(
+                () -> host.service(ReplayService.class),
+                () -> host.service(RecordService.class),
+                () -> new Installation(host.home()).releasedJars());
+    }
+
+    /**
+     * A command.
+     *
+     * @param replays gives the service that replays captures
+     * @param records gives the service that writes and plays records
+     * @param released gives the released bundles
+     * @throws CommandFailure all of them, if what is asked for is not there
+     */
+    public ReplayCommand(
+            Supplier<ReplayService> replays, Supplier<RecordService> records, Supplier<List<Path>> released) {
+        this.replays = replays;
+        this.records = records;
+        this.released = released;
+    }
+
+    /**
+     * Runs it outside the command line.
+     *
+     * @param arguments as on the command line
+     * @param out takes what it shows
+     * @return the exit status that it would have
+     * @throws CommandFailure if the arguments or the input are wrong
+     */
+    public int run(PrintWriter out, String... arguments) {
+        CommandLine commandLine = Iommu4jCommand.single(this).setOut(out);
+        try {
+            if (commandLine.parseArgs(arguments).isUsageHelpRequested()) {
+                commandLine.usage(out);
+                out.flush();
+                return ExitStatus.OK;
+            }
+            return call();
+        } catch (ParameterException e) {
+            throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+        }
     }
 
     @Override
     public Integer call() {
+        boolean ofRecord = Files.isRegularFile(input);
+        for (String option : ofRecord ? List.of("--path", "--cache", "--findings") : List.of("--backend")) {
+            if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "'" + option + "' goes with a " + (ofRecord ? "capture" : "record") + ", and " + input
+                                + " is a " + (ofRecord ? "record" : "capture"));
+            }
+        }
         ReplayOptions.Path way = ReplayOptions.Path.ofLabel(path);
         if (way == null) {
             throw new ParameterException(
                     spec.commandLine(), "Invalid value for option '--path': '" + path + "' is not contract or direct");
         }
-        ReplayResult result;
+        if (record != null && way == ReplayOptions.Path.DIRECT) {
+            throw new ParameterException(
+                    spec.commandLine(), "nothing to record with '--path direct': it has no contract requests");
+        }
         try {
-            result = host.service(ReplayService.class)
-                    .replay(directory, ReplayOptions.DEFAULT.withPath(way).withCache(cache));
-        } catch (CaptureException e) {
+            return RecordingTo.run(
+                    record, input, spec.commandLine().getErr(), records, () -> ofRecord ? played() : replayed(way));
+        } catch (CaptureException | UpgradeException e) {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
         } catch (ReplayRefusedException | BackendException e) {
             throw new CommandFailure(Texts.message(e), e);
         }
+    }
+
+    private int played() {
+        RecordOptions options =
+                backend == null ? RecordOptions.DEFAULT : RecordOptions.DEFAULT.withBackend(backend, released.get());
+        RecordResult result = records.get().play(input, options);
+        return print(json ? result.toJson() + "\n" : result.toText(), result.ok());
+    }
+
+    private int replayed(ReplayOptions.Path way) {
+        ReplayResult result =
+                replays.get().replay(input, ReplayOptions.DEFAULT.withPath(way).withCache(cache));
         if (findings != null) {
             try {
                 Files.writeString(findings, result.findingsToJsonLines());
@@ -113,9 +207,13 @@ public final class ReplayCommand implements Callable<Integer> {
                 throw new CommandFailure(ExitStatus.USAGE, "cannot write " + findings + ": " + Texts.message(e), e);
             }
         }
+        return print(json ? result.toJson() + "\n" : result.toText(), result.ok());
+    }
+
+    private int print(String text, boolean ok) {
         PrintWriter out = spec.commandLine().getOut();
-        out.print(json ? result.toJson() + "\n" : result.toText());
+        out.print(text);
         out.flush();
-        return result.ok() ? ExitStatus.OK : ExitStatus.FAILED;
+        return ok ? ExitStatus.OK : ExitStatus.FAILED;
     }
 }

@@ -35,6 +35,9 @@ import picocli.CommandLine.Spec;
             "  iommu:swaps                     the last swaps",
             "  iommu:counters                  what chips and containers did",
             "  iommu:explain ARGUMENTS         decodes bytes to their fields, as './iommu4j explain'",
+            "  iommu:record FILE               records the requests to units that are opened from now on",
+            "  iommu:record --stop             ends the record",
+            "  iommu:replay ARGUMENTS          replays a capture or a record, as './iommu4j replay'",
             "  help iommu:swap                 arguments of a command",
             "The commands of Felix are there too: lb, install, start, stop, update, uninstall, help. 'exit' ends."
         },

@@ -11,6 +11,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.shell.text.ProgressLine;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.RecordService;
 import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.UpgradeOptions;
@@ -39,6 +40,7 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j upgrade",
             "  ./iommu4j upgrade --model intel --swaps 40 --seconds 30",
             "  ./iommu4j upgrade --json > upgrade.json",
+            "  ./iommu4j upgrade --record requests.jsonl.gz",
             "",
             "Exit status: 0 if nothing was lost, doubled, reordered, stale or different; 1 otherwise; 2 for wrong "
                     + "arguments or a file that cannot be read."
@@ -104,6 +106,14 @@ public final class UpgradeCommand implements Callable<Integer> {
             description = "Seed of the second client's requests. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(
+            names = "--record",
+            paramLabel = "FILE",
+            description =
+                    "Records the contract requests of all clients, and what comes back, over all swaps; compressed if "
+                            + "FILE ends with .gz. './iommu4j replay FILE' plays it.")
+    private Path record;
+
     @Option(names = "--json", description = "Prints one JSON object instead of the table.")
     private boolean json;
 
@@ -137,8 +147,12 @@ public final class UpgradeCommand implements Callable<Integer> {
                     .withDurationNanos(TimeUnit.SECONDS.toNanos(seconds))
                     .withSeed(seed)
                     .withCache(cache);
-            result = host.service(UpgradeService.class)
-                    .run(options, step -> progress.show(step.toLine().strip()));
+            result = RecordingTo.run(record, null, err, () -> host.service(RecordService.class), () -> {
+                UpgradeResult run = host.service(UpgradeService.class)
+                        .run(options, step -> progress.show(step.toLine().strip()));
+                progress.clear();
+                return run;
+            });
         } catch (CaptureException | UpgradeException e) {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
         } catch (ReplayRefusedException | BackendException e) {

@@ -5,7 +5,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.apache.felix.service.command.CommandProcessor;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.shell.cli.Installation;
 import org.iommu4j.shell.gogo.IommuCommands;
+import org.iommu4j.shell.gogo.ShellRecording;
+import org.iommu4j.upgrade.RecordService;
+import org.iommu4j.upgrade.ReplayService;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.FrameworkUtil;
 import org.osgi.framework.ServiceRegistration;
@@ -23,13 +27,22 @@ import org.osgi.service.component.annotations.ReferencePolicy;
 public final class IommuCommandsComponent {
     private final AtomicReference<IommuService> core = new AtomicReference<>();
     private final AtomicReference<ExplainService> explain = new AtomicReference<>();
+    private final AtomicReference<ReplayService> replays = new AtomicReference<>();
+    private final AtomicReference<RecordService> records = new AtomicReference<>();
+    private final ShellRecording recording = new ShellRecording(records::get);
     private final ServiceRegistration<IommuCommands> registration;
 
     /** Registers the commands. */
     @Activate
     public IommuCommandsComponent(BundleContext context) {
         // Gogo gives each thread its own System.out: the pipe or the console that the command writes to.
-        IommuCommands commands = new IommuCommands(core::get, explain::get, text -> System.out.print(text));
+        IommuCommands commands = new IommuCommands(
+                core::get,
+                explain::get,
+                replays::get,
+                recording,
+                () -> Installation.here().releasedJars(),
+                text -> System.out.print(text));
         registration = context.registerService(
                 IommuCommands.class,
                 commands,
@@ -62,9 +75,32 @@ public final class IommuCommandsComponent {
         explain.compareAndSet(service, null);
     }
 
-    /** Takes the commands away. */
+    /** Replays are there. */
+    @Reference(name = "replay", cardinality = ReferenceCardinality.OPTIONAL, policy = ReferencePolicy.DYNAMIC)
+    void bindReplay(ReplayService service) {
+        replays.set(service);
+    }
+
+    /** Replays go. */
+    void unbindReplay(ReplayService service) {
+        replays.compareAndSet(service, null);
+    }
+
+    /** Records are there. */
+    @Reference(name = "record", cardinality = ReferenceCardinality.OPTIONAL, policy = ReferencePolicy.DYNAMIC)
+    void bindRecord(RecordService service) {
+        records.set(service);
+    }
+
+    /** Records go. */
+    void unbindRecord(RecordService service) {
+        records.compareAndSet(service, null);
+    }
+
+    /** Takes the commands away, and ends what is being recorded. */
     @Deactivate
     public void close() {
+        recording.close();
         registration.unregister();
     }
 }

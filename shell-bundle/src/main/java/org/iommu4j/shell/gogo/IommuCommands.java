@@ -2,6 +2,7 @@ package org.iommu4j.shell.gogo;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -25,8 +26,10 @@ import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.cli.ExitStatus;
 import org.iommu4j.shell.cli.ExplainCommand;
 import org.iommu4j.shell.cli.Models;
+import org.iommu4j.shell.cli.ReplayCommand;
 import org.iommu4j.shell.text.TextTable;
 import org.iommu4j.shell.text.Texts;
+import org.iommu4j.upgrade.ReplayService;
 
 /**
  * The Gogo commands of scope {@code iommu}. What cannot be done is a {@link CommandFailure} with one line.
@@ -43,10 +46,15 @@ public final class IommuCommands {
             "preview",
             "swaps",
             "counters",
-            "explain");
+            "explain",
+            "record",
+            "replay");
 
     private final Supplier<IommuService> service;
     private final Supplier<ExplainService> explain;
+    private final Supplier<ReplayService> replays;
+    private final ShellRecording recording;
+    private final Supplier<List<Path>> released;
     private final Consumer<String> out;
 
     /**
@@ -54,11 +62,23 @@ public final class IommuCommands {
      *
      * @param service gives the core at the time of a command, or null if there is none
      * @param explain gives the service that explains, or null if there is none
+     * @param replays gives the service that replays captures, or null if there is none
+     * @param recording writes and plays records
+     * @param released gives the released bundles
      * @param out takes what a command shows, as whole lines
      */
-    public IommuCommands(Supplier<IommuService> service, Supplier<ExplainService> explain, Consumer<String> out) {
+    public IommuCommands(
+            Supplier<IommuService> service,
+            Supplier<ExplainService> explain,
+            Supplier<ReplayService> replays,
+            ShellRecording recording,
+            Supplier<List<Path>> released,
+            Consumer<String> out) {
         this.service = service;
         this.explain = explain;
+        this.replays = replays;
+        this.recording = recording;
+        this.released = released;
         this.out = out;
     }
 
@@ -246,6 +266,37 @@ public final class IommuCommands {
         });
         command.run(new PrintWriter(text), arguments);
         out.accept(text.toString());
+    }
+
+    /** Begins or ends a record. */
+    @Descriptor("records the requests to units that are opened from now on; one record at a time")
+    public void record(@Descriptor("where to, or --stop to end the record") String file) {
+        if ("--stop".equals(file)) {
+            out.accept(recording.end() + "\n");
+        } else {
+            recording.begin(file);
+            out.accept("recording to " + file + "\n");
+        }
+    }
+
+    /** Replays a capture or a record. */
+    @Descriptor("replays a capture or a record of requests; --help lists the arguments")
+    public void replay(@Descriptor("as of './iommu4j replay'") String... arguments) {
+        StringWriter text = new StringWriter();
+        ReplayCommand command = new ReplayCommand(this::replayer, recording::service, released);
+        int status = command.run(new PrintWriter(text), arguments);
+        out.accept(text.toString());
+        if (status != ExitStatus.OK) {
+            throw new CommandFailure("the replay is not ok");
+        }
+    }
+
+    private ReplayService replayer() {
+        ReplayService present = replays.get();
+        if (present == null) {
+            throw new CommandFailure("replays are not there: bundle org.iommu4j.upgrade is missing or stopped");
+        }
+        return present;
     }
 
     private ExplainService explainer() {

@@ -27,6 +27,10 @@ import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.RecordOptions;
+import org.iommu4j.upgrade.RecordResult;
+import org.iommu4j.upgrade.RecordService;
+import org.iommu4j.upgrade.Recording;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
@@ -172,6 +176,9 @@ class Iommu4jCommandTest {
                 "replay dir --path sideways",
                 "replay dir --cache",
                 "replay dir --cache DEFAULTS",
+                "replay dir --backend 1.0.0",
+                "replay dir --record",
+                "replay dir --record out.jsonl --path direct",
                 "cases",
                 "cases file --only",
                 "bench",
@@ -197,7 +204,7 @@ class Iommu4jCommandTest {
                         + "help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
-                "replay | iommu4j replay: Missing required parameter: 'DIR' (see './iommu4j replay --help')",
+                "replay | iommu4j replay: Missing required parameter: 'INPUT' (see './iommu4j replay --help')",
                 "upgrade --cache huge | iommu4j upgrade: Invalid value for option '--cache': 'huge' is not one of none, "
                         + "tiny, default, worst-case (see './iommu4j upgrade --help')",
                 "upgrade --swaps 0 | iommu4j upgrade: --swaps=0 is not at least 1 (see './iommu4j upgrade --help')"
@@ -230,6 +237,104 @@ class Iommu4jCommandTest {
                 ReplayOptions.DEFAULT.withPath(ReplayOptions.Path.DIRECT).withCache(CacheConfig.WORST_CASE);
         assertEquals(List.of(Path.of("dir"), options), asked);
         assertEquals(result(options, 0).toText(), out.toString());
+    }
+
+    private static RecordResult played(long different) {
+        return new RecordResult(
+                "record",
+                List.of("Intel VT-d 1.0.0"),
+                List.of("Intel VT-d 1.1.0"),
+                Map.of(),
+                Map.of(RecordResult.Kind.ERRNO, new RecordResult.Comparison(10, different, 0)),
+                new RecordResult.Drops(1, 0, 0),
+                Map.of(),
+                List.of(),
+                List.of());
+    }
+
+    /** Records nothing, and plays every record with one result. */
+    private static final class FakeRecords implements RecordService {
+        private final List<String> asked = new ArrayList<>();
+        private final RecordResult result;
+
+        private FakeRecords(RecordResult result) {
+            this.result = result;
+        }
+
+        @Override
+        public Recording record(Path file) {
+            asked.add("record " + file);
+            return new Recording() {
+                @Override
+                public Path file() {
+                    return file;
+                }
+
+                @Override
+                public long units() {
+                    return 1;
+                }
+
+                @Override
+                public long requests() {
+                    return 7;
+                }
+
+                @Override
+                public void close() {
+                    asked.add("close");
+                }
+            };
+        }
+
+        @Override
+        public RecordResult play(Path file, RecordOptions options) {
+            asked.add("play " + file + " " + options.backend() + " "
+                    + options.jars().size());
+            return result;
+        }
+    }
+
+    @Test
+    void shouldPlayAFileAsARecord() throws IOException {
+        FakeRecords records = new FakeRecords(played(0));
+        host.provide(RecordService.class, records);
+        Path file = Files.createFile(home.resolve("record.jsonl"));
+
+        assertEquals(0, run("replay", file.toString()));
+        assertEquals(played(0).toText(), out.toString());
+        assertEquals(0, run("replay", file.toString(), "--backend", "1.0.0", "--json"));
+        assertTrue(out.toString().endsWith(played(0).toJson() + "\n"));
+        assertEquals(List.of("play " + file + "  0", "play " + file + " 1.0.0 0"), records.asked);
+
+        assertEquals(2, run("replay", file.toString(), "--cache", "none"));
+        assertTrue(err.toString().startsWith("iommu4j replay: '--cache' goes with a capture, and "), err.toString());
+        assertEquals(2, run("replay", file.toString(), "--record", file.toString()));
+        assertTrue(err.toString().contains("the record would overwrite " + file), err.toString());
+    }
+
+    @Test
+    void shouldEndWith1WhenARecordPlaysDifferently() throws IOException {
+        host.provide(RecordService.class, new FakeRecords(played(1)));
+        Path file = Files.createFile(home.resolve("record.jsonl"));
+
+        assertEquals(1, run("replay", file.toString()));
+        assertTrue(out.toString().endsWith("and 1 more of kind errno\nNOT OK\n"), out.toString());
+    }
+
+    @Test
+    void shouldRecordWhileItReplays() {
+        FakeRecords records = new FakeRecords(played(0));
+        host.provide(RecordService.class, records);
+        host.provide(ReplayService.class, (directory, options) -> {
+            records.asked.add("replay");
+            return result(options, 0);
+        });
+
+        assertEquals(0, run("replay", "dir", "--record", "out.jsonl"));
+
+        assertEquals(List.of("record out.jsonl", "replay", "close"), records.asked);
+        assertEquals("out.jsonl: 7 requests to 1 units recorded\n", err.toString());
     }
 
     @Test

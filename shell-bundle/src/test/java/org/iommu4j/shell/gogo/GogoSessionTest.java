@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.apache.felix.gogo.runtime.CommandProcessorImpl;
 import org.apache.felix.gogo.runtime.threadio.ThreadIOImpl;
 import org.iommu4j.shell.cli.CommandSession.IncompleteCommandException;
@@ -27,7 +28,13 @@ class GogoSessionTest {
         threads.start();
         CommandProcessorImpl processor = new CommandProcessorImpl(threads);
         FakeIommuService service = new FakeIommuService();
-        IommuCommands commands = new IommuCommands(() -> service, () -> null, text -> System.out.print(text));
+        IommuCommands commands = new IommuCommands(
+                () -> service,
+                () -> null,
+                () -> null,
+                new ShellRecording(() -> null),
+                List::of,
+                text -> System.out.print(text));
         IommuCommands.FUNCTIONS.forEach(function -> processor.addCommand("iommu", commands, function));
         session = new GogoSession(processor, out, out);
     }

@@ -8,20 +8,32 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.apache.felix.service.command.Descriptor;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.Explain;
+import org.iommu4j.core.service.ExplainService;
+import org.iommu4j.core.service.IommuService;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.testing.FakeIommuService;
+import org.iommu4j.upgrade.RecordOptions;
+import org.iommu4j.upgrade.RecordResult;
+import org.iommu4j.upgrade.RecordService;
+import org.iommu4j.upgrade.Recording;
 import org.junit.jupiter.api.Test;
 
 class IommuCommandsTest {
     private final FakeIommuService service = new FakeIommuService();
     private final StringBuilder shown = new StringBuilder();
-    private final IommuCommands commands = new IommuCommands(() -> service, () -> null, shown::append);
+    private final IommuCommands commands = commands(() -> service, () -> null);
+
+    private IommuCommands commands(Supplier<IommuService> core, Supplier<ExplainService> explain) {
+        return new IommuCommands(core, explain, () -> null, new ShellRecording(() -> null), List::of, shown::append);
+    }
 
     private String shown(Runnable command) {
         shown.setLength(0);
@@ -118,7 +130,7 @@ class IommuCommandsTest {
     void shouldExplainBytesWithTheArgumentsOfTheCommandLine() {
         VtdBackend backend = new VtdBackend();
         Explain explain = new Explain(model -> model == IommuModel.INTEL ? backend : null);
-        IommuCommands explaining = new IommuCommands(() -> service, () -> explain, shown::append);
+        IommuCommands explaining = commands(() -> service, () -> explain);
 
         assertTrue(shown(() -> explaining.explain("--as", "iotlb_inv_dsc", "0x1200f2", "0x12345000"))
                 .startsWith("iotlb_inv_dsc, 00000000001200f2 0000000012345000\n"));
@@ -131,6 +143,68 @@ class IommuCommandsTest {
         assertThrows(CommandFailure.class, () -> commands.explain("00"));
     }
 
+    /** A record that tells when it is ended. */
+    private final class FakeRecording implements Recording {
+        @Override
+        public Path file() {
+            return Path.of("out.jsonl");
+        }
+
+        @Override
+        public long units() {
+            return 2;
+        }
+
+        @Override
+        public long requests() {
+            return 30;
+        }
+
+        @Override
+        public void close() {
+            shown.append("closed ");
+        }
+    }
+
+    private final RecordService records = new RecordService() {
+        @Override
+        public Recording record(Path file) {
+            return new FakeRecording();
+        }
+
+        @Override
+        public RecordResult play(Path file, RecordOptions options) {
+            throw new UnsupportedOperationException();
+        }
+    };
+
+    @Test
+    void shouldRecordFromOneCommandToTheOther() {
+        ShellRecording recording = new ShellRecording(() -> records);
+        IommuCommands recorder =
+                new IommuCommands(() -> service, () -> null, () -> null, recording, List::of, shown::append);
+
+        assertEquals("recording to out.jsonl\n", shown(() -> recorder.record("out.jsonl")));
+        CommandFailure second = assertThrows(CommandFailure.class, () -> recorder.record("other.jsonl"));
+        assertEquals("out.jsonl is being recorded; 'iommu:record --stop' ends it", second.getMessage());
+        assertEquals("closed out.jsonl: 30 requests to 2 units\n", shown(() -> recorder.record("--stop")));
+        CommandFailure nothing = assertThrows(CommandFailure.class, () -> recorder.record("--stop"));
+        assertEquals("nothing is being recorded", nothing.getMessage());
+        recorder.record("out.jsonl");
+        assertEquals("closed ", shown(recording::close));
+        assertEquals("", shown(recording::close));
+    }
+
+    @Test
+    void shouldReplayWithTheArgumentsOfTheCommandLine() {
+        assertTrue(shown(() -> commands.replay("--help")).startsWith("Replays a captured guest, or a record"));
+        assertThrows(CommandFailure.class, () -> commands.replay("--frobnicate"));
+        CommandFailure away = assertThrows(CommandFailure.class, () -> commands.replay("dir"));
+        assertTrue(away.getMessage().startsWith("replays are not there"), away.getMessage());
+        CommandFailure recorder = assertThrows(CommandFailure.class, () -> commands.record("out.jsonl"));
+        assertTrue(recorder.getMessage().startsWith("records are not there"), recorder.getMessage());
+    }
+
     @Test
     void shouldListTheModelsWhenOneIsUnknown() {
         CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.swap("riscv", "1.0.0"));
@@ -140,7 +214,7 @@ class IommuCommandsTest {
 
     @Test
     void shouldSaySoWhenTheCoreIsAway() {
-        IommuCommands alone = new IommuCommands(() -> null, () -> null, shown::append);
+        IommuCommands alone = commands(() -> null, () -> null);
 
         CommandFailure failure = assertThrows(CommandFailure.class, alone::backends);
         assertTrue(failure.getMessage().startsWith("the core is not there"));

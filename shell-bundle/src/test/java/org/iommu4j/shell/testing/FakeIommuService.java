@@ -32,6 +32,7 @@ import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
+import org.iommu4j.core.service.UnitInterposer;
 
 /** A core with one VT-d backend in two versions, one unit and one container. What no command of the shell calls, fails. */
 public final class FakeIommuService implements IommuService {
@@ -126,6 +127,11 @@ public final class FakeIommuService implements IommuService {
         throw new UnsupportedOperationException();
     }
 
+    @Override
+    public AutoCloseable interpose(UnitInterposer interposer) {
+        throw new UnsupportedOperationException();
+    }
+
     private static final class FakeUnit implements Unit {
         @Override
         public int id() {
@@ -205,6 +211,11 @@ public final class FakeIommuService implements IommuService {
         @Override
         public void visitCache(CacheVisitor visitor) {
             throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int chips() {
+            return 1;
         }
 
         @Override

@@ -5,12 +5,16 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.util.concurrent.atomic.AtomicLong;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.contract.IommuModel;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.run.VendorBundles;
 import org.iommu4j.upgrade.run.VendorJar;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
+import org.osgi.framework.InvalidSyntaxException;
+import org.osgi.framework.ServiceReference;
 
 /** A vendor's bundles in the framework that this bundle runs in. */
 final class FrameworkBundles implements VendorBundles {
@@ -41,6 +45,25 @@ final class FrameworkBundles implements VendorBundles {
             throw new UpgradeException("no bundle " + like.symbolicName() + " is active in the container");
         }
         return found;
+    }
+
+    @Override
+    public String symbolicName(IommuModel model) {
+        try {
+            for (ServiceReference<Backend> reference : context.getServiceReferences(Backend.class, null)) {
+                Backend backend = context.getService(reference);
+                try {
+                    if (backend != null && backend.describe().model() == model) {
+                        return reference.getBundle().getSymbolicName();
+                    }
+                } finally {
+                    context.ungetService(reference);
+                }
+            }
+        } catch (InvalidSyntaxException e) {
+            throw new IllegalStateException(e);
+        }
+        throw new UpgradeException("no bundle serves model " + model.label());
     }
 
     @Override

@@ -1,7 +1,6 @@
 package org.iommu4j.upgrade.run;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.iommu4j.contract.IommuModel;
@@ -16,11 +15,9 @@ import org.iommu4j.upgrade.UpgradeException;
  * its place. Measures how long the units stood still.
  */
 final class SwapDriver implements AutoCloseable {
-    private static final long WAIT_NANOS = 10_000_000_000L;
-    private static final long POLL_MILLIS = 1;
-
     private final IommuService service;
     private final IommuModel model;
+    private final ModelBackends backends;
     private final VendorBundles bundles;
     private final VendorJar built;
     private final VendorJar released;
@@ -46,6 +43,7 @@ final class SwapDriver implements AutoCloseable {
             Problems problems) {
         this.service = service;
         this.model = model;
+        backends = new ModelBackends(service, model);
         this.bundles = bundles;
         this.built = built;
         this.released = released;
@@ -96,14 +94,14 @@ final class SwapDriver implements AutoCloseable {
     }
 
     private boolean beside(VendorJar target) {
-        Set<Integer> before = ids();
+        Set<Integer> before = backends.ids();
         long arrived = bundles.install(target);
-        BackendStatus entry = arrival(before);
+        BackendStatus entry = backends.arrival(before);
         SwapReport report = null;
         if (entry != null && entry.state() != BackendStatus.State.ACTIVE) {
             report = service.swap(model, "#" + entry.id(), SwapLimits.DEFAULT);
         }
-        if (entry == null || !serves(entry.id())) {
+        if (entry == null || !backends.serves(entry.id())) {
             problems.add("swap to " + target.version() + " side by side failed: "
                     + (report == null ? "its backend did not come" : report.outcome() + " " + report.reason()));
             bundles.uninstall(arrived);
@@ -115,61 +113,18 @@ final class SwapDriver implements AutoCloseable {
     }
 
     private boolean inPlace(VendorJar present, VendorJar target) {
-        Set<Integer> before = ids();
+        Set<Integer> before = backends.ids();
         bundles.update(bundle, target);
-        BackendStatus entry = arrival(before);
-        if (entry == null || !serves(entry.id())) {
+        BackendStatus entry = backends.arrival(before);
+        if (entry == null || !backends.serves(entry.id())) {
             problems.add("swap to " + target.version() + " in place failed: "
                     + (entry == null ? "its backend did not come" : entry.state() + " " + entry.reason()));
-            Set<Integer> beforeReturn = ids();
+            Set<Integer> beforeReturn = backends.ids();
             bundles.update(bundle, present);
-            arrival(beforeReturn);
+            backends.arrival(beforeReturn);
             return false;
         }
         return true;
-    }
-
-    private Set<Integer> ids() {
-        Set<Integer> ids = new HashSet<>();
-        for (BackendStatus status : service.backends()) {
-            ids.add(status.id());
-        }
-        return ids;
-    }
-
-    /** Waits for a backend that was not there before; null if it does not come or fails. */
-    private BackendStatus arrival(Set<Integer> before) {
-        long deadline = System.nanoTime() + WAIT_NANOS;
-        while (System.nanoTime() - deadline < 0) {
-            for (BackendStatus status : service.backends()) {
-                boolean settled = status.state() == BackendStatus.State.ACTIVE
-                        || status.state() == BackendStatus.State.STANDBY
-                        || status.state() == BackendStatus.State.FAILED;
-                if (status.model() == model && !before.contains(status.id()) && settled) {
-                    return status;
-                }
-            }
-            sleep();
-        }
-        return null;
-    }
-
-    private boolean serves(int id) {
-        for (BackendStatus status : service.backends()) {
-            if (status.id() == id) {
-                return status.state() == BackendStatus.State.ACTIVE;
-            }
-        }
-        return false;
-    }
-
-    private static void sleep() {
-        try {
-            Thread.sleep(POLL_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new UpgradeException("interrupted while waiting for a backend", e);
-        }
     }
 
     /** From the first unit's stop to the last unit's going on; an update in place stops and goes on separately. */

@@ -1,5 +1,7 @@
 package org.iommu4j.upgrade.run;
 
+import org.iommu4j.contract.IommuModel;
+
 /** Puts a vendor's bundles into the container and takes them out. */
 public interface VendorBundles {
     /**
@@ -9,6 +11,13 @@ public interface VendorBundles {
      * @throws org.iommu4j.upgrade.UpgradeException if none is active, or more than one
      */
     long serving(VendorJar like);
+
+    /**
+     * Symbolic name of the bundle whose backend serves a model.
+     *
+     * @throws org.iommu4j.upgrade.UpgradeException if there is none
+     */
+    String symbolicName(IommuModel model);
 
     /**
      * Installs and starts a bundle beside those that are there.

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
@@ -18,11 +19,12 @@ import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.Layout;
 
 /** A backend with a changed driver. */
-final class ChangedBackend implements Backend {
+public final class ChangedBackend implements Backend {
     private final Backend backend;
     private final UnaryOperator<Translator> change;
 
-    ChangedBackend(Backend backend, UnaryOperator<Translator> change) {
+    /** That backend with another driver. */
+    public ChangedBackend(Backend backend, UnaryOperator<Translator> change) {
         this.backend = backend;
         this.change = change;
     }
@@ -85,6 +87,11 @@ final class ChangedBackend implements Backend {
     @Override
     public List<BindFormat> bindFormats() {
         return backend.bindFormats();
+    }
+
+    @Override
+    public BenchSupport bench() {
+        return backend.bench();
     }
 
     @Override

@@ -7,9 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Function;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.CacheConfig;
@@ -54,8 +52,8 @@ class UpgradeRunTest {
         List<UpgradeProgress> progress = new ArrayList<>();
         UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(10).withDurationNanos(3_000_000_000L);
 
-        UpgradeResult result =
-                new UpgradeRun(core, new PlainBundles("1.0.1", UpgradeRunTest::vtd)).run(options, progress::add);
+        UpgradeResult result = new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", UpgradeRunTest::vtd))
+                .run(options, progress::add);
 
         assertTrue(result.ok(), result::toText);
         assertEquals(10, result.swaps().done());
@@ -77,8 +75,8 @@ class UpgradeRunTest {
     void shouldSwapBetweenTwoBundlesOfOneVersion() {
         UpgradeOptions options = options("1.0.0", "1.0.0").withSwaps(5).withDurationNanos(500_000_000L);
 
-        UpgradeResult result =
-                new UpgradeRun(core, new PlainBundles("1.0.0", UpgradeRunTest::vtd)).run(options, line -> {});
+        UpgradeResult result = new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.0", UpgradeRunTest::vtd))
+                .run(options, line -> {});
 
         assertTrue(result.ok(), result::toText);
         // One more than asked, so that the built one serves at the end.
@@ -111,7 +109,7 @@ class UpgradeRunTest {
         Function<String, Backend> make = version -> version.equals("1.0.0")
                 ? new ChangedBackend(vtd(version), driver -> new ChangedTranslator(driver, times))
                 : vtd(version);
-        return new UpgradeRun(core, new PlainBundles("1.0.1", make)).run(options, line -> {});
+        return new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", make)).run(options, line -> {});
     }
 
     @Test
@@ -123,7 +121,8 @@ class UpgradeRunTest {
                 })
                 : vtd(version);
 
-        UpgradeResult result = new UpgradeRun(core, new PlainBundles("1.0.1", make)).run(options, line -> {});
+        UpgradeResult result =
+                new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", make)).run(options, line -> {});
 
         assertEquals(1, result.swaps().failed());
         assertFalse(result.ok());
@@ -142,7 +141,7 @@ class UpgradeRunTest {
                     throw new IllegalStateException("a broken release");
                 })
                 : vtd(version);
-        PlainBundles bundles = new PlainBundles("1.0.1", make);
+        PlainBundles bundles = new PlainBundles(core, NAME, "1.0.1", make);
 
         UpgradeResult result = new UpgradeRun(core, bundles).run(options, line -> {});
 
@@ -156,7 +155,7 @@ class UpgradeRunTest {
     void shouldSayThatNothingIsReleased() {
         UpgradeOptions options =
                 new UpgradeOptions(IommuModel.INTEL, capture(), List.of(), jar("1.0.1"), 10, 0, 1, CacheConfig.DEFAULT);
-        UpgradeRun run = new UpgradeRun(core, new PlainBundles("1.0.1", UpgradeRunTest::vtd));
+        UpgradeRun run = new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", UpgradeRunTest::vtd));
 
         UpgradeException refusal = assertThrows(UpgradeException.class, () -> run.run(options, line -> {}));
 
@@ -167,7 +166,7 @@ class UpgradeRunTest {
     void shouldRefuseACaptureOfAnotherModel() {
         UpgradeOptions options = new UpgradeOptions(
                 IommuModel.AMD, capture(), List.of(jar("1.0.0")), jar("1.0.1"), 10, 0, 1, CacheConfig.DEFAULT);
-        UpgradeRun run = new UpgradeRun(core, new PlainBundles("1.0.1", UpgradeRunTest::vtd));
+        UpgradeRun run = new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", UpgradeRunTest::vtd));
 
         UpgradeException refusal = assertThrows(UpgradeException.class, () -> run.run(options, line -> {}));
 
@@ -179,7 +178,7 @@ class UpgradeRunTest {
         Path capture = CaptureFiles.copy("legacy-strict-nvme-e1000e", directory.resolve("capture"));
         CaptureFiles.text(capture, "run.json", "{");
         UpgradeOptions options = UpgradeOptions.of(IommuModel.INTEL, capture, List.of(jar("1.0.0")), jar("1.0.1"));
-        UpgradeRun run = new UpgradeRun(core, new PlainBundles("1.0.1", UpgradeRunTest::vtd));
+        UpgradeRun run = new UpgradeRun(core, new PlainBundles(core, NAME, "1.0.1", UpgradeRunTest::vtd));
 
         assertThrows(CaptureException.class, () -> run.run(options, line -> {}));
     }
@@ -211,46 +210,5 @@ class UpgradeRunTest {
             }
         }
         return "none";
-    }
-
-    /** Bundles that are only backends; one serves from the begin. */
-    private final class PlainBundles implements VendorBundles {
-        private final Map<Long, Backend> installed = new HashMap<>();
-        private final Function<String, Backend> make;
-        private long last;
-
-        private PlainBundles(String serving, Function<String, Backend> make) {
-            this.make = make;
-            arrive(0, serving);
-        }
-
-        private void arrive(long id, String version) {
-            Backend backend = make.apply(version);
-            installed.put(id, backend);
-            core.arrived(backend);
-        }
-
-        @Override
-        public long serving(VendorJar like) {
-            return 0;
-        }
-
-        @Override
-        public long install(VendorJar jar) {
-            last++;
-            arrive(last, jar.version().toString());
-            return last;
-        }
-
-        @Override
-        public void update(long bundle, VendorJar jar) {
-            core.leaving(installed.get(bundle));
-            arrive(bundle, jar.version().toString());
-        }
-
-        @Override
-        public void uninstall(long bundle) {
-            core.leaving(installed.remove(bundle));
-        }
     }
 }

@@ -1,0 +1,125 @@
+package org.iommu4j.upgrade.run;
+
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Set;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.BackendStatus;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.SwapLimits;
+import org.iommu4j.core.service.SwapReport;
+import org.iommu4j.upgrade.UpgradeException;
+import org.osgi.framework.Version;
+
+/** Makes one version of each vendor's bundle serve for a time; afterwards all is as before. */
+public final class BackendChoice implements AutoCloseable {
+    private final IommuService service;
+    private final VendorBundles bundles;
+    private final Version version;
+    private final List<Path> jars;
+
+    /** What is to be undone, last first. */
+    private final Deque<Runnable> undo = new ArrayDeque<>();
+
+    /**
+     * A choice that has no effect yet.
+     *
+     * @param version as {@code 1.0.0}; empty for whoever serves
+     * @param jars bundles that may be installed if the version is not there
+     * @throws UpgradeException if that is no version
+     */
+    public BackendChoice(IommuService service, VendorBundles bundles, String version, List<Path> jars) {
+        this.service = service;
+        this.bundles = bundles;
+        this.jars = jars;
+        try {
+            this.version = version.isEmpty() ? null : Version.parseVersion(version);
+        } catch (IllegalArgumentException e) {
+            throw new UpgradeException("'" + version + "' is no version of a bundle, as 1.0.0", e);
+        }
+    }
+
+    /**
+     * Makes the chosen version serve a model.
+     *
+     * @return who serves now; null if nobody does
+     * @throws UpgradeException if the version is neither there nor among the jars, or the core refuses it
+     */
+    public BackendStatus choose(IommuModel model) {
+        ModelBackends backends = new ModelBackends(service, model);
+        BackendStatus serving = backends.serving();
+        if (version == null || serving == null || isWanted(serving.version())) {
+            return serving;
+        }
+        BackendStatus wanted = present(model);
+        if (wanted == null) {
+            wanted = installed(model, backends);
+        }
+        if (wanted.state() != BackendStatus.State.ACTIVE) {
+            swap(model, wanted);
+        }
+        undo.push(() -> swap(model, serving));
+        return backends.serving();
+    }
+
+    private BackendStatus present(IommuModel model) {
+        BackendStatus newest = null;
+        for (BackendStatus status : service.backends()) {
+            if (status.model() == model
+                    && status.state() == BackendStatus.State.STANDBY
+                    && isWanted(status.version())) {
+                newest = status;
+            }
+        }
+        return newest;
+    }
+
+    private BackendStatus installed(IommuModel model, ModelBackends backends) {
+        String name = bundles.symbolicName(model);
+        for (Path file : jars) {
+            VendorJar jar = VendorJar.read(file);
+            if (jar.symbolicName().equals(name) && isWanted(jar.version().toString())) {
+                Set<Integer> before = backends.ids();
+                long bundle = bundles.install(jar);
+                undo.push(() -> bundles.uninstall(bundle));
+                BackendStatus arrived = backends.arrival(before);
+                if (arrived == null) {
+                    throw new UpgradeException("the backend of " + file + " did not come");
+                }
+                return arrived;
+            }
+        }
+        throw new UpgradeException("version " + version + " of " + name + " is neither installed nor among "
+                + jars.size() + " released bundles");
+    }
+
+    private void swap(IommuModel model, BackendStatus wanted) {
+        SwapReport report = service.swap(model, "#" + wanted.id(), SwapLimits.DEFAULT);
+        if (report.outcome() != SwapReport.Outcome.DONE) {
+            throw new UpgradeException(
+                    "the swap to " + wanted.version() + " was not made: " + report.outcome() + " " + report.reason());
+        }
+    }
+
+    /** Versions are compared without their qualifiers, which a build adds. */
+    private boolean isWanted(String other) {
+        try {
+            Version that = Version.parseVersion(other);
+            return that.getMajor() == version.getMajor()
+                    && that.getMinor() == version.getMinor()
+                    && that.getMicro() == version.getMicro();
+        } catch (IllegalArgumentException e) {
+            // A backend may call its version what it likes.
+            return false;
+        }
+    }
+
+    @Override
+    public void close() {
+        while (!undo.isEmpty()) {
+            undo.pop().run();
+        }
+    }
+}
