@@ -195,7 +195,8 @@ final class RecordPlayer implements AutoCloseable {
         }
         if (held > MAX_HELD) {
             throw reader.reject(
-                    "k", "is one line too many: more than " + MAX_HELD + " bytes of cached entries, commands and batches");
+                    "k",
+                    "is one line too many: more than " + MAX_HELD + " bytes of cached entries, commands and batches");
         }
         if (open > MAX_CONTAINERS) {
             throw reader.reject("container", "is one more than " + MAX_CONTAINERS + " open containers");
