@@ -78,7 +78,9 @@ final class RecordObject {
                 throw malformed(parser, "", "more than one JSON object");
             }
         } catch (JsonProcessingException e) {
-            String what = e.getOriginalMessage().lines().findFirst().orElse("");
+            // The parser counts from the line's begin, where it says which bracket is open.
+            String what =
+                    e.getOriginalMessage().lines().findFirst().orElse("").replaceAll(" \\(start marker.*", "");
             throw new CaptureException(file, line, column(e.getLocation()), "", "malformed JSON: " + what, e);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

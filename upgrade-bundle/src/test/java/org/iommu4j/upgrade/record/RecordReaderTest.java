@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade.record;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -55,6 +56,7 @@ class RecordReaderTest {
     private String refusal(String text) {
         CaptureException refusal = assertThrows(CaptureException.class, () -> play(text));
         assertEquals(1, refusal.getMessage().lines().count(), refusal.getMessage());
+        assertFalse(refusal.getMessage().contains("marker at"), refusal.getMessage());
         return refusal.getMessage().substring(directory.toString().length() + 1);
     }
 
@@ -89,6 +91,7 @@ class RecordReaderTest {
             quoteCharacter = '`',
             value = {
                 "{\"k\":\"record\",\"format\":1} | key \"k\": \"record\" stands in the first line only",
+                "{\"k\":\"frob\" | : malformed JSON: Unexpected end-of-input: expected close marker for Object",
                 "{\"k\":\"frob\"} | key \"k\": is no kind of line: 'frob'",
                 "{\"k\":\"unit-close\",\"unit\":2} | key \"unit\": is 2, which is not open",
                 "{\"k\":\"unit-close\",\"unit\":1,\"unit\":1} | : malformed JSON: Duplicate field 'unit'",
