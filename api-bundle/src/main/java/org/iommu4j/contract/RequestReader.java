@@ -6,13 +6,11 @@ package org.iommu4j.contract;
  */
 public final class RequestReader {
     // Where LP64 images have the fields, from the start of the argument; neighbours are read together. An i386 image
-    // lacks
-    // the hole.
+    // lacks the hole.
     private static final int ARGSZ = Uapi.ARGSZ.argumentOffset(Abi.LP64_LE);
     private static final int FLAG_AND_LENGTH = Uapi.FLAG.argumentOffset(Abi.LP64_LE);
     private static final int SCOPE_AND_FLAGS = Uapi.SCOPE.argumentOffset(Abi.LP64_LE);
-    private static final int PASID = Uapi.PASID.argumentOffset(Abi.LP64_LE);
-    private static final int HOLE = Uapi.HOLE.argumentOffset(Abi.LP64_LE);
+    private static final int PASID_AND_HOLE = Uapi.PASID.argumentOffset(Abi.LP64_LE);
     private static final int VADDR = Uapi.VADDR.argumentOffset(Abi.LP64_LE);
     private static final int SIZE = Uapi.SIZE.argumentOffset(Abi.LP64_LE);
     private static final int MODEL_AND_SUB_VERSION = Uapi.MODEL.argumentOffset(Abi.LP64_LE);
@@ -101,16 +99,17 @@ public final class RequestReader {
             return false;
         }
         long selection = Words.getLong(bytes, offset + SCOPE_AND_FLAGS, big);
-        int scope = (int) (big ? selection >>> Integer.SIZE : selection);
-        int flags = (int) (big ? selection : selection >>> Integer.SIZE);
-        int pasid = Words.getInt(bytes, offset + PASID, big);
+        int scope = first(selection, big);
+        int flags = second(selection, big);
+        long pasidAndHole = Words.getLong(bytes, offset + PASID_AND_HOLE, big);
+        int pasid = first(pasidAndHole, big);
         // From here on the fields of an i386 image lie nearer to the start.
         int shifted = offset - Integer.BYTES + holeBytes;
         long vaddr = Words.getLong(bytes, shifted + VADDR, big);
         long size = Words.getLong(bytes, shifted + SIZE, big);
         if (Words.getLong(bytes, shifted + MODEL_AND_SUB_VERSION, big) != modelAndSubVersion
                 || Words.getLong(bytes, shifted + DATA_LENGTH, big) != payloadLength
-                || (holeBytes != 0 && Words.getInt(bytes, offset + HOLE, big) != 0)
+                || (holeBytes != 0 && second(pasidAndHole, big) != 0)
                 || !agree(scope, flags, pasid, vaddr, size)) {
             return false;
         }
@@ -129,6 +128,16 @@ public final class RequestReader {
     private static long pair(int first, int second, boolean bigEndian) {
         long low = Integer.toUnsignedLong(bigEndian ? second : first);
         return (long) (bigEndian ? first : second) << Integer.SIZE | low;
+    }
+
+    /** The first of two neighbours that were read as one 64-bit word. */
+    private static int first(long pair, boolean bigEndian) {
+        return (int) (bigEndian ? pair >>> Integer.SIZE : pair);
+    }
+
+    /** The second of two neighbours that were read as one 64-bit word. */
+    private static int second(long pair, boolean bigEndian) {
+        return (int) (bigEndian ? pair : pair >>> Integer.SIZE);
     }
 
     /** V12 to V22 in one look. */

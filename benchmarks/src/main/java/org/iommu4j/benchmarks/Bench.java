@@ -39,6 +39,7 @@ final class Bench implements AutoCloseable {
     final Unit unit;
     final Container container;
     final long[] iovas;
+    private final DmaAccess access = new DmaAccess();
     private long nextTable = ROOT + PAGE;
 
     Bench(int pages, CacheConfig cache) {
@@ -77,7 +78,6 @@ final class Bench implements AutoCloseable {
 
     /** Lets the device touch every page once, so that the chip may cache it. */
     void touchAll() {
-        DmaAccess access = new DmaAccess();
         for (long iova : iovas) {
             unit.dma(access.begin(REQUESTER, iova, DmaAccess.READ));
             if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
@@ -85,6 +85,11 @@ final class Bench implements AutoCloseable {
                         + Integer.toHexString(access.faultCode()));
             }
         }
+    }
+
+    /** Lets the device touch one page. */
+    void touchOne() {
+        unit.dma(access.begin(REQUESTER, iovas[0], DmaAccess.READ));
     }
 
     /** Requests for one page each: every one of {@code count} pages, in the given order. */

@@ -291,6 +291,7 @@ final class CoreContainer implements Container {
         int count = batch.count();
         int done = 0;
         int unfinished = 0;
+        int exact = 0;
         boolean written = false;
         for (int i = 0; i < count; i++) {
             Completion completion = batch.completion(i).begin();
@@ -303,27 +304,45 @@ final class CoreContainer implements Container {
                     batch.readable(i),
                     completion);
             if (operation == Uapi.INVAL_IOTLB) {
-                written |= invalidate(translator, current, reader, completion) == 0;
+                if (invalidate(translator, current, reader, completion) == 0) {
+                    written = true;
+                    exact += completion.fidelity() == Fidelity.EXACT ? 1 : 0;
+                }
             } else if (operation > 0) {
                 // A bind is done when it returns, so that what was asked before it has to be done before.
-                done += finish(translator, batch, unfinished, i, written);
+                done += finish(translator, batch, unfinished, i, exact, written);
                 bind(translator, current, reader, completion);
                 counters.count(completion);
                 done += completion.errno() == Errno.OK ? 1 : 0;
                 unfinished = i + 1;
+                exact = 0;
                 written = false;
             }
         }
-        return done + finish(translator, batch, unfinished, count, written);
+        return done + finish(translator, batch, unfinished, count, exact, written);
     }
 
-    /** Completes and counts the requests of a batch from one index to another; returns how many were carried out. */
-    private int finish(Translator translator, RequestBatch batch, int from, int to, boolean written) {
+    /**
+     * Completes and counts the requests of a batch from one index to another; returns how many were carried out.
+     *
+     * @param exact how many of them were written to be carried out exactly
+     * @param written true if any were written
+     */
+    private int finish(Translator translator, RequestBatch batch, int from, int to, int exact, boolean written) {
         finished.begin();
         if (written) {
             finish(translator, finished);
         }
         boolean failed = finished.errno() != Errno.OK;
+        if (!failed && exact == to - from) {
+            counters.countExact(exact);
+            return exact;
+        }
+        return complete(batch, from, to, failed);
+    }
+
+    /** As {@link #finish}, when the answers differ or a failure has to be told to each request that it hit. */
+    private int complete(RequestBatch batch, int from, int to, boolean failed) {
         int exact = 0;
         int widened = 0;
         for (int i = from; i < to; i++) {

@@ -4,21 +4,23 @@ import org.iommu4j.contract.Completion;
 
 /** Invalidations that are submitted together. Reused by its owner; adding allocates nothing. */
 public final class RequestBatch {
-    private final byte[][] bytes;
-    private final int[] offsets;
-    private final int[] readable;
-    private final Completion[] completions;
+    private final Entry[] entries;
     private int count;
 
     /** An empty batch for at most {@code capacity} requests. */
     public RequestBatch(int capacity) {
-        bytes = new byte[capacity][];
-        offsets = new int[capacity];
-        readable = new int[capacity];
-        completions = new Completion[capacity];
+        entries = new Entry[capacity];
         for (int i = 0; i < capacity; i++) {
-            completions[i] = new Completion();
+            entries[i] = new Entry();
         }
+    }
+
+    /** One request with its answer. */
+    private static final class Entry {
+        private final Completion completion = new Completion();
+        private byte[] bytes;
+        private int offset;
+        private int readable;
     }
 
     /** Forgets all requests. */
@@ -32,13 +34,13 @@ public final class RequestBatch {
      * @return false if the batch is full
      */
     public boolean add(byte[] requestBytes, int offset, int readableBytes) {
-        if (count == bytes.length) {
+        if (count == entries.length) {
             return false;
         }
-        bytes[count] = requestBytes;
-        offsets[count] = offset;
-        readable[count] = readableBytes;
-        count++;
+        Entry entry = entries[count++];
+        entry.bytes = requestBytes;
+        entry.offset = offset;
+        entry.readable = readableBytes;
         return true;
     }
 
@@ -49,21 +51,21 @@ public final class RequestBatch {
 
     /** The memory of a request. */
     public byte[] bytes(int index) {
-        return bytes[index];
+        return entries[index].bytes;
     }
 
     /** Where in it the request begins. */
     public int offset(int index) {
-        return offsets[index];
+        return entries[index].offset;
     }
 
     /** How many bytes can be read from there. */
     public int readable(int index) {
-        return readable[index];
+        return entries[index].readable;
     }
 
     /** The answer to a request, after the batch was submitted. */
     public Completion completion(int index) {
-        return completions[index];
+        return entries[index].completion;
     }
 }

@@ -19,6 +19,7 @@ import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
+import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.ring.CommandRing;
 import org.iommu4j.simulation.ring.RingStyle;
@@ -46,6 +47,10 @@ final class InvalidationQueue {
 
     private final RegisterFile registers;
     private final PhysicalMemory memory;
+
+    /** Where descriptors are fetched. */
+    private final PageCursor fetched;
+
     private final DevicePort devices;
     private final TranslationCaches caches;
     private final FaultRecorder faults;
@@ -60,8 +65,14 @@ final class InvalidationQueue {
     private final int largestMask;
     private final int largestIndexMask;
 
-    /** By type; null for one that is not legal on this unit. */
-    private final Reserved[] reserved = new Reserved[TYPES];
+    /** A bit for each type that is legal on this unit. */
+    private final int legalTypes;
+
+    /** By type: the bits of the first word of a descriptor that must be zero. */
+    private final long[] reserved0 = new long[TYPES];
+
+    /** By type: the bits of the second word that must be zero. */
+    private final long[] reserved1 = new long[TYPES];
 
     private final long[] descriptor = new long[2];
 
@@ -72,9 +83,6 @@ final class InvalidationQueue {
     private boolean endsWithWait = true;
     private int timedOut = NOBODY;
     private long commands;
-
-    /** The bits of either word of a descriptor that must be zero. */
-    private record Reserved(long word0, long word1) {}
 
     InvalidationQueue(
             int subVersion,
@@ -91,6 +99,7 @@ final class InvalidationQueue {
         this.options = options;
         this.registers = registers;
         this.memory = memory;
+        fetched = new PageCursor(memory);
         this.devices = devices;
         this.caches = caches;
         this.faults = faults;
@@ -100,6 +109,7 @@ final class InvalidationQueue {
         largestIndexMask = Ecap.MHMV.getInt(unit.ecap());
         // Bits of a domain id that the unit does not implement are reserved in descriptors.
         long beyondDomains = IotlbInvalidate.DID.mask() & (-1L << (IotlbInvalidate.DID.shift() + unit.domainIdBits()));
+        int legal = 0;
         for (VtdCommand command : VtdCommand.values()) {
             boolean known = switch (command) {
                 case DEVICE_TLB_INVALIDATE -> Ecap.DT.isSet(unit.ecap());
@@ -109,11 +119,14 @@ final class InvalidationQueue {
             boolean namesDomain =
                     command == VtdCommand.CONTEXT_CACHE_INVALIDATE || command == VtdCommand.IOTLB_INVALIDATE;
             if (known) {
-                reserved[command.opcode()] = new Reserved(
-                        command.layout().reservedMask(0, subVersion, unit::has) | (namesDomain ? beyondDomains : 0),
-                        command.layout().reservedMask(1, subVersion, unit::has));
+                int type = command.opcode();
+                legal |= 1 << type;
+                reserved0[type] =
+                        command.layout().reservedMask(0, subVersion, unit::has) | (namesDomain ? beyondDomains : 0);
+                reserved1[type] = command.layout().reservedMask(1, subVersion, unit::has);
             }
         }
+        legalTypes = legal;
         registers.filterWrites(QueueAddress.OFFSET, (before, proposed, written, lanes) -> enabled ? before : proposed);
         registers.onWrite(QueueTail.OFFSET, (before, after, written, lanes) -> tailWritten(after));
         registers.onWrite(CompletionStatus.OFFSET, (before, after, written, lanes) -> {
@@ -260,19 +273,19 @@ final class InvalidationQueue {
 
     /** Reads and carries out the descriptor at {@code address}; returns {@link #OK} or its IQEI. */
     private int fetch(long address) {
+        long[] words = descriptor;
         try {
-            memory.readPairLe(address, descriptor);
+            fetched.readPairLe(address, words);
         } catch (BusErrorException e) {
             return QueueError.FETCH_ERROR;
         }
-        long word0 = descriptor[0];
-        long word1 = descriptor[1];
+        long word0 = words[0];
+        long word1 = words[1];
         int type = VtdCommand.typeOf(word0, subVersion);
-        Reserved mustBeZero = type < TYPES ? reserved[type] : null;
-        if (mustBeZero == null) {
+        if (type >= TYPES || (legalTypes >>> type & 1) == 0) {
             return QueueError.UNKNOWN_TYPE;
         }
-        if (((word0 & mustBeZero.word0) | (word1 & mustBeZero.word1)) != 0) {
+        if (((word0 & reserved0[type]) | (word1 & reserved1[type])) != 0) {
             return QueueError.RESERVED_FIELD;
         }
         return reports == null ? carryOut(type, word0, word1) : carryOutObserved(type, word0, word1);

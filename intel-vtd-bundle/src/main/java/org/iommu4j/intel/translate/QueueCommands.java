@@ -18,6 +18,7 @@ import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
 import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
+import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
@@ -40,6 +41,10 @@ final class QueueCommands implements CommandPath {
     private final ChipPort chip;
     private final NativePort port;
     private final PhysicalMemory memory;
+
+    /** Where commands are stored. */
+    private final PageCursor commands;
+
     private final long ring;
     private final long statusAddress;
     private final long drain;
@@ -60,6 +65,7 @@ final class QueueCommands implements CommandPath {
         this.chip = chip;
         port = chip.port();
         memory = chip.memory();
+        commands = new PageCursor(memory);
         this.ring = ring;
         this.statusAddress = statusAddress;
         drain = (Cap.DWD.isSet(chip.cap()) ? IotlbInvalidate.DW.mask() : 0)
@@ -195,7 +201,7 @@ final class QueueCommands implements CommandPath {
     }
 
     private void store(long word0, long word1) {
-        memory.writePairLe(ring + tail, word0, word1);
+        commands.writePairLe(ring + tail, word0, word1);
         tail = (tail + DESCRIPTOR_BYTES) & OFFSET_MASK;
         if (listener != null) {
             show(word0, word1);

@@ -55,6 +55,10 @@ public final class VtdTranslator implements Translator {
 
     private final int subVersion;
     private final ChipPort chip;
+
+    /** True if the chip has page-selective commands. */
+    private final boolean selectsPages;
+
     private final HostTables tables;
     private final CommandPath commands;
     private final VendorPart vendorPart;
@@ -76,6 +80,7 @@ public final class VtdTranslator implements Translator {
     private VtdTranslator(int subVersion, ChipPort chip, HostTables tables, CommandPath commands) {
         this.subVersion = subVersion;
         this.chip = chip;
+        selectsPages = chip.maxPageOrder() >= 0;
         this.tables = tables;
         this.commands = commands;
         vendorPart = new VendorPart(subVersion);
@@ -498,7 +503,7 @@ public final class VtdTranslator implements Translator {
                 && request.payloadLength() == 0
                 && request.noPasid()
                 && target.devicesWithTlb().length == 0
-                && chip.maxPageOrder() >= 0;
+                && selectsPages;
     }
 
     /** What {@link #invalidateRange} comes to for such a page. */

@@ -9,8 +9,9 @@ import org.iommu4j.backend.CacheConfig;
  *
  * <p>A page is dropped by invalidations of any range that it shares a byte with, whichever of the two is larger. Dropping
  * a range costs by the pages that came into it since it was last dropped, not by its length nor by what the cache holds.
- * Dropping a whole address space costs nothing for its entries: they are left where they are and can no longer be found.
- * When the cache is full, entries go in the order of their places, round and round.
+ * Dropping a whole address space, or everything, costs nothing for its entries: they are left where they are and can no
+ * longer be found. Then no more is touched than what dropping a page touches: what is filled anew meanwhile does not make
+ * it dearer. When the cache is full, entries go in the order of their places, round and round.
  *
  * <p>For one thread at a time. Nothing allocates once the cache has grown to what it is used for.
  */
@@ -31,6 +32,9 @@ public final class TranslationCache {
     private static final int VALUE = 2;
     private static final long FREE = -1;
     private static final int NONE = -1;
+
+    /** Era of a space that was dropped. */
+    private static final long GONE = 0;
 
     /** Up to so many pages are looked up one by one rather than through {@link PagePresence}. */
     private static final int PROBE_PAGES = 4;
@@ -75,7 +79,10 @@ public final class TranslationCache {
     private int spaceIds;
     private Space freeSpace;
 
-    /** The space that was used last, or null. */
+    /** What the spaces have that can be found; grows when everything is dropped. Spaces that were dropped have another. */
+    private long era = 1;
+
+    /** The space that was used last, if it can still be found, or null. */
     private Space recent;
 
     /**
@@ -230,14 +237,21 @@ public final class TranslationCache {
         if (space == null) {
             return 0;
         }
-        int dropped = 0;
+        // Most pages that are invalidated are not cached, which one look at the index for each size mostly tells.
+        long present = 0;
         for (long shifts = space.shifts; shifts != 0; shifts &= shifts - 1) {
-            long page = page(iova, Long.numberOfTrailingZeros(shifts));
-            int at = probe(space, page);
-            if (at >= 0) {
-                dropAt(space, at);
-                dropped++;
+            if (index.mayHave(hash(space, page(iova, Long.numberOfTrailingZeros(shifts))))) {
+                present |= Long.lowestOneBit(shifts);
             }
+        }
+        return present == 0 ? 0 : dropPages(space, iova, present);
+    }
+
+    /** Drops the pages of some sizes that hold an address. */
+    private int dropPages(Space space, long iova, long pageShifts) {
+        int dropped = 0;
+        for (long shifts = pageShifts; shifts != 0; shifts &= shifts - 1) {
+            dropped += dropPage(space, page(iova, Long.numberOfTrailingZeros(shifts)));
         }
         return dropped;
     }
@@ -291,7 +305,7 @@ public final class TranslationCache {
     public int invalidateRangeAnyPasid(int domain, long first, long last) {
         int dropped = 0;
         Space next;
-        for (Space space = domains.get(domain); space != null; space = next) {
+        for (Space space = firstOf(domain); space != null; space = next) {
             next = space.next;
             dropped += dropRange(space, first, last, -1L);
         }
@@ -317,7 +331,7 @@ public final class TranslationCache {
     public int invalidatePasids(int domain) {
         int dropped = 0;
         Space next;
-        for (Space space = domains.get(domain); space != null; space = next) {
+        for (Space space = firstOf(domain); space != null; space = next) {
             next = space.next;
             if (space.pasid != NO_PASID) {
                 dropped += dropSpace(space);
@@ -334,7 +348,7 @@ public final class TranslationCache {
     public int invalidateDomain(int domain) {
         int dropped = 0;
         Space next;
-        for (Space space = domains.get(domain); space != null; space = next) {
+        for (Space space = firstOf(domain); space != null; space = next) {
             next = space.next;
             dropped += dropSpace(space);
         }
@@ -347,13 +361,28 @@ public final class TranslationCache {
      * @return how many
      */
     public int invalidateAll() {
-        int dropped = 0;
+        if (listener != null) {
+            return dropOneByOne();
+        }
+        int dropped = live;
+        era++;
+        live = 0;
+        stale += dropped;
+        if (empty != null) {
+            empty.era = era;
+        }
+        recent = empty;
+        return dropped;
+    }
+
+    private int dropOneByOne() {
+        int before = live;
         for (int id = 0; id < spaceIds; id++) {
-            if (spacesById[id].linked) {
-                dropped += dropSpace(spacesById[id]);
+            if (isFindable(spacesById[id])) {
+                dropRange(spacesById[id], 0, -1L, -1L);
             }
         }
-        return dropped;
+        return before - live;
     }
 
     /** Shows every entry, in the order of their places. */
@@ -394,13 +423,30 @@ public final class TranslationCache {
 
     private Space space(int domain, int pasid) {
         Space space = recent;
-        if (space == null || space.domain != domain || space.pasid != pasid) {
-            space = spaces.get(spaceKey(domain, pasid));
-            if (space != null) {
-                recent = space;
-            }
+        return space != null && space.domain == domain && space.pasid == pasid ? space : find(domain, pasid);
+    }
+
+    private Space find(int domain, int pasid) {
+        Space space = spaces.get(spaceKey(domain, pasid));
+        if (space == null) {
+            return null;
         }
+        if (!isFindable(space)) {
+            unlink(space);
+            return null;
+        }
+        recent = space;
         return space;
+    }
+
+    /** The first of a domain's spaces, some of which may have been dropped, or null. */
+    private Space firstOf(int domain) {
+        Space space = recent;
+        return space != null && space.domain == domain && space.previous == null ? space : domains.get(domain);
+    }
+
+    private boolean isFindable(Space space) {
+        return space.era == era;
     }
 
     private Space owner(int slot) {
@@ -408,7 +454,7 @@ public final class TranslationCache {
     }
 
     private boolean isLive(int slot) {
-        return entries[slot * STRIDE] != FREE && owner(slot).linked;
+        return entries[slot * STRIDE] != FREE && isFindable(owner(slot));
     }
 
     private void set(int slot, long page, int space, long value, int attributes) {
@@ -429,6 +475,10 @@ public final class TranslationCache {
     }
 
     private int dropRange(Space space, long first, long last, long pageShifts) {
+        if (!isFindable(space)) {
+            unlink(space);
+            return 0;
+        }
         if (Long.compareUnsigned(first, last) > 0) {
             return 0;
         }
@@ -457,17 +507,16 @@ public final class TranslationCache {
         dropPage(draining, (page << drainingShift) | drainingShift);
     }
 
-    private void dropPage(Space space, long page) {
+    /** Drops one page; returns how many there were, 0 or 1. */
+    private int dropPage(Space space, long page) {
         int at = probe(space, page);
-        if (at >= 0) {
-            dropAt(space, at);
+        if (at < 0) {
+            return 0;
         }
-    }
-
-    private void dropAt(Space space, int at) {
         int slot = index.slot(at);
         index.removeAt(at);
         drop(RemovalListener.Cause.INVALIDATED, slot, space);
+        return 1;
     }
 
     /** Frees an entry that the index no longer has. */
@@ -496,20 +545,21 @@ public final class TranslationCache {
         }
     }
 
-    /** Drops a whole space: by name, or one by one if somebody wants to see them. */
+    /** Drops a whole space: by its era, or one by one if somebody wants to see them. */
     private int dropSpace(Space space) {
-        if (listener != null) {
+        if (listener != null || !isFindable(space)) {
             return dropRange(space, 0, -1L, -1L);
         }
-        unlink(space);
-        if (space.entries == 0) {
-            empty = null;
-            reuse(space);
-            return 0;
+        int dropped = space.entries;
+        if (dropped != 0) {
+            space.era = GONE;
+            live -= dropped;
+            stale += dropped;
+            if (recent == space) {
+                recent = null;
+            }
         }
-        live -= space.entries;
-        stale += space.entries;
-        return space.entries;
+        return dropped;
     }
 
     private void evict() {
@@ -556,11 +606,12 @@ public final class TranslationCache {
         index.resize(slots);
         for (int slot = highWater - 1; slot >= 0; slot--) {
             Space space = owner(slot);
-            if (space.linked) {
+            if (isFindable(space)) {
                 index.add(hash(space, entries[slot * STRIDE]), slot);
             } else {
                 free(slot);
                 if (--space.entries == 0) {
+                    unlink(space);
                     reuse(space);
                 }
             }
@@ -614,6 +665,7 @@ public final class TranslationCache {
         space.pasid = pasid;
         space.shifts = 0;
         Arrays.fill(space.pages, 0);
+        space.era = era;
         space.linked = true;
         space.previous = null;
         space.next = domains.get(domain);
@@ -626,8 +678,11 @@ public final class TranslationCache {
         return space;
     }
 
-    /** Takes the name from a space: whatever it has can no longer be found. */
+    /** Takes its name from a space that has one: a new space may have it. */
     private void unlink(Space space) {
+        if (!space.linked) {
+            return;
+        }
         space.linked = false;
         spaces.remove(spaceKey(space.domain, space.pasid));
         if (space.next != null) {
@@ -647,6 +702,7 @@ public final class TranslationCache {
 
     /** Lets the next new space have the number of one that has no entries left. */
     private void reuse(Space space) {
+        space.era = GONE;
         space.next = freeSpace;
         freeSpace = space;
     }
@@ -670,7 +726,10 @@ public final class TranslationCache {
         /** Entries in the store. */
         int entries;
 
-        /** False once it was dropped: its entries cannot be found, and wait to be swept away. */
+        /** The cache's, as long as its entries can be found; after that they wait to be swept away. */
+        long era;
+
+        /** True if its name leads to it. One that was dropped loses its name when it is next looked for, or swept away. */
         boolean linked;
 
         /** Neighbours in the list of the domain's spaces; {@code next} also links those that may be used again. */

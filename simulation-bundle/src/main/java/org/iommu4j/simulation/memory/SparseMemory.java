@@ -35,9 +35,11 @@ public final class SparseMemory implements PhysicalMemory {
     /** log2 of the size of a page in bytes. */
     public static final int PAGE_SHIFT = 12;
 
-    private static final int PAIR_BYTES = 2 * Long.BYTES;
+    /** Size of a pair of words in bytes. */
+    static final int PAIR_BYTES = 2 * Long.BYTES;
 
-    private static final int IN_PAGE = PAGE_BYTES - 1;
+    /** The bits of an address that say where in its page it is. */
+    static final int IN_PAGE = PAGE_BYTES - 1;
 
     /** Frames of a slab. */
     private static final int SLAB_SHIFT = 6;
@@ -186,10 +188,7 @@ public final class SparseMemory implements PhysicalMemory {
             target[0] = 0;
             target[1] = 0;
         } else {
-            byte[] slab = slab(frame);
-            int at = offset(frame, pa);
-            target[0] = (long) LONG_LE.get(slab, at);
-            target[1] = (long) LONG_LE.get(slab, at + Long.BYTES);
+            getPair(slab(frame), offset(frame, pa), target);
         }
     }
 
@@ -197,10 +196,7 @@ public final class SparseMemory implements PhysicalMemory {
     public void writePairLe(long pa, long first, long second) {
         checkAligned(pa, PAIR_BYTES);
         int frame = frameToWrite(pa, PAIR_BYTES);
-        byte[] slab = slab(frame);
-        int at = offset(frame, pa);
-        LONG_LE.set(slab, at, first);
-        LONG_LE.set(slab, at + Long.BYTES, second);
+        setPair(slab(frame), offset(frame, pa), first, second);
     }
 
     @Override
@@ -285,7 +281,20 @@ public final class SparseMemory implements PhysicalMemory {
         }
     }
 
-    private static int offset(int frame, long pa) {
+    /** Reads a pair of words out of a slab. */
+    static void getPair(byte[] slab, int at, long[] target) {
+        target[0] = (long) LONG_LE.get(slab, at);
+        target[1] = (long) LONG_LE.get(slab, at + Long.BYTES);
+    }
+
+    /** Stores a pair of words into a slab. */
+    static void setPair(byte[] slab, int at, long first, long second) {
+        LONG_LE.set(slab, at, first);
+        LONG_LE.set(slab, at + Long.BYTES, second);
+    }
+
+    /** Where in its slab a frame has an address of its page. */
+    static int offset(int frame, long pa) {
         return ((frame & (SLAB_FRAMES - 1)) << PAGE_SHIFT) | ((int) pa & IN_PAGE);
     }
 
@@ -326,8 +335,11 @@ public final class SparseMemory implements PhysicalMemory {
         }
     }
 
-    /** The frame of a page, or 0. Short, so that it is compiled into its callers: most pages are where they belong. */
-    private int frame(long page) {
+    /**
+     * The frame of a page that is memory as a whole, or 0. Short, so that it is compiled into its callers: most pages are
+     * where they belong.
+     */
+    int frame(long page) {
         long[] words = directory;
         int at = home(page, words);
         long word = words[at];
@@ -350,7 +362,8 @@ public final class SparseMemory implements PhysicalMemory {
         return (int) ((page * GOLDEN) >>> (Long.numberOfLeadingZeros(words.length) + 1));
     }
 
-    private byte[] slab(int frame) {
+    /** The slab of a frame. */
+    byte[] slab(int frame) {
         byte[] slab = slabs[frame >>> SLAB_SHIFT];
         return slab != null ? slab : slabUnderLock(frame);
     }

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.iommu4j.backend.CacheConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -196,6 +198,77 @@ final class TranslationCacheTest {
         bounded.visit((domain, pasid, iova, shift, value, attributes) -> {
             throw new AssertionError("left over");
         });
+    }
+
+    @Test
+    void shouldStartAnewWhenEverythingWasDropped() {
+        cache.insert(DOMAIN, NO_PASID, 0x1000, PAGE, 1, 0);
+        cache.insert(DOMAIN, 7, 0x1000, PAGE, 2, 0);
+        cache.insert(DOMAIN + 1, 7, 0x1000, LARGE, 3, 0);
+
+        assertEquals(3, cache.invalidateAll());
+        assertEquals(0, cache.size());
+        assertEquals(0, cache.invalidateAll());
+        assertEquals(0, cache.invalidateDomain(DOMAIN));
+        assertEquals(0, cache.invalidatePasids(DOMAIN + 1));
+        assertEquals(0, cache.invalidateRangeAnyPasid(DOMAIN, 0, -1L));
+        cache.insert(DOMAIN, 7, 0x1000, PAGE, 4, 0);
+
+        assertEquals(MISS, cache.lookup(DOMAIN, NO_PASID, 0x1000));
+        assertEquals(4, cache.value(cache.lookup(DOMAIN, 7, 0x1000)));
+        assertEquals(0, cache.invalidatePage(DOMAIN + 1, 7, 0x1000));
+        assertEquals(1, cache.invalidateAll());
+    }
+
+    @Test
+    void shouldGoOnWithAnEmptiedSpaceWhenEverythingWasDropped() {
+        cache.insert(DOMAIN, NO_PASID, 0x1000, PAGE, 1, 0);
+        cache.insert(DOMAIN + 1, NO_PASID, 0x1000, PAGE, 2, 0);
+        assertEquals(1, cache.invalidatePage(DOMAIN, NO_PASID, 0x1000));
+
+        assertEquals(1, cache.invalidateAll());
+        cache.insert(DOMAIN, NO_PASID, 0x1000, PAGE, 3, 0);
+
+        assertEquals(3, cache.value(cache.lookup(DOMAIN, NO_PASID, 0x1000)));
+        assertEquals(MISS, cache.lookup(DOMAIN + 1, NO_PASID, 0x1000));
+        assertEquals(1, cache.invalidateDomain(DOMAIN));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 64, 1000})
+    void shouldReclaimWhatGlobalInvalidationsLeaveBehind(int capacity) {
+        TranslationCache small = new TranslationCache(capacity);
+
+        for (int round = 0; round < 300; round++) {
+            for (int i = 0; i < capacity; i++) {
+                small.insert(round * 3 + i % 3, i & 1, (long) i << PAGE, PAGE, round, 0);
+            }
+            assertEquals(capacity, small.size());
+            assertNotEquals(MISS, small.lookup(round * 3, 0, 0));
+            assertEquals(round, small.value(small.lookup(round * 3, 0, 0)));
+            if (round % 3 == 0) {
+                assertEquals(1, small.invalidatePage(round * 3, 0, 0));
+                assertEquals(capacity - 1, small.invalidateAll());
+            } else {
+                assertEquals(capacity, small.invalidateAll());
+            }
+            assertEquals(MISS, small.lookup(round * 3, 0, 0));
+        }
+    }
+
+    @Test
+    void shouldTellTheListenerOfEachEntryWhenEverythingIsDropped() {
+        cache.insert(DOMAIN, NO_PASID, 0x1000, PAGE, 1, 0);
+        cache.insert(DOMAIN + 1, 7, 0x1000, LARGE, 2, 0);
+        cache.invalidateAll();
+        cache.insert(DOMAIN, NO_PASID, 0x2000, PAGE, 3, 0);
+        cache.insert(DOMAIN + 1, 7, 0x1000, LARGE, 4, 0);
+        List<Long> left = new ArrayList<>();
+        cache.onRemoval((cause, domain, pasid, iova, pageShift, value, attributes) -> left.add(value));
+
+        assertEquals(2, cache.invalidateAll());
+
+        assertEquals(List.of(3L, 4L), left.stream().sorted().toList());
     }
 
     @ParameterizedTest

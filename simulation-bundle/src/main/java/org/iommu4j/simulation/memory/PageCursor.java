@@ -1,0 +1,65 @@
+package org.iommu4j.simulation.memory;
+
+import org.iommu4j.backend.PhysicalMemory;
+
+/**
+ * A way into memory for a user that mostly stays in one page, as who fills a command ring does, and who empties it: the
+ * page is looked up when the user comes to it, not at each access. What is read, stored and thrown is what the memory
+ * itself would read, store and throw.
+ *
+ * <p>Each user has its own, for one thread at a time.
+ */
+public final class PageCursor {
+    /** Every bit of an address but those that tell the pairs of a page apart: equal for the aligned pairs of one page. */
+    private static final long PLACE_MASK = ~(SparseMemory.PAGE_BYTES - 1L) | (SparseMemory.PAIR_BYTES - 1);
+
+    /** Outside the mask, so that it is the place of no address. */
+    private static final long NOWHERE = ~PLACE_MASK;
+
+    private static final byte[] NO_BYTES = {};
+
+    private final PhysicalMemory memory;
+
+    /** The memory, if its pages stay where they are once they were written; null if it wants to be asked each time. */
+    private final SparseMemory steady;
+
+    private long place = NOWHERE;
+    private byte[] slab = NO_BYTES;
+    private int start;
+
+    /** A cursor that is nowhere yet. */
+    public PageCursor(PhysicalMemory memory) {
+        this.memory = memory;
+        steady = memory instanceof SparseMemory sparse ? sparse : null;
+    }
+
+    /** As {@link PhysicalMemory#readPairLe}. */
+    public void readPairLe(long pa, long[] target) {
+        if ((pa & PLACE_MASK) == place) {
+            SparseMemory.getPair(slab, start + ((int) pa & SparseMemory.IN_PAGE), target);
+        } else {
+            memory.readPairLe(pa, target);
+            moveTo(pa);
+        }
+    }
+
+    /** As {@link PhysicalMemory#writePairLe}. */
+    public void writePairLe(long pa, long first, long second) {
+        if ((pa & PLACE_MASK) == place) {
+            SparseMemory.setPair(slab, start + ((int) pa & SparseMemory.IN_PAGE), first, second);
+        } else {
+            memory.writePairLe(pa, first, second);
+            moveTo(pa);
+        }
+    }
+
+    /** Remembers a page, unless it was never written or is memory only in part: then each access has to be looked at. */
+    private void moveTo(long pa) {
+        int frame = steady == null ? 0 : steady.frame(pa >>> SparseMemory.PAGE_SHIFT);
+        if (frame != 0) {
+            place = pa & PLACE_MASK;
+            slab = steady.slab(frame);
+            start = SparseMemory.offset(frame, 0);
+        }
+    }
+}

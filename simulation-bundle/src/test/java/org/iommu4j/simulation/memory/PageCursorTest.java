@@ -1,0 +1,125 @@
+package org.iommu4j.simulation.memory;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.lang.reflect.Proxy;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.PlatformConfig.Range;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class PageCursorTest {
+    private final SparseMemory memory = new SparseMemory();
+    private final PageCursor cursor = new PageCursor(memory);
+    private final long[] pair = new long[2];
+
+    @Test
+    void shouldReadAndStoreWhatTheMemoryHolds() {
+        for (long pa = 0x1000; pa < 0x4000; pa += 16) {
+            cursor.writePairLe(pa, pa, ~pa);
+        }
+
+        for (long pa = 0x1000; pa < 0x4000; pa += 16) {
+            assertArrayEquals(new long[] {pa, ~pa}, read(cursor, pa));
+            assertEquals(pa, memory.readLongLe(pa));
+            assertEquals(~pa, memory.readLongLe(pa + 8));
+        }
+    }
+
+    @Test
+    void shouldSeeWhatOthersStore() {
+        cursor.writePairLe(0x1000, 1, 2);
+
+        memory.writeLongLe(0x1008, 3);
+        new PageCursor(memory).writePairLe(0x1010, 4, 5);
+
+        assertArrayEquals(new long[] {1, 3}, read(cursor, 0x1000));
+        assertArrayEquals(new long[] {4, 5}, read(cursor, 0x1010));
+    }
+
+    @Test
+    void shouldSeeAPageThatIsWrittenAfterItWasReadAsZero() {
+        assertArrayEquals(new long[2], read(cursor, 0x1000));
+        assertEquals(0, memory.allocatedBytes());
+
+        memory.writePairLe(0x1000, 1, 2);
+
+        assertArrayEquals(new long[] {1, 2}, read(cursor, 0x1000));
+    }
+
+    @Test
+    void shouldGoToAnotherPageAndBack() {
+        cursor.writePairLe(0x1FF0, 1, 2);
+        cursor.writePairLe(0x2000, 3, 4);
+
+        assertArrayEquals(new long[] {1, 2}, read(cursor, 0x1FF0));
+        assertArrayEquals(new long[] {3, 4}, read(cursor, 0x2000));
+        assertArrayEquals(new long[2], read(cursor, 0x1000));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {0x1008, 0x1001, 0x1FF8, 0x100F, 0xFF0, 0xFFF})
+    void shouldTakeOnlyAlignedPairsForThePageThatItRemembers(long pa) {
+        cursor.writePairLe(0x1000, 1, 2);
+
+        if (pa % 16 == 0) {
+            assertArrayEquals(new long[2], read(cursor, pa));
+        } else {
+            assertThrows(IllegalArgumentException.class, () -> cursor.readPairLe(pa, pair));
+            assertThrows(IllegalArgumentException.class, () -> cursor.writePairLe(pa, 3, 4));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {0xFF0, 0, -16, 1L << 52, Long.MIN_VALUE, -4096})
+    void shouldThrowWhereNoMemoryIs(long pa) {
+        SparseMemory none = new SparseMemory(List.of(new Range(0x10_0000, 0x1000)));
+        PageCursor fresh = new PageCursor(none);
+
+        assertThrows(BusErrorException.class, () -> fresh.readPairLe(pa, pair));
+        fresh.writePairLe(0x10_0000, 1, 2);
+        assertThrows(BusErrorException.class, () -> fresh.readPairLe(pa, pair));
+        assertThrows(BusErrorException.class, () -> fresh.writePairLe(pa, 1, 2));
+        assertArrayEquals(new long[] {1, 2}, read(fresh, 0x10_0000));
+    }
+
+    @Test
+    void shouldLookAtEachAccessToAPageThatIsMemoryInPart() {
+        SparseMemory part = new SparseMemory(List.of(new Range(0x1000, 0x20)));
+        PageCursor edge = new PageCursor(part);
+
+        edge.writePairLe(0x1010, 1, 2);
+
+        assertArrayEquals(new long[] {1, 2}, read(edge, 0x1010));
+        assertThrows(BusErrorException.class, () -> edge.readPairLe(0x1020, pair));
+        assertThrows(BusErrorException.class, () -> edge.writePairLe(0x1020, 1, 2));
+    }
+
+    @Test
+    void shouldAskAnotherKindOfMemoryEachTime() {
+        AtomicInteger accesses = new AtomicInteger();
+        PhysicalMemory watched = (PhysicalMemory) Proxy.newProxyInstance(
+                PhysicalMemory.class.getClassLoader(), new Class<?>[] {PhysicalMemory.class}, (proxy, method, args) -> {
+                    accesses.incrementAndGet();
+                    return method.invoke(memory, args);
+                });
+        PageCursor asking = new PageCursor(watched);
+
+        asking.writePairLe(0x1000, 1, 2);
+        asking.writePairLe(0x1000, 3, 4);
+
+        assertArrayEquals(new long[] {3, 4}, read(asking, 0x1000));
+        assertEquals(3, accesses.get());
+    }
+
+    private long[] read(PageCursor from, long pa) {
+        from.readPairLe(pa, pair);
+        return pair.clone();
+    }
+}
