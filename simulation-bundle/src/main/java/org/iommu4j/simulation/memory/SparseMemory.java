@@ -55,8 +55,6 @@ public final class SparseMemory implements PhysicalMemory {
 
     private static final int FIRST_WORDS = 128;
 
-    private static final long NONE = -1;
-
     private static final VarHandle LONG_LE =
             MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle LONG_BE = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
@@ -236,7 +234,7 @@ public final class SparseMemory implements PhysicalMemory {
 
     @Override
     public boolean contains(long pa, long length) {
-        return length >= 0 && (length == 0 || firstOutside(pa, length) == NONE);
+        return length >= 0 && endOfMemory(pa) - pa >= length;
     }
 
     /** The first page at or above {@code floor}, at most {@code ceiling}, that lies above all memory; {@code floor} if memory
@@ -312,15 +310,14 @@ public final class SparseMemory implements PhysicalMemory {
         return merged.stream().flatMapToLong(Arrays::stream).toArray();
     }
 
-    /** The first address of the range that is not memory, or {@link #NONE}. */
-    private long firstOutside(long pa, long length) {
-        if (pa < 0 || pa >= 1L << ADDRESS_BITS) {
-            return pa;
-        }
-        long[] places = ranges;
-        for (int i = 0; i < places.length; i += 2) {
-            if (pa >= places[i] && pa < places[i + 1]) {
-                return length <= places[i + 1] - pa ? NONE : places[i + 1];
+    /** Where the memory ends that begins at or before an address; the address itself if it is none. */
+    private long endOfMemory(long pa) {
+        if (pa >= 0 && pa < 1L << ADDRESS_BITS) {
+            long[] places = ranges;
+            for (int i = 0; i < places.length; i += 2) {
+                if (pa >= places[i] && pa < places[i + 1]) {
+                    return places[i + 1];
+                }
             }
         }
         return pa;
@@ -328,9 +325,9 @@ public final class SparseMemory implements PhysicalMemory {
 
     private void check(long pa, int length) {
         if (length > 0) {
-            long outside = firstOutside(pa, length);
-            if (outside != NONE) {
-                throw new BusErrorException(outside);
+            long end = endOfMemory(pa);
+            if (end - pa < length) {
+                throw new BusErrorException(end);
             }
         }
     }

@@ -111,6 +111,14 @@ final class SparseMemoryTest {
     }
 
     @Test
+    void shouldRefuseTheVeryLastAddress() {
+        assertBusError(-1L, () -> memory.write(-1L, new byte[1], 0, 1));
+        assertBusError(-1L, () -> memory.read(-1L, new byte[1], 0, 1));
+        assertFalse(memory.contains(-1L, 1));
+        assertTrue(memory.contains(-1L, 0));
+    }
+
+    @Test
     void shouldBeMemoryOnlyWhereThereIsRam() {
         SparseMemory ram = new SparseMemory(List.of(new Range(0x10_0000, 0x1000), new Range(0, 0x2000)));
 

@@ -79,8 +79,7 @@ final class RecordObject {
             }
         } catch (JsonProcessingException e) {
             // The parser counts from the line's begin, where it says which bracket is open.
-            String what =
-                    e.getOriginalMessage().lines().findFirst().orElse("").replaceAll(" \\(start marker.*", "");
+            String what = e.getOriginalMessage().lines().findFirst().orElse("").replaceAll(" \\(start marker.*", "");
             throw new CaptureException(file, line, column(e.getLocation()), "", "malformed JSON: " + what, e);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
