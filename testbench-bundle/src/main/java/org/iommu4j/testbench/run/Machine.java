@@ -14,6 +14,7 @@ import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -39,12 +40,25 @@ final class Machine implements AutoCloseable {
     private Container container;
     private Abi abi = Abi.LP64_LE;
 
-    private Machine(IommuService service, Chip chip, BenchSupport support, HardwareConfig hardware, boolean driver) {
+    private Machine(
+            IommuService service,
+            Chip chip,
+            BenchSupport support,
+            HardwareConfig hardware,
+            boolean driver,
+            Sanitizer.Mode sanitizer) {
         model = chip.model();
         this.support = support;
         int width = chip.hostAddressWidth() != 0 ? chip.hostAddressWidth() : support.hostAddressWidth(hardware);
         unit = service.openUnit(new UnitConfig(
-                model, hardware, !driver, width, chip.ram(), (address, data) -> interrupts++, DevicePort.COMPLETING));
+                model,
+                hardware,
+                !driver,
+                width,
+                chip.ram(),
+                (address, data) -> interrupts++,
+                DevicePort.COMPLETING,
+                sanitizer));
         port = new UnitPort(unit);
         memory = unit.platform().memory();
     }
@@ -63,6 +77,11 @@ final class Machine implements AutoCloseable {
      *     sense, {@code EPROTONOSUPPORT} if the chip cannot have it
      */
     static Machine open(IommuService service, Chip chip, Step.Needs needs) {
+        return open(service, chip, needs, Sanitizer.Mode.OFF);
+    }
+
+    /** The same with or without a sanitizer. */
+    static Machine open(IommuService service, Chip chip, Step.Needs needs, Sanitizer.Mode sanitizer) {
         Backend backend = backend(service, chip.model());
         HardwareConfig wanted = chip.hardware();
         HardwareConfig hardware = new HardwareConfig(
@@ -71,7 +90,7 @@ final class Machine implements AutoCloseable {
                 wanted.registers(),
                 wanted.cache(),
                 wanted.options());
-        Machine machine = new Machine(service, chip, backend.bench(), hardware, needs.driver());
+        Machine machine = new Machine(service, chip, backend.bench(), hardware, needs.driver(), sanitizer);
         try {
             machine.prepare(needs);
             return machine;
