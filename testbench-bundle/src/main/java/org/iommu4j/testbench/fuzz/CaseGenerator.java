@@ -52,6 +52,11 @@ final class CaseGenerator {
     private PhysicalMemory memory;
     private List<Action.Call> knownCalls = List.of();
 
+    /** What the case comes back to again and again, so that what is kept of it is used. */
+    private int focusRequester;
+
+    private long focusIova;
+
     /**
      * A case.
      *
@@ -114,6 +119,8 @@ final class CaseGenerator {
         memory = begun.memory();
         knownCalls = begun.calls();
         values = new Values(random, scene, setup.subVersion());
+        focusRequester = values.requester();
+        focusIova = values.iova();
         List<Action> actions = new ArrayList<>();
         if (setup.driver()) {
             populate(actions);
@@ -149,6 +156,10 @@ final class CaseGenerator {
     }
 
     private void special(List<Action> actions) {
+        if (random.nextInt(4) == 0) {
+            changeInUse(actions);
+            return;
+        }
         switch (what) {
             case CONTRACT -> request(actions);
             case COMMANDS -> command(actions);
@@ -173,6 +184,20 @@ final class CaseGenerator {
         }
     }
 
+    /** Something is used, its tables change, something is invalidated, and it is used again. */
+    private void changeInUse(List<Action> actions) {
+        actions.add(new Action.Plain(access(true)));
+        for (int i = random.nextInt(3); i >= 0; i--) {
+            edit(actions);
+        }
+        if (setup.driver()) {
+            invalidate(actions);
+        } else {
+            command(actions);
+        }
+        actions.add(new Action.Plain(access(true)));
+    }
+
     // ---- accesses and observations
 
     private void accesses(List<Action> actions) {
@@ -182,16 +207,20 @@ final class CaseGenerator {
     }
 
     private Map<String, Object> access() {
+        return access(random.nextInt(3) == 0);
+    }
+
+    private Map<String, Object> access(boolean focused) {
         int pasid = values.pasid();
         boolean request = random.nextInt(10) == 0;
         return Steps.step(
                 request ? "ats" : "dma",
                 "requester",
-                Steps.hex(Integer.toUnsignedLong(values.requester())),
+                Steps.hex(Integer.toUnsignedLong(focused ? focusRequester : values.requester())),
                 "pasid",
                 pasid == DmaAccess.NO_PASID ? null : Steps.hex(pasid),
                 "iova",
-                Steps.hex(values.iova()),
+                Steps.hex(focused ? focusIova : values.iova()),
                 "access",
                 values.any(ACCESSES),
                 "len",
@@ -462,7 +491,7 @@ final class CaseGenerator {
         }
         if ((scope & Uapi.SCOPE_VADDR) != 0) {
             long granule = 1L << generation.granuleShift();
-            vaddr = values.iova() & -granule;
+            vaddr = (random.nextBoolean() ? focusIova : values.iova()) & -granule;
             size = random.nextInt(6) == 0
                     ? values.number("size", Long.SIZE) & -granule
                     : granule << random.nextInt(random.nextInt(6) == 0 ? 30 : 4);

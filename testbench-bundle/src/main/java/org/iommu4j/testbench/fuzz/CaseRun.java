@@ -24,6 +24,7 @@ import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Terms;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.FuzzFailure.Kind;
@@ -55,7 +56,6 @@ final class CaseRun implements AutoCloseable {
     private final Map<Integer, long[]> attached = new LinkedHashMap<>();
     private FuzzScene scene;
     private Abi abi = Abi.LP64_LE;
-    private boolean containerOpen;
     private long entriesExpected = MOST_RECORDS;
     private long recordsExpected = MOST_RECORDS;
 
@@ -299,14 +299,15 @@ final class CaseRun implements AutoCloseable {
 
     private void contract(Map<String, Object> step, String op) {
         step.remove("expect");
-        Abi image = step.containsKey("abi") ? Abi.ofLabel(Steps.text(step, "abi")) : Abi.LP64_LE;
-        boolean moves = op.equals("ioctl") && image != null && image != abi;
-        // The first request opens the container, and one in another image moves to another.
-        Fingerprint before = containerOpen && !moves ? new Fingerprint(runner, backend) : null;
+        Container container = container();
+        Fingerprint before = new Fingerprint(runner, backend);
         StepRunner.Result result = runner.run(StepRunner.json(step));
-        containerOpen = true;
-        if (moves) {
-            abi = image;
+        // The first request opens the container, and one in another image may move to another.
+        boolean moved = container() != container;
+        if (op.equals("ioctl")) {
+            abi = step.containsKey("abi") ? Abi.ofLabel(Steps.text(step, "abi")) : Abi.LP64_LE;
+        }
+        if (moved && container != null) {
             trace.incomplete();
             attached.forEach((requester, table) -> {
                 judge.detached(requester);
@@ -321,7 +322,7 @@ final class CaseRun implements AutoCloseable {
         }
         check(step, done, errno, result.values());
         if (!done) {
-            if (before != null) {
+            if (!moved) {
                 String difference = before.difference(new Fingerprint(runner, backend));
                 if (!difference.isEmpty()) {
                     throw new Failed(Kind.CHANGED_ON_REFUSAL, op + " was refused with " + errno + ", but " + difference);
@@ -346,6 +347,12 @@ final class CaseRun implements AutoCloseable {
             }
             default -> request(step);
         }
+    }
+
+    /** The case's container, or null. */
+    private Container container() {
+        List<Container> open = runner.unit().containers();
+        return open.isEmpty() ? null : open.get(0);
     }
 
     private static void check(Map<String, Object> step, boolean done, String errno, Map<String, Object> values) {
@@ -470,7 +477,7 @@ final class CaseRun implements AutoCloseable {
         Map<String, Object> repeat = Steps.step("repeat", "count", soak.rounds(), "steps", soak.steps());
         Growth growth = new Growth(runner);
         step(repeat);
-        growth.first(soak.measured());
+        growth.first();
         step(repeat);
         growth.second(soak.rounds(), soak.measured(), () -> step(repeat));
     }
