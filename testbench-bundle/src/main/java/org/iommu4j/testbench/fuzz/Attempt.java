@@ -27,6 +27,7 @@ final class Attempt {
     private final List<Action> done = Collections.synchronizedList(new ArrayList<>());
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile List<Map<String, Object>> steps = List.of();
+    private volatile CaseRun current;
     private volatile FuzzScene sceneAfter = FuzzScene.EMPTY;
     private volatile Failed failed;
     private volatile boolean refused;
@@ -62,7 +63,12 @@ final class Attempt {
                     failed = new Failed(Kind.HANG, failed.getMessage() + "; it is at " + frames[0]);
                 }
                 thread.interrupt();
-                return ended.await(1, TimeUnit.SECONDS);
+                boolean over = ended.await(1, TimeUnit.SECONDS);
+                CaseRun stuck = current;
+                if (!over && stuck != null) {
+                    steps = stuck.steps();
+                }
+                return over;
             }
             return true;
         } catch (InterruptedException e) {
@@ -90,6 +96,7 @@ final class Attempt {
         int units = service.units().size();
         try {
             run = new CaseRun(service, setup, scene, coverage);
+            current = run;
             for (Action action : beginning) {
                 done.add(action);
                 run.run(action);
@@ -115,6 +122,7 @@ final class Attempt {
             if (failed == null) {
                 failed = outcome;
             }
+            current = null;
             ended.countDown();
         }
     }
@@ -152,7 +160,7 @@ final class Attempt {
         }
     }
 
-    /** The steps that they became; of a run that hangs none. */
+    /** The steps that they became. */
     List<Map<String, Object>> steps() {
         return steps;
     }

@@ -1,6 +1,7 @@
 package org.iommu4j.testbench.fuzz;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,7 +53,10 @@ final class CaseRun implements AutoCloseable {
     private final RecordingPort port;
     private final Judge judge;
     private final Trace trace = new Trace();
-    private final List<Map<String, Object>> steps = new ArrayList<>();
+
+    /** Read by another thread when this one hangs. */
+    private final List<Map<String, Object>> steps = Collections.synchronizedList(new ArrayList<>());
+
     private final Map<Integer, long[]> attached = new LinkedHashMap<>();
     private FuzzScene scene;
     private Abi abi = Abi.LP64_LE;
@@ -94,7 +98,9 @@ final class CaseRun implements AutoCloseable {
 
     /** The steps so far, each as it was carried out. */
     List<Map<String, Object>> steps() {
-        return steps;
+        synchronized (steps) {
+            return List.copyOf(steps);
+        }
     }
 
     /** The machine's memory. */

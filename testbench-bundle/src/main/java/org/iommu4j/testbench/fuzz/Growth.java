@@ -9,6 +9,8 @@ final class Growth {
     private static final int SLACK_ENTRIES = 8;
     private static final long BYTES_A_ROUND = 16;
     private static final int TRIES = 2;
+    private static final int MOST_COLLECTIONS = 8;
+    private static final long SETTLED_BYTES = 1 << 14;
 
     private final StepRunner runner;
     private int entries;
@@ -74,13 +76,18 @@ final class Growth {
         return free;
     }
 
+    /** What is in use once nothing more is given back: what other threads let go of late must not count. */
     private static long usedBytes() {
         Runtime runtime = Runtime.getRuntime();
-        long least = Long.MAX_VALUE;
-        for (int i = 0; i < 2; i++) {
+        long used = Long.MAX_VALUE;
+        for (int i = 0; i < MOST_COLLECTIONS; i++) {
+            long before = used;
             System.gc();
-            least = Math.min(least, runtime.totalMemory() - runtime.freeMemory());
+            used = runtime.totalMemory() - runtime.freeMemory();
+            if (used > before - SETTLED_BYTES) {
+                return used;
+            }
         }
-        return least;
+        return used;
     }
 }

@@ -18,8 +18,13 @@ import org.iommu4j.testbench.FuzzFailure.Kind;
 final class Shrinker {
     private static final int MOST_RUNS = 3000;
 
-    /** Runs that hang keep a thread for good. */
-    private static final int MOST_HANGS = 6;
+    /** Of cases of which each run takes long: those that hang, and those that measure memory. */
+    private static final int MOST_LONG_RUNS = 40;
+
+    private static final int MOST_LATE = 5;
+
+    /** Runs that hang and cannot be interrupted keep a thread for good. */
+    private static final int MOST_HANGS = 4;
 
     private final IommuService service;
     private final Backend backend;
@@ -30,7 +35,9 @@ final class Shrinker {
     private Kind kind;
     private List<Action> actions;
     private Attempt best;
+    private int mostRuns = MOST_RUNS;
     private int runs;
+    private int late;
     private int hangs;
 
     /**
@@ -55,35 +62,27 @@ final class Shrinker {
         kind = failedAttempt.failed().kind();
         actions = new ArrayList<>(failedAttempt.done());
         best = failedAttempt;
+        boolean measures =
+                actions.stream().anyMatch(action -> action instanceof Action.Soak soak && soak.measured());
+        if (kind == Kind.HANG || (kind == Kind.GROWTH && measures)) {
+            mostRuns = MOST_LONG_RUNS;
+        }
         if (!holds(setup, actions)) {
             // It does not fail a second time: there is nothing to go by.
             return new Shrunken(setup, failedAttempt.steps(), failedAttempt.failed());
         }
+        onlyTheLast();
         withoutSwitches();
         removeChunks();
         flatten();
         removeChunks();
         simplify();
         removeChunks();
-        return new Shrunken(setup, steps(), best.failed());
-    }
-
-    /** Of a run that hangs only the actions are known. */
-    private List<Map<String, Object>> steps() {
-        if (!best.steps().isEmpty()) {
-            return best.steps();
-        }
-        List<Map<String, Object>> steps = new ArrayList<>();
-        for (Action action : actions) {
-            if (action instanceof Action.Plain plain) {
-                steps.add(plain.step());
-            }
-        }
-        return steps;
+        return new Shrunken(setup, best.steps(), best.failed());
     }
 
     private boolean holds(Setup with, List<Action> candidate) {
-        if (runs >= MOST_RUNS || hangs >= MOST_HANGS) {
+        if (runs >= mostRuns || late >= MOST_LATE || hangs >= MOST_HANGS) {
             return false;
         }
         progress.accept(++runs);
@@ -91,6 +90,9 @@ final class Shrinker {
         boolean ended = attempt.run(candidate, begun -> List.of(), deadlineNanos);
         if (!ended) {
             hangs++;
+        }
+        if (attempt.failed() != null && attempt.failed().kind() == Kind.HANG) {
+            late++;
         }
         if (attempt.failed() == null || attempt.failed().kind() != kind) {
             return false;
@@ -100,6 +102,16 @@ final class Shrinker {
         actions = new ArrayList<>(attempt.done());
         best = attempt;
         return true;
+    }
+
+    /** Often what came last is enough, with or without what software has set up. */
+    private void onlyTheLast() {
+        Action last = actions.get(actions.size() - 1);
+        List<Action> software =
+                actions.stream().filter(Action.BringUp.class::isInstance).toList();
+        if (actions.size() > 1 && !holds(setup, List.of(last)) && !software.isEmpty()) {
+            holds(setup, List.of(software.get(0), last));
+        }
     }
 
     private void withoutSwitches() {

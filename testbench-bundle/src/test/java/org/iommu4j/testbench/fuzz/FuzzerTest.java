@@ -218,7 +218,7 @@ class FuzzerTest {
         });
 
         FuzzFailure failure =
-                find(Kind.HANG, 60, broken, options(What.TABLES, 0, 50).withDeadline(1_500_000_000L));
+                find(Kind.HANG, 1, broken, options(What.TABLES, 0, 50).withDeadline(1_500_000_000L));
 
         assertTrue(failure.message().startsWith("dma did not come back"), failure.message());
     }
