@@ -26,6 +26,7 @@ import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdMeanings;
 import org.iommu4j.intel.command.VtdRegisters;
+import org.iommu4j.intel.fuzz.VtdFuzzSupport;
 import org.iommu4j.intel.guest.VtdGuestDecoder;
 import org.iommu4j.intel.hardware.SimulatedVtd;
 import org.iommu4j.intel.hardware.VtdLayouts;
@@ -159,6 +160,6 @@ public final class VtdBackend implements Backend {
 
     @Override
     public BenchSupport bench() {
-        return new VtdBenchSupport();
+        return new VtdBenchSupport(new VtdFuzzSupport());
     }
 }

@@ -2,6 +2,7 @@ package org.iommu4j.intel.command;
 
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.contract.Errno;
@@ -23,6 +24,22 @@ public final class VtdBenchSupport implements BenchSupport {
     private static final long MESSAGE_ADDRESS = 0xfee0_0000L;
     private static final int FAULT_VECTOR = 0x40;
     private static final int INVALIDATION_VECTOR = 0x41;
+
+    private final FuzzSupport fuzz;
+
+    /**
+     * A bench's knowledge.
+     *
+     * @param fuzz a fuzzer's
+     */
+    public VtdBenchSupport(FuzzSupport fuzz) {
+        this.fuzz = fuzz;
+    }
+
+    @Override
+    public FuzzSupport fuzz() {
+        return fuzz;
+    }
 
     @Override
     public int hostAddressWidth(HardwareConfig config) {

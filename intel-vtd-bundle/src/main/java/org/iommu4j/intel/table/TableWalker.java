@@ -165,7 +165,8 @@ public final class TableWalker {
                 }
                 int entryRights = (int) entry & RIGHTS;
                 rights &= entryRights;
-                int denied = denial(entryRights, needed);
+                // Of all levels together: a zero-length read needs one right that every level grants.
+                int denied = denial(rights, needed);
                 if (denied != OK) {
                     entryCacheable = entryRights == 0;
                     return denied;

@@ -42,17 +42,20 @@ final class HostTables {
     /**
      * Makes the context table of a device's bus if there is none.
      *
+     * @return true if it made one: the root entry was absent until now
      * @throws org.iommu4j.backend.BackendException {@code ENOMEM}
      */
-    void prepare(int requester) {
+    boolean prepare(int requester) {
         int bus = requester >>> 8;
-        if (!contextTables.containsKey(bus)) {
-            long table = platform.allocatePages(1);
-            contextTables.put(bus, table);
-            long entry = root + (long) bus * RootEntry.BYTES;
-            memory.writeLongLe(entry + Long.BYTES, 0);
-            memory.writeLongLe(entry, RootEntry.CTP.of(table) | RootEntry.P.mask());
+        if (contextTables.containsKey(bus)) {
+            return false;
         }
+        long table = platform.allocatePages(1);
+        contextTables.put(bus, table);
+        long entry = root + (long) bus * RootEntry.BYTES;
+        memory.writeLongLe(entry + Long.BYTES, 0);
+        memory.writeLongLe(entry, RootEntry.CTP.of(table) | RootEntry.P.mask());
+        return true;
     }
 
     /**

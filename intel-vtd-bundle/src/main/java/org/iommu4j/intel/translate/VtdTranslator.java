@@ -612,8 +612,9 @@ public final class VtdTranslator implements Translator {
             }
             after = new Stage(table, aw, passThrough, domainId);
         }
+        boolean newBus;
         try {
-            tables.prepare(device.requester());
+            newBus = tables.prepare(device.requester());
         } catch (BackendException e) {
             return completion.fail(e.errno(), "no memory for a context table");
         }
@@ -625,7 +626,7 @@ public final class VtdTranslator implements Translator {
         tables.write(device.requester(), after.contextWord0(deviceTlb), after.contextWord1());
         device.bind(after, deviceTlb, guestDomainId);
         target.rebuild();
-        return dropOld(target, device, before, hadTlb, completion);
+        return dropOld(target, device, before, hadTlb, newBus, completion);
     }
 
     private int unbind(Domain target, Device device, Completion completion) {
@@ -637,14 +638,17 @@ public final class VtdTranslator implements Translator {
         tables.write(device.requester(), 0, 0);
         device.bind(null, false, 0);
         target.rebuild();
-        return dropOld(target, device, before, hadTlb, completion);
+        return dropOld(target, device, before, hadTlb, false, completion);
     }
 
     /**
      * Drops what the chip may keep of a context entry that was replaced, sheet 2.5: the entry, its domain's translations,
      * the device's own; then gives up the stage if nobody uses it any more.
+     *
+     * @param newBus true if the root entry was absent until now
      */
-    private int dropOld(Domain target, Device device, Stage before, boolean hadTlb, Completion completion) {
+    private int dropOld(
+            Domain target, Device device, Stage before, boolean hadTlb, boolean newBus, Completion completion) {
         Errno flushed = chip.flushWriteBuffer();
         int requester = device.requester();
         if (dirty) {
@@ -652,7 +656,12 @@ public final class VtdTranslator implements Translator {
         } else if (before != null || Cap.CM.isSet(chip.cap())) {
             // A chip in caching mode keeps absent entries under domain id 0.
             int domainId = before == null ? 0 : before.domainId();
-            commands.contextDevice(domainId, requester);
+            if (newBus && Cap.CM.isSet(chip.cap())) {
+                // So it may keep that the bus was absent, for every device on it.
+                commands.contextGlobal();
+            } else {
+                commands.contextDevice(domainId, requester);
+            }
             commands.iotlbDomain(domainId);
         }
         boolean reach = hadTlb || unanswered.get(requester);

@@ -279,6 +279,8 @@ class VtdTranslatorTest {
     @Test
     void shouldDropCachedAbsenceWhenTheChipIsInCachingMode() {
         Machine machine = machine(config(Map.of("cap", Map.of("CM", 1L))));
+        machine.attach(0, A + 1, FIRST, 4);
+        assertEquals(new Words(0x11, 0), machine.takeCommands().get(0), "the whole bus was absent");
         machine.attach(0, A);
         assertEquals(-1, machine.read(A, IOVA));
         machine.bind(0, A, FIRST, 0);

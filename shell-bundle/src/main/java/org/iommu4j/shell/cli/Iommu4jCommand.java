@@ -35,6 +35,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --json",
             "  ./iommu4j replay requests.jsonl --backend 1.0.0",
             "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
+            "  ./iommu4j fuzz --model intel --seconds 60 --seed 7",
             "  ./iommu4j explain --model intel 0x1200f2 0x12345000",
             "  ./iommu4j shell -c iommu:backends",
             "",
@@ -69,6 +70,7 @@ public final class Iommu4jCommand implements Runnable {
         commandLine.addSubcommand(new ReplayCommand(host));
         commandLine.addSubcommand(new CasesCommand(host));
         commandLine.addSubcommand(new BenchCommand(host));
+        commandLine.addSubcommand(new FuzzCommand(host));
         commandLine.addSubcommand(new ExplainCommand(host));
         commandLine.addSubcommand(new ShellCommand(host));
         CommandLine help = new CommandLine(new HelpCommand());

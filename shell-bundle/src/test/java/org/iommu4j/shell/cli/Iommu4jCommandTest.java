@@ -25,6 +25,11 @@ import org.iommu4j.shell.testing.FakeHost;
 import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult;
+import org.iommu4j.testbench.FuzzFailure;
+import org.iommu4j.testbench.FuzzOptions;
+import org.iommu4j.testbench.FuzzProgress;
+import org.iommu4j.testbench.FuzzResult;
+import org.iommu4j.testbench.FuzzService;
 import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.RecordOptions;
@@ -127,6 +132,7 @@ class Iommu4jCommandTest {
         "'replay --help', replay",
         "'cases --help', cases",
         "'bench --help', bench",
+        "'fuzz --help', fuzz",
         "'explain --help', explain",
         "'shell --help', shell"
     })
@@ -184,6 +190,11 @@ class Iommu4jCommandTest {
                 "bench",
                 "bench --model riscv",
                 "bench --model intel --sub-version new",
+                "fuzz",
+                "fuzz --model riscv",
+                "fuzz --model intel --what nothing",
+                "fuzz --model intel --seconds 0",
+                "fuzz --model intel --case -1",
                 "shell --frobnicate",
                 "help frobnicate",
                 "--json"
@@ -200,8 +211,8 @@ class Iommu4jCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, explain, shell, "
-                        + "help (see './iommu4j --help')",
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, explain, "
+                        + "shell, help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
                 "replay | iommu4j replay: Missing required parameter: 'INPUT' (see './iommu4j replay --help')",
@@ -512,6 +523,82 @@ class Iommu4jCommandTest {
                         "iommu4j cases: one.jsonl, line 3, column 14, key \"op\": unknown op 'fly'",
                         "iommu4j bench: column 2, key \"cap\": not an object"),
                 err.toString().lines().toList());
+    }
+
+    private static FuzzResult fuzzed(FuzzFailure failure) {
+        return new FuzzResult(7, 3, 40, 20, 10, Map.of("rules", Map.of("V4", 2L, "V1", 1L)), failure);
+    }
+
+    @Test
+    void shouldPrintWhatTheFuzzerReached() {
+        List<FuzzOptions> asked = new ArrayList<>();
+        host.provide(FuzzService.class, (options, progress) -> {
+            asked.add(options);
+            progress.accept(new FuzzProgress(1, 2, 3, 0));
+            return fuzzed(null);
+        });
+
+        assertEquals(
+                0, run("fuzz", "--model", "intel", "--what", "tables", "--seconds", "2", "--seed", "7", "a.jsonl"));
+
+        assertEquals(
+                List.of(FuzzOptions.of(IommuModel.INTEL, 7, 2_000_000_000L)
+                        .with(FuzzOptions.What.TABLES)
+                        .withCorpus(List.of(Path.of("a.jsonl")))),
+                asked);
+        assertEquals("""
+                rules: V1=1 V4=2
+                3 cases, 40 steps, 20 accesses, 10 compared, no failure (seed 7)
+                """, out.toString());
+        assertTrue(err.toString().contains("1 cases, 2 steps, 3 accesses compared"), err.toString());
+    }
+
+    @Test
+    void shouldPrintAndWriteTheCaseThatFailedAndEndWith1() throws IOException {
+        Path found = home.resolve("found.jsonl");
+        List<FuzzOptions> asked = new ArrayList<>();
+        host.provide(FuzzService.class, (options, progress) -> {
+            asked.add(options);
+            return fuzzed(new FuzzFailure(FuzzFailure.Kind.HANG, "dma did not come back", 7, 41, 1, "{\"id\":\"x\"}"));
+        });
+
+        assertEquals(
+                1,
+                run("fuzz", "--model", "intel", "--seed", "7", "--case", "41", "--out", found.toString(), "a.jsonl"));
+
+        assertEquals(41, asked.get(0).firstCase());
+        assertEquals(1, asked.get(0).cases());
+        assertEquals("""
+                rules: V1=1 V4=2
+                3 cases, 40 steps, 20 accesses, 10 compared, 1 failure (seed 7)
+                failed: no end in time: dma did not come back
+                again: ./iommu4j fuzz --model intel --what all --seed 7 --case 41 a.jsonl
+                {"id":"x"}
+                """, out.toString());
+        assertEquals("{\"id\":\"x\"}\n", Files.readString(found));
+    }
+
+    @Test
+    void shouldEndWith2WhenTheFuzzerCannotReadOrWriteAFile() {
+        host.provide(FuzzService.class, (options, progress) -> {
+            if (!options.corpus().isEmpty()) {
+                throw new CaseFileException("a.jsonl", 2, 0, "", "no case", null);
+            }
+            return fuzzed(new FuzzFailure(FuzzFailure.Kind.HANG, "late", 7, -1, 1, "{}"));
+        });
+
+        assertEquals(2, run("fuzz", "--model", "intel", "a.jsonl"));
+        assertEquals(
+                2,
+                run(
+                        "fuzz",
+                        "--model",
+                        "intel",
+                        "--out",
+                        home.resolve("no/such/folder").toString()));
+
+        assertTrue(err.toString().contains("iommu4j fuzz: a.jsonl, line 2: no case"), err.toString());
+        assertTrue(err.toString().contains("cannot write"), err.toString());
     }
 
     @Test

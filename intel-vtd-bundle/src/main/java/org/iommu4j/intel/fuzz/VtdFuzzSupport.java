@@ -1,0 +1,421 @@
+package org.iommu4j.intel.fuzz;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+import org.iommu4j.backend.FuzzScene;
+import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.ContextCacheInvalidate;
+import org.iommu4j.intel.command.DeviceTlbInvalidate;
+import org.iommu4j.intel.command.InvalidationWait;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
+import org.iommu4j.intel.command.VtdRegisters.Global;
+import org.iommu4j.intel.command.VtdRegisters.Iotlb;
+import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
+import org.iommu4j.intel.command.VtdRegisters.QueueHead;
+import org.iommu4j.intel.command.VtdRegisters.QueueTail;
+import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.table.Agaw;
+import org.iommu4j.intel.table.ContextEntry;
+import org.iommu4j.intel.table.RootEntry;
+import org.iommu4j.intel.table.SlPte;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/** What a fuzzer has to know of VT-d in legacy mode. */
+public final class VtdFuzzSupport implements FuzzSupport {
+    private static final int PAGE = 4096;
+    private static final int TABLE_ENTRIES = 512;
+    private static final int MOST_BUSES = 3;
+    private static final int MOST_DEVICES = 4;
+    private static final int MOST_PAGES = 8;
+    private static final int RING_BYTES = PAGE;
+    private static final long DONE = 0x600d;
+    private static final int POLLS = 4;
+
+    /** Status bits that are commands when they are written back to GCMD. */
+    private static final long PERSISTENT =
+            Global.TES.mask() | Global.QIES.mask() | Global.IRES.mask() | Global.CFIS.mask();
+
+    @Override
+    public HardwareConfig config(int subVersion, RandomGenerator random) {
+        HardwareConfig plain = HardwareConfig.of(subVersion);
+        Map<String, Long> cap = new HashMap<>();
+        Map<String, Long> ecap = new HashMap<>();
+        sometimes(random, cap, "SAGAW", 2L + random.nextInt(7) * 2L);
+        sometimes(random, cap, "MGAW", 29L + random.nextInt(28));
+        sometimes(random, cap, "SPS", (long) random.nextInt(4));
+        for (String flag : List.of("CM", "ZLR", "PSI", "ESRTPS", "PLMR", "PHMR")) {
+            sometimes(random, cap, flag, (long) random.nextInt(2));
+        }
+        sometimes(random, cap, "ND", (long) random.nextInt(7));
+        sometimes(random, cap, "NFR", (long) random.nextInt(4));
+        sometimes(random, cap, "MAMV", (long) random.nextInt(20));
+        for (String flag : List.of("PT", "SC", "DT")) {
+            sometimes(random, ecap, flag, (long) random.nextInt(2));
+        }
+        return new HardwareConfig(
+                subVersion, Map.of("cap", cap, "ecap", ecap), Map.of(), plain.cache(), plain.options());
+    }
+
+    private static void sometimes(RandomGenerator random, Map<String, Long> fields, String name, long value) {
+        if (random.nextInt(5) == 0) {
+            fields.put(name, value);
+        }
+    }
+
+    @Override
+    public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
+        Scenery scenery = new Scenery(port, random);
+        PhysicalMemory memory = port.platform().memory();
+        long root = scenery.page();
+        Map<Integer, Long> contexts = new HashMap<>();
+        int devices = 1 + random.nextInt(MOST_DEVICES);
+        for (int i = 0; i < devices; i++) {
+            int bus = random.nextInt(MOST_BUSES);
+            if (!contexts.containsKey(bus)) {
+                long table = scenery.page();
+                contexts.put(bus, table);
+                memory.writeLongLe(root + (long) bus * RootEntry.BYTES, RootEntry.P.of(1) | RootEntry.CTP.of(table));
+                scenery.table(RootEntry.LAYOUT, root + (long) bus * RootEntry.BYTES, 1);
+            }
+            int requester = bus << 8 | random.nextInt(4) << 3;
+            long at = contexts.get(bus) + (long) (requester & 0xff) * ContextEntry.BYTES;
+            scenery.device(requester, at);
+        }
+        long ring = scenery.page();
+        long status = scenery.page();
+        scenery.value("IQA", ring);
+        scenery.value("STATUS", status);
+        scenery.value("StatusAddress", status + 8);
+        scenery.value("RTADDR", root);
+        scenery.value("RTA", root);
+        scenery.value("CTP", contexts.values().iterator().next());
+        scenery.value("GCMD", Global.TE.mask());
+        scenery.value("GCMD", Global.TE.mask() | Global.QIE.mask());
+        scenery.value("GCMD", Global.TE.mask() | Global.QIE.mask() | Global.SRTP.mask());
+        for (long tail = 0; tail < 8; tail++) {
+            scenery.value("IQT", tail << 4);
+        }
+        if (hasQueue(port)) {
+            enableQueue(port, ring);
+        }
+        port.writeRegister(RootTableAddress.OFFSET, Long.BYTES, root);
+        command(port, Global.SRTP.mask());
+        command(port, Global.TE.mask());
+        return scenery.scene();
+    }
+
+    @Override
+    public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
+        Scenery scenery = new Scenery(port, random);
+        int tables = 1 + random.nextInt(3);
+        for (int i = 0; i < tables; i++) {
+            scenery.newTable();
+        }
+        int devices = 1 + random.nextInt(MOST_DEVICES);
+        for (int i = 0; i < devices; i++) {
+            scenery.bindings(random.nextInt(MOST_BUSES) << 8 | random.nextInt(4) << 3);
+        }
+        return scenery.scene();
+    }
+
+    private static boolean hasQueue(NativePort port) {
+        return Ecap.QI.isSet(port.readRegister(Ecap.OFFSET, Long.BYTES));
+    }
+
+    private static long status(NativePort port) {
+        return port.readRegister(Global.STATUS_OFFSET, Integer.BYTES);
+    }
+
+    /** Writes GCMD so that what is on stays on. */
+    private static void command(NativePort port, long bits) {
+        port.writeRegister(Global.COMMAND_OFFSET, Integer.BYTES, (status(port) & PERSISTENT) | bits);
+    }
+
+    private static void enableQueue(NativePort port, long ring) {
+        port.writeRegister(QueueTail.OFFSET, Long.BYTES, 0);
+        port.writeRegister(QueueAddress.OFFSET, Long.BYTES, ring);
+        command(port, Global.QIE.mask());
+    }
+
+    @Override
+    public void submit(FuzzScene scene, NativePort port, byte[] command) {
+        if (!Global.QIES.isSet(status(port))) {
+            return;
+        }
+        long address = port.readRegister(QueueAddress.OFFSET, Long.BYTES);
+        long bytes = (long) RING_BYTES << QueueAddress.QS.get(address);
+        long tail = port.readRegister(QueueTail.OFFSET, Long.BYTES) % bytes;
+        long at = QueueAddress.IQA_BASE.get(address) + tail;
+        if (port.platform().memory().contains(at, command.length)) {
+            port.platform().memory().write(at, command, 0, command.length);
+        }
+        port.writeRegister(QueueTail.OFFSET, Long.BYTES, (tail + command.length) % bytes);
+    }
+
+    @Override
+    public boolean settle(FuzzScene scene, NativePort port) {
+        if (scene.valuesOf("IQA").isEmpty()) {
+            return false;
+        }
+        return hasQueue(port) ? settleByQueue(scene, port) : settleByRegisters(port);
+    }
+
+    private boolean settleByQueue(FuzzScene scene, NativePort port) {
+        long address = port.readRegister(QueueAddress.OFFSET, Long.BYTES);
+        if (Global.QIES.isSet(status(port))) {
+            if (QueueAddress.DW.isSet(address)) {
+                // A width that the unit cannot fetch: such a queue is stuck for good.
+                return false;
+            }
+            replaceWaiting(port, address);
+            port.writeRegister(
+                    FaultStatus.OFFSET,
+                    Integer.BYTES,
+                    FaultStatus.LAYOUT.fields().stream()
+                            .mapToLong(BitField::mask)
+                            .sum());
+        } else {
+            port.writeRegister(FaultStatus.OFFSET, Integer.BYTES, FaultStatus.IQE.mask() | FaultStatus.ITE.mask());
+            enableQueue(port, scene.valuesOf("IQA").get(0));
+        }
+        submit(scene, port, words(VtdCommand.TYPE_CONTEXT_CACHE | ContextCacheInvalidate.G.of(1), 0));
+        submit(scene, port, words(VtdCommand.TYPE_IOTLB | IotlbInvalidate.G.of(1), 0));
+        if (Ecap.DT.isSet(port.readRegister(Ecap.OFFSET, Long.BYTES))) {
+            for (int requester : scene.requesters()) {
+                submit(
+                        scene,
+                        port,
+                        words(
+                                VtdCommand.TYPE_DEVICE_TLB | DeviceTlbInvalidate.SID.of(requester),
+                                DeviceTlbInvalidate.ALL));
+            }
+        }
+        long status = scene.valuesOf("STATUS").get(0);
+        PhysicalMemory memory = port.platform().memory();
+        memory.writeLongLe(status, 0);
+        submit(
+                scene,
+                port,
+                words(
+                        VtdCommand.TYPE_WAIT | InvalidationWait.SW.of(1) | InvalidationWait.STATUS_DATA.of(DONE),
+                        status));
+        return memory.readIntLe(status) == DONE;
+    }
+
+    /** Puts waits that do nothing in place of what waits in the queue, right or wrong. */
+    private static void replaceWaiting(NativePort port, long address) {
+        long bytes = (long) RING_BYTES << QueueAddress.QS.get(address);
+        long base = QueueAddress.IQA_BASE.get(address);
+        long tail = port.readRegister(QueueTail.OFFSET, Long.BYTES);
+        if (tail >= bytes || !port.platform().memory().contains(base, bytes)) {
+            // A tail beyond the end never counted: the chip goes on from the one before.
+            port.writeRegister(QueueTail.OFFSET, Long.BYTES, port.readRegister(QueueHead.OFFSET, Long.BYTES));
+            return;
+        }
+        long at = port.readRegister(QueueHead.OFFSET, Long.BYTES);
+        while (at != tail) {
+            port.platform().memory().writePairLe(base + at, VtdCommand.TYPE_WAIT, 0);
+            at = (at + 16) % bytes;
+        }
+    }
+
+    private static byte[] words(long word0, long word1) {
+        return InvalidationWait.LAYOUT.encode(word0, word1);
+    }
+
+    private static boolean settleByRegisters(NativePort port) {
+        port.writeRegister(ContextCommand.OFFSET, Long.BYTES, ContextCommand.ICC.of(1) | ContextCommand.CIRG.of(1));
+        long iotlb = Ecap.IRO.get(port.readRegister(Ecap.OFFSET, Long.BYTES)) * 16 + 8;
+        port.writeRegister(iotlb, Long.BYTES, Iotlb.IVT.of(1) | Iotlb.IIRG.of(1));
+        for (int i = 0; i < POLLS; i++) {
+            if (!ContextCommand.ICC.isSet(port.readRegister(ContextCommand.OFFSET, Long.BYTES))
+                    && !Iotlb.IVT.isSet(port.readRegister(iotlb, Long.BYTES))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
+        return new VtdReferenceWalker(port, driver);
+    }
+
+    /** Builds tables, and notes what is worth a look. */
+    private static final class Scenery {
+        private final NativePort port;
+        private final PhysicalMemory memory;
+        private final RandomGenerator random;
+        private final int hostBits;
+        private final long cap;
+        private final long ecap;
+        private final List<Integer> requesters = new ArrayList<>();
+        private final List<PlatformConfig.Range> addresses = new ArrayList<>();
+        private final List<FuzzScene.Table> tables = new ArrayList<>();
+        private final List<FuzzScene.Root> roots = new ArrayList<>();
+        private final List<FuzzScene.Bind> binds = new ArrayList<>();
+        private final Map<String, List<Long>> values = new HashMap<>();
+
+        Scenery(NativePort port, RandomGenerator random) {
+            this.port = port;
+            this.random = random;
+            memory = port.platform().memory();
+            hostBits = port.platform().hostAddressWidth();
+            cap = port.readRegister(Cap.OFFSET, Long.BYTES);
+            ecap = port.readRegister(Ecap.OFFSET, Long.BYTES);
+        }
+
+        FuzzScene scene() {
+            return new FuzzScene(requesters, List.of(), addresses, tables, roots, binds, values);
+        }
+
+        long page() {
+            return port.platform().allocatePages(1);
+        }
+
+        void value(String name, long value) {
+            values.computeIfAbsent(name, key -> new ArrayList<>()).add(value);
+        }
+
+        void table(Layout layout, long pa, int count) {
+            tables.add(new FuzzScene.Table(layout, pa, count));
+        }
+
+        /** A context entry with a table: a new one, or that of another device together with its domain. */
+        void device(int requester, long contextAt) {
+            FuzzScene.Root root = roots.isEmpty() || random.nextInt(3) != 0 ? newTable() : any(roots);
+            if (root == null) {
+                return;
+            }
+            int domain = 1 + roots.indexOf(root);
+            int type = random.nextInt(8) == 0 && Ecap.PT.isSet(ecap)
+                    ? ContextEntry.PASS_THROUGH
+                    : random.nextInt(3) == 0 && Ecap.DT.isSet(ecap)
+                            ? ContextEntry.DEVICE_TLB
+                            : ContextEntry.UNTRANSLATED_ONLY;
+            memory.writeLongLe(
+                    contextAt,
+                    ContextEntry.P.of(1)
+                            | ContextEntry.FPD.of(random.nextInt(8) == 0 ? 1 : 0)
+                            | ContextEntry.TT.of(type)
+                            | ContextEntry.SSPTPTR.of(root.table()));
+            memory.writeLongLe(
+                    contextAt + Long.BYTES,
+                    ContextEntry.AW.of(Agaw.ofLevels(root.levels())) | ContextEntry.DID.of(domain));
+            table(ContextEntry.LAYOUT, contextAt, 1);
+            requesters.add(requester);
+            value("SID", requester);
+            value("DID", domain);
+            value("SSPTPTR", root.table());
+        }
+
+        /** Bindings of a device that are right, and their undoing. */
+        void bindings(int requester) {
+            requesters.add(requester);
+            value("requester", requester);
+            value("SID", requester);
+            for (FuzzScene.Root root : roots) {
+                long width = Agaw.width(Agaw.ofLevels(root.levels()));
+                int domain = 1 + random.nextInt(4);
+                bind(requester, root.table(), width, domain, 0);
+                if (Ecap.DT.isSet(ecap)) {
+                    bind(requester, root.table(), width, domain, BindPgtable.DEVICE_TLB);
+                }
+            }
+            if (Ecap.PT.isSet(ecap)) {
+                bind(requester, 0, 0, 0, BindPgtable.PASS_THROUGH);
+            }
+        }
+
+        private void bind(int requester, long table, long width, int domain, int flags) {
+            long[] words = new long[BindPgtable.LAYOUT.words()];
+            words[BindPgtable.TABLE_ROOT.word()] |= BindPgtable.TABLE_ROOT.of(table);
+            words[BindPgtable.REQUESTER.word()] |= BindPgtable.REQUESTER.of(requester);
+            words[BindPgtable.ADDRESS_WIDTH.word()] |= BindPgtable.ADDRESS_WIDTH.of(width);
+            words[BindPgtable.GUEST_DOMAIN_ID.word()] |= BindPgtable.GUEST_DOMAIN_ID.of(domain);
+            binds.add(new FuzzScene.Bind(Uapi.BIND_PGTABLE, flags, BindPgtable.LAYOUT.encode(words)));
+            value("table_root", table);
+        }
+
+        /** A table of some width that the unit has, with a few pages; null if it has none. */
+        FuzzScene.Root newTable() {
+            List<Integer> widths = new ArrayList<>();
+            for (int aw = 0; aw <= Agaw.MAX_AW; aw++) {
+                if (Agaw.isSupported(aw, Cap.SAGAW.get(cap))) {
+                    widths.add(aw);
+                }
+            }
+            if (widths.isEmpty()) {
+                return null;
+            }
+            int levels = Agaw.levels(any(widths));
+            FuzzScene.Root root = new FuzzScene.Root(page(), levels);
+            roots.add(root);
+            int bits = Math.min(Agaw.width(Agaw.ofLevels(levels)), (int) Cap.MGAW.get(cap) + 1);
+            long cluster = random.nextLong(1L << bits) & -1L << Math.min(bits, 21);
+            addresses.add(new PlatformConfig.Range(cluster, (long) MOST_PAGES * PAGE));
+            int pages = 1 + random.nextInt(MOST_PAGES);
+            for (int i = 0; i < pages; i++) {
+                boolean near = random.nextInt(4) != 0;
+                long iova =
+                        near ? cluster + (long) random.nextInt(MOST_PAGES) * PAGE : random.nextLong(1L << bits) & -PAGE;
+                map(root, iova);
+                if (!near) {
+                    addresses.add(new PlatformConfig.Range(iova, 2L * PAGE));
+                }
+                value("ADDR", iova);
+                value("vaddr", iova);
+            }
+            return root;
+        }
+
+        private void map(FuzzScene.Root root, long iova) {
+            int leaf = 1;
+            if (random.nextInt(4) == 0) {
+                leaf = (Cap.SPS.get(cap) & 2) != 0 && random.nextInt(3) == 0 && root.levels() > 2
+                        ? 3
+                        : (Cap.SPS.get(cap) & 1) != 0 ? 2 : 1;
+            }
+            long at = root.table();
+            for (int level = root.levels(); level > leaf; level--) {
+                long entryAt = at + (long) Agaw.index(iova, level) * SlPte.BYTES;
+                long entry = memory.readLongLe(entryAt);
+                if (entry == 0) {
+                    long rights = random.nextInt(8) == 0 ? 1 + random.nextInt(2) : 3;
+                    entry = rights | SlPte.ADDR.of(page());
+                    memory.writeLongLe(entryAt, entry);
+                    table(SlPte.LAYOUT, entryAt, 1);
+                } else if (SlPte.PS.isSet(entry)) {
+                    return;
+                }
+                at = SlPte.ADDR.get(entry);
+            }
+            long entryAt = at + (long) Agaw.index(iova, leaf) * SlPte.BYTES;
+            long rights = random.nextInt(3) == 0 ? random.nextInt(4) : 3;
+            long target = random.nextLong(1L << hostBits) & -1L << Agaw.shift(leaf);
+            memory.writeLongLe(entryAt, rights | SlPte.ADDR.of(target) | SlPte.PS.of(leaf > 1 ? 1 : 0));
+            table(SlPte.LAYOUT, entryAt, Math.min(2, TABLE_ENTRIES - Agaw.index(iova, leaf)));
+            value("", target);
+        }
+
+        private <T> T any(List<T> list) {
+            return list.get(random.nextInt(list.size()));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+package org.iommu4j.shell.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.shell.text.ProgressLine;
+import org.iommu4j.shell.text.Texts;
+import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.FuzzFailure;
+import org.iommu4j.testbench.FuzzOptions;
+import org.iommu4j.testbench.FuzzOptions.What;
+import org.iommu4j.testbench.FuzzResult;
+import org.iommu4j.testbench.FuzzService;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code iommu4j fuzz}. */
+@Command(
+        name = "fuzz",
+        header = "Makes up cases and judges what they come to.",
+        description = {
+            "",
+            "Each case has a fresh chip that the model's own software brings up; then come accesses, edits of tables, "
+                    + "commands, calls, register accesses and requests, most of them plausible, all from the seed. What "
+                    + "must not happen: an exception that is no error of the contract, no end in time, growth without "
+                    + "bound, a refusal that changes something, something else after encoding and decoding or after saving "
+                    + "and restoring, a finding of the sanitizer that is the chip's fault, or a translation that is not "
+                    + "what the model's reference walker says.",
+            "",
+            "It stops at the first failure, makes the case small, and prints it as a line of a case file. With FILEs it "
+                    + "also changes their cases a little. In the end it prints what was reached and how often."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  ./iommu4j fuzz --model intel",
+            "  ./iommu4j fuzz --model intel --what tables --seconds 300 --seed 7 --out found.jsonl",
+            "  ./iommu4j fuzz --model intel --seed 7 --case 1234",
+            "  ./iommu4j fuzz --model intel intel-vtd-bundle/src/test/resources/cases/*.jsonl",
+            "",
+            "Exit status: 0 if nothing failed; 1 if something did; 2 for wrong arguments or a file that cannot be read or "
+                    + "written."
+        })
+public final class FuzzCommand implements Callable<Integer> {
+    private final Host host;
+
+    @Parameters(arity = "0..*", paramLabel = "FILE", description = "Case files whose cases are changed a little.")
+    private List<Path> files = List.of();
+
+    @Option(names = "--model", paramLabel = "MODEL", required = true, description = "intel, arm, amd, spapr or s390.")
+    private String model;
+
+    @Option(
+            names = "--what",
+            paramLabel = "WHAT",
+            defaultValue = "all",
+            description = "contract, commands, tables, registers or all. Default: ${DEFAULT-VALUE}.")
+    private String what;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "S",
+            defaultValue = "30",
+            description = "No case begins after that. Default: ${DEFAULT-VALUE}.")
+    private int seconds;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "SEED",
+            defaultValue = "1",
+            description = "Seed of everything that is random. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Option(names = "--case", paramLabel = "N", description = "Only the case of that number, as a failure names it.")
+    private Long only;
+
+    @Option(names = "--out", paramLabel = "FILE", description = "Writes the case that failed to this file, too.")
+    private Path out;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** A command in that host. */
+    public FuzzCommand(Host host) {
+        this.host = host;
+    }
+
+    @Override
+    public Integer call() {
+        if (seconds < 1) {
+            throw new ParameterException(spec.commandLine(), "--seconds=" + seconds + " is not at least 1");
+        }
+        if (only != null && only < 0) {
+            throw new ParameterException(spec.commandLine(), "--case=" + only + " is negative");
+        }
+        What wanted = what();
+        IommuModel of = Models.parse(model);
+        host.awaitBackend(of);
+        FuzzOptions options = FuzzOptions.of(of, seed, TimeUnit.SECONDS.toNanos(seconds))
+                .with(wanted)
+                .withCorpus(files);
+        if (only != null) {
+            options = options.withCases(only, 1);
+        }
+        PrintWriter err = spec.commandLine().getErr();
+        ProgressLine progress = new ProgressLine(err, host.errorIsTerminal(), System::nanoTime);
+        FuzzResult result;
+        try {
+            result = host.service(FuzzService.class).run(options, step -> progress.show(step.toLine()));
+        } catch (CaseFileException e) {
+            throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+        } catch (BackendException e) {
+            throw new CommandFailure(Texts.message(e), e);
+        } finally {
+            progress.clear();
+        }
+        PrintWriter to = spec.commandLine().getOut();
+        to.print(result.toText());
+        if (result.failure() != null) {
+            print(to, result.failure());
+        }
+        to.flush();
+        return result.failure() == null ? ExitStatus.OK : ExitStatus.FAILED;
+    }
+
+    private What what() {
+        for (What candidate : What.values()) {
+            if (label(candidate).equals(what)) {
+                return candidate;
+            }
+        }
+        throw new ParameterException(
+                spec.commandLine(),
+                "Invalid value for option '--what': '" + what + "' is not one of "
+                        + Arrays.stream(What.values()).map(FuzzCommand::label).collect(Collectors.joining(", ")));
+    }
+
+    private static String label(What what) {
+        return what.name().toLowerCase(Locale.ROOT);
+    }
+
+    private void print(PrintWriter to, FuzzFailure failure) {
+        to.println("failed: " + failure.kind().text() + ": " + failure.message());
+        if (failure.caseNumber() >= 0) {
+            StringBuilder again = new StringBuilder("again: ./iommu4j fuzz --model " + model + " --what " + what
+                    + " --seed " + failure.seed() + " --case " + failure.caseNumber());
+            files.forEach(file -> again.append(' ').append(file));
+            to.println(again);
+        }
+        if (!failure.line().isEmpty()) {
+            to.println(failure.line());
+            if (out != null) {
+                write(failure.line());
+            }
+        }
+    }
+
+    private void write(String line) {
+        try {
+            Files.writeString(out, line + "\n");
+        } catch (IOException e) {
+            throw new CommandFailure(ExitStatus.USAGE, "cannot write " + out + ": " + Texts.message(e), e);
+        }
+    }
+}

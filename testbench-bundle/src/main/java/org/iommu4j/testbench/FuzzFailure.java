@@ -1,0 +1,46 @@
+package org.iommu4j.testbench;
+
+/**
+ * Something that must not happen, and how to see it again.
+ *
+ * @param kind what
+ * @param message one line
+ * @param seed of the run
+ * @param caseNumber with the seed it makes the case anew, before shrinking; -1 if it was no case
+ * @param steps of the shrunken case
+ * @param line the shrunken case in the case format, on one line; empty if it was no case
+ */
+public record FuzzFailure(Kind kind, String message, long seed, long caseNumber, int steps, String line) {
+    /** What must not happen. */
+    public enum Kind {
+        /** Something threw what is no error of the contract. */
+        UNTYPED_EXCEPTION("an exception that is no error of the contract"),
+        /** Something did not come back in time. */
+        HANG("no end in time"),
+        /** Something grew without bound: caches, records, pages, memory. */
+        GROWTH("growth without bound"),
+        /** A refused request or call changed something. */
+        CHANGED_ON_REFUSAL("a refusal changed the state"),
+        /** An answer contradicts itself. */
+        WRONG_ANSWER("an answer that contradicts itself"),
+        /** An access came to something else than the reference walker says. */
+        WRONG_TRANSLATION("an access came to something else than the tables say"),
+        /** The sanitizer found a fault of the chip or its driver. */
+        STALE("the sanitizer found a fault of the chip or its driver"),
+        /** Something was not the same after encoding and decoding, or after saving and restoring. */
+        ROUND_TRIP("not the same after encoding and decoding"),
+        /** The same steps came to something else the second time. */
+        NOT_DETERMINISTIC("the same steps came to something else");
+
+        private final String text;
+
+        Kind(String text) {
+            this.text = text;
+        }
+
+        /** A few words for people. */
+        public String text() {
+            return text;
+        }
+    }
+}

@@ -1,0 +1,177 @@
+package org.iommu4j.testbench.fuzz;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.FuzzScene;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.testbench.FuzzFailure.Kind;
+
+/**
+ * One run of a case, on a thread of its own: what hangs is left behind.
+ *
+ * <p>The thread that made it reads its results after {@link #run} has returned.
+ */
+final class Attempt {
+    private final IommuService service;
+    private final Setup setup;
+    private final FuzzScene scene;
+    private final Coverage coverage;
+    private final List<Action> done = Collections.synchronizedList(new ArrayList<>());
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile List<Map<String, Object>> steps = List.of();
+    private volatile CaseRun current;
+    private volatile FuzzScene sceneAfter = FuzzScene.EMPTY;
+    private volatile Failed failed;
+    private volatile boolean refused;
+
+    /** A run that begins with a scene; {@link FuzzScene#EMPTY} if an action brings it up. */
+    Attempt(IommuService service, Backend backend, Setup setup, FuzzScene scene) {
+        this.service = service;
+        this.setup = setup;
+        this.scene = scene;
+        coverage = new Coverage(backend);
+    }
+
+    /**
+     * Runs a case.
+     *
+     * @param beginning is done first
+     * @param rest what is done then
+     * @param deadlineNanos longest time
+     * @return true if its thread has ended
+     */
+    boolean run(List<Action> beginning, Function<CaseRun, List<Action>> rest, long deadlineNanos) {
+        Thread thread = new Thread(() -> work(beginning, rest), "fuzz-case");
+        thread.setDaemon(true);
+        thread.start();
+        try {
+            if (!ended.await(deadlineNanos, TimeUnit.NANOSECONDS)) {
+                failed = new Failed(
+                        Kind.HANG,
+                        describe(done) + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(deadlineNanos)
+                                + " ms");
+                StackTraceElement[] frames = thread.getStackTrace();
+                if (frames.length > 0) {
+                    failed = new Failed(Kind.HANG, failed.getMessage() + "; it is at " + frames[0]);
+                }
+                thread.interrupt();
+                boolean over = ended.await(1, TimeUnit.SECONDS);
+                CaseRun stuck = current;
+                if (!over && stuck != null) {
+                    steps = stuck.steps();
+                }
+                return over;
+            }
+            return true;
+        } catch (InterruptedException e) {
+            thread.interrupt();
+            Thread.currentThread().interrupt();
+            throw new BackendException(Errno.EIO, "interrupted", e);
+        }
+    }
+
+    private static String describe(List<Action> done) {
+        synchronized (done) {
+            if (done.isEmpty()) {
+                return "making the machine";
+            }
+            Action last = done.get(done.size() - 1);
+            return last instanceof Action.Plain plain
+                    ? Steps.text(plain.step(), "op")
+                    : last.getClass().getSimpleName();
+        }
+    }
+
+    private void work(List<Action> beginning, Function<CaseRun, List<Action>> rest) {
+        Failed outcome = null;
+        CaseRun run = null;
+        int units = service.units().size();
+        try {
+            run = new CaseRun(service, setup, scene, coverage);
+            current = run;
+            for (Action action : beginning) {
+                done.add(action);
+                run.run(action);
+            }
+            for (Action action : rest.apply(run)) {
+                done.add(action);
+                run.run(action);
+            }
+            run.finish();
+        } catch (Failed e) {
+            outcome = e;
+        } catch (BackendException e) {
+            // The machine cannot be had: a configuration that the model refuses.
+            refused = true;
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+            outcome = new Failed(Kind.UNTYPED_EXCEPTION, CaseRun.describe(e), e);
+        } finally {
+            if (run != null) {
+                steps = run.steps();
+                sceneAfter = run.scene();
+                outcome = closed(run, units, outcome);
+            }
+            if (failed == null) {
+                failed = outcome;
+            }
+            current = null;
+            ended.countDown();
+        }
+    }
+
+    private Failed closed(CaseRun run, int units, Failed outcome) {
+        try {
+            run.close();
+        } catch (RuntimeException e) {
+            return outcome != null ? outcome : new Failed(Kind.UNTYPED_EXCEPTION, CaseRun.describe(e), e);
+        }
+        return outcome == null && service.units().size() > units
+                ? new Failed(Kind.GROWTH, "a unit is left open after it was closed")
+                : outcome;
+    }
+
+    /** What must not have happened, or null. */
+    Failed failed() {
+        return failed;
+    }
+
+    /** True if its thread has ended, so that what it has written may be read. */
+    boolean ended() {
+        return ended.getCount() == 0;
+    }
+
+    /** True if the machine could not be had. */
+    boolean refused() {
+        return refused;
+    }
+
+    /** The actions that were begun. */
+    List<Action> done() {
+        synchronized (done) {
+            return List.copyOf(done);
+        }
+    }
+
+    /** The steps that they became. */
+    List<Map<String, Object>> steps() {
+        return steps;
+    }
+
+    /** What software had set up. */
+    FuzzScene scene() {
+        return sceneAfter;
+    }
+
+    /** What was reached. */
+    Coverage coverage() {
+        return coverage;
+    }
+}

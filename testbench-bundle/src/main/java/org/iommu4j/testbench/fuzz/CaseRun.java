@@ -1,0 +1,580 @@
+package org.iommu4j.testbench.fuzz;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.FuzzScene;
+import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.SanitizerReport;
+import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.RequestReader;
+import org.iommu4j.contract.RequestWriter;
+import org.iommu4j.contract.Terms;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.FuzzFailure.Kind;
+import org.iommu4j.testbench.run.StepRunner;
+
+/**
+ * One case while it runs: carries out actions on a fresh machine, keeps the steps that they became, and judges what they came
+ * to. Used by one thread.
+ *
+ * <p>An access is compared with the reference walker as long as only one answer is legal: after an edit, from the first use
+ * of a translation on, that is so again once everything was dropped. Accesses in between are the sanitizer's.
+ */
+final class CaseRun implements AutoCloseable {
+    private static final int MOST_LIKE_ENTRIES = 16;
+    private static final int ENTRIES_A_STEP = 64;
+    private static final int RECORDS_A_STEP = 8;
+    private static final int MOST_RECORDS = 256;
+
+    private final IommuService service;
+    private final Setup setup;
+    private final Coverage coverage;
+    private final Backend backend;
+    private final FuzzSupport fuzz;
+    private final StepRunner runner;
+    private final RecordingPort port;
+    private final Judge judge;
+    private final Trace trace = new Trace();
+
+    /** Read by another thread when this one hangs. */
+    private final List<Map<String, Object>> steps = Collections.synchronizedList(new ArrayList<>());
+
+    private final Map<Integer, long[]> attached = new LinkedHashMap<>();
+    private FuzzScene scene;
+    private Abi abi = Abi.LP64_LE;
+    private long entriesExpected = MOST_RECORDS;
+    private long recordsExpected = MOST_RECORDS;
+
+    /**
+     * A fresh machine.
+     *
+     * @param scene what software has set up; {@link FuzzScene#EMPTY} before it has
+     * @throws BackendException if the machine cannot be had
+     */
+    CaseRun(IommuService service, Setup setup, FuzzScene scene, Coverage coverage) {
+        this.service = service;
+        this.setup = setup;
+        this.scene = scene;
+        this.coverage = coverage;
+        backend = service.backend(setup.model());
+        if (backend == null) {
+            throw new BackendException(Errno.ENODEV, "model '" + setup.model().label() + "' is not installed");
+        }
+        runner = StepRunner.open(
+                service,
+                setup.model(),
+                setup.subVersion(),
+                setup.config(),
+                setup.driver(),
+                setup.stepping(),
+                setup.interrupts());
+        fuzz = runner.support().fuzz();
+        port = new RecordingPort(runner.port(), new Software());
+        judge = new Judge(fuzz.referenceWalker(runner.hardware(), runner.port(), setup.driver()), runner);
+    }
+
+    /** What software has set up. */
+    FuzzScene scene() {
+        return scene;
+    }
+
+    /** The steps so far, each as it was carried out. */
+    List<Map<String, Object>> steps() {
+        synchronized (steps) {
+            return List.copyOf(steps);
+        }
+    }
+
+    /** The machine's memory. */
+    PhysicalMemory memory() {
+        return runner.unit().platform().memory();
+    }
+
+    /** The calls that were made so far. */
+    List<Action.Call> calls() {
+        return trace.ops().stream()
+                .filter(Trace.Op.Call.class::isInstance)
+                .map(Trace.Op.Call.class::cast)
+                .map(call -> new Action.Call(call.function(), call.words()))
+                .toList();
+    }
+
+    /**
+     * Carries out an action.
+     *
+     * @throws Failed if it came to what must not happen
+     */
+    void run(Action action) {
+        try {
+            if (action instanceof Action.Plain plain) {
+                step(plain.step());
+            } else if (action instanceof Action.Command command) {
+                coverage.command(command.bytes());
+                fuzz.submit(scene, port, command.bytes());
+            } else if (action instanceof Action.Call call) {
+                NativeCall made = new NativeCall().begin(call.function());
+                for (int word = 0; word < call.words().length; word++) {
+                    made.word(word, call.words()[word]);
+                }
+                call(made);
+            } else if (action instanceof Action.BringUp bringUp) {
+                SplittableRandom random = new SplittableRandom(bringUp.seed());
+                scene = setup.driver()
+                        ? fuzz.prepare(runner.hardware(), port, random)
+                        : fuzz.bringUp(runner.hardware(), port, random);
+            } else if (action instanceof Action.Soak soak) {
+                soak(soak);
+            } else {
+                settle();
+            }
+            port.flush();
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+            typed(e);
+        }
+    }
+
+    private void settle() {
+        if (setup.driver()) {
+            Generation generation = backend.describe().generation(runner.unit().subVersion());
+            byte[] request = new RequestWriter(abi, setup.model(), generation.subVersion())
+                    .invalidate(0, 0, 0, 0, 0, new byte[0]);
+            step(ioctl(request, abi));
+        } else {
+            boolean settled = fuzz.settle(scene, port);
+            port.flush();
+            if (settled) {
+                judge.settled();
+            }
+        }
+    }
+
+    /** An {@code ioctl} step. */
+    static Map<String, Object> ioctl(byte[] request, Abi image) {
+        return Steps.step(
+                "ioctl",
+                "request",
+                "VFIO_IOMMU_OP",
+                "hex",
+                Steps.hex(request),
+                "abi",
+                image == Abi.LP64_LE ? null : image.label());
+    }
+
+    // ---- steps
+
+    private void step(Map<String, Object> given) {
+        Map<String, Object> step = new LinkedHashMap<>(given);
+        String op = Steps.text(step, "op");
+        steps.add(step);
+        coverage.step(op);
+        recordsExpected += RECORDS_A_STEP;
+        entriesExpected += ENTRIES_A_STEP;
+        try {
+            switch (op) {
+                case "dma", "ats" -> access(step, op);
+                case "ioctl", "attach", "detach" -> contract(step, op);
+                case "mem_write", "repeat_mem" -> {
+                    runner.run(StepRunner.json(step));
+                    judge.edited();
+                    trace.memory(step, setup.model().payloadOrder());
+                }
+                case "mmio_write" -> {
+                    runner.run(StepRunner.json(step));
+                    long offset = Steps.number(step, "off", 0);
+                    int size = (int) Steps.number(step, "size", Integer.BYTES);
+                    if (step.containsKey("rel")) {
+                        offset = runner.support().relocated(Steps.text(step, "rel"), offset, runner.port());
+                    }
+                    judge.wrote(offset, size, Steps.number(step, "value", 0));
+                    trace.register(offset, size, Steps.number(step, "value", 0));
+                }
+                case "events" -> {
+                    runner.run(StepRunner.json(step));
+                    trace.events();
+                }
+                case "step" -> {
+                    runner.run(StepRunner.json(step));
+                    trace.step((int) Steps.number(step, "n", 0));
+                }
+                case "hcall", "rtas", "instruction" -> {
+                    // What a call of a known case came to is not seen: only calls of our own are compared.
+                    runner.run(StepRunner.json(step));
+                    judge.lost();
+                    trace.incomplete();
+                }
+                case "repeat" -> {
+                    recordsExpected += RECORDS_A_STEP * Steps.number(step, "count", 0);
+                    entriesExpected += ENTRIES_A_STEP * Steps.number(step, "count", 0);
+                    runner.run(StepRunner.json(step));
+                    judge.lost();
+                    trace.incomplete();
+                }
+                default -> runner.run(StepRunner.json(step));
+            }
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+            if (typed(e)) {
+                // It was refused as a whole: the case is the same without it.
+                steps.remove(step);
+            }
+        }
+        for (byte[] command : runner.takeCommands()) {
+            coverage.command(command);
+        }
+    }
+
+    /**
+     * True if it is an error that software or a client may be told; otherwise that is the failure.
+     *
+     * @throws Failed if it is not
+     */
+    private static boolean typed(Throwable thrown) {
+        if (thrown instanceof Failed failed) {
+            throw failed;
+        }
+        boolean vendors = thrown instanceof BackendException refusal
+                && (refusal.errno() == Errno.EIO
+                        || refusal.getCause() instanceof RuntimeException
+                        || refusal.getCause() instanceof Error);
+        if (!vendors
+                && (thrown instanceof BackendException
+                        || thrown instanceof BusErrorException
+                        || thrown instanceof CaseFileException
+                        || thrown instanceof StepRunner.StepRefusedException)) {
+            return true;
+        }
+        Throwable origin = vendors && thrown.getCause() != null ? thrown.getCause() : thrown;
+        throw new Failed(Kind.UNTYPED_EXCEPTION, describe(origin), thrown);
+    }
+
+    /** What was thrown, and where. */
+    static String describe(Throwable thrown) {
+        StackTraceElement[] frames = thrown.getStackTrace();
+        return thrown + (frames.length == 0 ? "" : " at " + frames[0]);
+    }
+
+    private void access(Map<String, Object> step, String op) {
+        step.remove("expect");
+        Map<String, Object> expected = judge.expectation(step, op);
+        if (expected != null) {
+            step.put("expect", expected);
+        }
+        StepRunner.Result result = runner.run(StepRunner.json(step));
+        String outcome = outcome(result.values());
+        coverage.access(outcome, expected != null);
+        if (!result.met()) {
+            throw new Failed(
+                    Kind.WRONG_TRANSLATION,
+                    op + " of requester 0x" + Long.toHexString(Steps.number(step, "requester", 0)) + " at iova 0x"
+                            + Long.toHexString(Steps.number(step, "iova", 0)) + " ("
+                            + Steps.text(step, "access") + "): expected " + StepRunner.json(expected) + ", got "
+                            + StepRunner.json(result.values()));
+        }
+        judge.accessed();
+        if (step.containsKey("data")) {
+            judge.edited();
+            trace.incomplete();
+        }
+        trace.access(step, op, result.values());
+    }
+
+    private static String outcome(Map<String, Object> values) {
+        if (!(values.get("fault") instanceof Map<?, ?> fault)) {
+            return "translated";
+        }
+        Object name = fault.get("name");
+        return name != null ? name.toString() : "fault " + fault.get("code");
+    }
+
+    private void contract(Map<String, Object> step, String op) {
+        step.remove("expect");
+        Container container = container();
+        Fingerprint before = new Fingerprint(runner, backend);
+        StepRunner.Result result = runner.run(StepRunner.json(step));
+        // The first request opens the container, and one in another image may move to another.
+        boolean moved = container() != container;
+        if (op.equals("ioctl")) {
+            abi = step.containsKey("abi") ? Abi.ofLabel(Steps.text(step, "abi")) : Abi.LP64_LE;
+        }
+        if (moved && container != null) {
+            trace.incomplete();
+            attached.forEach((requester, table) -> {
+                judge.detached(requester);
+                judge.attached(requester, table[0], (int) table[1]);
+            });
+        }
+        String errno = String.valueOf(result.values().get("errno"));
+        boolean done = errno.equals("0");
+        coverage.count("errno of " + op, done ? "OK" : errno);
+        if (result.values().get("rule") instanceof String rule) {
+            coverage.count("rules", rule);
+        }
+        check(step, done, errno, result.values());
+        if (!done) {
+            if (!moved) {
+                String difference = before.difference(new Fingerprint(runner, backend));
+                if (!difference.isEmpty()) {
+                    throw new Failed(
+                            Kind.CHANGED_ON_REFUSAL, op + " was refused with " + errno + ", but " + difference);
+                }
+            }
+            return;
+        }
+        switch (op) {
+            case "attach" -> {
+                int requester = (int) Steps.number(step, "requester", 0);
+                long table = Steps.number(step, "table", -1);
+                int levels = table == -1 ? 0 : (int) Steps.number(step, "levels", 0);
+                attached.put(requester, new long[] {table, levels});
+                judge.attached(requester, table, levels);
+                trace.attach(requester, table, levels);
+            }
+            case "detach" -> {
+                int requester = (int) Steps.number(step, "requester", 0);
+                attached.remove(requester);
+                judge.detached(requester);
+                trace.detach(requester);
+            }
+            default -> request(step);
+        }
+    }
+
+    /** The case's container, or null. */
+    private Container container() {
+        List<Container> open = runner.unit().containers();
+        return open.isEmpty() ? null : open.get(0);
+    }
+
+    private static void check(Map<String, Object> step, boolean done, String errno, Map<String, Object> values) {
+        boolean handled = Integer.valueOf(1).equals(values.get("handled"));
+        String wrong = "";
+        if (errno.equals(Errno.EIO.name())) {
+            wrong = "the chip or its driver failed: " + values.get("reason");
+        } else if (handled != done) {
+            wrong = "handled is " + values.get("handled");
+        } else if (!done && values.get("reason") == null) {
+            wrong = "no reason is given";
+        } else if (!done && values.get("rule") != null && values.get("field") == null) {
+            wrong = "rule " + values.get("rule") + " names no field";
+        } else if (done && "WIDENED".equals(values.get("fidelity")) && values.get("reason") == null) {
+            wrong = "it was widened without a reason";
+        }
+        if (!wrong.isEmpty()) {
+            boolean thrown = wrong.contains("Exception") || wrong.contains("Error");
+            throw new Failed(
+                    thrown ? Kind.UNTYPED_EXCEPTION : Kind.WRONG_ANSWER,
+                    Steps.text(step, "op") + " was answered " + errno + ", but " + wrong);
+        }
+    }
+
+    /** A request was carried out. */
+    private void request(Map<String, Object> step) {
+        byte[] bytes = Steps.bytes(step, "hex");
+        RequestReader reader = new RequestReader(terms());
+        int operation = reader.read(
+                Steps.number(step, "request", Uapi.VFIO_IOMMU_OP), bytes, 0, bytes.length, new Completion());
+        if (operation <= 0) {
+            throw new Failed(Kind.WRONG_ANSWER, "a request was carried out that breaks a rule");
+        }
+        if (operation == Uapi.INVAL_IOTLB) {
+            if (reader.invalidate().scope() == 0 && reader.invalidate().payloadLength() == 0) {
+                judge.settled();
+            }
+            trace.invalidate(reader.invalidate());
+        } else {
+            judge.bound(reader.bind());
+            trace.bind(reader.bind());
+        }
+    }
+
+    private Terms terms() {
+        Generation generation = backend.describe().generation(runner.unit().subVersion());
+        return new Terms(
+                abi,
+                setup.model(),
+                generation.subVersion(),
+                generation.payloadLengths(),
+                generation.granuleShift(),
+                generation.pasidBits(),
+                backend.bindFormats());
+    }
+
+    // ---- calls
+
+    private void call(NativeCall call) {
+        int function = call.function();
+        long[] arguments = new long[NativeCall.WORDS];
+        for (int word = 0; word < arguments.length; word++) {
+            arguments[word] = call.word(word);
+        }
+        CallFormat format = format(function);
+        Map<String, Object> step = CallStep.of(format, function, arguments);
+        steps.add(step);
+        coverage.step(Steps.text(step, "op"));
+        recordsExpected += RECORDS_A_STEP;
+        entriesExpected += ENTRIES_A_STEP;
+        Fingerprint before = new Fingerprint(runner, backend);
+        try {
+            runner.port().call(call);
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+            typed(e);
+            steps.remove(step);
+            return;
+        }
+        String name = format == null ? Steps.hex(function) : format.name();
+        String code = format == null ? "" : format.codeName(call.result());
+        coverage.count("calls", name + (code.isEmpty() ? "" : "/" + code));
+        judge.called(call, arguments);
+        trace.call(function, arguments, call.result());
+        if (fuzz.refused(call)) {
+            String difference = before.difference(new Fingerprint(runner, backend));
+            if (!difference.isEmpty()) {
+                throw new Failed(
+                        Kind.CHANGED_ON_REFUSAL, name + " was refused with " + call.result() + ", but " + difference);
+            }
+        }
+    }
+
+    private CallFormat format(int function) {
+        return backend.calls().stream()
+                .filter(call -> call.function() == function)
+                .findFirst()
+                .orElse(null);
+    }
+
+    /** What the model's software does becomes steps. */
+    private final class Software implements RecordingPort.Sink {
+        @Override
+        public void memory(long pa, byte[] bytes) {
+            step(Steps.memWrite(pa, bytes, setup.model().payloadOrder()));
+        }
+
+        @Override
+        public void register(long offset, int sizeBytes, long value) {
+            long bits = sizeBytes == Integer.BYTES ? value & 0xffff_ffffL : value;
+            step(Steps.step("mmio_write", "off", Steps.hex(offset), "size", sizeBytes, "value", Steps.hex(bits)));
+        }
+
+        @Override
+        public void call(NativeCall call) {
+            CaseRun.this.call(call);
+        }
+    }
+
+    // ---- growth and the end
+
+    private void soak(Action.Soak soak) {
+        Map<String, Object> repeat = Steps.step("repeat", "count", soak.rounds(), "steps", soak.steps());
+        Growth growth = new Growth(runner);
+        step(repeat);
+        growth.first();
+        step(repeat);
+        growth.second(soak.rounds(), soak.measured(), () -> step(repeat));
+    }
+
+    /**
+     * Judges the case as a whole.
+     *
+     * @throws Failed if it came to what must not happen
+     */
+    void finish() {
+        int[] records = new int[1];
+        try {
+            runner.unit().takeEvents(record -> records[0]++);
+        } catch (RuntimeException e) {
+            typed(e);
+        }
+        if (records[0] > recordsExpected) {
+            throw new Failed(Kind.GROWTH, records[0] + " records of " + steps.size() + " steps are kept");
+        }
+        trace.events();
+        checkCache();
+        checkSanitizer();
+        if (setup.twin()) {
+            new Twin(service, setup, backend, runner.hardware(), judge.isSettled()).check(trace);
+        }
+    }
+
+    private void checkCache() {
+        Map<String, Integer> like = new LinkedHashMap<>();
+        long[] entries = new long[1];
+        runner.unit().visitCache((cache, tag, pasid, iova, lengthBytes, pa) -> {
+            entries[0]++;
+            like.merge(
+                    cache + " entry of tag 0x" + Long.toHexString(tag) + ", pasid " + pasid + ", iova 0x"
+                            + Long.toHexString(iova) + ", " + lengthBytes + " bytes, to 0x" + Long.toHexString(pa),
+                    1,
+                    Integer::sum);
+        });
+        if (entries[0] > entriesExpected) {
+            throw new Failed(Kind.GROWTH, entries[0] + " cached entries after " + steps.size() + " steps");
+        }
+        like.forEach((entry, count) -> {
+            if (count > MOST_LIKE_ENTRIES) {
+                throw new Failed(Kind.GROWTH, "the " + entry + " is cached " + count + " times");
+            }
+        });
+    }
+
+    private void checkSanitizer() {
+        SanitizerReport report = runner.unit().platform().sanitizer().report();
+        report.counts().forEach((kind, count) -> coverage.count("findings", kind.name()));
+        for (Finding finding : report.findings()) {
+            // Pages that only the driver takes and gives back are its own: so are mistakes with them.
+            boolean ours = finding.kind() == Finding.Kind.STALE_AFTER_COMPLETION
+                    || (setup.driver() && finding.kind() == Finding.Kind.USE_AFTER_FREE_OF_TABLE);
+            if (ours) {
+                throw new Failed(Kind.STALE, finding.kind() + ": " + finding.text());
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        runner.close();
+    }
+
+    /** The access of a {@code dma} or {@code ats} step, without its place. */
+    static DmaAccess begin(Map<String, Object> step, String op, DmaAccess access, long iova, int length) {
+        String kind = Steps.text(step, "access");
+        int rights = switch (kind) {
+            case "read" -> DmaAccess.READ;
+            case "write" -> DmaAccess.WRITE;
+            case "execute" -> DmaAccess.READ | DmaAccess.EXECUTE;
+            default -> DmaAccess.READ | DmaAccess.WRITE;
+        };
+        access.begin((int) Steps.number(step, "requester", 0), iova, rights)
+                .withPasid((int) Steps.number(step, "pasid", DmaAccess.NO_PASID))
+                .withLength(length)
+                .as(
+                        op.equals("ats")
+                                ? DmaAccess.AddressType.TRANSLATION_REQUEST
+                                : Boolean.TRUE.equals(step.get("translated"))
+                                        ? DmaAccess.AddressType.TRANSLATED
+                                        : DmaAccess.AddressType.UNTRANSLATED);
+        if (kind.equals("atomic")) {
+            access.asAtomic();
+        }
+        if (Boolean.TRUE.equals(step.get("privileged"))) {
+            access.asPrivileged();
+        }
+        return access;
+    }
+}

@@ -1,0 +1,128 @@
+package org.iommu4j.testbench.fuzz;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.FuzzScene;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.RequestReader;
+import org.iommu4j.contract.RequestWriter;
+import org.iommu4j.contract.Terms;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.CommandFormat;
+import org.iommu4j.layout.Layout;
+import org.iommu4j.testbench.FuzzFailure.Kind;
+
+/** What is decoded after it was encoded is what it was, for every structure of a model and every request of the contract. */
+final class Codecs {
+    private static final int REQUESTS = 64;
+    private static final int LONGEST_PAYLOAD = 64;
+
+    private final Backend backend;
+    private final List<Layout> layouts = new ArrayList<>();
+
+    Codecs(Backend backend) {
+        this.backend = backend;
+        layouts.addAll(backend.layouts());
+        backend.commands().stream().map(CommandFormat::layout).forEach(layouts::add);
+        backend.bindFormats().stream().map(BindFormat::layout).forEach(layouts::add);
+        for (Generation generation : backend.describe().generations()) {
+            layouts.addAll(backend.payloads(generation.subVersion()));
+        }
+    }
+
+    /**
+     * Checks each structure and each image of a request with values from a seed.
+     *
+     * @throws Failed if something is not what it was
+     */
+    void check(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        try {
+            for (Layout layout : layouts) {
+                check(layout, random);
+            }
+            for (Generation generation : backend.describe().generations()) {
+                for (Abi abi : Abi.values()) {
+                    for (int i = 0; i < REQUESTS; i++) {
+                        checkRequest(generation, abi, random);
+                    }
+                }
+            }
+        } catch (Failed e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new Failed(Kind.UNTYPED_EXCEPTION, "decoding ends in " + CaseRun.describe(e), e);
+        }
+    }
+
+    private void check(Layout layout, SplittableRandom random) {
+        byte[] bytes = new byte[layout.sizeBytes()];
+        random.nextBytes(bytes);
+        long[] words = layout.decode(bytes, 0);
+        byte[] encoded = layout.encode(words);
+        expect(Arrays.equals(bytes, encoded), layout + " " + Steps.hex(bytes) + " is encoded as " + Steps.hex(encoded));
+        long[] made = new Values(random, FuzzScene.EMPTY, -1).words(layout);
+        long[] decoded = layout.decode(layout.encode(made), 0);
+        expect(Arrays.equals(made, decoded), layout + " " + Arrays.toString(made) + " is decoded otherwise");
+        layout.describe(words);
+        for (BitField field : layout.fields()) {
+            long word = words[field.word()];
+            expect(
+                    field.set(word, field.get(word)) == word,
+                    layout + "." + field.name() + " of " + Steps.hex(word) + " is another after it was set");
+            expect(backend.meaning(layout, field, words) != null, layout + "." + field.name() + " means null");
+        }
+    }
+
+    private void checkRequest(Generation generation, Abi abi, SplittableRandom random) {
+        int subVersion = generation.subVersion();
+        RequestWriter writer = new RequestWriter(abi, backend.describe().model(), subVersion);
+        byte[] payload = new byte[random.nextInt(LONGEST_PAYLOAD)];
+        random.nextBytes(payload);
+        int scope = random.nextInt();
+        int flags = random.nextInt();
+        int pasid = random.nextInt();
+        long vaddr = random.nextLong();
+        long size = random.nextLong();
+        byte[] request = writer.invalidate(scope, flags, pasid, vaddr, size, payload);
+        boolean same = Uapi.ARGSZ.get(request, 0, abi) == request.length
+                && (int) Uapi.SCOPE.get(request, 0, abi) == scope
+                && (int) Uapi.FLAGS.get(request, 0, abi) == flags
+                && (int) Uapi.PASID.get(request, 0, abi) == pasid
+                && Uapi.VADDR.get(request, 0, abi) == vaddr
+                && Uapi.SIZE.get(request, 0, abi) == size
+                && Uapi.SUB_VERSION.get(request, 0, abi) == Integer.toUnsignedLong(subVersion)
+                && Uapi.DATA_LENGTH.get(request, 0, abi) == payload.length;
+        expect(same, "an invalidation of image " + abi.label() + " is read otherwise: " + Steps.hex(request));
+
+        request[random.nextInt(request.length)] ^= (byte) (1 << random.nextInt(Byte.SIZE));
+        Completion completion = new Completion();
+        RequestReader reader = new RequestReader(new Terms(
+                abi,
+                backend.describe().model(),
+                subVersion,
+                generation.payloadLengths(),
+                generation.granuleShift(),
+                generation.pasidBits(),
+                backend.bindFormats()));
+        int readable = random.nextInt(request.length + 1);
+        int operation = reader.read(Uapi.VFIO_IOMMU_OP, request, 0, readable, completion.begin());
+        expect(
+                operation > 0 || (completion.errno() != Errno.OK && completion.rule() != null),
+                "a request is refused without a rule: " + Steps.hex(request));
+    }
+
+    private static void expect(boolean holds, String otherwise) {
+        if (!holds) {
+            throw new Failed(Kind.ROUND_TRIP, otherwise);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package org.iommu4j.testbench.fuzz;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.SanitizerReport;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.layout.Register;
+import org.iommu4j.testbench.run.StepRunner;
+
+/** What can be seen of a machine's state from outside: equal before and after something that was refused. */
+final class Fingerprint {
+    private final List<String> names = new ArrayList<>();
+    private final List<Object> values = new ArrayList<>();
+
+    /** The state now. */
+    Fingerprint(StepRunner runner, Backend backend) {
+        Unit unit = runner.unit();
+        for (Register register : backend.registers(unit.subVersion())) {
+            add("register " + register.name(), unit.readRegister(register.offset(), register.widthBits() / Byte.SIZE));
+        }
+        List<String> cached = new ArrayList<>();
+        unit.visitCache((cache, tag, pasid, iova, lengthBytes, pa) ->
+                cached.add(cache + " " + tag + " " + pasid + " " + iova + " " + lengthBytes + " " + pa));
+        cached.sort(null);
+        add("what is cached", cached);
+        if (!unit.bare()) {
+            add("what the chip has done", unit.hardwareCounters());
+            add(
+                    "the containers' devices",
+                    unit.containers().stream().map(Container::devices).toList());
+        }
+        SanitizerReport report = unit.platform().sanitizer().report();
+        add("the number of edits of tables", report.edits());
+        if (!unit.bare()) {
+            add("the number of invalidations", report.commands());
+        }
+    }
+
+    private void add(String name, Object value) {
+        names.add(name);
+        values.add(value);
+    }
+
+    /** The first difference, as the end of a sentence; empty if there is none. */
+    String difference(Fingerprint after) {
+        for (int i = 0; i < values.size(); i++) {
+            if (!values.get(i).equals(after.values.get(i))) {
+                return names.get(i) + " changed from " + shown(values.get(i)) + " to " + shown(after.values.get(i));
+            }
+        }
+        return "";
+    }
+
+    private static String shown(Object value) {
+        return value instanceof Long number ? Steps.hex(number) : value.toString();
+    }
+}

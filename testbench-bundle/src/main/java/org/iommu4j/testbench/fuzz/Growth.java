@@ -1,0 +1,93 @@
+package org.iommu4j.testbench.fuzz;
+
+import org.iommu4j.backend.Platform;
+import org.iommu4j.testbench.FuzzFailure.Kind;
+import org.iommu4j.testbench.run.StepRunner;
+
+/** Compares what is kept after a number of rounds with what is kept after twice as many. */
+final class Growth {
+    private static final int SLACK_ENTRIES = 8;
+    private static final long BYTES_A_ROUND = 16;
+    private static final int TRIES = 2;
+    private static final int MOST_COLLECTIONS = 8;
+    private static final long SETTLED_BYTES = 1 << 14;
+
+    private final StepRunner runner;
+    private int entries;
+    private long page;
+
+    Growth(StepRunner runner) {
+        this.runner = runner;
+    }
+
+    /** After the first rounds. */
+    void first() {
+        entries = entries();
+        page = lowestFreePage();
+    }
+
+    /**
+     * After the second rounds.
+     *
+     * @param again carries out as many rounds once more
+     * @throws Failed if something grows
+     */
+    void second(int rounds, boolean measured, Runnable again) {
+        int now = entries();
+        if (now > entries + SLACK_ENTRIES) {
+            throw new Failed(
+                    Kind.GROWTH,
+                    "after " + rounds + " rounds " + entries + " entries were cached, after twice as many " + now);
+        }
+        long pages = (lowestFreePage() - page) / 4096;
+        if (pages >= rounds) {
+            throw new Failed(Kind.GROWTH, rounds + " rounds took " + pages + " pages that were not given back");
+        }
+        if (measured) {
+            checkBytes(rounds, again);
+        }
+    }
+
+    /** What else the process does may take memory, or give it back, once: a leak is there again and again. */
+    private void checkBytes(int rounds, Runnable again) {
+        long before = usedBytes();
+        long least = Long.MAX_VALUE;
+        for (int i = 0; i < TRIES && least >= rounds * BYTES_A_ROUND; i++) {
+            again.run();
+            long now = usedBytes();
+            least = Math.min(least, now - before);
+            before = now;
+        }
+        if (least >= rounds * BYTES_A_ROUND) {
+            throw new Failed(Kind.GROWTH, rounds + " rounds keep " + least / rounds + " bytes each, again and again");
+        }
+    }
+
+    private int entries() {
+        int[] count = new int[1];
+        runner.unit().visitCache((cache, tag, pasid, iova, lengthBytes, pa) -> count[0]++);
+        return count[0];
+    }
+
+    private long lowestFreePage() {
+        Platform platform = runner.unit().platform();
+        long free = platform.allocatePages(1);
+        platform.freePages(free, 1);
+        return free;
+    }
+
+    /** What is in use once nothing more is given back: what other threads let go of late must not count. */
+    private static long usedBytes() {
+        Runtime runtime = Runtime.getRuntime();
+        long used = Long.MAX_VALUE;
+        for (int i = 0; i < MOST_COLLECTIONS; i++) {
+            long before = used;
+            System.gc();
+            used = runtime.totalMemory() - runtime.freeMemory();
+            if (used > before - SETTLED_BYTES) {
+                return used;
+            }
+        }
+        return used;
+    }
+}

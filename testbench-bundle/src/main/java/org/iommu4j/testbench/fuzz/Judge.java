@@ -1,0 +1,141 @@
+package org.iommu4j.testbench.fuzz;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.testbench.run.StepRunner;
+
+/** Asks the reference walker while only one answer is legal, and keeps count of whether that is so. */
+final class Judge {
+    private static final int PAGE = 4096;
+    private static final int MOST_BYTES = 1 << 20;
+
+    private final PhysicalMemory memory;
+    private ReferenceWalker walker;
+
+    /** True if nothing that a chip may have kept is outdated. */
+    private boolean settled = true;
+
+    /** True if the chip may have kept anything since it was settled. */
+    private boolean used;
+
+    /**
+     * A judge of a fresh machine.
+     *
+     * @param walker the model's, or null
+     */
+    Judge(ReferenceWalker walker, StepRunner runner) {
+        this.walker = walker;
+        memory = runner.unit().platform().memory();
+    }
+
+    /** True while only one answer is legal. */
+    boolean isSettled() {
+        return settled;
+    }
+
+    /** Memory was written. */
+    void edited() {
+        settled &= !used;
+    }
+
+    /** A device made an access. */
+    void accessed() {
+        used = true;
+    }
+
+    /** Everything from before is dropped. */
+    void settled() {
+        settled = true;
+        used = false;
+    }
+
+    /** From now on it is not known what software does. */
+    void lost() {
+        walker = null;
+    }
+
+    /** Software wrote a register. */
+    void wrote(long offset, int sizeBytes, long value) {
+        if (walker != null && walker.wrote(offset, sizeBytes, value)) {
+            settled &= !used;
+        }
+    }
+
+    /** Software made a call. */
+    void called(NativeCall call, long[] arguments) {
+        if (walker != null && walker.called(call, arguments)) {
+            settled &= !used;
+        }
+    }
+
+    /** A device was attached. */
+    void attached(int requester, long table, int levels) {
+        if (walker != null) {
+            walker.attached(requester, table, levels);
+        }
+    }
+
+    /** A device was detached. */
+    void detached(int requester) {
+        if (walker != null) {
+            walker.detached(requester);
+        }
+    }
+
+    /** A binding was made or undone. */
+    void bound(BindRequest request) {
+        if (walker != null) {
+            walker.bound(request);
+        }
+    }
+
+    /** What an access has to come to, as a step's {@code expect}; null if that is open. */
+    Map<String, Object> expectation(Map<String, Object> step, String op) {
+        long length = Steps.number(step, "len", dataLength(step));
+        if (walker == null || !settled || length < 0 || length > MOST_BYTES) {
+            return null;
+        }
+        long iova = Steps.number(step, "iova", 0);
+        DmaAccess access = new DmaAccess();
+        List<long[]> segments = new ArrayList<>();
+        long done = 0;
+        do {
+            long at = iova + done;
+            int piece = (int) Math.min(length - done, PAGE - (at & (PAGE - 1)));
+            if (!walker.translate(CaseRun.begin(step, op, access, at, piece))) {
+                return null;
+            }
+            if (access.outcome() == DmaAccess.Outcome.FAULT) {
+                return Map.of("fault", Map.of("code", Steps.hex(access.faultCode()), "iova", Steps.hex(at)));
+            }
+            if (access.outcome() == DmaAccess.Outcome.BLOCKED) {
+                return Map.of("fault", Map.of("name", "BLOCKED"));
+            }
+            boolean request = access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST;
+            if (!request && piece > 0 && !memory.contains(access.spa(), piece)) {
+                return Map.of("fault", Map.of("name", "BUS_ERROR"));
+            }
+            segments.add(new long[] {access.spa(), piece});
+            done += piece;
+        } while (done < length);
+        List<Object> expected = new ArrayList<>();
+        for (long[] segment : segments) {
+            Map<String, Object> one = new LinkedHashMap<>();
+            one.put("pa", Steps.hex(segment[0]));
+            one.put("len", segment[1]);
+            expected.add(one);
+        }
+        return Map.of("segments", expected);
+    }
+
+    private static long dataLength(Map<String, Object> step) {
+        return step.containsKey("data") ? Steps.bytes(step, "data").length : 1;
+    }
+}
