@@ -28,6 +28,10 @@ final class Attempt {
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile List<Map<String, Object>> steps = List.of();
     private volatile CaseRun current;
+
+    /** What was done when time was up, or null. */
+    private volatile List<Action> hung;
+
     private volatile FuzzScene sceneAfter = FuzzScene.EMPTY;
     private volatile Failed failed;
     private volatile boolean refused;
@@ -54,21 +58,9 @@ final class Attempt {
         thread.start();
         try {
             if (!ended.await(deadlineNanos, TimeUnit.NANOSECONDS)) {
-                failed = new Failed(
-                        Kind.HANG,
-                        describe(done) + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(deadlineNanos)
-                                + " ms");
-                StackTraceElement[] frames = thread.getStackTrace();
-                if (frames.length > 0) {
-                    failed = new Failed(Kind.HANG, failed.getMessage() + "; it is at " + frames[0]);
-                }
+                hangs(thread, deadlineNanos);
                 thread.interrupt();
-                boolean over = ended.await(1, TimeUnit.SECONDS);
-                CaseRun stuck = current;
-                if (!over && stuck != null) {
-                    steps = stuck.steps();
-                }
-                return over;
+                return ended.await(1, TimeUnit.SECONDS);
             }
             return true;
         } catch (InterruptedException e) {
@@ -78,16 +70,28 @@ final class Attempt {
         }
     }
 
-    private static String describe(List<Action> done) {
-        synchronized (done) {
-            if (done.isEmpty()) {
-                return "making the machine";
-            }
-            Action last = done.get(done.size() - 1);
-            return last instanceof Action.Plain plain
-                    ? Steps.text(plain.step(), "op")
-                    : last.getClass().getSimpleName();
+    /** What it has done by now is the case, whatever it does once it is interrupted. */
+    private void hangs(Thread thread, long deadlineNanos) {
+        hung = done();
+        CaseRun stuck = current;
+        if (stuck != null) {
+            steps = stuck.steps();
         }
+        StackTraceElement[] frames = thread.getStackTrace();
+        failed = new Failed(
+                Kind.HANG,
+                describe(hung) + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(deadlineNanos) + " ms"
+                        + (frames.length == 0 ? "" : "; it is at " + frames[0]));
+    }
+
+    private static String describe(List<Action> done) {
+        if (done.isEmpty()) {
+            return "making the machine";
+        }
+        Action last = done.get(done.size() - 1);
+        return last instanceof Action.Plain plain
+                ? Steps.text(plain.step(), "op")
+                : last.getClass().getSimpleName();
     }
 
     private void work(List<Action> beginning, Function<CaseRun, List<Action>> rest) {
@@ -115,7 +119,9 @@ final class Attempt {
             outcome = new Failed(Kind.UNTYPED_EXCEPTION, CaseRun.describe(e), e);
         } finally {
             if (run != null) {
-                steps = run.steps();
+                if (hung == null) {
+                    steps = run.steps();
+                }
                 sceneAfter = run.scene();
                 outcome = closed(run, units, outcome);
             }
@@ -155,6 +161,9 @@ final class Attempt {
 
     /** The actions that were begun. */
     List<Action> done() {
+        if (hung != null) {
+            return hung;
+        }
         synchronized (done) {
             return List.copyOf(done);
         }

@@ -105,10 +105,13 @@ final class Shrinker {
 
     /** Often what came last is enough, with or without what software has set up. */
     private void onlyTheLast() {
+        if (actions.size() < 2) {
+            return;
+        }
         Action last = actions.get(actions.size() - 1);
         List<Action> software =
                 actions.stream().filter(Action.BringUp.class::isInstance).toList();
-        if (actions.size() > 1 && !holds(setup, List.of(last)) && !software.isEmpty()) {
+        if (!holds(setup, List.of(last)) && !software.isEmpty()) {
             holds(setup, List.of(software.get(0), last));
         }
     }
