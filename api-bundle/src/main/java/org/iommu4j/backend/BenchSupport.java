@@ -57,4 +57,16 @@ public interface BenchSupport {
     default boolean isCompletion(byte[] command) {
         return false;
     }
+
+    /**
+     * What stands in a block of memory of which a case gives only the request: a request may be of no use without words behind
+     * it that say how much may be answered.
+     *
+     * @param format the call
+     * @param given the bytes that the case gives
+     * @return these bytes, or longer ones that begin with them
+     */
+    default byte[] completeBlock(CallFormat format, byte[] given) {
+        return given;
+    }
 }

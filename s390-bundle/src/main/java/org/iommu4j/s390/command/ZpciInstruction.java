@@ -136,7 +136,7 @@ public final class ZpciInstruction {
                                             BLOCK,
                                             org.iommu4j.s390.command.Clp.BLOCK_BYTES,
                                             "request, then the response with its length")
-                                    .alias("request", "r2"),
+                                    .alias("request", "r2", "hex"),
                             PROBLEM),
                     List.of(Operand.answer(
                             "response",

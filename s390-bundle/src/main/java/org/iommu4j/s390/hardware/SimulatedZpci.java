@@ -188,7 +188,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             refuse(function, access, EventCode.NOT_REGISTERED, 0);
             return;
         }
-        if (!function.covers(iova, iova + Math.max(1, access.lengthBytes()) - 1)) {
+        if (!function.covers(iova, iova + Math.max(1, access.spanBytes()) - 1)) {
             refuse(function, access, EventCode.OUTSIDE_RANGE, 0);
             return;
         }
