@@ -68,8 +68,7 @@ public final class ZpciBackend implements Backend {
     }
 
     private static Generation generation(int subVersion, String name, Set<String> capabilities) {
-        return new Generation(
-                subVersion, name, PAYLOADS, GRANULE_SHIFT, 0, HOST_ADDRESS_WIDTH, capabilities, Set.of());
+        return new Generation(subVersion, name, PAYLOADS, GRANULE_SHIFT, 0, HOST_ADDRESS_WIDTH, capabilities, Set.of());
     }
 
     @Override

@@ -55,8 +55,8 @@ public final class Machine implements NativePort {
 
     private Machine(HardwareConfig config) {
         this.config = config;
-        platform = new SimulatedPlatform(
-                new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
+        platform =
+                new SimulatedPlatform(new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
         chip = backend.createHardware(config, platform);
     }
 
@@ -211,7 +211,8 @@ public final class Machine implements NativePort {
 
     private int set(int handle, int operation) {
         String answer = clp(
-                String.format("00200005000000000000000000000000%08x0000%02x01", handle, operation) + "0".repeat(16), 32);
+                String.format("00200005000000000000000000000000%08x0000%02x01", handle, operation) + "0".repeat(16),
+                32);
         return Integer.parseUnsignedInt(answer.substring(32, 40), 16);
     }
 
@@ -331,7 +332,8 @@ public final class Machine implements NativePort {
         translator()
                 .bind(
                         domain,
-                        new BindRequest().set(Uapi.BIND_PGTABLE, config.subVersion(), flags, payload, 0, payload.length),
+                        new BindRequest()
+                                .set(Uapi.BIND_PGTABLE, config.subVersion(), flags, payload, 0, payload.length),
                         last);
         return last.errno();
     }

@@ -93,8 +93,7 @@ class ZpciBackendTest {
         assertEquals(
                 "function 1, life 2, enabled",
                 backend.meaning(RequestRegister.LAYOUT, RequestRegister.HANDLE, 0x8202_0001_0000_0000L));
-        assertEquals(
-                "re-register IOAT", backend.meaning(RequestRegister.LAYOUT, RequestRegister.OPERATION, 6));
+        assertEquals("re-register IOAT", backend.meaning(RequestRegister.LAYOUT, RequestRegister.OPERATION, 6));
         assertEquals(
                 "insufficient resources",
                 backend.meaning(RequestRegister.LAYOUT, RequestRegister.STATUS, 0x1000_0000L));
@@ -171,10 +170,7 @@ class ZpciBackendTest {
         RequestWriter writer = new RequestWriter(Abi.LP64_LE, IommuModel.S390, 2);
         Completion completion = machine.submit(
                 0,
-                writer.bind(
-                        Uapi.BIND_PGTABLE,
-                        0,
-                        BindPgtable.of(0x0002_0001, Machine.IOTA, Machine.PBA, Machine.PAL)));
+                writer.bind(Uapi.BIND_PGTABLE, 0, BindPgtable.of(0x0002_0001, Machine.IOTA, Machine.PBA, Machine.PAL)));
         assertEquals(Errno.OK, completion.errno(), completion::toString);
         assertEquals("12345000", machine.read(1, 0x1_0000_2000L));
         machine.page(2, 0x3000_0000L);

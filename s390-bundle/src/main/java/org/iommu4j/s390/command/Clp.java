@@ -213,8 +213,11 @@ public final class Clp {
 
     /** Response of query function, sheet 6. */
     public static final class FunctionResponse {
-        private static final Layout.Builder RESPONSE =
-                Layout.named("clp_function_response").size(384 * 8).bigEndian().msb0().spec("zPCI, sheet 6");
+        private static final Layout.Builder RESPONSE = Layout.named("clp_function_response")
+                .size(384 * 8)
+                .bigEndian()
+                .msb0()
+                .spec("zPCI, sheet 6");
 
         /** Bytes. */
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));

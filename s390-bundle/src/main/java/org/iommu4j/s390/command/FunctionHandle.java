@@ -19,8 +19,8 @@ public final class FunctionHandle {
     public static final BitField INSTANCE = HANDLE.bits("instance", 1, 7, about("life of the function, modulo 128"));
 
     /** How a hypervisor presents the function. */
-    public static final BitField SHM = HANDLE.bits(
-            "SHM", 8, 15, oneOf(code(0, "interpreted"), code(1, "intercepted"), code(2, "emulated")));
+    public static final BitField SHM =
+            HANDLE.bits("SHM", 8, 15, oneOf(code(0, "interpreted"), code(1, "intercepted"), code(2, "emulated")));
 
     /** Which function. */
     public static final BitField INDEX = HANDLE.bits("index", 16, 31, about("which function"));

@@ -25,8 +25,8 @@ public final class InvalidateData {
     public static final BitField DMAAS = DATA.bits("dmaas", 32, 39, oneOf(code(0, "the only one")));
 
     /** What is refreshed. */
-    public static final BitField OP = DATA.bits(
-            "op", 40, 47, oneOf(code(0, "RANGE: the generic range"), code(1, "ALL: the whole aperture")));
+    public static final BitField OP =
+            DATA.bits("op", 40, 47, oneOf(code(0, "RANGE: the generic range"), code(1, "ALL: the whole aperture")));
 
     /** 0, or the registered anchor. */
     public static final BitField IOTA = DATA.bits("iota", 64, 127, about("0, or the IOTA as it is registered"));

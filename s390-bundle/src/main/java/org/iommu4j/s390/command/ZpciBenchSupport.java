@@ -25,13 +25,12 @@ public final class ZpciBenchSupport implements BenchSupport {
         if (format.function() != ZpciInstruction.CLP || given.length != Clp.REQUEST_BYTES) {
             return given;
         }
-        int answer =
-                switch (Clp.Request.COMMAND.getInt(Clp.Request.LAYOUT.word(given, 0, 0))) {
-                    case Clp.LIST -> Clp.BLOCK_BYTES - Clp.REQUEST_BYTES;
-                    case Clp.QUERY_FUNCTION -> Clp.FunctionResponse.LAYOUT.sizeBytes();
-                    case Clp.QUERY_GROUP -> Clp.GroupResponse.LAYOUT.sizeBytes();
-                    default -> Clp.SetResponse.LAYOUT.sizeBytes();
-                };
+        int answer = switch (Clp.Request.COMMAND.getInt(Clp.Request.LAYOUT.word(given, 0, 0))) {
+            case Clp.LIST -> Clp.BLOCK_BYTES - Clp.REQUEST_BYTES;
+            case Clp.QUERY_FUNCTION -> Clp.FunctionResponse.LAYOUT.sizeBytes();
+            case Clp.QUERY_GROUP -> Clp.GroupResponse.LAYOUT.sizeBytes();
+            default -> Clp.SetResponse.LAYOUT.sizeBytes();
+        };
         byte[] header = Clp.Header.LAYOUT.encode(Clp.Header.of(answer, 0), 0);
         byte[] block = Arrays.copyOf(given, given.length + header.length);
         System.arraycopy(header, 0, block, given.length, header.length);

@@ -94,7 +94,9 @@ public final class ZpciCapabilities {
     public static ZpciCapabilities of(HardwareConfig config) {
         if (!config.registers().isEmpty()) {
             throw new BackendException(
-                    Errno.EINVAL, "zPCI has no capability registers: " + new TreeSet<>(config.registers().keySet()));
+                    Errno.EINVAL,
+                    "zPCI has no capability registers: "
+                            + new TreeSet<>(config.registers().keySet()));
         }
         Map<String, Long> values = defaults(config.subVersion());
         for (Map.Entry<String, Map<String, Long>> group : new TreeMap<>(config.fields()).entrySet()) {
@@ -180,8 +182,7 @@ public final class ZpciCapabilities {
         }
         if (Long.compareUnsigned(sdma, edma) > 0) {
             throw new BackendException(
-                    Errno.EINVAL,
-                    "sdma=0x" + Long.toHexString(sdma) + " is above edma=0x" + Long.toHexString(edma));
+                    Errno.EINVAL, "sdma=0x" + Long.toHexString(sdma) + " is above edma=0x" + Long.toHexString(edma));
         }
         if (functions() == 0) {
             throw new BackendException(Errno.EINVAL, "functions=0: a chip has at least one");

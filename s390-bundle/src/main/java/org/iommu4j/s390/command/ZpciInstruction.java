@@ -102,7 +102,9 @@ public final class ZpciInstruction {
                             register("r1", "request register").orNothing(),
                             handle(),
                             space(),
-                            field("oc", RequestRegister.OPERATION, "operation").alias("op", "operation").orNothing(),
+                            field("oc", RequestRegister.OPERATION, "operation")
+                                    .alias("op", "operation")
+                                    .orNothing(),
                             Operand.memory("fib", FIB, Fib.BYTES, "function information block")
                                     .orNothing(),
                             PROBLEM),
@@ -166,7 +168,9 @@ public final class ZpciInstruction {
     }
 
     private static Operand handle() {
-        return field("handle", RequestRegister.HANDLE, "function handle").alias("fh").orNothing();
+        return field("handle", RequestRegister.HANDLE, "function handle")
+                .alias("fh")
+                .orNothing();
     }
 
     private static Operand space() {

@@ -21,7 +21,9 @@ public final class ZpciMeanings {
         if (field.name().equals(RequestRegister.STATUS.name()) && value != 0) {
             return meaning(Status.CODES, value);
         }
-        boolean handle = field.name().equals("handle") || field.name().equals("fh") || field.name().equals("requester");
+        boolean handle = field.name().equals("handle")
+                || field.name().equals("fh")
+                || field.name().equals("requester");
         if (handle && field.width() == Integer.SIZE) {
             return handle((int) value);
         }

@@ -37,9 +37,7 @@ final class ClpService {
             byte[] header = new byte[Clp.HEADER_BYTES];
             memory.read(block, header, 0, header.length);
             int requestBytes = Clp.Header.LENGTH.getInt(Clp.Header.LAYOUT.word(header, 0, 0));
-            if (requestBytes < Clp.HEADER_BYTES
-                    || requestBytes > MOST_REQUEST
-                    || (requestBytes & GRANULE_MASK) != 0) {
+            if (requestBytes < Clp.HEADER_BYTES || requestBytes > MOST_REQUEST || (requestBytes & GRANULE_MASK) != 0) {
                 return -ProgramInterruption.OPERAND;
             }
             byte[] behind = new byte[Long.BYTES];

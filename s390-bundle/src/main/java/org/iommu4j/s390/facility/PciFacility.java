@@ -120,8 +120,7 @@ public final class PciFacility {
                 case ZpciInstruction.RPCIT -> refresh(call);
                 case ZpciInstruction.MPCIFC -> modify(call);
                 case ZpciInstruction.STPCIFC -> store(call);
-                case ZpciInstruction.CLP ->
-                    call.result(clp.execute(call.word(ZpciInstruction.BLOCK)));
+                case ZpciInstruction.CLP -> call.result(clp.execute(call.word(ZpciInstruction.BLOCK)));
                 default -> setInterruptionControls(call);
             }
         }
@@ -366,8 +365,7 @@ public final class PciFacility {
         memory.write(block, Fib.LAYOUT.encode(fib), 0, Fib.BYTES);
         if (function.state() != FunctionState.DISABLED && !FunctionHandle.isEnabled(handle)) {
             int enabled = handle | (int) FunctionHandle.ENABLED.mask();
-            call.word(
-                    ZpciInstruction.R1, RequestRegister.HANDLE.set(request, Integer.toUnsignedLong(enabled)));
+            call.word(ZpciInstruction.R1, RequestRegister.HANDLE.set(request, Integer.toUnsignedLong(enabled)));
         }
         call.result(DONE);
     }
@@ -453,8 +451,7 @@ public final class PciFacility {
     }
 
     private boolean event(PciFunction function, EventCode code, long address, boolean write, int expectedType) {
-        return add(ErrorRecord.of(
-                function.handle(), function.index(), expectedType, write, address, code.code()));
+        return add(ErrorRecord.of(function.handle(), function.index(), expectedType, write, address, code.code()));
     }
 
     private boolean add(byte[] event) {

@@ -167,8 +167,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
     @Override
     public int unregister(PciFunction function) {
         Errno errno = request(
-                function,
-                bind(function, function.iota(), function.pba(), function.pal(), Uapi.BIND_FLAG_UNBIND));
+                function, bind(function, function.iota(), function.pba(), function.pal(), Uapi.BIND_FLAG_UNBIND));
         if (errno == Errno.OK) {
             sink.move(function.handle(), -1);
         }
@@ -188,12 +187,10 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
         boolean everything = first == function.pba() && last == function.pal();
         long from = everything ? 0 : first & ~PAGE_OFFSET;
         long size = everything ? 0 : (last | PAGE_OFFSET) - from + 1;
-        byte[] payload = InvalidateData.of(
-                0, everything ? InvalidateData.ALL : InvalidateData.RANGE, function.iota());
+        byte[] payload = InvalidateData.of(0, everything ? InvalidateData.ALL : InvalidateData.RANGE, function.iota());
         Errno errno = request(
                 function,
-                writer.invalidate(
-                        everything ? 0 : Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, from, size, payload));
+                writer.invalidate(everything ? 0 : Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, from, size, payload));
         return errno == Errno.EIO ? tableError(function, first & ~PAGE_OFFSET, last) : status(errno);
     }
 

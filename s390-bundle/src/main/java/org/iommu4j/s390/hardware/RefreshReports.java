@@ -55,8 +55,7 @@ final class RefreshReports implements InvalidationRules {
     /** The unit has read a translation. */
     void installed(int function, long first, long lengthBytes, long frame) {
         installed = true;
-        observer.filled(
-                CachedKind.TRANSLATION, function, NO_PASID, first, lengthBytes, frame, TranslationObserver.ALL);
+        observer.filled(CachedKind.TRANSLATION, function, NO_PASID, first, lengthBytes, frame, TranslationObserver.ALL);
     }
 
     /** The unit has read what there was. */

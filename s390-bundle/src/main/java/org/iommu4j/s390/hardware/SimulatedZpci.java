@@ -227,8 +227,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         walks++;
         int outcome = walker.walk(function.iota(), access.iova(), access.listener());
         if (outcome != TableWalker.MAPPED) {
-            EventCode code =
-                    outcome == TableWalker.NOT_MAPPED ? EventCode.INVALID_ENTRY : EventCode.of(outcome);
+            EventCode code = outcome == TableWalker.NOT_MAPPED ? EventCode.INVALID_ENTRY : EventCode.of(outcome);
             refuse(function, access, code, walker.level());
             return;
         }
@@ -313,8 +312,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             right = pass(function, from, last);
         }
         if (reports != null) {
-            reports.ends(
-                    function.index(), from, last, RequestRegister.of(function.handle(), 0), caches.dropped());
+            reports.ends(function.index(), from, last, RequestRegister.of(function.handle(), 0), caches.dropped());
         }
         if (!right) {
             return Status.FUNCTION_IN_ERROR;

@@ -9,8 +9,11 @@ import org.iommu4j.layout.Layout;
 
 /** Entry of a region table, sheet 3.2; 2048 in a table of 16 KiB. The type names the level of the entry itself. */
 public final class RegionEntry {
-    private static final Layout.Builder ENTRY =
-            Layout.named("region_table_entry").bigEndian().msb0().ignoreReserved().spec("zPCI, sheet 3.2");
+    private static final Layout.Builder ENTRY = Layout.named("region_table_entry")
+            .bigEndian()
+            .msb0()
+            .ignoreReserved()
+            .spec("zPCI, sheet 3.2");
 
     /** Next table, aligned to 16 KiB. */
     public static final BitField ORIGIN = ENTRY.address("origin", 0, 49, about("next table"));
@@ -26,7 +29,10 @@ public final class RegionEntry {
 
     /** Level of the entry. */
     public static final BitField TT = ENTRY.bits(
-            "TT", 60, 61, oneOf(code(0, "segment"), code(1, "region third"), code(2, "region second"), code(3, "region first")));
+            "TT",
+            60,
+            61,
+            oneOf(code(0, "segment"), code(1, "region third"), code(2, "region second"), code(3, "region first")));
 
     /** Table length. */
     public static final BitField TL = ENTRY.bits("TL", 62, 63, about("table length; must be 3"));

@@ -7,8 +7,11 @@ import org.iommu4j.layout.Layout;
 
 /** Entry of a segment table, sheet 3.2; 2048 in a table of 16 KiB. */
 public final class SegmentEntry {
-    private static final Layout.Builder ENTRY =
-            Layout.named("segment_table_entry").bigEndian().msb0().ignoreReserved().spec("zPCI, sheet 3.2");
+    private static final Layout.Builder ENTRY = Layout.named("segment_table_entry")
+            .bigEndian()
+            .msb0()
+            .ignoreReserved()
+            .spec("zPCI, sheet 3.2");
 
     /** Page table, aligned to 2 KiB. */
     public static final BitField ORIGIN = ENTRY.address("origin", 0, 52, about("page table"));

@@ -22,9 +22,8 @@ record FunctionFacts(long sdma, long edma, int dtsm, boolean refresh) {
      */
     static FunctionFacts of(Instructions instructions, int handle) {
         long[] function = instructions.queryFunction(handle);
-        long[] group = function == null
-                ? null
-                : instructions.queryGroup((int) Clp.FunctionResponse.PFGID.get(function));
+        long[] group =
+                function == null ? null : instructions.queryGroup((int) Clp.FunctionResponse.PFGID.get(function));
         if (group == null) {
             throw new BackendException(
                     Errno.EIO, "the machine does not know function 0x" + Integer.toHexString(handle) + " or its group");

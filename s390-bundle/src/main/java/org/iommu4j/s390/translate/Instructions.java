@@ -113,9 +113,7 @@ final class Instructions {
             if (listener != null) {
                 showFib(request);
             }
-            call.begin(ZpciInstruction.MPCIFC)
-                    .word(ZpciInstruction.R1, request)
-                    .word(ZpciInstruction.FIB, fibPage);
+            call.begin(ZpciInstruction.MPCIFC).word(ZpciInstruction.R1, request).word(ZpciInstruction.FIB, fibPage);
             port.call(call);
             if (call.result() != ZpciInstruction.BUSY) {
                 return outcome();

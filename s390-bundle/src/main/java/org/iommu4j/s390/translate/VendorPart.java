@@ -107,9 +107,7 @@ final class VendorPart {
                 completion, Rule.V36, Errno.ESTALE, InvalidateData.IOTA, iota, "another anchor is registered by now");
     }
 
-    private static int refuse(
-            Completion completion, Rule rule, Errno errno, BitField field, long value, String why) {
-        return completion.refuse(
-                rule, errno, field.name(), InvalidateData.LAYOUT.byteOffset(field), value, why);
+    private static int refuse(Completion completion, Rule rule, Errno errno, BitField field, long value, String why) {
+        return completion.refuse(rule, errno, field.name(), InvalidateData.LAYOUT.byteOffset(field), value, why);
     }
 }

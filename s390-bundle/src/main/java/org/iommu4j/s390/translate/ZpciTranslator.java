@@ -288,8 +288,7 @@ public final class ZpciTranslator implements Translator {
                         "nothing is bound for the function");
             }
             if (!device.registration().equals(registration)) {
-                return refuse(
-                        completion, Rule.V35, BindPgtable.IOTA, iota, "the function is bound to something else");
+                return refuse(completion, Rule.V35, BindPgtable.IOTA, iota, "the function is bound to something else");
             }
             return unbind(target, device, completion);
         }
@@ -428,9 +427,7 @@ public final class ZpciTranslator implements Translator {
             return completion.refuse(
                     null, Errno.ENXIO, "domain", -1, domain, "no address translation is registered in the domain");
         }
-        return request.selectsRange()
-                ? invalidateRange(bound, request, completion)
-                : invalidateAll(bound, completion);
+        return request.selectsRange() ? invalidateRange(bound, request, completion) : invalidateAll(bound, completion);
     }
 
     private int invalidateAll(Device[] bound, Completion completion) {
@@ -489,9 +486,7 @@ public final class ZpciTranslator implements Translator {
             return instructions.refresh(handle, first, length);
         }
         int status = instructions.refresh(handle, 0, Long.MIN_VALUE);
-        return status == Instructions.DONE
-                ? instructions.refresh(handle, Long.MIN_VALUE, Long.MIN_VALUE)
-                : status;
+        return status == Instructions.DONE ? instructions.refresh(handle, Long.MIN_VALUE, Long.MIN_VALUE) : status;
     }
 
     @Override
@@ -564,7 +559,12 @@ public final class ZpciTranslator implements Translator {
 
     private static int failed(Errno outcome, Completion completion) {
         return completion.refuse(
-                Rule.V38, outcome, "", -1, 0, "the machine did not carry out the instruction; it does not count as done");
+                Rule.V38,
+                outcome,
+                "",
+                -1,
+                0,
+                "the machine did not carry out the instruction; it does not count as done");
     }
 
     private static int cannot(Completion completion, long iota, String why) {

@@ -105,8 +105,7 @@ class ZpciGuestDecoderTest {
     void shouldAnswerWhatIsWrongInTheGuestWithoutTheHost() {
         setUp();
         assertEquals(3, rpcit(0x8102_0001, PAGE, 0x1000));
-        assertEquals(
-                List.of("refused: RPCIT ended with condition code 3, status 0"), containers.take());
+        assertEquals(List.of("refused: RPCIT ended with condition code 3, status 0"), containers.take());
         assertEquals(1, mpcifc(FUNCTION, 4));
         assertEquals(24, status());
         assertEquals(
@@ -172,7 +171,11 @@ class ZpciGuestDecoderTest {
         assertEquals(0, call.result());
         small.page(3, 0x3000_0000L);
         functions.call(
-                call.begin(0xB9D3).word(0, 0x8002_0001_0000_0000L).word(1, 0x1_0000_3000L).word(2, 0x1000), hosts);
+                call.begin(0xB9D3)
+                        .word(0, 0x8002_0001_0000_0000L)
+                        .word(1, 0x1_0000_3000L)
+                        .word(2, 0x1000),
+                hosts);
         assertEquals(1, call.result());
         assertEquals(16, status());
     }
@@ -195,7 +198,9 @@ class ZpciGuestDecoderTest {
         host.page(2, 0x3000_0000L);
         assertEquals(0, rpcit(FUNCTION, PAGE, 0x1000));
         assertEquals("30000000", host.read(FUNCTION, PAGE));
-        assertEquals(guest.save(), host.backend().restoreGuestDecoder(guest.save(), host.memory()).save());
+        assertEquals(
+                guest.save(),
+                host.backend().restoreGuestDecoder(guest.save(), host.memory()).save());
     }
 
     @Test

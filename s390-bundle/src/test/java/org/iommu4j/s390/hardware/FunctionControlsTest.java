@@ -119,7 +119,9 @@ class FunctionControlsTest {
         assertEquals(1, machine.execute(0xE3D0, request(FUNCTION, 2), 0x5000_0000L));
         assertEquals(24, machine.status());
         machine.stpcifc(FUNCTION);
-        assertEquals("304005890000000000000000000020000000000000003000", machine.fib().substring(80, 128));
+        assertEquals(
+                "304005890000000000000000000020000000000000003000",
+                machine.fib().substring(80, 128));
         assertEquals(0, machine.mpcifc(FUNCTION, 3));
         assertEquals(1, machine.mpcifc(FUNCTION, 3));
         assertEquals(24, machine.status());
@@ -240,7 +242,8 @@ class FunctionControlsTest {
     // ---- CLP
 
     private static String set(int handle, int operation, int spaces) {
-        return String.format("0020000500000000 0000000000000000 %08x0000%02x%02x 0000000000000000", handle, operation, spaces);
+        return String.format(
+                "0020000500000000 0000000000000000 %08x0000%02x%02x 0000000000000000", handle, operation, spaces);
     }
 
     private String code(String request) {
@@ -299,16 +302,18 @@ class FunctionControlsTest {
         String first = machine.clp("0020000200000000" + "0".repeat(48), 32 + 16 * 10);
         assertEquals("00c00010", first.substring(0, 8));
         assertEquals("000000000000000a", first.substring(32, 48), "resume token");
-        assertEquals("0000000080000000" + "0000000080020001".replaceFirst("^0{8}", "00000001"), first.substring(96, 128));
-        String second =
-                machine.clp("0020000200000000" + "0000000000000000" + "000000000000000a" + "0".repeat(16), 32 + 16 * 10);
+        assertEquals(
+                "0000000080000000" + "0000000080020001".replaceFirst("^0{8}", "00000001"), first.substring(96, 128));
+        String second = machine.clp(
+                "0020000200000000" + "0000000000000000" + "000000000000000a" + "0".repeat(16), 32 + 16 * 10);
         assertEquals("00800010", second.substring(0, 8));
         assertEquals("0000000000000000", second.substring(32, 48));
         assertEquals(
                 "010a",
                 machine.clp("0020000200000000" + "0000000000000000" + "0000000000000010" + "0".repeat(16), 64)
                         .substring(4, 8));
-        assertEquals("0050", machine.clp("0020000200000000" + "0".repeat(48), 32).substring(4, 8));
+        assertEquals(
+                "0050", machine.clp("0020000200000000" + "0".repeat(48), 32).substring(4, 8));
     }
 
     // ---- the rest

@@ -35,11 +35,20 @@ class RandomSoftwarePropertyTest {
             int handle = handle(random);
             switch (random.nextInt(10)) {
                 case 0 -> machine.write(Machine.RT + random.nextInt(0x9000 / 8) * 8L, entry(random));
-                case 1 -> machine.dma(
-                        handle, address(random), random.nextInt(1, 4), random.nextBoolean() ? 1 : random.nextInt(9000));
+                case 1 ->
+                    machine.dma(
+                            handle,
+                            address(random),
+                            random.nextInt(1, 4),
+                            random.nextBoolean() ? 1 : random.nextInt(9000));
                 case 2, 3 -> machine.rpcit(handle, address(random), length(random));
-                case 4 -> machine.mpcifc(
-                        handle, random.nextInt(12), address(random), address(random), 0x1000_0804L | entry(random) & 0x3ff);
+                case 4 ->
+                    machine.mpcifc(
+                            handle,
+                            random.nextInt(12),
+                            address(random),
+                            address(random),
+                            0x1000_0804L | entry(random) & 0x3ff);
                 case 5 -> machine.stpcifc(handle);
                 case 6 -> machine.clp(request(random, handle), random.nextInt(1, 12) * 32);
                 case 7 -> machine.swap();
@@ -85,7 +94,8 @@ class RandomSoftwarePropertyTest {
     }
 
     private static String request(SplittableRandom random, int handle) {
-        long word0 = random.nextInt(8) == 0 ? random.nextLong() : 0x0020_0000_0000_0000L | (long) random.nextInt(7) << 32;
+        long word0 =
+                random.nextInt(8) == 0 ? random.nextLong() : 0x0020_0000_0000_0000L | (long) random.nextInt(7) << 32;
         long word1 = random.nextInt(8) == 0 ? random.nextLong() : 0;
         long word2 = (long) handle << 32 | random.nextInt(3) << 8 | random.nextInt(3);
         return String.format("%016x%016x%016x%016x", word0, word1, word2, random.nextInt(8) == 0 ? 1 : 0);

@@ -42,8 +42,8 @@ class RpcitTest {
     @Test
     void shouldNotKnowFunctionsThatAreNotEnabled() {
         assertEquals(3, machine.rpcit(0x0002_0001, PAGE, 0x1000));
-        Machine away = Machine.of(Machine.config(
-                2, Map.of(), Map.of("function-states", "1=standby, 2=reserved,3=permanent-error")));
+        Machine away = Machine.of(
+                Machine.config(2, Map.of(), Map.of("function-states", "1=standby, 2=reserved,3=permanent-error")));
         assertEquals(3, away.rpcit(0x0002_0001, PAGE, 0x1000));
         assertEquals(3, away.rpcit(0x0002_0002, PAGE, 0x1000));
         assertEquals(3, away.rpcit(0x8002_0003, PAGE, 0x1000));
@@ -170,8 +170,7 @@ class RpcitTest {
         assertEquals(2, two.cached().size());
         two.page(0, 0x2000_0400L);
         assertEquals(0, two.rpcit(FUNCTION, Machine.PBA, 0x1_0000_0000L));
-        assertEquals(
-                List.of("1:100001000+1000>20001000", "1:100002000+1000>20002000"), two.cached());
+        assertEquals(List.of("1:100001000+1000>20001000", "1:100002000+1000>20002000"), two.cached());
     }
 
     @Test
@@ -260,7 +259,8 @@ class RpcitTest {
 
     @Test
     void shouldAnswerBusyAsOftenAsItIsToldTo() {
-        Machine busy = Machine.of(Machine.config(2, Map.of(), Map.of("rpcit-busy", "2"))).withFreshTables();
+        Machine busy = Machine.of(Machine.config(2, Map.of(), Map.of("rpcit-busy", "2")))
+                .withFreshTables();
         busy.setUp();
         for (int i = 0; i < 2; i++) {
             assertEquals(2, busy.rpcit(FUNCTION, PAGE, 0x1000));

@@ -34,6 +34,7 @@ class ShadowModelPropertyTest {
 
         /** Expected status: 0, 16, or 8 with the event's code and address. */
         private int code;
+
         private long failing;
 
         int refresh(int function, long start, long length) {
@@ -136,7 +137,9 @@ class ShadowModelPropertyTest {
             }
             var events = machine.events();
             if (expected == 8) {
-                assertEquals(String.format("%016x%016x", model.failing, model.code), events.get(0).substring(32));
+                assertEquals(
+                        String.format("%016x%016x", model.failing, model.code),
+                        events.get(0).substring(32));
                 assertEquals(0, machine.mpcifc(handle, 7));
             } else {
                 assertTrue(events.isEmpty());

@@ -44,8 +44,8 @@ class StaleTranslationTest {
     }
 
     private void make(int generation, BiFunction<CacheConfig, ZpciCapabilities, TranslationCaches> caches) {
-        platform = new SimulatedPlatform(new PlatformConfig(
-                52, List.of(), (address, data) -> {}, DevicePort.COMPLETING, Sanitizer.Mode.ON));
+        platform = new SimulatedPlatform(
+                new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING, Sanitizer.Mode.ON));
         unit = SimulatedZpci.create(Machine.config(generation, Map.of(), Map.of()), platform, caches);
         write(Machine.RT + 2 * 8, 0x1000_4007L);
         write(Machine.ST, 0x1000_8000L);

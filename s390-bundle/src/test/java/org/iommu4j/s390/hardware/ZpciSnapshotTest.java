@@ -23,7 +23,9 @@ class ZpciSnapshotTest {
     @ValueSource(ints = {1, 2})
     void shouldGoOnWithStatesHandlesRegistrationsAndEvents(int generation) {
         Machine machine = Machine.of(Machine.config(
-                        generation, Map.of("dma_avail", 3L, "sdma", 0x1_0000_0000L), Map.of("function-states", "5=standby")))
+                        generation,
+                        Map.of("dma_avail", 3L, "sdma", 0x1_0000_0000L),
+                        Map.of("function-states", "5=standby")))
                 .withFreshTables();
         machine.setUp();
         machine.rpcit(FUNCTION, PAGE, 0x1000);

@@ -41,7 +41,8 @@ class ShimPropertyTest {
     }
 
     /** Pages that still go where they went before an edit of all of them, after the request. */
-    private static Set<String> stale(Machine machine, InvalidateRequest request, Completion completion, long generation) {
+    private static Set<String> stale(
+            Machine machine, InvalidateRequest request, Completion completion, long generation) {
         for (int page = 0; page < PAGES; page++) {
             machine.page(page, generation + page * 0x1000L);
         }
@@ -94,7 +95,15 @@ class ShimPropertyTest {
             InvalidateRequest shimmed = new InvalidateRequest();
             for (InvalidateRequest request : new InvalidateRequest[] {plain, shimmed}) {
                 request.set(
-                        range ? 2 : 0, 1, 0, range ? first : 0, range ? size : 0, shim.from(), payload, 0, payload.length);
+                        range ? 2 : 0,
+                        1,
+                        0,
+                        range ? first : 0,
+                        range ? size : 0,
+                        shim.from(),
+                        payload,
+                        0,
+                        payload.length);
             }
             long generation = random.nextInt(1, 0x1000) * 0x1000_0000L;
             Completion without = new Completion();

@@ -63,7 +63,8 @@ public final class PlainWalker {
             writable = writable && (entry & 0x200) == 0;
             if (frame) {
                 long offset = Long.remainderUnsigned(address, SPAN[level]);
-                return new Result(0, entry - Long.remainderUnsigned(entry, SPAN[level]) + offset, SPAN[level], writable);
+                return new Result(
+                        0, entry - Long.remainderUnsigned(entry, SPAN[level]) + offset, SPAN[level], writable);
             }
             table = level == 1 ? entry >>> 11 << 11 : entry >>> 14 << 14;
             level--;

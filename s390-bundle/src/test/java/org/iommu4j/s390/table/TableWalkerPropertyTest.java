@@ -59,9 +59,8 @@ class TableWalkerPropertyTest {
     }
 
     private static long address(SplittableRandom random) {
-        long address = INDEX[random.nextInt(INDEX.length)] << 20
-                | INDEX[random.nextInt(4)] << 12
-                | random.nextInt(0x1000);
+        long address =
+                INDEX[random.nextInt(INDEX.length)] << 20 | INDEX[random.nextInt(4)] << 12 | random.nextInt(0x1000);
         address |= random.nextBoolean() ? INDEX[random.nextInt(INDEX.length)] << 31 : 0;
         address |= random.nextInt(3) == 0 ? INDEX[random.nextInt(INDEX.length)] << 42 : 0;
         return address | (random.nextInt(3) == 0 ? INDEX[random.nextInt(INDEX.length)] << 53 : 0);

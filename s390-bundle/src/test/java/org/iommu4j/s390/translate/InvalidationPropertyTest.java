@@ -71,15 +71,15 @@ class InvalidationPropertyTest {
                     continue;
                 }
                 boolean exact = !range || (first % PAGE == 0 && size % PAGE == 0);
-                assertEquals(exact ? Fidelity.EXACT : Fidelity.WIDENED, machine.last().fidelity());
+                assertEquals(
+                        exact ? Fidelity.EXACT : Fidelity.WIDENED,
+                        machine.last().fidelity());
                 for (int function = 1; function < 5; function++) {
                     for (long page = Machine.PBA; page < Machine.PBA + 80 * PAGE; page += PAGE) {
                         int of = function;
                         long at = page;
                         boolean known = page >= apertures[function][0] && page <= apertures[function][1];
-                        boolean asked = known
-                                && function < 4
-                                && (!range || (page + PAGE - 1 >= first && page <= last));
+                        boolean asked = known && function < 4 && (!range || (page + PAGE - 1 >= first && page <= last));
                         assertEquals(
                                 asked, ranges.stream().anyMatch(one -> one.covers(of, at)), "function " + function);
                     }

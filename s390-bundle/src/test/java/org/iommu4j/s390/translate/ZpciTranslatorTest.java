@@ -156,10 +156,12 @@ class ZpciTranslatorTest {
 
     @Test
     void shouldGiveUpABusyMachineAfterAThousandTries() {
-        Machine busy = Machine.of(Machine.config(1, Map.of(), Map.of("rpcit-busy", "1000"))).withFreshTables();
+        Machine busy = Machine.of(Machine.config(1, Map.of(), Map.of("rpcit-busy", "1000")))
+                .withFreshTables();
         bound(busy);
         assertEquals(Errno.OK, busy.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000));
-        Machine busier = Machine.of(Machine.config(1, Map.of(), Map.of("rpcit-busy", "1001"))).withFreshTables();
+        Machine busier = Machine.of(Machine.config(1, Map.of(), Map.of("rpcit-busy", "1001")))
+                .withFreshTables();
         bound(busier);
         assertEquals(Errno.EBUSY, busier.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000));
     }

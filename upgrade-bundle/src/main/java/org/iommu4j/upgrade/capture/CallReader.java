@@ -62,12 +62,7 @@ final class CallReader {
                 long value = number(result.expected());
                 facts.put(fact + "." + result.name(), value);
                 results.add(new CaptureRecord.Call.Result(
-                        result.name(),
-                        result.word(),
-                        result.offset(),
-                        result.sizeBytes(),
-                        result.mask(),
-                        value));
+                        result.name(), result.word(), result.offset(), result.sizeBytes(), result.mask(), value));
             }
             List<CaptureRecord.Call.Argument> arguments = arguments(rule);
             return new CaptureRecord.Call(
@@ -142,15 +137,15 @@ final class CallReader {
         }
 
         private long number(Value value) {
-            long number =
-                    switch (value.form()) {
-                        case CONSTANT -> value.constant();
-                        case NUMBER -> number(value.key());
-                        case BYTES -> Long.parseUnsignedLong(
-                                HexFormat.of().formatHex(line.bytes(value.key(), Long.BYTES, Long.BYTES)), 16);
-                        case LOG2 -> log2(value.key());
-                        case LENGTH -> number(value.lastKey()) - number(value.key()) + 1;
-                    };
+            long number = switch (value.form()) {
+                case CONSTANT -> value.constant();
+                case NUMBER -> number(value.key());
+                case BYTES ->
+                    Long.parseUnsignedLong(
+                            HexFormat.of().formatHex(line.bytes(value.key(), Long.BYTES, Long.BYTES)), 16);
+                case LOG2 -> log2(value.key());
+                case LENGTH -> number(value.lastKey()) - number(value.key()) + 1;
+            };
             return number >>> value.shift() & value.mask();
         }
 
@@ -167,9 +162,7 @@ final class CallReader {
                 return line.number(key);
             }
             String text = matcher.group(key);
-            return text.startsWith("0x")
-                    ? Long.parseUnsignedLong(text, 2, text.length(), 16)
-                    : Long.parseLong(text);
+            return text.startsWith("0x") ? Long.parseUnsignedLong(text, 2, text.length(), 16) : Long.parseLong(text);
         }
     }
 }

@@ -117,8 +117,7 @@ public record CaptureScan(
             edits.sort(Comparator.comparingLong(CaptureScan.Edit::before));
             Map<String, Long> capabilities = capabilities();
             CaptureModel.GenerationRule generation = generation(capabilities);
-            return new CaptureScan(
-                    generation.subVersion(), generation.about(), capabilities, fields(), records, edits);
+            return new CaptureScan(generation.subVersion(), generation.about(), capabilities, fields(), records, edits);
         }
 
         private void count(String kind) {
@@ -237,8 +236,7 @@ public record CaptureScan(
 
         private CaptureModel.GenerationRule generation(Map<String, Long> capabilities) {
             for (CaptureModel.GenerationRule rule : model.generations()) {
-                if (rule.register() == null
-                        || (fact(rule.register(), capabilities) & rule.mask()) == rule.value()) {
+                if (rule.register() == null || (fact(rule.register(), capabilities) & rule.mask()) == rule.value()) {
                     return rule;
                 }
             }
