@@ -126,12 +126,13 @@ final class CallReader {
                 throw line.reject(rule.stores().key(), "stands beside a call that says not where");
             }
             long pa = arguments.get(rule.stores().argument()).value();
-            if ((pa & 7) != 0 || pa >>> 52 != 0) {
-                throw line.reject(rule.stores().key(), "is for an address that is no multiple of 8 below 2^52");
-            }
             List<Long> words = new ArrayList<>();
             for (long word : line.words(rule.stores().key())) {
                 words.add(word);
+            }
+            long last = pa + (words.size() - 1L) * Long.BYTES;
+            if ((pa & 7) != 0 || (pa | last) >>> 52 != 0) {
+                throw line.reject(rule.stores().key(), "is for an address that is no multiple of 8 below 2^52");
             }
             return new CaptureRecord.Call.Stored(pa, words);
         }

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Captured guests of models with calls, played to plain models of these. */
 class CallReplayTest {
-    private static final Path TRACES = Path.of("..", "traces");
+    private static final Path TRACES = CaptureFiles.TRACES;
 
     /** What the captures' own run.json counts. */
     private static final Map<String, Expected> EXPECTED = Map.of(
