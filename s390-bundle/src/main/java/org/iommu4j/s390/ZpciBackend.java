@@ -32,10 +32,13 @@ import org.iommu4j.s390.command.ZpciMeanings;
 import org.iommu4j.s390.guest.ZpciGuestDecoder;
 import org.iommu4j.s390.hardware.SimulatedZpci;
 import org.iommu4j.s390.hardware.ZpciLayouts;
-import org.iommu4j.s390.shim.RefreshToRefreshless;
+import org.iommu4j.s390.shim.SameVendorPart;
 import org.iommu4j.s390.translate.ZpciTranslator;
 
-/** IBM Z zPCI: generations 1 (hardware reads the tables) and 2 (the host shadows them). */
+/**
+ * IBM Z zPCI: generations 1 (hardware reads the tables), 2 (the host shadows them), 3 (frames of 1 MiB), 4 (tables of two to five
+ * levels) and 5 (relaxed translation).
+ */
 public final class ZpciBackend implements Backend {
     /** Version of the state that every part writes. */
     static final int STATE_VERSION = 1;
@@ -47,14 +50,30 @@ public final class ZpciBackend implements Backend {
     private static final int GRANULE_SHIFT = 0;
 
     private static final List<Generation> GENERATIONS = List.of(
-            generation(ZpciGeneration.BASE, "ZPCI_BASE", Set.of("page-selective")),
-            generation(ZpciGeneration.REFRESH, "ZPCI_REFRESH", Set.of("page-selective", "shadow-tables")));
+            generation(ZpciGeneration.BASE, "ZPCI_BASE", "page-selective"),
+            generation(ZpciGeneration.REFRESH, "ZPCI_REFRESH", "page-selective", "shadow-tables"),
+            generation(ZpciGeneration.LARGE, "ZPCI_LARGE", "page-selective", "shadow-tables", "large-frames"),
+            generation(
+                    ZpciGeneration.TABLES,
+                    "ZPCI_DT",
+                    "page-selective",
+                    "shadow-tables",
+                    "large-frames",
+                    "table-types"),
+            generation(
+                    ZpciGeneration.RELAXED,
+                    "ZPCI_RTR",
+                    "page-selective",
+                    "shadow-tables",
+                    "large-frames",
+                    "table-types",
+                    "pass-through"));
 
     private final BackendDescription description;
 
     /** The backend as it is built, outside a framework. */
     public ZpciBackend() {
-        this("1.0.0");
+        this("1.1.0");
     }
 
     /**
@@ -67,8 +86,9 @@ public final class ZpciBackend implements Backend {
                 IommuModel.S390, "IBM Z zPCI", version, GENERATIONS, STATE_VERSION, STATE_VERSION);
     }
 
-    private static Generation generation(int subVersion, String name, Set<String> capabilities) {
-        return new Generation(subVersion, name, PAYLOADS, GRANULE_SHIFT, 0, HOST_ADDRESS_WIDTH, capabilities, Set.of());
+    private static Generation generation(int subVersion, String name, String... capabilities) {
+        return new Generation(
+                subVersion, name, PAYLOADS, GRANULE_SHIFT, 0, HOST_ADDRESS_WIDTH, Set.of(capabilities), Set.of());
     }
 
     @Override
@@ -139,7 +159,7 @@ public final class ZpciBackend implements Backend {
 
     @Override
     public List<Shim> shims() {
-        return List.of(new RefreshToRefreshless());
+        return SameVendorPart.all();
     }
 
     @Override

@@ -18,8 +18,9 @@ import org.iommu4j.contract.Errno;
  * <tr><td>{@code sdma}, {@code edma}</td><td>100000000, 1FFFFFFFFFFFFFF</td><td>first and last DMA address</td></tr>
  * <tr><td>{@code refresh}, {@code fr}</td><td>0 in generation 1, else 1</td><td>the host shadows the tables</td></tr>
  * <tr><td>{@code frame}</td><td>0</td><td>reported; its meaning is not public</td></tr>
- * <tr><td>{@code rtr}, {@code relaxed}</td><td>0</td><td>relaxed translation: T may be 0</td></tr>
- * <tr><td>{@code dtsm}</td><td>40</td><td>table types: mask 80 &gt;&gt; DT</td></tr>
+ * <tr><td>{@code rtr}, {@code relaxed}</td><td>0, in generation 5 1</td><td>relaxed translation: T may be 0</td></tr>
+ * <tr><td>{@code dtsm}</td><td>40, from generation 4 on F0</td><td>table types: mask 80 &gt;&gt; DT; of the two readings that
+ * contradict each other the one that fits QEMU</td></tr>
  * <tr><td>{@code mask}, {@code dasm}</td><td>0</td><td>DMA address mask, reported</td></tr>
  * <tr><td>{@code msia}</td><td>FE00000000000000</td><td>MSI address, reported</td></tr>
  * <tr><td>{@code noi}, {@code interrupts}</td><td>128</td><td>interrupts, reported</td></tr>
@@ -27,7 +28,8 @@ import org.iommu4j.contract.Errno;
  * <tr><td>{@code maxstbl}</td><td>128</td><td>longest store block, reported</td></tr>
  * <tr><td>{@code version}</td><td>0</td><td>reported</td></tr>
  * <tr><td>{@code pfgid}</td><td>FF</td><td>group of all functions</td></tr>
- * <tr><td>{@code dma_avail}</td><td>65535</td><td>mappings that the host holds for all functions together</td></tr>
+ * <tr><td>{@code dma_avail}</td><td>65535</td><td>mappings that the host holds for all functions together; a frame of
+ * 1 MiB is one</td></tr>
  * <tr><td>{@code functions}</td><td>16</td><td>function i has id i, and handle 00020000 + i while it is disabled</td></tr>
  * </table>
  */
@@ -40,6 +42,7 @@ public final class ZpciCapabilities {
     private static final String FUNCTIONS = "functions";
     private static final int DTSM_FIRST = 0x80;
     private static final int DTSM_REGION_THIRD = 0x40;
+    private static final int DTSM_TABLES = 0xf0;
 
     private static final Map<String, String> ALIASES = Map.of(
             "fr", "refresh",
@@ -138,6 +141,12 @@ public final class ZpciCapabilities {
         if (subVersion == ZpciGeneration.BASE) {
             values.put("refresh", 0L);
         }
+        if (subVersion >= ZpciGeneration.TABLES) {
+            values.put(DTSM, (long) DTSM_TABLES);
+        }
+        if (subVersion >= ZpciGeneration.RELAXED) {
+            values.put(RTR, 1L);
+        }
         return values;
     }
 
@@ -170,15 +179,19 @@ public final class ZpciCapabilities {
     }
 
     private void check() {
-        if (relaxed) {
+        if (relaxed && subVersion < ZpciGeneration.RELAXED) {
             throw new BackendException(
                     Errno.EPROTONOSUPPORT, "generation " + subVersion + " has no relaxed translation (rtr)");
         }
-        if (tableTypes != DTSM_REGION_THIRD) {
+        int known = subVersion < ZpciGeneration.TABLES ? DTSM_REGION_THIRD : DTSM_TABLES;
+        if ((tableTypes & ~known) != 0) {
             throw new BackendException(
                     Errno.EPROTONOSUPPORT,
-                    "generation " + subVersion + " has region third tables only: dtsm=0x"
+                    "generation " + subVersion + " has table types 0x" + Integer.toHexString(known) + " only: dtsm=0x"
                             + Integer.toHexString(tableTypes));
+        }
+        if (tableTypes == 0 && !relaxed) {
+            throw new BackendException(Errno.EINVAL, "dtsm=0: nothing could be registered");
         }
         if (Long.compareUnsigned(sdma, edma) > 0) {
             throw new BackendException(
@@ -220,6 +233,16 @@ public final class ZpciCapabilities {
     /** True if the host shadows the tables, so that a new mapping needs RPCIT too. */
     public boolean refresh() {
         return refresh;
+    }
+
+    /** True if a segment table entry may name a frame of 1 MiB. */
+    public boolean largeFrames() {
+        return subVersion >= ZpciGeneration.LARGE;
+    }
+
+    /** True if interrupts may go to a guest directly, so that FIBs designate a GISA. */
+    public boolean interpretation() {
+        return subVersion >= ZpciGeneration.RELAXED;
     }
 
     /** True if T may be 0. */

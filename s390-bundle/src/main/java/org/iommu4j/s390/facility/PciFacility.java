@@ -297,6 +297,9 @@ public final class PciFacility {
         int outcome = translation.register(function, pba, pal, iota, again);
         if (outcome == AddressTranslation.DONE) {
             function.register(pba, pal, iota);
+            if (unit.interpretation()) {
+                function.gisa((int) Fib.GD.get(word(block, Fib.GD.word())));
+            }
         }
         complete(call, outcome);
     }

@@ -72,7 +72,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
                 this,
                 ZpciOptions.of(config.options(), unit.functions()).states());
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.S390, config.subVersion());
-        walker = new TableWalker(memory, false);
+        walker = new TableWalker(memory, unit.largeFrames());
     }
 
     /**

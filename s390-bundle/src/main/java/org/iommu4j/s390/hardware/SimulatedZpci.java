@@ -39,7 +39,7 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * The translation unit of a machine's PCI functions, generations 1 and 2. Without the refresh bit it reads the tables when a
+ * The translation unit of a machine's PCI functions, generations 1 to 5. Without the refresh bit it reads the tables when a
  * function accesses a page that its cache does not have, and at RPCIT; with it at RPCIT only, into a shadow table.
  *
  * <p>A function's accesses name it by a handle of any of its lives: what the function may do, its state says.
@@ -84,7 +84,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         unit = ZpciCapabilities.of(config);
         options = ZpciOptions.of(config.options(), unit.functions());
         caches = cachesFactory.apply(config.cache(), unit);
-        walker = new TableWalker(platform.memory(), false);
+        walker = new TableWalker(platform.memory(), unit.largeFrames());
         facility = new PciFacility(unit, platform.memory(), this, options.states());
         observer = platform.sanitizer();
         reports = observer == null ? null : new RefreshReports(observer);
@@ -192,6 +192,10 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             refuse(function, access, EventCode.OUTSIDE_RANGE, 0);
             return;
         }
+        if (!Iota.T.isSet(function.iota())) {
+            identity(function, access, write);
+            return;
+        }
         TranslationCache translations = caches.translations;
         int entry = translations.lookup(function.index(), NO_PASID, iova);
         if (entry == TranslationCache.MISS) {
@@ -205,6 +209,17 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         }
         show(function, iova, access.listener());
         finish(function, access, write, translations.value(entry), shift, translations.attributes(entry), true);
+    }
+
+    /** T = 0: the aperture is the machine's memory from address 0 on; no tables. */
+    private void identity(PciFunction function, DmaAccess access, boolean write) {
+        boolean sealed = Iota.P.isSet(function.iota());
+        if (write && sealed) {
+            refuse(function, access, EventCode.ANCHOR_PROTECTION, 0);
+        } else {
+            int rights = sealed ? DmaAccess.READ : TranslationCaches.READ_WRITE;
+            access.translated(access.iova() - unit.sdma(), 0, rights, false);
+        }
     }
 
     /** Shows what the tables say to somebody who asks, when the tables are not read for the access itself. */

@@ -11,8 +11,9 @@ import org.iommu4j.s390.command.Clp;
  * @param edma last DMA address, inclusive
  * @param dtsm table types, mask 80 &gt;&gt; DT
  * @param refresh true if a new mapping needs RPCIT
+ * @param relaxed true if T may be 0
  */
-record FunctionFacts(long sdma, long edma, int dtsm, boolean refresh) {
+record FunctionFacts(long sdma, long edma, int dtsm, boolean refresh, boolean relaxed) {
     private static final int DTSM_FIRST = 0x80;
 
     /**
@@ -32,7 +33,8 @@ record FunctionFacts(long sdma, long edma, int dtsm, boolean refresh) {
                 Clp.FunctionResponse.SDMA.get(function),
                 Clp.FunctionResponse.EDMA.get(function),
                 (int) Clp.GroupResponse.DTSM.get(group),
-                Clp.GroupResponse.REFRESH.isSet(group[Clp.GroupResponse.REFRESH.word()]));
+                Clp.GroupResponse.REFRESH.isSet(group[Clp.GroupResponse.REFRESH.word()]),
+                Clp.GroupResponse.RTR.isSet(group[Clp.GroupResponse.RTR.word()]));
     }
 
     /** True if tables of that type can be registered. */

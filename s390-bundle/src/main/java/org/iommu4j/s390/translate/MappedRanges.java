@@ -24,8 +24,13 @@ final class MappedRanges {
 
     private final TableWalker walker;
 
-    MappedRanges(PhysicalMemory memory) {
-        walker = new TableWalker(memory, false);
+    /**
+     * Looks into tables.
+     *
+     * @param largeFrames true if a segment table entry may name a frame of 1 MiB
+     */
+    MappedRanges(PhysicalMemory memory, boolean largeFrames) {
+        walker = new TableWalker(memory, largeFrames);
     }
 
     /**
@@ -34,6 +39,9 @@ final class MappedRanges {
      * @return 0, or what the sink stopped with
      */
     int forEach(Registration registration, Sink sink) {
+        if (!Iota.T.isSet(registration.iota())) {
+            return 0;
+        }
         long reach = TableLevel.lastAddress(Iota.DT.getInt(registration.iota()));
         long at = registration.pba();
         long last = Long.compareUnsigned(registration.pal(), reach) < 0 ? registration.pal() : reach;
@@ -60,5 +68,21 @@ final class MappedRanges {
             }
             at = end + 1;
         }
+    }
+
+    /** The first address of the frame of 1 MiB that holds an address; the address itself if none does. */
+    long firstOfFrame(Registration registration, long address) {
+        return isInFrame(registration, address) ? address & -1L << TableLevel.SEGMENT_SHIFT : address;
+    }
+
+    /** The last address of the frame of 1 MiB that holds an address; the address itself if none does. */
+    long lastOfFrame(Registration registration, long address) {
+        return isInFrame(registration, address) ? address | (1L << TableLevel.SEGMENT_SHIFT) - 1 : address;
+    }
+
+    private boolean isInFrame(Registration registration, long address) {
+        return Iota.T.isSet(registration.iota())
+                && walker.walk(registration.iota(), address, null) == TableWalker.MAPPED
+                && walker.level() == TableLevel.SEGMENT;
     }
 }

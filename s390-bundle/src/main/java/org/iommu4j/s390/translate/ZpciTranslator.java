@@ -30,7 +30,7 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * Driver of a machine's PCI functions, generations 1 and 2. It enables and disables functions, registers their address
+ * Driver of a machine's PCI functions, generations 1 to 5. It enables and disables functions, registers their address
  * translation and refreshes it, one RPCIT for each function of a domain. A guest names its domain by the container that it
  * speaks through, and its functions by their index, which is looked up in that container: handles are the host's.
  *
@@ -38,7 +38,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * name the same translations.
  *
  * <p>A function is blocked by being disabled. An invalidation is no unmap: it makes the unit look at the tables again, and in
- * generation 2 it is how a new mapping becomes known, so that binding a table announces what it maps already.
+ * generation 2 and later it is how a new mapping becomes known, so that binding a table announces what it maps already.
  */
 public final class ZpciTranslator implements Translator {
     /** Version of the state that {@link #save} writes. */
@@ -54,11 +54,13 @@ public final class ZpciTranslator implements Translator {
 
     private static final String NO_LEAF = "a refresh reads all levels anew";
     private static final String WHOLE_PAGES = "a refresh takes whole pages";
+    private static final String WHOLE_FRAMES = "a frame of 1 MiB is refreshed as a whole";
     private static final String WHOLE_APERTURE = "the host's mappings ran out: the whole aperture was refreshed";
 
     private final int subVersion;
     private final NativePort port;
     private final Instructions instructions;
+    private final boolean largeFrames;
     private final MappedRanges mappedRanges;
     private final TreeMap<Integer, Domain> owners = new TreeMap<>();
     private Domain[] domains = new Domain[0];
@@ -67,7 +69,8 @@ public final class ZpciTranslator implements Translator {
         this.subVersion = subVersion;
         this.port = port;
         this.instructions = instructions;
-        mappedRanges = new MappedRanges(port.platform().memory());
+        largeFrames = subVersion >= ZpciGeneration.LARGE;
+        mappedRanges = new MappedRanges(port.platform().memory(), largeFrames);
     }
 
     /**
@@ -262,6 +265,9 @@ public final class ZpciTranslator implements Translator {
         if ((iota & (Iota.LAYOUT.reservedMask(0) | Iota.FS.mask())) != 0) {
             return refuse(completion, Rule.V34, BindPgtable.IOTA, iota, "a reserved bit, the key or FS is set");
         }
+        if (!Iota.T.isSet(iota) && (iota & ~Iota.P.mask()) != 0 && subVersion >= ZpciGeneration.RELAXED) {
+            return refuse(completion, Rule.V34, BindPgtable.IOTA, iota, "without translation there is no table");
+        }
         if ((pal & PAGE_OFFSET) != PAGE_OFFSET) {
             return refuse(completion, Rule.V34, BindPgtable.PAL, pal, "the last address ends no page of 4096 bytes");
         }
@@ -303,10 +309,11 @@ public final class ZpciTranslator implements Translator {
     private int bindTo(Domain target, Device device, Registration registration, Completion completion) {
         FunctionFacts facts = FunctionFacts.of(instructions, device.handle());
         int type = Iota.DT.getInt(registration.iota());
-        if (!Iota.T.isSet(registration.iota())) {
+        boolean translates = Iota.T.isSet(registration.iota());
+        if (!translates && !facts.relaxed()) {
             return cannot(completion, registration.iota(), "the function always translates: T must be 1");
         }
-        if (!facts.supportsType(type)) {
+        if (translates && !facts.supportsType(type)) {
             return cannot(completion, registration.iota(), "the function takes no tables of that type");
         }
         if (Long.compareUnsigned(registration.pba(), facts.sdma()) < 0) {
@@ -462,10 +469,19 @@ public final class ZpciTranslator implements Translator {
         for (int i = 0; i < bound.length; i++) {
             Registration registration = bound[i].registration();
             if (registration.touches(from, to)) {
+                long begin = from;
+                long end = to;
+                if (largeFrames) {
+                    begin = mappedRanges.firstOfFrame(registration, from);
+                    end = mappedRanges.lastOfFrame(registration, to);
+                    if (begin != from || end != to) {
+                        completion.widened(WHOLE_FRAMES);
+                    }
+                }
                 int status = refresh(
                         bound[i].handle(),
-                        Long.compareUnsigned(from, registration.pba()) < 0 ? registration.pba() : from,
-                        Long.compareUnsigned(to, registration.pal()) > 0 ? registration.pal() : to);
+                        Long.compareUnsigned(begin, registration.pba()) < 0 ? registration.pba() : begin,
+                        Long.compareUnsigned(end, registration.pal()) > 0 ? registration.pal() : end);
                 if (isShort(status)) {
                     // Once over everything, so that the host finds what is dead: sheet 5.1.
                     status = refresh(bound[i].handle(), registration.pba(), registration.pal());

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.DmaAccess.Outcome;
@@ -192,5 +193,93 @@ class AccessTest {
         assertEquals(2, machine.chip().counters().hits());
         assertEquals(1, machine.chip().counters().walks());
         assertEquals(3, machine.chip().counters().commands());
+    }
+
+    // ---- table types, from generation 4 on
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3})
+    void shouldTranslateThroughTablesOfEveryType(int type) {
+        Machine machine = Machine.of(4, Map.of("sdma", 0L, "edma", -1L));
+        long[] tables = {0x2000_0000L, 0x2000_4000L, 0x2000_8000L, 0x2000_c000L, 0x2001_0000L};
+        long address = new long[] {0x7ff0_2000L, 0x3ff_8010_2000L, 0x1f_fc00_8010_2000L, 0xff00_0400_8010_2abcL}[type];
+        for (int level = type + 1; level >= 0; level--) {
+            int shift = new int[] {12, 20, 31, 42, 53}[level];
+            long entry = level == 0
+                    ? 0x1234_5000L
+                    : level == 1 ? tables[0] : tables[level - 1] | 3 | (level - 1) << 2;
+            machine.write(tables[level] + (address >>> shift & (level == 0 ? 0xff : 0x7ff)) * 8, entry);
+        }
+        machine.enable(0x0002_0001);
+        assertEquals(0, machine.mpcifc(FUNCTION, 4, 0, -1L, tables[type + 1] | 0x800 | type << 2));
+        assertEquals(0, machine.rpcit(FUNCTION, address & -0x1000L, 0x1000));
+        assertEquals(Long.toHexString(0x1234_5000L | address & 0xfff), machine.read(FUNCTION, address));
+        if (type < 3) {
+            long beyond = 1L << 31 + 11 * type;
+            assertEquals(1, machine.rpcit(FUNCTION, beyond, 0x1000));
+            assertEquals("0008", machine.events().get(0).substring(60), "beyond the reach");
+        }
+    }
+
+    @Test
+    void shouldNotFindAnythingBelowAnEmptyRegionFirstEntryAsQuirk18() {
+        // A driver once dereferenced a null table there.
+        Machine machine = Machine.of(4, Map.of("sdma", 0L));
+        machine.write(0x2000_0000L, 0x20);
+        machine.enable(0x0002_0001);
+        assertEquals(0, machine.mpcifc(FUNCTION, 4, 0, 0xffff_ffffL, 0x2000_080cL));
+        assertEquals(0, machine.rpcit(FUNCTION, 0, 0x1_0000_0000L));
+        assertEquals(List.of(), machine.cached());
+        assertEquals("code 7", machine.read(FUNCTION, 0x1000));
+    }
+
+    @Test
+    void shouldRegisterOnlyTypesThatTheGroupAdvertises() {
+        Machine machine = Machine.of(4, Map.of("dtsm", 0x60L));
+        machine.enable(0x0002_0001);
+        assertEquals(-0x15, machine.mpcifc(FUNCTION, 4, Machine.PBA, Machine.PAL, 0x1000_0800L));
+        assertEquals(-0x15, machine.mpcifc(FUNCTION, 4, Machine.PBA, Machine.PAL, 0x1000_080cL));
+        assertEquals(-0x15, machine.mpcifc(FUNCTION, 4, Machine.PBA, Machine.PAL, 0x1000_0810L));
+        assertEquals(0, machine.mpcifc(FUNCTION, 4, Machine.PBA, Machine.PAL, 0x1000_0808L));
+    }
+
+    // ---- relaxed translation, generation 5
+
+    @Test
+    void shouldGoToMemoryFromTheStartOfTheApertureOnWithoutTranslation() {
+        Machine machine = Machine.of(5);
+        machine.enable(0x0002_0001);
+        assertEquals(0, machine.mpcifc(FUNCTION, 4, 0x1_0000_0000L, 0x1_00ff_ffffL, 0));
+        DmaAccess access = machine.dma(FUNCTION, 0x1_0000_2abcL, DmaAccess.WRITE);
+        assertEquals(0x2abc, access.spa());
+        assertEquals(0, access.pageBytes());
+        assertEquals(0, machine.rpcit(FUNCTION, PAGE, 0x1000));
+        assertEquals(List.of(), machine.cached());
+        assertEquals("code 2", machine.read(FUNCTION, 0x1_0100_0000L));
+    }
+
+    @Test
+    void shouldNotOfferRelaxedTranslationBefore() {
+        for (int generation = 1; generation < 5; generation++) {
+            Machine machine = Machine.of(generation);
+            machine.enable(0x0002_0001);
+            assertEquals(-0x15, machine.mpcifc(FUNCTION, 4, Machine.PBA, Machine.PAL, 0));
+        }
+        Machine machine = Machine.of(5, Map.of("rtr", 0L));
+        machine.enable(0x0002_0001);
+        assertEquals(-0x15, machine.mpcifc(FUNCTION, 4, Machine.PBA, Machine.PAL, 0));
+    }
+
+    @Test
+    void shouldKeepTheGisaThatAFibDesignatesAsVector16() {
+        for (int generation = 4; generation <= 5; generation++) {
+            Machine machine = Machine.of(generation);
+            machine.enable(0x0002_0001);
+            machine.write(
+                    0x5000_0000L, 0, 0, Machine.PBA, Machine.PAL, Machine.IOTA, 0, 0, 0, 0, 0x5566_7788L);
+            assertEquals(0, machine.execute(0xE3D0, 0x8002_0001_0000_0004L, 0x5000_0000L));
+            assertEquals(0, machine.stpcifc(FUNCTION));
+            assertEquals(generation == 5 ? "55667788" : "00000000", machine.fib().substring(152));
+        }
     }
 }

@@ -22,7 +22,7 @@ class RandomSoftwarePropertyTest {
 
     private static void run(SplittableRandom random) {
         CacheConfig[] caches = CacheConfig.values();
-        int generation = random.nextInt(1, 3);
+        int generation = random.nextInt(1, 6);
         Machine machine = Machine.of(new HardwareConfig(
                 generation,
                 Map.of("clp", Map.of("functions", 4L, "dma_avail", (long) random.nextInt(40))),
@@ -48,7 +48,7 @@ class RandomSoftwarePropertyTest {
                             random.nextInt(12),
                             address(random),
                             address(random),
-                            0x1000_0804L | entry(random) & 0x3ff);
+                            random.nextInt(4) == 0 ? 0 : 0x1000_0800L | random.nextInt(4) << 2 | entry(random) & 0x3e0);
                 case 5 -> machine.stpcifc(handle);
                 case 6 -> machine.clp(request(random, handle), random.nextInt(1, 12) * 32);
                 case 7 -> machine.swap();

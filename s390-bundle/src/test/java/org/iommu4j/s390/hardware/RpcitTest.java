@@ -280,4 +280,55 @@ class RpcitTest {
         assertEquals(1, two.rpcit(FUNCTION, 0x1_0000_3000L, 0x1000));
         assertEquals(2, two.memory().readLongBe(0x6000_0000L + 40));
     }
+
+    // ---- frames of 1 MiB, from generation 3 on
+
+    private static Machine large() {
+        Machine large = Machine.of(3).withFreshTables();
+        large.write(Machine.ST + 6 * 8, 0x5000_0400L, 0x6000_0400L);
+        large.setUp();
+        return large;
+    }
+
+    @Test
+    void shouldWalkAnewAtTheEdgeOfAFrameAsQuirk4AndVector14() {
+        // The emulator of the sheet carries on linearly: 100700000 goes to 50100000.
+        Machine large = large();
+        assertEquals(0, large.rpcit(FUNCTION, 0x1_0068_0000L, 0x10_0000));
+        assertEquals("60000000", large.read(FUNCTION, 0x1_0070_0000L));
+        assertEquals("50080000", large.read(FUNCTION, 0x1_0068_0000L));
+        assertEquals(
+                List.of("1:100600000+100000>50000000", "1:100700000+100000>60000000"), large.cached());
+    }
+
+    @Test
+    void shouldTakeOneUnitOfTheBudgetForAFrame() {
+        Machine two = Machine.of(3, Map.of("dma_avail", 2L)).withFreshTables();
+        two.write(Machine.ST + 6 * 8, 0x5000_0400L, 0x6000_0400L);
+        two.setUp();
+        assertEquals(0, two.rpcit(FUNCTION, 0x1_0060_0000L, 0x20_0000));
+        assertEquals(1, two.rpcit(FUNCTION, PAGE, 0x1000));
+        assertEquals(16, two.status());
+    }
+
+    @Test
+    void shouldReplaceAFrameByPagesAndPagesByAFrame() {
+        Machine large = large();
+        assertEquals(0, large.rpcit(FUNCTION, 0x1_0060_0000L, 0x1000));
+        large.write(Machine.ST + 6 * 8, 0x1000_8000L);
+        assertEquals(0, large.rpcit(FUNCTION, 0x1_0060_2000L, 0x1000));
+        assertEquals(List.of("1:100602000+1000>12345000"), large.cached());
+        large.write(Machine.ST + 6 * 8, 0x7000_0600L);
+        assertEquals(0, large.rpcit(FUNCTION, 0x1_0060_f000L, 0x1000));
+        assertEquals(List.of("1:100600000+100000>70000000"), large.cached());
+        assertEquals("code 5", large.writeAccess(FUNCTION, 0x1_0060_2000L));
+    }
+
+    @Test
+    void shouldFindAFrameAsVector8() {
+        Machine large = large();
+        large.write(Machine.ST + 2 * 8, 0x4000_0400L);
+        assertEquals(0, large.rpcit(FUNCTION, 0x1_0028_0000L, 1));
+        assertEquals("40080000", large.read(FUNCTION, 0x1_0028_0000L));
+    }
 }

@@ -24,13 +24,14 @@ class ShadowModelPropertyTest {
     private static final int SEGMENTS = 3;
     private static final int PAGES = 256;
 
-    /** A page of the model: where it goes, and whether it may be written. */
-    private record Target(long frame, boolean writable) {}
+    /** A page or frame of the model: where it goes, its size, and whether it may be written. */
+    private record Target(long frame, long bytes, boolean writable) {}
 
     private static final class Model {
         private final Map<Long, Long> memory = new HashMap<>();
         private final Map<Integer, TreeMap<Long, Target>> shadow = new HashMap<>();
         private long budget;
+        private boolean largeFrames;
 
         /** Expected status: 0, 16, or 8 with the event's code and address. */
         private int code;
@@ -44,26 +45,30 @@ class ShadowModelPropertyTest {
             for (int pass = 0; pass < 2; pass++) {
                 shortOf = false;
                 for (long at = Math.max(start, Machine.PBA) / 0x1000 * 0x1000; at <= last; ) {
-                    PlainWalker.Result result = new PlainWalker(memory, false).walk(Machine.IOTA, at);
+                    PlainWalker.Result result = new PlainWalker(memory, largeFrames).walk(Machine.IOTA, at);
                     if (result.code() > 0) {
                         code = result.code();
                         failing = at;
                         return 8;
                     }
+                    long begin = at / result.bytes() * result.bytes();
+                    long end = begin + result.bytes() - 1;
                     if (result.code() == 0) {
-                        drop(function, at, at);
+                        drop(function, begin, end);
                         if (budget == 0) {
                             shortOf = true;
                         } else {
                             budget--;
-                            shadow.get(function).put(at, new Target(result.target(), result.writable()));
+                            shadow.get(function)
+                                    .put(
+                                            begin,
+                                            new Target(
+                                                    result.target() - (at - begin), result.bytes(), result.writable()));
                         }
-                        at += 0x1000;
                     } else {
-                        long end = (at / result.bytes() + 1) * result.bytes() - 1;
                         drop(function, at, Math.min(end, last));
-                        at = end + 1;
                     }
+                    at = end + 1;
                 }
                 if (!shortOf) {
                     return 0;
@@ -73,9 +78,21 @@ class ShadowModelPropertyTest {
         }
 
         void drop(int function, long first, long last) {
-            var range = shadow.get(function).subMap(first, true, last, true);
-            budget += range.size();
-            range.clear();
+            var entries = shadow.get(function).entrySet().iterator();
+            while (entries.hasNext()) {
+                var entry = entries.next();
+                if (entry.getKey() <= last && entry.getKey() + entry.getValue().bytes - 1 >= first) {
+                    entries.remove();
+                    budget++;
+                }
+            }
+        }
+
+        Target at(int function, long iova) {
+            var entry = shadow.get(function).floorEntry(iova);
+            return entry == null || iova >= entry.getKey() + entry.getValue().bytes
+                    ? null
+                    : new Target(entry.getValue().frame + iova - entry.getKey(), 1, entry.getValue().writable);
         }
     }
 
@@ -88,7 +105,9 @@ class ShadowModelPropertyTest {
         Run(SplittableRandom random) {
             this.random = random;
             long budget = random.nextInt(3) == 0 ? random.nextInt(1, 20) : 65535;
-            machine = Machine.of(2, Map.of("dma_avail", budget));
+            int generation = random.nextInt(2, 6);
+            machine = Machine.of(generation, Map.of("dma_avail", budget));
+            model.largeFrames = generation > 2;
             model.budget = budget;
             for (int i = 0; i < 2048; i++) {
                 write(RT + i * 8L, i == 2 ? ST | 7 : 0x20);
@@ -119,6 +138,8 @@ class ShadowModelPropertyTest {
                     int segment = random.nextInt(SEGMENTS);
                     write(ST + segment * 8L, PT + segment * 0x800L | (random.nextInt(4) == 0 ? 0x200 : 0));
                 }
+                case 9 -> write(
+                        ST + random.nextInt(SEGMENTS) * 8L, random.nextLong(1, 1 << 12) << 20 | 0x400);
                 case 3, 4, 5, 6 -> write(PT + page * 8L, frame | 0x400);
                 case 7, 8 -> write(PT + page * 8L, frame | 0x200);
                 default -> write(PT + page * 8L, frame);
@@ -152,10 +173,10 @@ class ShadowModelPropertyTest {
                 for (int i = 0; i < 8; i++) {
                     long iova = Machine.PBA + random.nextInt(SEGMENTS * PAGES) * 0x1000L;
                     if (random.nextBoolean() && !shadow.isEmpty()) {
-                        iova = shadow.firstKey();
+                        iova = shadow.firstKey() + random.nextInt(PAGES) * 0x1000L;
                     }
                     boolean write = random.nextBoolean();
-                    Target target = shadow.get(iova);
+                    Target target = model.at(handle, iova);
                     DmaAccess access = machine.dma(handle, iova + 0x123, write ? DmaAccess.WRITE : DmaAccess.READ);
                     if (target == null || (write && !target.writable)) {
                         assertEquals(target == null ? 7 : 5, access.faultCode());

@@ -39,7 +39,7 @@ class InvalidationPropertyTest {
     @Test
     void shouldRefreshWhatWasAskedAndNeverLess() {
         Property.check(200, random -> {
-            Machine machine = Machine.of(random.nextInt(1, 3)).withFreshTables();
+            Machine machine = Machine.of(random.nextInt(1, 6)).withFreshTables();
             machine.open(0);
             machine.open(1);
             long[][] apertures = new long[5][];

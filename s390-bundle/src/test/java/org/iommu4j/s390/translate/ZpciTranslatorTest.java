@@ -260,4 +260,88 @@ class ZpciTranslatorTest {
                 assertThrows(BackendException.class, () -> machine.backend().createTranslator(2, dead))
                         .errno());
     }
+
+    // ---- generations 3 to 5
+
+    @Test
+    void shouldWidenToTheFrameThatARangeTouchesAsExample8() {
+        Machine large = Machine.of(3).withFreshTables();
+        large.write(Machine.ST + 6 * 8, 0x5000_0400L, 0x6000_0400L);
+        bound(large);
+        assertEquals(Errno.OK, large.invalidate(0, VADDR, NO_PASID, 0x1_0068_0000L, 0x1000));
+        assertEquals(Fidelity.WIDENED, large.last().fidelity());
+        assertEquals(List.of("0000000100600000 0000000000100000"), large.takeRefreshes());
+        assertEquals(Errno.OK, large.invalidate(0, VADDR, NO_PASID, 0x1_0068_0000L, 0x10_0000));
+        assertEquals(List.of("0000000100600000 0000000000200000"), large.takeRefreshes());
+        assertEquals(Errno.OK, large.invalidate(0, VADDR, NO_PASID, 0x1_0060_0000L, 0x20_0000));
+        assertEquals(Fidelity.EXACT, large.last().fidelity());
+        assertEquals(Errno.OK, large.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000));
+        assertEquals(Fidelity.EXACT, large.last().fidelity());
+    }
+
+    @Test
+    void shouldAnnounceFramesToo() {
+        Machine large = Machine.of(3).withFreshTables();
+        large.write(Machine.ST + 6 * 8, 0x5000_0400L, 0x6000_0400L);
+        bound(large);
+        assertEquals("50080000", large.read(1, 0x1_0068_0000L));
+        assertEquals("60000000", large.read(1, 0x1_0070_0000L));
+    }
+
+    @Test
+    void shouldAttachTablesOfEveryNumberOfLevels() {
+        for (int levels = 2; levels <= 5; levels++) {
+            Machine machine = Machine.of(4, Map.of("sdma", 0L));
+            machine.open(0);
+            assertEquals(Errno.OK, machine.attach(0, 1, 0x2000_0000L, levels), "levels " + levels);
+            String iota = machine.takeCommands().stream()
+                    .filter(hex -> hex.startsWith("e3"))
+                    .findFirst()
+                    .orElseThrow()
+                    .substring(32 + 48, 32 + 80);
+            String pal = new String[] {"000000007fffffff", "000003ffffffffff", "001fffffffffffff", "01ffffffffffffff"}[levels - 2];
+            assertEquals(pal + String.format("%016x", 0x2000_0800L | levels - 2 << 2), iota);
+        }
+        assertEquals(Errno.EINVAL, attached(Machine.of(4), 2), "two levels end below the function's addresses");
+        assertEquals(Errno.EINVAL, attached(Machine.of(4), 6));
+    }
+
+    private static Errno attached(Machine machine, int levels) {
+        machine.open(0);
+        return machine.attach(0, 1, 0x2000_0000L, levels);
+    }
+
+    @Test
+    void shouldBindWithoutTranslationWhereItIsOffered() {
+        Machine relaxed = Machine.of(5);
+        relaxed.open(0);
+        relaxed.attach(0, 1);
+        assertEquals(Errno.OK, relaxed.bind(0, 1, 0, Machine.PBA, Machine.PAL, 0));
+        assertEquals("2000", relaxed.read(1, PAGE));
+        assertEquals(Errno.OK, relaxed.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000));
+        assertEquals(Errno.EINVAL, relaxed.bind(0, 1, 0x1000_0000L, Machine.PBA, Machine.PAL, 0));
+        assertEquals(Rule.V34, relaxed.last().rule());
+        relaxed.takeCommands();
+        Machine strict = Machine.of(4);
+        strict.open(0);
+        strict.attach(0, 1);
+        assertEquals(Errno.EOPNOTSUPP, strict.bind(0, 1, 0, Machine.PBA, Machine.PAL, 0));
+    }
+
+    @Test
+    void shouldRefreshAllOf64BitsInTwoPieces() {
+        Machine all = Machine.of(4, Map.of("sdma", 0L, "edma", -1L));
+        all.write(0x2000_0000L, 0x20);
+        for (int i = 0; i < 2048; i++) {
+            all.write(0x2000_0000L + i * 8L, 0x20);
+        }
+        all.open(0);
+        all.attach(0, 1);
+        assertEquals(Errno.OK, all.bind(0, 1, 0x2000_080cL, 0, -1L, 0));
+        all.takeCommands();
+        assertEquals(Errno.OK, all.invalidate(0, 0, NO_PASID, 0, 0));
+        assertEquals(
+                List.of("0000000000000000 8000000000000000", "8000000000000000 8000000000000000"),
+                all.takeRefreshes());
+    }
 }
