@@ -69,4 +69,9 @@ public interface BenchSupport {
     default byte[] completeBlock(CallFormat format, byte[] given) {
         return given;
     }
+
+    /** What a fuzzer has to know of the model. */
+    default FuzzSupport fuzz() {
+        return FuzzSupport.NONE;
+    }
 }
