@@ -273,7 +273,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         } else {
             long pageBytes = 1L << shift;
             access.translated(
-                    frame | access.iova() & pageBytes - 1, pageBytes, sealed ? rights & DmaAccess.READ : rights, hit);
+                    frame | (access.iova() & (pageBytes - 1)), pageBytes, sealed ? rights & DmaAccess.READ : rights, hit);
         }
     }
 
@@ -377,24 +377,37 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         int shift = walker.shift();
         long inEntry = (1L << shift) - 1;
         long end = at | inEntry;
-        long page = at & ~inEntry;
-        long dropEnd = mapped || Long.compareUnsigned(end, last) < 0 ? end : last | PAGE_OFFSET;
-        caches.dropRange(function.index(), mapped ? page : at, dropEnd);
-        if (reports != null) {
-            reports.refreshed(function.index(), mapped ? page : at, dropEnd);
-        }
         if (mapped) {
-            if (caches.hasRoom()) {
-                int rights = walker.writable() ? TranslationCaches.READ_WRITE : DmaAccess.READ;
-                caches.install(function.index(), page, shift, walker.frame(), rights);
-                if (reports != null) {
-                    reports.installed(function.index(), page, 1L << shift, walker.frame());
-                }
-            } else {
-                exhausted = true;
+            install(function, at & ~inEntry, end, shift);
+        } else {
+            long dropEnd = Long.compareUnsigned(end, last) < 0 ? end : last | PAGE_OFFSET;
+            caches.dropRange(function.index(), at, dropEnd);
+            if (reports != null) {
+                reports.refreshed(function.index(), at, dropEnd);
             }
         }
         return end;
+    }
+
+    private void install(PciFunction function, long page, long end, int shift) {
+        int rights = walker.writable() ? TranslationCaches.READ_WRITE : DmaAccess.READ;
+        boolean known = caches.replace(function.index(), page, shift, walker.frame(), rights);
+        if (!known) {
+            caches.dropRange(function.index(), page, end);
+        }
+        if (reports != null) {
+            reports.refreshed(function.index(), page, end);
+        }
+        if (!known && !caches.hasRoom()) {
+            exhausted = true;
+            return;
+        }
+        if (!known) {
+            caches.install(function.index(), page, shift, walker.frame(), rights);
+        }
+        if (reports != null) {
+            reports.installed(function.index(), page, 1L << shift, walker.frame());
+        }
     }
 
     // ---- what can be seen of it

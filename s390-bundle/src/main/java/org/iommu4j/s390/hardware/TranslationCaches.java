@@ -44,6 +44,23 @@ class TranslationCaches {
         return dropped;
     }
 
+    /**
+     * Replaces a translation of the same page; nothing else can overlap it.
+     *
+     * @return false if there is none
+     */
+    boolean replace(int function, long address, int shift, long frame, int rights) {
+        int entry = translations.lookup(function, NO_PASID, address);
+        if (entry == TranslationCache.MISS || translations.pageShift(entry) != shift) {
+            return false;
+        }
+        if (translations.value(entry) != frame || translations.attributes(entry) != rights) {
+            translations.insert(function, NO_PASID, address, shift, frame, rights);
+            dropped++;
+        }
+        return true;
+    }
+
     /** True if one more can be installed. */
     boolean hasRoom() {
         return !shadow || available > 0;

@@ -213,9 +213,9 @@ class AccessTest {
         machine.enable(0x0002_0001);
         assertEquals(0, machine.mpcifc(FUNCTION, 4, 0, -1L, tables[type + 1] | 0x800 | type << 2));
         assertEquals(0, machine.rpcit(FUNCTION, address & -0x1000L, 0x1000));
-        assertEquals(Long.toHexString(0x1234_5000L | address & 0xfff), machine.read(FUNCTION, address));
+        assertEquals(Long.toHexString(0x1234_5000L | (address & 0xfff)), machine.read(FUNCTION, address));
         if (type < 3) {
-            long beyond = 1L << 31 + 11 * type;
+            long beyond = 1L << (31 + 11 * type);
             assertEquals(1, machine.rpcit(FUNCTION, beyond, 0x1000));
             assertEquals("0008", machine.events().get(0).substring(60), "beyond the reach");
         }

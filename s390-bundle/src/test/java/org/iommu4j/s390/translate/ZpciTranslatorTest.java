@@ -300,7 +300,7 @@ class ZpciTranslatorTest {
                     .orElseThrow()
                     .substring(32 + 48, 32 + 80);
             String pal = new String[] {"000000007fffffff", "000003ffffffffff", "001fffffffffffff", "01ffffffffffffff"}[levels - 2];
-            assertEquals(pal + String.format("%016x", 0x2000_0800L | levels - 2 << 2), iota);
+            assertEquals(pal + String.format("%016x", 0x2000_0800L | (levels - 2) << 2), iota);
         }
         assertEquals(Errno.EINVAL, attached(Machine.of(4), 2), "two levels end below the function's addresses");
         assertEquals(Errno.EINVAL, attached(Machine.of(4), 6));
