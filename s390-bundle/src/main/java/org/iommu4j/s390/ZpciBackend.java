@@ -29,6 +29,7 @@ import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciGeneration;
 import org.iommu4j.s390.command.ZpciInstruction;
 import org.iommu4j.s390.command.ZpciMeanings;
+import org.iommu4j.s390.fuzz.ZpciFuzzSupport;
 import org.iommu4j.s390.guest.ZpciGuestDecoder;
 import org.iommu4j.s390.hardware.SimulatedZpci;
 import org.iommu4j.s390.hardware.ZpciLayouts;
@@ -164,6 +165,6 @@ public final class ZpciBackend implements Backend {
 
     @Override
     public BenchSupport bench() {
-        return new ZpciBenchSupport();
+        return new ZpciBenchSupport(new ZpciFuzzSupport());
     }
 }

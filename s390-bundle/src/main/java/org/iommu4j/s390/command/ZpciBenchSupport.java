@@ -3,9 +3,26 @@ package org.iommu4j.s390.command;
 import java.util.Arrays;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.FuzzSupport;
 
 /** What a test bench has to know of zPCI. */
 public final class ZpciBenchSupport implements BenchSupport {
+    private final FuzzSupport fuzz;
+
+    /**
+     * A bench's knowledge.
+     *
+     * @param fuzz a fuzzer's
+     */
+    public ZpciBenchSupport(FuzzSupport fuzz) {
+        this.fuzz = fuzz;
+    }
+
+    @Override
+    public FuzzSupport fuzz() {
+        return fuzz;
+    }
+
     @Override
     public String faultName(int code) {
         EventCode event = EventCode.of(code);
