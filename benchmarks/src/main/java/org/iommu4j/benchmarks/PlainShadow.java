@@ -46,7 +46,7 @@ final class PlainShadow {
     /** Where a page goes; 0 if it is not known. */
     long lookup(long iova) {
         int slot = slot(iova & -PAGE);
-        return pages[slot] == (iova & -PAGE) ? frames[slot] & -PAGE | iova & PAGE - 1 : 0;
+        return pages[slot] == (iova & -PAGE) ? (frames[slot] & -PAGE) | (iova & (PAGE - 1)) : 0;
     }
 
     /** Where a page goes as the tables say now. */
@@ -54,13 +54,13 @@ final class PlainShadow {
         long region = memory.readLongBe(root + (iova >>> 31 & 0x7ff) * 8);
         long segment = memory.readLongBe((region & -0x4000L) + (iova >>> 20 & 0x7ff) * 8);
         long entry = memory.readLongBe((segment & -0x800L) + (iova >>> 12 & 0xff) * 8);
-        return entry & -PAGE | iova & PAGE - 1;
+        return (entry & -PAGE) | (iova & (PAGE - 1));
     }
 
     private int slot(long page) {
-        int slot = (int) (page >>> 12) * 0x9E3779B1 >>> 16;
+        int slot = ((int) (page >>> 12) * 0x9E3779B1) >>> 16;
         while (pages[slot] != 0 && pages[slot] != page) {
-            slot = slot + 1 & SLOTS - 1;
+            slot = (slot + 1) & (SLOTS - 1);
         }
         return slot;
     }

@@ -70,8 +70,8 @@ public class RefreshBenchmark {
     }
 
     private Hardware unit(int generation, CacheConfig cache) {
-        SimulatedPlatform platform = new SimulatedPlatform(
-                new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
+        SimulatedPlatform platform =
+                new SimulatedPlatform(new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
         PhysicalMemory memory = platform.memory();
         Hardware unit = new ZpciBackend()
                 .createHardware(new HardwareConfig(generation, Map.of(), Map.of(), cache, Map.of()), platform);
@@ -99,7 +99,8 @@ public class RefreshBenchmark {
     }
 
     private long refresh(Hardware unit, long start, long length) {
-        unit.call(call.begin(RPCIT).word(0, (long) FUNCTION << 32).word(1, start).word(2, length));
+        unit.call(
+                call.begin(RPCIT).word(0, (long) FUNCTION << 32).word(1, start).word(2, length));
         if (call.result() != 0) {
             throw new IllegalStateException("RPCIT: " + call.result());
         }

@@ -55,12 +55,7 @@ public final class ZpciBackend implements Backend {
             generation(ZpciGeneration.REFRESH, "ZPCI_REFRESH", "page-selective", "shadow-tables"),
             generation(ZpciGeneration.LARGE, "ZPCI_LARGE", "page-selective", "shadow-tables", "large-frames"),
             generation(
-                    ZpciGeneration.TABLES,
-                    "ZPCI_DT",
-                    "page-selective",
-                    "shadow-tables",
-                    "large-frames",
-                    "table-types"),
+                    ZpciGeneration.TABLES, "ZPCI_DT", "page-selective", "shadow-tables", "large-frames", "table-types"),
             generation(
                     ZpciGeneration.RELAXED,
                     "ZPCI_RTR",

@@ -45,7 +45,9 @@ class ZpciBackendTest {
         assertNotNull(backend.describe().generation(1));
         assertNotNull(backend.describe().generation(2));
         for (int subVersion = 1; subVersion <= 5; subVersion++) {
-            assertEquals(subVersion, backend.describe().generations().get(subVersion - 1).subVersion());
+            assertEquals(
+                    subVersion,
+                    backend.describe().generations().get(subVersion - 1).subVersion());
         }
         assertNull(backend.describe().generation(0));
         assertNull(backend.describe().generation(6));

@@ -123,7 +123,8 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                             Fib.PBA.get(fib),
                             Fib.PAL.get(fib));
                     for (PlatformConfig.Range range : scene.addresses()) {
-                        // A range with wrong entries stops the function: then it is recovered, and the range stays unknown.
+                        // A range with wrong entries stops the function: then it is recovered, and the range stays
+                        // unknown.
                         if (driver.refresh(handle, range.base(), range.lengthBytes()) != 0) {
                             driver.modify(handle, FunctionControl.RESET_ERROR, 0, 0, 0);
                         }
@@ -303,13 +304,15 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                     tables.add(new FuzzScene.Table(
                             level == TableLevel.SEGMENT ? SegmentEntry.LAYOUT : RegionEntry.LAYOUT, at, 1));
                     if (level == TableLevel.SEGMENT && unit.largeFrames() && random.nextInt(4) == 0) {
-                        memory.writeLongBe(at, (1L + random.nextInt(256)) << TableLevel.SEGMENT_SHIFT | SegmentEntry.FC.mask());
+                        memory.writeLongBe(
+                                at, (1L + random.nextInt(256)) << TableLevel.SEGMENT_SHIFT | SegmentEntry.FC.mask());
                         return true;
                     }
-                    long next = level == TableLevel.SEGMENT
-                            ? port.platform().allocatePages(1)
-                            : aligned(REGION_PAGES);
-                    fill(next, level == TableLevel.SEGMENT ? 1 : REGION_PAGES, level == TableLevel.SEGMENT ? INVALID_PAGE : INVALID);
+                    long next = level == TableLevel.SEGMENT ? port.platform().allocatePages(1) : aligned(REGION_PAGES);
+                    fill(
+                            next,
+                            level == TableLevel.SEGMENT ? 1 : REGION_PAGES,
+                            level == TableLevel.SEGMENT ? INVALID_PAGE : INVALID);
                     entry = level == TableLevel.SEGMENT
                             ? next
                             : next | RegionEntry.TT.of(TableLevel.typeCode(level)) | RegionEntry.FULL_LENGTH;
@@ -321,7 +324,8 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             }
             long at = table + (long) TableLevel.index(page, TableLevel.PAGE) * TableLevel.ENTRY_BYTES;
             tables.add(new FuzzScene.Table(PageEntry.LAYOUT, at, 1));
-            memory.writeLongBe(at, (1L + random.nextInt(1 << 16)) << 12 | (random.nextInt(4) == 0 ? PageEntry.P.mask() : 0));
+            memory.writeLongBe(
+                    at, (1L + random.nextInt(1 << 16)) << 12 | (random.nextInt(4) == 0 ? PageEntry.P.mask() : 0));
             return true;
         }
 

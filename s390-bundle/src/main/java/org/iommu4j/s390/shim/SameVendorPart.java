@@ -40,8 +40,7 @@ public final class SameVendorPart implements Shim {
     /** All pairs. */
     public static List<Shim> all() {
         return List.of(
-                new SameVendorPart(
-                        ZpciGeneration.REFRESH, ZpciGeneration.BASE, "Z1 announced mappings need not be"),
+                new SameVendorPart(ZpciGeneration.REFRESH, ZpciGeneration.BASE, "Z1 announced mappings need not be"),
                 new SameVendorPart(ZpciGeneration.REFRESH, ZpciGeneration.LARGE, "Z2 small frames among large ones"),
                 new SameVendorPart(ZpciGeneration.LARGE, ZpciGeneration.TABLES, "Z3 three levels among others"),
                 new SameVendorPart(ZpciGeneration.TABLES, ZpciGeneration.LARGE, "Z4 three levels, or refused at bind"),

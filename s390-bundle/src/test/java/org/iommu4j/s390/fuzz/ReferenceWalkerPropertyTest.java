@@ -75,11 +75,12 @@ class ReferenceWalkerPropertyTest {
                             edit(random, scene, machine);
                         }
                     }
-                    case 1 -> port.call(new NativeCall()
-                            .begin(0xB9D3)
-                            .word(0, (long) handle(random, scene) << 32)
-                            .word(1, address(random, scene))
-                            .word(2, random.nextInt(0x40_0000)));
+                    case 1 ->
+                        port.call(new NativeCall()
+                                .begin(0xB9D3)
+                                .word(0, (long) handle(random, scene) << 32)
+                                .word(1, address(random, scene))
+                                .word(2, random.nextInt(0x40_0000)));
                     case 2 -> assertTrue(fuzz.settle(scene, port));
                     default -> compare(random, scene, machine, port.walker, compared);
                 }

@@ -205,9 +205,7 @@ class AccessTest {
         long address = new long[] {0x7ff0_2000L, 0x3ff_8010_2000L, 0x1f_fc00_8010_2000L, 0xff00_0400_8010_2abcL}[type];
         for (int level = type + 1; level >= 0; level--) {
             int shift = new int[] {12, 20, 31, 42, 53}[level];
-            long entry = level == 0
-                    ? 0x1234_5000L
-                    : level == 1 ? tables[0] : tables[level - 1] | 3 | (level - 1) << 2;
+            long entry = level == 0 ? 0x1234_5000L : level == 1 ? tables[0] : tables[level - 1] | 3 | (level - 1) << 2;
             machine.write(tables[level] + (address >>> shift & (level == 0 ? 0xff : 0x7ff)) * 8, entry);
         }
         machine.enable(0x0002_0001);
@@ -275,11 +273,11 @@ class AccessTest {
         for (int generation = 4; generation <= 5; generation++) {
             Machine machine = Machine.of(generation);
             machine.enable(0x0002_0001);
-            machine.write(
-                    0x5000_0000L, 0, 0, Machine.PBA, Machine.PAL, Machine.IOTA, 0, 0, 0, 0, 0x5566_7788L);
+            machine.write(0x5000_0000L, 0, 0, Machine.PBA, Machine.PAL, Machine.IOTA, 0, 0, 0, 0, 0x5566_7788L);
             assertEquals(0, machine.execute(0xE3D0, 0x8002_0001_0000_0004L, 0x5000_0000L));
             assertEquals(0, machine.stpcifc(FUNCTION));
-            assertEquals(generation == 5 ? "55667788" : "00000000", machine.fib().substring(152));
+            assertEquals(
+                    generation == 5 ? "55667788" : "00000000", machine.fib().substring(152));
         }
     }
 }

@@ -48,7 +48,9 @@ class RandomSoftwarePropertyTest {
                             random.nextInt(12),
                             address(random),
                             address(random),
-                            random.nextInt(4) == 0 ? 0 : 0x1000_0800L | random.nextInt(4) << 2 | (entry(random) & 0x3e0));
+                            random.nextInt(4) == 0
+                                    ? 0
+                                    : 0x1000_0800L | random.nextInt(4) << 2 | (entry(random) & 0x3e0));
                 case 5 -> machine.stpcifc(handle);
                 case 6 -> machine.clp(request(random, handle), random.nextInt(1, 12) * 32);
                 case 7 -> machine.swap();

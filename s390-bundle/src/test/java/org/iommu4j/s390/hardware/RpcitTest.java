@@ -297,8 +297,7 @@ class RpcitTest {
         assertEquals(0, large.rpcit(FUNCTION, 0x1_0068_0000L, 0x10_0000));
         assertEquals("60000000", large.read(FUNCTION, 0x1_0070_0000L));
         assertEquals("50080000", large.read(FUNCTION, 0x1_0068_0000L));
-        assertEquals(
-                List.of("1:100600000+100000>50000000", "1:100700000+100000>60000000"), large.cached());
+        assertEquals(List.of("1:100600000+100000>50000000", "1:100700000+100000>60000000"), large.cached());
     }
 
     @Test

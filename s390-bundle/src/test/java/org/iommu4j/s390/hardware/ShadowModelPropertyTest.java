@@ -138,8 +138,7 @@ class ShadowModelPropertyTest {
                     int segment = random.nextInt(SEGMENTS);
                     write(ST + segment * 8L, PT + segment * 0x800L | (random.nextInt(4) == 0 ? 0x200 : 0));
                 }
-                case 9 -> write(
-                        ST + random.nextInt(SEGMENTS) * 8L, random.nextLong(1, 1 << 12) << 20 | 0x400);
+                case 9 -> write(ST + random.nextInt(SEGMENTS) * 8L, random.nextLong(1, 1 << 12) << 20 | 0x400);
                 case 3, 4, 5, 6 -> write(PT + page * 8L, frame | 0x400);
                 case 7, 8 -> write(PT + page * 8L, frame | 0x200);
                 default -> write(PT + page * 8L, frame);

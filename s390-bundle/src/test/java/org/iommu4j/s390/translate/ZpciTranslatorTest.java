@@ -299,7 +299,8 @@ class ZpciTranslatorTest {
                     .findFirst()
                     .orElseThrow()
                     .substring(32 + 48, 32 + 80);
-            String pal = new String[] {"000000007fffffff", "000003ffffffffff", "001fffffffffffff", "01ffffffffffffff"}[levels - 2];
+            String pal = new String[] {"000000007fffffff", "000003ffffffffff", "001fffffffffffff", "01ffffffffffffff"}
+                    [levels - 2];
             assertEquals(pal + String.format("%016x", 0x2000_0800L | (levels - 2) << 2), iota);
         }
         assertEquals(Errno.EINVAL, attached(Machine.of(4), 2), "two levels end below the function's addresses");
@@ -341,7 +342,6 @@ class ZpciTranslatorTest {
         all.takeCommands();
         assertEquals(Errno.OK, all.invalidate(0, 0, NO_PASID, 0, 0));
         assertEquals(
-                List.of("0000000000000000 8000000000000000", "8000000000000000 8000000000000000"),
-                all.takeRefreshes());
+                List.of("0000000000000000 8000000000000000", "8000000000000000 8000000000000000"), all.takeRefreshes());
     }
 }
