@@ -42,7 +42,7 @@ final class ClpService {
             }
             byte[] behind = new byte[Long.BYTES];
             memory.read(block + requestBytes, behind, 0, behind.length);
-            int responseBytes = (behind[0] & 0xff) << Byte.SIZE | behind[1] & 0xff;
+            int responseBytes = (behind[0] & 0xff) << Byte.SIZE | (behind[1] & 0xff);
             if (responseBytes < Long.BYTES
                     || responseBytes > MOST_RESPONSE
                     || (responseBytes & GRANULE_MASK) != 0

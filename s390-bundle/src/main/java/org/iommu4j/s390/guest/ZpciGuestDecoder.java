@@ -144,7 +144,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
 
     @Override
     public String commandName(byte[] bytes) {
-        int opcode = bytes.length < Short.BYTES ? 0 : (bytes[0] & 0xff) << Byte.SIZE | bytes[1] & 0xff;
+        int opcode = bytes.length < Short.BYTES ? 0 : (bytes[0] & 0xff) << Byte.SIZE | (bytes[1] & 0xff);
         return opcode == ZpciInstruction.RPCIT ? "rpcit" : "unknown";
     }
 

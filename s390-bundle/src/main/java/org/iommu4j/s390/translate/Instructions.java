@@ -235,7 +235,7 @@ final class Instructions {
 
     private static void put(byte[] target, int offset, long word) {
         for (int i = 0; i < Long.BYTES; i++) {
-            target[offset + i] = (byte) (word >>> (Long.BYTES - 1 - i) * Byte.SIZE);
+            target[offset + i] = (byte) (word >>> ((Long.BYTES - 1 - i) * Byte.SIZE));
         }
     }
 }

@@ -48,7 +48,7 @@ class RandomSoftwarePropertyTest {
                             random.nextInt(12),
                             address(random),
                             address(random),
-                            0x1000_0804L | entry(random) & 0x3ff);
+                            0x1000_0804L | (entry(random) & 0x3ff));
                 case 5 -> machine.stpcifc(handle);
                 case 6 -> machine.clp(request(random, handle), random.nextInt(1, 12) * 32);
                 case 7 -> machine.swap();

@@ -79,7 +79,7 @@ class ShadowModelPropertyTest {
         }
     }
 
-    private final class Run {
+    private static final class Run {
         private final SplittableRandom random;
         private final Machine machine;
         private final Model model = new Model();
@@ -127,7 +127,7 @@ class ShadowModelPropertyTest {
 
         private void refresh() {
             int handle = handles[random.nextInt(2)];
-            long start = Machine.PBA + random.nextInt(SEGMENTS * PAGES) * 0x1000L + random.nextInt(3) * 0x7ff;
+            long start = Machine.PBA + random.nextInt(SEGMENTS * PAGES) * 0x1000L + random.nextInt(3) * 0x7ffL;
             long length = random.nextInt(5) == 0 ? 0x1_0000_0000L : random.nextInt(1, 1 << random.nextInt(1, 20));
             int expected = model.refresh(handle, start, length);
             long cc = machine.rpcit(handle, start, length);

@@ -74,7 +74,7 @@ class ShimPropertyTest {
         byte[] payload = InvalidateData.of(
                 random.nextInt(4) == 0 ? 0x8002_0001 | random.nextInt(2) << 24 : 0,
                 random.nextInt(8) == 0 ? random.nextInt(3) : range ? 0 : 1,
-                random.nextInt(4) == 0 ? Machine.IOTA + random.nextInt(2) * 0x4000 : 0);
+                random.nextInt(4) == 0 ? Machine.IOTA + random.nextInt(2) * 0x4000L : 0);
         if (random.nextInt(8) == 0) {
             payload[random.nextInt(24)] ^= (byte) (1 << random.nextInt(8));
         }

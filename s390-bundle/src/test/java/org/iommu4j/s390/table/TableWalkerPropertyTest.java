@@ -49,7 +49,7 @@ class TableWalkerPropertyTest {
                 assertEquals(expected.bytes(), 1L << walker.shift());
             }
             if (outcome == 0) {
-                assertEquals(expected.target(), walker.frame() | address & (1L << walker.shift()) - 1);
+                assertEquals(expected.target(), walker.frame() | (address & ((1L << walker.shift()) - 1)));
                 assertEquals(expected.writable(), walker.writable());
             }
         });
@@ -72,7 +72,7 @@ class TableWalkerPropertyTest {
         if (level == 0) {
             entry = random.nextLong() & 0x000f_ffff_ffff_f000L;
         } else if (level == 1) {
-            entry = random.nextInt(4) == 0 ? random.nextLong() & 0x000f_ffff_fff0_0000L | 0x400 : next;
+            entry = random.nextInt(4) == 0 ? (random.nextLong() & 0x000f_ffff_fff0_0000L) | 0x400 : next;
         } else {
             entry = next | 3 | (level - 1) << 2;
         }
