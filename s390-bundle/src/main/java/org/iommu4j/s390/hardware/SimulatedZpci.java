@@ -258,7 +258,10 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         } else {
             long pageBytes = 1L << shift;
             access.translated(
-                    frame | (access.iova() & (pageBytes - 1)), pageBytes, sealed ? rights & DmaAccess.READ : rights, hit);
+                    frame | (access.iova() & (pageBytes - 1)),
+                    pageBytes,
+                    sealed ? rights & DmaAccess.READ : rights,
+                    hit);
         }
     }
 
