@@ -58,6 +58,18 @@ public interface BenchSupport {
         return false;
     }
 
+    /**
+     * What stands in a block of memory of which a case gives only the request: a request may be of no use without words behind
+     * it that say how much may be answered.
+     *
+     * @param format the call
+     * @param given the bytes that the case gives
+     * @return these bytes, or longer ones that begin with them
+     */
+    default byte[] completeBlock(CallFormat format, byte[] given) {
+        return given;
+    }
+
     /** What a fuzzer has to know of the model. */
     default FuzzSupport fuzz() {
         return FuzzSupport.NONE;

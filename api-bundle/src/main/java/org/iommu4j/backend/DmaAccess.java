@@ -43,6 +43,7 @@ public final class DmaAccess {
     private int pasid;
     private long iova;
     private int lengthBytes;
+    private long spanBytes;
     private int rights;
     private boolean atomic;
     private boolean privileged;
@@ -63,6 +64,7 @@ public final class DmaAccess {
         pasid = NO_PASID;
         iova = atIova;
         lengthBytes = 1;
+        spanBytes = 0;
         rights = wantedRights;
         atomic = false;
         privileged = false;
@@ -79,6 +81,15 @@ public final class DmaAccess {
     /** Sets the length in bytes, 0 for a zero-length read; the caller splits accesses at page boundaries. */
     public DmaAccess withLength(int bytes) {
         lengthBytes = bytes;
+        return this;
+    }
+
+    /**
+     * Sets the length in bytes of what is left of the whole access, of which this is the first piece: a chip may check the
+     * range of an access before it looks at its pages.
+     */
+    public DmaAccess withSpan(long bytes) {
+        spanBytes = bytes;
         return this;
     }
 
@@ -125,6 +136,11 @@ public final class DmaAccess {
     /** Length in bytes. */
     public int lengthBytes() {
         return lengthBytes;
+    }
+
+    /** Length in bytes of what is left of the whole access; at least that of this piece. */
+    public long spanBytes() {
+        return Math.max(spanBytes, lengthBytes);
     }
 
     /** Wanted rights. */

@@ -37,6 +37,7 @@ public class AllBundlesIT {
                         "simulation-bundle",
                         "core-bundle",
                         "intel-vtd-bundle",
+                        "s390-bundle",
                         "upgrade-bundle",
                         "testbench-bundle",
                         "shell-bundle"));
@@ -55,6 +56,7 @@ public class AllBundlesIT {
                         "org.iommu4j.api",
                         "org.iommu4j.core",
                         "org.iommu4j.intel.vtd",
+                        "org.iommu4j.s390.zpci",
                         "org.iommu4j.shell",
                         "org.iommu4j.simulation",
                         "org.iommu4j.testbench",

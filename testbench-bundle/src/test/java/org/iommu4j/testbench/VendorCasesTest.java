@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.s390.ZpciBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.run.TestBench;
@@ -45,6 +46,7 @@ class VendorCasesTest {
         List<CaseResult> results = new ArrayList<>();
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
             core.arrived(new VtdBackend());
+            core.arrived(new ZpciBackend());
             new TestBench(core).run(List.of(file), Set.of(), true, results::add);
             assertTrue(core.units().isEmpty(), "units are left open");
         }

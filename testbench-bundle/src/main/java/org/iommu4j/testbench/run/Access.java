@@ -129,6 +129,7 @@ record Access(
             access.begin(requester, at, kind.rights)
                     .withPasid(pasid)
                     .withLength(piece)
+                    .withSpan(length - done)
                     .as(type);
             if (kind == Kind.ATOMIC) {
                 access.asAtomic();

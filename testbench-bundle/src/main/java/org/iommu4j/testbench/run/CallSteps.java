@@ -397,7 +397,11 @@ final class CallSteps {
         try (Blocks blocks = new Blocks(machine.unit().platform())) {
             for (Setting setting : settings) {
                 setting.operand.set(
-                        call, setting.bytes == null ? setting.value : blocks.place(setting.operand, setting.bytes));
+                        call,
+                        setting.bytes == null
+                                ? setting.value
+                                : blocks.place(
+                                        setting.operand, machine.support().completeBlock(format, setting.bytes)));
             }
             for (Operand result : format.results()) {
                 if (result.type() == CallFormat.Type.MEMORY

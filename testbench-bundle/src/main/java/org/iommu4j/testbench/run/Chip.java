@@ -55,6 +55,8 @@ record Chip(IommuModel model, HardwareConfig hardware, int hostAddressWidth, Lis
                 groups.put(key, numbers(value, key));
             } else if (value.isText()) {
                 options.put(key, value.text(key));
+            } else if (value.isNumber()) {
+                options.put(key, Long.toString(value.number(key)));
             } else {
                 throw new Malformed(value.column(), key, "unknown key");
             }

@@ -1,0 +1,35 @@
+package org.iommu4j.s390.command;
+
+import static org.iommu4j.layout.FieldOption.about;
+
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/** Content of an availability event, sheet 3.4; 32 bytes. */
+public final class AvailabilityRecord {
+    private static final Layout.Builder RECORD =
+            Layout.named("ccdf_availability").size(256).bigEndian().msb0().spec("zPCI, sheet 3.4");
+
+    /** Function handle. */
+    public static final BitField HANDLE = RECORD.bits("handle", 32, 63, about("function handle"));
+
+    /** Function id. */
+    public static final BitField FID = RECORD.bits("fid", 64, 95, about("function id"));
+
+    /** Event code, see {@link EventCode}. */
+    public static final BitField PEC = RECORD.bits("pec", 240, 255, about("event code"));
+
+    /** The record. */
+    public static final Layout LAYOUT = RECORD.build();
+
+    private AvailabilityRecord() {}
+
+    /** A record of a function that came, went or is asked to go. */
+    public static byte[] of(int handle, int fid, int code) {
+        long[] words = new long[LAYOUT.words()];
+        words[HANDLE.word()] = HANDLE.of(Integer.toUnsignedLong(handle));
+        words[FID.word()] = FID.of(Integer.toUnsignedLong(fid));
+        words[PEC.word()] = PEC.of(code);
+        return LAYOUT.encode(words);
+    }
+}

@@ -1,0 +1,56 @@
+package org.iommu4j.s390.command;
+
+import java.util.Arrays;
+import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.FuzzSupport;
+
+/** What a test bench has to know of zPCI. */
+public final class ZpciBenchSupport implements BenchSupport {
+    private final FuzzSupport fuzz;
+
+    /**
+     * A bench's knowledge.
+     *
+     * @param fuzz a fuzzer's
+     */
+    public ZpciBenchSupport(FuzzSupport fuzz) {
+        this.fuzz = fuzz;
+    }
+
+    @Override
+    public FuzzSupport fuzz() {
+        return fuzz;
+    }
+
+    @Override
+    public String faultName(int code) {
+        EventCode event = EventCode.of(code);
+        return event == null ? "" : event.name();
+    }
+
+    @Override
+    public int eventCode(byte[] record) {
+        return record.length == ErrorRecord.BYTES
+                ? ErrorRecord.PEC.getInt(ErrorRecord.LAYOUT.word(record, 0, ErrorRecord.PEC.word()))
+                : -1;
+    }
+
+    /** A CLP request alone gets a response header that has room for the whole answer. */
+    @Override
+    public byte[] completeBlock(CallFormat format, byte[] given) {
+        if (format.function() != ZpciInstruction.CLP || given.length != Clp.REQUEST_BYTES) {
+            return given;
+        }
+        int answer = switch (Clp.Request.COMMAND.getInt(Clp.Request.LAYOUT.word(given, 0, 0))) {
+            case Clp.LIST -> Clp.BLOCK_BYTES - Clp.REQUEST_BYTES;
+            case Clp.QUERY_FUNCTION -> Clp.FunctionResponse.LAYOUT.sizeBytes();
+            case Clp.QUERY_GROUP -> Clp.GroupResponse.LAYOUT.sizeBytes();
+            default -> Clp.SetResponse.LAYOUT.sizeBytes();
+        };
+        byte[] header = Clp.Header.LAYOUT.encode(Clp.Header.of(answer, 0), 0);
+        byte[] block = Arrays.copyOf(given, given.length + header.length);
+        System.arraycopy(header, 0, block, given.length, header.length);
+        return block;
+    }
+}

@@ -1,0 +1,344 @@
+package org.iommu4j.s390.fuzz;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.FuzzScene;
+import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.Layout;
+import org.iommu4j.s390.command.BindPgtable;
+import org.iommu4j.s390.command.Clp;
+import org.iommu4j.s390.command.Fib;
+import org.iommu4j.s390.command.FunctionControl;
+import org.iommu4j.s390.command.FunctionHandle;
+import org.iommu4j.s390.command.RequestRegister;
+import org.iommu4j.s390.command.Status;
+import org.iommu4j.s390.command.ZpciCapabilities;
+import org.iommu4j.s390.command.ZpciGeneration;
+import org.iommu4j.s390.command.ZpciInstruction;
+import org.iommu4j.s390.table.Iota;
+import org.iommu4j.s390.table.PageEntry;
+import org.iommu4j.s390.table.RegionEntry;
+import org.iommu4j.s390.table.SegmentEntry;
+import org.iommu4j.s390.table.TableLevel;
+
+/** What a fuzzer has to know of zPCI. */
+public final class ZpciFuzzSupport implements FuzzSupport {
+    private static final int MOST_FUNCTIONS = 4;
+    private static final int MOST_PAGES = 8;
+    private static final int REGION_PAGES = 4;
+    private static final long PAGE = 4096;
+    private static final long INVALID = 0x20;
+    private static final long INVALID_PAGE = 0x400;
+    private static final int DTSM_TYPES = 4;
+
+    @Override
+    public HardwareConfig config(int subVersion, RandomGenerator random) {
+        Map<String, Long> clp = new HashMap<>();
+        clp.put("functions", (long) MOST_FUNCTIONS + random.nextInt(4));
+        if (random.nextInt(4) == 0) {
+            clp.put("sdma", random.nextInt(4) * 0x1000_0000L);
+        }
+        if (random.nextInt(4) == 0) {
+            clp.put("edma", -1L >>> random.nextInt(22));
+        }
+        if (subVersion >= ZpciGeneration.TABLES && random.nextInt(4) == 0) {
+            clp.put("dtsm", 0x40L | (long) random.nextInt(1 << DTSM_TYPES) << DTSM_TYPES);
+        }
+        HardwareConfig plain = HardwareConfig.of(subVersion);
+        return new HardwareConfig(subVersion, Map.of("clp", clp), Map.of(), plain.cache(), plain.options());
+    }
+
+    @Override
+    public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
+        Scenery scenery = new Scenery(ZpciCapabilities.of(config), port, random);
+        int count = 1 + random.nextInt(MOST_FUNCTIONS - 1);
+        for (int index = 0; index < count; index++) {
+            Address address = scenery.newTable();
+            int handle = FunctionHandle.of(index, 0, true);
+            scenery.set(FunctionHandle.of(index, 0, false), Clp.ENABLE);
+            scenery.modify(handle, FunctionControl.REGISTER_IOAT, address.iota, scenery.pba(), scenery.pal(address));
+            for (long page : address.pages) {
+                scenery.refresh(handle, page, PAGE);
+            }
+            scenery.requesters.add(handle);
+            scenery.value("handle", handle & 0xffff_ffffL);
+            scenery.value("r1", RequestRegister.of(handle, FunctionControl.REREGISTER_IOAT));
+            scenery.value("iota", address.iota);
+            scenery.value("pba", scenery.pba());
+            scenery.value("pal", scenery.pal(address));
+        }
+        scenery.value("oc", FunctionControl.RESET_ERROR);
+        scenery.value("length", PAGE);
+        scenery.value("length", 0x10_0000);
+        scenery.value("block", scenery.block);
+        return scenery.scene();
+    }
+
+    @Override
+    public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
+        Scenery scenery = new Scenery(ZpciCapabilities.of(config), port, random);
+        int count = 1 + random.nextInt(MOST_FUNCTIONS - 1);
+        for (int index = 0; index < count; index++) {
+            Address address = scenery.newTable();
+            int handle = FunctionHandle.of(index, 0, false);
+            scenery.requesters.add(handle);
+            scenery.value("requester", handle);
+            scenery.value("fh", FunctionHandle.of(index, 0, true) & 0xffff_ffffL);
+            scenery.value("iota", address.iota);
+            byte[] payload = BindPgtable.of(handle, address.iota, scenery.pba(), scenery.pal(address));
+            scenery.binds.add(new FuzzScene.Bind(Uapi.BIND_PGTABLE, 0, payload));
+            scenery.binds.add(new FuzzScene.Bind(Uapi.BIND_PGTABLE, Uapi.BIND_FLAG_UNBIND, payload));
+        }
+        return scenery.scene();
+    }
+
+    /** Recovers every function that is enabled, registers it as it is registered, and announces what its tables map. */
+    @Override
+    public boolean settle(FuzzScene scene, NativePort port) {
+        List<Long> blocks = scene.valuesOf("block");
+        if (blocks.isEmpty()) {
+            return false;
+        }
+        Driver driver = new Driver(port, blocks.get(0));
+        for (int handle : driver.handles()) {
+            if (FunctionHandle.isEnabled(handle)) {
+                driver.modify(handle, FunctionControl.RESET_ERROR, 0, 0, 0);
+                long[] fib = driver.store(handle);
+                if (Fib.REGISTERED.get(fib) != 0) {
+                    driver.modify(
+                            handle,
+                            FunctionControl.REREGISTER_IOAT,
+                            Fib.IOTA.get(fib),
+                            Fib.PBA.get(fib),
+                            Fib.PAL.get(fib));
+                    for (PlatformConfig.Range range : scene.addresses()) {
+                        // A range with wrong entries stops the function: then it is recovered, and the range stays
+                        // unknown.
+                        if (driver.refresh(handle, range.base(), range.lengthBytes()) != 0) {
+                            driver.modify(handle, FunctionControl.RESET_ERROR, 0, 0, 0);
+                        }
+                    }
+                }
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public List<Layout> blocks(CallFormat format, CallFormat.Operand operand) {
+        return format.function() == ZpciInstruction.CLP
+                ? List.of(Clp.Request.LAYOUT, Clp.GroupRequest.LAYOUT)
+                : List.of(Fib.LAYOUT);
+    }
+
+    @Override
+    public boolean refused(NativeCall call) {
+        if (call.result() < 0 || call.result() == ZpciInstruction.INVALID_HANDLE) {
+            return true;
+        }
+        int status = RequestRegister.STATUS.getInt(call.word(ZpciInstruction.R1));
+        return call.result() == ZpciInstruction.ERROR
+                && (status == Status.SEQUENCE || status == Status.INVALID_DMA_SPACE || status == Status.NOT_AVAILABLE);
+    }
+
+    /** For bare chips only: what a driver announces, and when, nothing tells. */
+    @Override
+    public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
+        ZpciCapabilities unit = ZpciCapabilities.of(config);
+        return driver ? null : new ZpciReferenceWalker(port, unit.sdma(), unit.refresh(), unit.largeFrames());
+    }
+
+    /** The instructions that a little software needs. */
+    private static class Driver {
+        final long block;
+        final PhysicalMemory memory;
+        private final NativePort port;
+        private final NativeCall call = new NativeCall();
+
+        Driver(NativePort port, long block) {
+            this.port = port;
+            this.block = block;
+            memory = port.platform().memory();
+        }
+
+        private void clp(byte[] request, int responseBytes) {
+            memory.write(block, request, 0, request.length);
+            memory.writeLongBe(block + request.length, Clp.Header.of(responseBytes, 0));
+            port.call(call.begin(ZpciInstruction.CLP).word(ZpciInstruction.BLOCK, block));
+        }
+
+        void set(int handle, int operation) {
+            clp(Clp.setFunction(handle, operation), Clp.SetResponse.LAYOUT.sizeBytes());
+        }
+
+        List<Integer> handles() {
+            int room = Clp.BLOCK_BYTES - Clp.REQUEST_BYTES;
+            clp(Clp.list(0), room);
+            byte[] response = new byte[room];
+            memory.read(block + Clp.REQUEST_BYTES, response, 0, room);
+            int length = Clp.ListResponse.LENGTH.getInt(Clp.ListResponse.LAYOUT.word(response, 0, 0));
+            List<Integer> handles = new ArrayList<>();
+            for (int at = Clp.ListResponse.LAYOUT.sizeBytes(); at < length; at += Clp.ListEntry.BYTES) {
+                handles.add((int) Clp.ListEntry.FH.get(Clp.ListEntry.LAYOUT.decode(response, at)));
+            }
+            return handles;
+        }
+
+        void modify(int handle, int operation, long iota, long pba, long pal) {
+            long[] fib = new long[Fib.LAYOUT.words()];
+            fib[Fib.PBA.word()] = pba;
+            fib[Fib.PAL.word()] = pal;
+            fib[Fib.IOTA.word()] = iota;
+            memory.write(block, Fib.LAYOUT.encode(fib), 0, Fib.BYTES);
+            port.call(call.begin(ZpciInstruction.MPCIFC)
+                    .word(ZpciInstruction.R1, RequestRegister.of(handle, operation))
+                    .word(ZpciInstruction.FIB, block));
+        }
+
+        long[] store(int handle) {
+            port.call(call.begin(ZpciInstruction.STPCIFC)
+                    .word(ZpciInstruction.R1, RequestRegister.of(handle, 0))
+                    .word(ZpciInstruction.FIB, block));
+            byte[] fib = new byte[Fib.BYTES];
+            memory.read(block, fib, 0, fib.length);
+            return Fib.LAYOUT.decode(fib, 0);
+        }
+
+        long refresh(int handle, long start, long length) {
+            port.call(call.begin(ZpciInstruction.RPCIT)
+                    .word(ZpciInstruction.R1, RequestRegister.of(handle, 0))
+                    .word(ZpciInstruction.START, start)
+                    .word(ZpciInstruction.LENGTH, length));
+            return call.result();
+        }
+    }
+
+    /**
+     * A table and what it maps.
+     *
+     * @param iota its anchor
+     * @param type of its first table
+     * @param pages that are mapped
+     */
+    private record Address(long iota, int type, List<Long> pages) {}
+
+    /** Builds tables, and notes what is worth a look. */
+    private static final class Scenery extends Driver {
+        private final ZpciCapabilities unit;
+        private final NativePort port;
+        private final RandomGenerator random;
+        private final List<Integer> requesters = new ArrayList<>();
+        private final List<PlatformConfig.Range> addresses = new ArrayList<>();
+        private final List<FuzzScene.Table> tables = new ArrayList<>();
+        private final List<FuzzScene.Root> roots = new ArrayList<>();
+        private final List<FuzzScene.Bind> binds = new ArrayList<>();
+        private final Map<String, List<Long>> values = new HashMap<>();
+
+        Scenery(ZpciCapabilities unit, NativePort port, RandomGenerator random) {
+            super(port, port.platform().allocatePages(2));
+            this.unit = unit;
+            this.port = port;
+            this.random = random;
+        }
+
+        FuzzScene scene() {
+            return new FuzzScene(requesters, List.of(), addresses, tables, roots, binds, values);
+        }
+
+        void value(String name, long value) {
+            values.computeIfAbsent(name, key -> new ArrayList<>()).add(value);
+        }
+
+        long pba() {
+            return unit.sdma() + PAGE - 1 & -PAGE;
+        }
+
+        long pal(Address address) {
+            long reach = TableLevel.lastAddress(address.type);
+            long last = Long.compareUnsigned(unit.edma(), reach) < 0 ? unit.edma() : reach;
+            // Whole pages only, and none that the function does not have.
+            return last == -1L ? last : ((last + 1) & -PAGE) - 1;
+        }
+
+        /** A table of a type that can be registered, with a few pages near the start of the aperture. */
+        Address newTable() {
+            int type = 1;
+            for (int tries = 0; tries < 4; tries++) {
+                int wanted = random.nextInt(TableLevel.MAX_TYPE + 1);
+                boolean reaches = Long.compareUnsigned(TableLevel.lastAddress(wanted), unit.sdma()) > 0;
+                type = unit.supportsType(wanted) && reaches ? wanted : type;
+            }
+            long first = aligned(REGION_PAGES);
+            fill(first, REGION_PAGES, INVALID);
+            List<Long> pages = new ArrayList<>();
+            int count = 1 + random.nextInt(MOST_PAGES);
+            long area = unit.sdma() + 0xf_ffffL & -0x10_0000L;
+            for (int i = 0; i < count; i++) {
+                long page = area + random.nextInt(4) * 0x10_0000L + random.nextInt(8) * PAGE;
+                if (map(first, type, page)) {
+                    pages.add(page);
+                }
+            }
+            addresses.add(new PlatformConfig.Range(area & Long.MAX_VALUE, 0x40_0000));
+            roots.add(new FuzzScene.Root(first, type + 2));
+            return new Address(Iota.of(first, type), type, pages);
+        }
+
+        private boolean map(long first, int type, long page) {
+            long table = first;
+            for (int level = TableLevel.ofType(type); level > TableLevel.PAGE; level--) {
+                long at = table + (long) TableLevel.index(page, level) * TableLevel.ENTRY_BYTES;
+                long entry = memory.readLongBe(at);
+                if (entry == INVALID) {
+                    tables.add(new FuzzScene.Table(
+                            level == TableLevel.SEGMENT ? SegmentEntry.LAYOUT : RegionEntry.LAYOUT, at, 1));
+                    if (level == TableLevel.SEGMENT && unit.largeFrames() && random.nextInt(4) == 0) {
+                        memory.writeLongBe(
+                                at, (1L + random.nextInt(256)) << TableLevel.SEGMENT_SHIFT | SegmentEntry.FC.mask());
+                        return true;
+                    }
+                    long next = level == TableLevel.SEGMENT ? port.platform().allocatePages(1) : aligned(REGION_PAGES);
+                    fill(
+                            next,
+                            level == TableLevel.SEGMENT ? 1 : REGION_PAGES,
+                            level == TableLevel.SEGMENT ? INVALID_PAGE : INVALID);
+                    entry = level == TableLevel.SEGMENT
+                            ? next
+                            : next | RegionEntry.TT.of(TableLevel.typeCode(level)) | RegionEntry.FULL_LENGTH;
+                    memory.writeLongBe(at, entry);
+                } else if (level == TableLevel.SEGMENT && SegmentEntry.FC.isSet(entry)) {
+                    return true;
+                }
+                table = level == TableLevel.SEGMENT ? SegmentEntry.ORIGIN.get(entry) : RegionEntry.ORIGIN.get(entry);
+            }
+            long at = table + (long) TableLevel.index(page, TableLevel.PAGE) * TableLevel.ENTRY_BYTES;
+            tables.add(new FuzzScene.Table(PageEntry.LAYOUT, at, 1));
+            memory.writeLongBe(
+                    at, (1L + random.nextInt(1 << 16)) << 12 | (random.nextInt(4) == 0 ? PageEntry.P.mask() : 0));
+            return true;
+        }
+
+        private void fill(long pa, int pages, long entry) {
+            for (long at = pa; at < pa + pages * PAGE; at += TableLevel.ENTRY_BYTES) {
+                memory.writeLongBe(at, entry);
+            }
+        }
+
+        /** Pages that are aligned to their number. */
+        private long aligned(int pages) {
+            long pa = port.platform().allocatePages(2 * pages - 1);
+            return pa + pages * PAGE - 1 & -pages * PAGE;
+        }
+    }
+}

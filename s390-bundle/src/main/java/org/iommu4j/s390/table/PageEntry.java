@@ -1,0 +1,26 @@
+package org.iommu4j.s390.table;
+
+import static org.iommu4j.layout.FieldOption.about;
+
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/** Entry of a page table, sheet 3.2; 256 in a table of 2 KiB. */
+public final class PageEntry {
+    private static final Layout.Builder ENTRY =
+            Layout.named("page_table_entry").bigEndian().msb0().ignoreReserved().spec("zPCI, sheet 3.2");
+
+    /** Frame. */
+    public static final BitField FRAME = ENTRY.address("frame", 0, 51, about("frame of 4 KiB"));
+
+    /** Invalid; the frame may still be there. */
+    public static final BitField I = ENTRY.bit("I", 53, about("invalid, whatever the frame"));
+
+    /** Write protection. */
+    public static final BitField P = ENTRY.bit("P", 54, about("write protected"));
+
+    /** The entry. */
+    public static final Layout LAYOUT = ENTRY.build();
+
+    private PageEntry() {}
+}

@@ -1,0 +1,35 @@
+package org.iommu4j.s390.table;
+
+import static org.iommu4j.layout.FieldOption.about;
+
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/** Entry of a segment table, sheet 3.2; 2048 in a table of 16 KiB. */
+public final class SegmentEntry {
+    private static final Layout.Builder ENTRY = Layout.named("segment_table_entry")
+            .bigEndian()
+            .msb0()
+            .ignoreReserved()
+            .spec("zPCI, sheet 3.2");
+
+    /** Page table, aligned to 2 KiB. */
+    public static final BitField ORIGIN = ENTRY.address("origin", 0, 52, about("page table"));
+
+    /** Format control. */
+    public static final BitField FC = ENTRY.bit("FC", 53, about("a frame of 1 MiB, from generation 3 on"));
+
+    /** Write protection. */
+    public static final BitField P = ENTRY.bit("P", 54, about("write protected"));
+
+    /** Invalid. */
+    public static final BitField I = ENTRY.bit("I", 58, about("invalid"));
+
+    /** Level of the entry. */
+    public static final BitField TT = ENTRY.bits("TT", 60, 61, about("level of the entry; must be 0"));
+
+    /** The entry. */
+    public static final Layout LAYOUT = ENTRY.build();
+
+    private SegmentEntry() {}
+}

@@ -1,0 +1,88 @@
+package org.iommu4j.s390.translate;
+
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.s390.table.Iota;
+import org.iommu4j.s390.table.TableLevel;
+import org.iommu4j.s390.table.TableWalker;
+
+/**
+ * Finds what a table maps already when it is bound: a unit that shadows learns of it by RPCIT only. It asks for runs of valid
+ * pages, so that a table with entries that were never initialised is no error.
+ */
+final class MappedRanges {
+    /** Takes a range that is mapped as a whole. */
+    interface Sink {
+        /**
+         * One range.
+         *
+         * @param first address
+         * @param last address, inclusive
+         * @return 0 to go on, else an outcome to stop with
+         */
+        int range(long first, long last);
+    }
+
+    private final TableWalker walker;
+
+    /**
+     * Looks into tables.
+     *
+     * @param largeFrames true if a segment table entry may name a frame of 1 MiB
+     */
+    MappedRanges(PhysicalMemory memory, boolean largeFrames) {
+        walker = new TableWalker(memory, largeFrames);
+    }
+
+    /**
+     * Shows every maximal range of mapped pages in an aperture.
+     *
+     * @return 0, or what the sink stopped with
+     */
+    int forEach(Registration registration, Sink sink) {
+        if (!Iota.T.isSet(registration.iota())) {
+            return 0;
+        }
+        long reach = TableLevel.lastAddress(Iota.DT.getInt(registration.iota()));
+        long at = registration.pba();
+        long last = Long.compareUnsigned(registration.pal(), reach) < 0 ? registration.pal() : reach;
+        if (Long.compareUnsigned(at, last) > 0) {
+            return 0;
+        }
+        long begin = 0;
+        boolean open = false;
+        while (true) {
+            boolean mapped = walker.walk(registration.iota(), at, null) == TableWalker.MAPPED;
+            if (mapped != open) {
+                if (open) {
+                    int outcome = sink.range(begin, at - 1);
+                    if (outcome != 0) {
+                        return outcome;
+                    }
+                }
+                begin = at;
+                open = mapped;
+            }
+            long end = at | (1L << walker.shift()) - 1;
+            if (Long.compareUnsigned(end, last) >= 0) {
+                return open ? sink.range(begin, last) : 0;
+            }
+            at = end + 1;
+        }
+    }
+
+    /** The first address of the frame of 1 MiB that holds an address; the address itself if none does. */
+    long firstOfFrame(Registration registration, long address) {
+        return isInFrame(registration, address) ? address & -1L << TableLevel.SEGMENT_SHIFT : address;
+    }
+
+    /** The last address of the frame of 1 MiB that holds an address; the address itself if none does. */
+    long lastOfFrame(Registration registration, long address) {
+        return isInFrame(registration, address) ? address | (1L << TableLevel.SEGMENT_SHIFT) - 1 : address;
+    }
+
+    private boolean isInFrame(Registration registration, long address) {
+        return Iota.T.isSet(registration.iota())
+                && walker.walk(registration.iota(), address, null) == TableWalker.MAPPED
+                && walker.level() == TableLevel.SEGMENT;
+    }
+}

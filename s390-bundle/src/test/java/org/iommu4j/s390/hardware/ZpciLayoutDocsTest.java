@@ -1,0 +1,58 @@
+package org.iommu4j.s390.hardware;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import org.iommu4j.layout.Layout;
+import org.iommu4j.s390.command.ZpciCommand;
+import org.iommu4j.s390.command.ZpciInstruction;
+import org.iommu4j.testing.GeneratedDocs;
+import org.iommu4j.testing.LayoutDocs;
+import org.iommu4j.testing.LayoutGenerator;
+import org.junit.jupiter.api.Test;
+
+class ZpciLayoutDocsTest {
+    @Test
+    void shouldKeepDocumentationCurrent() {
+        String text = "# IBM Z zPCI: layouts\n\nGenerated from the code by ZpciLayoutDocsTest; do not edit.\n\n"
+                + "## Contract payloads\n\n"
+                + LayoutDocs.layouts(ZpciLayouts.payloads())
+                + "\n## Instructions as calls\n\n"
+                + "Results below zero are negated program interruption codes, others condition codes.\n\n"
+                + LayoutDocs.calls(ZpciInstruction.ALL)
+                + "\n## Instructions as a driver's are shown\n\n"
+                + "The instruction, left aligned in 64 bits, then its registers, then the block that it was given.\n\n"
+                + LayoutDocs.commands(List.of(ZpciCommand.values()))
+                + "\n## Registers and blocks\n\n"
+                + LayoutDocs.layouts(ZpciLayouts.blocks())
+                + "\n## Events\n\n"
+                + LayoutDocs.layouts(ZpciLayouts.events())
+                + "\n## Structures in memory\n\n"
+                + LayoutDocs.layouts(ZpciLayouts.structures());
+        GeneratedDocs.assertCurrent(
+                GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("s390.md"), text);
+    }
+
+    @Test
+    void shouldGiveEveryLayoutANameASectionAndARoundTrip() {
+        SplittableRandom random = new SplittableRandom(1);
+        Set<String> names = new HashSet<>();
+        for (Layout layout : ZpciLayouts.all()) {
+            names.add(layout.name());
+            assertFalse(layout.section().isEmpty(), layout.name());
+            for (int i = 0; i < 20; i++) {
+                long[] words = new LayoutGenerator(layout).legal(random);
+                byte[] bytes = layout.encode(words);
+                for (int word = 0; word < layout.words(); word++) {
+                    assertEquals(words[word], layout.decode(bytes, 0)[word], layout.name());
+                    assertEquals(0, words[word] & layout.reservedMask(word), layout.name());
+                }
+            }
+        }
+        assertEquals(ZpciLayouts.all().size(), names.size(), "two layouts share a name");
+    }
+}
