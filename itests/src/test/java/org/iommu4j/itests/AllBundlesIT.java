@@ -37,6 +37,7 @@ public class AllBundlesIT {
                         "simulation-bundle",
                         "core-bundle",
                         "intel-vtd-bundle",
+                        "spapr-bundle",
                         "upgrade-bundle",
                         "testbench-bundle",
                         "shell-bundle"));
@@ -57,6 +58,7 @@ public class AllBundlesIT {
                         "org.iommu4j.intel.vtd",
                         "org.iommu4j.shell",
                         "org.iommu4j.simulation",
+                        "org.iommu4j.spapr.tce",
                         "org.iommu4j.testbench",
                         "org.iommu4j.upgrade"),
                 active);

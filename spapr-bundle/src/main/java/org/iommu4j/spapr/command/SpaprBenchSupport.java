@@ -1,0 +1,25 @@
+package org.iommu4j.spapr.command;
+
+import org.iommu4j.backend.BenchSupport;
+
+/** What a test bench has to know of sPAPR. */
+public final class SpaprBenchSupport implements BenchSupport {
+    @Override
+    public String faultName(int code) {
+        FaultReason reason = FaultReason.of(code);
+        return reason == null ? "" : reason.name();
+    }
+
+    /** The code of the fault whose bit a record has: page fault or access fault. */
+    @Override
+    public int eventCode(byte[] record) {
+        if (record.length != PestEntry.BYTES) {
+            return -1;
+        }
+        long word0 = PestEntry.LAYOUT.word(record, 0, 0);
+        if (PestEntry.TCE_ACCESS_FAULT.isSet(word0)) {
+            return FaultReason.TCE_ACCESS_FAULT.code();
+        }
+        return PestEntry.TCE_PAGE_FAULT.isSet(word0) ? FaultReason.TCE_PAGE_FAULT.code() : -1;
+    }
+}

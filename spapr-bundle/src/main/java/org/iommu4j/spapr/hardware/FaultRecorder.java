@@ -1,0 +1,74 @@
+package org.iommu4j.spapr.hardware;
+
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
+import org.iommu4j.spapr.command.FaultReason;
+import org.iommu4j.spapr.command.PestEntry;
+import org.iommu4j.spapr.hypervisor.EndpointStates;
+
+/**
+ * Faults of endpoints, sheet 3.6: one record for each endpoint, that of its last fault, and the stop that follows. A stopped
+ * endpoint makes no further faults.
+ */
+final class FaultRecorder {
+    private static final int MAX_REQUESTER = 0xffff;
+
+    private final EndpointStates states;
+    private final TreeMap<Integer, Fault> faults = new TreeMap<>();
+
+    /** A record, and whether somebody took it. */
+    private record Fault(long word0, long word1, boolean pending) {
+        Fault taken() {
+            return new Fault(word0, word1, false);
+        }
+    }
+
+    FaultRecorder(EndpointStates states) {
+        this.states = states;
+    }
+
+    /** Records a fault of an endpoint and stops it. */
+    void record(int pe, FaultReason reason, DmaAccess access) {
+        boolean write = (access.rights() & DmaAccess.WRITE) != 0;
+        int requester = access.requester() >>> 16 == 0 ? access.requester() & MAX_REQUESTER : 0;
+        long word0 = reason.bit().mask()
+                | PestEntry.TYPE.of(write ? PestEntry.DMA_WRITE : PestEntry.DMA_READ)
+                | PestEntry.RID.of(requester);
+        faults.put(pe, new Fault(word0, PestEntry.ADDRESS.get(access.iova()), true));
+        states.fault(pe);
+    }
+
+    /** Takes every record that was not taken yet, by endpoint; endpoints stay as they are. */
+    void take(Consumer<byte[]> sink) {
+        for (Map.Entry<Integer, Fault> entry : faults.entrySet()) {
+            Fault fault = entry.getValue();
+            if (fault.pending()) {
+                entry.setValue(fault.taken());
+                sink.accept(PestEntry.LAYOUT.encode(fault.word0(), fault.word1()));
+            }
+        }
+    }
+
+    void save(SnapshotWriter out) {
+        out.putInt(faults.size());
+        faults.forEach((pe, fault) -> out.putInt(pe)
+                .putLong(fault.word0())
+                .putLong(fault.word1())
+                .putBoolean(fault.pending()));
+    }
+
+    void load(SnapshotReader in) {
+        int count = in.getCount(states.count());
+        for (int i = 0; i < count; i++) {
+            int pe = in.getInt();
+            if (pe < 0 || pe >= states.count()) {
+                throw in.invalid("endpoint 0x" + Integer.toHexString(pe));
+            }
+            faults.put(pe, new Fault(in.getLong(), in.getLong(), in.getBoolean()));
+        }
+    }
+}
