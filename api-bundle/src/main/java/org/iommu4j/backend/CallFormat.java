@@ -62,7 +62,10 @@ public record CallFormat(
         NUMBER,
         /** A block of memory whose address is in the word. */
         MEMORY,
-        /** What the call stored behind the bytes that it was given in a block of memory. */
+        /**
+         * What the call stored behind the bytes that it was given in a block of memory: usually all of the block but the
+         * length of a request.
+         */
         ANSWER
     }
 

@@ -4,14 +4,19 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Code;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Numbering;
@@ -99,6 +104,66 @@ public final class LayoutDocs {
             text.append(layout(bind.layout())).append('\n');
         }
         return text.toString();
+    }
+
+    /** A table of the calls, then one of each call's operands and results, and the result codes that they share. */
+    public static String calls(List<CallFormat> calls) {
+        StringBuilder text =
+                new StringBuilder("| function | call | kind | operands | results | defined in |\n|---|---|---|---|---|---|\n");
+        Map<List<Code>, List<String>> codes = new LinkedHashMap<>();
+        for (CallFormat call : calls) {
+            text.append("| ").append(hex(Integer.toUnsignedLong(call.function())));
+            text.append(" | ").append(call.name());
+            text.append(" | ").append(call.kind().name().toLowerCase(Locale.ROOT));
+            text.append(" | ").append(names(call.operands()));
+            text.append(" | ").append(names(call.results()));
+            text.append(" | ").append(escape(call.spec())).append(" |\n");
+            codes.computeIfAbsent(call.codes(), key -> new ArrayList<>()).add(call.name());
+        }
+        for (CallFormat call : calls) {
+            if (!call.operands().isEmpty() || !call.results().isEmpty()) {
+                text.append("\n### ").append(call.name()).append("\n\n");
+                text.append("| | name | word | bits | meaning |\n|---|---|---|---|---|\n");
+                call.operands().forEach(operand -> text.append(operand("in", operand)));
+                call.results().forEach(result -> text.append(operand("out", result)));
+            }
+        }
+        codes.forEach((list, names) -> {
+            if (!list.isEmpty()) {
+                text.append("\nCodes of ").append(String.join(", ", names)).append(": ");
+                text.append(list.stream()
+                                .map(code -> code.value() + " = " + escape(code.meaning()))
+                                .collect(Collectors.joining("; ")))
+                        .append(".\n");
+            }
+        });
+        return text.toString();
+    }
+
+    private static String names(List<Operand> operands) {
+        return operands.stream().map(Operand::name).collect(Collectors.joining(", "));
+    }
+
+    private static String operand(String direction, Operand operand) {
+        List<String> about = new ArrayList<>();
+        if (!operand.about().isEmpty()) {
+            about.add(escape(operand.about()));
+        }
+        if (operand.type() != CallFormat.Type.NUMBER) {
+            about.add(operand.lengthBytes() + " bytes of memory "
+                    + (operand.type() == CallFormat.Type.ANSWER ? "behind what is given" : "at this address"));
+        }
+        if (operand.optional()) {
+            about.add("may be left out");
+        }
+        if (!operand.aliases().isEmpty()) {
+            about.add("also " + String.join(", ", operand.aliases()));
+        }
+        String bits = operand.width() == 1
+                ? String.valueOf(operand.shift())
+                : operand.shift() + operand.width() - 1 + ":" + operand.shift();
+        return "| " + direction + " | " + operand.name() + " | " + operand.word() + " | " + bits + " | "
+                + String.join("; ", about) + " |\n";
     }
 
     /** A number as specifications print it. */

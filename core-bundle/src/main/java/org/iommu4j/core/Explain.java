@@ -10,7 +10,10 @@ import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.NativeCall;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.ExplainService;
@@ -112,10 +115,49 @@ public final class Explain implements ExplainService {
         if (found != null) {
             return found;
         }
+        CallFormat call = formats.call(name);
+        if (call != null) {
+            return call(formats, call, input);
+        }
         Set<String> known = new LinkedHashSet<>();
         formats.layouts().forEach(one -> known.add(one.name()));
+        formats.calls().forEach(one -> known.add(one.name()));
         return Explanation.problem(
                 "model " + label(formats) + " has no format '" + name + "'; formats: " + String.join(", ", known));
+    }
+
+    /** A hypercall, RTAS call or instruction; the input is its arguments, or the registers that it names. */
+    private static Explanation call(Formats formats, CallFormat format, ExplainInput input) {
+        int first = format.kind() == CallFormat.Kind.RTAS ? CallFormat.RTAS_FIRST_ARGUMENT : 0;
+        int most = 0;
+        for (Operand operand : format.operands()) {
+            most = Math.max(most, operand.word() + 1 - first);
+        }
+        if (input.words() == null || input.words().length > most) {
+            return Explanation.problem(format.name() + " takes " + most + (most == 1 ? " word" : " words")
+                    + ", each with 0x before it, not " + input.size());
+        }
+        NativeCall call = new NativeCall().begin(format.function());
+        for (int i = 0; i < input.words().length; i++) {
+            call.word(first + i, input.words()[i]);
+        }
+        List<String> notes = new ArrayList<>();
+        for (Operand result : format.results()) {
+            notes.add("gives " + result.name() + ", " + Formats.place(result)
+                    + (result.about().isEmpty() ? "" : ": " + result.about()));
+        }
+        if (!format.codes().isEmpty()) {
+            notes.add("answers "
+                    + format.codes().stream()
+                            .map(code -> code.value() + " = " + code.meaning())
+                            .collect(Collectors.joining(", ")));
+        }
+        return Explanation.of(
+                format.kind().name().toLowerCase(Locale.ROOT) + " " + format.name() + ", "
+                        + Formats.hex(Integer.toUnsignedLong(format.function())),
+                List.of(formats.part(format, call)),
+                null,
+                notes);
     }
 
     private Explanation find(Formats formats, int subVersion, ExplainInput input) {

@@ -5,7 +5,10 @@ import java.util.Comparator;
 import java.util.List;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.NativeCall;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.Explanation.Line;
@@ -35,6 +38,10 @@ final class Formats {
 
     List<CommandFormat> commands() {
         return backend.commands();
+    }
+
+    List<CallFormat> calls() {
+        return backend.calls();
     }
 
     List<BindFormat> bindFormats() {
@@ -71,6 +78,30 @@ final class Formats {
             }
         }
         return null;
+    }
+
+    /** A hypercall, RTAS call or instruction by name; null if there is none. */
+    CallFormat call(String name) {
+        return calls().stream().filter(call -> call.named(name)).findFirst().orElse(null);
+    }
+
+    /** The operands of a call whose words are given. */
+    Part part(CallFormat format, NativeCall call) {
+        List<Line> lines = new ArrayList<>();
+        for (Operand operand : format.operands()) {
+            lines.add(new Line(
+                    operand.name(), place(operand), operand.word() * Long.BYTES, hex(operand.get(call)), operand.about(), false));
+        }
+        return new Part(format.name(), format.spec(), 0, lines);
+    }
+
+    /** Where an operand lies. */
+    static String place(Operand operand) {
+        String word = "word " + operand.word();
+        if (operand.width() == Long.SIZE) {
+            return word;
+        }
+        return word + ", " + (operand.shift() + operand.width() - 1) + ":" + operand.shift();
     }
 
     /** The commands whose size and opcode the structure has. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.zip.CRC32C;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Errno;
@@ -29,6 +30,36 @@ class ExplainTest {
         assertEquals(
                 "model intel has no register 'CAP'; registers: none",
                 explain.register(IommuModel.INTEL, "CAP", ExplainService.ANY, 0).problem());
+    }
+
+    @Test
+    void shouldExplainTheOperandsOfACall() {
+        Explanation answer =
+                explain.words(IommuModel.INTEL, "fake_call", ExplainService.ANY, 0x8002_0001_0000_0000L, 0x1000);
+        assertEquals("instruction FAKE_CALL, 0xb9d3", answer.subject());
+        assertEquals("2.3", answer.parts().get(0).section());
+        assertEquals(
+                new Explanation.Line("handle", "word 0, 63:32", 0, "0x80020001", "function", false),
+                answer.parts().get(0).lines().get(0));
+        assertEquals(
+                new Explanation.Line("start", "word 1", 8, "0x1000", "first address", false),
+                answer.parts().get(0).lines().get(1));
+        assertEquals(List.of("gives status, word 0, 31:24", "answers 0 = done"), answer.notes());
+    }
+
+    @Test
+    void shouldSayHowManyWordsACallTakes() {
+        assertEquals(
+                "FAKE_CALL takes 2 words, each with 0x before it, not 3 words",
+                explain.words(IommuModel.INTEL, "FAKE_CALL", ExplainService.ANY, 1, 2, 3)
+                        .problem());
+        assertEquals(
+                "FAKE_CALL takes 2 words, each with 0x before it, not 16 bytes",
+                explain.bytes(IommuModel.INTEL, "FAKE_CALL", ExplainService.ANY, new byte[16])
+                        .problem());
+        assertEquals(
+                "model intel has no format 'OTHER'; formats: FAKE_BIND, FAKE_CALL",
+                explain.words(IommuModel.INTEL, "OTHER", ExplainService.ANY, 1).problem());
     }
 
     @Test

@@ -19,7 +19,7 @@ import org.iommu4j.contract.IommuModel;
  * @param sources what the guest caused otherwise, by source: register writes, accesses of devices
  * @param requests contract requests; all zero on the direct path
  * @param translations compared with the capture
- * @param registers register reads compared with the capture
+ * @param registers register reads, and answers of calls, compared with the capture
  * @param walks frozen walks compared with the capture
  * @param records records of the timeline by kind
  * @param notModelled records that the replay counts and passes over, by kind
@@ -137,10 +137,10 @@ public record ReplayResult(
     /**
      * One outcome that is not as the capture says.
      *
-     * @param what translation, register, walk or requests
-     * @param t of the record; -1 for a frozen walk
+     * @param what translation, register, call, walk or requests
+     * @param t of the record; -1 for a frozen walk, and for a call that brought the frozen machine up
      * @param requester of the access; -1 if there is none
-     * @param address iova of the access, or offset of the register; 0 for requests
+     * @param address iova of the access, or offset of the register; 0 for calls and requests
      * @param expected by the capture
      * @param got from the chip
      * @param steps of the chip's walk, in order; empty if a cache answered

@@ -99,9 +99,13 @@ public final class CaptureFiles {
         return "{\"pa\":\"0x" + Long.toHexString(pa) + "\",\"hex\":\"" + before + hex + after + "\"}";
     }
 
-    /** Copies a real capture. */
+    /** Copies a real capture of VT-d. */
     public static Path copy(String name, Path to) {
-        Path from = REAL.resolve(name);
+        return copy(REAL.resolve(name), to);
+    }
+
+    /** Copies a capture. */
+    public static Path copy(Path from, Path to) {
         try (Stream<Path> files = Files.walk(from)) {
             for (Path file : files.toList()) {
                 Path target = to.resolve(from.relativize(file).toString());

@@ -25,7 +25,7 @@ public interface ExplainService {
 
     /**
      * The same from the values of its 64-bit words, the one at the lowest address first; a shorter structure or register is
-     * one word.
+     * one word. With the name of a hypercall, RTAS call or instruction the words are its arguments or registers in order.
      */
     Explanation words(IommuModel model, String format, int subVersion, long... words);
 

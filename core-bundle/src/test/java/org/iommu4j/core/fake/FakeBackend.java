@@ -8,6 +8,7 @@ import java.util.function.UnaryOperator;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
@@ -22,12 +23,25 @@ import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.Code;
 import org.iommu4j.layout.Layout;
 
 /** A vendor of a simple chip: what a test wants to go wrong does. */
 public final class FakeBackend implements Backend {
     /** The vendor part of a bind: requester and base address. */
     public static final Layout BIND = bind();
+
+    /** The one call that its chips explain. */
+    private static final CallFormat CALL = new CallFormat(
+            CallFormat.Kind.INSTRUCTION,
+            "FAKE_CALL",
+            0xb9d3,
+            List.of(
+                    CallFormat.Operand.field("handle", 0, 32, 32, "function"),
+                    CallFormat.Operand.word("start", 1, "first address")),
+            List.of(CallFormat.Operand.field("status", 0, 24, 8, "")),
+            List.of(Code.code(0, "done")),
+            "2.3");
 
     private final String version;
     private final Journal journal;
@@ -149,6 +163,11 @@ public final class FakeBackend implements Backend {
     @Override
     public List<Layout> layouts() {
         return List.of(BIND);
+    }
+
+    @Override
+    public List<CallFormat> calls() {
+        return List.of(CALL);
     }
 
     @Override

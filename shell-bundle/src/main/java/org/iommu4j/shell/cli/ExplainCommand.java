@@ -76,7 +76,7 @@ public final class ExplainCommand implements Callable<Integer> {
     @Option(
             names = "--as",
             paramLabel = "FORMAT",
-            description = "Name of a layout, command or register, see docs/layouts.")
+            description = "Name of a layout, command, register or call, see docs/layouts.")
     private String format;
 
     @Option(names = "--register", paramLabel = "REG", description = "Name or offset of a register; HEX is its value.")

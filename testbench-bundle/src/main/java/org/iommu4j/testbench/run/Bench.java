@@ -24,7 +24,7 @@ final class Bench implements BenchSession {
     Bench(IommuService service, Chip chip) {
         this.service = service;
         this.chip = chip;
-        parser = new StepParser(chip.model());
+        parser = new StepParser(chip.model(), TestBench.calls(service, chip.model()));
         machine = Machine.open(service, chip, Step.Needs.INTERRUPTS);
         machine.record(written);
     }

@@ -100,6 +100,11 @@ final class Fields {
                 .toList();
     }
 
+    /** Takes everything as it is. */
+    void skip() {
+        known.addAll(fields.keySet());
+    }
+
     /** Refuses what nobody has asked for. */
     void end() {
         for (String key : rest()) {

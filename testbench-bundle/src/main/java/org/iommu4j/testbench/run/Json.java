@@ -139,6 +139,14 @@ record Json(Object value, int column) {
         throw new Malformed(column, key, "not a number (a JSON number, or a string as \"0x1f\")");
     }
 
+    /** A number of 64 bits that may be negative. */
+    long signed(String key) {
+        if (value instanceof BigInteger number && number.signum() < 0 && number.bitLength() < Long.SIZE) {
+            return number.longValue();
+        }
+        return number(key);
+    }
+
     String text(String key) {
         if (value instanceof String text) {
             return text;

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
@@ -29,10 +30,16 @@ final class StepParser {
     private static final int MOST_LEVELS = 16;
 
     private final IommuModel model;
+    private final CallSteps calls;
 
-    /** A parser of steps for one model. */
-    StepParser(IommuModel model) {
+    /**
+     * A parser of steps for one model.
+     *
+     * @param calls its hypercalls or instructions; null if the model is not installed
+     */
+    StepParser(IommuModel model, List<CallFormat> calls) {
         this.model = model;
+        this.calls = new CallSteps(model, calls);
     }
 
     /** A step. */
@@ -51,8 +58,9 @@ final class StepParser {
             case "mmio_read" -> plain(op, mmioRead(fields));
             case "dma" -> plain(op, dma(fields, null));
             case "ats" -> plain(op, dma(fields, DmaAccess.AddressType.TRANSLATION_REQUEST));
-            case "hcall", "rtas", "instruction" ->
-                throw fields.wrong("op", "model '" + model.label() + "' has registers, no op '" + op + "'");
+            case "hcall" -> plain(op, calls.parse(CallFormat.Kind.HYPERCALL, fields));
+            case "rtas" -> plain(op, calls.parse(CallFormat.Kind.RTAS, fields));
+            case "instruction" -> plain(op, calls.parse(CallFormat.Kind.INSTRUCTION, fields));
             case "events" -> plain(op, events(fields));
             case "irq" -> new Step(op, Needs.INTERRUPTS, irq(fields));
             case "step" -> new Step(op, Needs.STEPPING, step(fields));

@@ -12,8 +12,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.CallFormat;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
@@ -57,7 +59,7 @@ public final class TestBench implements TestBenchService {
         }
     }
 
-    private static void read(Path file, List<TestCase> cases) {
+    private void read(Path file, List<TestCase> cases) {
         String name = file.toString();
         long line = 1;
         try (Reader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
@@ -73,7 +75,7 @@ public final class TestBench implements TestBenchService {
                     text.append((char) next);
                 } else {
                     if (!text.toString().isBlank()) {
-                        cases.add(TestCase.parse(name, line, text.toString()));
+                        cases.add(TestCase.parse(name, line, text.toString(), model -> calls(service, model)));
                     }
                     text.setLength(0);
                     line++;
@@ -88,6 +90,12 @@ public final class TestBench implements TestBenchService {
         } catch (IOException e) {
             throw new CaseFileException(name, 0, 0, "", "cannot be read: " + e.getMessage(), e);
         }
+    }
+
+    /** The hypercalls or instructions of a model; null if it is not installed. */
+    static List<CallFormat> calls(IommuService service, IommuModel model) {
+        Backend backend = service.backend(model);
+        return backend == null ? null : backend.calls();
     }
 
     /** Refuses a configuration that makes no sense, before anything runs. */

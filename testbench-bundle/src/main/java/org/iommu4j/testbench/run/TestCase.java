@@ -1,6 +1,8 @@
 package org.iommu4j.testbench.run;
 
 import java.util.List;
+import java.util.function.Function;
+import org.iommu4j.backend.CallFormat;
 import org.iommu4j.contract.IommuModel;
 
 /**
@@ -18,9 +20,10 @@ record TestCase(String file, long line, String id, Chip chip, String config, int
     /**
      * Reads a case.
      *
+     * @param calls gives the hypercalls or instructions of a model; null for one that is not installed
      * @throws Malformed if the line is none
      */
-    static TestCase parse(String file, long line, String text) {
+    static TestCase parse(String file, long line, String text, Function<IommuModel, List<CallFormat>> calls) {
         Json json = Json.parse(text);
         if (!json.isObject()) {
             throw new Malformed(json.column(), "", "not a JSON object");
@@ -38,7 +41,7 @@ record TestCase(String file, long line, String id, Chip chip, String config, int
         }
         Json config = fields.get("config");
         Chip chip = Chip.of(model, subVersion, config);
-        List<Step> steps = new StepParser(model).parse(fields.require("steps"), "steps");
+        List<Step> steps = new StepParser(model, calls.apply(model)).parse(fields.require("steps"), "steps");
         fields.end();
         return new TestCase(
                 file,

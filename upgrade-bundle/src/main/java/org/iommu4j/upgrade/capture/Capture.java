@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.ReplayRefusedException;
 
@@ -51,11 +50,11 @@ public final class Capture {
         if (model == null) {
             throw run.reject("arch", "is \"" + arch + "\"; known are " + CaptureModel.archs());
         }
-        Map<String, Long> registers = json(directory, FrozenImage.REGISTERS).numbers();
+        JsonLine registers = json(directory, FrozenImage.REGISTERS);
         for (String file : EXTRACTS) {
             check(directory, file);
         }
-        return new Capture(directory, model, new FrozenImage(directory, registers));
+        return new Capture(directory, model, FrozenImage.of(directory, model, registers));
     }
 
     private static JsonLine json(Path directory, String file) {
@@ -107,6 +106,6 @@ public final class Capture {
 
     /** Opens its records. */
     public Timeline timeline() {
-        return new Timeline(directory);
+        return new Timeline(directory, model);
     }
 }

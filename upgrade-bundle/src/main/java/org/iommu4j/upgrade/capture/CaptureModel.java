@@ -7,7 +7,8 @@ import org.iommu4j.contract.IommuModel;
 
 /**
  * What the records of one architecture mean: where in the captured registers the ring is, which records publish changed
- * structures, which register reads are oddities of the machine that was captured. Knowledge of the format, as data.
+ * structures, which register reads are oddities of the machine that was captured; or which records are calls. Knowledge of
+ * the format, as data.
  *
  * @param arch name in the captures
  * @param model who serves it
@@ -19,6 +20,7 @@ import org.iommu4j.contract.IommuModel;
  * @param publications what publishes them
  * @param oddReads register reads that the captured machine answered otherwise than the specification
  * @param bringUp what turns a frozen machine's translation on
+ * @param calls what its hypercalls or instructions mean, of a model without registers
  */
 public record CaptureModel(
         String arch,
@@ -30,7 +32,8 @@ public record CaptureModel(
         Set<String> structures,
         List<Publication> publications,
         List<OddRead> oddReads,
-        List<BringUp> bringUp) {
+        List<BringUp> bringUp,
+        CallRecords calls) {
 
     /** Copies the collections. */
     public CaptureModel {
@@ -64,7 +67,7 @@ public record CaptureModel(
      *
      * @param subVersion the generation
      * @param about name for people
-     * @param register name of the register that decides; null if the rule always holds
+     * @param register name of the register, or of the fact from calls, that decides; null if the rule always holds
      * @param mask bits that decide
      * @param value what they must be
      */
@@ -128,9 +131,7 @@ public record CaptureModel(
     /** Architectures of the format that are not replayed yet, with their models. */
     static final Map<String, String> LATER = Map.of(
             "smmuv3", IommuModel.ARM_SMMU.label(),
-            "amdvi", IommuModel.AMD.label(),
-            "spapr", IommuModel.SPAPR.label(),
-            "s390", IommuModel.S390.label());
+            "amdvi", IommuModel.AMD.label());
 
     private static final CaptureModel VTD = new CaptureModel(
             "vtd",
@@ -158,9 +159,10 @@ public record CaptureModel(
             List.of(
                     new BringUp("RTADDR", "RTADDR", 0),
                     new BringUp("GCMD", null, 1L << 30),
-                    new BringUp("GCMD", null, 1L << 31)));
+                    new BringUp("GCMD", null, 1L << 31)),
+            CallRecords.NONE);
 
-    private static final List<CaptureModel> ALL = List.of(VTD);
+    private static final List<CaptureModel> ALL = List.of(VTD, SpaprRecords.MODEL, ZpciRecords.MODEL);
 
     /** The model of that architecture, or null. */
     public static CaptureModel ofArch(String arch) {

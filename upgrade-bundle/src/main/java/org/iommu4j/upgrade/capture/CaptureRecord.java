@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.capture;
 
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 
 /** One line of a capture's timeline. */
 public sealed interface CaptureRecord {
@@ -81,6 +82,75 @@ public sealed interface CaptureRecord {
         public long target() {
             return (pa & ~mask) | (iova & mask);
         }
+    }
+
+    /**
+     * The guest made a hypercall, an RTAS call, or executed an instruction.
+     *
+     * @param t place in time
+     * @param kind name for statistics
+     * @param call name of the call in the specification
+     * @param returnCells of an RTAS call, the status included; else 0
+     * @param arguments by name, or in their order
+     * @param stored words that the guest had written to memory for it
+     * @param code what it answered
+     * @param results what came back beside
+     * @param facts what it tells of the chip
+     */
+    record Call(
+            long t,
+            String kind,
+            String call,
+            int returnCells,
+            List<Argument> arguments,
+            Stored stored,
+            long code,
+            List<Result> results,
+            Map<String, Long> facts)
+            implements CaptureRecord {
+        /** Copies the collections. */
+        public Call {
+            arguments = List.copyOf(arguments);
+            results = List.copyOf(results);
+            facts = Map.copyOf(facts);
+        }
+
+        /**
+         * An argument.
+         *
+         * @param operand its name; null if the arguments have positions
+         * @param value a number; 0 if it is a block of memory
+         * @param hex the block's bytes; null if it is a number
+         */
+        public record Argument(String operand, long value, String hex) {}
+
+        /**
+         * Big-endian words that the guest wrote to memory.
+         *
+         * @param pa where
+         * @param words what; empty if nothing
+         */
+        public record Stored(long pa, List<Long> words) {
+            /** Nothing. */
+            public static final Stored NOTHING = new Stored(0, List.of());
+
+            /** Copies the list. */
+            public Stored {
+                words = List.copyOf(words);
+            }
+        }
+
+        /**
+         * A result.
+         *
+         * @param name for people
+         * @param word position of the output; -1 if it stands in the call's block of memory
+         * @param offset in the block, in bytes
+         * @param sizeBytes in the block, 1 to 8
+         * @param mask of the bits that count
+         * @param value what it was
+         */
+        public record Result(String name, int word, int offset, int sizeBytes, long mask, long value) {}
     }
 
     /**

@@ -18,16 +18,22 @@ import org.iommu4j.upgrade.CaptureException;
  * <p>A structure's words are known only when the hardware reads them. The guest wrote them earlier: before the invalidation
  * that published them. A virtual IOMMU reads the guest's structures at that invalidation, so the edit must stand in memory by
  * then. The scan places it there: before the last publication that covers the device, if that came after the last read of
- * the old words; else just before the read.
+ * the old words; else just before the read. Where a call reads the structures itself, it stands before the call.
  *
  * @param subVersion generation of the chip that the guest drove
  * @param about name of the generation for people
  * @param capabilities registers that say what the chip can do
+ * @param fields capability fields by group and name, where no register says what the chip can do
  * @param records number of records by kind
  * @param edits of structures, by the time of the record before which they are made
  */
 public record CaptureScan(
-        int subVersion, String about, Map<String, Long> capabilities, Map<String, Long> records, List<Edit> edits) {
+        int subVersion,
+        String about,
+        Map<String, Long> capabilities,
+        Map<String, Map<String, Long>> fields,
+        Map<String, Long> records,
+        List<Edit> edits) {
     /** Most structure entries that are remembered; all contexts of all requesters, and the root entries. */
     private static final int MAX_ENTRIES = 1 << 17;
 
@@ -41,6 +47,7 @@ public record CaptureScan(
     /** Copies the collections. */
     public CaptureScan {
         capabilities = Map.copyOf(capabilities);
+        fields = Map.copyOf(fields);
         records = Map.copyOf(records);
         edits = List.copyOf(edits);
     }
@@ -78,6 +85,12 @@ public record CaptureScan(
         private final long[] published = new long[REQUESTERS];
         private long publishedForAll = -1;
 
+        /** What calls told of the chip, by name; the first word counts, as with registers. */
+        private final Map<String, Long> facts = new HashMap<>();
+
+        /** Time of the call whose own reads follow it; negative if none do. */
+        private long reader = -1;
+
         private Scanner(Capture capture) {
             this.capture = capture;
             this.model = capture.model();
@@ -104,7 +117,8 @@ public record CaptureScan(
             edits.sort(Comparator.comparingLong(CaptureScan.Edit::before));
             Map<String, Long> capabilities = capabilities();
             CaptureModel.GenerationRule generation = generation(capabilities);
-            return new CaptureScan(generation.subVersion(), generation.about(), capabilities, records, edits);
+            return new CaptureScan(
+                    generation.subVersion(), generation.about(), capabilities, fields(), records, edits);
         }
 
         private void count(String kind) {
@@ -117,8 +131,13 @@ public record CaptureScan(
                 if (model.structures().contains(read.what())) {
                     reads.add(read);
                 }
+            } else if (next instanceof CaptureRecord.Call call) {
+                assign(-1);
+                call.facts().forEach(facts::putIfAbsent);
+                reader = model.calls().readers().contains(call.kind()) ? call.t() : -1;
             } else if (next instanceof CaptureRecord.Translation translation) {
                 assign(translation.requester() & REQUESTERS - 1);
+                reader = -1;
             } else if (next instanceof CaptureRecord.RegisterWrite write) {
                 assign(-1);
                 String name = registers.write(write);
@@ -165,13 +184,17 @@ public record CaptureScan(
                     continue;
                 }
                 if (entry == null || !entry.words().equals(read.words())) {
-                    long publication = requester < 0 ? -1 : Math.max(publishedForAll, published[requester]);
+                    long publication = reader >= 0 ? reader : published(requester);
                     long lastRead = entry == null ? -1 : entry.lastRead();
                     long before = publication > lastRead ? publication : read.t();
                     edits.add(new CaptureScan.Edit(before, read.pa(), read.words()));
                 }
                 entries.put(read.pa(), new Entry(read.words(), read.t()));
             }
+        }
+
+        private long published(int requester) {
+            return requester < 0 ? -1 : Math.max(publishedForAll, published[requester]);
         }
 
         private String place(CaptureRecord.RegisterRead read) {
@@ -200,19 +223,34 @@ public record CaptureScan(
             return capabilities;
         }
 
+        private Map<String, Map<String, Long>> fields() {
+            Map<String, Map<String, Long>> fields = new HashMap<>();
+            for (CallRecords.ShiftMask capability : model.calls().capabilities()) {
+                Long bits = facts.get(capability.fact());
+                if (bits != null) {
+                    fields.computeIfAbsent(capability.group(), group -> new HashMap<>())
+                            .put(capability.field(), capability.valueOf(bits));
+                }
+            }
+            return fields;
+        }
+
         private CaptureModel.GenerationRule generation(Map<String, Long> capabilities) {
             for (CaptureModel.GenerationRule rule : model.generations()) {
                 if (rule.register() == null
-                        || (register(rule.register(), capabilities) & rule.mask()) == rule.value()) {
+                        || (fact(rule.register(), capabilities) & rule.mask()) == rule.value()) {
                     return rule;
                 }
             }
             throw new IllegalStateException(model.arch() + " has no rule that always holds");
         }
 
-        private long register(String name, Map<String, Long> capabilities) {
+        private long fact(String name, Map<String, Long> capabilities) {
             if (capabilities.containsKey(name)) {
                 return capabilities.get(name);
+            }
+            if (facts.containsKey(name)) {
+                return facts.get(name);
             }
             return registers.written(name)
                     ? registers.value(name)

@@ -2,6 +2,8 @@ package org.iommu4j.upgrade.capture;
 
 import java.io.Closeable;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.upgrade.CaptureException;
@@ -17,14 +19,31 @@ public final class FrozenImage {
     /** Mappings. */
     public static final String WALKS = "frozen/walks.jsonl.gz";
 
+    private static final String STOPPED_AT = "freeze_t";
     private static final int PAGE_BYTES = 4096;
 
     private final Path directory;
     private final Map<String, Long> registers;
+    private final boolean hasPages;
+    private final List<CaptureRecord.Call> calls;
 
-    FrozenImage(Path directory, Map<String, Long> registers) {
+    private FrozenImage(
+            Path directory, Map<String, Long> registers, boolean hasPages, List<CaptureRecord.Call> calls) {
         this.directory = directory;
         this.registers = Map.copyOf(registers);
+        this.hasPages = hasPages;
+        this.calls = List.copyOf(calls);
+    }
+
+    static FrozenImage of(Path directory, CaptureModel model, JsonLine registers) {
+        CallRecords.FrozenCalls bringUp = model.calls().bringUp();
+        List<CaptureRecord.Call> calls = new ArrayList<>();
+        if (bringUp.listKey() != null) {
+            for (JsonLine object : registers.objects(bringUp.listKey())) {
+                bringUp.rules().forEach(rule -> calls.add(CallReader.apply(rule, object)));
+            }
+        }
+        return new FrozenImage(directory, registers.numbers(), bringUp.pages(), calls);
     }
 
     /** Registers by name. */
@@ -32,14 +51,35 @@ public final class FrozenImage {
         return registers;
     }
 
+    /** The calls that bring the machine up from what its registers say. */
+    public List<CaptureRecord.Call> calls() {
+        return calls;
+    }
+
+    /**
+     * The first time after the machine was stopped.
+     *
+     * @throws CaptureException if the registers do not say it
+     */
+    public long stoppedAt() {
+        Long time = registers.get(STOPPED_AT);
+        if (time == null) {
+            throw new CaptureException(REGISTERS, 0, 0, STOPPED_AT, "is missing");
+        }
+        return time;
+    }
+
     /**
      * Copies all pages into memory.
      *
-     * @return how many
+     * @return how many; 0 if the guest's tables are not in its memory
      * @throws CaptureException if they cannot be read
      */
     public int loadPages(PhysicalMemory memory) {
         int count = 0;
+        if (!hasPages) {
+            return count;
+        }
         JsonLine line = new JsonLine();
         try (LineReader lines = new LineReader(directory, PAGES)) {
             while (lines.next()) {

@@ -18,8 +18,8 @@ import java.util.regex.Pattern;
 import org.iommu4j.upgrade.CaptureException;
 
 /**
- * One flat JSON object with typed access to its values. Reused from line to line. Whatever is wrong is a
- * {@link CaptureException} that names file, line, column and key.
+ * One JSON object with typed access to its values: flat, but that a whole file may have lists of flat objects. Reused from
+ * line to line. Whatever is wrong is a {@link CaptureException} that names file, line, column and key.
  */
 final class JsonLine {
     /** Most keys of an object. */
@@ -72,17 +72,7 @@ final class JsonLine {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 throw malformed(parser, "", "not a JSON object");
             }
-            while (parser.nextToken() != JsonToken.END_OBJECT) {
-                String key = parser.currentName();
-                if (count == MAX_KEYS) {
-                    throw malformed(parser, key, "more than " + MAX_KEYS + " keys");
-                }
-                parser.nextToken();
-                keys[count] = key;
-                columns[count] = column(parser.currentTokenLocation());
-                values[count] = value(parser, key);
-                count++;
-            }
+            fill(parser);
             if (parser.nextToken() != null) {
                 throw malformed(parser, "", "more than one JSON object");
             }
@@ -91,6 +81,20 @@ final class JsonLine {
                     file, line(e.getLocation()), column(e.getLocation()), "", "malformed JSON: " + firstLine(e), e);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    private void fill(JsonParser parser) throws IOException {
+        while (parser.nextToken() != JsonToken.END_OBJECT) {
+            String key = parser.currentName();
+            if (count == MAX_KEYS) {
+                throw malformed(parser, key, "more than " + MAX_KEYS + " keys");
+            }
+            parser.nextToken();
+            keys[count] = key;
+            columns[count] = column(parser.currentTokenLocation());
+            values[count] = value(parser, key);
+            count++;
         }
     }
 
@@ -117,17 +121,32 @@ final class JsonLine {
     }
 
     private Object list(JsonParser parser, String key) throws IOException {
-        List<String> elements = new ArrayList<>();
-        boolean flat = true;
+        List<Object> elements = new ArrayList<>();
+        boolean texts = true;
+        boolean objects = isWholeFile();
         while (parser.nextToken() != JsonToken.END_ARRAY) {
             if (elements.size() == MAX_ELEMENTS) {
                 throw malformed(parser, key, "more than " + MAX_ELEMENTS + " elements");
             }
-            flat &= parser.currentToken() == JsonToken.VALUE_STRING;
-            parser.skipChildren();
-            elements.add(parser.getText());
+            texts &= parser.currentToken() == JsonToken.VALUE_STRING;
+            objects &= parser.currentToken() == JsonToken.START_OBJECT;
+            if (objects) {
+                JsonLine element = new JsonLine();
+                element.file = file;
+                element.lineNumber = line(parser.currentTokenLocation());
+                element.fill(parser);
+                elements.add(element);
+            } else {
+                parser.skipChildren();
+                elements.add(parser.getText());
+            }
         }
-        return flat ? elements : NESTED;
+        return texts || objects ? elements : NESTED;
+    }
+
+    /** Only whole files have lists of objects, and these have none in turn. */
+    private boolean isWholeFile() {
+        return lineNumber == 0;
     }
 
     private CaptureException malformed(JsonParser parser, String key, String what) {
@@ -223,13 +242,27 @@ final class JsonLine {
         }
         long[] words = new long[list.size()];
         for (int i = 0; i < words.length; i++) {
-            String text = (String) list.get(i);
-            if (!HEX.matcher(text).matches()) {
+            if (!(list.get(i) instanceof String text) || !HEX.matcher(text).matches()) {
                 throw reject(key, "is not a list of numbers with 0x");
             }
             words[i] = Long.parseUnsignedLong(text, 2, text.length(), 16);
         }
         return words;
+    }
+
+    /** A list of objects. */
+    List<JsonLine> objects(String key) {
+        List<JsonLine> objects = new ArrayList<>();
+        if (!(value(key) instanceof List<?> list)) {
+            throw reject(key, "is not a list of objects");
+        }
+        for (Object element : list) {
+            if (!(element instanceof JsonLine object)) {
+                throw reject(key, "is not a list of objects");
+            }
+            objects.add(object);
+        }
+        return objects;
     }
 
     /** Bytes in hex, from {@code least} to {@code most} of them. */

@@ -17,6 +17,7 @@ public final class Timeline implements Closeable {
     private static final int MAX_NAME = 64;
 
     private final LineReader lines;
+    private final CallReader calls;
     private final JsonLine line = new JsonLine();
     private long last = -1;
     private String kind = "";
@@ -24,10 +25,12 @@ public final class Timeline implements Closeable {
     /**
      * Opens a capture's timeline.
      *
+     * @param model says which records are calls
      * @throws CaptureException if it cannot be read
      */
-    public Timeline(Path directory) {
+    public Timeline(Path directory, CaptureModel model) {
         lines = new LineReader(directory, FILE);
+        calls = new CallReader(model.calls().rules());
     }
 
     /**
@@ -52,8 +55,13 @@ public final class Timeline implements Closeable {
             case "cmd" -> command(t);
             case "mem" -> tableRead(t);
             case "xlate" -> translation(t);
-            default -> new CaptureRecord.Other(t, kind);
+            default -> other(t);
         };
+    }
+
+    private CaptureRecord other(long t) {
+        CaptureRecord.Call call = calls.read(t, kind, line);
+        return call == null ? new CaptureRecord.Other(t, kind) : call;
     }
 
     /** The kind of the record that {@link #next} gave last, as the format names it. */

@@ -1,7 +1,8 @@
 package org.iommu4j.upgrade.replay;
 
+import java.util.List;
 import java.util.function.Function;
-import org.iommu4j.backend.GuestDecoder;
+import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.core.service.IommuService;
@@ -20,6 +21,7 @@ final class BareMachine implements CapturedMachine {
     private final Unit unit;
     private final Function<byte[], String> names;
     private final GuestRegisters registers;
+    private final CallPlayer calls;
 
     /** A chip of that configuration. */
     BareMachine(IommuService service, CaptureModel model, HardwareConfig config, Sanitizer.Mode sanitizer) {
@@ -29,8 +31,11 @@ final class BareMachine implements CapturedMachine {
                 UnitConfig.of(model.model(), config).withoutDriver().withSanitizer(sanitizer));
         try {
             unit.stepping(true);
-            GuestDecoder decoder = service.backend(model.model()).createGuestDecoder(config, unit.platform());
-            names = decoder::commandName;
+            Backend backend = service.backend(model.model());
+            calls = new CallPlayer(backend, unit.platform(), unit::call);
+            names = model.ringBase() == null
+                    ? bytes -> "unknown"
+                    : backend.createGuestDecoder(config, unit.platform())::commandName;
         } catch (RuntimeException e) {
             unit.close();
             throw e;
@@ -74,6 +79,19 @@ final class BareMachine implements CapturedMachine {
         } else {
             counter.refused("the chip did not consume it");
         }
+    }
+
+    @Override
+    public List<CallPlayer.Mismatch> call(CaptureRecord.Call call, Journal journal) {
+        CommandCounter counter = journal.command(call.kind());
+        counter.decoded();
+        List<CallPlayer.Mismatch> mismatches = calls.make(call);
+        if (mismatches.isEmpty()) {
+            counter.executed();
+        } else {
+            counter.refused(mismatches.get(0).toString());
+        }
+        return mismatches;
     }
 
     @Override

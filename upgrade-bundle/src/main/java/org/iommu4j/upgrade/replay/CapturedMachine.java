@@ -1,5 +1,6 @@
 package org.iommu4j.upgrade.replay;
 
+import java.util.List;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Unit;
@@ -24,6 +25,13 @@ interface CapturedMachine {
 
     /** The hardware fetches a command. */
     void command(CaptureRecord.Command command, Journal journal);
+
+    /**
+     * The guest makes a call.
+     *
+     * @return what is not as the capture says
+     */
+    List<CallPlayer.Mismatch> call(CaptureRecord.Call call, Journal journal);
 
     /** A device is about to access memory. */
     void beforeAccess(int requester, Journal journal);

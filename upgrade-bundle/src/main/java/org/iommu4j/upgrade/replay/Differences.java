@@ -41,6 +41,25 @@ final class Differences {
         }
     }
 
+    /**
+     * Keeps a difference of a call.
+     *
+     * @param t of the record; -1 if the call brought a frozen machine up
+     */
+    void call(long t, CallPlayer.Mismatch mismatch) {
+        if (kept.size() < limit) {
+            kept.add(new Difference(
+                    "call",
+                    t,
+                    -1,
+                    0,
+                    mismatch.what() + " " + mismatch.expected(),
+                    mismatch.got(),
+                    List.of(),
+                    List.of()));
+        }
+    }
+
     /** Keeps a difference between what was sent and what the containers counted, whatever the limit. */
     void requests(RequestTally sent, RequestTally counted) {
         kept.add(new Difference("requests", -1, -1, 0, sent.toString(), counted.toString(), List.of(), List.of()));

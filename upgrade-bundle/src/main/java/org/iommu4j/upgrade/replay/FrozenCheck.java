@@ -1,5 +1,6 @@
 package org.iommu4j.upgrade.replay;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
@@ -10,7 +11,9 @@ import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.capture.Capture;
 import org.iommu4j.upgrade.capture.CaptureModel;
+import org.iommu4j.upgrade.capture.CaptureRecord;
 import org.iommu4j.upgrade.capture.FrozenImage;
+import org.iommu4j.upgrade.capture.Timeline;
 
 /** Checks every mapping of a frozen machine on a chip that is brought up with its registers and its pages. */
 public final class FrozenCheck {
@@ -35,7 +38,12 @@ public final class FrozenCheck {
                         UnitConfig.of(capture.model().model(), config).withoutDriver());
                 FrozenImage.Walks rows = capture.frozen().walks()) {
             capture.frozen().loadPages(unit.platform().memory());
-            bringUp(capture, unit::writeRegister);
+            CallPlayer calls =
+                    new CallPlayer(service.backend(unit.model()), unit.platform(), unit::call);
+            for (CallPlayer.Mismatch mismatch : bringUp(capture, unit::writeRegister, calls)) {
+                walks.count(false);
+                differences.call(-1, mismatch);
+            }
             for (FrozenImage.Walk row = rows.next(); row != null; row = rows.next()) {
                 check(unit, row);
             }
@@ -51,15 +59,32 @@ public final class FrozenCheck {
     }
 
     /**
-     * Writes what turns translation on, as it stood when the machine was stopped.
+     * Makes the guest's tables and devices what they were when the machine was stopped: writes what turns translation on, or
+     * makes the calls.
      *
-     * @throws CaptureException if a register is missing in the capture
+     * @return what calls did not answer as the capture says
+     * @throws CaptureException if a register is missing in the capture, or its timeline cannot be read
      */
-    public static void bringUp(Capture capture, Registers registers) {
+    public static List<CallPlayer.Mismatch> bringUp(Capture capture, Registers registers, CallPlayer calls) {
         for (CaptureModel.BringUp step : capture.model().bringUp()) {
             CaptureModel.RegisterPlace place = capture.model().registers().get(step.register());
             registers.write(place.offset(), place.sizeBytes(), value(capture, step));
         }
+        List<CallPlayer.Mismatch> mismatches = new ArrayList<>();
+        if (capture.model().calls().bringUp().history()) {
+            long stoppedAt = capture.frozen().stoppedAt();
+            try (Timeline timeline = capture.timeline()) {
+                CaptureRecord next = timeline.next();
+                while (next != null && next.t() < stoppedAt) {
+                    if (next instanceof CaptureRecord.Call call) {
+                        mismatches.addAll(calls.make(call));
+                    }
+                    next = timeline.next();
+                }
+            }
+        }
+        capture.frozen().calls().forEach(call -> mismatches.addAll(calls.make(call)));
+        return mismatches;
     }
 
     private static long value(Capture capture, CaptureModel.BringUp step) {

@@ -19,6 +19,7 @@ final class GuestMachine implements CapturedMachine {
     private final Unit unit;
     private final GuestContainers containers;
     private final Guest guest;
+    private final CallPlayer calls;
     private final List<String> refusals = new ArrayList<>();
 
     /** A host with a chip of that configuration, and a guest that sees one like it. */
@@ -29,6 +30,7 @@ final class GuestMachine implements CapturedMachine {
         containers.onRefusal(refusals::add);
         try {
             guest = unit.openGuest(config, containers);
+            calls = new CallPlayer(service.backend(model.model()), unit.platform(), guest::call);
         } catch (RuntimeException e) {
             unit.close();
             throw e;
@@ -76,6 +78,18 @@ final class GuestMachine implements CapturedMachine {
             refusals.add("the virtual IOMMU did nothing");
         }
         finish(counter, sent);
+    }
+
+    @Override
+    public List<CallPlayer.Mismatch> call(CaptureRecord.Call call, Journal journal) {
+        CommandCounter counter = journal.command(call.kind());
+        long sent = containers.sent();
+        List<CallPlayer.Mismatch> mismatches = calls.make(call);
+        if (!mismatches.isEmpty()) {
+            refusals.add(mismatches.get(0).toString());
+        }
+        settle(counter, sent);
+        return mismatches;
     }
 
     @Override

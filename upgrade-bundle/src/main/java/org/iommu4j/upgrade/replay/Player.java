@@ -106,6 +106,9 @@ final class Player {
             if (!capture.model().structures().contains(read.what())) {
                 store(read.pa(), read.words());
             }
+        } else if (next instanceof CaptureRecord.Call call) {
+            captured.clear();
+            call(call);
         } else if (next instanceof CaptureRecord.Command command) {
             machine.command(command, journal);
         } else if (next instanceof CaptureRecord.RegisterWrite write) {
@@ -126,6 +129,12 @@ final class Player {
         if (!registers.count(((got ^ read.value()) & compared) == 0) && ownChip) {
             differences.register(read.t(), read.offset(), read.value() & compared, got & compared);
         }
+    }
+
+    private void call(CaptureRecord.Call call) {
+        List<CallPlayer.Mismatch> mismatches = machine.call(call, journal);
+        registers.count(mismatches.isEmpty());
+        mismatches.forEach(mismatch -> differences.call(call.t(), mismatch));
     }
 
     private long oddBits(CaptureRecord.RegisterRead read) {

@@ -87,7 +87,7 @@ public final class Replay implements ReplayService {
                             .map(Replay::hex)
                             .toList());
         }
-        return new HardwareConfig(scan.subVersion(), Map.of(), scan.capabilities(), cache, Map.of());
+        return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, Map.of());
     }
 
     private static String hex(int value) {

@@ -94,7 +94,7 @@ final class Invalidator implements Runnable {
             tap.learn();
             one();
             if (tap.learned(slot) == 0) {
-                throw new UpgradeException("native commands show no address: their order cannot be checked");
+                throw new UpgradeException("an invalidation writes no native commands: there is nothing to check");
             }
         }
         // Nothing was expected while it learned.

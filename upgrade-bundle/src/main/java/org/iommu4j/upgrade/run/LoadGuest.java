@@ -18,6 +18,7 @@ import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.capture.Capture;
 import org.iommu4j.upgrade.capture.FrozenImage;
+import org.iommu4j.upgrade.replay.CallPlayer;
 import org.iommu4j.upgrade.replay.FrozenCheck;
 import org.iommu4j.upgrade.replay.GuestContainers;
 
@@ -49,7 +50,12 @@ final class LoadGuest implements AutoCloseable {
         try {
             capture.frozen().loadPages(unit.platform().memory());
             Guest guest = unit.openGuest(config, containers);
-            FrozenCheck.bringUp(capture, guest::writeRegister);
+            CallPlayer calls = new CallPlayer(service.backend(unit.model()), unit.platform(), guest::call);
+            List<CallPlayer.Mismatch> mismatches = FrozenCheck.bringUp(capture, guest::writeRegister, calls);
+            if (!mismatches.isEmpty()) {
+                throw new UpgradeException(
+                        capture.directory() + ": the frozen guest cannot be brought up: " + mismatches.get(0));
+            }
             for (FrozenImage.Walk row : rows(capture, seed)) {
                 if (pages.size() == PAGES) {
                     break;

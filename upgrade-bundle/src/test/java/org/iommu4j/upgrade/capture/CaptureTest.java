@@ -296,7 +296,7 @@ class CaptureTest {
 
     private List<CaptureRecord> timeline() {
         List<CaptureRecord> records = new ArrayList<>();
-        try (Timeline timeline = new Timeline(directory)) {
+        try (Timeline timeline = new Timeline(directory, CaptureModel.ofArch("vtd"))) {
             for (CaptureRecord next = timeline.next(); next != null; next = timeline.next()) {
                 records.add(next);
             }

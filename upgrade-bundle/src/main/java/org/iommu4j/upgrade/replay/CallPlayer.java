@@ -1,0 +1,153 @@
+package org.iommu4j.upgrade.replay;
+
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.function.Consumer;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.CallFormat.Operand;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.upgrade.capture.CaptureRecord;
+
+/** Makes captured hypercalls, RTAS calls and instructions, and compares what comes back. Used by one thread. */
+public final class CallPlayer {
+    private static final int PAGE_BYTES = 4096;
+
+    private final List<CallFormat> formats;
+    private final Platform platform;
+    private final Consumer<NativeCall> target;
+    private final NativeCall call = new NativeCall();
+
+    /**
+     * A player.
+     *
+     * @param backend says how its calls are made
+     * @param platform where the guest's memory is
+     * @param target takes the calls
+     */
+    public CallPlayer(Backend backend, Platform platform, Consumer<NativeCall> target) {
+        formats = backend.calls();
+        this.platform = platform;
+        this.target = target;
+    }
+
+    /**
+     * Something that did not come back as the capture says.
+     *
+     * @param what the call and what of it
+     * @param expected by the capture
+     * @param got from the machine
+     */
+    public record Mismatch(String what, String expected, String got) {
+        @Override
+        public String toString() {
+            return what + ": expected " + expected + ", got " + got;
+        }
+    }
+
+    /**
+     * Makes a call.
+     *
+     * @return what is not as the capture says; empty if everything is
+     * @throws org.iommu4j.backend.BackendException as the target does
+     */
+    public List<Mismatch> make(CaptureRecord.Call captured) {
+        CallFormat format = formats.stream()
+                .filter(one -> one.named(captured.call()))
+                .findFirst()
+                .orElse(null);
+        if (format == null) {
+            return List.of(new Mismatch(captured.call(), "a call", "the backend has no such call"));
+        }
+        store(captured.stored());
+        call.begin(format.function());
+        if (format.kind() == CallFormat.Kind.RTAS) {
+            call.word(
+                    CallFormat.RTAS_ARGUMENT_COUNT, captured.arguments().size());
+            call.word(CallFormat.RTAS_RETURN_COUNT, captured.returnCells());
+        }
+        long block = 0;
+        int blockPages = 0;
+        try {
+            int next = format.kind() == CallFormat.Kind.RTAS ? CallFormat.RTAS_FIRST_ARGUMENT : 0;
+            for (CaptureRecord.Call.Argument argument : captured.arguments()) {
+                if (argument.operand() == null) {
+                    call.word(next++, argument.value());
+                    continue;
+                }
+                Operand operand = operand(format, argument.operand());
+                if (operand == null) {
+                    return List.of(new Mismatch(
+                            captured.call(), "operand " + argument.operand(), "the backend's call has no such operand"));
+                }
+                long value = argument.value();
+                if (argument.hex() != null) {
+                    byte[] bytes = HexFormat.of().parseHex(argument.hex());
+                    blockPages = (Math.max(bytes.length, operand.lengthBytes()) + PAGE_BYTES - 1) / PAGE_BYTES;
+                    block = platform.allocatePages(blockPages);
+                    platform.memory().write(block, bytes, 0, bytes.length);
+                    value = block;
+                }
+                operand.set(call, value);
+            }
+            target.accept(call);
+            return compare(captured, format, block);
+        } catch (IllegalArgumentException e) {
+            return List.of(new Mismatch(captured.call(), "operands that fit", e.getMessage()));
+        } finally {
+            if (blockPages > 0) {
+                platform.freePages(block, blockPages);
+            }
+        }
+    }
+
+    private void store(CaptureRecord.Call.Stored stored) {
+        PhysicalMemory memory = platform.memory();
+        long pa = stored.pa();
+        for (long word : stored.words()) {
+            memory.writeLongBe(pa, word);
+            pa += Long.BYTES;
+        }
+    }
+
+    private static Operand operand(CallFormat format, String name) {
+        return format.operands().stream()
+                .filter(operand -> operand.named(name))
+                .findFirst()
+                .orElse(null);
+    }
+
+    private List<Mismatch> compare(CaptureRecord.Call captured, CallFormat format, long block) {
+        if (call.result() != captured.code()) {
+            return List.of(new Mismatch(
+                    captured.call(), code(format, captured.code()), code(format, call.result())));
+        }
+        List<Mismatch> mismatches = new ArrayList<>();
+        for (CaptureRecord.Call.Result result : captured.results()) {
+            long expected = result.value() & result.mask();
+            long got = (result.word() >= 0 ? call.word(result.word()) : read(block, result)) & result.mask();
+            if (got != expected) {
+                mismatches.add(new Mismatch(captured.call() + " " + result.name(), hex(expected), hex(got)));
+            }
+        }
+        return mismatches;
+    }
+
+    private long read(long block, CaptureRecord.Call.Result result) {
+        byte[] bytes = new byte[result.sizeBytes()];
+        platform.memory().read(block + result.offset(), bytes, 0, bytes.length);
+        return Long.parseUnsignedLong(HexFormat.of().formatHex(bytes), 16);
+    }
+
+    private static String code(CallFormat format, long code) {
+        String name = format.codeName(code);
+        return name.isEmpty() ? Long.toString(code) : code + " (" + name + ")";
+    }
+
+    private static String hex(long value) {
+        return "0x" + Long.toHexString(value);
+    }
+}
