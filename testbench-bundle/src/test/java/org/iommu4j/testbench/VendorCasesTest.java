@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.run.TestBench;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,6 +46,7 @@ class VendorCasesTest {
         List<CaseResult> results = new ArrayList<>();
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
             core.arrived(new VtdBackend());
+            core.arrived(new SpaprBackend());
             new TestBench(core).run(List.of(file), Set.of(), results::add);
             assertTrue(core.units().isEmpty(), "units are left open");
         }

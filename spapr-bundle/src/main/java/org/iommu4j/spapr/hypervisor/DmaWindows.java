@@ -33,7 +33,7 @@ public final class DmaWindows {
     /** The window of a LIOBN, or null. */
     public DmaWindow of(int liobn) {
         DmaWindow[] table = byLiobn;
-        int at = liobn * GOLDEN >>> 16;
+        int at = (liobn * GOLDEN) >>> 16;
         while (true) {
             DmaWindow window = table[at & (table.length - 1)];
             if (window == null || window.liobn() == liobn) {
@@ -94,7 +94,7 @@ public final class DmaWindows {
         DmaWindow[] table = new DmaWindow[length];
         for (DmaWindow window : bySlot) {
             if (window != null) {
-                int at = window.liobn() * GOLDEN >>> 16;
+                int at = (window.liobn() * GOLDEN) >>> 16;
                 while (table[at & (length - 1)] != null) {
                     at++;
                 }

@@ -41,6 +41,7 @@ class ShimPropertyTest {
     private static Machine machine(int subVersion) {
         Machine machine =
                 Machine.of(new HardwareConfig(subVersion, Map.of(), Map.of(), CacheConfig.WORST_CASE, Map.of()));
+        machine.translator().tap(null);
         for (int domain = 0; domain < 2; domain++) {
             assertEquals(Errno.OK, machine.open(domain));
             assertEquals(Errno.OK, machine.attach(domain, LIOBN + domain, TABLE, 1));
