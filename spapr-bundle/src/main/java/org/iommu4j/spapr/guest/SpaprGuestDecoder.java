@@ -136,7 +136,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
     public String commandName(byte[] bytes) {
         long function = 0;
         for (int i = 0; i < Long.BYTES && i < bytes.length; i++) {
-            function = function << Byte.SIZE | bytes[i] & 0xff;
+            function = function << Byte.SIZE | (bytes[i] & 0xff);
         }
         CallFormat call = SpaprCall.of((int) function);
         return call == null ? "0x" + Long.toHexString(function) : call.name();

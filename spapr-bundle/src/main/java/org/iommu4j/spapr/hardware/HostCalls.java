@@ -110,7 +110,7 @@ final class HostCalls {
         }
         long base = call.word(2);
         DmaWindow inSlot = windows.at((int) pe, DmaWindow.slotOf(base));
-        if ((inSlot != null && inSlot != before) || !isWindow(call)) {
+        if ((inSlot != null && !inSlot.equals(before)) || !isWindow(call)) {
             return HypercallCode.PARAMETER;
         }
         int pageShift = (int) call.word(3);

@@ -1,5 +1,6 @@
 package org.iommu4j.spapr.translate;
 
+import java.util.Set;
 import java.util.TreeSet;
 
 /** A container's domain: its partitionable endpoint, the windows that are bound, and its devices, which share them. */
@@ -24,7 +25,7 @@ final class Domain {
     }
 
     /** LIOBNs and requester ids. */
-    TreeSet<Integer> devices() {
+    Set<Integer> devices() {
         return devices;
     }
 

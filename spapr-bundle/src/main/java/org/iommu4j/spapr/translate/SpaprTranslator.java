@@ -3,8 +3,8 @@ package org.iommu4j.spapr.translate;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
@@ -723,7 +723,7 @@ public final class SpaprTranslator implements Translator {
         saveNames(window.names(), out);
     }
 
-    private static void saveNames(TreeSet<Integer> names, SnapshotWriter out) {
+    private static void saveNames(Set<Integer> names, SnapshotWriter out) {
         out.putInt(names.size());
         names.forEach(out::putInt);
     }
@@ -772,7 +772,7 @@ public final class SpaprTranslator implements Translator {
         return window;
     }
 
-    private static void restoreNames(SnapshotReader in, TreeSet<Integer> names) {
+    private static void restoreNames(SnapshotReader in, Set<Integer> names) {
         int count = in.getCount(MAX_NAMES);
         for (int i = 0; i < count; i++) {
             int requester = in.getInt();

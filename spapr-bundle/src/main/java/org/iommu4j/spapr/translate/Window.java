@@ -1,5 +1,6 @@
 package org.iommu4j.spapr.translate;
 
+import java.util.Set;
 import java.util.TreeSet;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
@@ -39,7 +40,7 @@ final class Window {
     }
 
     /** The requesters under whose name it is bound; it goes when the last of them goes. */
-    TreeSet<Integer> names() {
+    Set<Integer> names() {
         return names;
     }
 

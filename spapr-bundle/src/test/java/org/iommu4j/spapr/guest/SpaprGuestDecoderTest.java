@@ -66,7 +66,7 @@ class SpaprGuestDecoderTest {
         guest.deviceAccess(LIOBN, host);
         host.take();
         for (int i = 0; i < 16; i++) {
-            machine.memory().writeLongBe(0x5000 + 8 * i, 0x20_0003 + 0x1000 * i);
+            machine.memory().writeLongBe(0x5000 + 8L * i, 0x20_0003 + 0x1000L * i);
         }
         assertEquals(0, call(INDIRECT, L, 0x3000_0000, 0x5000, 16).result());
         assertEquals(List.of("invalidate 0 OK EXACT"), host.take());

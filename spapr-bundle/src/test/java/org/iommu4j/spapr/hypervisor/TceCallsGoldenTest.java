@@ -31,7 +31,7 @@ class TceCallsGoldenTest {
     @BeforeEach
     void shouldBeginWithKnownEntries() {
         for (int i = 0; i < 8; i++) {
-            assertEquals(SUCCESS, put(0x1000 * i, 0x10_0003 + 0x1000 * i));
+            assertEquals(SUCCESS, put(0x1000L * i, 0x10_0003 + 0x1000L * i));
         }
     }
 
@@ -47,13 +47,13 @@ class TceCallsGoldenTest {
 
     private void unchanged() {
         for (int i = 0; i < 8; i++) {
-            assertEquals(0x10_0003 + 0x1000 * i, get(0x1000 * i));
+            assertEquals(0x10_0003 + 0x1000L * i, get(0x1000L * i));
         }
     }
 
     private void list(long... entries) {
         for (int i = 0; i < entries.length; i++) {
-            machine.memory().writeLongBe(LIST + 8 * i, entries[i]);
+            machine.memory().writeLongBe(LIST + 8L * i, entries[i]);
         }
     }
 

@@ -89,7 +89,7 @@ class ShimPropertyTest {
         Property.check(60, random -> {
             boolean range = random.nextInt(4) != 0;
             long first = random.nextInt(PAGES);
-            long count = 1 + random.nextInt(6);
+            long count = 1L + random.nextInt(6);
             int flags = random.nextBoolean() ? Uapi.FLAGS_NO_PASID : 0;
             byte[] payload = random.nextInt(3) == 0 ? new byte[0] : payload(random, shim.from());
             InvalidateRequest plain = new InvalidateRequest();

@@ -28,14 +28,14 @@ class SpaprTranslatorGoldenTest {
         assertEquals(Errno.OK, machine.open(DOMAIN));
         assertEquals(Errno.OK, machine.attach(DOMAIN, LIOBN, TABLE, 1));
         for (int i = 0; i < 3; i++) {
-            machine.memory().writeLongBe(TABLE + 8 * (0x12345 + i), tce(i));
+            machine.memory().writeLongBe(TABLE + 8L * (0x12345 + i), tce(i));
         }
         machine.takeHex();
         return machine;
     }
 
     private static long tce(int i) {
-        return 0x20_0003 + 0x1000 * i;
+        return 0x20_0003 + 0x1000L * i;
     }
 
     private static String call(long... words) {
@@ -52,8 +52,8 @@ class SpaprTranslatorGoldenTest {
         assertEquals(Errno.OK, machine.invalidate(DOMAIN, SCOPE_VADDR, FLAGS_NO_PASID, 0x1234_5000, 0x3000));
         List<String> wanted = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
-            wanted.add(call(0x1c, 0x8000_0000L, 0x1234_5000 + 0x1000 * i));
-            wanted.add(call(0x20, 0x8000_0000L, 0x1234_5000 + 0x1000 * i, tce(i)));
+            wanted.add(call(0x1c, 0x8000_0000L, 0x1234_5000 + 0x1000L * i));
+            wanted.add(call(0x20, 0x8000_0000L, 0x1234_5000 + 0x1000L * i, tce(i)));
         }
         assertEquals(wanted, machine.takeHex());
         assertEquals(Fidelity.EXACT, machine.last().fidelity());
@@ -66,7 +66,7 @@ class SpaprTranslatorGoldenTest {
         List<String> commands = machine.takeHex();
         assertEquals(4, commands.size());
         for (int i = 0; i < 3; i++) {
-            assertEquals(call(0x1c, 0x8000_0000L, 0x1234_5000 + 0x1000 * i), commands.get(i));
+            assertEquals(call(0x1c, 0x8000_0000L, 0x1234_5000 + 0x1000L * i), commands.get(i));
         }
         String indirect = commands.get(3);
         assertTrue(indirect.startsWith(call(0x13c, 0x8000_0000L, 0x1234_5000)), indirect);
