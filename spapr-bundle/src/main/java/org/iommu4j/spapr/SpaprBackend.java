@@ -1,5 +1,6 @@
 package org.iommu4j.spapr;
 
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.iommu4j.backend.Backend;
@@ -24,6 +25,7 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprBenchSupport;
@@ -31,13 +33,14 @@ import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCommand;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprMeanings;
+import org.iommu4j.spapr.command.SpaprRegisters;
 import org.iommu4j.spapr.guest.SpaprGuestDecoder;
 import org.iommu4j.spapr.hardware.SimulatedPhb;
 import org.iommu4j.spapr.hardware.SpaprLayouts;
-import org.iommu4j.spapr.shim.SameTableShim;
+import org.iommu4j.spapr.shim.GenerationShim;
 import org.iommu4j.spapr.translate.SpaprTranslator;
 
-/** IBM sPAPR TCE, generations 1 (one entry a hypercall) and 2 (lists of entries). */
+/** IBM sPAPR TCE, generations 1 and 2 (hypercalls) and 3 to 5 (IODA2, IODA3, IODA3 with its erratum). */
 public final class SpaprBackend implements Backend {
     /** Version of the state that every part writes. */
     static final int STATE_VERSION = 1;
@@ -63,13 +66,23 @@ public final class SpaprBackend implements Backend {
                     0,
                     HOST_ADDRESS_WIDTH,
                     Set.of("page-selective", "clear", "eeh", "multi-tce"),
-                    Set.of()));
+                    Set.of()),
+            ioda(SpaprGeneration.IODA2, "IODA2", Set.of("page-selective"), Set.of()),
+            ioda(SpaprGeneration.IODA3, "IODA3", Set.of("page-selective", "sync"), Set.of()),
+            ioda(SpaprGeneration.IODA3_PEKILL, "IODA3_PEKILL", Set.of("sync"), Set.of("HW560152")));
 
     private final BackendDescription description;
 
+    private static Generation ioda(int subVersion, String name, Set<String> own, Set<String> errata) {
+        Set<String> capabilities =
+                new HashSet<>(Set.of("clear", "eeh", "multi-tce", "dynamic-windows", "multi-level", "kill"));
+        capabilities.addAll(own);
+        return new Generation(subVersion, name, PAYLOADS, 12, 0, HOST_ADDRESS_WIDTH, capabilities, errata);
+    }
+
     /** The backend as it is built, outside a framework. */
     public SpaprBackend() {
-        this("1.0.0");
+        this("1.1.0");
     }
 
     /**
@@ -153,6 +166,13 @@ public final class SpaprBackend implements Backend {
     }
 
     @Override
+    public List<Register> registers(int subVersion) {
+        return description.generation(subVersion) != null && SpaprGeneration.hasRegisters(subVersion)
+                ? SpaprRegisters.ALL
+                : List.of();
+    }
+
+    @Override
     public String meaning(Layout layout, BitField field, long... words) {
         return SpaprMeanings.of(layout, field, words);
     }
@@ -165,9 +185,7 @@ public final class SpaprBackend implements Backend {
 
     @Override
     public List<Shim> shims() {
-        return List.of(
-                new SameTableShim(SpaprGeneration.TCE_V1, SpaprGeneration.TCE_V1_MULTI),
-                new SameTableShim(SpaprGeneration.TCE_V1_MULTI, SpaprGeneration.TCE_V1));
+        return GenerationShim.all();
     }
 
     @Override

@@ -3,6 +3,7 @@ package org.iommu4j.spapr.command;
 import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
+import static org.iommu4j.layout.FieldOption.since;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
@@ -46,6 +47,10 @@ public final class InvalidateData {
 
     /** The partitionable endpoint. */
     public static final BitField PE = DATA.bits("pe", 96, 127, about("ffffffff: that of the container; the host's to choose"));
+
+    /** A DMA read sync follows, which it does in any case. */
+    public static final BitField SYNC =
+            DATA.bit("SYNC", 159, since(SpaprGeneration.IODA3), about("DMA read sync; from generation 4 on"));
 
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();

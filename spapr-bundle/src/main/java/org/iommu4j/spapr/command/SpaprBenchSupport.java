@@ -1,6 +1,7 @@
 package org.iommu4j.spapr.command;
 
 import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.layout.Layout;
 
 /** What a test bench has to know of sPAPR. */
 public final class SpaprBenchSupport implements BenchSupport {
@@ -8,6 +9,12 @@ public final class SpaprBenchSupport implements BenchSupport {
     public String faultName(int code) {
         FaultReason reason = FaultReason.of(code);
         return reason == null ? "" : reason.name();
+    }
+
+    @Override
+    public boolean isCompletion(byte[] command) {
+        Layout sync = SpaprCommand.DMA_READ_SYNC.layout();
+        return command.length == sync.sizeBytes() && sync.word(command, 0, 0) == SpaprCommand.DMA_READ_SYNC.opcode();
     }
 
     /** The code of the fault whose bit a record has: page fault or access fault. */

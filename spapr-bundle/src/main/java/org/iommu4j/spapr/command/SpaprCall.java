@@ -52,6 +52,21 @@ public final class SpaprCall {
     /** {@code ibm,slot-error-detail}. */
     public static final int SLOT_ERROR_DETAIL = 0x2025;
 
+    /** {@code ibm,query-pe-dma-window}. */
+    public static final int QUERY_PE_DMA_WINDOW = 0x2026;
+
+    /** {@code ibm,create-pe-dma-window}. */
+    public static final int CREATE_PE_DMA_WINDOW = 0x2027;
+
+    /** {@code ibm,remove-pe-dma-window}. */
+    public static final int REMOVE_PE_DMA_WINDOW = 0x2028;
+
+    /** {@code ibm,reset-pe-dma-window}. */
+    public static final int RESET_PE_DMA_WINDOW = 0x2029;
+
+    /** OPAL_PCI_TCE_KILL: firmware of a host without a hypervisor. No hypercall has an odd number. */
+    public static final int OPAL_PCI_TCE_KILL = 126;
+
     /** Argument of H_SET_TCE_TABLE: the host makes an empty table of its own. */
     public static final long HOST_TABLE = -1;
 
@@ -69,7 +84,7 @@ public final class SpaprCall {
 
     private static final String TCE_CALLS = "PAPR, TCE hypercalls; sheet 2.1";
     private static final String HOST_CALLS = "platform-private hypercall; docs/layouts/spapr.md";
-    private static final String EEH_CALLS = "PAPR, EEH RTAS calls; sheet 2.4";
+    private static final String RTAS_CALLS = "PAPR, RTAS calls; sheet 2.2 and 2.4";
 
     private static final Operand LIOBN = Operand.word("LIOBN", 0, "logical I/O bus number, zero-extended to 64 bits");
     private static final Operand IOBA = Operand.word("IOBA", 1, "absolute I/O bus address").alias("io_address");
@@ -200,7 +215,59 @@ public final class SpaprCall {
                             Operand.field("buffer", 7, 0, 32, "address of the log's buffer"),
                             Operand.field("length", 8, 0, 32, "its length in bytes"),
                             Operand.field("function", 9, 0, 32, "1 temporary error, 2 permanent")),
-                    List.of()));
+                    List.of()),
+            rtas(
+                    "ibm,query-pe-dma-window",
+                    QUERY_PE_DMA_WINDOW,
+                    List.of(CONFIG_ADDR, BUID_HI, BUID_LO),
+                    List.of(
+                            Operand.field("windows", 0, 0, 32, "windows available"),
+                            Operand.field("block", 1, 0, 32, "largest window in TCEs; its high word with six cells"),
+                            Operand.field("page_sizes", 2, 0, 32, "mask of page sizes; the low word with six cells"),
+                            Operand.field("migration", 3, 0, 32, "migration mask; page sizes with six cells"),
+                            Operand.field("migration6", 4, 0, 32, "migration mask, with six cells"))),
+            rtas(
+                    "ibm,create-pe-dma-window",
+                    CREATE_PE_DMA_WINDOW,
+                    List.of(
+                            CONFIG_ADDR,
+                            BUID_HI,
+                            BUID_LO,
+                            Operand.field("page_shift", 5, 0, 32, "log2 of the page size in bytes"),
+                            Operand.field("window_shift", 6, 0, 32, "log2 of the window size in bytes")),
+                    List.of(
+                            Operand.field("LIOBN", 0, 0, 32, "of the new window"),
+                            Operand.field("addr_hi", 1, 0, 32, "first bus address, high word"),
+                            Operand.field("addr_lo", 2, 0, 32, "first bus address, low word"))),
+            rtas(
+                    "ibm,remove-pe-dma-window",
+                    REMOVE_PE_DMA_WINDOW,
+                    List.of(Operand.field("LIOBN", 2, 0, 32, "of the window")),
+                    List.of()),
+            rtas(
+                    "ibm,reset-pe-dma-window",
+                    RESET_PE_DMA_WINDOW,
+                    List.of(
+                            CONFIG_ADDR,
+                            BUID_HI,
+                            BUID_LO,
+                            Operand.field("limited", 5, 0, 32, "1: limited addressing, with four arguments")
+                                    .orNothing()),
+                    List.of()),
+            new CallFormat(
+                    Kind.HYPERCALL,
+                    "OPAL_PCI_TCE_KILL",
+                    OPAL_PCI_TCE_KILL,
+                    List.of(
+                            Operand.word("phb", 0, "id of the host bridge"),
+                            Operand.word("type", 1, "0 pages, 1 PE, 2 all"),
+                            Operand.word("pe", 2, "partitionable endpoint"),
+                            Operand.word("tce_size", 3, "page size in bytes"),
+                            Operand.word("dma_addr", 4, "first address"),
+                            Operand.word("npages", 5, "pages, at most 512")),
+                    List.of(),
+                    OpalCode.ALL,
+                    "OPAL firmware; sheet 2.3"));
 
     private SpaprCall() {}
 
@@ -226,6 +293,6 @@ public final class SpaprCall {
     }
 
     private static CallFormat rtas(String name, int token, List<Operand> operands, List<Operand> results) {
-        return new CallFormat(Kind.RTAS, name, token, operands, results, RtasStatus.ALL, EEH_CALLS);
+        return new CallFormat(Kind.RTAS, name, token, operands, results, RtasStatus.ALL, RTAS_CALLS);
     }
 }

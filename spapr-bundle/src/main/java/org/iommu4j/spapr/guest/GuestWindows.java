@@ -17,6 +17,7 @@ import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.DmaWindows;
+import org.iommu4j.spapr.hypervisor.WindowOwner;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 
@@ -24,7 +25,7 @@ import org.iommu4j.spapr.table.TceTable;
  * A guest's windows: each has its table in pages of the host and is bound in the container that serves the guest's endpoint,
  * under its LIOBN. The default window is there from the start and bound when the guest first does anything, as VFIO makes it.
  */
-final class GuestWindows {
+final class GuestWindows implements WindowOwner {
     /** The guest's domain: it has one endpoint. */
     static final int DOMAIN = 0;
 
@@ -41,6 +42,9 @@ final class GuestWindows {
     private final BitSet devices = new BitSet();
     private final RequestWriter writer;
 
+    /** Who takes the requests of the call that is under way. */
+    private GuestRequests requests;
+
     GuestWindows(Platform platform, SpaprCapabilities guest) {
         this.platform = platform;
         this.guest = guest;
@@ -52,12 +56,47 @@ final class GuestWindows {
         return windows;
     }
 
+    /** Requests of windows that come and go are for that one. */
+    void sendTo(GuestRequests sink) {
+        requests = sink;
+    }
+
+    @Override
+    public DmaWindow add(int liobn, int pe, long base, int pageShift, int windowShift, boolean isDefault) {
+        DmaWindow window = add(liobn, base, pageShift, windowShift, isDefault);
+        Errno outcome = bind(window, requests);
+        if (outcome != Errno.OK) {
+            discard(window);
+            throw new BackendException(outcome, "the container refuses the window");
+        }
+        return window;
+    }
+
+    @Override
+    public void remove(DmaWindow window) {
+        if (isBound(window.liobn())) {
+            Errno outcome = requests.request(DOMAIN, request(window, Uapi.BIND_FLAG_UNBIND)).errno();
+            if (outcome != Errno.OK) {
+                throw new BackendException(outcome, "the container does not give the window up");
+            }
+            requests.move(window.liobn(), -1);
+            bound.remove(window.liobn());
+        }
+        discard(window);
+    }
+
+    private void discard(DmaWindow window) {
+        windows.remove(window);
+        platform.freePages(
+                window.table().root(), (int) DmaWindow.tablePages(1L << window.table().levelBits()));
+    }
+
     /**
-     * Adds a window with an empty table.
+     * Adds a window with an empty table, which is not bound yet.
      *
      * @throws BackendException {@code ENOMEM} if the host has no room for the table
      */
-    DmaWindow add(int liobn, long base, int pageShift, int windowShift, boolean isDefault) {
+    private DmaWindow add(int liobn, long base, int pageShift, int windowShift, boolean isDefault) {
         int levelBits = TceTable.defaultLevelBits(windowShift, pageShift, 1);
         long pages = DmaWindow.tablePages(1L << levelBits);
         if (pages > Integer.MAX_VALUE) {

@@ -15,21 +15,25 @@ import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.HypercallCode;
+import org.iommu4j.spapr.command.RtasStatus;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
+import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.EehCalls;
 import org.iommu4j.spapr.hypervisor.EndpointStates;
 import org.iommu4j.spapr.hypervisor.TceCalls;
+import org.iommu4j.spapr.hypervisor.WindowCalls;
 
 /**
- * A virtual hypervisor in front of a guest, generations 1 and 2. It keeps the guest's tables in pages of the host, so that the
+ * A virtual hypervisor in front of a guest, generations 1 to 5. It keeps the guest's tables in pages of the host, so that the
  * host's platform translates through them; a hypercall that stores entries is a store there and an invalidation of their range
  * in the container. Whether hardware keeps entries that allow nothing is not documented, so every store is followed by an
  * invalidation, also where the old entry allowed nothing. If the container refuses, the entries are put back: the call fails
  * and has changed nothing.
  *
- * <p>Calls of the host's own are unknown to a guest. The state of the host's endpoint does not show in the guest's.
+ * <p>A partition sees no registers of the host bridge, whatever the generation: its tables change by calls only, so it has
+ * nothing to kill. Calls of the host's own are unknown to a guest. The state of the host's endpoint does not show in the guest's.
  */
 public final class SpaprGuestDecoder implements GuestDecoder {
     /** Version of the state that {@link #save} writes. */
@@ -44,6 +48,9 @@ public final class SpaprGuestDecoder implements GuestDecoder {
     private final TceCalls tceCalls;
     private final EehCalls eehCalls;
 
+    /** Null before generation 3. */
+    private final WindowCalls windowCalls;
+
     /** Who takes the requests of the call that is under way. */
     private GuestRequests sink;
 
@@ -53,6 +60,14 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         windows = new GuestWindows(platform, guest);
         tceCalls = new TceCalls(platform.memory(), windows.windows(), guest.multiTce(), this::stored);
         eehCalls = new EehCalls(guest, endpoint, requester -> GuestWindows.ENDPOINT);
+        windowCalls = SpaprGeneration.hasRegisters(config.subVersion())
+                ? new WindowCalls(
+                        guest,
+                        windows.windows(),
+                        requester -> GuestWindows.ENDPOINT,
+                        windows,
+                        RtasStatus.PARAMETER_ERROR)
+                : null;
     }
 
     /**
@@ -101,6 +116,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
     @Override
     public void call(NativeCall call, GuestRequests requests) {
         sink = requests;
+        windows.sendTo(requests);
         windows.bindAll(requests);
         int function = call.function();
         if (TceCalls.isOne(function)) {
@@ -111,6 +127,12 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         } else if (EehCalls.isOne(function)) {
             eehCalls.call(call);
             requests.handled("the state of the guest's endpoint is the virtual hypervisor's");
+        } else if (WindowCalls.isOne(function) && windowCalls != null) {
+            windowCalls.call(call);
+            requests.handled("windows are the virtual hypervisor's; those that come and go are bound and unbound");
+        } else if (WindowCalls.isOne(function)) {
+            call.result(RtasStatus.PARAMETER_ERROR);
+            requests.refused("no dynamic windows in this generation");
         } else {
             call.result(HypercallCode.FUNCTION);
             requests.refused("no such call: 0x" + Integer.toHexString(function));

@@ -12,6 +12,7 @@ import org.iommu4j.spapr.hypervisor.EndpointStates;
 import org.iommu4j.spapr.table.TableWalker;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
+import org.iommu4j.spapr.table.Tve;
 
 /**
  * Translates accesses of devices, sheet 3.5. A requester with the top bit set is a LIOBN: the access goes through that
@@ -32,6 +33,7 @@ final class DmaRemapper {
     private final DmaWindows windows;
     private final Requesters requesters;
     private final EndpointStates states;
+    private final TranslationValidation validation;
     private final TceCache cache;
     private final FaultRecorder faults;
     private final TableWalker walker;
@@ -49,6 +51,7 @@ final class DmaRemapper {
             DmaWindows windows,
             Requesters requesters,
             EndpointStates states,
+            TranslationValidation validation,
             TceCache cache,
             FaultRecorder faults,
             boolean msi32,
@@ -56,6 +59,7 @@ final class DmaRemapper {
         this.windows = windows;
         this.requesters = requesters;
         this.states = states;
+        this.validation = validation;
         this.cache = cache;
         this.faults = faults;
         this.msi32 = msi32;
@@ -95,7 +99,7 @@ final class DmaRemapper {
             abort(access);
             return;
         } else {
-            pe = requesters.endpointOf(requester);
+            pe = requesters.accessedBy(requester);
             if (pe == Requesters.NONE) {
                 abort(access);
                 return;
@@ -119,23 +123,33 @@ final class DmaRemapper {
             refuse(access, pe, FaultReason.ADDRESS_INVALID);
             return;
         }
-        // 4. to 6. the window and its extent
-        if (window == null) {
-            window = windows.at(pe, DmaWindow.slotOf(iova));
+        // 4. the entry of the slot
+        int slot = window != null ? window.slot() : DmaWindow.slotOf(iova);
+        int index = TranslationValidation.index(pe, slot);
+        TceTable table = validation.table(index);
+        if (table != null) {
+            // 6. the extent
+            long offset = iova - validation.base(index);
+            if (DmaWindow.slotOf(iova) == slot && table.contains(offset)) {
+                translate(access, pe, table, offset);
+            } else {
+                refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
+            }
+            return;
         }
-        if (window == null) {
+        // 5. no table: pass, or nothing
+        long tve = validation.word(index);
+        if (!Tve.isBypass(tve)) {
             refuse(access, pe, FaultReason.NO_WINDOW);
-        } else if (!window.contains(iova)) {
-            refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
+        } else if (Tve.passes(tve, iova)) {
+            access.translated(Tve.passed(iova), 0, RIGHTS, false);
         } else {
-            translate(access, window);
+            refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
         }
     }
 
-    private void translate(DmaAccess access, DmaWindow window) {
-        int pe = window.pe();
+    private void translate(DmaAccess access, int pe, TceTable table, long offset) {
         long iova = access.iova();
-        TceTable table = window.table();
         // 7. the cache
         int entry = cache.lookup(pe, iova);
         if (entry != TceCache.MISS) {
@@ -152,7 +166,7 @@ final class DmaRemapper {
         if (observer != null) {
             observer.missed(CachedKind.TRANSLATION, pe, NO_PASID, iova);
         }
-        int fault = walker.walk(table, iova - window.base(), access.listener());
+        int fault = walker.walk(table, offset, access.listener());
         if (fault != TableWalker.OK) {
             refuse(access, pe, FaultReason.of(fault));
             return;

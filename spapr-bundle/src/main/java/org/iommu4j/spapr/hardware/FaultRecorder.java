@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.FaultReason;
@@ -15,9 +16,14 @@ import org.iommu4j.spapr.hypervisor.EndpointStates;
  * endpoint makes no further faults.
  */
 final class FaultRecorder {
+    /** No table in memory. */
+    static final long NO_TABLE = -1;
+
     private static final int MAX_REQUESTER = 0xffff;
 
     private final EndpointStates states;
+    private final PhysicalMemory memory;
+    private long table = NO_TABLE;
     private final TreeMap<Integer, Fault> faults = new TreeMap<>();
 
     /** A record, and whether somebody took it. */
@@ -27,8 +33,14 @@ final class FaultRecorder {
         }
     }
 
-    FaultRecorder(EndpointStates states) {
+    FaultRecorder(EndpointStates states, PhysicalMemory memory) {
         this.states = states;
+        this.memory = memory;
+    }
+
+    /** Sets where records are stored besides, or {@link #NO_TABLE}. */
+    void table(long address) {
+        table = address;
     }
 
     /** Records a fault of an endpoint and stops it. */
@@ -38,8 +50,20 @@ final class FaultRecorder {
         long word0 = reason.bit().mask()
                 | PestEntry.TYPE.of(write ? PestEntry.DMA_WRITE : PestEntry.DMA_READ)
                 | PestEntry.RID.of(requester);
-        faults.put(pe, new Fault(word0, PestEntry.ADDRESS.get(access.iova()), true));
+        long word1 = PestEntry.ADDRESS.get(access.iova());
+        faults.put(pe, new Fault(word0, word1, true));
         states.fault(pe);
+        if (table != NO_TABLE) {
+            store(table + (long) pe * PestEntry.BYTES, word0, word1);
+        }
+    }
+
+    private void store(long entry, long word0, long word1) {
+        // A record that cannot be stored is in the chip only.
+        if (memory.contains(entry, PestEntry.BYTES)) {
+            memory.writeLongBe(entry, word0);
+            memory.writeLongBe(entry + Long.BYTES, word1);
+        }
     }
 
     /** Takes every record that was not taken yet, by endpoint; endpoints stay as they are. */

@@ -7,9 +7,11 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
+import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.DmaWindows;
 import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.hypervisor.WindowOwner;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 
@@ -18,12 +20,13 @@ import org.iommu4j.spapr.table.TceTable;
  * real host. A guest cannot make them: its hypercalls go to its virtual hypervisor. The TCEs of an endpoint whose windows
  * change are no longer cached when a call returns.
  */
-final class HostCalls {
+final class HostCalls implements WindowOwner {
     private static final long PAGE_MASK = 0xfff;
 
     private final SpaprCapabilities platform;
     private final Platform machine;
     private final DmaWindows windows;
+    private final TranslationValidation validation;
     private final Requesters requesters;
     private final EndpointStates states;
     private final EndpointListener changed;
@@ -39,12 +42,14 @@ final class HostCalls {
             SpaprCapabilities platform,
             Platform machine,
             DmaWindows windows,
+            TranslationValidation validation,
             Requesters requesters,
             EndpointStates states,
             EndpointListener changed) {
         this.platform = platform;
         this.machine = machine;
         this.windows = windows;
+        this.validation = validation;
         this.requesters = requesters;
         this.states = states;
         this.changed = changed;
@@ -75,18 +80,37 @@ final class HostCalls {
         long root = machine.allocatePages((int) pages);
         TceTable table = new TceTable(root, pageShift, 1, levelBits, entries);
         DmaWindow window = new DmaWindow(liobn, pe, base, windowShift, table, isDefault, true);
-        windows.add(window);
+        put(window);
         return window;
     }
 
+    private void put(DmaWindow window) {
+        windows.add(window);
+        validation.set(window);
+    }
+
     /** Removes a window; a table of the hypervisor's own is given back, cleared. */
-    void remove(DmaWindow window) {
+    private void takeAway(DmaWindow window) {
         windows.remove(window);
+        validation.clear(window);
         if (window.ownsTable()) {
             machine.freePages(
                     window.table().root(),
                     (int) DmaWindow.tablePages(1L << window.table().levelBits()));
         }
+    }
+
+    @Override
+    public DmaWindow add(int liobn, int pe, long base, int pageShift, int windowShift, boolean isDefault) {
+        DmaWindow window = addHostWindow(liobn, pe, base, pageShift, windowShift, isDefault);
+        changed.windowsChanged("ibm,create-pe-dma-window", pe);
+        return window;
+    }
+
+    @Override
+    public void remove(DmaWindow window) {
+        takeAway(window);
+        changed.windowsChanged("ibm,remove-pe-dma-window", window.pe());
     }
 
     private long setTable(NativeCall call) {
@@ -104,13 +128,13 @@ final class HostCalls {
             if (before == null) {
                 return HypercallCode.PARAMETER;
             }
-            remove(before);
+            takeAway(before);
             changed.windowsChanged("H_SET_TCE_TABLE", (int) pe);
             return HypercallCode.SUCCESS;
         }
         long base = call.word(2);
         DmaWindow inSlot = windows.at((int) pe, DmaWindow.slotOf(base));
-        if ((inSlot != null && !inSlot.equals(before)) || !isWindow(call)) {
+        if (!isBase(base) || (inSlot != null && !inSlot.equals(before)) || !isWindow(call)) {
             return HypercallCode.PARAMETER;
         }
         int pageShift = (int) call.word(3);
@@ -120,14 +144,14 @@ final class HostCalls {
         boolean wasDefault = before != null && before.isDefault();
         try {
             if (before != null) {
-                remove(before);
+                takeAway(before);
             }
             if (root == SpaprCall.HOST_TABLE) {
                 addHostWindow((int) liobn, (int) pe, base, pageShift, (int) windowShift, wasDefault);
             } else {
                 TceTable table =
                         new TceTable(root, pageShift, levels, levelBits, 1L << ((int) windowShift - pageShift));
-                windows.add(
+                put(
                         new DmaWindow((int) liobn, (int) pe, base, (int) windowShift, table, wasDefault, false));
             }
             states.release((int) pe);
@@ -137,6 +161,11 @@ final class HostCalls {
             changed.windowsChanged("H_SET_TCE_TABLE", (int) pe);
         }
         return HypercallCode.SUCCESS;
+    }
+
+    /** With registers to select a slot by, a slot has no other base than its first address. */
+    private boolean isBase(long base) {
+        return !SpaprGeneration.hasRegisters(platform.subVersion()) || base == 0 || base == 1L << DmaWindow.SLOT_SHIFT;
     }
 
     private static int levelBits(NativeCall call) {

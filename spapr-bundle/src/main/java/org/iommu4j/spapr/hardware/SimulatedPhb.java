@@ -19,16 +19,22 @@ import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.HypercallCode;
+import org.iommu4j.spapr.command.OpalCode;
+import org.iommu4j.spapr.command.RtasStatus;
+import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
+import org.iommu4j.spapr.command.SpaprGeneration;
+import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.DmaWindows;
 import org.iommu4j.spapr.hypervisor.EehCalls;
 import org.iommu4j.spapr.hypervisor.EndpointStates;
 import org.iommu4j.spapr.hypervisor.TceCalls;
+import org.iommu4j.spapr.hypervisor.WindowCalls;
 import org.iommu4j.spapr.table.TceTable;
 
 /**
- * A hypervisor and its host bridge, generations 1 and 2. From reset on there is the default window: LIOBN 80000000 | index of
+ * A hypervisor and its host bridge, generations 1 to 5. From reset on there is the default window: LIOBN 80000000 | index of
  * the bridge &lt;&lt; 8, pages of 4 KiB, its table empty and in pages of the host, in the endpoint that every requester
  * belongs to. What it can do follows {@link SpaprCapabilities}; {@link SpaprOptions} lists the choices.
  *
@@ -52,6 +58,13 @@ public final class SimulatedPhb implements Hardware {
     private final TceCalls tceCalls;
     private final EehCalls eehCalls;
     private final HostCalls hostCalls;
+    private final TranslationValidation validation;
+
+    /** Null before generation 3. */
+    private final WindowCalls windowCalls;
+
+    /** Null before generation 3. */
+    private final PhbRegisters registers;
 
     /** Who observes, or null for both. */
     private final TranslationObserver observer;
@@ -65,16 +78,33 @@ public final class SimulatedPhb implements Hardware {
         SpaprOptions options = SpaprOptions.of(config.options());
         windows = new DmaWindows(platform.pes());
         states = new EndpointStates(platform.pes());
-        requesters = new Requesters(platform.pe(), platform.pes());
-        cache = caches.apply(config.cache());
-        faults = new FaultRecorder(states);
         observer = machine.sanitizer();
         reports = observer == null ? null : new CommandReports(observer);
+        requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), observer);
+        validation = new TranslationValidation(platform.pes());
+        cache = caches.apply(config.cache());
+        faults = new FaultRecorder(states, machine.memory());
         remapper = new DmaRemapper(
-                machine.memory(), windows, requesters, states, cache, faults, options.msi32(), observer);
+                machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
         tceCalls = new TceCalls(machine.memory(), windows, platform.multiTce(), this::stored);
-        eehCalls = new EehCalls(platform, states, requesters::endpointOf);
-        hostCalls = new HostCalls(platform, machine, windows, requesters, states, this::windowsChanged);
+        eehCalls = new EehCalls(platform, states, requesters::named);
+        hostCalls = new HostCalls(
+                platform, machine, windows, validation, requesters, states, this::windowsChanged);
+        boolean visible = SpaprGeneration.hasRegisters(config.subVersion());
+        windowCalls = visible
+                ? new WindowCalls(platform, windows, requesters::named, hostCalls, options.thirdWindow())
+                : null;
+        registers = visible
+                ? new PhbRegisters(
+                        config.subVersion(),
+                        cache,
+                        validation,
+                        states,
+                        requesters,
+                        faults,
+                        options.losesPageKills(),
+                        reports)
+                : null;
     }
 
     /**
@@ -120,12 +150,14 @@ public final class SimulatedPhb implements Hardware {
 
     @Override
     public long readRegister(long offset, int sizeBytes) {
-        return 0;
+        return registers == null ? 0 : registers.read(offset, sizeBytes);
     }
 
     @Override
     public void writeRegister(long offset, int sizeBytes, long value) {
-        // These generations show their software no registers.
+        if (registers != null) {
+            registers.write(offset, sizeBytes, value);
+        }
     }
 
     @Override
@@ -136,6 +168,15 @@ public final class SimulatedPhb implements Hardware {
             tceCalls.call(call);
         } else if (EehCalls.isOne(function)) {
             eehCalls.call(call);
+        } else if (WindowCalls.isOne(function)) {
+            if (windowCalls == null) {
+                // As for every token that is not in the device tree.
+                call.result(RtasStatus.PARAMETER_ERROR);
+            } else {
+                windowCalls.call(call);
+            }
+        } else if (function == SpaprCall.OPAL_PCI_TCE_KILL && registers != null) {
+            call.result(opalKill(call));
         } else {
             hostCalls.call(call);
         }
@@ -185,6 +226,10 @@ public final class SimulatedPhb implements Hardware {
         states.save(out.section("endpoints"));
         faults.save(out.section("faults"));
         requesters.save(out.section("requesters"));
+        if (registers != null) {
+            registers.save(out.section("registers"));
+            validation.save(windows.all(), out.section("validation"));
+        }
         return out.build();
     }
 
@@ -200,7 +245,8 @@ public final class SimulatedPhb implements Hardware {
 
     @Override
     public HardwareCounters counters() {
-        return new HardwareCounters(commands, remapper.hits(), remapper.walks(), remapper.refused(), cache.dropped());
+        long all = commands + (registers == null ? 0 : registers.commands());
+        return new HardwareCounters(all, remapper.hits(), remapper.walks(), remapper.refused(), cache.dropped());
     }
 
     private long stored(int function, DmaWindow window, long iova, long entries) {
@@ -217,6 +263,38 @@ public final class SimulatedPhb implements Hardware {
         return HypercallCode.SUCCESS;
     }
 
+    /** OPAL_PCI_TCE_KILL, sheet 2.3: checks what it is asked for and writes the register. */
+    private long opalKill(NativeCall call) {
+        long type = call.word(1);
+        long pe = call.word(2);
+        long pageBytes = call.word(3);
+        long first = call.word(4);
+        long pages = call.word(5);
+        if (type == OpalCode.KILL_ALL) {
+            registers.write(TceKill.OFFSET, Long.BYTES, TceKill.ALL.mask());
+            return OpalCode.SUCCESS;
+        }
+        if (pe < 0 || pe >= platform.pes() || (type != OpalCode.KILL_PE && type != OpalCode.KILL_PAGES)) {
+            return OpalCode.PARAMETER;
+        }
+        if (type == OpalCode.KILL_PE) {
+            registers.write(TceKill.OFFSET, Long.BYTES, TceKill.PE.mask() | pe);
+            return OpalCode.SUCCESS;
+        }
+        int shift = Long.numberOfTrailingZeros(pageBytes);
+        int size = Long.bitCount(pageBytes) == 1 ? TceKill.sizeOf(shift) : -1;
+        if (size < 0 || first >>> 60 != 0 || (first & pageBytes - 1) != 0 || pages < 0 || pages > SpaprCall.MAX_BATCH) {
+            return OpalCode.PARAMETER;
+        }
+        boolean selects = size > 0 && SpaprGeneration.isIoda3(config.subVersion());
+        for (long page = 0; page < pages; page++) {
+            long word = TceKill.ONE.mask() | first + (page << shift) | pe;
+            registers.write(
+                    TceKill.OFFSET, Long.BYTES, selects ? word | TceKill.PSEL.mask() | TceKill.SIZE.of(size) : word);
+        }
+        return OpalCode.SUCCESS;
+    }
+
     private void windowsChanged(String cause, int pe) {
         long before = cache.dropped();
         cache.invalidateEndpoint(pe);
@@ -230,7 +308,9 @@ public final class SimulatedPhb implements Hardware {
         int count = in.getCount(MAX_WINDOWS);
         for (int i = 0; i < count; i++) {
             try {
-                windows.add(loadWindow(in));
+                DmaWindow window = loadWindow(in);
+                windows.add(window);
+                validation.set(window);
             } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
                 throw new BackendException(Errno.EINVAL, "damaged state: " + e.getMessage(), e);
             }
@@ -242,6 +322,12 @@ public final class SimulatedPhb implements Hardware {
         in.endSection();
         requesters.load(in.section("requesters"));
         in.endSection();
+        if (registers != null) {
+            registers.load(in.section("registers"));
+            in.endSection();
+            validation.load(in.section("validation"));
+            in.endSection();
+        }
     }
 
     private static DmaWindow loadWindow(SnapshotReader in) {

@@ -5,11 +5,14 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.PestEntry;
 import org.iommu4j.spapr.command.SpaprCommand;
+import org.iommu4j.spapr.command.SpaprRegisters;
 import org.iommu4j.spapr.table.Tce;
+import org.iommu4j.spapr.table.Tve;
 
 /** Every layout of this release, for explanations and documentation. */
 public final class SpaprLayouts {
@@ -22,6 +25,9 @@ public final class SpaprLayouts {
             layouts.add(command.layout());
         }
         layouts.addAll(structures());
+        for (Register register : SpaprRegisters.ALL) {
+            layouts.add(register.layout());
+        }
         return new ArrayList<>(layouts);
     }
 
@@ -32,6 +38,6 @@ public final class SpaprLayouts {
 
     /** Structures in memory and the fault record. */
     static List<Layout> structures() {
-        return List.of(Tce.LAYOUT, PestEntry.LAYOUT);
+        return List.of(Tce.LAYOUT, Tve.LAYOUT, Tve.RANGE_LAYOUT, PestEntry.LAYOUT);
     }
 }

@@ -13,7 +13,10 @@ import org.iommu4j.simulation.cache.TranslationCache;
  * <tr><th>operation</th><th>page</th><th>other pages of the window</th><th>other window of the PE</th><th>other PEs</th></tr>
  * <tr><td>H_PUT_TCE, each entry of H_PUT_TCE_INDIRECT and H_STUFF_TCE</td><td>removed</td><td>kept</td><td>kept</td><td>kept</td></tr>
  * <tr><td>H_GET_TCE</td><td>kept</td><td>kept</td><td>kept</td><td>kept</td></tr>
- * <tr><td>store to the table in memory</td><td>kept</td><td>kept</td><td>kept</td><td>kept</td></tr>
+ * <tr><td>kill of a page</td><td>removed</td><td>kept; with PSEL removed inside its size</td><td>kept</td><td>kept</td></tr>
+ * <tr><td>kill of a PE</td><td>removed</td><td>removed</td><td>removed</td><td>kept</td></tr>
+ * <tr><td>kill of all</td><td>removed</td><td>removed</td><td>removed</td><td>removed</td></tr>
+ * <tr><td>store to the table in memory, or to the TVE</td><td>kept</td><td>kept</td><td>kept</td><td>kept</td></tr>
  * <tr><td>a window comes, moves or goes</td><td>removed</td><td>removed</td><td>removed</td><td>kept</td></tr>
  * <tr><td>stop, release, reset of the PE</td><td>kept</td><td>kept</td><td>kept</td><td>kept</td></tr>
  * </table>
@@ -65,6 +68,11 @@ class TceCache {
     /** Drops the page that holds an address. */
     void invalidatePage(int pe, long iova) {
         dropped += entries.invalidatePage(pe, NO_PASID, iova);
+    }
+
+    /** Drops everything. */
+    void invalidateAll() {
+        dropped += entries.invalidateAll();
     }
 
     /** Drops all of a PE. */

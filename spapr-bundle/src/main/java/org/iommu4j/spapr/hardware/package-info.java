@@ -15,6 +15,10 @@
  * <tr><td>faults</td><td>int count, then int PE, long word 0, long word 1, boolean not taken yet</td></tr>
  * <tr><td>requesters</td><td>int PE of most, or -1; int count, then int requester id and int PE of each
  * other</td></tr>
+ * <tr><td>registers</td><td>from generation 3 on: as {@link org.iommu4j.simulation.register.RegisterFile#save} writes
+ * them</td></tr>
+ * <tr><td>validation</td><td>from generation 3 on: int count, then int index and long word of each translation validation entry
+ * that software set</td></tr>
  * </table>
  *
  * Tables are in memory. Caches and counters are not saved: they start empty.

@@ -1,5 +1,6 @@
 package org.iommu4j.spapr.translate;
 
+import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 
@@ -23,4 +24,13 @@ interface CommandPath {
 
     /** Completes everything so far. */
     Errno finish();
+
+    /** Shows each native command; null for nobody. */
+    void tap(NativeCommandListener listener);
+
+    /** True if {@link #finish} still has something to complete. */
+    boolean isUnfinished();
+
+    /** Goes on where another stopped. */
+    void resume(boolean unfinished);
 }

@@ -1,6 +1,7 @@
 package org.iommu4j.spapr.translate;
 
 import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -75,6 +76,21 @@ final class HypercallCommands implements CommandPath {
     public Errno finish() {
         // A hypercall is complete when it returns.
         return Errno.OK;
+    }
+
+    @Override
+    public void tap(NativeCommandListener listener) {
+        // The calls themselves are shown where they are made.
+    }
+
+    @Override
+    public boolean isUnfinished() {
+        return false;
+    }
+
+    @Override
+    public void resume(boolean unfinished) {
+        // There is nothing to go on with.
     }
 
     private Errno rewriteOne(int liobn, long iova) {

@@ -32,7 +32,7 @@ import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 
 /**
- * Driver of an sPAPR platform, generations 1 and 2. A container is a partitionable endpoint with its windows; its devices,
+ * Driver of an sPAPR platform, generations 1 to 5. A container is a partitionable endpoint with its windows; its devices,
  * LIOBNs and requester ids, share them as the groups of a VFIO container do. PE numbers are the host's: a guest names its
  * windows by LIOBN and never a PE.
  *
@@ -50,8 +50,10 @@ public final class SpaprTranslator implements Translator {
     private static final int DOMAINS = 1 << 16;
     private static final int REQUESTERS = 1 << 16;
     private static final int PAGE_BYTES = 4096;
+    private static final int MAX_ENDPOINTS = 1 << 9;
     private static final int MAX_NAMES = 1 << 17;
 
+    private static final String ALL_LEVELS = "no kill keeps what is cached of the upper levels";
     private static final String WHOLE_PAGES = "the pages of the window are larger than the range";
 
     private final int subVersion;
@@ -71,7 +73,9 @@ public final class SpaprTranslator implements Translator {
         this.list = list;
         limits = SpaprCapabilities.defaultOf(subVersion);
         windows = new DomainWindows(chip);
-        commands = new HypercallCommands(chip, windows, list);
+        commands = SpaprGeneration.hasRegisters(subVersion)
+                ? new KillCommands(chip.port(), windows, limits)
+                : new HypercallCommands(chip, windows, list);
         vendorPart = new VendorPart(subVersion);
     }
 
@@ -88,7 +92,7 @@ public final class SpaprTranslator implements Translator {
         if (chip.setRequester(SpaprCall.ALL_REQUESTERS, SpaprCall.NO_PE) != HypercallCode.SUCCESS) {
             throw new BackendException(Errno.EIO, "the platform does not block its requesters");
         }
-        long list = subVersion == SpaprGeneration.TCE_V1 ? 0 : port.platform().allocatePages(1);
+        long list = usesLists(subVersion) ? port.platform().allocatePages(1) : 0;
         return new SpaprTranslator(subVersion, chip, list);
     }
 
@@ -103,17 +107,24 @@ public final class SpaprTranslator implements Translator {
                 .require(IommuModel.SPAPR, Snapshot.Kind.TRANSLATOR, STATE_OLDEST_READ, STATE_VERSION);
         in.section("translator");
         int subVersion = in.getInt();
-        SpaprCapabilities limits = SpaprCapabilities.defaultOf(subVersion);
         long list = in.getLong();
-        int pe = within(in.getInt(), limits.pes(), "default PE");
+        int pe = within(in.getInt(), MAX_ENDPOINTS, "default PE");
         ChipPort chip = new ChipPort(port, pe, in.getInt(), in.getLong(), within(in.getInt(), Long.SIZE, "default window"));
         in.endSection();
-        if (list < 0 || (list & (PAGE_BYTES - 1)) != 0 || (list == 0) != (subVersion == SpaprGeneration.TCE_V1)) {
+        if (list < 0 || (list & (PAGE_BYTES - 1)) != 0 || (list != 0) != usesLists(subVersion)) {
             throw damaged("list", list);
         }
         SpaprTranslator translator = new SpaprTranslator(subVersion, chip, list);
         translator.restoreDomains(in);
+        if (in.has("kills")) {
+            translator.commands.resume(in.section("kills").getBoolean());
+            in.endSection();
+        }
         return translator;
+    }
+
+    private static boolean usesLists(int subVersion) {
+        return subVersion == SpaprGeneration.TCE_V1_MULTI;
     }
 
     @Override
@@ -133,7 +144,7 @@ public final class SpaprTranslator implements Translator {
         if (endpoints.get(pe)) {
             pe = endpoints.nextClearBit(0);
         }
-        if (pe >= limits.pes()) {
+        if (pe != chip.defaultPe() && pe >= limits.pes()) {
             return completion.fail(Errno.ENOSPC, "all endpoints of the platform are in use");
         }
         endpoints.set(pe);
@@ -378,8 +389,11 @@ public final class SpaprTranslator implements Translator {
         return isBase(base, 1L << windowShift, (1L << pageShift) - 1) ? null : BindPgtable.BASE;
     }
 
-    /** Generations 1 and 2 have one window, below 4 GiB. */
-    private static boolean isBase(long base, long size, long pageMask) {
+    /** From generation 3 on the slots start at 0 and 2^59; before, there is one window, below 4 GiB. */
+    private boolean isBase(long base, long size, long pageMask) {
+        if (SpaprGeneration.hasRegisters(subVersion)) {
+            return base == 0 || base == 1L << DmaWindow.SLOT_SHIFT;
+        }
         return (base & pageMask) == 0 && base >= 0 && base < 1L << 32 && base + size <= 1L << 32;
     }
 
@@ -419,7 +433,7 @@ public final class SpaprTranslator implements Translator {
                     Integer.toUnsignedLong(liobn),
                     "no window of the container has that LIOBN");
         }
-        if (vendorPart.pe() != InvalidateData.GROUP_PE) {
+        if (vendorPart.pe() != InvalidateData.GROUP_PE && !isOwn(target, vendorPart.pe())) {
             return VendorPart.refuse(
                     completion,
                     Rule.V36,
@@ -429,6 +443,11 @@ public final class SpaprTranslator implements Translator {
                     "PE numbers are the host's: ffffffff names that of the container");
         }
         return 0;
+    }
+
+    /** From generation 3 on the endpoint of the container may be named, but no other. */
+    private boolean isOwn(Domain target, int pe) {
+        return SpaprGeneration.hasRegisters(subVersion) && pe == target.pe();
     }
 
     private int invalidateAll(Domain target, Completion completion) {
@@ -481,6 +500,9 @@ public final class SpaprTranslator implements Translator {
         if (first != vaddr || entries << window.pageShift() != request.size()) {
             completion.widened(WHOLE_PAGES);
         }
+        if (request.leafOnly() && window.levels() > 1) {
+            completion.widened(ALL_LEVELS);
+        }
         return answer(
                 vendorPart.op() == InvalidateData.OP_CLEAR
                         ? clear(window, first, entries)
@@ -502,7 +524,7 @@ public final class SpaprTranslator implements Translator {
 
     /** Unmaps a range, which drops it. */
     private Errno clear(Window window, long first, long entries) {
-        int most = list == 0 && subVersion == SpaprGeneration.TCE_V1 ? 1 : SpaprCall.MAX_BATCH;
+        int most = subVersion == SpaprGeneration.TCE_V1 ? 1 : SpaprCall.MAX_BATCH;
         for (long done = 0; done < entries; done += most) {
             long at = first + (done << window.pageShift());
             long count = Math.min(most, entries - done);
@@ -516,6 +538,10 @@ public final class SpaprTranslator implements Translator {
     }
 
     private static int answer(Errno outcome, Completion completion) {
+        if (outcome == Errno.ERANGE) {
+            return completion.refuse(
+                    Rule.V24, outcome, "scope", -1, 0, "the endpoint's number exceeds what a kill can name: never cut");
+        }
         return outcome == Errno.OK ? completion.done(Fidelity.EXACT) : failed(outcome, completion);
     }
 
@@ -548,12 +574,16 @@ public final class SpaprTranslator implements Translator {
             }
             saveNames(domain.devices(), out);
         }
+        if (SpaprGeneration.hasRegisters(subVersion)) {
+            out.section("kills").putBoolean(commands.isUnfinished());
+        }
         return out.build();
     }
 
     @Override
     public void tap(NativeCommandListener listener) {
         chip.tap(listener);
+        commands.tap(listener);
     }
 
     // ---- windows
@@ -731,12 +761,12 @@ public final class SpaprTranslator implements Translator {
     private void restoreDomains(SnapshotReader in) {
         in.section("domains");
         endpoints.or(BitSet.valueOf(in.getLongs()));
-        if (endpoints.length() > limits.pes()) {
+        if (endpoints.length() > MAX_ENDPOINTS) {
             throw damaged("PE", endpoints.length() - 1L);
         }
         int count = in.getCount(DOMAINS);
         for (int i = 0; i < count; i++) {
-            Domain domain = new Domain(within(in.getInt(), DOMAINS, "domain"), within(in.getInt(), limits.pes(), "PE"));
+            Domain domain = new Domain(within(in.getInt(), DOMAINS, "domain"), within(in.getInt(), MAX_ENDPOINTS, "PE"));
             if (find(domain.number()) != null || !endpoints.get(domain.pe())) {
                 throw damaged("domain", domain.number());
             }

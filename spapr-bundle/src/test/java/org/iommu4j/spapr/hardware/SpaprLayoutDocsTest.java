@@ -8,7 +8,9 @@ import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCommand;
+import org.iommu4j.spapr.command.SpaprRegisters;
 import org.iommu4j.testing.GeneratedDocs;
 import org.iommu4j.testing.LayoutDocs;
 import org.iommu4j.testing.LayoutGenerator;
@@ -21,10 +23,14 @@ class SpaprLayoutDocsTest {
                 + " as PAPR does: bit 0 is the most significant.\n\n"
                 + "## Contract payloads\n\n"
                 + LayoutDocs.layouts(SpaprLayouts.payloads())
-                + "\n## Hypercalls as native commands\n\n"
+                + "\n## Native commands\n\n"
                 + LayoutDocs.commands(List.of(SpaprCommand.values()))
                 + "\n## Structures in memory\n\n"
-                + LayoutDocs.layouts(SpaprLayouts.structures());
+                + LayoutDocs.layouts(SpaprLayouts.structures())
+                + "\n## Registers, from generation 3 on\n\n"
+                + LayoutDocs.registers(SpaprRegisters.ALL)
+                + "\n## Calls\n\n"
+                + LayoutDocs.calls(SpaprCall.ALL);
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("spapr.md"), text);
     }

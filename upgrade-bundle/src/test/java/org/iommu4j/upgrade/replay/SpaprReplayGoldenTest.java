@@ -30,6 +30,8 @@ class SpaprReplayGoldenTest {
     private static IommuCore core;
 
     private static final Map<String, Expected> EXPECTED = Map.of(
+            "ddw-virtio",
+            new Expected(10814, 32, Map.of("H_PUT_TCE_INDIRECT", 1L, "H_STUFF_TCE", 512L, "ddw", 2L)),
             "noddw-nvme-e1000",
             new Expected(
                     5665,
