@@ -108,8 +108,8 @@ public final class LayoutDocs {
 
     /** A table of the calls, then one of each call's operands and results, and the result codes that they share. */
     public static String calls(List<CallFormat> calls) {
-        StringBuilder text =
-                new StringBuilder("| function | call | kind | operands | results | defined in |\n|---|---|---|---|---|---|\n");
+        StringBuilder text = new StringBuilder(
+                "| function | call | kind | operands | results | defined in |\n|---|---|---|---|---|---|\n");
         Map<List<Code>, List<String>> codes = new LinkedHashMap<>();
         for (CallFormat call : calls) {
             text.append("| ").append(hex(Integer.toUnsignedLong(call.function())));

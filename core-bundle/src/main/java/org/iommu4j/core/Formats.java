@@ -90,7 +90,12 @@ final class Formats {
         List<Line> lines = new ArrayList<>();
         for (Operand operand : format.operands()) {
             lines.add(new Line(
-                    operand.name(), place(operand), operand.word() * Long.BYTES, hex(operand.get(call)), operand.about(), false));
+                    operand.name(),
+                    place(operand),
+                    operand.word() * Long.BYTES,
+                    hex(operand.get(call)),
+                    operand.about(),
+                    false));
         }
         return new Part(format.name(), format.spec(), 0, lines);
     }

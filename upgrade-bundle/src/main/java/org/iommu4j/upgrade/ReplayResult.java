@@ -184,8 +184,9 @@ public record ReplayResult(
     }
 
     /**
-     * True if nothing is different, nothing was refused, and no stale translation is the chip's fault. Register reads count on the direct path only: on the contract path
-     * they come from a virtual IOMMU that may offer its own.
+     * True if nothing is different, nothing was refused, and no stale translation is the chip's fault. Register reads count
+     * on the direct path only: on the contract path they come from a virtual IOMMU that may offer its own. A call that is not
+     * answered as captured is refused on either path.
      *
      * <p>Containers that counted other requests than were sent stand among the differences.
      */

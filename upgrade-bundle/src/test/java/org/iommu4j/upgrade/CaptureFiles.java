@@ -16,8 +16,11 @@ import java.util.zip.GZIPOutputStream;
 
 /** Captures for tests: a small one that is made up, and changed copies of real ones. */
 public final class CaptureFiles {
-    /** The captured guests of the repository. */
-    public static final Path REAL = Path.of("..", "traces", "vtd");
+    /** The captured guests of the repository, by architecture. */
+    public static final Path TRACES = Path.of("..", "traces");
+
+    /** Those of VT-d. */
+    public static final Path REAL = TRACES.resolve("vtd");
 
     /** The real captures that this release replays. */
     public static final List<String> LEGACY =

@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
             "Path 'contract': a virtual IOMMU keeps the guest's registers, reads the guest's structures when the guest "
                     + "invalidates them, and turns everything into contract requests for the host's chip, which has its own "
                     + "tables and domain ids. Path 'direct': the chip is the guest's own; captured register writes, ring "
-                    + "contents and DMA go straight to it, and captured register reads must come out equal too.",
+                    + "contents and DMA go straight to it, and captured register reads must come out equal too. Hypercalls "
+                    + "and instructions must be answered as captured on either path.",
             "",
             "It prints for each kind of command how many were decoded, translated, executed and refused (with the "
                     + "reason), then the translations compared, equal and different; each difference with iova, expected, "

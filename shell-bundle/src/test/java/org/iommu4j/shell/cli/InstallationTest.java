@@ -80,9 +80,14 @@ class InstallationTest {
         assertEquals(
                 home.resolve("traces/vtd/legacy-strict-nvme-e1000e"),
                 new Installation(home).defaultCapture(IommuModel.INTEL));
+        assertEquals(
+                home.resolve("traces/spapr/noddw-nvme-e1000"), new Installation(home).defaultCapture(IommuModel.SPAPR));
+        assertEquals(
+                home.resolve("traces/s390/strict-nvme-virtionet"),
+                new Installation(home).defaultCapture(IommuModel.S390));
 
         CommandFailure failure =
-                assertThrows(CommandFailure.class, () -> new Installation(home).defaultCapture(IommuModel.S390));
+                assertThrows(CommandFailure.class, () -> new Installation(home).defaultCapture(IommuModel.ARM_SMMU));
         assertTrue(failure.getMessage().contains("--capture"), failure.getMessage());
     }
 }

@@ -146,7 +146,8 @@ final class CallSteps {
                 Json.hex(Integer.toUnsignedLong(number)),
                 number,
                 IntStream.range(0, NativeCall.WORDS)
-                        .mapToObj(word -> Operand.word("argument " + word, word, "").orNothing())
+                        .mapToObj(word ->
+                                Operand.word("argument " + word, word, "").orNothing())
                         .toList(),
                 IntStream.range(0, outputs)
                         .mapToObj(word -> Operand.word("output " + word, word, ""))
@@ -178,8 +179,9 @@ final class CallSteps {
         }
         for (Operand operand : operands.subList(settings.size(), operands.size())) {
             if (!operand.optional()) {
-                throw fields.wrong("args", operand.name() + " is missing: " + format.name() + " takes "
-                        + names(operands, "nothing"));
+                throw fields.wrong(
+                        "args",
+                        operand.name() + " is missing: " + format.name() + " takes " + names(operands, "nothing"));
             }
         }
         return settings;
@@ -269,9 +271,7 @@ final class CallSteps {
     }
 
     private static String names(List<Operand> operands, String none) {
-        return operands.isEmpty()
-                ? none
-                : operands.stream().map(Operand::name).collect(Collectors.joining(", "));
+        return operands.isEmpty() ? none : operands.stream().map(Operand::name).collect(Collectors.joining(", "));
     }
 
     private static Setting setting(Operand operand, Json json, String key) {

@@ -39,8 +39,8 @@ public final class CallingBackend implements Backend {
     private static final int STORE = 0xe3d4;
     private static final int LOGICAL = 0xb9a0;
 
-    private static final List<Code> HYPERCALL_CODES = List.of(
-            Code.code(0, "H_SUCCESS"), Code.code(-2, "H_FUNCTION"), Code.code(-4, "H_PARAMETER"));
+    private static final List<Code> HYPERCALL_CODES =
+            List.of(Code.code(0, "H_SUCCESS"), Code.code(-2, "H_FUNCTION"), Code.code(-4, "H_PARAMETER"));
     private static final List<Code> INTERRUPTIONS = List.of(Code.code(-6, "specification"));
 
     private static final List<CallFormat> HYPERCALLS = List.of(

@@ -91,8 +91,7 @@ class CallStepsTest {
                 "{'op':'instruction','name':'NOT','fh':'0x80020001','oc':4} | {'cc':1,'status':'0xff'}",
                 "{'op':'instruction','name':'NOT','r1':'0xff000000','expect':{'cc':1,'status':0}} "
                         + "| {'cc':1,'status':'0x0','met':true}",
-                "{'op':'instruction','name':'STORE','r1':258} "
-                        + "| {'cc':0,'fib':'00000000000001020000000000000000'}",
+                "{'op':'instruction','name':'STORE','r1':258} " + "| {'cc':0,'fib':'00000000000001020000000000000000'}",
                 "{'op':'instruction','name':'STORE','r1':258,'fib':'ffffffffffffffffff','expect':{'fib':'0000'}} "
                         + "| {'cc':0,'fib':'0000000000000102ff00000000000000','met':true}",
                 "{'op':'instruction','name':'STORE','r1':258,'fib':'0x1001','expect':{'interruption':'Specification'}} "

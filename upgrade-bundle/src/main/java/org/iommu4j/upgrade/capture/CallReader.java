@@ -62,12 +62,7 @@ final class CallReader {
                 long value = number(result.expected());
                 facts.put(fact + "." + result.name(), value);
                 results.add(new CaptureRecord.Call.Result(
-                        result.name(),
-                        result.word(),
-                        result.offset(),
-                        result.sizeBytes(),
-                        result.mask(),
-                        value));
+                        result.name(), result.word(), result.offset(), result.sizeBytes(), result.mask(), value));
             }
             List<CaptureRecord.Call.Argument> arguments = arguments(rule);
             return new CaptureRecord.Call(
@@ -131,26 +126,27 @@ final class CallReader {
                 throw line.reject(rule.stores().key(), "stands beside a call that says not where");
             }
             long pa = arguments.get(rule.stores().argument()).value();
-            if ((pa & 7) != 0 || pa >>> 52 != 0) {
-                throw line.reject(rule.stores().key(), "is for an address that is no multiple of 8 below 2^52");
-            }
             List<Long> words = new ArrayList<>();
             for (long word : line.words(rule.stores().key())) {
                 words.add(word);
+            }
+            long last = pa + (words.size() - 1L) * Long.BYTES;
+            if ((pa & 7) != 0 || (pa | last) >>> 52 != 0) {
+                throw line.reject(rule.stores().key(), "is for an address that is no multiple of 8 below 2^52");
             }
             return new CaptureRecord.Call.Stored(pa, words);
         }
 
         private long number(Value value) {
-            long number =
-                    switch (value.form()) {
-                        case CONSTANT -> value.constant();
-                        case NUMBER -> number(value.key());
-                        case BYTES -> Long.parseUnsignedLong(
-                                HexFormat.of().formatHex(line.bytes(value.key(), Long.BYTES, Long.BYTES)), 16);
-                        case LOG2 -> log2(value.key());
-                        case LENGTH -> number(value.lastKey()) - number(value.key()) + 1;
-                    };
+            long number = switch (value.form()) {
+                case CONSTANT -> value.constant();
+                case NUMBER -> number(value.key());
+                case BYTES ->
+                    Long.parseUnsignedLong(
+                            HexFormat.of().formatHex(line.bytes(value.key(), Long.BYTES, Long.BYTES)), 16);
+                case LOG2 -> log2(value.key());
+                case LENGTH -> number(value.lastKey()) - number(value.key()) + 1;
+            };
             return number >>> value.shift() & value.mask();
         }
 
@@ -167,9 +163,7 @@ final class CallReader {
                 return line.number(key);
             }
             String text = matcher.group(key);
-            return text.startsWith("0x")
-                    ? Long.parseUnsignedLong(text, 2, text.length(), 16)
-                    : Long.parseLong(text);
+            return text.startsWith("0x") ? Long.parseUnsignedLong(text, 2, text.length(), 16) : Long.parseLong(text);
         }
     }
 }

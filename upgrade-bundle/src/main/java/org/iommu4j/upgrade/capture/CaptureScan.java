@@ -6,9 +6,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import org.iommu4j.upgrade.CaptureException;
 
@@ -88,6 +90,8 @@ public record CaptureScan(
         /** What calls told of the chip, by name; the first word counts, as with registers. */
         private final Map<String, Long> facts = new HashMap<>();
 
+        private final Set<String> wantedFacts = new HashSet<>();
+
         /** Time of the call whose own reads follow it; negative if none do. */
         private long reader = -1;
 
@@ -96,6 +100,9 @@ public record CaptureScan(
             this.model = capture.model();
             this.registers = new GuestRegisters(model);
             Arrays.fill(published, -1);
+            model.generations().forEach(rule -> wantedFacts.add(rule.register()));
+            model.calls().capabilities().forEach(capability -> wantedFacts.add(capability.fact()));
+            wantedFacts.remove(null);
         }
 
         /** Words of a structure entry, and when they were last read. */
@@ -117,8 +124,7 @@ public record CaptureScan(
             edits.sort(Comparator.comparingLong(CaptureScan.Edit::before));
             Map<String, Long> capabilities = capabilities();
             CaptureModel.GenerationRule generation = generation(capabilities);
-            return new CaptureScan(
-                    generation.subVersion(), generation.about(), capabilities, fields(), records, edits);
+            return new CaptureScan(generation.subVersion(), generation.about(), capabilities, fields(), records, edits);
         }
 
         private void count(String kind) {
@@ -133,7 +139,11 @@ public record CaptureScan(
                 }
             } else if (next instanceof CaptureRecord.Call call) {
                 assign(-1);
-                call.facts().forEach(facts::putIfAbsent);
+                for (String name : wantedFacts) {
+                    if (call.facts().containsKey(name)) {
+                        facts.putIfAbsent(name, call.facts().get(name));
+                    }
+                }
                 reader = model.calls().readers().contains(call.kind()) ? call.t() : -1;
             } else if (next instanceof CaptureRecord.Translation translation) {
                 assign(translation.requester() & REQUESTERS - 1);
@@ -237,8 +247,7 @@ public record CaptureScan(
 
         private CaptureModel.GenerationRule generation(Map<String, Long> capabilities) {
             for (CaptureModel.GenerationRule rule : model.generations()) {
-                if (rule.register() == null
-                        || (fact(rule.register(), capabilities) & rule.mask()) == rule.value()) {
+                if (rule.register() == null || (fact(rule.register(), capabilities) & rule.mask()) == rule.value()) {
                     return rule;
                 }
             }

@@ -27,8 +27,7 @@ public final class FrozenImage {
     private final boolean hasPages;
     private final List<CaptureRecord.Call> calls;
 
-    private FrozenImage(
-            Path directory, Map<String, Long> registers, boolean hasPages, List<CaptureRecord.Call> calls) {
+    private FrozenImage(Path directory, Map<String, Long> registers, boolean hasPages, List<CaptureRecord.Call> calls) {
         this.directory = directory;
         this.registers = Map.copyOf(registers);
         this.hasPages = hasPages;

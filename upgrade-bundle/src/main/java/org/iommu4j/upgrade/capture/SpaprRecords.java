@@ -25,7 +25,9 @@ final class SpaprRecords {
     private static final String BRIDGE = " buid=(?<buid>" + NUMBER + ") addr=(?<addr>" + NUMBER + ")";
 
     private static final List<Argument> BRIDGE_ARGUMENTS = List.of(
-            Argument.next(Value.of("addr")), Argument.next(Value.high("buid")), Argument.next(Value.low("buid", Integer.SIZE)));
+            Argument.next(Value.of("addr")),
+            Argument.next(Value.high("buid")),
+            Argument.next(Value.low("buid", Integer.SIZE)));
 
     private static final List<CallRule> RULES = List.of(
             new CallRule(
@@ -51,8 +53,8 @@ final class SpaprRecords {
                     Result.output("mask", 2, Value.of("mask"))),
             window(
                     "ddw_create",
-                    BRIDGE + ", page size=(?<page>" + NUMBER + "), requested=(?<size>" + NUMBER + "), start addr=(?<start>"
-                            + NUMBER + "), liobn=(?<liobn>" + NUMBER + ")",
+                    BRIDGE + ", page size=(?<page>" + NUMBER + "), requested=(?<size>" + NUMBER
+                            + "), start addr=(?<start>" + NUMBER + "), liobn=(?<liobn>" + NUMBER + ")",
                     "ibm,create-pe-dma-window",
                     4,
                     List.of(

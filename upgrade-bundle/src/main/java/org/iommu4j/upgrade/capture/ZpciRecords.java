@@ -149,10 +149,8 @@ final class ZpciRecords {
 
     private ZpciRecords() {}
 
-    private static CallRule rule(
-            String record, String call, List<Argument> arguments, Value code, Result... results) {
-        return new CallRule(
-                record, null, record, null, null, call, 0, arguments, null, code, List.of(results));
+    private static CallRule rule(String record, String call, List<Argument> arguments, Value code, Result... results) {
+        return new CallRule(record, null, record, null, null, call, 0, arguments, null, code, List.of(results));
     }
 
     /** A request, and the length of the response that the guest has room for. */

@@ -65,8 +65,7 @@ public final class CallPlayer {
         store(captured.stored());
         call.begin(format.function());
         if (format.kind() == CallFormat.Kind.RTAS) {
-            call.word(
-                    CallFormat.RTAS_ARGUMENT_COUNT, captured.arguments().size());
+            call.word(CallFormat.RTAS_ARGUMENT_COUNT, captured.arguments().size());
             call.word(CallFormat.RTAS_RETURN_COUNT, captured.returnCells());
         }
         long block = 0;
@@ -81,7 +80,9 @@ public final class CallPlayer {
                 Operand operand = operand(format, argument.operand());
                 if (operand == null) {
                     return List.of(new Mismatch(
-                            captured.call(), "operand " + argument.operand(), "the backend's call has no such operand"));
+                            captured.call(),
+                            "operand " + argument.operand(),
+                            "the backend's call has no such operand"));
                 }
                 long value = argument.value();
                 if (argument.hex() != null) {
@@ -122,8 +123,7 @@ public final class CallPlayer {
 
     private List<Mismatch> compare(CaptureRecord.Call captured, CallFormat format, long block) {
         if (call.result() != captured.code()) {
-            return List.of(new Mismatch(
-                    captured.call(), code(format, captured.code()), code(format, call.result())));
+            return List.of(new Mismatch(captured.call(), code(format, captured.code()), code(format, call.result())));
         }
         List<Mismatch> mismatches = new ArrayList<>();
         for (CaptureRecord.Call.Result result : captured.results()) {

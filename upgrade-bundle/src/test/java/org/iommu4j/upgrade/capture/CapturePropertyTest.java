@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CapturePropertyTest {
     static final List<String> FILES = CaptureFiles.FILES;
@@ -77,6 +78,42 @@ class CapturePropertyTest {
         });
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"spapr/ddw-virtio", "spapr/noddw-nvme-e1000", "s390/lazy-virtio"})
+    void shouldReadOrRefuseDamagedCalls(String capture) {
+        Path calls = directory.resolve("calls");
+        CaptureFiles.copy(CaptureFiles.TRACES.resolve(capture), calls);
+        List<String> lines = CaptureFiles.read(calls, Timeline.FILE);
+        shorten(calls);
+        // The begin and what a guest does later; the calls that clear a table are all alike.
+        byte[] whole = (String.join("\n", lines.subList(0, 16)) + "\n" + String.join("\n", lines.subList(515, 560)))
+                .getBytes(StandardCharsets.UTF_8);
+        Property.check(300, random -> {
+            Files.write(calls.resolve(Timeline.FILE), pack(damage(whole, random)));
+            readOrRefuse(calls);
+        });
+    }
+
+    @Test
+    void shouldReadOrRefuseDamagedFrozenFunctions() throws IOException {
+        Path calls = directory.resolve("calls");
+        CaptureFiles.copy(CaptureFiles.TRACES.resolve("s390/lazy-virtio"), calls);
+        CaptureFiles.lines(calls, Timeline.FILE, "{\"t\":0,\"k\":\"note\"}");
+        shorten(calls);
+        byte[] whole = Files.readAllBytes(calls.resolve(FrozenImage.REGISTERS));
+        Property.check(200, random -> {
+            Files.write(calls.resolve(FrozenImage.REGISTERS), damage(whole, random));
+            readOrRefuse(calls);
+        });
+    }
+
+    /** Empties what is not under test, for it is read each time. */
+    private static void shorten(Path capture) {
+        for (String file : List.of("commands.jsonl.gz", "translations.jsonl.gz", FrozenImage.WALKS)) {
+            CaptureFiles.lines(capture, file);
+        }
+    }
+
     @Test
     void shouldRefuseRandomBytes() {
         Property.check(200, random -> {
@@ -88,6 +125,10 @@ class CapturePropertyTest {
     }
 
     private void readOrRefuse() {
+        readOrRefuse(directory);
+    }
+
+    private static void readOrRefuse(Path directory) {
         try {
             ReadAll.of(directory);
         } catch (CaptureException e) {

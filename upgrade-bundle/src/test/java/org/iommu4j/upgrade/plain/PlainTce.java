@@ -24,13 +24,13 @@ final class PlainTce implements PlainMachine {
     private static final int LIOBN = 0x8000_0000;
 
     static final List<CallFormat> CALLS = List.of(
-                format(Kind.HYPERCALL, "H_GET_TCE", H_GET_TCE),
-                format(Kind.HYPERCALL, "H_PUT_TCE", H_PUT_TCE),
-                format(Kind.HYPERCALL, "H_STUFF_TCE", H_STUFF_TCE),
-                format(Kind.HYPERCALL, "H_PUT_TCE_INDIRECT", H_PUT_TCE_INDIRECT),
-                format(Kind.RTAS, "ibm,query-pe-dma-window", QUERY),
-                format(Kind.RTAS, "ibm,create-pe-dma-window", CREATE),
-                format(Kind.RTAS, "ibm,remove-pe-dma-window", REMOVE));
+            format(Kind.HYPERCALL, "H_GET_TCE", H_GET_TCE),
+            format(Kind.HYPERCALL, "H_PUT_TCE", H_PUT_TCE),
+            format(Kind.HYPERCALL, "H_STUFF_TCE", H_STUFF_TCE),
+            format(Kind.HYPERCALL, "H_PUT_TCE_INDIRECT", H_PUT_TCE_INDIRECT),
+            format(Kind.RTAS, "ibm,query-pe-dma-window", QUERY),
+            format(Kind.RTAS, "ibm,create-pe-dma-window", CREATE),
+            format(Kind.RTAS, "ibm,remove-pe-dma-window", REMOVE));
 
     private final Platform platform;
     private final PhysicalMemory memory;

@@ -25,15 +25,15 @@ final class PlainZpci implements PlainMachine {
     private static final Operand HANDLE = Operand.field("handle", 0, 32, 32, "").orNothing();
 
     static final List<CallFormat> CALLS = List.of(
-                format("CLP", CLP, Operand.memory("block", 0, 4096, "")),
-                format("RPCIT", RPCIT, R1, HANDLE, Operand.word("start", 1, ""), Operand.word("length", 2, "")),
-                format(
-                        "MPCIFC",
-                        MPCIFC,
-                        R1,
-                        HANDLE,
-                        Operand.field("oc", 0, 0, 8, "").orNothing(),
-                        Operand.memory("fib", 1, 80, "")));
+            format("CLP", CLP, Operand.memory("block", 0, 4096, "")),
+            format("RPCIT", RPCIT, R1, HANDLE, Operand.word("start", 1, ""), Operand.word("length", 2, "")),
+            format(
+                    "MPCIFC",
+                    MPCIFC,
+                    R1,
+                    HANDLE,
+                    Operand.field("oc", 0, 0, 8, "").orNothing(),
+                    Operand.memory("fib", 1, 80, "")));
 
     private final PhysicalMemory memory;
     private final Map<Integer, Function> functions = new TreeMap<>();

@@ -29,12 +29,17 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Captured guests of models with calls, played to plain models of these. */
 class CallReplayTest {
-    private static final Path TRACES = Path.of("..", "traces");
+    private static final Path TRACES = CaptureFiles.TRACES;
 
     /** What the captures' own run.json counts. */
     private static final Map<String, Expected> EXPECTED = Map.of(
             "spapr/ddw-virtio",
-            new Expected(3, 10814, 32, Map.of("ddw", 2L, "H_PUT_TCE_INDIRECT", 1L, "H_STUFF_TCE", 512L), Map.of("table", 4L)),
+            new Expected(
+                    3,
+                    10814,
+                    32,
+                    Map.of("ddw", 2L, "H_PUT_TCE_INDIRECT", 1L, "H_STUFF_TCE", 512L),
+                    Map.of("table", 4L)),
             "spapr/noddw-nvme-e1000",
             new Expected(
                     2,
@@ -168,7 +173,8 @@ class CallReplayTest {
     @Test
     void shouldFindAFrozenMappingThatTheCallsDidNotMake() {
         copy("spapr/noddw-nvme-e1000", line -> line);
-        CaptureFiles.edit(directory, "frozen/walks.jsonl.gz", line -> line.replace("\"pa\":\"0x23c0000\"", "\"pa\":\"0x0\""));
+        CaptureFiles.edit(
+                directory, "frozen/walks.jsonl.gz", line -> line.replace("\"pa\":\"0x23c0000\"", "\"pa\":\"0x0\""));
 
         assertEquals(1, replay(directory, ReplayOptions.Path.DIRECT).walks().different());
     }

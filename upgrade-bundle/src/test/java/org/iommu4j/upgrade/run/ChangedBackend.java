@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
@@ -59,6 +60,21 @@ final class ChangedBackend implements Backend {
     @Override
     public GuestDecoder restoreGuestDecoder(Snapshot state, PhysicalMemory memory) {
         return backend.restoreGuestDecoder(state, memory);
+    }
+
+    @Override
+    public GuestDecoder createGuestDecoder(HardwareConfig config, Platform platform) {
+        return backend.createGuestDecoder(config, platform);
+    }
+
+    @Override
+    public GuestDecoder restoreGuestDecoder(Snapshot state, Platform platform) {
+        return backend.restoreGuestDecoder(state, platform);
+    }
+
+    @Override
+    public List<CallFormat> calls() {
+        return backend.calls();
     }
 
     @Override

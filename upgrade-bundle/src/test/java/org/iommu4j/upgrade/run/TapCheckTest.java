@@ -84,6 +84,58 @@ class TapCheckTest {
         result(0, 0, 0);
     }
 
+    @Test
+    void shouldRecognizeAnAddressInARegisterThatHasMoreInIt() {
+        tap.expect(new int[] {0}, 1);
+        // A kill register: what to kill in its high bits, of which endpoint in its low ones.
+        tap.command(
+                ByteBuffer.allocate(8).putLong(0x2000_0000_0000_01abL | IOVA[0]).array());
+
+        result(0, 0, 0);
+    }
+
+    @Test
+    void shouldRecognizeAnAddressInARegisterBehindAnInstruction() {
+        tap.expect(new int[] {0, 1}, 2);
+        tap.command(ByteBuffer.allocate(20)
+                .putInt(0xb9d3_0024)
+                .putLong(7)
+                .putLong(IOVA[0])
+                .array());
+        tap.command(ByteBuffer.allocate(14)
+                .putInt(0xe320_5040)
+                .putShort((short) 0xd0)
+                .putLong(IOVA[1])
+                .array());
+
+        result(0, 0, 0);
+    }
+
+    @Test
+    void shouldAskForACommandAtLeastWhereNoneShowsAnAddress() {
+        TapCheck whole = new TapCheck(2);
+        whole.watch(IOVA[0], 0);
+        whole.watch(IOVA[1], 1);
+        for (int slot = 0; slot < 2; slot++) {
+            whole.learn();
+            whole.command(new byte[8]);
+            assertEquals(1, whole.learned(slot));
+        }
+
+        whole.expect(new int[] {0, 1}, 2);
+        assertEquals(2, whole.missing());
+        whole.command(new byte[8]);
+        assertEquals(0, whole.missing());
+        assertEquals(0, whole.doubled());
+    }
+
+    @Test
+    void shouldTellThatNothingWasWrittenWhileItLearned() {
+        tap.learn();
+
+        assertEquals(0, tap.learned(0));
+    }
+
     private void show(int slot) {
         tap.command(ByteBuffer.allocate(16)
                 .order(ByteOrder.LITTLE_ENDIAN)
