@@ -57,4 +57,9 @@ public interface BenchSupport {
     default boolean isCompletion(byte[] command) {
         return false;
     }
+
+    /** What a fuzzer has to know of the model. */
+    default FuzzSupport fuzz() {
+        return FuzzSupport.NONE;
+    }
 }

@@ -1,0 +1,89 @@
+package org.iommu4j.backend;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.iommu4j.layout.Layout;
+
+/**
+ * What software has set up before a fuzzer begins, as data: where it is worth looking. It never changes; who needs to know
+ * what became of it reads the chip or memory.
+ *
+ * @param requesters devices for which something is set up
+ * @param pasids PASIDs for which something is set up
+ * @param addresses ranges of device addresses that are mapped, or nearly
+ * @param tables entries in memory that are worth an edit; empty where tables are changed by calls only
+ * @param roots tables that a device may be attached to
+ * @param binds vendor parts of binds that are right
+ * @param values values worth trying, by the name of a field, register or operand in any layout or call; by the empty name,
+ *     anywhere
+ */
+public record FuzzScene(
+        List<Integer> requesters,
+        List<Integer> pasids,
+        List<PlatformConfig.Range> addresses,
+        List<Table> tables,
+        List<Root> roots,
+        List<Bind> binds,
+        Map<String, List<Long>> values) {
+
+    /**
+     * Entries of one kind, one after the other.
+     *
+     * @param layout of an entry
+     * @param pa physical address of the first
+     * @param count how many
+     */
+    public record Table(Layout layout, long pa, int count) {}
+
+    /**
+     * A table that a device may be attached to.
+     *
+     * @param table physical address of the top table
+     * @param levels of the table
+     */
+    public record Root(long table, int levels) {}
+
+    /**
+     * A bind that is right for a device of the domain.
+     *
+     * @param operation one of {@link org.iommu4j.contract.Uapi#BIND_PASIDTBL}, {@code BIND_PASID}, {@code BIND_PGTABLE}
+     * @param flags of the header
+     * @param payload the vendor part
+     */
+    public record Bind(int operation, int flags, byte[] payload) {
+        /** Copies the payload. */
+        public Bind {
+            payload = payload.clone();
+        }
+
+        /** A copy of the vendor part. */
+        @Override
+        public byte[] payload() {
+            return payload.clone();
+        }
+    }
+
+    /** Nothing is set up. */
+    public static final FuzzScene EMPTY =
+            new FuzzScene(List.of(), List.of(), List.of(), List.of(), List.of(), List.of(), Map.of());
+
+    /** Copies the lists and the map, whose order stays. */
+    public FuzzScene {
+        requesters = List.copyOf(requesters);
+        pasids = List.copyOf(pasids);
+        addresses = List.copyOf(addresses);
+        tables = List.copyOf(tables);
+        roots = List.copyOf(roots);
+        binds = List.copyOf(binds);
+        Map<String, List<Long>> ordered = new LinkedHashMap<>();
+        values.forEach((name, list) -> ordered.put(name, List.copyOf(list)));
+        values = Collections.unmodifiableMap(ordered);
+    }
+
+    /** Values worth trying in a place of that name. */
+    public List<Long> valuesOf(String name) {
+        return values.getOrDefault(name, List.of());
+    }
+}

@@ -1,0 +1,62 @@
+package org.iommu4j.backend;
+
+import org.iommu4j.contract.BindRequest;
+import org.osgi.annotation.versioning.ConsumerType;
+
+/**
+ * A second opinion on what an access must come to: a plain translation from what software did and from memory alone, without
+ * caches, written from the text of the architecture and apart from the chip's own walker. A fuzzer tells it everything that
+ * software does, in order, and compares its answers with the chip's.
+ *
+ * <p>On a bare chip it learns of register writes and calls; where a driver stands in front, of what was attached and bound.
+ * Where it needs more it may read registers; it never writes one, and never makes a call.
+ */
+@ConsumerType
+public interface ReferenceWalker {
+    /**
+     * Software wrote a register of a bare chip, which has acted on it.
+     *
+     * @return true if from now on translations from before may be in use until {@link FuzzSupport#settle}
+     */
+    default boolean wrote(long offset, int sizeBytes, long value) {
+        return true;
+    }
+
+    /**
+     * Software made a call on a bare chip, which has answered.
+     *
+     * @param call with its results
+     * @param arguments the words of the call before it was made
+     * @return true if from now on translations from before may be in use until {@link FuzzSupport#settle}
+     */
+    default boolean called(NativeCall call, long[] arguments) {
+        return true;
+    }
+
+    /**
+     * A device was added to the domain.
+     *
+     * @param table root of its table, or -1 if it is blocked
+     * @param levels of that table
+     */
+    default void attached(int requester, long table, int levels) {
+        // A walker of bare chips only does not follow the driver.
+    }
+
+    /** A device was removed from the domain. */
+    default void detached(int requester) {
+        // A walker of bare chips only does not follow the driver.
+    }
+
+    /** A bind or unbind was carried out. */
+    default void bound(BindRequest request) {
+        // A walker of bare chips only does not follow the driver.
+    }
+
+    /**
+     * Fills in what the access must come to: outcome, address or fault code. What else the access says is not compared.
+     *
+     * @return false if it cannot say: the architecture allows more than one answer, or it does not model the case
+     */
+    boolean translate(DmaAccess access);
+}
