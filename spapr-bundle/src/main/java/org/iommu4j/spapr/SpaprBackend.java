@@ -34,6 +34,7 @@ import org.iommu4j.spapr.command.SpaprCommand;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprMeanings;
 import org.iommu4j.spapr.command.SpaprRegisters;
+import org.iommu4j.spapr.fuzz.SpaprFuzzSupport;
 import org.iommu4j.spapr.guest.SpaprGuestDecoder;
 import org.iommu4j.spapr.hardware.SimulatedPhb;
 import org.iommu4j.spapr.hardware.SpaprLayouts;
@@ -190,6 +191,6 @@ public final class SpaprBackend implements Backend {
 
     @Override
     public BenchSupport bench() {
-        return new SpaprBenchSupport();
+        return new SpaprBenchSupport(new SpaprFuzzSupport());
     }
 }

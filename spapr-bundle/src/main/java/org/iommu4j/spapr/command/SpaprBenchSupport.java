@@ -1,10 +1,27 @@
 package org.iommu4j.spapr.command;
 
 import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.layout.Layout;
 
 /** What a test bench has to know of sPAPR. */
 public final class SpaprBenchSupport implements BenchSupport {
+    private final FuzzSupport fuzz;
+
+    /**
+     * A test bench's support.
+     *
+     * @param fuzz a fuzzer's
+     */
+    public SpaprBenchSupport(FuzzSupport fuzz) {
+        this.fuzz = fuzz;
+    }
+
+    @Override
+    public FuzzSupport fuzz() {
+        return fuzz;
+    }
+
     @Override
     public String faultName(int code) {
         FaultReason reason = FaultReason.of(code);

@@ -14,17 +14,24 @@ import org.iommu4j.layout.Register;
  * the one at the lower offset is the more significant.
  */
 public final class SpaprRegisters {
-    private static final String IODA = "IODA2 and IODA3, registers of the host bridge; sheet ";
-
     private SpaprRegisters() {}
 
-    private static Layout.Builder register(String name, String section) {
-        return Layout.named(name).size(64).bigEndian().msb0().spec(IODA + section);
+    /** Begins a layout. Apart from the outer class, whose list needs every layout complete. */
+    private static final class Form {
+        private Form() {}
+
+        static Layout.Builder register(String name, String section) {
+            return Layout.named(name)
+                    .size(64)
+                    .bigEndian()
+                    .msb0()
+                    .spec("IODA2 and IODA3, registers of the host bridge; sheet " + section);
+        }
     }
 
     /** Where the requester translation table is. */
     public static final class RttBar {
-        private static final Layout.Builder REG = register("RTT_BAR", "3.5");
+        private static final Layout.Builder REG = Form.register("RTT_BAR", "3.5");
 
         /** The table is in use. */
         public static final BitField ENABLE = REG.bit("ENABLE", 0, about("the table decides which PE a requester is in"));
@@ -43,7 +50,7 @@ public final class SpaprRegisters {
 
     /** Where the endpoint state table is. */
     public static final class PestBar {
-        private static final Layout.Builder REG = register("PEST_BAR", "3.6");
+        private static final Layout.Builder REG = Form.register("PEST_BAR", "3.6");
 
         /** The table is in use. */
         public static final BitField ENABLE = REG.bit("ENABLE", 0, about("fault records are also stored there"));
@@ -62,7 +69,7 @@ public final class SpaprRegisters {
 
     /** DMA read sync. */
     public static final class DmaReadSync {
-        private static final Layout.Builder REG = register("DMARD_SYNC", "2.3");
+        private static final Layout.Builder REG = Form.register("DMARD_SYNC", "2.3");
 
         /** Starts it. */
         public static final BitField START = REG.bit("START", 0, about("starts a sync"));
@@ -81,7 +88,7 @@ public final class SpaprRegisters {
 
     /** Drops what is cached of the requester translation table. */
     public static final class RtcInvalidate {
-        private static final Layout.Builder REG = register("RTC_INVALIDATE", "4.1");
+        private static final Layout.Builder REG = Form.register("RTC_INVALIDATE", "4.1");
 
         /** All of it. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every requester"));
@@ -100,7 +107,7 @@ public final class SpaprRegisters {
 
     /** TCE Kill: drops cached entries. */
     public static final class TceKill {
-        private static final Layout.Builder REG = register("TCE_KILL", "2.3");
+        private static final Layout.Builder REG = Form.register("TCE_KILL", "2.3");
 
         /** Everything of the host bridge. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every entry of the host bridge"));
@@ -169,7 +176,7 @@ public final class SpaprRegisters {
 
     /** Selects an entry of an on-chip table. */
     public static final class IodaAddress {
-        private static final Layout.Builder REG = register("IODA_ADDR", "3.6");
+        private static final Layout.Builder REG = Form.register("IODA_ADDR", "3.6");
 
         /** The index grows by one with each access of the data register. */
         public static final BitField AUTO_INCREMENT = REG.bit("AUTO_INCREMENT", 0, about("the index grows with each access"));
@@ -203,7 +210,7 @@ public final class SpaprRegisters {
 
     /** The selected entry. */
     public static final class IodaData {
-        private static final Layout.Builder REG = register("IODA_DATA0", "3.6");
+        private static final Layout.Builder REG = Form.register("IODA_DATA0", "3.6");
 
         /** The entry. */
         public static final BitField DATA = REG.bits("DATA", 0, 63, about("the entry that IODA_ADDR selects"));
