@@ -86,7 +86,7 @@ public final class SimulatedPhb implements Hardware {
         faults = new FaultRecorder(states, machine.memory());
         remapper = new DmaRemapper(
                 machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
-        tceCalls = new TceCalls(machine.memory(), windows, platform.multiTce(), this::stored);
+        tceCalls = new TceCalls(machine.memory(), windows, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
         hostCalls = new HostCalls(
                 platform, machine, windows, validation, requesters, states, this::windowsChanged);

@@ -42,7 +42,7 @@ class TceCache {
 
     /** The entry for an address, or {@link #MISS}. */
     int lookup(int pe, long iova) {
-        return entries.lookup(pe, NO_PASID, iova);
+        return entries.size() == 0 ? MISS : entries.lookup(pe, NO_PASID, iova);
     }
 
     /** The TCE of an entry. */
@@ -67,6 +67,9 @@ class TceCache {
 
     /** Drops the page that holds an address. */
     void invalidatePage(int pe, long iova) {
+        if (entries.size() == 0) {
+            return;
+        }
         dropped += entries.invalidatePage(pe, NO_PASID, iova);
     }
 

@@ -34,6 +34,7 @@ public final class TceCalls {
     private final PhysicalMemory memory;
     private final DmaWindows windows;
     private final boolean multiTce;
+    private final boolean mayRefuse;
     private final StoreListener listener;
     private final TableWalker walker;
     private final long[] values = new long[SpaprCall.MAX_BATCH];
@@ -45,12 +46,15 @@ public final class TceCalls {
      *
      * @param memory the partition's memory, and where tables are
      * @param multiTce true if the calls for many entries exist
+     * @param mayRefuse true if the listener may refuse a store, which is then undone
      * @param listener what follows a store
      */
-    public TceCalls(PhysicalMemory memory, DmaWindows windows, boolean multiTce, StoreListener listener) {
+    public TceCalls(
+            PhysicalMemory memory, DmaWindows windows, boolean multiTce, boolean mayRefuse, StoreListener listener) {
         this.memory = memory;
         this.windows = windows;
         this.multiTce = multiTce;
+        this.mayRefuse = mayRefuse;
         this.listener = listener;
         walker = new TableWalker(memory);
     }
@@ -139,15 +143,14 @@ public final class TceCalls {
         }
         try {
             for (int i = 0; i < count; i++) {
-                values[i] = memory.readLongBe(list + (long) i * Tce.BYTES);
+                long entry = memory.readLongBe(list + (long) i * Tce.BYTES);
+                if (!isLegal(window, entry)) {
+                    return HypercallCode.PARAMETER;
+                }
+                values[i] = entry;
             }
         } catch (BusErrorException e) {
             return HypercallCode.PARAMETER;
-        }
-        for (int i = 0; i < count; i++) {
-            if (!isLegal(window, values[i])) {
-                return HypercallCode.PARAMETER;
-            }
         }
         return store(call.function(), window, offset, (int) count);
     }
@@ -183,6 +186,9 @@ public final class TceCalls {
         if (count == 0) {
             return HypercallCode.SUCCESS;
         }
+        if (window.table().levels() == 1 && !mayRefuse) {
+            return storePlainly(function, window, offset, count);
+        }
         try {
             long located = locate(window, offset, count);
             if (located != HypercallCode.SUCCESS) {
@@ -202,6 +208,18 @@ public final class TceCalls {
             write(before, count);
         }
         return outcome;
+    }
+
+    /** One level, whose entries stand one after the other, and nobody who could refuse: what nearly all stores are. */
+    private long storePlainly(int function, DmaWindow window, long offset, int count) {
+        long first = window.table().leafOf(offset);
+        if (!memory.contains(first, (long) count * Tce.BYTES)) {
+            return HypercallCode.HARDWARE;
+        }
+        for (int i = 0; i < count; i++) {
+            memory.writeLongBe(first + (long) i * Tce.BYTES, values[i]);
+        }
+        return listener.stored(function, window, window.base() + offset, count);
     }
 
     private void write(long[] entries, int count) {
