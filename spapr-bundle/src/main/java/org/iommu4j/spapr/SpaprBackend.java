@@ -180,8 +180,8 @@ public final class SpaprBackend implements Backend {
 
     @Override
     public List<BindFormat> bindFormats() {
-        return List.of(new BindFormat(
-                Uapi.BIND_PGTABLE, IommuModel.SPAPR, SpaprGeneration.TCE_V1, 0, BindPgtable.LAYOUT));
+        return List.of(
+                new BindFormat(Uapi.BIND_PGTABLE, IommuModel.SPAPR, SpaprGeneration.TCE_V1, 0, BindPgtable.LAYOUT));
     }
 
     @Override

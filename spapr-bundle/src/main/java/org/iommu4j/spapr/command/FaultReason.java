@@ -24,6 +24,7 @@ public enum FaultReason {
     /** Immutable, though its class cannot say so to the static analysis. */
     @SuppressWarnings("ImmutableEnumChecker")
     private final BitField bit;
+
     private final String text;
 
     FaultReason(int code, BitField bit, String text) {

@@ -46,7 +46,8 @@ public final class InvalidateData {
     public static final BitField PAGE_SHIFT = DATA.bits("page_shift", 64, 95, about("0, or that of the window"));
 
     /** The partitionable endpoint. */
-    public static final BitField PE = DATA.bits("pe", 96, 127, about("ffffffff: that of the container; the host's to choose"));
+    public static final BitField PE =
+            DATA.bits("pe", 96, 127, about("ffffffff: that of the container; the host's to choose"));
 
     /** A DMA read sync follows, which it does in any case. */
     public static final BitField SYNC =

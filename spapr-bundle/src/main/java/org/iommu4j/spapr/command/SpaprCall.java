@@ -87,7 +87,8 @@ public final class SpaprCall {
     private static final String RTAS_CALLS = "PAPR, RTAS calls; sheet 2.2 and 2.4";
 
     private static final Operand LIOBN = Operand.word("LIOBN", 0, "logical I/O bus number, zero-extended to 64 bits");
-    private static final Operand IOBA = Operand.word("IOBA", 1, "absolute I/O bus address").alias("io_address");
+    private static final Operand IOBA =
+            Operand.word("IOBA", 1, "absolute I/O bus address").alias("io_address");
     private static final Operand CONFIG_ADDR =
             Operand.field("config_addr", 2, 0, 32, "bus << 16 | device and function << 8");
     private static final Operand BUID_HI = Operand.field("BUID_hi", 3, 0, 32, "unit id of the host bridge, high word");
@@ -138,7 +139,8 @@ public final class SpaprCall {
                             Operand.word("page_shift", 3, "log2 of the page size in bytes"),
                             Operand.word("window_shift", 4, "log2 of the window size in bytes; 0 removes the window"),
                             Operand.word("levels", 5, "levels of the table"),
-                            Operand.word("level_shift", 6, "log2 of the bytes of one level; 0: by the rule of sheet 3.4"),
+                            Operand.word(
+                                    "level_shift", 6, "log2 of the bytes of one level; 0: by the rule of sheet 3.4"),
                             Operand.word("table", 7, "address of the table; -1: an empty table of the host")),
                     List.of(),
                     HOST_CALLS),
@@ -146,8 +148,12 @@ public final class SpaprCall {
                     "H_QUERY_TCE_TABLE",
                     H_QUERY_TCE_TABLE,
                     List.of(
-                            Operand.word("PE", 0, "partitionable endpoint; -1: the one that requesters are in from reset on"),
-                            Operand.word("slot", 1, "0 or 1: bit 59 of its addresses, counted from the least significant")),
+                            Operand.word(
+                                    "PE",
+                                    0,
+                                    "partitionable endpoint; -1: the one that requesters are in from reset on"),
+                            Operand.word(
+                                    "slot", 1, "0 or 1: bit 59 of its addresses, counted from the least significant")),
                     List.of(
                             Operand.word("LIOBN", 0, "of the window"),
                             Operand.word("base", 1, "first bus address"),
@@ -189,7 +195,8 @@ public final class SpaprCall {
                     READ_SLOT_RESET_STATE2,
                     List.of(CONFIG_ADDR, BUID_HI, BUID_LO),
                     List.of(
-                            Operand.field("state", 0, 0, 32, "0 normal, 1 reset, 2 stopped, 4 DMA stopped, 5 unavailable"),
+                            Operand.field(
+                                    "state", 0, 0, 32, "0 normal, 1 reset, 2 stopped, 4 DMA stopped, 5 unavailable"),
                             Operand.field("capable", 1, 0, 32, "1: EEH is there"),
                             Operand.field("unavailable", 2, 0, 32, "milliseconds until it may be available"),
                             Operand.field("recovery", 3, 0, 32, "recovery information, with five cells"))),

@@ -88,7 +88,9 @@ public record SpaprCapabilities(
         SpaprCapabilities base = defaultOf(config.subVersion());
         if (!config.registers().isEmpty()) {
             throw new BackendException(
-                    Errno.EINVAL, "no capability registers on this model: " + config.registers().keySet());
+                    Errno.EINVAL,
+                    "no capability registers on this model: "
+                            + config.registers().keySet());
         }
         Editor editor = new Editor(base);
         for (Map<String, Long> group : new TreeMap<>(config.fields()).values()) {
@@ -123,7 +125,8 @@ public record SpaprCapabilities(
                 ioda(subVersion, shifts(12, 16, 21, 30), 9, 0x1ab);
             default ->
                 throw new BackendException(
-                        Errno.EPROTONOSUPPORT, "sPAPR generation " + Integer.toUnsignedString(subVersion) + " is unknown");
+                        Errno.EPROTONOSUPPORT,
+                        "sPAPR generation " + Integer.toUnsignedString(subVersion) + " is unknown");
         };
     }
 
@@ -205,16 +208,18 @@ public record SpaprCapabilities(
                 case "buid" -> buid = value;
                 case "ddw_extensions" ->
                     ddwExtensions = (int) legal(name, value, value >= 0 && value <= base.ddwExtensions);
-                case "precision" -> legal(name, value, value == (base.subVersion == SpaprGeneration.IODA3_PEKILL ? 0 : 1));
-                case "sync_required" ->
-                    legal(name, value, value == (SpaprGeneration.isIoda3(base.subVersion) ? 1 : 0));
+                case "precision" ->
+                    legal(name, value, value == (base.subVersion == SpaprGeneration.IODA3_PEKILL ? 0 : 1));
+                case "sync_required" -> legal(name, value, value == (SpaprGeneration.isIoda3(base.subVersion) ? 1 : 0));
                 default -> throw new BackendException(Errno.EINVAL, "unknown capability " + name);
             }
         }
 
         SpaprCapabilities finish() {
-            boolean below4Gib =
-                    windowBase >= 0 && windowBase < DMA32_LIMIT && windowSize > 0 && windowBase + windowSize <= DMA32_LIMIT;
+            boolean below4Gib = windowBase >= 0
+                    && windowBase < DMA32_LIMIT
+                    && windowSize > 0
+                    && windowBase + windowSize <= DMA32_LIMIT;
             if (!below4Gib) {
                 throw new BackendException(
                         Errno.EINVAL,
@@ -224,7 +229,8 @@ public record SpaprCapabilities(
             if (SpaprGeneration.hasRegisters(base.subVersion) && windowBase != 0) {
                 throw new BackendException(
                         Errno.EINVAL,
-                        "dma32_start=0x" + Long.toHexString(windowBase) + ": the slots of an endpoint start at 0 and 2^59");
+                        "dma32_start=0x" + Long.toHexString(windowBase)
+                                + ": the slots of an endpoint start at 0 and 2^59");
             }
             if (pe >= 1 << (peBits == 0 ? HIDDEN_PE_BITS : peBits)) {
                 throw new BackendException(

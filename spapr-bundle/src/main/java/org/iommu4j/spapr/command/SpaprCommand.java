@@ -31,6 +31,7 @@ public enum SpaprCommand implements CommandFormat {
     /** Immutable, though its class cannot say so to the static analysis. */
     @SuppressWarnings("ImmutableEnumChecker")
     private final Layout layout;
+
     private final int since;
 
     SpaprCommand(Layout layout, int offset, int since) {
@@ -48,8 +49,7 @@ public enum SpaprCommand implements CommandFormat {
                 .spec("PAPR, TCE hypercalls; sheet 2.1");
         words.bits("R3", 0, 63, oneOf(code(function, name())));
         for (int i = 0; i < arguments.length; i++) {
-            words.bits(
-                    arguments[i], (i + 1) * Long.SIZE, (i + 2) * Long.SIZE - 1, about("R" + (4 + i)));
+            words.bits(arguments[i], (i + 1) * Long.SIZE, (i + 2) * Long.SIZE - 1, about("R" + (4 + i)));
         }
         layout = words.build();
         since = function == SpaprCall.H_STUFF_TCE || function == SpaprCall.H_PUT_TCE_INDIRECT

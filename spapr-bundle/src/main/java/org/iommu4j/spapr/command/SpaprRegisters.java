@@ -34,7 +34,8 @@ public final class SpaprRegisters {
         private static final Layout.Builder REG = Form.register("RTT_BAR", "3.5");
 
         /** The table is in use. */
-        public static final BitField ENABLE = REG.bit("ENABLE", 0, about("the table decides which PE a requester is in"));
+        public static final BitField ENABLE =
+                REG.bit("ENABLE", 0, about("the table decides which PE a requester is in"));
 
         /** Its address: 65536 entries of 16 bits. */
         public static final BitField BASE = REG.address("BASE", 8, 46, about("65536 entries of 16 bits, big endian"));
@@ -179,7 +180,8 @@ public final class SpaprRegisters {
         private static final Layout.Builder REG = Form.register("IODA_ADDR", "3.6");
 
         /** The index grows by one with each access of the data register. */
-        public static final BitField AUTO_INCREMENT = REG.bit("AUTO_INCREMENT", 0, about("the index grows with each access"));
+        public static final BitField AUTO_INCREMENT =
+                REG.bit("AUTO_INCREMENT", 0, about("the index grows with each access"));
 
         /** Which table. */
         public static final BitField TABLE = REG.bits("TABLE", 11, 15, about("7 PESTA, 8 PESTB, 9 TVT, 20 PEEV"));

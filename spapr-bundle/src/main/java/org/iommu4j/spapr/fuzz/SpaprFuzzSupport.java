@@ -80,7 +80,14 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     }
 
     private static void setWindow(
-            NativePort port, NativeCall call, int pe, int liobn, long base, int pageShift, int windowShift, long table) {
+            NativePort port,
+            NativeCall call,
+            int pe,
+            int liobn,
+            long base,
+            int pageShift,
+            int windowShift,
+            long table) {
         call.begin(SpaprCall.H_SET_TCE_TABLE)
                 .word(0, Integer.toUnsignedLong(liobn))
                 .word(1, pe)
@@ -105,8 +112,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
             long frame = FRAMES + ((long) random.nextInt(64) << LARGE_PAGE_SHIFT);
             port.platform()
                     .memory()
-                    .writeLongBe(
-                            (large ? TABLES + PAGE : TABLES) + index * Tce.BYTES, frame | random.nextInt(4));
+                    .writeLongBe((large ? TABLES + PAGE : TABLES) + index * Tce.BYTES, frame | random.nextInt(4));
             addresses.add(new PlatformConfig.Range((large ? 1L << SLOT_SHIFT : 0) + (index << shift), 1L << shift));
         }
         List<Integer> requesters = new ArrayList<>(List.of(LIOBN, REQUESTER));
@@ -128,7 +134,9 @@ public final class SpaprFuzzSupport implements FuzzSupport {
         values.put("pe", List.of(pe, 0xffff_ffffL));
         values.put("TABLE", List.of(TABLES >>> PAGE_SHIFT, (TABLES + PAGE) >>> PAGE_SHIFT));
         values.put("table", List.of(TABLES, TABLES + PAGE, -1L));
-        values.put("TCE_KILL", iobas.stream().map(iova -> TceKill.ONE.mask() | iova | pe).toList());
+        values.put(
+                "TCE_KILL",
+                iobas.stream().map(iova -> TceKill.ONE.mask() | iova | pe).toList());
         return new FuzzScene(
                 requesters,
                 List.of(),

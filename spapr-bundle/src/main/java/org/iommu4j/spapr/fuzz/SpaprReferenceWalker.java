@@ -158,7 +158,9 @@ final class SpaprReferenceWalker implements ReferenceWalker {
 
     private boolean walk(DmaAccess access, Window window) {
         long offset = access.iova() - window.base();
-        if (access.iova() >>> BASE_BITS != window.base() >>> BASE_BITS || offset < 0 || offset >>> window.windowShift() != 0) {
+        if (access.iova() >>> BASE_BITS != window.base() >>> BASE_BITS
+                || offset < 0
+                || offset >>> window.windowShift() != 0) {
             access.fault(FaultReason.TCE_EXTENT_ERROR.code(), true);
             return true;
         }

@@ -75,7 +75,8 @@ final class GuestWindows implements WindowOwner {
     @Override
     public void remove(DmaWindow window) {
         if (isBound(window.liobn())) {
-            Errno outcome = requests.request(DOMAIN, request(window, Uapi.BIND_FLAG_UNBIND)).errno();
+            Errno outcome = requests.request(DOMAIN, request(window, Uapi.BIND_FLAG_UNBIND))
+                    .errno();
             if (outcome != Errno.OK) {
                 throw new BackendException(outcome, "the container does not give the window up");
             }
@@ -87,8 +88,8 @@ final class GuestWindows implements WindowOwner {
 
     private void discard(DmaWindow window) {
         windows.remove(window);
-        platform.freePages(
-                window.table().root(), (int) DmaWindow.tablePages(1L << window.table().levelBits()));
+        platform.freePages(window.table().root(), (int)
+                DmaWindow.tablePages(1L << window.table().levelBits()));
     }
 
     /**
@@ -111,12 +112,7 @@ final class GuestWindows implements WindowOwner {
 
     /** The default window. */
     DmaWindow addDefault() {
-        return add(
-                guest.liobn(0),
-                guest.windowBase(),
-                SpaprCapabilities.DEFAULT_PAGE_SHIFT,
-                guest.windowShift(),
-                true);
+        return add(guest.liobn(0), guest.windowBase(), SpaprCapabilities.DEFAULT_PAGE_SHIFT, guest.windowShift(), true);
     }
 
     /** True if the window of that LIOBN is bound. */
@@ -160,7 +156,12 @@ final class GuestWindows implements WindowOwner {
         return sink.request(
                 DOMAIN,
                 writer.invalidate(
-                        Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID | Uapi.FLAGS_VADDR_LEAF, 0, iova, lengthBytes, new byte[0]));
+                        Uapi.SCOPE_VADDR,
+                        Uapi.FLAGS_NO_PASID | Uapi.FLAGS_VADDR_LEAF,
+                        0,
+                        iova,
+                        lengthBytes,
+                        new byte[0]));
     }
 
     void save(SnapshotWriter out) {
@@ -214,9 +215,11 @@ final class GuestWindows implements WindowOwner {
 
     private byte[] request(DmaWindow window, int flags) {
         long[] words = new long[BindPgtable.LAYOUT.words()];
-        words[BindPgtable.TABLE_ROOT.word()] |= BindPgtable.TABLE_ROOT.of(window.table().root());
+        words[BindPgtable.TABLE_ROOT.word()] |=
+                BindPgtable.TABLE_ROOT.of(window.table().root());
         words[BindPgtable.REQUESTER.word()] |= BindPgtable.REQUESTER.of(Integer.toUnsignedLong(window.liobn()));
-        words[BindPgtable.PAGE_SHIFT.word()] |= BindPgtable.PAGE_SHIFT.of(window.table().pageShift());
+        words[BindPgtable.PAGE_SHIFT.word()] |=
+                BindPgtable.PAGE_SHIFT.of(window.table().pageShift());
         words[BindPgtable.WINDOW_SHIFT.word()] |= BindPgtable.WINDOW_SHIFT.of(window.windowShift());
         words[BindPgtable.LEVELS.word()] |= BindPgtable.LEVELS.of(window.table().levels());
         words[BindPgtable.LEVEL_SHIFT.word()] |=

@@ -29,8 +29,7 @@ final class CommandReports implements InvalidationRules {
     void stored(int function, DmaWindow window, long iova, long entries, long dropped) {
         long last = iova + (entries << window.table().pageShift()) - 1;
         observer.invalidates(CachedKind.TRANSLATION, window.pe(), NO_PASID, iova, last);
-        observer.invalidated(
-                SpaprCall.of(function).name(), Integer.toUnsignedLong(window.liobn()), iova, dropped);
+        observer.invalidated(SpaprCall.of(function).name(), Integer.toUnsignedLong(window.liobn()), iova, dropped);
         observer.completed();
     }
 

@@ -79,10 +79,8 @@ final class FaultRecorder {
 
     void save(SnapshotWriter out) {
         out.putInt(faults.size());
-        faults.forEach((pe, fault) -> out.putInt(pe)
-                .putLong(fault.word0())
-                .putLong(fault.word1())
-                .putBoolean(fault.pending()));
+        faults.forEach((pe, fault) ->
+                out.putInt(pe).putLong(fault.word0()).putLong(fault.word1()).putBoolean(fault.pending()));
     }
 
     void load(SnapshotReader in) {

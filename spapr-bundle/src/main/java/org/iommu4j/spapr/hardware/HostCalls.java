@@ -57,12 +57,13 @@ final class HostCalls implements WindowOwner {
 
     /** Carries out a call; the outcome stands in it. */
     void call(NativeCall call) {
-        call.result(switch (call.function()) {
-            case SpaprCall.H_SET_TCE_TABLE -> setTable(call);
-            case SpaprCall.H_QUERY_TCE_TABLE -> queryTable(call);
-            case SpaprCall.H_SET_REQUESTER_PE -> setRequester(call);
-            default -> HypercallCode.FUNCTION;
-        });
+        call.result(
+                switch (call.function()) {
+                    case SpaprCall.H_SET_TCE_TABLE -> setTable(call);
+                    case SpaprCall.H_QUERY_TCE_TABLE -> queryTable(call);
+                    case SpaprCall.H_SET_REQUESTER_PE -> setRequester(call);
+                    default -> HypercallCode.FUNCTION;
+                });
     }
 
     /**
@@ -94,9 +95,8 @@ final class HostCalls implements WindowOwner {
         windows.remove(window);
         validation.clear(window);
         if (window.ownsTable()) {
-            machine.freePages(
-                    window.table().root(),
-                    (int) DmaWindow.tablePages(1L << window.table().levelBits()));
+            machine.freePages(window.table().root(), (int)
+                    DmaWindow.tablePages(1L << window.table().levelBits()));
         }
     }
 
@@ -151,8 +151,7 @@ final class HostCalls implements WindowOwner {
             } else {
                 TceTable table =
                         new TceTable(root, pageShift, levels, levelBits, 1L << ((int) windowShift - pageShift));
-                put(
-                        new DmaWindow((int) liobn, (int) pe, base, (int) windowShift, table, wasDefault, false));
+                put(new DmaWindow((int) liobn, (int) pe, base, (int) windowShift, table, wasDefault, false));
             }
             states.release((int) pe);
         } catch (BackendException e) {
@@ -195,9 +194,7 @@ final class HostCalls implements WindowOwner {
         int levelBits = levelBits(call);
         return TceTable.isPossible((int) windowShift, (int) pageShift, (int) levels, levelBits)
                 && (call.word(2) & ((1L << pageShift) - 1)) == 0
-                && (root == SpaprCall.HOST_TABLE
-                        ? levels == 1
-                        : root >= 0 && (root & PAGE_MASK) == 0);
+                && (root == SpaprCall.HOST_TABLE ? levels == 1 : root >= 0 && (root & PAGE_MASK) == 0);
     }
 
     private long queryTable(NativeCall call) {

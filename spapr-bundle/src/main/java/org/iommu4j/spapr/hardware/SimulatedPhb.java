@@ -88,8 +88,7 @@ public final class SimulatedPhb implements Hardware {
                 machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
         tceCalls = new TceCalls(machine.memory(), windows, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
-        hostCalls = new HostCalls(
-                platform, machine, windows, validation, requesters, states, this::windowsChanged);
+        hostCalls = new HostCalls(platform, machine, windows, validation, requesters, states, this::windowsChanged);
         boolean visible = SpaprGeneration.hasRegisters(config.subVersion());
         windowCalls = visible
                 ? new WindowCalls(platform, windows, requesters::named, hostCalls, options.thirdWindow())

@@ -69,13 +69,14 @@ public final class TceCalls {
 
     /** Carries out a TCE hypercall; the outcome stands in it. */
     public void call(NativeCall call) {
-        call.result(switch (call.function()) {
-            case SpaprCall.H_GET_TCE -> get(call);
-            case SpaprCall.H_PUT_TCE -> put(call);
-            case SpaprCall.H_STUFF_TCE -> multiTce ? stuff(call) : HypercallCode.FUNCTION;
-            case SpaprCall.H_PUT_TCE_INDIRECT -> multiTce ? putIndirect(call) : HypercallCode.FUNCTION;
-            default -> HypercallCode.FUNCTION;
-        });
+        call.result(
+                switch (call.function()) {
+                    case SpaprCall.H_GET_TCE -> get(call);
+                    case SpaprCall.H_PUT_TCE -> put(call);
+                    case SpaprCall.H_STUFF_TCE -> multiTce ? stuff(call) : HypercallCode.FUNCTION;
+                    case SpaprCall.H_PUT_TCE_INDIRECT -> multiTce ? putIndirect(call) : HypercallCode.FUNCTION;
+                    default -> HypercallCode.FUNCTION;
+                });
     }
 
     private long get(NativeCall call) {
@@ -179,7 +180,8 @@ public final class TceCalls {
 
     private boolean isOwned(DmaWindow window, long tce) {
         long page = tce & ~window.table().pageMask();
-        return page >>> REAL_ADDRESS_BITS == 0 && memory.contains(page, 1L << window.table().pageShift());
+        return page >>> REAL_ADDRESS_BITS == 0
+                && memory.contains(page, 1L << window.table().pageShift());
     }
 
     private long store(int function, DmaWindow window, long offset, int count) {

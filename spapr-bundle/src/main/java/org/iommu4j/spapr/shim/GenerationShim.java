@@ -85,13 +85,16 @@ public record GenerationShim(int from, int to) implements Shim {
         long page = word(request, 1);
         long flags = word(request, 2);
         int pe = InvalidateData.PE.getInt(page);
-        if (to == SpaprGeneration.IODA2 && pe != InvalidateData.GROUP_PE && Integer.compareUnsigned(pe, IODA2_PES) >= 0) {
+        if (to == SpaprGeneration.IODA2
+                && pe != InvalidateData.GROUP_PE
+                && Integer.compareUnsigned(pe, IODA2_PES) >= 0) {
             return refuse(completion, Rule.V36, Errno.ERANGE, 12, pe, "a PE number of 8 bits: never cut");
         }
         if (toCalls()) {
             int shift = InvalidateData.PAGE_SHIFT.getInt(page);
             if (shift != 0 && shift != DEFAULT_PAGE_SHIFT) {
-                return refuse(completion, Rule.V24, Errno.EOPNOTSUPP, 8, shift, "the generation has pages of 4 KiB only");
+                return refuse(
+                        completion, Rule.V24, Errno.EOPNOTSUPP, 8, shift, "the generation has pages of 4 KiB only");
             }
         }
         if (!SpaprGeneration.isIoda3(from) && InvalidateData.SYNC.isSet(flags)) {
@@ -108,7 +111,9 @@ public record GenerationShim(int from, int to) implements Shim {
         WORD.set(
                 request.scratch(),
                 2 * Long.BYTES,
-                SpaprGeneration.isIoda3(from) && !SpaprGeneration.isIoda3(to) ? flags & ~InvalidateData.SYNC.mask() : flags);
+                SpaprGeneration.isIoda3(from) && !SpaprGeneration.isIoda3(to)
+                        ? flags & ~InvalidateData.SYNC.mask()
+                        : flags);
         WORD.set(request.scratch(), 3 * Long.BYTES, word(request, 3));
         request.replacePayload(to, BYTES);
         return 0;

@@ -17,7 +17,8 @@ public final class Tve {
     public static final BitField LEVELS = ENTRY.bits("LEVELS", 48, 50, about("levels - 1; 5 to 7 are invalid"));
 
     /** Size of a level. */
-    public static final BitField TTS = ENTRY.bits("TTS", 51, 55, about("log2 of the bytes of a level, - 11; 0 is invalid"));
+    public static final BitField TTS =
+            ENTRY.bits("TTS", 51, 55, about("log2 of the bytes of a level, - 11; 0 is invalid"));
 
     /** No translation. */
     public static final BitField NON_TRANSLATE = ENTRY.bit("NT", 56, about("addresses pass untranslated; IODA3"));
@@ -41,7 +42,8 @@ public final class Tve {
     public static final BitField RANGE_CHECK = RANGE.bit("RANGE_CHECK", 51, about("set"));
 
     /** Bits 48 and 49 of the first address. */
-    public static final BitField START_HIGH = RANGE.bits("START_HIGH", 52, 53, about("bits 49:48 of the first address"));
+    public static final BitField START_HIGH =
+            RANGE.bits("START_HIGH", 52, 53, about("bits 49:48 of the first address"));
 
     /** The same of the end. */
     public static final BitField END_HIGH = RANGE.bits("END_HIGH", 54, 55, about("bits 49:48 of the end"));

@@ -135,7 +135,9 @@ final class ChipPort {
 
     /** Removes a window. */
     long removeTable(int pe, int liobn) {
-        call.begin(SpaprCall.H_SET_TCE_TABLE).word(0, Integer.toUnsignedLong(liobn)).word(1, pe);
+        call.begin(SpaprCall.H_SET_TCE_TABLE)
+                .word(0, Integer.toUnsignedLong(liobn))
+                .word(1, pe);
         return run();
     }
 

@@ -24,8 +24,8 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.InvalidateData;
-import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprCall;
+import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.table.Tce;
@@ -109,7 +109,8 @@ public final class SpaprTranslator implements Translator {
         int subVersion = in.getInt();
         long list = in.getLong();
         int pe = within(in.getInt(), MAX_ENDPOINTS, "default PE");
-        ChipPort chip = new ChipPort(port, pe, in.getInt(), in.getLong(), within(in.getInt(), Long.SIZE, "default window"));
+        ChipPort chip =
+                new ChipPort(port, pe, in.getInt(), in.getLong(), within(in.getInt(), Long.SIZE, "default window"));
         in.endSection();
         if (list < 0 || (list & (PAGE_BYTES - 1)) != 0 || (list != 0) != usesLists(subVersion)) {
             throw damaged("list", list);
@@ -228,8 +229,7 @@ public final class SpaprTranslator implements Translator {
                 .place(0, chip.defaultBase(), SpaprCapabilities.DEFAULT_PAGE_SHIFT, chip.defaultWindowShift())
                 .table(levels, 0, table);
         if (!isTable(wanted)) {
-            return completion.refuse(
-                    null, Errno.EINVAL, "table", -1, table, "not a page below the host address width");
+            return completion.refuse(null, Errno.EINVAL, "table", -1, table, "not a page below the host address width");
         }
         Window bound = target.window(DmaWindow.slotOf(wanted.base()));
         if (bound != null && bound.is(wanted)) {
@@ -294,15 +294,13 @@ public final class SpaprTranslator implements Translator {
     private int bind(Domain target, boolean unbinds, long[] words, Completion completion) {
         BitField wrong = wrongGeometry(words);
         if (wrong != null) {
-            return refuse(completion, Rule.V34, Errno.EINVAL, wrong, wrong.get(words), "the generation has no such window");
+            return refuse(
+                    completion, Rule.V34, Errno.EINVAL, wrong, wrong.get(words), "the generation has no such window");
         }
         int requester = (int) BindPgtable.REQUESTER.get(words);
         Window wanted = new Window()
-                .place(
-                        requester,
-                        BindPgtable.BASE.get(words),
-                        (int) BindPgtable.PAGE_SHIFT.get(words),
-                        (int) BindPgtable.WINDOW_SHIFT.get(words))
+                .place(requester, BindPgtable.BASE.get(words), (int) BindPgtable.PAGE_SHIFT.get(words), (int)
+                        BindPgtable.WINDOW_SHIFT.get(words))
                 .table(
                         (int) BindPgtable.LEVELS.get(words),
                         (int) BindPgtable.LEVEL_SHIFT.get(words),
@@ -479,7 +477,12 @@ public final class SpaprTranslator implements Translator {
         }
         if (!window.contains(request.lastVaddr())) {
             return completion.refuse(
-                    Rule.V24, Errno.ERANGE, "size", -1, request.size(), "the range leaves the window that it starts in");
+                    Rule.V24,
+                    Errno.ERANGE,
+                    "size",
+                    -1,
+                    request.size(),
+                    "the range leaves the window that it starts in");
         }
         int wrong = checkPageShift(window, completion);
         if (wrong != 0) {
@@ -528,8 +531,7 @@ public final class SpaprTranslator implements Translator {
         for (long done = 0; done < entries; done += most) {
             long at = first + (done << window.pageShift());
             long count = Math.min(most, entries - done);
-            long result =
-                    most == 1 ? chip.put(window.liobn(), at, 0) : chip.stuff(window.liobn(), at, 0, count);
+            long result = most == 1 ? chip.put(window.liobn(), at, 0) : chip.stuff(window.liobn(), at, 0, count);
             if (result != HypercallCode.SUCCESS) {
                 return ChipPort.errno(result);
             }
@@ -694,9 +696,7 @@ public final class SpaprTranslator implements Translator {
 
     private boolean isTable(Window window) {
         int width = chip.port().platform().hostAddressWidth();
-        return window.root() >= 0
-                && (window.root() & (PAGE_BYTES - 1)) == 0
-                && window.root() >>> width == 0;
+        return window.root() >= 0 && (window.root() & (PAGE_BYTES - 1)) == 0 && window.root() >>> width == 0;
     }
 
     // ---- lookup and refusals
@@ -735,8 +735,7 @@ public final class SpaprTranslator implements Translator {
                 Rule.V38, outcome, "", -1, 0, "the platform did not carry out the calls; they do not count as done");
     }
 
-    private static int refuse(
-            Completion completion, Rule rule, Errno errno, BitField field, long value, String why) {
+    private static int refuse(Completion completion, Rule rule, Errno errno, BitField field, long value, String why) {
         return completion.refuse(rule, errno, field.name(), BindPgtable.LAYOUT.byteOffset(field), value, why);
     }
 
@@ -766,7 +765,8 @@ public final class SpaprTranslator implements Translator {
         }
         int count = in.getCount(DOMAINS);
         for (int i = 0; i < count; i++) {
-            Domain domain = new Domain(within(in.getInt(), DOMAINS, "domain"), within(in.getInt(), MAX_ENDPOINTS, "PE"));
+            Domain domain =
+                    new Domain(within(in.getInt(), DOMAINS, "domain"), within(in.getInt(), MAX_ENDPOINTS, "PE"));
             if (find(domain.number()) != null || !endpoints.get(domain.pe())) {
                 throw damaged("domain", domain.number());
             }
@@ -796,8 +796,7 @@ public final class SpaprTranslator implements Translator {
         if (!TceTable.isPossible(windowShift, pageShift, levels, levelShift - Tce.SHIFT)) {
             throw damaged("window", Integer.toUnsignedLong(liobn));
         }
-        Window window =
-                new Window().place(liobn, base, pageShift, windowShift).table(levels, levelShift, in.getLong());
+        Window window = new Window().place(liobn, base, pageShift, windowShift).table(levels, levelShift, in.getLong());
         restoreNames(in, window.names());
         return window;
     }

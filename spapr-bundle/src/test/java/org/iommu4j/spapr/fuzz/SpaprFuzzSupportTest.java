@@ -96,7 +96,8 @@ class SpaprFuzzSupportTest {
                             .word(2, ((long) random.nextInt(1 << 12) << 16) | random.nextInt(4));
                     bare.call(call);
                 }
-                int requester = scene.requesters().get(random.nextInt(scene.requesters().size()));
+                int requester =
+                        scene.requesters().get(random.nextInt(scene.requesters().size()));
                 long at = iova + random.nextInt(4096) + (random.nextInt(8) == 0 ? 1L << random.nextInt(62) : 0);
                 translated[0] += agree(bare, requester, at, 1 + random.nextInt(3)) ? 1 : 0;
             }

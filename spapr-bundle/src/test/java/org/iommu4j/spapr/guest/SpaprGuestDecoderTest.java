@@ -162,8 +162,7 @@ class SpaprGuestDecoderTest {
             damaged[i] ^= 0x10;
             Snapshot state = new Snapshot(IommuModel.SPAPR, Snapshot.Kind.GUEST, 1, damaged);
             assertThrows(
-                    BackendException.class,
-                    () -> machine.backend().restoreGuestDecoder(state, machine.platform()));
+                    BackendException.class, () -> machine.backend().restoreGuestDecoder(state, machine.platform()));
         }
     }
 

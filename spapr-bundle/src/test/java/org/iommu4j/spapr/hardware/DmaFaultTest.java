@@ -50,7 +50,16 @@ class DmaFaultTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"3, 1, true", "3, 2, true", "3, 3, true", "1, 1, true", "1, 2, false", "2, 2, true", "2, 1, false", "1, 3, false"})
+    @CsvSource({
+        "3, 1, true",
+        "3, 2, true",
+        "3, 3, true",
+        "1, 1, true",
+        "1, 2, false",
+        "2, 2, true",
+        "2, 1, false",
+        "1, 3, false"
+    })
     void shouldAllowWhatTheControlFieldAllows(int control, int rights, boolean allowed) {
         // quirk 17: a write-only entry is legal and stays write-only.
         put(0x1234_5000, 0x20_0000 | control);
@@ -192,7 +201,8 @@ class DmaFaultTest {
 
     @Test
     void shouldTakeTheTopOf4GibForMessagesIfTheOptionSaysSo() {
-        Machine msi = Machine.bare(new HardwareConfig(2, Map.of(), Map.of(), CacheConfig.DEFAULT, Map.of("msi32", "on")));
+        Machine msi =
+                Machine.bare(new HardwareConfig(2, Map.of(), Map.of(), CacheConfig.DEFAULT, Map.of("msi32", "on")));
         assertEquals(Outcome.TRANSLATED, msi.dma(0x0100, 0xffff_0000L, WRITE).outcome());
         assertEquals(Outcome.FAULT, msi.dma(0x0100, 0xfffe_fffcL, WRITE).outcome());
         assertEquals(Outcome.FAULT, machine.dma(0x0100, 0xffff_0000L, WRITE).outcome());
@@ -208,7 +218,8 @@ class DmaFaultTest {
     @Test
     void shouldHaveNoSecondWindow() {
         assertEquals(
-                FaultReason.NO_WINDOW.code(), machine.dma(0x0100, 1L << 59, READ).faultCode());
+                FaultReason.NO_WINDOW.code(),
+                machine.dma(0x0100, 1L << 59, READ).faultCode());
     }
 
     @Test

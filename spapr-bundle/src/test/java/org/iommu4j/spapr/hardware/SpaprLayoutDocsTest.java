@@ -19,18 +19,19 @@ import org.junit.jupiter.api.Test;
 class SpaprLayoutDocsTest {
     @Test
     void shouldKeepDocumentationCurrent() {
-        String text = "# IBM sPAPR TCE: layouts\n\nGenerated from the code by SpaprLayoutDocsTest; do not edit. Bits are numbered"
-                + " as PAPR does: bit 0 is the most significant.\n\n"
-                + "## Contract payloads\n\n"
-                + LayoutDocs.layouts(SpaprLayouts.payloads())
-                + "\n## Native commands\n\n"
-                + LayoutDocs.commands(List.of(SpaprCommand.values()))
-                + "\n## Structures in memory\n\n"
-                + LayoutDocs.layouts(SpaprLayouts.structures())
-                + "\n## Registers, from generation 3 on\n\n"
-                + LayoutDocs.registers(SpaprRegisters.ALL)
-                + "\n## Calls\n\n"
-                + LayoutDocs.calls(SpaprCall.ALL);
+        String text =
+                "# IBM sPAPR TCE: layouts\n\nGenerated from the code by SpaprLayoutDocsTest; do not edit. Bits are numbered"
+                        + " as PAPR does: bit 0 is the most significant.\n\n"
+                        + "## Contract payloads\n\n"
+                        + LayoutDocs.layouts(SpaprLayouts.payloads())
+                        + "\n## Native commands\n\n"
+                        + LayoutDocs.commands(List.of(SpaprCommand.values()))
+                        + "\n## Structures in memory\n\n"
+                        + LayoutDocs.layouts(SpaprLayouts.structures())
+                        + "\n## Registers, from generation 3 on\n\n"
+                        + LayoutDocs.registers(SpaprRegisters.ALL)
+                        + "\n## Calls\n\n"
+                        + LayoutDocs.calls(SpaprCall.ALL);
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("spapr.md"), text);
     }

@@ -26,7 +26,9 @@ class SpaprSnapshotTest {
         machine.swap();
         assertArrayEquals(before, machine.chip().save().bytes());
         assertEquals(0x20_0000, machine.read(LIOBN, 0x1000));
-        assertEquals(DmaAccess.Outcome.BLOCKED, machine.dma(0x0200, 0, DmaAccess.READ).outcome());
+        assertEquals(
+                DmaAccess.Outcome.BLOCKED,
+                machine.dma(0x0200, 0, DmaAccess.READ).outcome());
         assertEquals(List.of("02002000020000000000000000000000"), machine.takeEvents());
     }
 
@@ -38,8 +40,7 @@ class SpaprSnapshotTest {
             damaged[i] ^= 0x40;
             Snapshot state = new Snapshot(IommuModel.SPAPR, Snapshot.Kind.HARDWARE, 1, damaged);
             BackendException refused = assertThrows(
-                    BackendException.class,
-                    () -> machine.backend().restoreHardware(state, machine.platform()));
+                    BackendException.class, () -> machine.backend().restoreHardware(state, machine.platform()));
             assertEquals(Errno.EINVAL, refused.errno());
         }
     }

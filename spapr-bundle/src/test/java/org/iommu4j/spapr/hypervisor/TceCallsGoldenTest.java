@@ -210,7 +210,9 @@ class TceCallsGoldenTest {
     @Test
     void row16ShouldKnowNoTableOfTables() {
         // quirk 19: a sign-extended LIOBN is never 80000000.
-        assertEquals(FUNCTION, machine.hcall(INDIRECT, 0xFFFF_FFFF_8000_0000L, 0, LIST, 1).result());
+        assertEquals(
+                FUNCTION,
+                machine.hcall(INDIRECT, 0xFFFF_FFFF_8000_0000L, 0, LIST, 1).result());
         assertEquals(FUNCTION, machine.hcall(INDIRECT, -1, 0, LIST, 1).result());
         unchanged();
     }

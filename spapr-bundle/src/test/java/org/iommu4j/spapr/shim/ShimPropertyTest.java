@@ -73,7 +73,8 @@ class ShimPropertyTest {
     }
 
     private static byte[] payload(SplittableRandom random, int from) {
-        long liobn = random.nextInt(8) == 0 ? random.nextInt(4) + 0x8000_0000L : random.nextBoolean() ? 0x8000_0000L : ANY;
+        long liobn =
+                random.nextInt(8) == 0 ? random.nextInt(4) + 0x8000_0000L : random.nextBoolean() ? 0x8000_0000L : ANY;
         long op = random.nextInt(8) == 0 ? random.nextInt(4) : random.nextInt(4) == 0 ? 1 : from <= 2 ? 2 : 0;
         long shift = random.nextInt(8) == 0 ? 16 : random.nextBoolean() ? 12 : 0;
         long pe = random.nextInt(8) == 0 ? random.nextInt(512) : ANY;
@@ -84,7 +85,8 @@ class ShimPropertyTest {
     @ParameterizedTest
     @MethodSource("shims")
     void shouldLeaveNothingCachedThatTheOldDriverDrops(Shim shim) {
-        // Generation 5 drops whole endpoints because its kills of pages may be lost: what was asked for is what 4 drops.
+        // Generation 5 drops whole endpoints because its kills of pages may be lost: what was asked for is what 4
+        // drops.
         Machine before = machine(shim.from() == 5 ? 4 : shim.from());
         Machine after = machine(shim.to());
         Property.check(60, random -> {
@@ -117,7 +119,9 @@ class ShimPropertyTest {
             assertEquals(shim.to(), shimmed.subVersion());
             Set<String> leftAfter = cachedAfter(after, shimmed, with);
             if (with.errno() != Errno.OK) {
-                assertTrue(without.errno() != Errno.OK || shim.fidelity() != Fidelity.EXACT || shim.from() > 2, with.toString());
+                assertTrue(
+                        without.errno() != Errno.OK || shim.fidelity() != Fidelity.EXACT || shim.from() > 2,
+                        with.toString());
                 return;
             }
             assertEquals(Errno.OK, without.errno(), "the shim lets pass what the old driver refuses");

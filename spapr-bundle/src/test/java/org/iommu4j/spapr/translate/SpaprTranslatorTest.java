@@ -93,9 +93,10 @@ class SpaprTranslatorTest {
         assertEquals(Errno.EBUSY, machine.attach(2, LIOBN));
         assertEquals(Errno.EINVAL, machine.attach(1, 0x1_0000));
         assertEquals(Errno.ENODEV, machine.detach(2, LIOBN));
-        assertEquals(Errno.EBUSY, machine.attach(1, RID, OTHER, 1) == Errno.OK
-                ? machine.attach(1, RID + 1, TABLE, 1)
-                : Errno.OK, "the devices of a container share its windows");
+        assertEquals(
+                Errno.EBUSY,
+                machine.attach(1, RID, OTHER, 1) == Errno.OK ? machine.attach(1, RID + 1, TABLE, 1) : Errno.OK,
+                "the devices of a container share its windows");
     }
 
     @Test
@@ -156,9 +157,7 @@ class SpaprTranslatorTest {
         machine.open(1);
         machine.attach(1, LIOBN, TABLE, 1);
         machine.attach(1, LIOBN + 1);
-        assertEquals(
-                Errno.EINVAL,
-                machine.bind(1, 0, Machine.bindPayload(OTHER, LIOBN + 1, 12, 20, 1, 0, 0x10_0000)));
+        assertEquals(Errno.EINVAL, machine.bind(1, 0, Machine.bindPayload(OTHER, LIOBN + 1, 12, 20, 1, 0, 0x10_0000)));
         assertEquals("base", machine.last().field());
     }
 
@@ -180,11 +179,17 @@ class SpaprTranslatorTest {
         "2097152, 12, 30, 1, 0, 1073741824, OK, ''",
     })
     void shouldCheckTheGeometryOfAWindow(
-            long offset, int pageShift, int windowShift, int levels, int levelShift, long base, Errno errno, String field) {
+            long offset,
+            int pageShift,
+            int windowShift,
+            int levels,
+            int levelShift,
+            long base,
+            Errno errno,
+            String field) {
         machine.open(1);
         machine.attach(1, LIOBN);
-        byte[] payload =
-                Machine.bindPayload(TABLE + offset, LIOBN, pageShift, windowShift, levels, levelShift, base);
+        byte[] payload = Machine.bindPayload(TABLE + offset, LIOBN, pageShift, windowShift, levels, levelShift, base);
         assertEquals(errno, machine.bind(1, 0, payload));
         assertEquals(field, machine.last().field());
     }
@@ -194,7 +199,8 @@ class SpaprTranslatorTest {
         machine.open(1);
         machine.attach(1, LIOBN);
         assertEquals(Errno.EINVAL, machine.attach(1, RID, 1L << 52, 1));
-        assertEquals(Errno.EINVAL, machine.bind(1, 0, Machine.bindPayload(0xfff0_0000_0000_0000L, LIOBN, 12, 30, 1, 0, 0)));
+        assertEquals(
+                Errno.EINVAL, machine.bind(1, 0, Machine.bindPayload(0xfff0_0000_0000_0000L, LIOBN, 12, 30, 1, 0, 0)));
     }
 
     @Test

@@ -59,8 +59,7 @@ class VendorPartTest {
         assertEquals("op", machine.last().field());
         assertEquals(4, machine.last().offset());
         assertEquals(Errno.EOPNOTSUPP, send(Machine.payload(L, 3, 0, ANY, 0)));
-        assertEquals(
-                Errno.EOPNOTSUPP, machine.invalidate(DOMAIN, 0, 0, 0, 0, Machine.payload(L, CLEAR, 0, ANY, 0)));
+        assertEquals(Errno.EOPNOTSUPP, machine.invalidate(DOMAIN, 0, 0, 0, 0, Machine.payload(L, CLEAR, 0, ANY, 0)));
     }
 
     @Test
@@ -81,9 +80,10 @@ class VendorPartTest {
     void shouldRefuseAnotherPageSize() {
         assertEquals(Errno.EINVAL, send(Machine.payload(L, REWRITE, 16, ANY, 0)));
         assertEquals(Rule.V35, machine.last().rule());
-        assertEquals(List.of("page_shift", 8), List.of(machine.last().field(), machine.last().offset()));
         assertEquals(
-                Errno.EINVAL, machine.invalidate(DOMAIN, 0, 0, 0, 0, Machine.payload(ANY, REWRITE, 16, ANY, 0)));
+                List.of("page_shift", 8),
+                List.of(machine.last().field(), machine.last().offset()));
+        assertEquals(Errno.EINVAL, machine.invalidate(DOMAIN, 0, 0, 0, 0, Machine.payload(ANY, REWRITE, 16, ANY, 0)));
     }
 
     @Test
