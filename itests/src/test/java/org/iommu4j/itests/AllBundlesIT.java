@@ -37,6 +37,7 @@ public class AllBundlesIT {
                         "simulation-bundle",
                         "core-bundle",
                         "intel-vtd-bundle",
+                        "spapr-bundle",
                         "s390-bundle",
                         "upgrade-bundle",
                         "testbench-bundle",
@@ -59,6 +60,7 @@ public class AllBundlesIT {
                         "org.iommu4j.s390.zpci",
                         "org.iommu4j.shell",
                         "org.iommu4j.simulation",
+                        "org.iommu4j.spapr.tce",
                         "org.iommu4j.testbench",
                         "org.iommu4j.upgrade"),
                 active);

@@ -15,6 +15,7 @@ import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.s390.ZpciBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.run.TestBench;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,6 +47,7 @@ class VendorCasesTest {
         List<CaseResult> results = new ArrayList<>();
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
             core.arrived(new VtdBackend());
+            core.arrived(new SpaprBackend());
             core.arrived(new ZpciBackend());
             new TestBench(core).run(List.of(file), Set.of(), true, results::add);
             assertTrue(core.units().isEmpty(), "units are left open");

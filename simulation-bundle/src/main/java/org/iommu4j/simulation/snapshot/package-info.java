@@ -22,7 +22,7 @@
  * array or a text is an int with its number of elements or bytes, and those.
  */
 @Export
-@Version("1.0.0")
+@Version("1.1.0")
 package org.iommu4j.simulation.snapshot;
 
 import org.osgi.annotation.bundle.Export;

@@ -1,0 +1,37 @@
+package org.iommu4j.spapr.command;
+
+import static org.iommu4j.layout.Code.code;
+
+import java.util.List;
+import org.iommu4j.layout.Code;
+
+/** Result codes and kinds of the firmware call OPAL_PCI_TCE_KILL; sheet 2.3. */
+public final class OpalCode {
+    /** Done. */
+    public static final long SUCCESS = 0;
+
+    /** An argument is wrong. */
+    public static final long PARAMETER = -1;
+
+    /** Kind: pages of an endpoint. */
+    public static final long KILL_PAGES = 0;
+
+    /** Kind: an endpoint. */
+    public static final long KILL_PE = 1;
+
+    /** Kind: everything. */
+    public static final long KILL_ALL = 2;
+
+    /** All of them, by their names. */
+    public static final List<Code> ALL = List.of(
+            code(SUCCESS, "OPAL_SUCCESS"),
+            code(PARAMETER, "OPAL_PARAMETER"),
+            code(-2, "OPAL_BUSY"),
+            code(-3, "OPAL_PARTIAL"),
+            code(-6, "OPAL_HARDWARE"),
+            code(-7, "OPAL_UNSUPPORTED"),
+            code(-8, "OPAL_PERMISSION"),
+            code(-10, "OPAL_RESOURCE"));
+
+    private OpalCode() {}
+}

@@ -1,0 +1,305 @@
+package org.iommu4j.spapr.command;
+
+import java.util.List;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.CallFormat.Kind;
+import org.iommu4j.backend.CallFormat.Operand;
+
+/**
+ * Hypercalls and RTAS calls of the platform. A hypercall's argument n is register R(4+n); its code comes back in R3, its
+ * outputs from R4 on. RTAS tokens are those of QEMU's machine; real ones come from the device tree.
+ */
+public final class SpaprCall {
+    /** H_GET_TCE. */
+    public static final int H_GET_TCE = 0x1c;
+
+    /** H_PUT_TCE. */
+    public static final int H_PUT_TCE = 0x20;
+
+    /** H_STUFF_TCE. */
+    public static final int H_STUFF_TCE = 0x138;
+
+    /** H_PUT_TCE_INDIRECT. */
+    public static final int H_PUT_TCE_INDIRECT = 0x13c;
+
+    /**
+     * The host's own: adds a window, or puts its table somewhere else, or removes it. Its endpoint has nothing cached when the
+     * call returns, and is normal if a window was added.
+     */
+    public static final int H_SET_TCE_TABLE = 0xf100;
+
+    /** The host's own: where a window's table is. */
+    public static final int H_QUERY_TCE_TABLE = 0xf101;
+
+    /** The host's own: which partitionable endpoint a requester id belongs to. */
+    public static final int H_SET_REQUESTER_PE = 0xf102;
+
+    /** {@code ibm,set-eeh-option}. */
+    public static final int SET_EEH_OPTION = 0x2020;
+
+    /** {@code ibm,get-config-addr-info2}. */
+    public static final int GET_CONFIG_ADDR_INFO2 = 0x2021;
+
+    /** {@code ibm,read-slot-reset-state2}. */
+    public static final int READ_SLOT_RESET_STATE2 = 0x2022;
+
+    /** {@code ibm,set-slot-reset}. */
+    public static final int SET_SLOT_RESET = 0x2023;
+
+    /** {@code ibm,configure-pe}. */
+    public static final int CONFIGURE_PE = 0x2024;
+
+    /** {@code ibm,slot-error-detail}. */
+    public static final int SLOT_ERROR_DETAIL = 0x2025;
+
+    /** {@code ibm,query-pe-dma-window}. */
+    public static final int QUERY_PE_DMA_WINDOW = 0x2026;
+
+    /** {@code ibm,create-pe-dma-window}. */
+    public static final int CREATE_PE_DMA_WINDOW = 0x2027;
+
+    /** {@code ibm,remove-pe-dma-window}. */
+    public static final int REMOVE_PE_DMA_WINDOW = 0x2028;
+
+    /** {@code ibm,reset-pe-dma-window}. */
+    public static final int RESET_PE_DMA_WINDOW = 0x2029;
+
+    /** OPAL_PCI_TCE_KILL: firmware of a host without a hypervisor. No hypercall has an odd number. */
+    public static final int OPAL_PCI_TCE_KILL = 126;
+
+    /** Argument of H_SET_TCE_TABLE: the host makes an empty table of its own. */
+    public static final long HOST_TABLE = -1;
+
+    /** Argument of H_QUERY_TCE_TABLE: the endpoint that requesters are in from reset on. */
+    public static final long DEFAULT_PE = -1;
+
+    /** Argument of H_SET_REQUESTER_PE: every requester. */
+    public static final long ALL_REQUESTERS = -1;
+
+    /** Argument of H_SET_REQUESTER_PE: no endpoint. */
+    public static final long NO_PE = -1;
+
+    /** Most entries of one H_PUT_TCE_INDIRECT or H_STUFF_TCE. */
+    public static final int MAX_BATCH = 512;
+
+    private static final String TCE_CALLS = "PAPR, TCE hypercalls; sheet 2.1";
+    private static final String HOST_CALLS = "platform-private hypercall; docs/layouts/spapr.md";
+    private static final String RTAS_CALLS = "PAPR, RTAS calls; sheet 2.2 and 2.4";
+
+    private static final Operand LIOBN = Operand.word("LIOBN", 0, "logical I/O bus number, zero-extended to 64 bits");
+    private static final Operand IOBA =
+            Operand.word("IOBA", 1, "absolute I/O bus address").alias("io_address");
+    private static final Operand CONFIG_ADDR =
+            Operand.field("config_addr", 2, 0, 32, "bus << 16 | device and function << 8");
+    private static final Operand BUID_HI = Operand.field("BUID_hi", 3, 0, 32, "unit id of the host bridge, high word");
+    private static final Operand BUID_LO = Operand.field("BUID_lo", 4, 0, 32, "unit id of the host bridge, low word");
+
+    /** Every call of this release. */
+    public static final List<CallFormat> ALL = List.of(
+            hypercall(
+                    "H_GET_TCE",
+                    H_GET_TCE,
+                    List.of(LIOBN, IOBA),
+                    List.of(Operand.word("TCE", 0, "the entry")),
+                    TCE_CALLS),
+            hypercall(
+                    "H_PUT_TCE",
+                    H_PUT_TCE,
+                    List.of(LIOBN, IOBA, Operand.word("TCE", 2, "the new entry")),
+                    List.of(),
+                    TCE_CALLS),
+            hypercall(
+                    "H_STUFF_TCE",
+                    H_STUFF_TCE,
+                    List.of(
+                            LIOBN,
+                            IOBA,
+                            Operand.word("TCE", 2, "the value of all entries").alias("TCE value"),
+                            Operand.word("count", 3, "entries, at most 512")),
+                    List.of(),
+                    TCE_CALLS),
+            hypercall(
+                    "H_PUT_TCE_INDIRECT",
+                    H_PUT_TCE_INDIRECT,
+                    List.of(
+                            LIOBN,
+                            IOBA,
+                            Operand.word("list", 2, "logical address of the page of entries")
+                                    .alias("TCE list"),
+                            Operand.word("count", 3, "entries, at most 512")),
+                    List.of(),
+                    TCE_CALLS),
+            hypercall(
+                    "H_SET_TCE_TABLE",
+                    H_SET_TCE_TABLE,
+                    List.of(
+                            LIOBN,
+                            Operand.word("PE", 1, "partitionable endpoint that the window belongs to"),
+                            Operand.word("base", 2, "first bus address"),
+                            Operand.word("page_shift", 3, "log2 of the page size in bytes"),
+                            Operand.word("window_shift", 4, "log2 of the window size in bytes; 0 removes the window"),
+                            Operand.word("levels", 5, "levels of the table"),
+                            Operand.word(
+                                    "level_shift", 6, "log2 of the bytes of one level; 0: by the rule of sheet 3.4"),
+                            Operand.word("table", 7, "address of the table; -1: an empty table of the host")),
+                    List.of(),
+                    HOST_CALLS),
+            hypercall(
+                    "H_QUERY_TCE_TABLE",
+                    H_QUERY_TCE_TABLE,
+                    List.of(
+                            Operand.word(
+                                    "PE",
+                                    0,
+                                    "partitionable endpoint; -1: the one that requesters are in from reset on"),
+                            Operand.word(
+                                    "slot", 1, "0 or 1: bit 59 of its addresses, counted from the least significant")),
+                    List.of(
+                            Operand.word("LIOBN", 0, "of the window"),
+                            Operand.word("base", 1, "first bus address"),
+                            Operand.word("page_shift", 2, "log2 of the page size in bytes"),
+                            Operand.word("window_shift", 3, "log2 of the window size in bytes"),
+                            Operand.word("levels", 4, "levels of the table"),
+                            Operand.word("table", 5, "address of the table"),
+                            Operand.word("PE", 6, "whose window it is"),
+                            Operand.word("level_shift", 7, "log2 of the bytes of one level")),
+                    HOST_CALLS),
+            hypercall(
+                    "H_SET_REQUESTER_PE",
+                    H_SET_REQUESTER_PE,
+                    List.of(
+                            Operand.word("requester", 0, "requester id; -1: every one"),
+                            Operand.word("PE", 1, "partitionable endpoint; -1: none, its accesses are aborted")),
+                    List.of(),
+                    HOST_CALLS),
+            rtas(
+                    "ibm,set-eeh-option",
+                    SET_EEH_OPTION,
+                    List.of(
+                            CONFIG_ADDR,
+                            BUID_HI,
+                            BUID_LO,
+                            Operand.field("function", 5, 0, 32, "0 disable, 1 enable, 2 release MMIO, 3 release DMA")),
+                    List.of()),
+            rtas(
+                    "ibm,get-config-addr-info2",
+                    GET_CONFIG_ADDR_INFO2,
+                    List.of(
+                            CONFIG_ADDR,
+                            BUID_HI,
+                            BUID_LO,
+                            Operand.field("function", 5, 0, 32, "0 address of the PE, 1 its mode")),
+                    List.of(Operand.field("info", 0, 0, 32, "the address, or 2: shared"))),
+            rtas(
+                    "ibm,read-slot-reset-state2",
+                    READ_SLOT_RESET_STATE2,
+                    List.of(CONFIG_ADDR, BUID_HI, BUID_LO),
+                    List.of(
+                            Operand.field(
+                                    "state", 0, 0, 32, "0 normal, 1 reset, 2 stopped, 4 DMA stopped, 5 unavailable"),
+                            Operand.field("capable", 1, 0, 32, "1: EEH is there"),
+                            Operand.field("unavailable", 2, 0, 32, "milliseconds until it may be available"),
+                            Operand.field("recovery", 3, 0, 32, "recovery information, with five cells"))),
+            rtas(
+                    "ibm,set-slot-reset",
+                    SET_SLOT_RESET,
+                    List.of(
+                            CONFIG_ADDR,
+                            BUID_HI,
+                            BUID_LO,
+                            Operand.field("function", 5, 0, 32, "0 deactivate, 1 hot, 3 fundamental")),
+                    List.of()),
+            rtas("ibm,configure-pe", CONFIGURE_PE, List.of(CONFIG_ADDR, BUID_HI, BUID_LO), List.of()),
+            rtas(
+                    "ibm,slot-error-detail",
+                    SLOT_ERROR_DETAIL,
+                    List.of(
+                            CONFIG_ADDR,
+                            BUID_HI,
+                            BUID_LO,
+                            Operand.field("driver_buffer", 5, 0, 32, "address of the driver's buffer"),
+                            Operand.field("driver_length", 6, 0, 32, "its length in bytes"),
+                            Operand.field("buffer", 7, 0, 32, "address of the log's buffer"),
+                            Operand.field("length", 8, 0, 32, "its length in bytes"),
+                            Operand.field("function", 9, 0, 32, "1 temporary error, 2 permanent")),
+                    List.of()),
+            rtas(
+                    "ibm,query-pe-dma-window",
+                    QUERY_PE_DMA_WINDOW,
+                    List.of(CONFIG_ADDR, BUID_HI, BUID_LO),
+                    List.of(
+                            Operand.field("windows", 0, 0, 32, "windows available"),
+                            Operand.field("block", 1, 0, 32, "largest window in TCEs; its high word with six cells"),
+                            Operand.field("page_sizes", 2, 0, 32, "mask of page sizes; the low word with six cells"),
+                            Operand.field("migration", 3, 0, 32, "migration mask; page sizes with six cells"),
+                            Operand.field("migration6", 4, 0, 32, "migration mask, with six cells"))),
+            rtas(
+                    "ibm,create-pe-dma-window",
+                    CREATE_PE_DMA_WINDOW,
+                    List.of(
+                            CONFIG_ADDR,
+                            BUID_HI,
+                            BUID_LO,
+                            Operand.field("page_shift", 5, 0, 32, "log2 of the page size in bytes"),
+                            Operand.field("window_shift", 6, 0, 32, "log2 of the window size in bytes")),
+                    List.of(
+                            Operand.field("LIOBN", 0, 0, 32, "of the new window"),
+                            Operand.field("addr_hi", 1, 0, 32, "first bus address, high word"),
+                            Operand.field("addr_lo", 2, 0, 32, "first bus address, low word"))),
+            rtas(
+                    "ibm,remove-pe-dma-window",
+                    REMOVE_PE_DMA_WINDOW,
+                    List.of(Operand.field("LIOBN", 2, 0, 32, "of the window")),
+                    List.of()),
+            rtas(
+                    "ibm,reset-pe-dma-window",
+                    RESET_PE_DMA_WINDOW,
+                    List.of(
+                            CONFIG_ADDR,
+                            BUID_HI,
+                            BUID_LO,
+                            Operand.field("limited", 5, 0, 32, "1: limited addressing, with four arguments")
+                                    .orNothing()),
+                    List.of()),
+            new CallFormat(
+                    Kind.HYPERCALL,
+                    "OPAL_PCI_TCE_KILL",
+                    OPAL_PCI_TCE_KILL,
+                    List.of(
+                            Operand.word("phb", 0, "id of the host bridge"),
+                            Operand.word("type", 1, "0 pages, 1 PE, 2 all"),
+                            Operand.word("pe", 2, "partitionable endpoint"),
+                            Operand.word("tce_size", 3, "page size in bytes"),
+                            Operand.word("dma_addr", 4, "first address"),
+                            Operand.word("npages", 5, "pages, at most 512")),
+                    List.of(),
+                    OpalCode.ALL,
+                    "OPAL firmware; sheet 2.3"));
+
+    private SpaprCall() {}
+
+    /** The call of that number, or null. */
+    public static CallFormat of(int function) {
+        for (CallFormat call : ALL) {
+            if (call.function() == function) {
+                return call;
+            }
+        }
+        return null;
+    }
+
+    /** True if the number is an RTAS token, not a hypercall. */
+    public static boolean isRtas(int function) {
+        CallFormat call = of(function);
+        return call != null && call.kind() == Kind.RTAS;
+    }
+
+    private static CallFormat hypercall(
+            String name, int function, List<Operand> operands, List<Operand> results, String spec) {
+        return new CallFormat(Kind.HYPERCALL, name, function, operands, results, HypercallCode.ALL, spec);
+    }
+
+    private static CallFormat rtas(String name, int token, List<Operand> operands, List<Operand> results) {
+        return new CallFormat(Kind.RTAS, name, token, operands, results, RtasStatus.ALL, RTAS_CALLS);
+    }
+}

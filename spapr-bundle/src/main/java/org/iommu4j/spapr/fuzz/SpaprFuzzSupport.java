@@ -1,0 +1,212 @@
+package org.iommu4j.spapr.fuzz;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.random.RandomGenerator;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.FuzzScene;
+import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.Layout;
+import org.iommu4j.spapr.command.BindPgtable;
+import org.iommu4j.spapr.command.HypercallCode;
+import org.iommu4j.spapr.command.SpaprCall;
+import org.iommu4j.spapr.command.SpaprCapabilities;
+import org.iommu4j.spapr.command.SpaprGeneration;
+import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
+import org.iommu4j.spapr.table.Tce;
+
+/** What a fuzzer has to know of sPAPR. */
+public final class SpaprFuzzSupport implements FuzzSupport {
+    private static final int LIOBN = SpaprCapabilities.FIRST_LIOBN;
+    private static final int REQUESTER = 0x0100;
+    private static final int PAGE = 4096;
+    private static final int PAGE_SHIFT = 12;
+    private static final int SMALL_WINDOW_SHIFT = 21;
+    private static final int LARGE_PAGE_SHIFT = 16;
+    private static final int LARGE_WINDOW_SHIFT = 25;
+    private static final int SLOT_SHIFT = 59;
+    private static final int ENTRIES = 512;
+    private static final int MOST_MAPPED = 12;
+    private static final long TABLES = 0x40_0000;
+    private static final long FRAMES = 0x200_0000;
+    private static final long LIST = 0x7000;
+
+    @Override
+    public HardwareConfig config(int subVersion, RandomGenerator random) {
+        HardwareConfig plain = HardwareConfig.of(subVersion);
+        Map<String, Long> fields = new LinkedHashMap<>();
+        if (random.nextInt(4) == 0) {
+            fields.put("dma32_size", 1L << (21 + random.nextInt(10)));
+        }
+        if (random.nextInt(4) == 0 && subVersion != SpaprGeneration.TCE_V1) {
+            fields.put("multi_tce", (long) random.nextInt(2));
+        }
+        if (random.nextInt(4) == 0 && SpaprGeneration.hasRegisters(subVersion)) {
+            fields.put("pgsizes", 0x1211000L);
+        }
+        return new HardwareConfig(subVersion, Map.of("pe", fields), Map.of(), plain.cache(), plain.options());
+    }
+
+    @Override
+    public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
+        NativeCall call = new NativeCall();
+        call.begin(SpaprCall.SET_EEH_OPTION)
+                .word(CallFormat.RTAS_ARGUMENT_COUNT, 4)
+                .word(CallFormat.RTAS_RETURN_COUNT, 1)
+                .word(CallFormat.RTAS_FIRST_ARGUMENT, REQUESTER << 8);
+        port.call(call);
+        FuzzScene scene = prepare(config, port, random);
+        setWindow(port, call, SpaprCapabilities.of(config).pe(), LIOBN, 0, PAGE_SHIFT, SMALL_WINDOW_SHIFT, TABLES);
+        if (SpaprGeneration.hasRegisters(config.subVersion())) {
+            setWindow(
+                    port,
+                    call,
+                    SpaprCapabilities.of(config).pe(),
+                    LIOBN + 1,
+                    1L << SLOT_SHIFT,
+                    LARGE_PAGE_SHIFT,
+                    LARGE_WINDOW_SHIFT,
+                    TABLES + PAGE);
+        }
+        return scene;
+    }
+
+    private static void setWindow(
+            NativePort port,
+            NativeCall call,
+            int pe,
+            int liobn,
+            long base,
+            int pageShift,
+            int windowShift,
+            long table) {
+        call.begin(SpaprCall.H_SET_TCE_TABLE)
+                .word(0, Integer.toUnsignedLong(liobn))
+                .word(1, pe)
+                .word(2, base)
+                .word(3, pageShift)
+                .word(4, windowShift)
+                .word(5, 1)
+                .word(7, table);
+        port.call(call);
+    }
+
+    @Override
+    public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
+        boolean second = SpaprGeneration.hasRegisters(config.subVersion());
+        List<PlatformConfig.Range> addresses = new ArrayList<>();
+        Map<String, List<Long>> values = new LinkedHashMap<>();
+        int mapped = 1 + random.nextInt(MOST_MAPPED);
+        for (int i = 0; i < mapped; i++) {
+            boolean large = second && random.nextBoolean();
+            int shift = large ? LARGE_PAGE_SHIFT : PAGE_SHIFT;
+            long index = random.nextInt(ENTRIES);
+            long frame = FRAMES + ((long) random.nextInt(64) << LARGE_PAGE_SHIFT);
+            port.platform()
+                    .memory()
+                    .writeLongBe((large ? TABLES + PAGE : TABLES) + index * Tce.BYTES, frame | random.nextInt(4));
+            addresses.add(new PlatformConfig.Range((large ? 1L << SLOT_SHIFT : 0) + (index << shift), 1L << shift));
+        }
+        List<Integer> requesters = new ArrayList<>(List.of(LIOBN, REQUESTER));
+        List<FuzzScene.Table> tables = new ArrayList<>(List.of(new FuzzScene.Table(Tce.LAYOUT, TABLES, ENTRIES)));
+        if (second) {
+            requesters.add(LIOBN + 1);
+            tables.add(new FuzzScene.Table(Tce.LAYOUT, TABLES + PAGE, ENTRIES));
+        }
+        List<Long> iobas =
+                addresses.stream().map(PlatformConfig.Range::base).distinct().toList();
+        long pe = SpaprCapabilities.of(config).pe();
+        values.put("LIOBN", List.of(0x8000_0000L, 0x8000_0001L, 0xffff_ffff_8000_0000L));
+        values.put("IOBA", iobas);
+        values.put("vaddr", iobas);
+        values.put("TCE", List.of(0L, FRAMES | 3, FRAMES | 1, FRAMES | 2));
+        values.put("list", List.of(LIST));
+        values.put("count", List.of(0L, 1L, 2L, 512L, 513L));
+        values.put("PE", List.of(pe, -1L));
+        values.put("pe", List.of(pe, 0xffff_ffffL));
+        values.put("TABLE", List.of(TABLES >>> PAGE_SHIFT, (TABLES + PAGE) >>> PAGE_SHIFT));
+        values.put("table", List.of(TABLES, TABLES + PAGE, -1L));
+        values.put(
+                "TCE_KILL",
+                iobas.stream().map(iova -> TceKill.ONE.mask() | iova | pe).toList());
+        return new FuzzScene(
+                requesters,
+                List.of(),
+                addresses,
+                tables,
+                List.of(new FuzzScene.Root(TABLES, 1)),
+                List.of(new FuzzScene.Bind(Uapi.BIND_PGTABLE, 0, bind())),
+                values);
+    }
+
+    private static byte[] bind() {
+        return BindPgtable.LAYOUT.encode(
+                TABLES,
+                BindPgtable.REQUESTER.of(Integer.toUnsignedLong(LIOBN))
+                        | BindPgtable.PAGE_SHIFT.of(PAGE_SHIFT)
+                        | BindPgtable.WINDOW_SHIFT.of(SMALL_WINDOW_SHIFT)
+                        | BindPgtable.LEVELS.of(1),
+                0);
+    }
+
+    /** Kills everything; a platform without a kill register drops an endpoint's entries when a window is set again. */
+    @Override
+    public boolean settle(FuzzScene scene, NativePort port) {
+        port.writeRegister(TceKill.OFFSET, Long.BYTES, TceKill.ALL.mask());
+        NativeCall call = new NativeCall();
+        for (int pe = 0; pe < 1 << TceKill.PE_NUMBER.width(); pe++) {
+            for (int slot = 0; slot < 2; slot++) {
+                call.begin(SpaprCall.H_QUERY_TCE_TABLE).word(0, pe).word(1, slot);
+                port.call(call);
+                if (call.result() == HypercallCode.SUCCESS) {
+                    setAgain(port, call);
+                }
+            }
+        }
+        return true;
+    }
+
+    private static void setAgain(NativePort port, NativeCall call) {
+        long[] window = new long[8];
+        for (int i = 0; i < window.length; i++) {
+            window[i] = call.word(i);
+        }
+        call.begin(SpaprCall.H_SET_TCE_TABLE)
+                .word(0, window[0])
+                .word(1, window[6])
+                .word(2, window[1])
+                .word(3, window[2])
+                .word(4, window[3])
+                .word(5, window[4])
+                .word(6, window[7])
+                .word(7, window[5]);
+        port.call(call);
+    }
+
+    @Override
+    public List<Layout> blocks(CallFormat format, CallFormat.Operand operand) {
+        return List.of(Tce.LAYOUT);
+    }
+
+    @Override
+    public boolean refused(NativeCall call) {
+        return call.result() < 0;
+    }
+
+    @Override
+    public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
+        // A driver does not turn error handling off: what a fault has stopped cannot be told from outside.
+        return driver
+                ? null
+                : new SpaprReferenceWalker(
+                        port.platform().memory(), SpaprCapabilities.of(config).pe());
+    }
+}

@@ -1,0 +1,221 @@
+package org.iommu4j.spapr.hardware;
+
+import org.iommu4j.backend.CachedKind;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.TranslationObserver;
+import org.iommu4j.simulation.cache.TranslationCache;
+import org.iommu4j.spapr.command.FaultReason;
+import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.hypervisor.DmaWindows;
+import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.table.TableWalker;
+import org.iommu4j.spapr.table.Tce;
+import org.iommu4j.spapr.table.TceTable;
+import org.iommu4j.spapr.table.Tve;
+
+/**
+ * Translates accesses of devices, sheet 3.5. A requester with the top bit set is a LIOBN: the access goes through that
+ * window. Any other is a requester id, which goes through its endpoint and the slot that bit 59 selects. Allocates nothing
+ * unless it faults.
+ *
+ * <p>There are no PASIDs and no translation requests here: such an access is an unsupported request, which is aborted.
+ */
+final class DmaRemapper {
+    private static final int NO_PASID = TranslationCache.NO_PASID;
+    private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
+    private static final int REQUESTER_BITS = 16;
+    private static final int SPACE_SHIFT = 60;
+    private static final long SPACE_MSI = 1;
+    private static final long MSI32_FIRST = 0xffff_0000L;
+    private static final long MSI32_LAST = 0xffff_ffffL;
+
+    private final DmaWindows windows;
+    private final Requesters requesters;
+    private final EndpointStates states;
+    private final TranslationValidation validation;
+    private final TceCache cache;
+    private final FaultRecorder faults;
+    private final TableWalker walker;
+    private final boolean msi32;
+
+    /** Who observes, or null. */
+    private final TranslationObserver observer;
+
+    private long hits;
+    private long walks;
+    private long refused;
+
+    DmaRemapper(
+            PhysicalMemory memory,
+            DmaWindows windows,
+            Requesters requesters,
+            EndpointStates states,
+            TranslationValidation validation,
+            TceCache cache,
+            FaultRecorder faults,
+            boolean msi32,
+            TranslationObserver observer) {
+        this.windows = windows;
+        this.requesters = requesters;
+        this.states = states;
+        this.validation = validation;
+        this.cache = cache;
+        this.faults = faults;
+        this.msi32 = msi32;
+        this.observer = observer;
+        walker = new TableWalker(memory);
+    }
+
+    /** Accesses that the cache answered. */
+    long hits() {
+        return hits;
+    }
+
+    /** Accesses that walked a table. */
+    long walks() {
+        return walks;
+    }
+
+    /** Accesses that were refused. */
+    long refused() {
+        return refused;
+    }
+
+    /** Translates an access. */
+    void translate(DmaAccess access) {
+        int requester = access.requester();
+        DmaWindow window = null;
+        int pe;
+        // 1. which endpoint
+        if (requester < 0) {
+            window = windows.of(requester);
+            if (window == null) {
+                abort(access);
+                return;
+            }
+            pe = window.pe();
+        } else if (requester >>> REQUESTER_BITS != 0) {
+            abort(access);
+            return;
+        } else {
+            pe = requesters.accessedBy(requester);
+            if (pe == Requesters.NONE) {
+                abort(access);
+                return;
+            }
+        }
+        // 2. an endpoint that is stopped drops everything
+        if (states.stopsDma(pe)
+                || access.pasid() != DmaAccess.NO_PASID
+                || access.addressType() != DmaAccess.AddressType.UNTRANSLATED) {
+            abort(access);
+            return;
+        }
+        // 3. messages are not translated
+        long iova = access.iova();
+        long space = iova >>> SPACE_SHIFT;
+        if (space == SPACE_MSI || (msi32 && iova >= MSI32_FIRST && iova <= MSI32_LAST)) {
+            access.translated(iova, 0, access.rights(), false);
+            return;
+        }
+        if (space != 0) {
+            refuse(access, pe, FaultReason.ADDRESS_INVALID);
+            return;
+        }
+        // 4. the entry of the slot
+        int slot = window != null ? window.slot() : DmaWindow.slotOf(iova);
+        int index = TranslationValidation.index(pe, slot);
+        TceTable table = validation.table(index);
+        if (table != null) {
+            // 6. the extent
+            long offset = iova - validation.base(index);
+            if (DmaWindow.slotOf(iova) == slot && table.contains(offset)) {
+                translate(access, pe, table, offset);
+            } else {
+                refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
+            }
+            return;
+        }
+        // 5. no table: pass, or nothing
+        long tve = validation.word(index);
+        if (!Tve.isBypass(tve)) {
+            refuse(access, pe, FaultReason.NO_WINDOW);
+        } else if (Tve.passes(tve, iova)) {
+            access.translated(Tve.passed(iova), 0, RIGHTS, false);
+        } else {
+            refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
+        }
+    }
+
+    private void translate(DmaAccess access, int pe, TceTable table, long offset) {
+        long iova = access.iova();
+        // 7. the cache
+        int entry = cache.lookup(pe, iova);
+        if (entry != TceCache.MISS) {
+            hits++;
+            int shift = cache.pageShift(entry);
+            if (observer != null) {
+                observer.hit(CachedKind.TRANSLATION, pe, NO_PASID, iova & -1L << shift, 1L << shift);
+            }
+            finish(access, pe, cache.tce(entry), shift, true);
+            return;
+        }
+        // 8. and 9. the table
+        walks++;
+        if (observer != null) {
+            observer.missed(CachedKind.TRANSLATION, pe, NO_PASID, iova);
+        }
+        int fault = walker.walk(table, offset, access.listener());
+        if (fault != TableWalker.OK) {
+            refuse(access, pe, FaultReason.of(fault));
+            return;
+        }
+        long tce = walker.tce();
+        int shift = table.pageShift();
+        if (Tce.isValid(tce)) {
+            cache.fill(pe, iova, shift, tce);
+            if (observer != null) {
+                observer.filled(
+                        CachedKind.TRANSLATION,
+                        pe,
+                        NO_PASID,
+                        iova & -1L << shift,
+                        1L << shift,
+                        tce & -1L << shift,
+                        TranslationObserver.ALL);
+            }
+        }
+        finish(access, pe, tce, shift, false);
+    }
+
+    /** 10. and 11.: permissions, then the real address. */
+    private void finish(DmaAccess access, int pe, long tce, int shift, boolean hit) {
+        int granted = (int) (tce & Tce.CONTROL);
+        int needed = needed(access);
+        if (granted == 0) {
+            refuse(access, pe, FaultReason.TCE_PAGE_FAULT);
+        } else if ((needed & ~granted) != 0) {
+            refuse(access, pe, FaultReason.TCE_ACCESS_FAULT);
+        } else {
+            long pageMask = (1L << shift) - 1;
+            access.translated((tce & ~pageMask) | (access.iova() & pageMask), pageMask + 1, granted, hit);
+        }
+    }
+
+    private static int needed(DmaAccess access) {
+        int rights = access.rights() & RIGHTS;
+        return rights == 0 ? DmaAccess.READ : rights;
+    }
+
+    private void abort(DmaAccess access) {
+        refused++;
+        access.blocked();
+    }
+
+    private void refuse(DmaAccess access, int pe, FaultReason reason) {
+        refused++;
+        faults.record(pe, reason, access);
+        access.fault(reason.code(), true);
+    }
+}

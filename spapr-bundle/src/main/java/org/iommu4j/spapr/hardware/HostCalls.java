@@ -1,0 +1,235 @@
+package org.iommu4j.spapr.hardware;
+
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.spapr.command.HypercallCode;
+import org.iommu4j.spapr.command.SpaprCall;
+import org.iommu4j.spapr.command.SpaprCapabilities;
+import org.iommu4j.spapr.command.SpaprGeneration;
+import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.hypervisor.DmaWindows;
+import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.hypervisor.WindowOwner;
+import org.iommu4j.spapr.table.Tce;
+import org.iommu4j.spapr.table.TceTable;
+
+/**
+ * The platform-private calls of the host's driver: what KVM_CREATE_SPAPR_TCE and the table group operations of VFIO are on a
+ * real host. A guest cannot make them: its hypercalls go to its virtual hypervisor. The TCEs of an endpoint whose windows
+ * change are no longer cached when a call returns.
+ */
+final class HostCalls implements WindowOwner {
+    private static final long PAGE_MASK = 0xfff;
+
+    private final SpaprCapabilities platform;
+    private final Platform machine;
+    private final DmaWindows windows;
+    private final TranslationValidation validation;
+    private final Requesters requesters;
+    private final EndpointStates states;
+    private final EndpointListener changed;
+
+    /** Hears of an endpoint whose windows have changed. */
+    @FunctionalInterface
+    interface EndpointListener {
+        /** Its windows are others now. */
+        void windowsChanged(String cause, int pe);
+    }
+
+    HostCalls(
+            SpaprCapabilities platform,
+            Platform machine,
+            DmaWindows windows,
+            TranslationValidation validation,
+            Requesters requesters,
+            EndpointStates states,
+            EndpointListener changed) {
+        this.platform = platform;
+        this.machine = machine;
+        this.windows = windows;
+        this.validation = validation;
+        this.requesters = requesters;
+        this.states = states;
+        this.changed = changed;
+    }
+
+    /** Carries out a call; the outcome stands in it. */
+    void call(NativeCall call) {
+        call.result(
+                switch (call.function()) {
+                    case SpaprCall.H_SET_TCE_TABLE -> setTable(call);
+                    case SpaprCall.H_QUERY_TCE_TABLE -> queryTable(call);
+                    case SpaprCall.H_SET_REQUESTER_PE -> setRequester(call);
+                    default -> HypercallCode.FUNCTION;
+                });
+    }
+
+    /**
+     * Adds a window with an empty table of the hypervisor's own.
+     *
+     * @throws BackendException {@code ENOMEM} if there is no room for the table
+     */
+    DmaWindow addHostWindow(int liobn, int pe, long base, int pageShift, int windowShift, boolean isDefault) {
+        long entries = 1L << (windowShift - pageShift);
+        int levelBits = TceTable.defaultLevelBits(windowShift, pageShift, 1);
+        long pages = DmaWindow.tablePages(1L << levelBits);
+        if (pages > Integer.MAX_VALUE) {
+            throw new BackendException(Errno.ENOMEM, "a table of " + pages + " pages");
+        }
+        long root = machine.allocatePages((int) pages);
+        TceTable table = new TceTable(root, pageShift, 1, levelBits, entries);
+        DmaWindow window = new DmaWindow(liobn, pe, base, windowShift, table, isDefault, true);
+        put(window);
+        return window;
+    }
+
+    private void put(DmaWindow window) {
+        windows.add(window);
+        validation.set(window);
+    }
+
+    /** Removes a window; a table of the hypervisor's own is given back, cleared. */
+    private void takeAway(DmaWindow window) {
+        windows.remove(window);
+        validation.clear(window);
+        if (window.ownsTable()) {
+            machine.freePages(window.table().root(), (int)
+                    DmaWindow.tablePages(1L << window.table().levelBits()));
+        }
+    }
+
+    @Override
+    public DmaWindow add(int liobn, int pe, long base, int pageShift, int windowShift, boolean isDefault) {
+        DmaWindow window = addHostWindow(liobn, pe, base, pageShift, windowShift, isDefault);
+        changed.windowsChanged("ibm,create-pe-dma-window", pe);
+        return window;
+    }
+
+    @Override
+    public void remove(DmaWindow window) {
+        takeAway(window);
+        changed.windowsChanged("ibm,remove-pe-dma-window", window.pe());
+    }
+
+    private long setTable(NativeCall call) {
+        long liobn = call.word(0);
+        long pe = call.word(1);
+        if (liobn >>> 31 != 1 || pe < 0 || pe >= platform.pes()) {
+            return HypercallCode.PARAMETER;
+        }
+        DmaWindow before = windows.of((int) liobn);
+        if (before != null && before.pe() != pe) {
+            return HypercallCode.PARAMETER;
+        }
+        long windowShift = call.word(4);
+        if (windowShift == 0) {
+            if (before == null) {
+                return HypercallCode.PARAMETER;
+            }
+            takeAway(before);
+            changed.windowsChanged("H_SET_TCE_TABLE", (int) pe);
+            return HypercallCode.SUCCESS;
+        }
+        long base = call.word(2);
+        DmaWindow inSlot = windows.at((int) pe, DmaWindow.slotOf(base));
+        if (!isBase(base) || (inSlot != null && !inSlot.equals(before)) || !isWindow(call)) {
+            return HypercallCode.PARAMETER;
+        }
+        int pageShift = (int) call.word(3);
+        int levels = (int) call.word(5);
+        int levelBits = levelBits(call);
+        long root = call.word(7);
+        boolean wasDefault = before != null && before.isDefault();
+        try {
+            if (before != null) {
+                takeAway(before);
+            }
+            if (root == SpaprCall.HOST_TABLE) {
+                addHostWindow((int) liobn, (int) pe, base, pageShift, (int) windowShift, wasDefault);
+            } else {
+                TceTable table =
+                        new TceTable(root, pageShift, levels, levelBits, 1L << ((int) windowShift - pageShift));
+                put(new DmaWindow((int) liobn, (int) pe, base, (int) windowShift, table, wasDefault, false));
+            }
+            states.release((int) pe);
+        } catch (BackendException e) {
+            return HypercallCode.NOT_ENOUGH_RESOURCES;
+        } finally {
+            changed.windowsChanged("H_SET_TCE_TABLE", (int) pe);
+        }
+        return HypercallCode.SUCCESS;
+    }
+
+    /** With registers to select a slot by, a slot has no other base than its first address. */
+    private boolean isBase(long base) {
+        return !SpaprGeneration.hasRegisters(platform.subVersion()) || base == 0 || base == 1L << DmaWindow.SLOT_SHIFT;
+    }
+
+    private static int levelBits(NativeCall call) {
+        long levelShift = call.word(6);
+        return levelShift == 0
+                ? TceTable.defaultLevelBits((int) call.word(4), (int) call.word(3), (int) call.word(5))
+                : (int) levelShift - Tce.SHIFT;
+    }
+
+    private boolean isWindow(NativeCall call) {
+        long pageShift = call.word(3);
+        long windowShift = call.word(4);
+        long levels = call.word(5);
+        long levelShift = call.word(6);
+        long root = call.word(7);
+        if (pageShift < 0
+                || pageShift >= Long.SIZE
+                || !platform.hasPageShift((int) pageShift)
+                || windowShift < pageShift
+                || windowShift >= Long.SIZE
+                || levels < 1
+                || levels > platform.maxLevels()
+                || levelShift < 0
+                || levelShift >= Long.SIZE) {
+            return false;
+        }
+        int levelBits = levelBits(call);
+        return TceTable.isPossible((int) windowShift, (int) pageShift, (int) levels, levelBits)
+                && (call.word(2) & ((1L << pageShift) - 1)) == 0
+                && (root == SpaprCall.HOST_TABLE ? levels == 1 : root >= 0 && (root & PAGE_MASK) == 0);
+    }
+
+    private long queryTable(NativeCall call) {
+        long pe = call.word(0) == SpaprCall.DEFAULT_PE ? platform.pe() : call.word(0);
+        long slot = call.word(1);
+        DmaWindow window = pe < 0 || pe >= platform.pes() || slot < 0 || slot >= DmaWindow.SLOTS
+                ? null
+                : windows.at((int) pe, (int) slot);
+        if (window == null) {
+            return HypercallCode.PARAMETER;
+        }
+        call.word(0, Integer.toUnsignedLong(window.liobn()));
+        call.word(1, window.base());
+        call.word(2, window.table().pageShift());
+        call.word(3, window.windowShift());
+        call.word(4, window.table().levels());
+        call.word(5, window.table().root());
+        call.word(6, window.pe());
+        call.word(7, window.table().levelBits() + Tce.SHIFT);
+        return HypercallCode.SUCCESS;
+    }
+
+    private long setRequester(NativeCall call) {
+        long requester = call.word(0);
+        long pe = call.word(1);
+        if (pe != SpaprCall.NO_PE && (pe < 0 || pe >= platform.pes())) {
+            return HypercallCode.PARAMETER;
+        }
+        if (requester == SpaprCall.ALL_REQUESTERS) {
+            requesters.moveAll((int) pe);
+        } else if (Requesters.isRequester(requester)) {
+            requesters.move((int) requester, (int) pe);
+        } else {
+            return HypercallCode.PARAMETER;
+        }
+        return HypercallCode.SUCCESS;
+    }
+}

@@ -1,0 +1,229 @@
+package org.iommu4j.spapr.hardware;
+
+import org.iommu4j.simulation.register.RegisterFile;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
+import org.iommu4j.spapr.command.SpaprGeneration;
+import org.iommu4j.spapr.command.SpaprRegisters;
+import org.iommu4j.spapr.command.SpaprRegisters.DmaReadSync;
+import org.iommu4j.spapr.command.SpaprRegisters.IodaAddress;
+import org.iommu4j.spapr.command.SpaprRegisters.IodaData;
+import org.iommu4j.spapr.command.SpaprRegisters.PestBar;
+import org.iommu4j.spapr.command.SpaprRegisters.RtcInvalidate;
+import org.iommu4j.spapr.command.SpaprRegisters.RttBar;
+import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
+import org.iommu4j.spapr.hypervisor.EndpointStates;
+
+/** The registers of the host bridge from generation 3 on: kills, syncs, and the on-chip tables behind IODA_ADDR. */
+final class PhbRegisters {
+    private static final int PE_BITS_IODA2 = 8;
+    private static final int INDEX_BITS_IODA2 = 9;
+
+    private final RegisterFile registers = new RegisterFile(SpaprRegisters.ALL);
+    private final TceCache cache;
+    private final TranslationValidation validation;
+    private final EndpointStates states;
+    private final Requesters requesters;
+    private final FaultRecorder faults;
+    private final CommandReports reports;
+    private final boolean ioda3;
+    private final boolean losesPageKills;
+    private long commands;
+
+    /**
+     * The registers after reset.
+     *
+     * @param losesPageKills true if kills of single pages do nothing, as HW560152 lets happen
+     * @param reports who tells an observer, or null
+     */
+    PhbRegisters(
+            int subVersion,
+            TceCache cache,
+            TranslationValidation validation,
+            EndpointStates states,
+            Requesters requesters,
+            FaultRecorder faults,
+            boolean losesPageKills,
+            CommandReports reports) {
+        this.cache = cache;
+        this.validation = validation;
+        this.states = states;
+        this.requesters = requesters;
+        this.faults = faults;
+        this.reports = reports;
+        this.losesPageKills = losesPageKills;
+        ioda3 = SpaprGeneration.isIoda3(subVersion);
+        registers.onWrite(RttBar.OFFSET, (before, after, written, lanes) -> requestersMoved(after));
+        registers.onWrite(PestBar.OFFSET, (before, after, written, lanes) -> faultsMoved(after));
+        registers.onWrite(RtcInvalidate.OFFSET, (before, after, written, lanes) -> forgetRequesters(written));
+        registers.onWrite(DmaReadSync.OFFSET, (before, after, written, lanes) -> sync(written));
+        registers.onWrite(TceKill.OFFSET, (before, after, written, lanes) -> {
+            if ((lanes & TceKill.BUSY) != 0) {
+                kill(after);
+            }
+        });
+        registers.onWrite(IodaData.OFFSET, (before, after, written, lanes) -> {
+            if (lanes == -1L) {
+                writeTable(written);
+            }
+        });
+    }
+
+    /** Commands carried out. */
+    long commands() {
+        return commands;
+    }
+
+    /** Reads as software does. */
+    long read(long offset, int sizeBytes) {
+        if (offset == IodaData.OFFSET && sizeBytes == Long.BYTES) {
+            return readTable();
+        }
+        return registers.read(place(offset, sizeBytes), sizeBytes);
+    }
+
+    /** Writes as software does. */
+    void write(long offset, int sizeBytes, long value) {
+        registers.write(place(offset, sizeBytes), sizeBytes, value);
+    }
+
+    void save(SnapshotWriter out) {
+        registers.save(out);
+    }
+
+    void load(SnapshotReader in) {
+        registers.load(in);
+        requestersMoved(registers.get(RttBar.OFFSET));
+        faultsMoved(registers.get(PestBar.OFFSET));
+    }
+
+    /** The register file counts halves from the least significant; a big endian bus has the most significant first. */
+    private static long place(long offset, int sizeBytes) {
+        return sizeBytes == Integer.BYTES ? offset ^ Integer.BYTES : offset;
+    }
+
+    private void requestersMoved(long bar) {
+        requesters.table(RttBar.ENABLE.isSet(bar) ? RttBar.BASE.get(bar) : Requesters.NO_TABLE);
+    }
+
+    private void faultsMoved(long bar) {
+        faults.table(PestBar.ENABLE.isSet(bar) ? PestBar.BASE.get(bar) : FaultRecorder.NO_TABLE);
+    }
+
+    private void forgetRequesters(long written) {
+        commands++;
+        if (RtcInvalidate.ALL.isSet(written)) {
+            requesters.forgetAll();
+        } else {
+            requesters.forget(RtcInvalidate.RID.getInt(written));
+        }
+        if (reports != null) {
+            reports.requesters(written);
+        }
+    }
+
+    private void sync(long written) {
+        if (DmaReadSync.START.isSet(written)) {
+            // Nothing is under way between two calls: it is over at once.
+            registers.set(DmaReadSync.OFFSET, DmaReadSync.COMPLETE.mask());
+            if (reports != null) {
+                reports.completed();
+            }
+        }
+    }
+
+    /** Carries out a kill, sheet 2.3; the widest of the bits that are set counts. */
+    private void kill(long word) {
+        if ((word & TceKill.BUSY) == 0) {
+            return;
+        }
+        commands++;
+        long dropped = cache.dropped();
+        int pe = TceKill.PE_NUMBER.getInt(word) & (ioda3 ? -1 : (1 << PE_BITS_IODA2) - 1);
+        if (TceKill.ALL.isSet(word)) {
+            cache.invalidateAll();
+        } else if (pe < states.count()) {
+            if (TceKill.PE.isSet(word)) {
+                cache.invalidateEndpoint(pe);
+            } else if (!losesPageKills) {
+                killPage(pe, word);
+            }
+        }
+        if (ioda3) {
+            // The kill is in the queue, and carried out: there is room for another.
+            registers.set(TceKill.OFFSET, word & ~TceKill.BUSY);
+        }
+        if (reports != null) {
+            reports.kill(word, pe, ioda3, cache.dropped() - dropped);
+        }
+    }
+
+    private void killPage(int pe, long word) {
+        if (ioda3 && TceKill.PSEL.isSet(word)) {
+            int shift = TceKill.shiftOf(TceKill.SIZE.getInt(word));
+            long first = TceKill.ADDRESS.get(word) & -1L << shift;
+            cache.invalidateRange(pe, first, first + (1L << shift) - 1);
+        } else {
+            cache.invalidatePage(pe, word & TceKill.PAGE);
+        }
+    }
+
+    private int takeIndex() {
+        long address = registers.get(IodaAddress.OFFSET);
+        int mask = (1 << (ioda3 ? INDEX_BITS_IODA2 + 1 : INDEX_BITS_IODA2)) - 1;
+        int index = IodaAddress.INDEX.getInt(address) & mask;
+        if (IodaAddress.AUTO_INCREMENT.isSet(address)) {
+            registers.set(IodaAddress.OFFSET, IodaAddress.INDEX.set(address, index + 1 & mask));
+        }
+        return index;
+    }
+
+    private long readTable() {
+        int table = IodaAddress.TABLE.getInt(registers.get(IodaAddress.OFFSET));
+        int index = takeIndex();
+        return switch (table) {
+            case IodaAddress.PESTA -> index < states.count() && states.stopsMmio(index) ? Long.MIN_VALUE : 0;
+            case IodaAddress.PESTB -> index < states.count() && states.stopsDma(index) ? Long.MIN_VALUE : 0;
+            case IodaAddress.TVT -> index < validation.size() ? validation.word(index) : 0;
+            case IodaAddress.PEEV -> events(index);
+            default -> 0;
+        };
+    }
+
+    /** Which of 64 endpoints are stopped; the first is the most significant bit. */
+    private long events(int word) {
+        long events = 0;
+        for (int i = 0; i < Long.SIZE; i++) {
+            int pe = word * Long.SIZE + i;
+            if (pe < states.count() && states.stopsDma(pe)) {
+                events |= Long.MIN_VALUE >>> i;
+            }
+        }
+        return events;
+    }
+
+    private void writeTable(long value) {
+        int table = IodaAddress.TABLE.getInt(registers.get(IodaAddress.OFFSET));
+        int index = takeIndex();
+        switch (table) {
+            case IodaAddress.PESTA -> {
+                if (index < states.count()) {
+                    states.stopMmio(index, value < 0);
+                }
+            }
+            case IodaAddress.PESTB -> {
+                if (index < states.count()) {
+                    states.stopDma(index, value < 0);
+                }
+            }
+            case IodaAddress.TVT -> {
+                if (index < validation.size()) {
+                    validation.write(index, value);
+                }
+            }
+            default -> {
+                // PEEV follows the states; other tables have nothing to do with DMA.
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package org.iommu4j.spapr.shim;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.spapr.command.InvalidateData;
+import org.iommu4j.spapr.command.SpaprGeneration;
+
+/**
+ * A request of one generation for a driver of another, sheet 1.3. The vendor part has one form in all generations; between
+ * calls (1, 2) and kills (3 to 5) REWRITE and KILL change places, which drop the same. What a generation cannot express is
+ * refused: towards 1 and 2 every window but the default one, and a kill of the endpoint (c); towards 3 a PE number of more than
+ * 8 bits (g). Towards 5 kills of pages become kills of the endpoint (a). A page size that the driver's register cannot name is
+ * killed in pieces by the driver itself, so it is left to the window (d, f).
+ *
+ * @param from the generation that the request has
+ * @param to the generation that it gets
+ */
+public record GenerationShim(int from, int to) implements Shim {
+    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+    private static final int BYTES = InvalidateData.LAYOUT.sizeBytes();
+    private static final int DEFAULT_PAGE_SHIFT = 12;
+    private static final int IODA2_PES = 1 << 8;
+    private static final long ONE_WINDOW_LIMIT = 1L << 32;
+
+    /** One for each pair of generations. */
+    public static List<Shim> all() {
+        List<Shim> shims = new ArrayList<>();
+        for (int from = SpaprGeneration.TCE_V1; from <= SpaprGeneration.IODA3_PEKILL; from++) {
+            for (int to = SpaprGeneration.TCE_V1; to <= SpaprGeneration.IODA3_PEKILL; to++) {
+                if (from != to) {
+                    shims.add(new GenerationShim(from, to));
+                }
+            }
+        }
+        return shims;
+    }
+
+    @Override
+    public IommuModel model() {
+        return IommuModel.SPAPR;
+    }
+
+    @Override
+    public String name() {
+        return "sPAPR generation " + from + " to " + to;
+    }
+
+    @Override
+    public Fidelity fidelity() {
+        return to == SpaprGeneration.IODA3_PEKILL ? Fidelity.WIDENED : Fidelity.EXACT;
+    }
+
+    @Override
+    public int rewrite(InvalidateRequest request, Completion completion) {
+        if (toCalls() && !request.selectsRange()) {
+            return completion.refuse(
+                    Rule.V24, "scope", -1, request.scope(), "without PE numbers no call drops a whole endpoint");
+        }
+        if (toCalls() && Long.compareUnsigned(request.lastVaddr(), ONE_WINDOW_LIMIT) >= 0) {
+            return completion.refuse(
+                    Rule.V24, "vaddr", -1, request.vaddr(), "the generation has the default window only, below 4 GiB");
+        }
+        if (request.payloadLength() == 0) {
+            request.retag(to);
+            return 0;
+        }
+        if (request.payloadLength() != BYTES) {
+            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 32 bytes");
+        }
+        return rewritePayload(request, completion);
+    }
+
+    private int rewritePayload(InvalidateRequest request, Completion completion) {
+        long window = word(request, 0);
+        long page = word(request, 1);
+        long flags = word(request, 2);
+        int pe = InvalidateData.PE.getInt(page);
+        if (to == SpaprGeneration.IODA2
+                && pe != InvalidateData.GROUP_PE
+                && Integer.compareUnsigned(pe, IODA2_PES) >= 0) {
+            return refuse(completion, Rule.V36, Errno.ERANGE, 12, pe, "a PE number of 8 bits: never cut");
+        }
+        if (toCalls()) {
+            int shift = InvalidateData.PAGE_SHIFT.getInt(page);
+            if (shift != 0 && shift != DEFAULT_PAGE_SHIFT) {
+                return refuse(
+                        completion, Rule.V24, Errno.EOPNOTSUPP, 8, shift, "the generation has pages of 4 KiB only");
+            }
+        }
+        if (!SpaprGeneration.isIoda3(from) && InvalidateData.SYNC.isSet(flags)) {
+            // It would become a legal bit on the way.
+            return completion.refuse(Rule.V34, "reserved", 2 * Long.BYTES, flags, "a reserved bit is set");
+        }
+        int op = InvalidateData.OP.getInt(window);
+        if (SpaprGeneration.hasRegisters(to) != SpaprGeneration.hasRegisters(from)) {
+            op = exchanged(op);
+        }
+        WORD.set(request.scratch(), 0, InvalidateData.OP.set(window, Integer.toUnsignedLong(op)));
+        WORD.set(request.scratch(), Long.BYTES, page);
+        // A driver without a sync completes its kills at once.
+        WORD.set(
+                request.scratch(),
+                2 * Long.BYTES,
+                SpaprGeneration.isIoda3(from) && !SpaprGeneration.isIoda3(to)
+                        ? flags & ~InvalidateData.SYNC.mask()
+                        : flags);
+        WORD.set(request.scratch(), 3 * Long.BYTES, word(request, 3));
+        request.replacePayload(to, BYTES);
+        return 0;
+    }
+
+    /** KILL for REWRITE and the other way; other operations keep their refusal. */
+    private static int exchanged(int op) {
+        return switch (op) {
+            case InvalidateData.OP_KILL -> InvalidateData.OP_REWRITE;
+            case InvalidateData.OP_REWRITE -> InvalidateData.OP_KILL;
+            default -> op;
+        };
+    }
+
+    /** True from a generation with kills to one without. */
+    private boolean toCalls() {
+        return SpaprGeneration.hasRegisters(from) && !SpaprGeneration.hasRegisters(to);
+    }
+
+    private static long word(InvalidateRequest request, int word) {
+        return (long) WORD.get(request.payload(), request.payloadOffset() + word * Long.BYTES);
+    }
+
+    private static int refuse(Completion completion, Rule rule, Errno errno, int offset, int value, String why) {
+        return completion.refuse(
+                rule, errno, offset == 12 ? "pe" : "page_shift", offset, Integer.toUnsignedLong(value), why);
+    }
+}

@@ -1,0 +1,69 @@
+package org.iommu4j.spapr.table;
+
+import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.WalkListener;
+import org.iommu4j.spapr.command.FaultReason;
+
+/**
+ * Walks a window's table, sheet 3.5 steps 6 and 8. One walk at a time; what it found stands in the accessors. Allocates
+ * nothing.
+ */
+public final class TableWalker {
+    /** Nothing wrong. */
+    public static final int OK = 0;
+
+    private final PhysicalMemory memory;
+    private long leafAddress;
+    private long tce;
+
+    /** A walker of tables in that memory. */
+    public TableWalker(PhysicalMemory memory) {
+        this.memory = memory;
+    }
+
+    /**
+     * Finds the leaf of an offset in a window.
+     *
+     * @param offset from the window's base, in bytes, unsigned
+     * @param listener sees each entry, or null
+     * @return {@link #OK} or a code of {@link FaultReason}; a leaf that allows nothing is found
+     */
+    public int walk(TceTable table, long offset, WalkListener listener) {
+        if (!table.contains(offset)) {
+            return FaultReason.TCE_EXTENT_ERROR.code();
+        }
+        long at = table.root();
+        try {
+            for (int level = table.levels() - 1; level > 0; level--) {
+                long entryAt = table.entryAt(at, offset, level);
+                long entry = memory.readLongBe(entryAt);
+                if (listener != null) {
+                    listener.step("indirect TCE, level " + (level + 1), entryAt, entry);
+                }
+                if (!Tce.isValid(entry)) {
+                    return FaultReason.TCE_PAGE_FAULT.code();
+                }
+                at = Tce.RPN.get(entry);
+            }
+            leafAddress = table.entryAt(at, offset, 0);
+            tce = memory.readLongBe(leafAddress);
+        } catch (BusErrorException e) {
+            return FaultReason.TCE_ACCESS_ERROR.code();
+        }
+        if (listener != null) {
+            listener.step("TCE", leafAddress, tce);
+        }
+        return OK;
+    }
+
+    /** Where the last walk found its leaf. */
+    public long leafAddress() {
+        return leafAddress;
+    }
+
+    /** The leaf that the last walk found. */
+    public long tce() {
+        return tce;
+    }
+}
