@@ -58,8 +58,8 @@ public class TceBenchmark {
     /** Two platforms, one of which caches nothing, and a table for the floor. */
     @Setup
     public void open() {
-        SimulatedPlatform machine = new SimulatedPlatform(
-                new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
+        SimulatedPlatform machine =
+                new SimulatedPlatform(new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
         memory = machine.memory();
         chip = new SpaprBackend().createHardware(HardwareConfig.of(2), machine);
         uncached = new SpaprBackend().createHardware(HardwareConfig.of(2).with(CacheConfig.NONE), machine);

@@ -47,7 +47,8 @@ class StateOfReleaseTest {
     @Test
     void shouldGoOnWithADriverOfRelease1() {
         Snapshot state = state(Snapshot.Kind.TRANSLATOR);
-        assertArrayEquals(state.bytes(), backend.restoreTranslator(state, machine).save().bytes());
+        assertArrayEquals(
+                state.bytes(), backend.restoreTranslator(state, machine).save().bytes());
     }
 
     @Test

@@ -34,7 +34,8 @@ class GuestWindowsTest {
     }
 
     private long put(long liobn, long iova, long tce) {
-        NativeCall call = new NativeCall().begin(PUT).word(0, liobn).word(1, iova).word(2, tce);
+        NativeCall call =
+                new NativeCall().begin(PUT).word(0, liobn).word(1, iova).word(2, tce);
         guest.call(call, host);
         return call.result();
     }

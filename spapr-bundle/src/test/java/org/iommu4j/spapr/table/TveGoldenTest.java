@@ -54,7 +54,8 @@ class TveGoldenTest {
 
     @Test
     void shouldTakeAsManyIndexBitsAsTheLevelsNeed() {
-        // vectors 23 and 18 are of a host with pages of 64 KiB, whose levels have at least 13 bits; ours have at least 9.
+        // vectors 23 and 18 are of a host with pages of 64 KiB, whose levels have at least 13 bits; ours have at least
+        // 9.
         assertEquals(12, TceTable.defaultLevelBits(40, 16, 2));
         assertEquals(11, TceTable.defaultLevelBits(47, 16, 3));
         assertEquals(9, TceTable.defaultLevelBits(30, 16, 2));

@@ -33,10 +33,7 @@ class SpaprReplayGoldenTest {
             "ddw-virtio",
             new Expected(10814, 32, Map.of("H_PUT_TCE_INDIRECT", 1L, "H_STUFF_TCE", 512L, "ddw", 2L)),
             "noddw-nvme-e1000",
-            new Expected(
-                    5665,
-                    383,
-                    Map.of("H_PUT_TCE", 1153L, "H_PUT_TCE_INDIRECT", 145L, "H_STUFF_TCE", 1773L)));
+            new Expected(5665, 383, Map.of("H_PUT_TCE", 1153L, "H_PUT_TCE_INDIRECT", 145L, "H_STUFF_TCE", 1773L)));
 
     private record Expected(long translations, long walks, Map<String, Long> calls) {}
 
@@ -69,7 +66,9 @@ class SpaprReplayGoldenTest {
         Expected expected = EXPECTED.get(capture);
 
         ReplayResult result = new Replay(core)
-                .replay(REAL.resolve(capture), ReplayOptions.DEFAULT.withPath(path).withCache(cache));
+                .replay(
+                        REAL.resolve(capture),
+                        ReplayOptions.DEFAULT.withPath(path).withCache(cache));
 
         assertEquals(List.of(), result.differences());
         assertTrue(result.ok(), result::toText);
@@ -82,7 +81,10 @@ class SpaprReplayGoldenTest {
         assertEquals(0, result.refusals());
         assertEquals(0, result.requests().refusedTotal());
         assertEquals(result.requests().sent(), result.requests().completed());
-        assertTrue(Set.of(Finding.Kind.SUPERFLUOUS).containsAll(result.sanitizer().counts().keySet()), result::toText);
+        assertTrue(
+                Set.of(Finding.Kind.SUPERFLUOUS)
+                        .containsAll(result.sanitizer().counts().keySet()),
+                result::toText);
     }
 
     private static Tally allEqual(long count) {
