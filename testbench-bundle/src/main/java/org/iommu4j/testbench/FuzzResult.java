@@ -40,7 +40,8 @@ public record FuzzResult(
         StringBuilder text = new StringBuilder();
         reached.forEach((group, names) -> {
             text.append(group).append(':');
-            names.forEach((name, count) -> text.append(' ').append(name).append('=').append(count));
+            names.forEach(
+                    (name, count) -> text.append(' ').append(name).append('=').append(count));
             text.append('\n');
         });
         return text.append(cases)

@@ -48,7 +48,8 @@ public final class VtdFuzzSupport implements FuzzSupport {
     private static final int POLLS = 4;
 
     /** Status bits that are commands when they are written back to GCMD. */
-    private static final long PERSISTENT = Global.TES.mask() | Global.QIES.mask() | Global.IRES.mask() | Global.CFIS.mask();
+    private static final long PERSISTENT =
+            Global.TES.mask() | Global.QIES.mask() | Global.IRES.mask() | Global.CFIS.mask();
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
@@ -183,9 +184,12 @@ public final class VtdFuzzSupport implements FuzzSupport {
                 return false;
             }
             replaceWaiting(port, address);
-            port.writeRegister(FaultStatus.OFFSET, Integer.BYTES, FaultStatus.LAYOUT.fields().stream()
-                    .mapToLong(BitField::mask)
-                    .sum());
+            port.writeRegister(
+                    FaultStatus.OFFSET,
+                    Integer.BYTES,
+                    FaultStatus.LAYOUT.fields().stream()
+                            .mapToLong(BitField::mask)
+                            .sum());
         } else {
             port.writeRegister(FaultStatus.OFFSET, Integer.BYTES, FaultStatus.IQE.mask() | FaultStatus.ITE.mask());
             enableQueue(port, scene.valuesOf("IQA").get(0));
@@ -236,8 +240,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
     }
 
     private static boolean settleByRegisters(NativePort port) {
-        port.writeRegister(
-                ContextCommand.OFFSET, Long.BYTES, ContextCommand.ICC.of(1) | ContextCommand.CIRG.of(1));
+        port.writeRegister(ContextCommand.OFFSET, Long.BYTES, ContextCommand.ICC.of(1) | ContextCommand.CIRG.of(1));
         long iotlb = Ecap.IRO.get(port.readRegister(Ecap.OFFSET, Long.BYTES)) * 16 + 8;
         port.writeRegister(iotlb, Long.BYTES, Iotlb.IVT.of(1) | Iotlb.IIRG.of(1));
         for (int i = 0; i < POLLS; i++) {
@@ -370,9 +373,8 @@ public final class VtdFuzzSupport implements FuzzSupport {
             int pages = 1 + random.nextInt(MOST_PAGES);
             for (int i = 0; i < pages; i++) {
                 boolean near = random.nextInt(4) != 0;
-                long iova = near
-                        ? cluster + (long) random.nextInt(MOST_PAGES) * PAGE
-                        : random.nextLong(1L << bits) & -PAGE;
+                long iova =
+                        near ? cluster + (long) random.nextInt(MOST_PAGES) * PAGE : random.nextLong(1L << bits) & -PAGE;
                 map(root, iova);
                 if (!near) {
                     addresses.add(new PlatformConfig.Range(iova, 2L * PAGE));

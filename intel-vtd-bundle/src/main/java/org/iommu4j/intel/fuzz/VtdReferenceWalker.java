@@ -214,9 +214,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
                 && (type == 0 || (type == 1 && (ecap >>> 2 & 1) != 0) || (type == 2 && (ecap >>> 6 & 1) != 0));
         int domainBits = 4 + 2 * (int) (cap & 7);
         int domain = (int) (high >>> 8 & 0xffff) & (1 << domainBits) - 1;
-        return legal
-                ? new Found(new Stage(low & PAGE_MASK, width, type, domain), 0)
-                : Found.fault(CONTEXT_INVALID);
+        return legal ? new Found(new Stage(low & PAGE_MASK, width, type, domain), 0) : Found.fault(CONTEXT_INVALID);
     }
 
     private boolean isBeyondHost(long entry) {
@@ -264,11 +262,13 @@ final class VtdReferenceWalker implements ReferenceWalker {
             mayRead &= (entry & 1) != 0;
             mayWrite &= (entry & 2) != 0;
             if (either ? !mayRead && !mayWrite : (write && !mayWrite) || (read && !mayRead)) {
-                // An access that lacks both rights may be told of either: which one a unit sees first is its own business.
+                // An access that lacks both rights may be told of either: which one a unit sees first is its own
+                // business.
                 boolean lacksBoth = write && read && !mayRead && !mayWrite(access, table, levels);
                 return fault(access, !either && write && !mayWrite ? NO_WRITE : NO_READ) && !lacksBoth;
             }
-            boolean superpage = (entry & 0x80) != 0 && (level == 2 || level == 3) && (cap >>> (34 + level - 2) & 1) != 0;
+            boolean superpage =
+                    (entry & 0x80) != 0 && (level == 2 || level == 3) && (cap >>> (34 + level - 2) & 1) != 0;
             boolean leaf = level == 1 || superpage;
             if (hasReservedBits(entry, leaf, shift)) {
                 return fault(access, PAGING_RESERVED);

@@ -84,10 +84,7 @@ public final class FuzzCommand implements Callable<Integer> {
             description = "Seed of everything that is random. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
-    @Option(
-            names = "--case",
-            paramLabel = "N",
-            description = "Only the case of that number, as a failure names it.")
+    @Option(names = "--case", paramLabel = "N", description = "Only the case of that number, as a failure names it.")
     private Long only;
 
     @Option(names = "--out", paramLabel = "FILE", description = "Writes the case that failed to this file, too.")

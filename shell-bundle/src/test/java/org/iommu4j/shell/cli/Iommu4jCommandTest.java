@@ -410,7 +410,8 @@ class Iommu4jCommandTest {
             return fuzzed(null);
         });
 
-        assertEquals(0, run("fuzz", "--model", "intel", "--what", "tables", "--seconds", "2", "--seed", "7", "a.jsonl"));
+        assertEquals(
+                0, run("fuzz", "--model", "intel", "--what", "tables", "--seconds", "2", "--seed", "7", "a.jsonl"));
 
         assertEquals(
                 List.of(FuzzOptions.of(IommuModel.INTEL, 7, 2_000_000_000L)
@@ -459,7 +460,14 @@ class Iommu4jCommandTest {
         });
 
         assertEquals(2, run("fuzz", "--model", "intel", "a.jsonl"));
-        assertEquals(2, run("fuzz", "--model", "intel", "--out", home.resolve("no/such/folder").toString()));
+        assertEquals(
+                2,
+                run(
+                        "fuzz",
+                        "--model",
+                        "intel",
+                        "--out",
+                        home.resolve("no/such/folder").toString()));
 
         assertTrue(err.toString().contains("iommu4j fuzz: a.jsonl, line 2: no case"), err.toString());
         assertTrue(err.toString().contains("cannot write"), err.toString());

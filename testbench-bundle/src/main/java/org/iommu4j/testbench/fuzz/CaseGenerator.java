@@ -320,8 +320,7 @@ final class CaseGenerator {
             return;
         }
         Layout layout = values.any(commands).layout();
-        byte[] bytes =
-                random.nextInt(12) == 0 ? values.bytes(layout.sizeBytes()) : layout.encode(values.words(layout));
+        byte[] bytes = random.nextInt(12) == 0 ? values.bytes(layout.sizeBytes()) : layout.encode(values.words(layout));
         actions.add(new Action.Command(bytes));
         if (setup.stepping() && random.nextBoolean()) {
             actions.add(plain("step", "n", 1 + random.nextInt(3)));
@@ -351,8 +350,7 @@ final class CaseGenerator {
         }
         if (format.kind() == CallFormat.Kind.RTAS) {
             boolean right = random.nextInt(12) != 0;
-            words[CallFormat.RTAS_ARGUMENT_COUNT] =
-                    right ? format.operands().size() : random.nextInt(NativeCall.WORDS);
+            words[CallFormat.RTAS_ARGUMENT_COUNT] = right ? format.operands().size() : random.nextInt(NativeCall.WORDS);
             words[CallFormat.RTAS_RETURN_COUNT] =
                     right ? format.results().size() + 1 : random.nextInt(NativeCall.WORDS);
         }
@@ -370,9 +368,11 @@ final class CaseGenerator {
             byte[] block = layouts.isEmpty()
                     ? values.bytes(operand.lengthBytes())
                     : java.util.Arrays.copyOf(encoded(values.any(layouts)), operand.lengthBytes());
-            actions.add(new Action.Plain(Steps.memWrite(value, block, setup.model().payloadOrder())));
+            actions.add(
+                    new Action.Plain(Steps.memWrite(value, block, setup.model().payloadOrder())));
         }
-        words[operand.word()] = (words[operand.word()] & ~(mask << operand.shift())) | (value & mask) << operand.shift();
+        words[operand.word()] =
+                (words[operand.word()] & ~(mask << operand.shift())) | (value & mask) << operand.shift();
     }
 
     private byte[] encoded(Layout layout) {
@@ -416,8 +416,7 @@ final class CaseGenerator {
     }
 
     private void attach(List<Action> actions, int requester) {
-        FuzzScene.Root root =
-                scene.roots().isEmpty() || random.nextInt(3) == 0 ? null : values.any(scene.roots());
+        FuzzScene.Root root = scene.roots().isEmpty() || random.nextInt(3) == 0 ? null : values.any(scene.roots());
         long table = root == null ? 0 : random.nextInt(10) == 0 ? values.number("table", Long.SIZE) : root.table();
         int levels = root == null ? 0 : random.nextInt(10) == 0 ? random.nextInt(17) : root.levels();
         actions.add(plain(
@@ -433,9 +432,7 @@ final class CaseGenerator {
     private void request(List<Action> actions) {
         switch (random.nextInt(12)) {
             case 0 -> attach(actions, values.requester());
-            case 1 ->
-                actions.add(
-                        plain("detach", "requester", Steps.hex(Integer.toUnsignedLong(values.requester()))));
+            case 1 -> actions.add(plain("detach", "requester", Steps.hex(Integer.toUnsignedLong(values.requester()))));
             case 2, 3, 4 -> bindSomething(actions);
             case 5 ->
                 actions.add(
@@ -452,7 +449,8 @@ final class CaseGenerator {
             int flags = bind.flags() | (random.nextInt(3) == 0 ? Uapi.BIND_FLAG_UNBIND : 0);
             if (random.nextInt(3) == 0) {
                 for (BindFormat format : formats) {
-                    if (format.operation() == bind.operation() && format.layout().sizeBytes() == payload.length) {
+                    if (format.operation() == bind.operation()
+                            && format.layout().sizeBytes() == payload.length) {
                         Layout layout = format.layout();
                         payload = layout.encode(values.changed(layout, layout.decode(payload, 0)));
                     }

@@ -331,7 +331,8 @@ final class CaseRun implements AutoCloseable {
             if (!moved) {
                 String difference = before.difference(new Fingerprint(runner, backend));
                 if (!difference.isEmpty()) {
-                    throw new Failed(Kind.CHANGED_ON_REFUSAL, op + " was refused with " + errno + ", but " + difference);
+                    throw new Failed(
+                            Kind.CHANGED_ON_REFUSAL, op + " was refused with " + errno + ", but " + difference);
                 }
             }
             return;
@@ -387,8 +388,8 @@ final class CaseRun implements AutoCloseable {
     private void request(Map<String, Object> step) {
         byte[] bytes = Steps.bytes(step, "hex");
         RequestReader reader = new RequestReader(terms());
-        int operation =
-                reader.read(Steps.number(step, "request", Uapi.VFIO_IOMMU_OP), bytes, 0, bytes.length, new Completion());
+        int operation = reader.read(
+                Steps.number(step, "request", Uapi.VFIO_IOMMU_OP), bytes, 0, bytes.length, new Completion());
         if (operation <= 0) {
             throw new Failed(Kind.WRONG_ANSWER, "a request was carried out that breaks a rule");
         }

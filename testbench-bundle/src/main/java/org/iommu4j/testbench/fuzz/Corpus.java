@@ -121,7 +121,8 @@ final class Corpus {
     /** A step without what it expects, and not longer than it need be. */
     private static Map<String, Object> plain(Map<String, Object> step) {
         Map<String, Object> plain = new LinkedHashMap<>(step);
-        if (step.get("expect") instanceof String expected && Steps.text(step, "op").equals("mem_read")) {
+        if (step.get("expect") instanceof String expected
+                && Steps.text(step, "op").equals("mem_read")) {
             plain.put("length", expected.length() / 2);
         }
         plain.remove("expect");
@@ -147,7 +148,8 @@ final class Corpus {
     }
 
     private static void change(Map<String, Object> step, Values values) {
-        List<String> keys = step.keySet().stream().filter(key -> !key.equals("op")).toList();
+        List<String> keys =
+                step.keySet().stream().filter(key -> !key.equals("op")).toList();
         if (keys.isEmpty()) {
             return;
         }
@@ -155,9 +157,8 @@ final class Corpus {
         Object value = step.get(key);
         if (Steps.isNumber(value)) {
             int width = key.equals("value") || key.equals("iova") || key.equals("pa") ? Long.SIZE : Integer.SIZE;
-            long changed = values.oneIn(2)
-                    ? Steps.number(value) ^ 1L << values.below(width)
-                    : values.number(key, width);
+            long changed =
+                    values.oneIn(2) ? Steps.number(value) ^ 1L << values.below(width) : values.number(key, width);
             step.put(key, Steps.hex(width == Integer.SIZE ? changed & 0xffff_ffffL : changed));
             limit(step, "count", MOST_ROUNDS);
             limit(step, "len", MOST_BYTES);

@@ -25,8 +25,7 @@ final class Coverage {
             }
             long[] words = layout.decode(bytes, 0);
             return fields.stream()
-                    .allMatch(field ->
-                            field.get(words) == field.codes().get(0).value());
+                    .allMatch(field -> field.get(words) == field.codes().get(0).value());
         }
     }
 

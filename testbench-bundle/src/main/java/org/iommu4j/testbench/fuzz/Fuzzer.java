@@ -35,8 +35,7 @@ public final class Fuzzer implements FuzzService {
     public FuzzResult run(FuzzOptions options, Consumer<FuzzProgress> progress) {
         Backend backend = service.backend(options.model());
         if (backend == null) {
-            throw new BackendException(
-                    Errno.ENODEV, "model '" + options.model().label() + "' is not installed");
+            throw new BackendException(Errno.ENODEV, "model '" + options.model().label() + "' is not installed");
         }
         Corpus corpus = Corpus.read(options.corpus(), options.model());
         Coverage coverage = new Coverage(backend);
@@ -130,9 +129,7 @@ public final class Fuzzer implements FuzzService {
         if (small.setup().subVersion() != 0) {
             fields.put("subVersion", Steps.hex(small.setup().subVersion()));
         }
-        fields.put(
-                "about",
-                small.failed().kind().text() + ": " + small.failed().getMessage());
+        fields.put("about", small.failed().kind().text() + ": " + small.failed().getMessage());
         if (!small.setup().config().isEmpty()) {
             fields.put("config", StepRunner.parse(small.setup().config()));
         }

@@ -62,8 +62,7 @@ final class Shrinker {
         kind = failedAttempt.failed().kind();
         actions = new ArrayList<>(failedAttempt.done());
         best = failedAttempt;
-        boolean measures =
-                actions.stream().anyMatch(action -> action instanceof Action.Soak soak && soak.measured());
+        boolean measures = actions.stream().anyMatch(action -> action instanceof Action.Soak soak && soak.measured());
         if (kind == Kind.HANG || (kind == Kind.GROWTH && measures)) {
             mostRuns = MOST_LONG_RUNS;
         }
@@ -218,7 +217,8 @@ final class Shrinker {
         Map<String, Object> step = plain.step();
         Map<String, Object> less = new LinkedHashMap<>(step);
         less.remove(key);
-        if (List.of("pasid", "len", "privileged", "translated", "data", "abi", "expect").contains(key)
+        if (List.of("pasid", "len", "privileged", "translated", "data", "abi", "expect")
+                        .contains(key)
                 && replaced(at, less)) {
             return;
         }

@@ -65,8 +65,7 @@ final class Trace {
         long pa = Steps.number(step, "pa", 0);
         byte[] bytes = Steps.bytes(step, "hex");
         if (step.get("words") instanceof List<?> words) {
-            ByteBuffer buffer =
-                    ByteBuffer.allocate(words.size() * Long.BYTES).order(order);
+            ByteBuffer buffer = ByteBuffer.allocate(words.size() * Long.BYTES).order(order);
             words.forEach(word -> buffer.putLong(Steps.number(word)));
             bytes = buffer.array();
         }

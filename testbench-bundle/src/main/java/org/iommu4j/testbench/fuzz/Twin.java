@@ -61,8 +61,8 @@ final class Twin {
         if (!trace.isComplete()) {
             return;
         }
-        try (StepRunner machine = StepRunner.open(
-                service, setup.model(), setup.subVersion(), setup.config(), false, false, false)) {
+        try (StepRunner machine =
+                StepRunner.open(service, setup.model(), setup.subVersion(), setup.config(), false, false, false)) {
             platform = machine.unit().platform();
             hardware = backend.createHardware(config, platform);
             NativePort port = new Direct();
@@ -203,7 +203,8 @@ final class Twin {
                     if (!before.equals(after)) {
                         throw new Failed(
                                 Kind.ROUND_TRIP,
-                                StepRunner.json(op.step()) + " comes to " + after + " after restoring, before to " + before);
+                                StepRunner.json(op.step()) + " comes to " + after + " after restoring, before to "
+                                        + before);
                     }
                 });
     }

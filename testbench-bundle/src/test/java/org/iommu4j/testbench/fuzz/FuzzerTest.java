@@ -293,8 +293,7 @@ class FuzzerTest {
             new Fuzzer(core).run(options(What.TABLES, 0, 3), seen::add);
         }
 
-        assertEquals(
-                List.of(1L, 2L, 3L), seen.stream().map(FuzzProgress::cases).toList());
+        assertEquals(List.of(1L, 2L, 3L), seen.stream().map(FuzzProgress::cases).toList());
     }
 
     @Test
@@ -307,9 +306,9 @@ class FuzzerTest {
 
         assertEquals(
                 Errno.ENODEV,
-                assertThrows(BackendException.class, () -> run(new VtdBackend(), other)).errno());
-        CaseFileException wrong =
-                assertThrows(CaseFileException.class, () -> run(new VtdBackend(), withFile));
+                assertThrows(BackendException.class, () -> run(new VtdBackend(), other))
+                        .errno());
+        CaseFileException wrong = assertThrows(CaseFileException.class, () -> run(new VtdBackend(), withFile));
         assertEquals(2, wrong.line());
         assertThrows(CaseFileException.class, () -> run(new VtdBackend(), withNoFile));
     }
