@@ -54,11 +54,16 @@ class VendorCasesTest {
         }
 
         assertFalse(results.isEmpty());
+        // A chip that is broken on purpose comes to what the case says, and the sanitizer must find it.
         assertEquals(
-                List.of(),
+                results.stream()
+                        .map(CaseResult::id)
+                        .filter(id -> id.endsWith("-is-stale"))
+                        .toList(),
                 results.stream()
                         .filter(result -> result.outcome() == Outcome.FAILED)
-                        .map(CaseResult::toText)
+                        .map(result ->
+                                result.step() < 0 && result.findings().chipFaults() > 0 ? result.id() : result.toText())
                         .toList());
         assertEquals(
                 List.of(),
