@@ -39,7 +39,7 @@ import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 
 /** Intel VT-d in legacy mode: generations 0x0100 (registers only) and 0x0110 (invalidation queue). */
-public final class VtdBackend implements Backend {
+public class VtdBackend implements Backend {
     /** Version of the state that every part writes. */
     static final int STATE_VERSION = 1;
 

@@ -40,7 +40,7 @@ import org.iommu4j.s390.translate.ZpciTranslator;
  * IBM Z zPCI: generations 1 (hardware reads the tables), 2 (the host shadows them), 3 (frames of 1 MiB), 4 (tables of two to five
  * levels) and 5 (relaxed translation).
  */
-public final class ZpciBackend implements Backend {
+public class ZpciBackend implements Backend {
     /** Version of the state that every part writes. */
     static final int STATE_VERSION = 1;
 

@@ -7,28 +7,16 @@ import java.util.Map;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
-import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
-import org.iommu4j.backend.Translator;
-import org.iommu4j.contract.Abi;
-import org.iommu4j.contract.BindRequest;
-import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
-import org.iommu4j.contract.InvalidateRequest;
-import org.iommu4j.contract.IommuModel;
-import org.iommu4j.contract.RequestReader;
-import org.iommu4j.contract.Terms;
-import org.iommu4j.contract.Uapi;
 import org.iommu4j.s390.command.BindPgtable;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
+import org.iommu4j.testing.BackendMachine;
 
 /** A machine with PCI functions, its memory and, once it is asked for, its driver, joined as the core joins them. */
-public final class Machine implements NativePort {
+public final class Machine extends BackendMachine {
     /** The sheet's tables: region third, segment and page table, and their anchor. */
     public static final long RT = 0x1000_0000L;
 
@@ -43,21 +31,14 @@ public final class Machine implements NativePort {
 
     private static final long OPERANDS = 0x5000_0000L;
 
-    private final ZpciBackend backend = new ZpciBackend();
-    private final HardwareConfig config;
-    private final Platform platform;
-    private final List<String> commands = new ArrayList<>();
-    private final InvalidateRequest request = new InvalidateRequest();
     private final NativeCall call = new NativeCall();
-    private Hardware chip;
-    private Translator translator;
-    private Completion last = new Completion();
 
     private Machine(HardwareConfig config) {
-        this.config = config;
-        platform =
-                new SimulatedPlatform(new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
-        chip = backend.createHardware(config, platform);
+        super(
+                new ZpciBackend(),
+                config,
+                new SimulatedPlatform(
+                        new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING)));
     }
 
     /** A machine of a generation's default capabilities. */
@@ -77,41 +58,6 @@ public final class Machine implements NativePort {
 
     public static HardwareConfig config(int subVersion, Map<String, Long> capabilities, Map<String, String> options) {
         return new HardwareConfig(subVersion, Map.of("clp", capabilities), Map.of(), CacheConfig.WORST_CASE, options);
-    }
-
-    public ZpciBackend backend() {
-        return backend;
-    }
-
-    /** The driver; made when it is first asked for. */
-    public Translator translator() {
-        if (translator == null) {
-            translator = backend.createTranslator(config.subVersion(), this);
-            translator.tap(bytes -> commands.add(HexFormat.of().formatHex(bytes)));
-        }
-        return translator;
-    }
-
-    public Hardware chip() {
-        return chip;
-    }
-
-    public PhysicalMemory memory() {
-        return platform.memory();
-    }
-
-    /** The completion of the last call of the driver. */
-    public Completion last() {
-        return last;
-    }
-
-    /** Replaces chip and driver by ones that go on from saved state. */
-    public void swap() {
-        chip = backend.restoreHardware(chip.save(), platform);
-        if (translator != null) {
-            translator = backend.restoreTranslator(translator.save(), this);
-            translator.tap(bytes -> commands.add(HexFormat.of().formatHex(bytes)));
-        }
     }
 
     // ---- memory
@@ -154,7 +100,7 @@ public final class Machine implements NativePort {
         for (int i = 0; i < words.length; i++) {
             call.word(i, words[i]);
         }
-        chip.call(call);
+        chip().call(call);
         return call.result();
     }
 
@@ -231,24 +177,7 @@ public final class Machine implements NativePort {
         return HexFormat.of().formatHex(bytes);
     }
 
-    /** Takes the pending events as hex. */
-    public List<String> events() {
-        List<String> events = new ArrayList<>();
-        chip.takeEvents(event -> events.add(HexFormat.of().formatHex(event)));
-        return events;
-    }
-
     // ---- accesses
-
-    public DmaAccess dma(int handle, long iova, int rights) {
-        return dma(handle, iova, rights, 1);
-    }
-
-    public DmaAccess dma(int handle, long iova, int rights, int length) {
-        DmaAccess access = new DmaAccess().begin(handle, iova, rights).withLength(length);
-        chip.translate(access);
-        return access;
-    }
 
     /** What an access came to: an address, "code n", or "blocked". */
     public String access(int handle, long iova, int rights) {
@@ -271,7 +200,7 @@ public final class Machine implements NativePort {
     /** Addresses of cached translations, in order. */
     public List<String> cached() {
         List<String> cached = new ArrayList<>();
-        chip.visitCache((cache, tag, pasid, iova, length, pa) -> cached.add(
+        chip().visitCache((cache, tag, pasid, iova, length, pa) -> cached.add(
                 tag + ":" + Long.toHexString(iova) + "+" + Long.toHexString(length) + ">" + Long.toHexString(pa)));
         cached.sort(null);
         return cached;
@@ -279,119 +208,15 @@ public final class Machine implements NativePort {
 
     // ---- driver
 
-    /** Takes the instructions that the driver issued since the last call, as hex. */
-    public List<String> takeCommands() {
-        List<String> taken = List.copyOf(commands);
-        commands.clear();
-        return taken;
-    }
-
     /** The same, RPCIT only, as "start length". */
     public List<String> takeRefreshes() {
-        return takeCommands().stream()
+        return takeHex().stream()
                 .filter(hex -> hex.startsWith("b9d3"))
                 .map(hex -> hex.substring(32, 48) + " " + hex.substring(48))
                 .toList();
     }
 
-    public Errno open(int domain) {
-        last = new Completion();
-        translator().openDomain(domain, last);
-        return last.errno();
-    }
-
-    public Errno close(int domain) {
-        last = new Completion();
-        translator().closeDomain(domain, last);
-        return last.errno();
-    }
-
-    public Errno attach(int domain, int requester) {
-        return attach(domain, requester, -1, 0);
-    }
-
-    public Errno attach(int domain, int requester, long table, int levels) {
-        last = new Completion();
-        translator().attach(domain, requester, table, levels, last);
-        return last.errno();
-    }
-
-    public Errno detach(int domain, int requester) {
-        last = new Completion();
-        translator().detach(domain, requester, last);
-        return last.errno();
-    }
-
     public Errno bind(int domain, int requester, long iota, long pba, long pal, int flags) {
-        byte[] payload = BindPgtable.of(requester, iota, pba, pal);
-        return bind(domain, payload, flags);
-    }
-
-    public Errno bind(int domain, byte[] payload, int flags) {
-        last = new Completion();
-        translator()
-                .bind(
-                        domain,
-                        new BindRequest()
-                                .set(Uapi.BIND_PGTABLE, config.subVersion(), flags, payload, 0, payload.length),
-                        last);
-        return last.errno();
-    }
-
-    /** An invalidation without a vendor part, completed. */
-    public Errno invalidate(int domain, int scope, int flags, long vaddr, long size) {
-        return invalidate(domain, scope, flags, vaddr, size, new byte[0]);
-    }
-
-    public Errno invalidate(int domain, int scope, int flags, long vaddr, long size, byte[] payload) {
-        last = new Completion();
-        request.set(scope, flags, 0, vaddr, size, config.subVersion(), payload, 0, payload.length);
-        if (translator().invalidate(domain, request, last) == 0) {
-            translator().finish(last);
-        }
-        return last.errno();
-    }
-
-    /** A request of wire form 1, checked as the core does, carried out in a domain. */
-    public Completion submit(int domain, byte[] bytes) {
-        last = new Completion();
-        Terms terms = new Terms(
-                Abi.LP64_LE,
-                IommuModel.S390,
-                config.subVersion(),
-                backend.describe().generation(config.subVersion()).payloadLengths(),
-                0,
-                0,
-                backend.bindFormats());
-        RequestReader reader = new RequestReader(terms);
-        int operation = reader.read(Uapi.VFIO_IOMMU_OP, bytes, 0, bytes.length, last);
-        if (operation == Uapi.INVAL_IOTLB) {
-            if (translator().invalidate(domain, reader.invalidate(), last) == 0) {
-                translator().finish(last);
-            }
-        } else if (operation > 0) {
-            translator().bind(domain, reader.bind(), last);
-        }
-        return last;
-    }
-
-    @Override
-    public Platform platform() {
-        return platform;
-    }
-
-    @Override
-    public long readRegister(long offset, int sizeBytes) {
-        return chip.readRegister(offset, sizeBytes);
-    }
-
-    @Override
-    public void writeRegister(long offset, int sizeBytes, long value) {
-        chip.writeRegister(offset, sizeBytes, value);
-    }
-
-    @Override
-    public void call(NativeCall toExecute) {
-        chip.call(toExecute);
+        return bind(domain, flags, BindPgtable.of(requester, iota, pba, pal));
     }
 }

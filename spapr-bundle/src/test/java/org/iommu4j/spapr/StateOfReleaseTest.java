@@ -3,16 +3,11 @@ package org.iommu4j.spapr;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
-import java.util.Locale;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.testing.ReleasedState;
 import org.junit.jupiter.api.Test;
 
 /** States that release 1.0.0 wrote, of generation 2: this version goes on from them and writes the same. */
@@ -21,17 +16,7 @@ class StateOfReleaseTest {
     private final Machine machine = Machine.bare(HardwareConfig.of(2));
 
     private static Snapshot state(Snapshot.Kind kind) {
-        try (InputStream in = StateOfReleaseTest.class.getResourceAsStream("/state-1.0.0.txt")) {
-            String text = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
-            String hex = text.lines()
-                    .filter(line -> line.startsWith(kind.name().toLowerCase(Locale.ROOT) + " "))
-                    .map(line -> line.substring(line.indexOf(' ') + 1))
-                    .findFirst()
-                    .orElseThrow();
-            return new Snapshot(IommuModel.SPAPR, kind, 1, HexFormat.of().parseHex(hex));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return ReleasedState.of(StateOfReleaseTest.class, "1.0.0", IommuModel.SPAPR, kind);
     }
 
     @Test

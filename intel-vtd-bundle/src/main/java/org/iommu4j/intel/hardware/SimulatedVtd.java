@@ -1,8 +1,5 @@
 package org.iommu4j.intel.hardware;
 
-import java.util.HashMap;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
@@ -30,6 +27,7 @@ import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.intel.table.WalkerConfig;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.register.RegisterFile;
+import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -46,7 +44,6 @@ public final class SimulatedVtd implements Hardware {
     public static final int STATE_VERSION = 1;
 
     private static final long PROTECTED_GRANULE_MASK = 0xf_ffff;
-    private static final int MAX_ENTRIES = 256;
 
     private final HardwareConfig config;
     private final VtdCapabilities unit;
@@ -134,7 +131,7 @@ public final class SimulatedVtd implements Hardware {
     public static SimulatedVtd restore(Snapshot state, Platform platform) {
         SnapshotReader in = new SnapshotReader(state)
                 .require(IommuModel.INTEL, Snapshot.Kind.HARDWARE, STATE_VERSION, STATE_VERSION);
-        SimulatedVtd restored = create(loadConfig(in.section("config")), platform);
+        SimulatedVtd restored = create(ConfigState.load(in.section("config")), platform);
         restored.load(in);
         return restored;
     }
@@ -193,7 +190,7 @@ public final class SimulatedVtd implements Hardware {
     @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.HARDWARE, STATE_VERSION);
-        saveConfig(out.section("config"));
+        ConfigState.save(config, out.section("config"));
         registers.save(out.section("registers"));
         out.section("root").putLong(rootTableAddress);
         faults.save(out.section("faults"));
@@ -321,60 +318,5 @@ public final class SimulatedVtd implements Hardware {
             in.endSection();
         }
         remapper.enable(Global.TES.isSet(registers.get(Global.STATUS_OFFSET)));
-    }
-
-    private void saveConfig(SnapshotWriter out) {
-        out.putInt(config.subVersion());
-        out.putString(config.cache().name());
-        out.putInt(config.registers().size());
-        new TreeMap<>(config.registers())
-                .forEach((name, value) -> out.putString(name).putLong(value));
-        out.putInt(config.fields().size());
-        new TreeMap<>(config.fields()).forEach((group, fields) -> {
-            out.putString(group).putInt(fields.size());
-            new TreeMap<>(fields).forEach((name, value) -> out.putString(name).putLong(value));
-        });
-        out.putInt(config.options().size());
-        new TreeMap<>(config.options())
-                .forEach((name, value) -> out.putString(name).putString(value));
-    }
-
-    private static HardwareConfig loadConfig(SnapshotReader in) {
-        int subVersion = in.getInt();
-        CacheConfig cache = cacheConfig(in.getString());
-        Map<String, Long> registers = loadValues(in);
-        Map<String, Map<String, Long>> fields = new HashMap<>();
-        int groups = in.getCount(MAX_ENTRIES);
-        for (int i = 0; i < groups; i++) {
-            String group = in.getString();
-            fields.put(group, loadValues(in));
-        }
-        Map<String, String> options = new HashMap<>();
-        int count = in.getCount(MAX_ENTRIES);
-        for (int i = 0; i < count; i++) {
-            String name = in.getString();
-            options.put(name, in.getString());
-        }
-        in.endSection();
-        return new HardwareConfig(subVersion, fields, registers, cache, options);
-    }
-
-    private static Map<String, Long> loadValues(SnapshotReader in) {
-        Map<String, Long> values = new HashMap<>();
-        int count = in.getCount(MAX_ENTRIES);
-        for (int i = 0; i < count; i++) {
-            String name = in.getString();
-            values.put(name, in.getLong());
-        }
-        return values;
-    }
-
-    private static CacheConfig cacheConfig(String name) {
-        for (CacheConfig config : CacheConfig.values()) {
-            if (config.name().equals(name)) {
-                return config;
-            }
-        }
-        throw new BackendException(Errno.EINVAL, "state has cache configuration " + name);
     }
 }

@@ -16,6 +16,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.intel.Machine;
+import org.iommu4j.testing.GuestHost;
 import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

@@ -1,6 +1,5 @@
 package org.iommu4j.s390.guest;
 
-import java.util.HashMap;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -45,7 +44,6 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
     /** Oldest version of the state that {@link #restore} reads. */
     public static final int STATE_OLDEST_READ = 1;
 
-    private static final int MAX_ENTRIES = 256;
     private static final long PAGE_OFFSET = 0xfff;
 
     private final ZpciCapabilities unit;
@@ -85,12 +83,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
                 .require(IommuModel.S390, Snapshot.Kind.GUEST, STATE_OLDEST_READ, STATE_VERSION);
         in.section("unit");
         int subVersion = in.getInt();
-        Map<String, Long> capabilities = new HashMap<>();
-        int count = in.getCount(MAX_ENTRIES);
-        for (int i = 0; i < count; i++) {
-            String name = in.getString();
-            capabilities.put(name, in.getLong());
-        }
+        Map<String, Long> capabilities = in.getNamedLongs();
         in.endSection();
         ZpciGuestDecoder decoder = new ZpciGuestDecoder(
                 new HardwareConfig(subVersion, Map.of("clp", capabilities), Map.of(), CacheConfig.NONE, Map.of()),
@@ -135,9 +128,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
     @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.S390, Snapshot.Kind.GUEST, STATE_VERSION);
-        Map<String, Long> capabilities = unit.changed();
-        out.section("unit").putInt(unit.subVersion()).putInt(capabilities.size());
-        capabilities.forEach((name, value) -> out.putString(name).putLong(value));
+        out.section("unit").putInt(unit.subVersion()).putNamedLongs(unit.changed());
         facility.save(out.section("functions"));
         return out.build();
     }

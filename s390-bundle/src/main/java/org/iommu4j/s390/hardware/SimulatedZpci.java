@@ -2,7 +2,6 @@ package org.iommu4j.s390.hardware;
 
 import java.util.HashMap;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
@@ -19,7 +18,6 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.backend.WalkListener;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.s390.command.EventCode;
 import org.iommu4j.s390.command.FunctionHandle;
@@ -50,7 +48,6 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     /** Version of the state that {@link #save} writes; see the package's description. */
     public static final int STATE_VERSION = 1;
 
-    private static final int MAX_ENTRIES = 256;
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final long PAGE_OFFSET = (1L << TableLevel.PAGE_SHIFT) - 1;
 
@@ -435,15 +432,13 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.S390, Snapshot.Kind.HARDWARE, STATE_VERSION);
-        out.section("config").putInt(config.subVersion());
-        out.putString(config.cache().name());
-        Map<String, Long> capabilities = unit.changed();
-        out.putInt(capabilities.size());
-        capabilities.forEach((name, value) -> out.putString(name).putLong(value));
-        Map<String, String> choices = new TreeMap<>(config.options());
+        Map<String, String> choices = new HashMap<>(config.options());
         choices.keySet().removeIf(ZpciCapabilities::isCapability);
-        out.putInt(choices.size());
-        choices.forEach((name, value) -> out.putString(name).putString(value));
+        out.section("config")
+                .putInt(config.subVersion())
+                .putString(config.cache().name())
+                .putNamedLongs(unit.changed())
+                .putNamedStrings(choices);
         facility.save(out.section("functions"));
         if (unit.refresh()) {
             out.section("shadow").putInt(caches.translations.size());
@@ -487,28 +482,10 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
 
     private static HardwareConfig loadConfig(SnapshotReader in) {
         int subVersion = in.getInt();
-        CacheConfig cache = cacheConfig(in.getString());
-        Map<String, Long> capabilities = new HashMap<>();
-        int count = in.getCount(MAX_ENTRIES);
-        for (int i = 0; i < count; i++) {
-            String name = in.getString();
-            capabilities.put(name, in.getLong());
-        }
-        Map<String, String> options = new HashMap<>();
-        count = in.getCount(MAX_ENTRIES);
-        for (int i = 0; i < count; i++) {
-            String name = in.getString();
-            options.put(name, in.getString());
-        }
+        CacheConfig cache = in.getConstant(CacheConfig.class);
+        Map<String, Long> capabilities = in.getNamedLongs();
+        Map<String, String> options = in.getNamedStrings();
         in.endSection();
         return new HardwareConfig(subVersion, Map.of("clp", capabilities), Map.of(), cache, options);
-    }
-
-    private static CacheConfig cacheConfig(String name) {
-        try {
-            return CacheConfig.valueOf(name);
-        } catch (IllegalArgumentException e) {
-            throw new BackendException(Errno.EINVAL, "damaged state: cache configuration " + name, e);
-        }
     }
 }

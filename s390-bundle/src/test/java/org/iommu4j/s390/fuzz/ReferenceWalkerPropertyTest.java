@@ -138,7 +138,7 @@ class ReferenceWalkerPropertyTest {
                 machine.attach(0, requester);
             }
             for (FuzzScene.Bind bind : scene.binds()) {
-                machine.bind(0, bind.payload(), bind.flags());
+                machine.bind(0, bind.flags(), bind.payload());
                 assertEquals(Errno.OK, machine.last().errno(), machine.last()::toString);
             }
         });

@@ -49,7 +49,7 @@ class AccessTest {
         assertEquals("code 5", machine.writeAccess(FUNCTION, 0x1_0000_3000L));
         assertEquals(
                 List.of("0000000080020001" + "0000000100000001" + "0000000100003000" + "0000000000000005"),
-                machine.events());
+                machine.takeEvents());
     }
 
     @ParameterizedTest
@@ -73,11 +73,11 @@ class AccessTest {
         assertTrue(access.recorded());
         assertEquals(
                 List.of("0000000080020001" + "0000000100000001" + "0000000200000000" + "0000000000000002"),
-                machine.events());
+                machine.takeEvents());
         access = machine.dma(FUNCTION, 0x2_0000_0000L, DmaAccess.WRITE);
         assertEquals(Outcome.BLOCKED, access.outcome());
         assertFalse(access.recorded());
-        assertEquals(List.of(), machine.events());
+        assertEquals(List.of(), machine.takeEvents());
         assertEquals(0, machine.stpcifc(FUNCTION));
         assertEquals("f0", machine.fib().substring(16, 18));
     }
@@ -89,7 +89,7 @@ class AccessTest {
         assertEquals(2, machine.dma(FUNCTION, 0x1_ffff_fffcL, DmaAccess.READ, 8).faultCode());
         assertEquals(
                 List.of("0000000080020001" + "0000000100000000" + "00000001fffffffc" + "0000000000000002"),
-                machine.events());
+                machine.takeEvents());
     }
 
     @Test
@@ -123,7 +123,7 @@ class AccessTest {
             handle = machine.enable(handle);
             assertEquals(0, machine.mpcifc(handle, 4, Machine.PBA, Machine.PAL, Machine.IOTA));
             assertEquals(each[1], machine.read(handle, Long.parseLong(each[0], 16)), each[0]);
-            assertEquals(each[2], machine.events().get(0).substring(24, 25), "expected type at " + each[0]);
+            assertEquals(each[2], machine.takeEvents().get(0).substring(24, 25), "expected type at " + each[0]);
             handle = machine.disable(handle);
         }
     }
@@ -138,7 +138,7 @@ class AccessTest {
         shadowing.enable(0x0002_0001);
         assertEquals(0, shadowing.mpcifc(FUNCTION, 4, Machine.PBA, 0xffff_ffff_ffffL, Machine.IOTA));
         assertEquals(1, shadowing.rpcit(FUNCTION, 0x401_0000_2000L, 0x1000));
-        assertEquals("0008", shadowing.events().get(0).substring(60));
+        assertEquals("0008", shadowing.takeEvents().get(0).substring(60));
     }
 
     @Test
@@ -160,7 +160,7 @@ class AccessTest {
         access = new DmaAccess().begin(FUNCTION, PAGE, DmaAccess.READ).as(AddressType.TRANSLATED);
         machine.chip().translate(access);
         assertEquals(Outcome.BLOCKED, access.outcome());
-        assertEquals(List.of(), machine.events());
+        assertEquals(List.of(), machine.takeEvents());
     }
 
     @ParameterizedTest
@@ -215,7 +215,7 @@ class AccessTest {
         if (type < 3) {
             long beyond = 1L << (31 + 11 * type);
             assertEquals(1, machine.rpcit(FUNCTION, beyond, 0x1000));
-            assertEquals("0008", machine.events().get(0).substring(60), "beyond the reach");
+            assertEquals("0008", machine.takeEvents().get(0).substring(60), "beyond the reach");
         }
     }
 

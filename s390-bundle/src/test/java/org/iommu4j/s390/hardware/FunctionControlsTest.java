@@ -137,7 +137,7 @@ class FunctionControlsTest {
         assertEquals(1, machine.execute(0xE3D0, request(FUNCTION, 10), 0x5000_0000L));
         assertEquals(
                 List.of("0000000080020001" + "0000000100000000" + "0000000000006008" + "000000000000002c"),
-                machine.events());
+                machine.takeEvents());
         assertEquals("90", controls(machine, FUNCTION));
     }
 
@@ -342,12 +342,12 @@ class FunctionControlsTest {
         chip.facility().available(chip.facility().at(1), EventCode.CONFIGURED);
         assertEquals(
                 List.of("0303", "0304", "0308", "0302", "0301"),
-                machine.events().stream().map(event -> event.substring(60)).toList());
+                machine.takeEvents().stream().map(event -> event.substring(60)).toList());
         assertEquals(0x8102_0001, machine.enable(0x0102_0001));
         chip.facility().available(chip.facility().at(1), EventCode.PERMANENT_ERROR);
         assertEquals(1, machine.stpcifc(0x8102_0001));
         assertEquals(8, machine.status());
-        assertEquals("003b", machine.events().get(0).substring(60));
+        assertEquals("003b", machine.takeEvents().get(0).substring(60));
         assertEquals("0106", code(set(0x8102_0001, 1, 1)));
     }
 }

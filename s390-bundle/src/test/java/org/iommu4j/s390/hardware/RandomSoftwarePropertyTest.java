@@ -54,7 +54,7 @@ class RandomSoftwarePropertyTest {
                 case 5 -> machine.stpcifc(handle);
                 case 6 -> machine.clp(request(random, handle), random.nextInt(1, 12) * 32);
                 case 7 -> machine.swap();
-                case 8 -> machine.events();
+                case 8 -> machine.takeEvents();
                 default -> {
                     long result = machine.execute(
                             OPCODES[random.nextInt(OPCODES.length)],

@@ -47,7 +47,7 @@ class RpcitTest {
         assertEquals(3, away.rpcit(0x0002_0001, PAGE, 0x1000));
         assertEquals(3, away.rpcit(0x0002_0002, PAGE, 0x1000));
         assertEquals(3, away.rpcit(0x8002_0003, PAGE, 0x1000));
-        assertEquals(List.of(), away.events());
+        assertEquals(List.of(), away.takeEvents());
     }
 
     @Test
@@ -57,10 +57,10 @@ class RpcitTest {
         assertEquals(8, machine.status());
         assertEquals(
                 List.of("0000000080020001" + "0000000100000000" + "0000000100002000" + "0000000000000001"),
-                machine.events());
+                machine.takeEvents());
         assertEquals(1, machine.rpcit(FUNCTION, PAGE, 0x1000));
         assertEquals(40, machine.status());
-        assertEquals(List.of(), machine.events());
+        assertEquals(List.of(), machine.takeEvents());
     }
 
     @Test
@@ -77,7 +77,7 @@ class RpcitTest {
         assertEquals(8, machine.status());
         assertEquals(
                 List.of("0000000080020001" + "0000000100000000" + "0000000200000000" + "0000000000000002"),
-                machine.events());
+                machine.takeEvents());
     }
 
     @Test
@@ -126,7 +126,7 @@ class RpcitTest {
         assertEquals(8, machine.status());
         assertEquals(
                 List.of("0000000080020001" + "0000000100000000" + "0000000100004000" + "0000000000000007"),
-                machine.events());
+                machine.takeEvents());
         assertEquals(0, machine.mpcifc(FUNCTION, 7));
         assertEquals("12345000", machine.read(FUNCTION, PAGE));
         assertEquals("12346000", machine.read(FUNCTION, 0x1_0000_3000L));
@@ -137,7 +137,7 @@ class RpcitTest {
     void shouldNotTakeAnInvalidEntryForAnErrorAsVector5() {
         machine.setUp();
         assertEquals(0, machine.rpcit(FUNCTION, 0x1_0000_4000L, 0x1000));
-        assertEquals(List.of(), machine.events());
+        assertEquals(List.of(), machine.takeEvents());
     }
 
     @Test
@@ -156,7 +156,7 @@ class RpcitTest {
         assertEquals(1, nine.rpcit(FUNCTION, Machine.PBA, 0xa000));
         assertEquals(16, nine.status());
         assertEquals(9, nine.cached().size());
-        assertEquals(List.of(), nine.events());
+        assertEquals(List.of(), nine.takeEvents());
         assertEquals("20000000", nine.read(FUNCTION, Machine.PBA));
     }
 

@@ -155,7 +155,7 @@ class ShadowModelPropertyTest {
             if (expected != 0) {
                 assertEquals(expected, machine.status());
             }
-            var events = machine.events();
+            var events = machine.takeEvents();
             if (expected == 8) {
                 assertEquals(
                         String.format("%016x%016x", model.failing, model.code),
@@ -179,7 +179,7 @@ class ShadowModelPropertyTest {
                     DmaAccess access = machine.dma(handle, iova + 0x123, write ? DmaAccess.WRITE : DmaAccess.READ);
                     if (target == null || (write && !target.writable)) {
                         assertEquals(target == null ? 7 : 5, access.faultCode());
-                        assertEquals(1, machine.events().size());
+                        assertEquals(1, machine.takeEvents().size());
                         assertEquals(0, machine.mpcifc(handle, 7));
                     } else {
                         assertEquals(target.frame + 0x123, access.spa());

@@ -32,7 +32,7 @@ class ZpciSnapshotTest {
         machine.enable(machine.disable(machine.enable(0x0002_0002)));
         machine.read(0x8102_0002, PAGE);
         machine.swap();
-        assertEquals(1, machine.events().size());
+        assertEquals(1, machine.takeEvents().size());
         assertEquals("12345000", machine.read(FUNCTION, PAGE));
         assertEquals(0, machine.stpcifc(FUNCTION));
         assertEquals("90", machine.fib().substring(16, 18));

@@ -27,7 +27,7 @@ class InvalidationPropertyTest {
 
     private static List<Range> refreshes(Machine machine) {
         List<Range> ranges = new ArrayList<>();
-        for (String hex : machine.takeCommands()) {
+        for (String hex : machine.takeHex()) {
             assertTrue(hex.startsWith("b9d3"), hex);
             long start = Long.parseLong(hex.substring(32, 48), 16);
             long length = Long.parseLong(hex.substring(48), 16);
@@ -51,7 +51,7 @@ class InvalidationPropertyTest {
                 apertures[function] = new long[] {pba, pal};
                 assertEquals(Errno.OK, machine.bind(domain, function, Machine.IOTA, pba, pal, 0));
             }
-            machine.takeCommands();
+            machine.takeHex();
             for (int round = 0; round < 10; round++) {
                 boolean range = random.nextInt(4) != 0;
                 boolean aligned = random.nextBoolean();

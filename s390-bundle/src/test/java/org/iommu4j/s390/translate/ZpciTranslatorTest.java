@@ -30,7 +30,7 @@ class ZpciTranslatorTest {
         machine.open(0);
         machine.attach(0, 1);
         assertEquals(Errno.OK, machine.bind(0, 1, Machine.IOTA, Machine.PBA, Machine.PAL, 0), machine.last()::toString);
-        machine.takeCommands();
+        machine.takeHex();
         return machine;
     }
 
@@ -40,7 +40,7 @@ class ZpciTranslatorTest {
         fresh.page(3, 0x1234_6000L).page(9, 0x1234_9200L).write(Machine.ST + 8, 0);
         fresh.open(0);
         fresh.attach(0, 1);
-        fresh.takeCommands();
+        fresh.takeHex();
         assertEquals(Errno.OK, fresh.bind(0, 1, Machine.IOTA, Machine.PBA, Machine.PAL, 0));
         assertEquals(
                 List.of("0000000100002000 0000000000002000", "0000000100009000 0000000000001000"),
@@ -62,7 +62,7 @@ class ZpciTranslatorTest {
     void shouldReplaceABindingByUnregisteringFirstAndKeepTheHandle() {
         machine.write(0x2000_0000L + 16, 0x1000_4007L);
         assertEquals(Errno.OK, machine.bind(0, 1, 0x2000_0804L, Machine.PBA, Machine.PAL, 0));
-        List<String> commands = machine.takeCommands().stream()
+        List<String> commands = machine.takeHex().stream()
                 .filter(hex -> hex.startsWith("e3"))
                 .map(hex -> hex.substring(16, 32))
                 .toList();
@@ -99,7 +99,7 @@ class ZpciTranslatorTest {
         assertEquals(Errno.OK, machine.bind(0, 1, Machine.IOTA, Machine.PBA, Machine.PAL, 0));
         assertEquals("12345000", machine.read(1, PAGE));
         assertEquals(Errno.OK, machine.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000));
-        assertTrue(machine.takeCommands().stream().anyMatch(hex -> hex.contains("81020001")), "another life");
+        assertTrue(machine.takeHex().stream().anyMatch(hex -> hex.contains("81020001")), "another life");
     }
 
     @Test
@@ -108,7 +108,7 @@ class ZpciTranslatorTest {
         machine.attach(0, 3);
         machine.bind(0, 2, Machine.IOTA, Machine.PBA, 0x1_0000_ffffL, 0);
         machine.bind(0, 3, Machine.IOTA, 0x1_8000_0000L, Machine.PAL, 0);
-        machine.takeCommands();
+        machine.takeHex();
         assertEquals(Errno.OK, machine.invalidate(0, VADDR, NO_PASID, 0x1_0000_e000L, 0x4000));
         assertEquals(
                 List.of("000000010000e000 0000000000004000", "000000010000e000 0000000000002000"),
@@ -123,7 +123,7 @@ class ZpciTranslatorTest {
         for (long[] range : new long[][] {{0xffff_f000L, 0x1000}, {0x1_ffff_f000L, 0x2000}, {0, 0x3_0000_0000L}}) {
             assertEquals(Errno.ERANGE, machine.invalidate(0, VADDR, NO_PASID, range[0], range[1]));
         }
-        assertEquals(List.of(), machine.takeCommands());
+        assertEquals(List.of(), machine.takeHex());
         assertEquals("12345000", machine.read(1, PAGE));
     }
 
@@ -131,7 +131,7 @@ class ZpciTranslatorTest {
     void shouldTakePasid0ToBeNoPasidOnlyWhereTheContractDoes() {
         assertEquals(Errno.EOPNOTSUPP, machine.invalidate(0, Uapi.SCOPE_PASID, 0, 0, 0));
         assertEquals(Rule.V24, machine.last().rule());
-        assertEquals(List.of(), machine.takeCommands());
+        assertEquals(List.of(), machine.takeHex());
     }
 
     @Test
@@ -151,7 +151,7 @@ class ZpciTranslatorTest {
     void shouldLeaveTheChipInErrorForWrongTablesAndSaySo() {
         machine.page(2, 0);
         assertEquals(Errno.EIO, machine.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000));
-        assertEquals("0007", machine.events().get(0).substring(60));
+        assertEquals("0007", machine.takeEvents().get(0).substring(60));
     }
 
     @Test
@@ -170,11 +170,11 @@ class ZpciTranslatorTest {
     void shouldRefuseAHandleOfAnEarlierLifeAsQuirk14() {
         assertEquals(Errno.OK, machine.bind(0, 1, Machine.IOTA, Machine.PBA, Machine.PAL, 1));
         assertEquals(Errno.OK, machine.bind(0, 1, Machine.IOTA, Machine.PBA, Machine.PAL, 0));
-        machine.takeCommands();
+        machine.takeHex();
         byte[] old = InvalidateData.of(0x8002_0001, InvalidateData.RANGE, 0);
         assertEquals(Errno.ESTALE, machine.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000, old));
         assertEquals("fh", machine.last().field());
-        assertEquals(List.of(), machine.takeCommands());
+        assertEquals(List.of(), machine.takeHex());
         byte[] now = InvalidateData.of(0x8102_0001, InvalidateData.RANGE, Machine.IOTA);
         assertEquals(Errno.OK, machine.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000, now));
     }
@@ -209,7 +209,7 @@ class ZpciTranslatorTest {
     void shouldAttachWithATableForAllThatTheTableReaches() {
         assertEquals(Errno.OK, machine.attach(0, 2, Machine.RT, 3));
         assertEquals("12345000", machine.read(2, PAGE));
-        machine.takeCommands();
+        machine.takeHex();
         machine.invalidate(0, VADDR, NO_PASID, 0x3ff_ffff_f000L, 0x1000);
         assertEquals(List.of("000003fffffff000 0000000000001000"), machine.takeRefreshes());
         assertEquals(Errno.EINVAL, machine.attach(0, 3, Machine.RT, 1));
@@ -294,7 +294,7 @@ class ZpciTranslatorTest {
             Machine machine = Machine.of(4, Map.of("sdma", 0L));
             machine.open(0);
             assertEquals(Errno.OK, machine.attach(0, 1, 0x2000_0000L, levels), "levels " + levels);
-            String iota = machine.takeCommands().stream()
+            String iota = machine.takeHex().stream()
                     .filter(hex -> hex.startsWith("e3"))
                     .findFirst()
                     .orElseThrow()
@@ -322,7 +322,7 @@ class ZpciTranslatorTest {
         assertEquals(Errno.OK, relaxed.invalidate(0, VADDR, NO_PASID, PAGE, 0x1000));
         assertEquals(Errno.EINVAL, relaxed.bind(0, 1, 0x1000_0000L, Machine.PBA, Machine.PAL, 0));
         assertEquals(Rule.V34, relaxed.last().rule());
-        relaxed.takeCommands();
+        relaxed.takeHex();
         Machine strict = Machine.of(4);
         strict.open(0);
         strict.attach(0, 1);
@@ -339,7 +339,7 @@ class ZpciTranslatorTest {
         all.open(0);
         all.attach(0, 1);
         assertEquals(Errno.OK, all.bind(0, 1, 0x2000_080cL, 0, -1L, 0));
-        all.takeCommands();
+        all.takeHex();
         assertEquals(Errno.OK, all.invalidate(0, 0, NO_PASID, 0, 0));
         assertEquals(
                 List.of("0000000000000000 8000000000000000", "8000000000000000 8000000000000000"), all.takeRefreshes());

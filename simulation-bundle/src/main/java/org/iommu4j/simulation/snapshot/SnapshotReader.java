@@ -3,6 +3,7 @@ package org.iommu4j.simulation.snapshot;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
@@ -16,6 +17,7 @@ import org.iommu4j.contract.IommuModel;
  */
 public final class SnapshotReader {
     private static final String HEADER = "header";
+    private static final int MAX_NAMED = 256;
 
     private final Snapshot snapshot;
     private final Map<String, ByteBuffer> sections = new LinkedHashMap<>();
@@ -182,6 +184,40 @@ public final class SnapshotReader {
     public String getString() {
         int at = current.position();
         return text(slice(getInt(), "text"), at);
+    }
+
+    /** Values that were put with their names, 256 at most. */
+    public Map<String, Long> getNamedLongs() {
+        Map<String, Long> values = new HashMap<>();
+        int count = getCount(MAX_NAMED);
+        for (int i = 0; i < count; i++) {
+            String key = getString();
+            values.put(key, getLong());
+        }
+        return values;
+    }
+
+    /** Texts that were put with their names, 256 at most. */
+    public Map<String, String> getNamedStrings() {
+        Map<String, String> texts = new HashMap<>();
+        int count = getCount(MAX_NAMED);
+        for (int i = 0; i < count; i++) {
+            String key = getString();
+            texts.put(key, getString());
+        }
+        return texts;
+    }
+
+    /** A constant that was put by its name. */
+    public <E extends Enum<E>> E getConstant(Class<E> type) {
+        int at = current.position();
+        String constant = getString();
+        for (E value : type.getEnumConstants()) {
+            if (value.name().equals(constant)) {
+                return value;
+            }
+        }
+        throw damaged(at, type.getSimpleName() + " " + constant);
     }
 
     /** Bytes of the section that were not read yet. */

@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.TreeMap;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.IommuModel;
 
@@ -89,6 +90,20 @@ public final class SnapshotWriter {
     /** Puts a text. */
     public SnapshotWriter putString(String text) {
         return putBytes(text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Puts the number of values, then name and 64 bits of each, in the order of the names. */
+    public SnapshotWriter putNamedLongs(Map<String, Long> values) {
+        putInt(values.size());
+        new TreeMap<>(values).forEach((name, value) -> putString(name).putLong(value));
+        return this;
+    }
+
+    /** Puts the number of texts, then name and text of each, in the order of the names. */
+    public SnapshotWriter putNamedStrings(Map<String, String> texts) {
+        putInt(texts.size());
+        new TreeMap<>(texts).forEach((name, text) -> putString(name).putString(text));
+        return this;
     }
 
     /** The state. */

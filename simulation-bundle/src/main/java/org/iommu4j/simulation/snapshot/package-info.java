@@ -19,7 +19,8 @@
  *
  * <p>Sections that a reader does not ask for are skipped, so that a newer minor state may add some. Within a section the
  * reader must know the order of the values: a byte, a boolean (a byte 0 or 1), an int (4 bytes), a long (8 bytes); an
- * array or a text is an int with its number of elements or bytes, and those.
+ * array or a text is an int with its number of elements or bytes, and those; a constant is the text of its name; named
+ * values are an int with their number, then name and value of each.
  */
 @Export
 @Version("1.1.0")

@@ -9,9 +9,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Map;
 import java.util.Random;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
@@ -29,6 +31,10 @@ final class SnapshotTest {
             .putBytes(new byte[] {1, 2, 3})
             .putLongs(new long[] {4, -5})
             .putString("grün")
+            .section("named")
+            .putString("WORST_CASE")
+            .putNamedLongs(Map.of("b", 1L, "a", -2L))
+            .putNamedStrings(Map.of("on", "yes"))
             .build();
 
     @Test
@@ -212,6 +218,41 @@ final class SnapshotTest {
     }
 
     @Test
+    void shouldOrderNamedValuesByName() {
+        Snapshot state = new SnapshotWriter(IommuModel.AMD, Snapshot.Kind.TRANSLATOR, 0)
+                .section("a")
+                .putNamedLongs(Map.of("y", 2L, "x", 1L))
+                .build();
+
+        SnapshotReader in = new SnapshotReader(state).section("a");
+        assertEquals(2, in.getInt());
+        assertEquals("x", in.getString());
+        assertEquals(1, in.getLong());
+        assertEquals("y", in.getString());
+        assertEquals(2, in.getLong());
+        in.endSection();
+    }
+
+    @Test
+    void shouldRefuseTooManyNamedValuesAndUnknownConstants() {
+        Snapshot state = new SnapshotWriter(IommuModel.AMD, Snapshot.Kind.TRANSLATOR, 0)
+                .section("count")
+                .putInt(257)
+                .section("constant")
+                .putString("BEST_CASE")
+                .build();
+
+        SnapshotReader in = new SnapshotReader(state);
+        assertRefused(Errno.EINVAL, "count 257 of at most 256", () -> in.section("count")
+                .getNamedLongs());
+        assertRefused(Errno.EINVAL, "count 257 of at most 256", () -> in.section("count")
+                .getNamedStrings());
+        assertRefused(
+                Errno.EINVAL, "section constant at 0: CacheConfig BEST_CASE", () -> in.section("constant")
+                        .getConstant(CacheConfig.class));
+    }
+
+    @Test
     void shouldReadAStateWithoutSections() {
         Snapshot empty = new SnapshotWriter(IommuModel.S390, Snapshot.Kind.GUEST, 0).build();
 
@@ -230,6 +271,11 @@ final class SnapshotTest {
         assertArrayEquals(new long[] {4, -5}, in.getLongs());
         assertEquals("grün", in.getString());
         in.endSection();
+        in.section("named");
+        assertEquals(CacheConfig.WORST_CASE, in.getConstant(CacheConfig.class));
+        assertEquals(Map.of("a", -2L, "b", 1L), in.getNamedLongs());
+        assertEquals(Map.of("on", "yes"), in.getNamedStrings());
+        in.endSection();
     }
 
     private static void readAnything(SnapshotReader in) {
@@ -242,6 +288,10 @@ final class SnapshotTest {
         in.getBytes();
         in.getLongs();
         in.getString();
+        in.section("named");
+        in.getConstant(CacheConfig.class);
+        in.getNamedLongs();
+        in.getNamedStrings();
         in.endSection();
     }
 

@@ -10,6 +10,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.spapr.Machine;
+import org.iommu4j.testing.GuestHost;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -69,7 +70,7 @@ class GuestWindowsTest {
         assertEquals(0x20_0000, machine.read(LIOBN + 1, SECOND));
         host.take();
         assertEquals(0, rtas(REMOVE, 1, 0x8000_0001L).result());
-        assertEquals(List.of("unbind 0 OK EXACT", "move 80000001 -1", "handled"), host.take());
+        assertEquals(List.of("unbind 0 OK EXACT", "move 0x80000001 -1", "handled"), host.take());
         assertEquals(-1, machine.read(LIOBN + 1, SECOND));
         assertEquals(-4, put(0x8000_0001L, SECOND, 0x20_0003));
     }
@@ -132,6 +133,6 @@ class GuestWindowsTest {
         NativeCall call = Machine.rtasCall(CREATE, 4, 0, 0, 0, 16, 20);
         two.guest(HardwareConfig.of(2)).call(call, twoHost);
         assertEquals(-3, call.result());
-        assertTrue(twoHost.take().contains("refused"));
+        assertTrue(twoHost.take().stream().anyMatch(line -> line.startsWith("refused: ")));
     }
 }

@@ -1,19 +1,12 @@
 package org.iommu4j.spapr.hardware;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
-import java.util.SplittableRandom;
-import org.iommu4j.layout.Layout;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCommand;
 import org.iommu4j.spapr.command.SpaprRegisters;
 import org.iommu4j.testing.GeneratedDocs;
+import org.iommu4j.testing.LayoutChecks;
 import org.iommu4j.testing.LayoutDocs;
-import org.iommu4j.testing.LayoutGenerator;
 import org.junit.jupiter.api.Test;
 
 class SpaprLayoutDocsTest {
@@ -38,20 +31,6 @@ class SpaprLayoutDocsTest {
 
     @Test
     void shouldGiveEveryLayoutANameASectionAndARoundTrip() {
-        SplittableRandom random = new SplittableRandom(1);
-        Set<String> names = new HashSet<>();
-        for (Layout layout : SpaprLayouts.all()) {
-            names.add(layout.name());
-            assertFalse(layout.section().isEmpty(), layout.name());
-            for (int i = 0; i < 20; i++) {
-                long[] words = new LayoutGenerator(layout).legal(random);
-                byte[] bytes = layout.encode(words);
-                for (int word = 0; word < layout.words(); word++) {
-                    assertEquals(words[word], layout.decode(bytes, 0)[word], layout.name());
-                    assertEquals(0, words[word] & layout.reservedMask(word), layout.name());
-                }
-            }
-        }
-        assertEquals(SpaprLayouts.all().size(), names.size(), "two layouts share a name");
+        LayoutChecks.assertNamedAndReversible(SpaprLayouts.all());
     }
 }

@@ -1,33 +1,45 @@
-package org.iommu4j.s390.guest;
+package org.iommu4j.testing;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.IntUnaryOperator;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
-import org.iommu4j.s390.Machine;
 
-/** The host side of a guest: containers by guest domain, and a log of what the virtual functions did. */
-final class GuestHost implements GuestRequests {
-    private final Machine machine;
+/** The host side of a guest: containers by guest domain, and a log of what the decoder did. */
+public final class GuestHost implements GuestRequests {
+    private final BackendMachine machine;
+    private final IntUnaryOperator deviceOf;
     private final Map<Integer, Integer> containers = new TreeMap<>();
     private final Map<Integer, Integer> members = new TreeMap<>();
     private final List<String> log = new ArrayList<>();
     private Errno failure = Errno.OK;
 
-    GuestHost(Machine machine) {
+    /** A host whose devices keep their requester. */
+    public GuestHost(BackendMachine machine) {
+        this(machine, IntUnaryOperator.identity());
+    }
+
+    /**
+     * A host whose devices may change their requester.
+     *
+     * @param deviceOf a requester's part that stays
+     */
+    public GuestHost(BackendMachine machine, IntUnaryOperator deviceOf) {
         this.machine = machine;
+        this.deviceOf = deviceOf;
     }
 
     /** Requests fail with that from now on. */
-    void failWith(Errno errno) {
+    public void failWith(Errno errno) {
         failure = errno;
     }
 
     /** Takes the log since the last call. */
-    List<String> take() {
+    public List<String> take() {
         List<String> taken = List.copyOf(log);
         log.clear();
         return taken;
@@ -38,11 +50,18 @@ final class GuestHost implements GuestRequests {
         Completion completion = new Completion();
         if (failure != Errno.OK) {
             completion.fail(failure, "as the test wants");
+            log.add("failed " + guestDomain);
+            return completion;
+        }
+        if (guestDomain == -1) {
+            for (int container : containers.values()) {
+                completion = machine.submit(container, bytes);
+            }
         } else {
             completion = machine.submit(container(guestDomain), bytes);
         }
         log.add((bytes[4] == 8 ? "invalidate " : (bytes[24] & 1) != 0 ? "unbind " : "bind ") + guestDomain + " "
-                + completion.errno());
+                + completion.errno() + " " + completion.fidelity());
         return completion;
     }
 
@@ -59,13 +78,14 @@ final class GuestHost implements GuestRequests {
     @Override
     public void move(int requester, int guestDomain) {
         log.add("move 0x" + Integer.toHexString(requester) + " " + guestDomain);
-        Integer old = members.remove(requester & 0xffff);
+        int device = deviceOf.applyAsInt(requester);
+        Integer old = members.remove(device);
         if (old != null) {
             check(machine.detach(old, requester));
         }
         if (guestDomain >= 0) {
             check(machine.attach(container(guestDomain), requester));
-            members.put(requester & 0xffff, container(guestDomain));
+            members.put(device, container(guestDomain));
         }
     }
 
