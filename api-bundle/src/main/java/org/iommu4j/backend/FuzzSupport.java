@@ -3,6 +3,7 @@ package org.iommu4j.backend;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
@@ -81,6 +82,26 @@ public interface FuzzSupport {
      * @param call with its results
      */
     default boolean refused(NativeCall call) {
+        return false;
+    }
+
+    /**
+     * True if reading a register changes nothing, so that it may be read to see what has changed.
+     *
+     * @param register one of the backend's
+     */
+    default boolean isReadFree(Register register) {
+        return true;
+    }
+
+    /**
+     * True if the machine shows that a driver could answer a request with {@code EIO} only, because of what the guest itself
+     * has written into its tables or had its devices do. Every other {@code EIO} is a failure of the chip or of its driver.
+     *
+     * @param config of the chip
+     * @param port to look at the machine with; may make calls that only ask, and may not change what a driver relies on
+     */
+    default boolean isGuestsFault(HardwareConfig config, NativePort port) {
         return false;
     }
 

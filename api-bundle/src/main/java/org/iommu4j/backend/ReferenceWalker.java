@@ -54,6 +54,15 @@ public interface ReferenceWalker {
     }
 
     /**
+     * A device made an access, which the walker may not have been asked about.
+     *
+     * @param faulted true if it ended in a fault, which may stop the device; false if it went through or was blocked
+     */
+    default void accessed(int requester, boolean faulted) {
+        // A fault changes nothing for later accesses.
+    }
+
+    /**
      * Fills in what the access must come to: outcome, address or fault code. What else the access says is not compared.
      *
      * @return false if it cannot say: the architecture allows more than one answer, or it does not model the case

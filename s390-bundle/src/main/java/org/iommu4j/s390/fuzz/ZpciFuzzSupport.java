@@ -152,6 +152,23 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                 && (status == Status.SEQUENCE || status == Status.INVALID_DMA_SPACE || status == Status.NOT_AVAILABLE);
     }
 
+    /** A wrong table or a fault has put a function into the error state, in which it refuses RPCIT: sheet 2.3 rows 5 and 11. */
+    @Override
+    public boolean isGuestsFault(HardwareConfig config, NativePort port) {
+        long block = port.platform().allocatePages(2);
+        try {
+            Driver driver = new Driver(port, block);
+            for (int handle : driver.handles()) {
+                if (FunctionHandle.isEnabled(handle) && Fib.ERROR.get(driver.store(handle)) != 0) {
+                    return true;
+                }
+            }
+            return false;
+        } finally {
+            port.platform().freePages(block, 2);
+        }
+    }
+
     /** For bare chips only: what a driver announces, and when, nothing tells. */
     @Override
     public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {

@@ -190,6 +190,14 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         }
     }
 
+    /** A fault puts the function into the error state, also while nobody asks what an access has to come to. */
+    @Override
+    public void accessed(int requester, boolean faulted) {
+        if (faulted) {
+            at((long) requester << 32).enabled = false;
+        }
+    }
+
     @Override
     public boolean translate(DmaAccess access) {
         Function function = functions.get(access.requester() & 0xffff);

@@ -11,15 +11,18 @@ import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
+import org.iommu4j.spapr.command.SpaprRegisters.IodaData;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
 import org.iommu4j.spapr.table.Tce;
 
@@ -199,6 +202,45 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     @Override
     public boolean refused(NativeCall call) {
         return call.result() < 0;
+    }
+
+    /** Each access to the data register of the on-chip tables may move the address on to the next entry. */
+    @Override
+    public boolean isReadFree(Register register) {
+        return register.offset() != IodaData.OFFSET;
+    }
+
+    /** H_GET_TCE does not give away an entry that names memory of others, or that is nowhere: sheet 2.1 row 15 and 5.2. */
+    @Override
+    public boolean isGuestsFault(HardwareConfig config, NativePort port) {
+        NativeCall call = new NativeCall();
+        for (int pe = 0; pe < SpaprCapabilities.of(config).pes(); pe++) {
+            for (int slot = 0; slot < 2; slot++) {
+                call.begin(SpaprCall.H_QUERY_TCE_TABLE).word(0, pe).word(1, slot);
+                port.call(call);
+                long pageBytes = 1L << call.word(2);
+                long entries = 1L << (call.word(3) - call.word(2));
+                if (call.result() == HypercallCode.SUCCESS
+                        && !isOwned(port.platform().memory(), call.word(5), entries, pageBytes)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private static boolean isOwned(PhysicalMemory memory, long table, long entries, long pageBytes) {
+        for (long entry = 0; entry < entries; entry++) {
+            long at = table + entry * Tce.BYTES;
+            if (!memory.contains(at, Tce.BYTES)) {
+                return false;
+            }
+            long tce = memory.readLongBe(at);
+            if ((tce & 3) != 0 && !memory.contains(tce & -pageBytes, pageBytes)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     @Override

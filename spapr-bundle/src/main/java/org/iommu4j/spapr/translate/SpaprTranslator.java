@@ -352,6 +352,17 @@ public final class SpaprTranslator implements Translator {
                     wanted.base(),
                     full ? "the endpoint has no room for another window" : "the window overlaps another one");
         }
+        if (inSlot != null && inSlot.names().size() > 1) {
+            return inSlot.is(wanted)
+                    ? completion.done(Fidelity.EXACT)
+                    : refuse(
+                            completion,
+                            null,
+                            Errno.EBUSY,
+                            BindPgtable.TABLE_ROOT,
+                            wanted.root(),
+                            "the window is another device's, too");
+        }
         Errno outcome = bound == null ? Errno.OK : forgetName(target, requester);
         if (outcome == Errno.OK) {
             outcome = addWindow(target, wanted, requester);

@@ -3,6 +3,7 @@ package org.iommu4j.testbench.fuzz;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.Unit;
@@ -18,6 +19,9 @@ final class Fingerprint {
     Fingerprint(StepRunner runner, Backend backend) {
         Unit unit = runner.unit();
         for (Register register : backend.registers(unit.subVersion())) {
+            if (!backend.bench().fuzz().isReadFree(register)) {
+                continue;
+            }
             add("register " + register.name(), unit.readRegister(register.offset(), register.widthBits() / Byte.SIZE));
         }
         List<String> cached = new ArrayList<>();
@@ -26,7 +30,12 @@ final class Fingerprint {
         cached.sort(null);
         add("what is cached", cached);
         if (!unit.bare()) {
-            add("what the chip has done", unit.hardwareCounters());
+            HardwareCounters done = unit.hardwareCounters();
+            // A driver may ask before it refuses. Where it asks by calls, they count as commands.
+            long commands = backend.calls().isEmpty() ? done.commands() : 0;
+            add(
+                    "what the chip has done",
+                    new HardwareCounters(commands, done.hits(), done.walks(), done.faults(), done.dropped()));
             add(
                     "the containers' devices",
                     unit.containers().stream().map(Container::devices).toList());

@@ -45,9 +45,12 @@ final class Judge {
         settled &= !used;
     }
 
-    /** A device made an access. */
-    void accessed() {
+    /** A device made an access, which ended in a fault or did not. */
+    void accessed(int requester, boolean faulted) {
         used = true;
+        if (walker != null) {
+            walker.accessed(requester, faulted);
+        }
     }
 
     /** Everything from before is dropped. */

@@ -1,0 +1,68 @@
+package org.iommu4j.testbench.fuzz;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.iommu4j.backend.Backend;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.IommuCore;
+import org.iommu4j.s390.ZpciBackend;
+import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.spapr.SpaprBackend;
+import org.iommu4j.testbench.FuzzOptions;
+import org.iommu4j.testbench.FuzzOptions.What;
+import org.iommu4j.testbench.FuzzResult;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What is made up for models whose commands are calls reaches deep, and finds nothing in what is right. */
+class OtherModelsFuzzTest {
+    private static final int CASES = 48;
+
+    private static FuzzResult run(Backend backend, IommuModel model, What what) {
+        try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
+            core.arrived(backend);
+            FuzzOptions options =
+                    FuzzOptions.of(model, 1, Long.MAX_VALUE).with(what).withCases(0, CASES);
+            FuzzResult result = new Fuzzer(core).run(options, progress -> {});
+            assertNull(result.failure(), () -> String.valueOf(result.failure()));
+            assertEquals(CASES, result.cases());
+            assertTrue(result.reached("accesses", "translated") > 20, result::toText);
+            return result;
+        }
+    }
+
+    private static void reachesTheContract(FuzzResult result) {
+        assertTrue(result.reached("errno of ioctl", "OK") > 20, result::toText);
+        assertTrue(result.reached().get("rules").size() > 15, result::toText);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = "ALL", mode = EnumSource.Mode.EXCLUDE)
+    void shouldFindNothingInZpci(What what) {
+        FuzzResult result = run(new ZpciBackend(), IommuModel.S390, what);
+
+        assertTrue(result.reached("accesses", "INVALID_ENTRY") > 0, result::toText);
+        if (what == What.CONTRACT) {
+            reachesTheContract(result);
+            assertTrue(result.reached("errno of ioctl", "EIO") > 0, result::toText);
+        } else {
+            assertTrue(result.compared() > result.accesses() / 8, result::toText);
+            assertTrue(result.reached("calls", "RPCIT/done") > 0, result::toText);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = "ALL", mode = EnumSource.Mode.EXCLUDE)
+    void shouldFindNothingInSpapr(What what) {
+        FuzzResult result = run(new SpaprBackend(), IommuModel.SPAPR, what);
+
+        if (what == What.CONTRACT) {
+            reachesTheContract(result);
+        } else {
+            assertTrue(result.compared() > result.accesses() / 8, result::toText);
+            assertTrue(result.reached("calls", "H_PUT_TCE/H_SUCCESS") > 0, result::toText);
+        }
+    }
+}
