@@ -44,6 +44,8 @@ public class TceBenchmark {
     private static final long PAGE = 4096;
     private static final long LIST = 0x10_0000;
     private static final long FLOOR_TABLE = 0x800_0000;
+    private static final long MSI_FIRST = 0xffff_0000L;
+    private static final long MSI_LAST = 0xffff_ffffL;
     private static final long WINDOW_PAGES = 1 << 18;
 
     private final NativeCall call = new NativeCall();
@@ -53,6 +55,7 @@ public class TceBenchmark {
     private Hardware chip;
     private Hardware uncached;
     private PhysicalMemory memory;
+    private boolean floorStopped;
     private long next;
 
     /** Two platforms, one of which caches nothing, and a table for the floor. */
@@ -149,10 +152,15 @@ public class TceBenchmark {
     /** The same by hand. */
     @Benchmark
     public long walkFloor() {
-        long iova = page();
-        access.begin(LIOBN, iova, DmaAccess.READ);
+        access.begin(LIOBN, page(), DmaAccess.READ);
+        long iova = access.iova();
         long index = iova >>> 12;
-        if (index >= WINDOW_PAGES) {
+        // As the architecture has it: the window, whether its endpoint is stopped, messages and other spaces, the extent.
+        if (access.requester() != LIOBN
+                || floorStopped
+                || iova >>> 60 != 0
+                || (iova >= MSI_FIRST && iova <= MSI_LAST)
+                || index >= WINDOW_PAGES) {
             return -1;
         }
         long tce = memory.readLongBe(FLOOR_TABLE + index * 8);
