@@ -49,9 +49,13 @@ public class RefreshBenchmark {
     private static final int SEGMENT_PAGES = 256;
     private static final long PAGE = 4096;
 
-    /** Pages of a range. */
-    @Param({"1", "16", "256", "4096"})
-    public int pages;
+    /** What is refreshed. */
+    @State(Scope.Thread)
+    public static class Range {
+        /** Pages of a range. */
+        @Param({"1", "16", "256", "4096"})
+        public int pages;
+    }
 
     private final NativeCall call = new NativeCall();
     private final DmaAccess access = new DmaAccess();
@@ -107,7 +111,7 @@ public class RefreshBenchmark {
         return call.result();
     }
 
-    private long next() {
+    private long next(int pages) {
         int places = SEGMENTS * SEGMENT_PAGES - pages + 1;
         at += 37;
         if (at >= places) {
@@ -119,39 +123,39 @@ public class RefreshBenchmark {
 
     /** RPCIT of the range. */
     @Benchmark
-    public long refresh() {
-        return refresh(shadowing, next(), pages * PAGE);
+    public long refresh(Range range) {
+        return refresh(shadowing, next(range.pages), range.pages * PAGE);
     }
 
     /** The same by hand. */
     @Benchmark
-    public int refreshPlain() {
-        return plain.refresh(next(), pages * PAGE);
+    public int refreshPlain(Range range) {
+        return plain.refresh(next(range.pages), range.pages * PAGE);
     }
 
     /** An access that the shadow table answers. */
     @Benchmark
     public long shadowed() {
-        shadowing.translate(access.begin(FUNCTION, next(), DmaAccess.READ));
+        shadowing.translate(access.begin(FUNCTION, next(1), DmaAccess.READ));
         return access.spa();
     }
 
     /** The same by hand. */
     @Benchmark
     public long shadowedPlain() {
-        return plain.lookup(access.begin(FUNCTION, next(), DmaAccess.READ));
+        return plain.lookup(access.begin(FUNCTION, next(1), DmaAccess.READ));
     }
 
     /** An access for which three levels are walked. */
     @Benchmark
     public long walked() {
-        reading.translate(access.begin(FUNCTION, next(), DmaAccess.READ));
+        reading.translate(access.begin(FUNCTION, next(1), DmaAccess.READ));
         return access.spa();
     }
 
     /** The same by hand. */
     @Benchmark
     public long walkedPlain() {
-        return plain.walk(access.begin(FUNCTION, next(), DmaAccess.READ));
+        return plain.walk(access.begin(FUNCTION, next(1), DmaAccess.READ));
     }
 }

@@ -251,11 +251,16 @@ public final class TceCalls {
     /** One level, whose entries stand one after the other, and nobody who could refuse: what nearly all stores are. */
     private long storePlainly(int function, DmaWindow window, long offset, int count) {
         long first = window.table().leafOf(offset);
-        if (!memory.contains(first, (long) count * Tce.BYTES)) {
+        // Of several entries either all are stored or none, which of a single one need not be asked first.
+        if (count > 1 && !memory.contains(first, (long) count * Tce.BYTES)) {
             return HypercallCode.HARDWARE;
         }
-        for (int i = 0; i < count; i++) {
-            tables.writeLongBe(first + (long) i * Tce.BYTES, values[i]);
+        try {
+            for (int i = 0; i < count; i++) {
+                tables.writeLongBe(first + (long) i * Tce.BYTES, values[i]);
+            }
+        } catch (BusErrorException e) {
+            return HypercallCode.HARDWARE;
         }
         return listener.stored(function, window, window.base() + offset, count);
     }
