@@ -26,7 +26,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * The sPAPR platform alone: hypercalls and walks, each beside a hand-written floor of the same work on the same memory and the
- * same cache: no windows, no codes, no counters, one page size.
+ * same cache, through the same calls and accesses: one window, whose place and size are data as they are in a machine, one
+ * level, no counters, no observers, no errors with reasons.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -44,7 +45,8 @@ public class TceBenchmark {
     private static final long PAGE = 4096;
     private static final long LIST = 0x10_0000;
     private static final long FLOOR_TABLE = 0x800_0000;
-    private static final long WINDOW_PAGES = 1 << 18;
+    private static final long MSI_FIRST = 0xffff_0000L;
+    private static final long MSI_LAST = 0xffff_ffffL;
 
     private final NativeCall call = new NativeCall();
     private final DmaAccess access = new DmaAccess();
@@ -53,6 +55,12 @@ public class TceBenchmark {
     private Hardware chip;
     private Hardware uncached;
     private PhysicalMemory memory;
+    private long floorLiobn;
+    private long floorBase;
+    private int floorShift;
+    private long floorPages;
+    private long floorTable;
+    private boolean floorStopped;
     private long next;
 
     /** Two platforms, one of which caches nothing, and a table for the floor. */
@@ -69,6 +77,11 @@ public class TceBenchmark {
         call.begin(H_QUERY_TCE_TABLE).word(0, -1).word(1, 0);
         uncached.call(call);
         long table = call.word(5);
+        floorLiobn = call.word(0);
+        floorBase = call.word(1);
+        floorShift = (int) call.word(2);
+        floorPages = 1L << (call.word(3) - call.word(2));
+        floorTable = FLOOR_TABLE;
         for (int i = 0; i < PAGES; i++) {
             memory.writeLongBe(table + 8L * i, (0x20_0000L + PAGE * i) | 3);
             memory.writeLongBe(FLOOR_TABLE + 8L * i, (0x20_0000L + PAGE * i) | 3);
@@ -96,17 +109,28 @@ public class TceBenchmark {
     @Benchmark
     public long putFloor() {
         long iova = page();
-        return store(iova, (0x20_0000L + iova) | 3);
+        call.begin(H_PUT_TCE)
+                .word(0, Integer.toUnsignedLong(LIOBN))
+                .word(1, iova)
+                .word(2, (0x20_0000L + iova) | 3);
+        call.result(store(call.word(0), call.word(1), call.word(2)));
+        return call.result();
     }
 
-    private long store(long iova, long tce) {
-        long index = iova >>> 12;
-        if (index >= WINDOW_PAGES || (iova & 0xfff) != 0 || (tce & 0xffc) != 0 || !memory.contains(tce & -PAGE, PAGE)) {
+    private long store(long liobn, long iova, long tce) {
+        long inPage = (1L << floorShift) - 1;
+        long index = (iova - floorBase) >>> floorShift;
+        if (liobn != floorLiobn || index >= floorPages || (iova & inPage) != 0 || !isLegal(tce)) {
             return -4;
         }
-        memory.writeLongBe(FLOOR_TABLE + index * 8, tce);
+        memory.writeLongBe(floorTable + index * 8, tce);
         floorCache.invalidatePage(0, TranslationCache.NO_PASID, iova);
         return 0;
+    }
+
+    private boolean isLegal(long tce) {
+        long inPage = (1L << floorShift) - 1;
+        return (tce & 3) == 0 || ((tce & inPage & ~3) == 0 && memory.contains(tce & ~inPage, inPage + 1));
     }
 
     /** H_PUT_TCE_INDIRECT of 512 entries. */
@@ -128,12 +152,12 @@ public class TceBenchmark {
             floorList[i] = memory.readLongBe(LIST + 8L * i);
         }
         for (int i = 0; i < BATCH; i++) {
-            if ((floorList[i] & 0xffc) != 0 || !memory.contains(floorList[i] & -PAGE, PAGE)) {
+            if (!isLegal(floorList[i])) {
                 return -4;
             }
         }
         for (int i = 0; i < BATCH; i++) {
-            memory.writeLongBe(FLOOR_TABLE + 8L * i, floorList[i]);
+            memory.writeLongBe(floorTable + 8L * i, floorList[i]);
         }
         floorCache.invalidateRange(0, TranslationCache.NO_PASID, 0, BATCH * PAGE - 1);
         return 0;
@@ -149,17 +173,23 @@ public class TceBenchmark {
     /** The same by hand. */
     @Benchmark
     public long walkFloor() {
-        long iova = page();
-        access.begin(LIOBN, iova, DmaAccess.READ);
-        long index = iova >>> 12;
-        if (index >= WINDOW_PAGES) {
+        access.begin(LIOBN, page(), DmaAccess.READ);
+        long iova = access.iova();
+        long index = (iova - floorBase) >>> floorShift;
+        // As the architecture has it: the window, whether its endpoint is stopped, messages and other spaces, the extent.
+        if (access.requester() != (int) floorLiobn
+                || floorStopped
+                || iova >>> 60 != 0
+                || (iova >= MSI_FIRST && iova <= MSI_LAST)
+                || index >= floorPages) {
             return -1;
         }
-        long tce = memory.readLongBe(FLOOR_TABLE + index * 8);
+        long tce = memory.readLongBe(floorTable + index * 8);
         if ((tce & access.rights()) != access.rights()) {
             return -1;
         }
-        access.translated((tce & -PAGE) | (iova & (PAGE - 1)), PAGE, (int) tce & 3, false);
+        long inPage = (1L << floorShift) - 1;
+        access.translated((tce & ~inPage) | (iova & inPage), inPage + 1, (int) tce & 3, false);
         return access.spa();
     }
 }

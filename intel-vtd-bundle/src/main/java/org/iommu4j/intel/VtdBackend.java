@@ -67,7 +67,7 @@ public class VtdBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public VtdBackend() {
-        this("1.0.0");
+        this("1.1.0");
     }
 
     /**

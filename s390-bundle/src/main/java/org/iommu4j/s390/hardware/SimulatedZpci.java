@@ -194,7 +194,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             return;
         }
         TranslationCache translations = caches.translations;
-        int entry = translations.lookup(function.index(), NO_PASID, iova);
+        int entry = caches.lookup(function.index(), iova);
         if (entry == TranslationCache.MISS) {
             miss(function, access, write);
             return;

@@ -44,13 +44,18 @@ class TranslationCaches {
         return dropped;
     }
 
+    /** The entry for an address, or {@link TranslationCache#MISS}. */
+    int lookup(int function, long address) {
+        return translations.size() == 0 ? TranslationCache.MISS : translations.lookup(function, NO_PASID, address);
+    }
+
     /**
      * Replaces a translation of the same page; nothing else can overlap it.
      *
      * @return false if there is none
      */
     boolean replace(int function, long address, int shift, long frame, int rights) {
-        int entry = translations.lookup(function, NO_PASID, address);
+        int entry = lookup(function, address);
         if (entry == TranslationCache.MISS || translations.pageShift(entry) != shift) {
             return false;
         }

@@ -4,6 +4,7 @@ import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.WalkListener;
 import org.iommu4j.s390.command.EventCode;
+import org.iommu4j.simulation.memory.PageCursor;
 
 /**
  * Walks the tables of an address space, sheet 3.3 steps 4 and 6 to 8. It reads memory and nothing else, and allocates nothing;
@@ -18,7 +19,10 @@ public final class TableWalker {
 
     private static final long ANCHOR_RESERVED = Iota.LAYOUT.reservedMask(0) | Iota.FS.mask();
 
-    private final PhysicalMemory memory;
+    /** By the level that the entries above the page tables lead to, since walk after walk goes through the same ones. */
+    private final PageCursor[] upper = new PageCursor[TableLevel.REGION_FIRST];
+
+    private final PageCursor leaves;
     private final boolean largeFrames;
     private long frame;
     private int level;
@@ -32,7 +36,10 @@ public final class TableWalker {
      * @param largeFrames true if a segment table entry may name a frame of 1 MiB
      */
     public TableWalker(PhysicalMemory memory, boolean largeFrames) {
-        this.memory = memory;
+        for (int i = 0; i < upper.length; i++) {
+            upper[i] = new PageCursor(memory);
+        }
+        leaves = new PageCursor(memory);
         this.largeFrames = largeFrames;
     }
 
@@ -60,7 +67,7 @@ public final class TableWalker {
             long at = table + (long) TableLevel.index(address, level) * TableLevel.ENTRY_BYTES;
             long entry;
             try {
-                entry = memory.readLongBe(at);
+                entry = upper[level - 1].readLongBe(at);
             } catch (BusErrorException e) {
                 return EventCode.INVALID_ENTRY.code();
             }
@@ -100,7 +107,7 @@ public final class TableWalker {
         pageTable = table;
         tableWritable = above;
         try {
-            entry = memory.readLongBe(at);
+            entry = leaves.readLongBe(at);
         } catch (BusErrorException e) {
             return EventCode.INVALID_ENTRY.code();
         }

@@ -3,8 +3,8 @@ package org.iommu4j.simulation.memory;
 import org.iommu4j.backend.PhysicalMemory;
 
 /**
- * A way into memory for a user that mostly stays in one page, as who fills a command ring does, and who empties it: the
- * page is looked up when the user comes to it, not at each access. What is read, stored and thrown is what the memory
+ * A way into memory for a user that mostly stays in one page, as who fills a command ring does, who empties it, and who
+ * walks tables: the page is looked up when the user comes to it, not at each access. What is read, stored and thrown is what the memory
  * itself would read, store and throw.
  *
  * <p>Each user has its own, for one thread at a time.
@@ -13,7 +13,10 @@ public final class PageCursor {
     /** Every bit of an address but those that tell the pairs of a page apart: equal for the aligned pairs of one page. */
     private static final long PLACE_MASK = ~(SparseMemory.PAGE_BYTES - 1L) | (SparseMemory.PAIR_BYTES - 1);
 
-    /** Outside the mask, so that it is the place of no address. */
+    /** The same for aligned words. */
+    private static final long WORD_MASK = ~(SparseMemory.PAGE_BYTES - 1L) | (Long.BYTES - 1);
+
+    /** Outside the masks, so that it is the place of no address. */
     private static final long NOWHERE = ~PLACE_MASK;
 
     private static final byte[] NO_BYTES = {};
@@ -51,6 +54,30 @@ public final class PageCursor {
             memory.writePairLe(pa, first, second);
             moveTo(pa);
         }
+    }
+
+    /** As {@link PhysicalMemory#readLongBe}. */
+    public long readLongBe(long pa) {
+        return (pa & WORD_MASK) == place || comesTo(pa)
+                ? SparseMemory.getLongBe(slab, start + ((int) pa & SparseMemory.IN_PAGE))
+                : memory.readLongBe(pa);
+    }
+
+    /** As {@link PhysicalMemory#writeLongBe}. */
+    public void writeLongBe(long pa, long value) {
+        if ((pa & WORD_MASK) == place || comesTo(pa)) {
+            SparseMemory.setLongBe(slab, start + ((int) pa & SparseMemory.IN_PAGE), value);
+        } else {
+            memory.writeLongBe(pa, value);
+        }
+    }
+
+    /** Moves to the page of a word; false if it cannot be remembered, or the word is not aligned. */
+    private boolean comesTo(long pa) {
+        if ((pa & (Long.BYTES - 1)) == 0) {
+            moveTo(pa);
+        }
+        return (pa & WORD_MASK) == place;
     }
 
     /** Remembers a page, unless it was never written or is memory only in part: then each access has to be looked at. */

@@ -291,6 +291,16 @@ public final class SparseMemory implements PhysicalMemory {
         LONG_LE.set(slab, at + Long.BYTES, second);
     }
 
+    /** Reads a word out of a slab. */
+    static long getLongBe(byte[] slab, int at) {
+        return (long) LONG_BE.get(slab, at);
+    }
+
+    /** Stores a word into a slab. */
+    static void setLongBe(byte[] slab, int at, long value) {
+        LONG_BE.set(slab, at, value);
+    }
+
     /** Where in its slab a frame has an address of its page. */
     static int offset(int frame, long pa) {
         return ((frame & (SLAB_FRAMES - 1)) << PAGE_SHIFT) | ((int) pa & IN_PAGE);

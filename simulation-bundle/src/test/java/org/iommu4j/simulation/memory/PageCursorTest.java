@@ -118,6 +118,73 @@ final class PageCursorTest {
         assertEquals(3, accesses.get());
     }
 
+    @Test
+    void shouldReadAndStoreBigEndianWords() {
+        for (long pa = 0x1000; pa < 0x4000; pa += 8) {
+            cursor.writeLongBe(pa, ~pa);
+        }
+
+        for (long pa = 0x1000; pa < 0x4000; pa += 8) {
+            assertEquals(~pa, cursor.readLongBe(pa));
+            assertEquals(~pa, memory.readLongBe(pa));
+        }
+    }
+
+    @Test
+    void shouldReadWordsOfAPageThatIsWrittenAfterItWasReadAsZero() {
+        assertEquals(0, cursor.readLongBe(0x1008));
+        assertEquals(0, memory.allocatedBytes());
+
+        memory.writeLongBe(0x1008, 5);
+
+        assertEquals(5, cursor.readLongBe(0x1008));
+    }
+
+    @Test
+    void shouldTakeWordsAndPairsOfOnePage() {
+        cursor.writePairLe(0x1000, 1, 2);
+        cursor.writeLongBe(0x1008, 3);
+
+        assertArrayEquals(new long[] {1, Long.reverseBytes(3)}, read(cursor, 0x1000));
+        assertThrows(IllegalArgumentException.class, () -> cursor.readPairLe(0x1008, pair));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {0x1001, 0x1004, 0x1ffc, 0x100f, 0xff9, 0x2004})
+    void shouldTakeOnlyAlignedWords(long pa) {
+        assertThrows(IllegalArgumentException.class, () -> cursor.readLongBe(pa));
+        cursor.writeLongBe(0x1000, 1);
+        memory.writeLongBe(0x2000, 2);
+
+        assertThrows(IllegalArgumentException.class, () -> cursor.readLongBe(pa));
+        assertThrows(IllegalArgumentException.class, () -> cursor.writeLongBe(pa, 3));
+        assertEquals(1, cursor.readLongBe(0x1000));
+        assertEquals(2, cursor.readLongBe(0x2000));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {0xFF8, 0, -8, 1L << 52, Long.MIN_VALUE, -4096})
+    void shouldThrowForWordsWhereNoMemoryIs(long pa) {
+        PageCursor fresh = new PageCursor(new SparseMemory(List.of(new Range(0x10_0000, 0x1000))));
+
+        assertThrows(BusErrorException.class, () -> fresh.readLongBe(pa));
+        fresh.writeLongBe(0x10_0000, 1);
+        assertThrows(BusErrorException.class, () -> fresh.readLongBe(pa));
+        assertThrows(BusErrorException.class, () -> fresh.writeLongBe(pa, 1));
+        assertEquals(1, fresh.readLongBe(0x10_0000));
+    }
+
+    @Test
+    void shouldLookAtEachWordOfAPageThatIsMemoryInPart() {
+        PageCursor edge = new PageCursor(new SparseMemory(List.of(new Range(0x1000, 0x20))));
+
+        edge.writeLongBe(0x1018, 1);
+
+        assertEquals(1, edge.readLongBe(0x1018));
+        assertThrows(BusErrorException.class, () -> edge.readLongBe(0x1020));
+        assertThrows(BusErrorException.class, () -> edge.writeLongBe(0x1020, 1));
+    }
+
     private long[] read(PageCursor from, long pa) {
         from.readPairLe(pa, pair);
         return pair.clone();

@@ -84,29 +84,13 @@ final class DmaRemapper {
 
     /** Translates an access. */
     void translate(DmaAccess access) {
-        int requester = access.requester();
-        DmaWindow window = null;
-        int pe;
         // 1. which endpoint
-        if (requester < 0) {
-            window = windows.of(requester);
-            if (window == null) {
-                abort(access);
-                return;
-            }
-            pe = window.pe();
-        } else if (requester >>> REQUESTER_BITS != 0) {
-            abort(access);
-            return;
-        } else {
-            pe = requesters.accessedBy(requester);
-            if (pe == Requesters.NONE) {
-                abort(access);
-                return;
-            }
-        }
+        int requester = access.requester();
+        DmaWindow window = requester < 0 ? windows.of(requester) : null;
+        int pe = window != null ? window.pe() : endpointOf(requester);
         // 2. an endpoint that is stopped drops everything
-        if (states.stopsDma(pe)
+        if (pe == Requesters.NONE
+                || states.stopsDma(pe)
                 || access.pasid() != DmaAccess.NO_PASID
                 || access.addressType() != DmaAccess.AddressType.UNTRANSLATED) {
             abort(access);
@@ -135,9 +119,19 @@ final class DmaRemapper {
             } else {
                 refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
             }
-            return;
+        } else {
+            withoutTable(access, pe, index);
         }
-        // 5. no table: pass, or nothing
+    }
+
+    /** The endpoint of a requester that is no window. */
+    private int endpointOf(int requester) {
+        return requester >>> REQUESTER_BITS == 0 ? requesters.accessedBy(requester) : Requesters.NONE;
+    }
+
+    /** 5. no table: pass, or nothing. */
+    private void withoutTable(DmaAccess access, int pe, int index) {
+        long iova = access.iova();
         long tve = validation.word(index);
         if (!Tve.isBypass(tve)) {
             refuse(access, pe, FaultReason.NO_WINDOW);

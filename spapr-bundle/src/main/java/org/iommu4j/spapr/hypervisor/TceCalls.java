@@ -4,6 +4,7 @@ import java.util.Arrays;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.SpaprCall;
@@ -32,6 +33,8 @@ public final class TceCalls {
     private static final long ABSENT = -1;
 
     private final PhysicalMemory memory;
+    private final PageCursor lists;
+    private final PageCursor tables;
     private final DmaWindows windows;
     private final boolean multiTce;
     private final boolean mayRefuse;
@@ -52,6 +55,8 @@ public final class TceCalls {
     public TceCalls(
             PhysicalMemory memory, DmaWindows windows, boolean multiTce, boolean mayRefuse, StoreListener listener) {
         this.memory = memory;
+        lists = new PageCursor(memory);
+        tables = new PageCursor(memory);
         this.windows = windows;
         this.multiTce = multiTce;
         this.mayRefuse = mayRefuse;
@@ -144,13 +149,12 @@ public final class TceCalls {
         }
         try {
             for (int i = 0; i < count; i++) {
-                long entry = memory.readLongBe(list + (long) i * Tce.BYTES);
-                if (!isLegal(window, entry)) {
-                    return HypercallCode.PARAMETER;
-                }
-                values[i] = entry;
+                values[i] = lists.readLongBe(list + (long) i * Tce.BYTES);
             }
         } catch (BusErrorException e) {
+            return HypercallCode.PARAMETER;
+        }
+        if (!areLegal(window, (int) count)) {
             return HypercallCode.PARAMETER;
         }
         return store(call.function(), window, offset, (int) count);
@@ -176,6 +180,38 @@ public final class TceCalls {
             return true;
         }
         return (tce & window.table().pageMask() & ~Tce.CONTROL) == 0 && isOwned(window, tce);
+    }
+
+    /** True if all values may be stored. Where there is memory is asked once, if it is everywhere between their pages. */
+    private boolean areLegal(DmaWindow window, int count) {
+        long pageMask = window.table().pageMask();
+        long bits = 0;
+        long lowest = Long.MAX_VALUE;
+        long highest = 0;
+        for (int i = 0; i < count; i++) {
+            long tce = values[i];
+            if (Tce.isValid(tce)) {
+                long page = tce & ~pageMask;
+                bits |= tce;
+                lowest = Math.min(lowest, page);
+                highest = Math.max(highest, page);
+            }
+        }
+        if (bits == 0) {
+            return true;
+        }
+        if (bits >>> REAL_ADDRESS_BITS != 0 || (bits & pageMask & ~Tce.CONTROL) != 0) {
+            return false;
+        }
+        if (memory.contains(lowest, highest - lowest + pageMask + 1)) {
+            return true;
+        }
+        for (int i = 0; i < count; i++) {
+            if (!isLegal(window, values[i])) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private boolean isOwned(DmaWindow window, long tce) {
@@ -215,11 +251,16 @@ public final class TceCalls {
     /** One level, whose entries stand one after the other, and nobody who could refuse: what nearly all stores are. */
     private long storePlainly(int function, DmaWindow window, long offset, int count) {
         long first = window.table().leafOf(offset);
-        if (!memory.contains(first, (long) count * Tce.BYTES)) {
+        // Of several entries either all are stored or none, which of a single one need not be asked first.
+        if (count > 1 && !memory.contains(first, (long) count * Tce.BYTES)) {
             return HypercallCode.HARDWARE;
         }
-        for (int i = 0; i < count; i++) {
-            memory.writeLongBe(first + (long) i * Tce.BYTES, values[i]);
+        try {
+            for (int i = 0; i < count; i++) {
+                tables.writeLongBe(first + (long) i * Tce.BYTES, values[i]);
+            }
+        } catch (BusErrorException e) {
+            return HypercallCode.HARDWARE;
         }
         return listener.stored(function, window, window.base() + offset, count);
     }

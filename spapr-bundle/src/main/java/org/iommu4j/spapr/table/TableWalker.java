@@ -3,6 +3,7 @@ package org.iommu4j.spapr.table;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.WalkListener;
+import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.spapr.command.FaultReason;
 
 /**
@@ -13,13 +14,15 @@ public final class TableWalker {
     /** Nothing wrong. */
     public static final int OK = 0;
 
-    private final PhysicalMemory memory;
+    private final PageCursor upper;
+    private final PageCursor leaves;
     private long leafAddress;
     private long tce;
 
     /** A walker of tables in that memory. */
     public TableWalker(PhysicalMemory memory) {
-        this.memory = memory;
+        upper = new PageCursor(memory);
+        leaves = new PageCursor(memory);
     }
 
     /**
@@ -37,7 +40,7 @@ public final class TableWalker {
         try {
             for (int level = table.levels() - 1; level > 0; level--) {
                 long entryAt = table.entryAt(at, offset, level);
-                long entry = memory.readLongBe(entryAt);
+                long entry = upper.readLongBe(entryAt);
                 if (listener != null) {
                     listener.step("indirect TCE, level " + (level + 1), entryAt, entry);
                 }
@@ -47,7 +50,7 @@ public final class TableWalker {
                 at = Tce.RPN.get(entry);
             }
             leafAddress = table.entryAt(at, offset, 0);
-            tce = memory.readLongBe(leafAddress);
+            tce = leaves.readLongBe(leafAddress);
         } catch (BusErrorException e) {
             return FaultReason.TCE_ACCESS_ERROR.code();
         }
