@@ -176,7 +176,8 @@ public class TceBenchmark {
         access.begin(LIOBN, page(), DmaAccess.READ);
         long iova = access.iova();
         long index = (iova - floorBase) >>> floorShift;
-        // As the architecture has it: the window, whether its endpoint is stopped, messages and other spaces, the extent.
+        // As the architecture has it: the window, whether its endpoint is stopped, messages and other spaces, the
+        // extent.
         if (access.requester() != (int) floorLiobn
                 || floorStopped
                 || iova >>> 60 != 0

@@ -27,8 +27,7 @@ public final class Machine extends BackendMachine {
         super(
                 new VtdBackend(),
                 config,
-                new SimulatedPlatform(
-                        new PlatformConfig(hostAddressWidth, List.of(), (address, data) -> {}, devices)));
+                new SimulatedPlatform(new PlatformConfig(hostAddressWidth, List.of(), (address, data) -> {}, devices)));
         translator();
     }
 

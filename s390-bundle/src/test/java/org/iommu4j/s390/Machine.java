@@ -37,8 +37,7 @@ public final class Machine extends BackendMachine {
         super(
                 new ZpciBackend(),
                 config,
-                new SimulatedPlatform(
-                        new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING)));
+                new SimulatedPlatform(new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING)));
     }
 
     /** A machine of a generation's default capabilities. */

@@ -243,13 +243,18 @@ final class SnapshotTest {
                 .build();
 
         SnapshotReader in = new SnapshotReader(state);
-        assertRefused(Errno.EINVAL, "count 257 of at most 256", () -> in.section("count")
-                .getNamedLongs());
-        assertRefused(Errno.EINVAL, "count 257 of at most 256", () -> in.section("count")
-                .getNamedStrings());
         assertRefused(
-                Errno.EINVAL, "section constant at 0: CacheConfig BEST_CASE", () -> in.section("constant")
-                        .getConstant(CacheConfig.class));
+                Errno.EINVAL,
+                "count 257 of at most 256",
+                () -> in.section("count").getNamedLongs());
+        assertRefused(
+                Errno.EINVAL,
+                "count 257 of at most 256",
+                () -> in.section("count").getNamedStrings());
+        assertRefused(
+                Errno.EINVAL,
+                "section constant at 0: CacheConfig BEST_CASE",
+                () -> in.section("constant").getConstant(CacheConfig.class));
     }
 
     @Test

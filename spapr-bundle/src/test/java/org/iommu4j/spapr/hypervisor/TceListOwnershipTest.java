@@ -29,8 +29,7 @@ class TceListOwnershipTest {
 
     private long put(long... entries) {
         if (windows.of(LIOBN) == null) {
-            windows.add(
-                    new DmaWindow(LIOBN, 0, 0, 24, new TceTable(TABLE, 12, 1, 12, 1 << 12), true, false));
+            windows.add(new DmaWindow(LIOBN, 0, 0, 24, new TceTable(TABLE, 12, 1, 12, 1 << 12), true, false));
         }
         for (int i = 0; i < entries.length; i++) {
             memory.writeLongBe(LIST + 8L * i, entries[i]);
