@@ -28,7 +28,7 @@ class OtherModelsFuzzTest {
             FuzzResult result = new Fuzzer(core).run(options, progress -> {});
             assertNull(result.failure(), () -> String.valueOf(result.failure()));
             assertEquals(CASES, result.cases());
-            assertTrue(result.reached("accesses", "translated") > 20, result::toText);
+            assertTrue(result.reached("accesses", "translated") > 10, result::toText);
             return result;
         }
     }
@@ -61,8 +61,8 @@ class OtherModelsFuzzTest {
         if (what == What.CONTRACT) {
             reachesTheContract(result);
         } else {
-            assertTrue(result.compared() > result.accesses() / 8, result::toText);
-            assertTrue(result.reached("calls", "H_PUT_TCE/H_SUCCESS") > 0, result::toText);
+            assertTrue(result.compared() > 100, result::toText);
+            assertTrue(result.reached("calls", "H_SET_TCE_TABLE/H_SUCCESS") > 0, result::toText);
         }
     }
 }
