@@ -366,6 +366,9 @@ public final class SpaprTranslator implements Translator {
         Errno outcome = bound == null ? Errno.OK : forgetName(target, requester);
         if (outcome == Errno.OK) {
             outcome = addWindow(target, wanted, requester);
+            if (outcome != Errno.OK && bound != null) {
+                putBack(target, bound, requester);
+            }
         }
         return outcome == Errno.OK ? completion.done(Fidelity.EXACT) : failed(outcome, completion);
     }
@@ -662,6 +665,14 @@ public final class SpaprTranslator implements Translator {
             return Errno.OK;
         }
         return removeWindow(target, slot);
+    }
+
+    /** Undoes {@link #forgetName}: what was bound before a bind that fails stays in force. */
+    private void putBack(Domain target, Window window, int requester) {
+        boolean stands = window.names().add(requester);
+        if (!stands && ChipPort.errno(chip.setTable(target.pe(), window)) == Errno.OK) {
+            target.window(DmaWindow.slotOf(window.base()), window);
+        }
     }
 
     private Errno removeWindow(Domain target, int slot) {

@@ -8,7 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
+import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -16,6 +20,8 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.spapr.Machine;
+import org.iommu4j.spapr.command.HypercallCode;
+import org.iommu4j.spapr.command.SpaprCall;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -149,6 +155,57 @@ class SpaprTranslatorTest {
         assertEquals(0x20_0000, machine.read(LIOBN, 0x1000));
         assertEquals(Errno.OK, machine.bind(1, 0, window(OTHER, LIOBN)));
         assertEquals(0x30_0000, machine.read(LIOBN, 0x1000), "nothing of the old table is cached");
+    }
+
+    @Test
+    void shouldKeepWhatIsBoundWhenThePlatformRefusesTheNewTable() {
+        Machine bare = Machine.bare(2);
+        bare.memory().writeLongBe(TABLE + 8, 0x20_0003);
+        Translator driver = bare.backend().createTranslator(2, new RefusingPort(bare, OTHER));
+        Completion completion = new Completion();
+        driver.openDomain(1, completion);
+        driver.attach(1, LIOBN, TABLE, 1, completion);
+        assertEquals(0x20_0000, bare.read(LIOBN, 0x1000));
+
+        byte[] other = window(OTHER, LIOBN);
+        driver.bind(1, new BindRequest().set(Uapi.BIND_PGTABLE, 2, 0, other, 0, other.length), completion.begin());
+
+        assertEquals(Errno.ENOMEM, completion.errno());
+        assertEquals(0x20_0000, bare.read(LIOBN, 0x1000));
+        byte[] bound = window(TABLE, LIOBN);
+        driver.bind(
+                1,
+                new BindRequest().set(Uapi.BIND_PGTABLE, 2, Uapi.BIND_FLAG_UNBIND, bound, 0, bound.length),
+                completion.begin());
+        assertEquals(Errno.OK, completion.errno());
+        assertEquals(-1, bare.read(LIOBN, 0x1000));
+    }
+
+    /** A platform without room for a window of one table. */
+    private record RefusingPort(NativePort port, long table) implements NativePort {
+        @Override
+        public Platform platform() {
+            return port.platform();
+        }
+
+        @Override
+        public long readRegister(long offset, int sizeBytes) {
+            return port.readRegister(offset, sizeBytes);
+        }
+
+        @Override
+        public void writeRegister(long offset, int sizeBytes, long value) {
+            port.writeRegister(offset, sizeBytes, value);
+        }
+
+        @Override
+        public void call(NativeCall call) {
+            if (call.function() == SpaprCall.H_SET_TCE_TABLE && call.word(7) == table) {
+                call.result(HypercallCode.NOT_ENOUGH_RESOURCES);
+            } else {
+                port.call(call);
+            }
+        }
     }
 
     @Test
