@@ -31,7 +31,7 @@ final class BareMachine implements CapturedMachine {
                 UnitConfig.of(model.model(), config).withoutDriver().withSanitizer(sanitizer));
         try {
             unit.stepping(true);
-            Backend backend = service.backend(model.model());
+            Backend backend = Serving.backend(service, model.model());
             calls = new CallPlayer(backend, unit.platform(), unit::call);
             names = model.ringBase() == null
                     ? bytes -> "unknown"

@@ -38,7 +38,7 @@ public final class FrozenCheck {
                         UnitConfig.of(capture.model().model(), config).withoutDriver());
                 FrozenImage.Walks rows = capture.frozen().walks()) {
             capture.frozen().loadPages(unit.platform().memory());
-            CallPlayer calls = new CallPlayer(service.backend(unit.model()), unit.platform(), unit::call);
+            CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), unit::call);
             for (CallPlayer.Mismatch mismatch : bringUp(capture, unit::writeRegister, calls)) {
                 walks.count(false);
                 differences.call(-1, mismatch);

@@ -30,7 +30,7 @@ final class GuestMachine implements CapturedMachine {
         containers.onRefusal(refusals::add);
         try {
             guest = unit.openGuest(config, containers);
-            calls = new CallPlayer(service.backend(model.model()), unit.platform(), guest::call);
+            calls = new CallPlayer(Serving.backend(service, model.model()), unit.platform(), guest::call);
         } catch (RuntimeException e) {
             unit.close();
             throw e;

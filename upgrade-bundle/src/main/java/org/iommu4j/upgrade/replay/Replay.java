@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -14,7 +13,6 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.upgrade.ReplayOptions;
@@ -74,11 +72,7 @@ public final class Replay implements ReplayService {
      */
     public static HardwareConfig config(IommuService service, Capture capture, CaptureScan scan, CacheConfig cache) {
         IommuModel model = capture.model().model();
-        Backend backend = service.backend(model);
-        if (backend == null) {
-            throw new BackendException(Errno.ENODEV, "no backend serves model " + model.label());
-        }
-        BackendDescription description = backend.describe();
+        BackendDescription description = Serving.backend(service, model).describe();
         if (description.generation(scan.subVersion()) == null) {
             throw new ReplayRefusedException("the guest uses " + scan.about() + " (generation " + hex(scan.subVersion())
                     + "), and " + description.name() + " " + description.version() + " has only "

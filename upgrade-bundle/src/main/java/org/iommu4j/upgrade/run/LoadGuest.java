@@ -21,6 +21,7 @@ import org.iommu4j.upgrade.capture.FrozenImage;
 import org.iommu4j.upgrade.replay.CallPlayer;
 import org.iommu4j.upgrade.replay.FrozenCheck;
 import org.iommu4j.upgrade.replay.GuestContainers;
+import org.iommu4j.upgrade.replay.Serving;
 
 /**
  * The captured guest as it stood when it was stopped, brought to life in front of a unit of its own: its tables are in
@@ -50,7 +51,7 @@ final class LoadGuest implements AutoCloseable {
         try {
             capture.frozen().loadPages(unit.platform().memory());
             Guest guest = unit.openGuest(config, containers);
-            CallPlayer calls = new CallPlayer(service.backend(unit.model()), unit.platform(), guest::call);
+            CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), guest::call);
             List<CallPlayer.Mismatch> mismatches = FrozenCheck.bringUp(capture, guest::writeRegister, calls);
             if (!mismatches.isEmpty()) {
                 throw new UpgradeException(

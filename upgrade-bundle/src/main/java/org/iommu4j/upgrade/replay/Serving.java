@@ -1,0 +1,25 @@
+package org.iommu4j.upgrade.replay;
+
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.IommuService;
+
+/** Who serves a model at this moment: nobody while its bundle is updated in place. */
+public final class Serving {
+    private Serving() {}
+
+    /**
+     * The backend that serves.
+     *
+     * @throws BackendException {@code ENODEV} if none does
+     */
+    public static Backend backend(IommuService service, IommuModel model) {
+        Backend backend = service.backend(model);
+        if (backend == null) {
+            throw new BackendException(Errno.ENODEV, "no backend serves model " + model.label());
+        }
+        return backend;
+    }
+}
