@@ -14,6 +14,7 @@ import org.iommu4j.spapr.hypervisor.EndpointStates;
 import org.iommu4j.spapr.hypervisor.WindowOwner;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
+import org.iommu4j.spapr.table.Tve;
 
 /**
  * The platform-private calls of the host's driver: what KVM_CREATE_SPAPR_TCE and the table group operations of VFIO are on a
@@ -194,7 +195,9 @@ final class HostCalls implements WindowOwner {
         int levelBits = levelBits(call);
         return TceTable.isPossible((int) windowShift, (int) pageShift, (int) levels, levelBits)
                 && (call.word(2) & ((1L << pageShift) - 1)) == 0
-                && (root == SpaprCall.HOST_TABLE ? levels == 1 : root >= 0 && (root & PAGE_MASK) == 0);
+                && (root == SpaprCall.HOST_TABLE
+                        ? levels == 1
+                        : root >>> Tve.ROOT_BITS == 0 && (root & PAGE_MASK) == 0);
     }
 
     private long queryTable(NativeCall call) {

@@ -55,6 +55,10 @@ public final class Tve {
     public static final Layout RANGE_LAYOUT = RANGE.build();
 
     private static final int ROOT_SHIFT = 12;
+
+    /** Widest address of a table, in bits. */
+    public static final int ROOT_BITS = ROOT_SHIFT + TABLE.width();
+
     private static final int TTS_BITS = 8;
     private static final int PAGE_SHIFT = 11;
     private static final int RANGE_SHIFT = 24;
