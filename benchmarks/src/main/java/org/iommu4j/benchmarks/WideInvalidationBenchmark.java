@@ -26,14 +26,16 @@ import org.openjdk.jmh.annotations.Warmup;
  * Invalidation of a full cache as a whole, in the stream of page-selective invalidations in which a running system has it.
  * Goal P5: growth from 1,000 to 64,000 entries at most 1.2, by generations and without a scan.
  *
- * <p>A round fills the cache, then invalidates pages that are not in it, each with its wait, then everything once. Every one
- * of these calls is timed by itself, between two readings of the clock, the cost of which is included. The figures are the
+ * <p>A round fills the cache, then invalidates pages that are not in it, each with its wait, then everything once. Halfway
+ * through the pages another unit is invalidated as a whole, as in a machine with several guests. Every one of these calls is
+ * timed by itself, between two readings of the clock, the cost of which is included. The figures are the
  * counters: {@code wide} is the median over the rounds of an iteration of the last call, {@code page} that of the one
  * before it, for comparison; JMH adds counters up over the iterations, so divide them by {@code Cnt}. The benchmark's own
  * score is the time of all rounds with their fills, and of no interest.
  *
- * <p>With {@code -p stream=1} hardly anything lies between the fill and the call: then what is timed is how many of the few
- * lines that the call needs the fill has driven out of the processor's caches, the measuring code's own lines among them.
+ * <p>With {@code -p others=false} nothing was invalidated as a whole since the fill, which has driven the instructions for it
+ * out of the processor's caches. With {@code -p stream=1} besides, hardly anything lies between the fill and the call: then
+ * all that is timed is how many of the lines that the call needs are gone, the measuring code's own among them.
  */
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -54,13 +56,20 @@ public class WideInvalidationBenchmark {
     @Param({"64"})
     public int stream;
 
+    /** True if another unit is invalidated as a whole halfway through the stream. */
+    @Param({"true"})
+    public boolean others;
+
     private final Completion completion = new Completion();
     private final long[] pageNanos = new long[ROUNDS];
     private final long[] wideNanos = new long[ROUNDS];
     private Bench bench;
+    private Bench otherBench;
     private BareQueue bare;
+    private BareQueue otherBare;
     private byte[][] pages;
     private byte[] domain;
+    private byte[] buffer;
     private int next;
 
     /** What is measured, in nanoseconds. */
@@ -78,25 +87,30 @@ public class WideInvalidationBenchmark {
     @Setup
     public void open() {
         bench = new Bench(entries, CacheConfig.WORST_CASE);
+        otherBench = new Bench(1, CacheConfig.WORST_CASE);
         bare = new BareQueue(bench, CacheConfig.WORST_CASE);
+        otherBare = new BareQueue(bench, CacheConfig.WORST_CASE);
         pages = Bench.pageRequests(REQUESTS, i -> absent(i));
         domain = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, Bench.GENERATION)
                 .invalidate(0, 0, 0, 0, 0, new byte[0]);
+        buffer = new byte[Math.max(pages[0].length, domain.length)];
         long end = System.nanoTime() + REHEARSAL_NANOS;
         for (int i = 0; System.nanoTime() < end; i++) {
             bench.touchOne();
-            request(pages[i % REQUESTS]);
-            request(domain);
+            request(bench, pages[i % REQUESTS]);
+            request(bench, domain);
             bare.touchOne();
-            command(BareQueue.IOTLB_PAGE_DOMAIN_1, absent(i % REQUESTS));
-            command(BareQueue.IOTLB_GLOBAL, 0);
+            command(bare, BareQueue.IOTLB_PAGE_DOMAIN_1, absent(i % REQUESTS));
+            command(bare, BareQueue.IOTLB_GLOBAL, 0);
         }
     }
 
     /** Closes the units. */
     @TearDown
     public void close() {
+        otherBare.close();
         bare.close();
+        otherBench.close();
         bench.close();
     }
 
@@ -107,9 +121,12 @@ public class WideInvalidationBenchmark {
             bench.touchAll();
             for (int i = 0; i < stream; i++) {
                 next = (next + 1) % REQUESTS;
-                pageNanos[round] = request(pages[next]);
+                pageNanos[round] = request(bench, pages[next]);
+                if (others && i == stream / 2) {
+                    request(otherBench, domain);
+                }
             }
-            wideNanos[round] = request(domain);
+            wideNanos[round] = request(bench, domain);
         }
         report(nanos);
     }
@@ -121,9 +138,12 @@ public class WideInvalidationBenchmark {
             bare.touchAll();
             for (int i = 0; i < stream; i++) {
                 next = (next + 1) % REQUESTS;
-                pageNanos[round] = command(BareQueue.IOTLB_PAGE_DOMAIN_1, absent(next));
+                pageNanos[round] = command(bare, BareQueue.IOTLB_PAGE_DOMAIN_1, absent(next));
+                if (others && i == stream / 2) {
+                    command(otherBare, BareQueue.IOTLB_GLOBAL, 0);
+                }
             }
-            wideNanos[round] = command(BareQueue.IOTLB_GLOBAL, 0);
+            wideNanos[round] = command(bare, BareQueue.IOTLB_GLOBAL, 0);
         }
         report(nanos);
     }
@@ -132,9 +152,11 @@ public class WideInvalidationBenchmark {
         return Bench.IOVA + (entries + page) * Bench.PAGE;
     }
 
-    private long request(byte[] request) {
+    /** Sends a request from the buffer that its client has just written it to. */
+    private long request(Bench target, byte[] request) {
+        System.arraycopy(request, 0, buffer, 0, request.length);
         long start = System.nanoTime();
-        int outcome = bench.container.ioctl(Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion);
+        int outcome = target.container.ioctl(Uapi.VFIO_IOMMU_OP, buffer, 0, request.length, completion);
         long nanos = System.nanoTime() - start;
         if (outcome != 0) {
             throw new IllegalStateException(completion.toString());
@@ -142,11 +164,11 @@ public class WideInvalidationBenchmark {
         return nanos;
     }
 
-    private long command(long low, long high) {
+    private static long command(BareQueue target, long low, long high) {
         long start = System.nanoTime();
-        bare.put(low, high);
-        bare.put(BareQueue.WAIT, BareQueue.STATUS);
-        bare.ring();
+        target.put(low, high);
+        target.put(BareQueue.WAIT, BareQueue.STATUS);
+        target.ring();
         return System.nanoTime() - start;
     }
 

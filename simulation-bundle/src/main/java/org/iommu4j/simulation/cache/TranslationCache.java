@@ -45,6 +45,21 @@ public final class TranslationCache {
     private static final long GOLDEN = 0x9E3779B97F4A7C15L;
     private static final long SPACE_MIX = 0xC2B2AE3D27D4EB4FL;
 
+    // What every invalidation looks at stands together, so that one that drops everything finds it in the processor's
+    // caches after one that dropped a page.
+
+    /** What the spaces have that can be found; grows when everything is dropped. Spaces that were dropped have another. */
+    private long era = 1;
+
+    private int live;
+    private int stale;
+
+    /** The space that was used last, which may have been dropped since, or null. */
+    private Space recent;
+
+    private RemovalListener listener;
+    private final SlotIndex index;
+
     private final int capacity;
 
     /** Most slots: some more than entries, so that those which can no longer be found are swept away many at a time. */
@@ -54,10 +69,6 @@ public final class TranslationCache {
     private int highWater;
     private int freeSlot = NONE;
     private int hand;
-    private int live;
-    private int stale;
-
-    private final SlotIndex index;
 
     /** Tells where in a range there are pages. It is brought up to date when a range is dropped. */
     private final PagePresence presence = new PagePresence(FIRST_NODES);
@@ -79,19 +90,11 @@ public final class TranslationCache {
     private int spaceIds;
     private Space freeSpace;
 
-    /** What the spaces have that can be found; grows when everything is dropped. Spaces that were dropped have another. */
-    private long era = 1;
-
-    /** The space that was used last, if it can still be found, or null. */
-    private Space recent;
-
     /**
-     * A space whose last page was dropped but which can still be found, or null. One such is kept: the space in use is
-     * emptied and filled again and again, and in an empty one nothing is looked for.
+     * A space whose last page was dropped but which keeps its name, or null. One such is kept: the space in use is emptied
+     * and filled again and again, and in an empty one nothing is looked for.
      */
     private Space empty;
-
-    private RemovalListener listener;
 
     /**
      * An empty cache.
@@ -368,17 +371,13 @@ public final class TranslationCache {
         era++;
         live = 0;
         stale += dropped;
-        if (empty != null) {
-            empty.era = era;
-        }
-        recent = empty;
         return dropped;
     }
 
     private int dropOneByOne() {
         int before = live;
         for (int id = 0; id < spaceIds; id++) {
-            if (isFindable(spacesById[id])) {
+            if (spacesById[id].linked) {
                 dropRange(spacesById[id], 0, -1L, -1L);
             }
         }
@@ -423,7 +422,9 @@ public final class TranslationCache {
 
     private Space space(int domain, int pasid) {
         Space space = recent;
-        return space != null && space.domain == domain && space.pasid == pasid ? space : find(domain, pasid);
+        return space != null && space.domain == domain && space.pasid == pasid && space.era == era
+                ? space
+                : find(domain, pasid);
     }
 
     private Space find(int domain, int pasid) {
@@ -435,6 +436,7 @@ public final class TranslationCache {
             unlink(space);
             return null;
         }
+        space.era = era;
         recent = space;
         return space;
     }
@@ -445,8 +447,9 @@ public final class TranslationCache {
         return space != null && space.domain == domain && space.previous == null ? space : domains.get(domain);
     }
 
+    /** False for what was dropped as a whole. In an empty space nothing can be: it only has to be given the new era. */
     private boolean isFindable(Space space) {
-        return space.era == era;
+        return space.era == era || space.entries == 0;
     }
 
     private Space owner(int slot) {
@@ -555,9 +558,6 @@ public final class TranslationCache {
             space.era = GONE;
             live -= dropped;
             stale += dropped;
-            if (recent == space) {
-                recent = null;
-            }
         }
         return dropped;
     }
@@ -711,20 +711,17 @@ public final class TranslationCache {
     private static final class Space {
         final int id;
 
-        /** What tells its pages from those of other spaces when they are hashed. */
-        final long seed;
-
         int domain;
         int pasid;
 
-        /** A bit for each page shift in use. */
-        long shifts;
-
-        /** Pages of each shift. */
-        final int[] pages = new int[Long.SIZE];
-
         /** Entries in the store. */
         int entries;
+
+        /** What tells its pages from those of other spaces when they are hashed. */
+        final long seed;
+
+        /** A bit for each page shift in use. */
+        long shifts;
 
         /** The cache's, as long as its entries can be found; after that they wait to be swept away. */
         long era;
@@ -736,6 +733,9 @@ public final class TranslationCache {
         Space next;
 
         Space previous;
+
+        /** Pages of each shift. */
+        final int[] pages = new int[Long.SIZE];
 
         Space(int id) {
             this.id = id;
