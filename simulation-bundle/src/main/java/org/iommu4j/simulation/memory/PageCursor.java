@@ -10,14 +10,16 @@ import org.iommu4j.backend.PhysicalMemory;
  * <p>Each user has its own, for one thread at a time.
  */
 public final class PageCursor {
-    /** Every bit of an address but those that tell the pairs of a page apart: equal for the aligned pairs of one page. */
-    private static final long PLACE_MASK = ~(SparseMemory.PAGE_BYTES - 1L) | (SparseMemory.PAIR_BYTES - 1);
+    private static final long PAGE_MASK = -SparseMemory.PAGE_BYTES;
 
-    /** The same for aligned words. */
-    private static final long WORD_MASK = ~(SparseMemory.PAGE_BYTES - 1L) | (Long.BYTES - 1);
+    /** Every bit of an address but those that tell the pairs of a page apart: the page's address, if the pair is aligned. */
+    private static final long PAIR_MASK = PAGE_MASK | (SparseMemory.PAIR_BYTES - 1);
 
-    /** Outside the masks, so that it is the place of no address. */
-    private static final long NOWHERE = ~PLACE_MASK;
+    /** The same for words. */
+    private static final long WORD_MASK = PAGE_MASK | (Long.BYTES - 1);
+
+    /** The address of no page. */
+    private static final long NOWHERE = ~PAGE_MASK;
 
     private static final byte[] NO_BYTES = {};
 
@@ -26,7 +28,7 @@ public final class PageCursor {
     /** The memory, if its pages stay where they are once they were written; null if it wants to be asked each time. */
     private final SparseMemory steady;
 
-    private long place = NOWHERE;
+    private long page = NOWHERE;
     private byte[] slab = NO_BYTES;
     private int start;
 
@@ -38,7 +40,7 @@ public final class PageCursor {
 
     /** As {@link PhysicalMemory#readPairLe}. */
     public void readPairLe(long pa, long[] target) {
-        if ((pa & PLACE_MASK) == place) {
+        if ((pa & PAIR_MASK) == page) {
             SparseMemory.getPair(slab, start + ((int) pa & SparseMemory.IN_PAGE), target);
         } else {
             memory.readPairLe(pa, target);
@@ -48,7 +50,7 @@ public final class PageCursor {
 
     /** As {@link PhysicalMemory#writePairLe}. */
     public void writePairLe(long pa, long first, long second) {
-        if ((pa & PLACE_MASK) == place) {
+        if ((pa & PAIR_MASK) == page) {
             SparseMemory.setPair(slab, start + ((int) pa & SparseMemory.IN_PAGE), first, second);
         } else {
             memory.writePairLe(pa, first, second);
@@ -58,14 +60,14 @@ public final class PageCursor {
 
     /** As {@link PhysicalMemory#readLongBe}. */
     public long readLongBe(long pa) {
-        return (pa & WORD_MASK) == place || comesTo(pa)
+        return (pa & WORD_MASK) == page || comesTo(pa)
                 ? SparseMemory.getLongBe(slab, start + ((int) pa & SparseMemory.IN_PAGE))
                 : memory.readLongBe(pa);
     }
 
     /** As {@link PhysicalMemory#writeLongBe}. */
     public void writeLongBe(long pa, long value) {
-        if ((pa & WORD_MASK) == place || comesTo(pa)) {
+        if ((pa & WORD_MASK) == page || comesTo(pa)) {
             SparseMemory.setLongBe(slab, start + ((int) pa & SparseMemory.IN_PAGE), value);
         } else {
             memory.writeLongBe(pa, value);
@@ -77,14 +79,14 @@ public final class PageCursor {
         if ((pa & (Long.BYTES - 1)) == 0) {
             moveTo(pa);
         }
-        return (pa & WORD_MASK) == place;
+        return (pa & WORD_MASK) == page;
     }
 
     /** Remembers a page, unless it was never written or is memory only in part: then each access has to be looked at. */
     private void moveTo(long pa) {
         int frame = steady == null ? 0 : steady.frame(pa >>> SparseMemory.PAGE_SHIFT);
         if (frame != 0) {
-            place = pa & PLACE_MASK;
+            page = pa & PAGE_MASK;
             slab = steady.slab(frame);
             start = SparseMemory.offset(frame, 0);
         }

@@ -149,6 +149,17 @@ final class PageCursorTest {
         assertThrows(IllegalArgumentException.class, () -> cursor.readPairLe(0x1008, pair));
     }
 
+    @Test
+    void shouldTakeOnlyAlignedPairsAfterItCameToAWordThatBeginsNone() {
+        memory.writeLongBe(0x1008, 3);
+
+        assertEquals(3, cursor.readLongBe(0x1008));
+
+        assertThrows(IllegalArgumentException.class, () -> cursor.readPairLe(0x1008, pair));
+        assertThrows(IllegalArgumentException.class, () -> cursor.writePairLe(0x1018, 1, 2));
+        assertArrayEquals(new long[] {0, Long.reverseBytes(3)}, read(cursor, 0x1000));
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {0x1001, 0x1004, 0x1ffc, 0x100f, 0xff9, 0x2004})
     void shouldTakeOnlyAlignedWords(long pa) {

@@ -82,57 +82,69 @@ final class DmaRemapper {
         return refused;
     }
 
-    /** Translates an access. */
+    /** Translates an access: 1. which endpoint, and 4. which of its slots. */
     void translate(DmaAccess access) {
-        // 1. which endpoint
         int requester = access.requester();
-        DmaWindow window = requester < 0 ? windows.of(requester) : null;
-        int pe = window != null ? window.pe() : endpointOf(requester);
+        if (requester < 0) {
+            DmaWindow window = windows.of(requester);
+            if (window != null) {
+                translate(access, window.pe(), window.slot());
+                return;
+            }
+        } else if (requester >>> REQUESTER_BITS == 0) {
+            int pe = requesters.accessedBy(requester);
+            if (pe != Requesters.NONE) {
+                translate(access, pe, DmaWindow.slotOf(access.iova()));
+                return;
+            }
+        }
+        abort(access);
+    }
+
+    private void translate(DmaAccess access, int pe, int slot) {
         // 2. an endpoint that is stopped drops everything
-        if (pe == Requesters.NONE
-                || states.stopsDma(pe)
+        if (states.stopsDma(pe)
                 || access.pasid() != DmaAccess.NO_PASID
                 || access.addressType() != DmaAccess.AddressType.UNTRANSLATED) {
             abort(access);
             return;
         }
-        // 3. messages are not translated
+        // 3. messages, and other spaces than memory's
         long iova = access.iova();
-        long space = iova >>> SPACE_SHIFT;
-        if (space == SPACE_MSI || (msi32 && iova >= MSI32_FIRST && iova <= MSI32_LAST)) {
-            access.translated(iova, 0, access.rights(), false);
+        if (iova >>> SPACE_SHIFT != 0 || (msi32 && iova >= MSI32_FIRST && iova <= MSI32_LAST)) {
+            notToMemory(access, pe);
             return;
         }
-        if (space != 0) {
-            refuse(access, pe, FaultReason.ADDRESS_INVALID);
+        // 4. and 5. the entry of the slot
+        TranslationValidation.Entry tve = validation.of(pe, slot);
+        TceTable table = tve.table();
+        if (table == null) {
+            withoutTable(access, pe, tve.word());
             return;
         }
-        // 4. the entry of the slot
-        int slot = window != null ? window.slot() : DmaWindow.slotOf(iova);
-        int index = TranslationValidation.index(pe, slot);
-        TceTable table = validation.table(index);
-        if (table != null) {
-            // 6. the extent
-            long offset = iova - validation.base(index);
-            if (DmaWindow.slotOf(iova) == slot && table.contains(offset)) {
-                translate(access, pe, table, offset);
-            } else {
-                refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
-            }
+        // 6. the extent
+        long offset = iova - tve.base();
+        if (table.contains(offset)) {
+            translate(access, pe, table, offset);
         } else {
-            withoutTable(access, pe, index);
+            refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
         }
     }
 
-    /** The endpoint of a requester that is no window. */
-    private int endpointOf(int requester) {
-        return requester >>> REQUESTER_BITS == 0 ? requesters.accessedBy(requester) : Requesters.NONE;
+    /** 3. messages are not translated; in the other spaces there is nothing. */
+    private void notToMemory(DmaAccess access, int pe) {
+        long iova = access.iova();
+        long space = iova >>> SPACE_SHIFT;
+        if (space == 0 || space == SPACE_MSI) {
+            access.translated(iova, 0, access.rights(), false);
+        } else {
+            refuse(access, pe, FaultReason.ADDRESS_INVALID);
+        }
     }
 
     /** 5. no table: pass, or nothing. */
-    private void withoutTable(DmaAccess access, int pe, int index) {
+    private void withoutTable(DmaAccess access, int pe, long tve) {
         long iova = access.iova();
-        long tve = validation.word(index);
         if (!Tve.isBypass(tve)) {
             refuse(access, pe, FaultReason.NO_WINDOW);
         } else if (Tve.passes(tve, iova)) {
@@ -166,30 +178,29 @@ final class DmaRemapper {
             return;
         }
         long tce = walker.tce();
+        if (!Tce.isValid(tce)) {
+            refuse(access, pe, FaultReason.TCE_PAGE_FAULT);
+            return;
+        }
         int shift = table.pageShift();
-        if (Tce.isValid(tce)) {
-            cache.fill(pe, iova, shift, tce);
-            if (observer != null) {
-                observer.filled(
-                        CachedKind.TRANSLATION,
-                        pe,
-                        NO_PASID,
-                        iova & -1L << shift,
-                        1L << shift,
-                        tce & -1L << shift,
-                        TranslationObserver.ALL);
-            }
+        cache.fill(pe, iova, shift, tce);
+        if (observer != null) {
+            observer.filled(
+                    CachedKind.TRANSLATION,
+                    pe,
+                    NO_PASID,
+                    iova & -1L << shift,
+                    1L << shift,
+                    tce & -1L << shift,
+                    TranslationObserver.ALL);
         }
         finish(access, pe, tce, shift, false);
     }
 
-    /** 10. and 11.: permissions, then the real address. */
+    /** 10. and 11.: permissions, then the real address, of a valid entry. */
     private void finish(DmaAccess access, int pe, long tce, int shift, boolean hit) {
         int granted = (int) (tce & Tce.CONTROL);
-        int needed = needed(access);
-        if (granted == 0) {
-            refuse(access, pe, FaultReason.TCE_PAGE_FAULT);
-        } else if ((needed & ~granted) != 0) {
+        if ((needed(access) & ~granted) != 0) {
             refuse(access, pe, FaultReason.TCE_ACCESS_FAULT);
         } else {
             long pageMask = (1L << shift) - 1;

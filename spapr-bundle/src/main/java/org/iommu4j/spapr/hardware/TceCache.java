@@ -57,7 +57,9 @@ class TceCache {
 
     /** Keeps a leaf. */
     void fill(int pe, long iova, int pageShift, long tce) {
-        entries.insert(pe, NO_PASID, iova, pageShift, tce, 0);
+        if (entries.capacity() != 0) {
+            entries.insert(pe, NO_PASID, iova, pageShift, tce, 0);
+        }
     }
 
     /** Drops every page that shares a byte with a range. */

@@ -1,5 +1,6 @@
 package org.iommu4j.spapr.hardware;
 
+import java.util.Arrays;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
@@ -11,84 +12,99 @@ import org.iommu4j.spapr.table.Tve;
  * window; software of the host may set it through the IODA registers too, and then that holds.
  */
 final class TranslationValidation {
-    private final long[] words;
-    private final TceTable[] tables;
-    private final long[] bases;
+    private static final long SLOT_BYTES = 1L << DmaWindow.SLOT_SHIFT;
+
+    private final Entry[] entries;
+
+    /** An entry: as software sees it, and what it means. */
+    static final class Entry {
+        private long word;
+        private TceTable table;
+        private long base;
+
+        /** The entry as software sees it. */
+        long word() {
+            return word;
+        }
+
+        /**
+         * Its table, as far as the slot has addresses; null if the entry is invalid, or lets addresses pass.
+         */
+        TceTable table() {
+            return table;
+        }
+
+        /** Bus address of the first page of its table. */
+        long base() {
+            return base;
+        }
+
+        private void set(long newWord, TceTable newTable, long newBase) {
+            word = newWord;
+            base = newBase;
+            long leftInSlot = SLOT_BYTES - (newBase & (SLOT_BYTES - 1));
+            table = newTable == null ? null : newTable.ofAtMost(leftInSlot >>> newTable.pageShift());
+        }
+    }
 
     /** Nothing is translated. */
     TranslationValidation(int endpoints) {
-        words = new long[endpoints * DmaWindow.SLOTS];
-        tables = new TceTable[words.length];
-        bases = new long[words.length];
+        entries = new Entry[endpoints * DmaWindow.SLOTS];
+        Arrays.setAll(entries, index -> new Entry());
     }
 
-    /** Index of the entry for an address of an endpoint. */
-    static int index(int pe, int slot) {
-        return pe * DmaWindow.SLOTS + slot;
+    /** The entry for the addresses of an endpoint's slot. */
+    Entry of(int pe, int slot) {
+        return entries[pe * DmaWindow.SLOTS + slot];
     }
 
     /** Number of entries. */
     int size() {
-        return words.length;
+        return entries.length;
     }
 
     /** An entry as software sees it. */
     long word(int index) {
-        return words[index];
-    }
-
-    /** The table of an entry; null if it is invalid, or lets addresses pass. */
-    TceTable table(int index) {
-        return tables[index];
-    }
-
-    /** Bus address of the first page of an entry's table. */
-    long base(int index) {
-        return bases[index];
+        return entries[index].word;
     }
 
     /** A window was added. */
     void set(DmaWindow window) {
-        int index = index(window.pe(), window.slot());
-        words[index] = Tve.of(window.table());
-        tables[index] = window.table();
-        bases[index] = window.base();
+        of(window.pe(), window.slot()).set(Tve.of(window.table()), window.table(), window.base());
     }
 
     /** A window was removed. */
     void clear(DmaWindow window) {
-        write(index(window.pe(), window.slot()), 0);
+        write(window.pe() * DmaWindow.SLOTS + window.slot(), 0);
     }
 
     /** Software sets an entry. */
     void write(int index, long word) {
-        words[index] = word;
-        tables[index] = Tve.table(word);
-        bases[index] = (long) (index % DmaWindow.SLOTS) << DmaWindow.SLOT_SHIFT;
+        entries[index].set(word, Tve.table(word), index % DmaWindow.SLOTS * SLOT_BYTES);
     }
 
     /** Writes the entries that software set: those that are not as the windows say. */
     void save(Iterable<DmaWindow> windows, SnapshotWriter out) {
-        TranslationValidation asWindows = new TranslationValidation(words.length / DmaWindow.SLOTS);
+        TranslationValidation asWindows = new TranslationValidation(entries.length / DmaWindow.SLOTS);
         windows.forEach(asWindows::set);
         int count = 0;
-        for (int i = 0; i < words.length; i++) {
-            count += words[i] == asWindows.words[i] ? 0 : 1;
+        for (int i = 0; i < entries.length; i++) {
+            count += word(i) == asWindows.word(i) ? 0 : 1;
         }
         out.putInt(count);
-        for (int i = 0; i < words.length; i++) {
-            if (words[i] != asWindows.words[i]) {
-                out.putInt(i).putLong(words[i]);
+        for (int i = 0; i < entries.length; i++) {
+            if (word(i) != asWindows.word(i)) {
+                out.putInt(i).putLong(word(i));
             }
         }
     }
 
     /** Takes what {@link #save} wrote, over what the windows say. */
     void load(SnapshotReader in) {
-        int count = in.getCount(words.length);
+        int count = in.getCount(entries.length);
         for (int i = 0; i < count; i++) {
             int index = in.getInt();
-            if (index < 0 || index >= words.length) {
+            if (index < 0 || index >= entries.length) {
                 throw in.invalid("TVE " + index);
             }
             write(index, in.getLong());

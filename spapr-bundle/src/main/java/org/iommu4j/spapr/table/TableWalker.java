@@ -36,20 +36,12 @@ public final class TableWalker {
         if (!table.contains(offset)) {
             return FaultReason.TCE_EXTENT_ERROR.code();
         }
-        long at = table.root();
         try {
-            for (int level = table.levels() - 1; level > 0; level--) {
-                long entryAt = table.entryAt(at, offset, level);
-                long entry = upper.readLongBe(entryAt);
-                if (listener != null) {
-                    listener.step("indirect TCE, level " + (level + 1), entryAt, entry);
-                }
-                if (!Tce.isValid(entry)) {
-                    return FaultReason.TCE_PAGE_FAULT.code();
-                }
-                at = Tce.RPN.get(entry);
+            if (table.levels() == 1) {
+                leafAddress = table.leafOf(offset);
+            } else if (!descend(table, offset, listener)) {
+                return FaultReason.TCE_PAGE_FAULT.code();
             }
-            leafAddress = table.entryAt(at, offset, 0);
             tce = leaves.readLongBe(leafAddress);
         } catch (BusErrorException e) {
             return FaultReason.TCE_ACCESS_ERROR.code();
@@ -58,6 +50,24 @@ public final class TableWalker {
             listener.step("TCE", leafAddress, tce);
         }
         return OK;
+    }
+
+    /** Finds where the leaf is through the upper levels; false if one of their entries leads nowhere. */
+    private boolean descend(TceTable table, long offset, WalkListener listener) {
+        long at = table.root();
+        for (int level = table.levels() - 1; level > 0; level--) {
+            long entryAt = table.entryAt(at, offset, level);
+            long entry = upper.readLongBe(entryAt);
+            if (listener != null) {
+                listener.step("indirect TCE, level " + (level + 1), entryAt, entry);
+            }
+            if (!Tce.isValid(entry)) {
+                return false;
+            }
+            at = Tce.RPN.get(entry);
+        }
+        leafAddress = table.entryAt(at, offset, 0);
+        return true;
     }
 
     /** Where the last walk found its leaf. */

@@ -46,15 +46,20 @@ public record TceTable(long root, int pageShift, int levels, int levelBits, long
         return offset >>> pageShift < entries;
     }
 
+    /** The same table, of which no more than so many pages count. */
+    public TceTable ofAtMost(long pages) {
+        return entries <= pages ? this : new TceTable(root, pageShift, levels, levelBits, pages);
+    }
+
     /** Where a level's entry for an offset is. */
     long entryAt(long table, long offset, int level) {
         long index = (offset >>> (pageShift + level * levelBits)) & ((1L << levelBits) - 1);
         return table + (index << Tce.SHIFT);
     }
 
-    /** Where the entry for an offset is in a table of one level. */
+    /** Where the entry for an offset that is inside is in a table of one level. */
     public long leafOf(long offset) {
-        return entryAt(root, offset, 0);
+        return root + (offset >>> pageShift << Tce.SHIFT);
     }
 
     /** The bits of an address within a page. */

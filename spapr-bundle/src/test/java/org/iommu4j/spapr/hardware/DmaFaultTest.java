@@ -14,6 +14,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.spapr.Machine;
 import org.iommu4j.spapr.command.FaultReason;
+import org.iommu4j.spapr.command.SpaprCall;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -189,6 +190,20 @@ class DmaFaultTest {
         put(0, 0x20_0003);
         DmaAccess access = machine.dma(LIOBN, 0x4000_0000, READ);
         assertEquals(FaultReason.TCE_EXTENT_ERROR.code(), access.faultCode());
+        assertEquals(2, state());
+    }
+
+    @Test
+    void shouldEndAWindowWhereItsSlotEnds() {
+        // Sheet 3.5 step 4: bit 59 selects the slot, of an address in a window too.
+        long base = (1L << 59) - 0x1000;
+        NativeCall set = machine.hcall(SpaprCall.H_SET_TCE_TABLE, L, 0, base, 12, 20, 1, 0, SpaprCall.HOST_TABLE);
+        assertEquals(0, set.result());
+        put(base, 0x20_0003);
+        put(base + 0x1000, 0x30_0003);
+        assertEquals(0x20_0fff, machine.read(LIOBN, base + 0xfff));
+        DmaAccess beyond = machine.dma(LIOBN, base + 0x1000, READ);
+        assertEquals(FaultReason.TCE_EXTENT_ERROR.code(), beyond.faultCode());
         assertEquals(2, state());
     }
 
