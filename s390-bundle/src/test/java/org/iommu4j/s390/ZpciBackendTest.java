@@ -87,7 +87,11 @@ class ZpciBackendTest {
             assertEquals("privileged", call.codeName(-2));
             assertEquals(-0x15L, call.code("operand"));
         }
-        assertEquals(Set.of("RPCIT", "MPCIFC", "STPCIFC", "CLP", "SIC"), names);
+        assertEquals(
+                Set.of(
+                        "RPCIT", "MPCIFC", "STPCIFC", "CLP", "SIC", "PCILG", "PCISTG", "PCISTB", "PCILGI", "PCISTGI",
+                        "PCISTBI", "PCIWB"),
+                names);
     }
 
     @Test
@@ -144,6 +148,7 @@ class ZpciBackendTest {
         assertRefused(Errno.EINVAL, () -> Machine.of(option("function-states", "1=gone")));
         assertRefused(Errno.EINVAL, () -> Machine.of(option("function-states", "16=standby")));
         assertRefused(Errno.EINVAL, () -> Machine.of(option("dma_avail", "x")));
+        assertRefused(Errno.EINVAL, () -> Machine.of(option("dma_avail", "0x")));
         assertRefused(
                 Errno.EINVAL,
                 () -> Machine.of(new HardwareConfig(2, Map.of(), Map.of("CAP", 1L), CacheConfig.NONE, Map.of())));
@@ -168,6 +173,18 @@ class ZpciBackendTest {
                         .substring(32, 48));
         int handle = machine.enable(0x0002_0001);
         assertEquals(-0x15, machine.mpcifc(handle, 4, Machine.PBA, Machine.PAL, Machine.IOTA));
+    }
+
+    @Test
+    void shouldTakeACapabilityOf64BitsAsAnOption() {
+        Machine machine = Machine.of(option("edma", "0xffffffffffffffff"));
+        int handle = machine.enable(0x0002_0001);
+        assertEquals(0, machine.mpcifc(handle, 4, Machine.PBA, -1L, Machine.IOTA));
+        machine = Machine.of(option("msi", "18302628885633695744"));
+        assertEquals(
+                "fe00000000000000",
+                machine.clp("0020000400000000 0000000000000000 000000FF00000000 0000000000000000", 64)
+                        .substring(80, 96));
     }
 
     @Test

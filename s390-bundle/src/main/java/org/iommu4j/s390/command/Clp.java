@@ -51,6 +51,9 @@ public final class Clp {
     /** Response: a length is wrong. */
     public static final int LENGTH = 0x50;
 
+    /** Response code: the response has no room for a single entry. */
+    public static final int LARGER_BLOCK = 0x60;
+
     /** Response: a reserved field is not zero. */
     public static final int RESERVED_NOT_ZERO = 0x70;
 

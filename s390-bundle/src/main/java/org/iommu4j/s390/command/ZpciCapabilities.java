@@ -22,12 +22,12 @@ import org.iommu4j.contract.Errno;
  * <tr><td>{@code dtsm}</td><td>40, from generation 4 on F0</td><td>table types: mask 80 &gt;&gt; DT; of the two readings that
  * contradict each other the one that fits QEMU</td></tr>
  * <tr><td>{@code mask}, {@code dasm}</td><td>0</td><td>DMA address mask, reported</td></tr>
- * <tr><td>{@code msia}</td><td>FE00000000000000</td><td>MSI address, reported</td></tr>
+ * <tr><td>{@code msia}, {@code msi}</td><td>FE00000000000000</td><td>MSI address, reported</td></tr>
  * <tr><td>{@code noi}, {@code interrupts}</td><td>128</td><td>interrupts, reported</td></tr>
  * <tr><td>{@code mui}, {@code interval}</td><td>4000</td><td>measurement interval in ms, reported</td></tr>
- * <tr><td>{@code maxstbl}</td><td>128</td><td>longest store block, reported</td></tr>
+ * <tr><td>{@code maxstbl}, {@code block}</td><td>128</td><td>longest store block in bytes</td></tr>
  * <tr><td>{@code version}</td><td>0</td><td>reported</td></tr>
- * <tr><td>{@code pfgid}</td><td>FF</td><td>group of all functions</td></tr>
+ * <tr><td>{@code pfgid}, {@code group}</td><td>FF</td><td>group of all functions</td></tr>
  * <tr><td>{@code dma_avail}</td><td>65535</td><td>mappings that the host holds for all functions together; a frame of
  * 1 MiB is one</td></tr>
  * <tr><td>{@code functions}</td><td>16</td><td>function i has id i, and handle 00020000 + i while it is disabled</td></tr>
@@ -50,7 +50,10 @@ public final class ZpciCapabilities {
             "dasm", "mask",
             "interrupts", "noi",
             "interval", "mui",
-            "group_id", "pfgid");
+            "group_id", "pfgid",
+            "group", "pfgid",
+            "msi", "msia",
+            "block", "maxstbl");
 
     /** By name: default value and width in bits. */
     private static final Map<String, long[]> KNOWN = Map.ofEntries(
@@ -172,7 +175,8 @@ public final class ZpciCapabilities {
 
     private static long parse(String name, String text) {
         try {
-            return Long.decode(text);
+            boolean hex = text.regionMatches(true, 0, "0x", 0, 2);
+            return hex ? Long.parseUnsignedLong(text.substring(2), 16) : Long.parseUnsignedLong(text);
         } catch (NumberFormatException e) {
             throw new BackendException(Errno.EINVAL, "capability " + name + "=" + text + " is no number", e);
         }
