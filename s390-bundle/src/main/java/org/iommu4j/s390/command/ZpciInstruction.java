@@ -119,10 +119,12 @@ public final class ZpciInstruction {
                     "RPCIT",
                     RPCIT,
                     List.of(
-                            register("r1", "request register").orNothing(),
+                            register("r1", "request register")
+                                    .alias("request")
+                                    .orNothing(),
                             handle(R1),
                             Operand.word("start", START, "first address, in register R2")
-                                    .alias("r2"),
+                                    .alias("r2", "address", "iova"),
                             Operand.word("length", LENGTH, "bytes, in register R2 + 1")
                                     .alias("r2+1", "r3", "size", "len"),
                             evenRegister(),
@@ -135,13 +137,16 @@ public final class ZpciInstruction {
                     "MPCIFC",
                     MPCIFC,
                     List.of(
-                            register("r1", "request register").orNothing(),
+                            register("r1", "request register")
+                                    .alias("request")
+                                    .orNothing(),
                             handle(R1),
                             space(),
                             field("oc", R1, RequestRegister.OPERATION, "operation")
                                     .alias("op", "operation")
                                     .orNothing(),
                             Operand.memory("fib", FIB, Fib.BYTES, "function information block")
+                                    .alias("address")
                                     .orNothing(),
                             PROBLEM),
                     List.of(register("r1", "request register"), status(R1)),
@@ -152,10 +157,13 @@ public final class ZpciInstruction {
                     "STPCIFC",
                     STPCIFC,
                     List.of(
-                            register("r1", "request register").orNothing(),
+                            register("r1", "request register")
+                                    .alias("request")
+                                    .orNothing(),
                             handle(R1),
                             space(),
                             Operand.memory("fib", FIB, Fib.BYTES, "where the block is stored")
+                                    .alias("address")
                                     .orNothing(),
                             PROBLEM),
                     List.of(
@@ -174,7 +182,7 @@ public final class ZpciInstruction {
                                             BLOCK,
                                             org.iommu4j.s390.command.Clp.BLOCK_BYTES,
                                             "request, then the response with its length")
-                                    .alias("request", "r2", "hex"),
+                                    .alias("request", "r2", "hex", "address"),
                             PROBLEM),
                     List.of(Operand.answer(
                             "response",
@@ -237,7 +245,9 @@ public final class ZpciInstruction {
                     "PCISTB",
                     PCISTB,
                     List.of(
-                            register("r1", "request register").orNothing(),
+                            register("r1", "request register")
+                                    .alias("request")
+                                    .orNothing(),
                             handle(R1),
                             place(R1),
                             length(R1, 13),

@@ -141,7 +141,11 @@ final class ClpService {
         }
         long[] words = new long[Clp.FunctionResponse.LAYOUT.words()];
         words[0] = Clp.Header.of(Clp.FunctionResponse.LAYOUT.sizeBytes(), Clp.OK);
+        words[Clp.FunctionResponse.VFN.word()] |= Clp.FunctionResponse.VFN.of(unit.value("vfn"));
         words[Clp.FunctionResponse.PFGID.word()] |= Clp.FunctionResponse.PFGID.of(unit.group());
+        words[Clp.FunctionResponse.PCHID.word()] |= Clp.FunctionResponse.PCHID.of(unit.value("pchid"));
+        words[Clp.FunctionResponse.PORT.word()] |= Clp.FunctionResponse.PORT.of(unit.value("port"));
+        words[Clp.FunctionResponse.PFT.word()] |= Clp.FunctionResponse.PFT.of(unit.value("pft"));
         words[Clp.FunctionResponse.FID.word()] |= Clp.FunctionResponse.FID.of(function.index());
         words[Clp.FunctionResponse.FMB_LENGTH.word()] |= Clp.FunctionResponse.FMB_LENGTH.of(FMB_WORDS);
         words[Clp.FunctionResponse.SDMA.word()] = unit.sdma();

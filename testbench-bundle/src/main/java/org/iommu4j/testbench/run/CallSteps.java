@@ -23,7 +23,7 @@ import org.iommu4j.layout.Code;
 /** Steps that make hypercalls, RTAS calls and instructions; what those are, the vendor's {@link CallFormat}s say. */
 final class CallSteps {
     /** What a program interruption may be expected under; it is answered under the first. */
-    private static final List<String> INTERRUPTION = List.of("interruption", "exception", "program");
+    private static final List<String> INTERRUPTION = List.of("interruption", "exception", "program", "pgm");
 
     private static final String EXCEPTION = " exception";
 
@@ -290,7 +290,7 @@ final class CallSteps {
             }
             return new Setting(operand, 0, bytes);
         }
-        long value = json.number(key);
+        long value = operand.width() == 1 && json.value() instanceof Boolean set ? (set ? 1 : 0) : json.number(key);
         try {
             operand.set(new NativeCall(), value);
         } catch (IllegalArgumentException e) {
