@@ -119,9 +119,7 @@ public final class ZpciInstruction {
                     "RPCIT",
                     RPCIT,
                     List.of(
-                            register("r1", "request register")
-                                    .alias("request")
-                                    .orNothing(),
+                            register("r1", "request register").alias("request").orNothing(),
                             handle(R1),
                             Operand.word("start", START, "first address, in register R2")
                                     .alias("r2", "address", "iova"),
@@ -137,9 +135,7 @@ public final class ZpciInstruction {
                     "MPCIFC",
                     MPCIFC,
                     List.of(
-                            register("r1", "request register")
-                                    .alias("request")
-                                    .orNothing(),
+                            register("r1", "request register").alias("request").orNothing(),
                             handle(R1),
                             space(),
                             field("oc", R1, RequestRegister.OPERATION, "operation")
@@ -157,9 +153,7 @@ public final class ZpciInstruction {
                     "STPCIFC",
                     STPCIFC,
                     List.of(
-                            register("r1", "request register")
-                                    .alias("request")
-                                    .orNothing(),
+                            register("r1", "request register").alias("request").orNothing(),
                             handle(R1),
                             space(),
                             Operand.memory("fib", FIB, Fib.BYTES, "where the block is stored")
@@ -245,9 +239,7 @@ public final class ZpciInstruction {
                     "PCISTB",
                     PCISTB,
                     List.of(
-                            register("r1", "request register")
-                                    .alias("request")
-                                    .orNothing(),
+                            register("r1", "request register").alias("request").orNothing(),
                             handle(R1),
                             place(R1),
                             length(R1, 13),

@@ -65,7 +65,8 @@ public record ZpciOptions(Map<Integer, FunctionState> states, int busy) {
                 // What the chip does anyway.
             }
             case "qemu" -> throw new BackendException(Errno.EPROTONOSUPPORT, "the chip follows the sheet, not QEMU");
-            default -> throw new BackendException(Errno.EINVAL, "option " + PROFILE + ": " + name + "; known: sim, qemu");
+            default ->
+                throw new BackendException(Errno.EINVAL, "option " + PROFILE + ": " + name + "; known: sim, qemu");
         }
     }
 

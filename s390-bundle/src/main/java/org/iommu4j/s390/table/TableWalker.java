@@ -102,9 +102,7 @@ public final class TableWalker {
         if (type > TableLevel.MAX_TYPE || (iota & ANCHOR_RESERVED) != 0) {
             return EventCode.ANCHOR_FORMAT.code();
         }
-        return Long.compareUnsigned(address, TableLevel.lastAddress(type)) > 0
-                ? EventCode.TABLE_LENGTH.code()
-                : MAPPED;
+        return Long.compareUnsigned(address, TableLevel.lastAddress(type)) > 0 ? EventCode.TABLE_LENGTH.code() : MAPPED;
     }
 
     /**
