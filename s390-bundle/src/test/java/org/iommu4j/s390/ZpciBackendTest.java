@@ -87,7 +87,11 @@ class ZpciBackendTest {
             assertEquals("privileged", call.codeName(-2));
             assertEquals(-0x15L, call.code("operand"));
         }
-        assertEquals(Set.of("RPCIT", "MPCIFC", "STPCIFC", "CLP", "SIC"), names);
+        assertEquals(
+                Set.of(
+                        "RPCIT", "MPCIFC", "STPCIFC", "CLP", "SIC", "PCILG", "PCISTG", "PCISTB", "PCILGI", "PCISTGI",
+                        "PCISTBI", "PCIWB"),
+                names);
     }
 
     @Test
@@ -144,6 +148,9 @@ class ZpciBackendTest {
         assertRefused(Errno.EINVAL, () -> Machine.of(option("function-states", "1=gone")));
         assertRefused(Errno.EINVAL, () -> Machine.of(option("function-states", "16=standby")));
         assertRefused(Errno.EINVAL, () -> Machine.of(option("dma_avail", "x")));
+        assertRefused(Errno.EINVAL, () -> Machine.of(option("dma_avail", "0x")));
+        assertRefused(Errno.EINVAL, () -> Machine.of(option("profile", "other")));
+        assertRefused(Errno.EPROTONOSUPPORT, () -> Machine.of(option("profile", "qemu")));
         assertRefused(
                 Errno.EINVAL,
                 () -> Machine.of(new HardwareConfig(2, Map.of(), Map.of("CAP", 1L), CacheConfig.NONE, Map.of())));
@@ -168,6 +175,32 @@ class ZpciBackendTest {
                         .substring(32, 48));
         int handle = machine.enable(0x0002_0001);
         assertEquals(-0x15, machine.mpcifc(handle, 4, Machine.PBA, Machine.PAL, Machine.IOTA));
+    }
+
+    @Test
+    void shouldReportWhatIsConfiguredOfAFunction() {
+        Machine machine = Machine.of(Machine.config(
+                2,
+                Map.of("Vfn", 0x1234L, "pchid", 0x5678L, "port", 9L, "type", 5L, "Group id", 0x12L),
+                Map.of("profile", "sim")));
+        String answer =
+                machine.clp("0020000300000000" + "0000000000000000" + "0002000500000000" + "0000000000000000", 384);
+        assertEquals("12340012", answer.substring(32, 40), "vfn, group");
+        assertEquals("5678", answer.substring(60, 64), "pchid");
+        assertEquals("09", answer.substring(120, 122), "port");
+        assertEquals("05", answer.substring(126, 128), "type");
+    }
+
+    @Test
+    void shouldTakeACapabilityOf64BitsAsAnOption() {
+        Machine machine = Machine.of(option("edma", "0xffffffffffffffff"));
+        int handle = machine.enable(0x0002_0001);
+        assertEquals(0, machine.mpcifc(handle, 4, Machine.PBA, -1L, Machine.IOTA));
+        machine = Machine.of(option("msi", "18302628885633695744"));
+        assertEquals(
+                "fe00000000000000",
+                machine.clp("0020000400000000 0000000000000000 000000FF00000000 0000000000000000", 64)
+                        .substring(80, 96));
     }
 
     @Test

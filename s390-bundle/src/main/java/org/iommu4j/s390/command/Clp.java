@@ -51,6 +51,9 @@ public final class Clp {
     /** Response: a length is wrong. */
     public static final int LENGTH = 0x50;
 
+    /** Response code: the response has no room for a single entry. */
+    public static final int LARGER_BLOCK = 0x60;
+
     /** Response: a reserved field is not zero. */
     public static final int RESERVED_NOT_ZERO = 0x70;
 
@@ -234,8 +237,17 @@ public final class Clp {
         /** Function id. */
         public static final BitField FID = RESPONSE.bits("fid", 160, 191, about("function id"));
 
+        /** Physical channel id. */
+        public static final BitField PCHID = RESPONSE.bits("pchid", 240, 255, about("physical channel id"));
+
+        /** Port. */
+        public static final BitField PORT = RESPONSE.bits("port", 484, 487, about("port"));
+
         /** Length of the measurement block in words. */
         public static final BitField FMB_LENGTH = RESPONSE.bits("fmbl", 496, 503, about("measurement block, words"));
+
+        /** Type of the function. */
+        public static final BitField PFT = RESPONSE.bits("pft", 504, 511, about("type; 5: ISM"));
 
         /** First address for DMA. */
         public static final BitField SDMA = RESPONSE.bits("sdma", 512, 575, about("first DMA address"));

@@ -39,10 +39,15 @@ public final class ZpciBenchSupport implements BenchSupport {
     /** A CLP request alone gets a response header that has room for the whole answer. */
     @Override
     public byte[] completeBlock(CallFormat format, byte[] given) {
-        if (format.function() != ZpciInstruction.CLP || given.length != Clp.REQUEST_BYTES) {
+        if (format.function() != ZpciInstruction.CLP || given.length < Clp.HEADER_BYTES) {
             return given;
         }
-        int answer = switch (Clp.Request.COMMAND.getInt(Clp.Request.LAYOUT.word(given, 0, 0))) {
+        long first = Clp.Header.LAYOUT.word(given, 0, 0);
+        boolean alone = given.length == Clp.REQUEST_BYTES || given.length == Clp.Header.LENGTH.getInt(first);
+        if (!alone) {
+            return given;
+        }
+        int answer = switch (Clp.Header.CODE.getInt(first)) {
             case Clp.LIST -> Clp.BLOCK_BYTES - Clp.REQUEST_BYTES;
             case Clp.QUERY_FUNCTION -> Clp.FunctionResponse.LAYOUT.sizeBytes();
             case Clp.QUERY_GROUP -> Clp.GroupResponse.LAYOUT.sizeBytes();

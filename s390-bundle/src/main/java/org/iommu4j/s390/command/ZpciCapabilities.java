@@ -4,6 +4,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
@@ -18,16 +19,18 @@ import org.iommu4j.contract.Errno;
  * <tr><td>{@code sdma}, {@code edma}</td><td>100000000, 1FFFFFFFFFFFFFF</td><td>first and last DMA address</td></tr>
  * <tr><td>{@code refresh}, {@code fr}</td><td>0 in generation 1, else 1</td><td>the host shadows the tables</td></tr>
  * <tr><td>{@code frame}</td><td>0</td><td>reported; its meaning is not public</td></tr>
- * <tr><td>{@code rtr}, {@code relaxed}</td><td>0, in generation 5 1</td><td>relaxed translation: T may be 0</td></tr>
+ * <tr><td>{@code rtr}, {@code relaxed}, {@code relaxed_translation}</td><td>0, in generation 5 1</td><td>relaxed translation: T may be 0</td></tr>
  * <tr><td>{@code dtsm}</td><td>40, from generation 4 on F0</td><td>table types: mask 80 &gt;&gt; DT; of the two readings that
  * contradict each other the one that fits QEMU</td></tr>
- * <tr><td>{@code mask}, {@code dasm}</td><td>0</td><td>DMA address mask, reported</td></tr>
- * <tr><td>{@code msia}</td><td>FE00000000000000</td><td>MSI address, reported</td></tr>
+ * <tr><td>{@code mask}, {@code dasm}, {@code dma_mask}</td><td>0</td><td>DMA address mask, reported</td></tr>
+ * <tr><td>{@code msia}, {@code msi}, {@code msi_address}</td><td>FE00000000000000</td><td>MSI address, reported</td></tr>
  * <tr><td>{@code noi}, {@code interrupts}</td><td>128</td><td>interrupts, reported</td></tr>
- * <tr><td>{@code mui}, {@code interval}</td><td>4000</td><td>measurement interval in ms, reported</td></tr>
- * <tr><td>{@code maxstbl}</td><td>128</td><td>longest store block, reported</td></tr>
+ * <tr><td>{@code mui}, {@code interval}, {@code measurement_interval}</td><td>4000</td><td>measurement interval in ms, reported</td></tr>
+ * <tr><td>{@code maxstbl}, {@code block}, {@code max_store_block}</td><td>128</td><td>longest store block in bytes</td></tr>
  * <tr><td>{@code version}</td><td>0</td><td>reported</td></tr>
- * <tr><td>{@code pfgid}</td><td>FF</td><td>group of all functions</td></tr>
+ * <tr><td>{@code pfgid}, {@code group}, {@code group_id}</td><td>FF</td><td>group of all functions</td></tr>
+ * <tr><td>{@code vfn}, {@code pchid}, {@code port}, {@code pft} or {@code type}</td><td>0</td><td>virtual function number,
+ * channel, port and type of all functions, reported</td></tr>
  * <tr><td>{@code dma_avail}</td><td>65535</td><td>mappings that the host holds for all functions together; a frame of
  * 1 MiB is one</td></tr>
  * <tr><td>{@code functions}</td><td>16</td><td>function i has id i, and handle 00020000 + i while it is disabled</td></tr>
@@ -37,6 +40,7 @@ public final class ZpciCapabilities {
     /** Capability that tells that relaxed translation is offered. */
     private static final String RTR = "rtr";
 
+    private static final Pattern SEPARATORS = Pattern.compile("[ _-]");
     private static final String DTSM = "dtsm";
     private static final String DMA_AVAIL = "dma_avail";
     private static final String FUNCTIONS = "functions";
@@ -44,13 +48,24 @@ public final class ZpciCapabilities {
     private static final int DTSM_REGION_THIRD = 0x40;
     private static final int DTSM_TABLES = 0xf0;
 
-    private static final Map<String, String> ALIASES = Map.of(
-            "fr", "refresh",
-            "relaxed", RTR,
-            "dasm", "mask",
-            "interrupts", "noi",
-            "interval", "mui",
-            "group_id", "pfgid");
+    /** Other names, without what separates words. */
+    private static final Map<String, String> ALIASES = Map.ofEntries(
+            Map.entry("fr", "refresh"),
+            Map.entry("relaxed", RTR),
+            Map.entry("relaxedtranslation", RTR),
+            Map.entry("dasm", "mask"),
+            Map.entry("dmamask", "mask"),
+            Map.entry("msi", "msia"),
+            Map.entry("msiaddress", "msia"),
+            Map.entry("interrupts", "noi"),
+            Map.entry("interval", "mui"),
+            Map.entry("measurementinterval", "mui"),
+            Map.entry("block", "maxstbl"),
+            Map.entry("maxstoreblock", "maxstbl"),
+            Map.entry("group", "pfgid"),
+            Map.entry("groupid", "pfgid"),
+            Map.entry("type", "pft"),
+            Map.entry("dmaavail", DMA_AVAIL));
 
     /** By name: default value and width in bits. */
     private static final Map<String, long[]> KNOWN = Map.ofEntries(
@@ -67,6 +82,10 @@ public final class ZpciCapabilities {
             Map.entry("maxstbl", new long[] {128, 13}),
             Map.entry("version", new long[] {0, 8}),
             Map.entry("pfgid", new long[] {0xff, 8}),
+            Map.entry("vfn", new long[] {0, 16}),
+            Map.entry("pchid", new long[] {0, 16}),
+            Map.entry("port", new long[] {0, 4}),
+            Map.entry("pft", new long[] {0, 8}),
             Map.entry(DMA_AVAIL, new long[] {65535, 20}),
             Map.entry(FUNCTIONS, new long[] {16, 16}));
 
@@ -151,8 +170,8 @@ public final class ZpciCapabilities {
     }
 
     private static String canonical(String name) {
-        String lower = name.toLowerCase(Locale.ROOT);
-        return ALIASES.getOrDefault(lower, lower);
+        String plain = SEPARATORS.matcher(name.toLowerCase(Locale.ROOT)).replaceAll("");
+        return ALIASES.getOrDefault(plain, plain);
     }
 
     private static void put(Map<String, Long> values, String given, String name, long value) {
@@ -172,7 +191,8 @@ public final class ZpciCapabilities {
 
     private static long parse(String name, String text) {
         try {
-            return Long.decode(text);
+            boolean hex = text.regionMatches(true, 0, "0x", 0, 2);
+            return hex ? Long.parseUnsignedLong(text.substring(2), 16) : Long.parseUnsignedLong(text);
         } catch (NumberFormatException e) {
             throw new BackendException(Errno.EINVAL, "capability " + name + "=" + text + " is no number", e);
         }

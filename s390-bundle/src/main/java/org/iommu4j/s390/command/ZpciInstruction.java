@@ -2,6 +2,7 @@ package org.iommu4j.s390.command;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Kind;
 import org.iommu4j.backend.CallFormat.Operand;
@@ -28,8 +29,41 @@ public final class ZpciInstruction {
     /** Set interruption controls. */
     public static final int SIC = 0xEBD1;
 
+    /** PCI load. */
+    public static final int PCILG = 0xB9D2;
+
+    /** PCI store. */
+    public static final int PCISTG = 0xB9D0;
+
+    /** PCI store block. */
+    public static final int PCISTB = 0xEBD0;
+
+    /** Load of memory I/O, which is not installed. */
+    public static final int PCILGI = 0xB9D6;
+
+    /** Store of memory I/O, which is not installed. */
+    public static final int PCISTGI = 0xB9D4;
+
+    /** Store block of memory I/O, which is not installed. */
+    public static final int PCISTBI = 0xEBD4;
+
+    /** Write barrier of memory I/O, which is not installed. */
+    public static final int PCIWB = 0xB9D5;
+
     /** Word of the request register. */
     public static final int R1 = 0;
+
+    /** Word of the data of PCILG and PCISTG. */
+    public static final int DATA = 0;
+
+    /** Word of the request register of PCILG and PCISTG. */
+    public static final int REQUEST = 1;
+
+    /** Word of the address of what PCISTB stores. */
+    public static final int STORED = 1;
+
+    /** Word of the offset of PCILG, PCISTG and PCISTB. */
+    public static final int OFFSET = 2;
 
     /** Word of RPCIT's start. */
     public static final int START = 1;
@@ -37,7 +71,7 @@ public final class ZpciInstruction {
     /** Word of RPCIT's length in bytes. */
     public static final int LENGTH = 2;
 
-    /** Word of RPCIT's register number R2, which must be even. */
+    /** Word of the number of register R2, which must be even. */
     public static final int R2_NUMBER = 3;
 
     /** Word of the address of a FIB. */
@@ -73,6 +107,10 @@ public final class ZpciInstruction {
             .orNothing();
 
     private static final List<Code> CODES = codes();
+    private static final String LOAD_STORE = "zPCI, sheet 2.1, 2.7";
+
+    /** As many as PCISTB stores at most, in one page. */
+    private static final int STORED_BYTES = 4096;
 
     /** All of them. */
     public static final List<CallFormat> ALL = List.of(
@@ -81,17 +119,15 @@ public final class ZpciInstruction {
                     "RPCIT",
                     RPCIT,
                     List.of(
-                            register("r1", "request register").orNothing(),
-                            handle(),
+                            register("r1", "request register").alias("request").orNothing(),
+                            handle(R1),
                             Operand.word("start", START, "first address, in register R2")
-                                    .alias("r2"),
+                                    .alias("r2", "address", "iova"),
                             Operand.word("length", LENGTH, "bytes, in register R2 + 1")
-                                    .alias("r2+1", "r3", "size"),
-                            Operand.field("r2_number", R2_NUMBER, 0, 4, "number of register R2, even")
-                                    .alias("r2_register")
-                                    .orNothing(),
+                                    .alias("r2+1", "r3", "size", "len"),
+                            evenRegister(),
                             PROBLEM),
-                    List.of(register("r1", "request register"), status()),
+                    List.of(register("r1", "request register"), status(R1)),
                     CODES,
                     "zPCI, sheet 2.3"),
             new CallFormat(
@@ -99,16 +135,17 @@ public final class ZpciInstruction {
                     "MPCIFC",
                     MPCIFC,
                     List.of(
-                            register("r1", "request register").orNothing(),
-                            handle(),
+                            register("r1", "request register").alias("request").orNothing(),
+                            handle(R1),
                             space(),
-                            field("oc", RequestRegister.OPERATION, "operation")
+                            field("oc", R1, RequestRegister.OPERATION, "operation")
                                     .alias("op", "operation")
                                     .orNothing(),
                             Operand.memory("fib", FIB, Fib.BYTES, "function information block")
+                                    .alias("address")
                                     .orNothing(),
                             PROBLEM),
-                    List.of(register("r1", "request register"), status()),
+                    List.of(register("r1", "request register"), status(R1)),
                     CODES,
                     "zPCI, sheet 2.4"),
             new CallFormat(
@@ -116,15 +153,16 @@ public final class ZpciInstruction {
                     "STPCIFC",
                     STPCIFC,
                     List.of(
-                            register("r1", "request register").orNothing(),
-                            handle(),
+                            register("r1", "request register").alias("request").orNothing(),
+                            handle(R1),
                             space(),
                             Operand.memory("fib", FIB, Fib.BYTES, "where the block is stored")
+                                    .alias("address")
                                     .orNothing(),
                             PROBLEM),
                     List.of(
                             register("r1", "request register"),
-                            status(),
+                            status(R1),
                             Operand.memory("fib", FIB, Fib.BYTES, "function information block")),
                     CODES,
                     "zPCI, sheet 2.5"),
@@ -138,7 +176,7 @@ public final class ZpciInstruction {
                                             BLOCK,
                                             org.iommu4j.s390.command.Clp.BLOCK_BYTES,
                                             "request, then the response with its length")
-                                    .alias("request", "r2", "hex"),
+                                    .alias("request", "r2", "hex", "address"),
                             PROBLEM),
                     List.of(Operand.answer(
                             "response",
@@ -159,7 +197,64 @@ public final class ZpciInstruction {
                             PROBLEM),
                     List.of(),
                     CODES,
-                    "zPCI, sheet 2.9"));
+                    "zPCI, sheet 2.9"),
+            new CallFormat(
+                    Kind.INSTRUCTION,
+                    "PCILG",
+                    PCILG,
+                    List.of(
+                            Operand.word("r2", REQUEST, "request register").orNothing(),
+                            handle(REQUEST),
+                            place(REQUEST),
+                            length(REQUEST, 4),
+                            offset("r2+1"),
+                            evenRegister(),
+                            PROBLEM),
+                    List.of(
+                            Operand.word("r1", DATA, "what was loaded").alias("data"),
+                            Operand.word("r2", REQUEST, "request register"),
+                            status(REQUEST)),
+                    CODES,
+                    LOAD_STORE),
+            new CallFormat(
+                    Kind.INSTRUCTION,
+                    "PCISTG",
+                    PCISTG,
+                    List.of(
+                            Operand.word("r1", DATA, "what is stored")
+                                    .alias("data")
+                                    .orNothing(),
+                            Operand.word("r2", REQUEST, "request register").orNothing(),
+                            handle(REQUEST),
+                            place(REQUEST),
+                            length(REQUEST, 4),
+                            offset("r2+1"),
+                            evenRegister(),
+                            PROBLEM),
+                    List.of(Operand.word("r2", REQUEST, "request register"), status(REQUEST)),
+                    CODES,
+                    LOAD_STORE),
+            new CallFormat(
+                    Kind.INSTRUCTION,
+                    "PCISTB",
+                    PCISTB,
+                    List.of(
+                            register("r1", "request register").alias("request").orNothing(),
+                            handle(R1),
+                            place(R1),
+                            length(R1, 13),
+                            offset("r3"),
+                            Operand.memory("block", STORED, STORED_BYTES, "what is stored")
+                                    .alias("data")
+                                    .orNothing(),
+                            PROBLEM),
+                    List.of(register("r1", "request register"), status(R1)),
+                    CODES,
+                    LOAD_STORE),
+            memoryIo("PCILGI", PCILGI),
+            memoryIo("PCISTGI", PCISTGI),
+            memoryIo("PCISTBI", PCISTBI),
+            memoryIo("PCIWB", PCIWB));
 
     private ZpciInstruction() {}
 
@@ -167,22 +262,63 @@ public final class ZpciInstruction {
         return Operand.word(name, R1, about);
     }
 
-    private static Operand handle() {
-        return field("handle", RequestRegister.HANDLE, "function handle")
+    private static Operand evenRegister() {
+        return Operand.field("r2_number", R2_NUMBER, 0, 4, "number of register R2, even")
+                .alias("r2_register")
+                .orNothing();
+    }
+
+    private static Operand handle(int word) {
+        return field("handle", word, RequestRegister.HANDLE, "function handle")
                 .alias("fh")
                 .orNothing();
     }
 
     private static Operand space() {
-        return field("dmaas", RequestRegister.DMAAS, "DMA address space").orNothing();
+        return field("dmaas", R1, RequestRegister.DMAAS, "DMA address space")
+                .alias("space")
+                .orNothing();
     }
 
-    private static Operand status() {
-        return field("status", RequestRegister.STATUS, "why the condition code is 1");
+    private static Operand place(int word) {
+        return field("space", word, RequestRegister.DMAAS, "BAR 0 to 5, or 15: configuration space")
+                .alias("pcias", "bar")
+                .orNothing();
     }
 
-    private static Operand field(String name, BitField field, String about) {
-        return Operand.field(name, R1, field.shift(), field.width(), about);
+    private static Operand length(int word, int width) {
+        return Operand.field("length", word, 0, width, "bytes")
+                .alias("len", "size")
+                .orNothing();
+    }
+
+    private static Operand offset(String register) {
+        return Operand.word("offset", OFFSET, "offset in the space, in register " + register.toUpperCase(Locale.ROOT))
+                .alias(register);
+    }
+
+    private static Operand status(int word) {
+        return field("status", word, RequestRegister.STATUS, "why the condition code is 1");
+    }
+
+    private static Operand field(String name, int word, BitField field, String about) {
+        return Operand.field(name, word, field.shift(), field.width(), about);
+    }
+
+    /** An instruction of a facility that is not installed: whatever its operands are, it is an operation exception. */
+    private static CallFormat memoryIo(String name, int opcode) {
+        return new CallFormat(
+                Kind.INSTRUCTION,
+                name,
+                opcode,
+                List.of(
+                        Operand.word("r1", 0, "first register").orNothing(),
+                        Operand.word("r2", 1, "second register").orNothing(),
+                        Operand.word("r3", 2, "third register").orNothing(),
+                        PROBLEM),
+                List.of(),
+                CODES,
+                LOAD_STORE);
     }
 
     private static List<Code> codes() {

@@ -19,6 +19,11 @@ final class ClpService {
     /** Words of the measurement block: up to its count of refreshes. */
     private static final int FMB_WORDS = 12;
 
+    /** The response code in a header. */
+    private static final int CODE_OFFSET = 2;
+
+    private static final int CODE_BYTES = 2;
+
     private static final long FORMAT_WORD_MASK = 0xffff_ffffL;
 
     private final PciFacility facility;
@@ -53,7 +58,8 @@ final class ClpService {
                 return -ProgramInterruption.ADDRESSING;
             }
             byte[] response = requestBytes == Clp.REQUEST_BYTES ? answer(block, responseBytes) : code(Clp.LENGTH);
-            memory.write(block + requestBytes, response, 0, Math.min(response.length, responseBytes));
+            long at = block + requestBytes + (response.length == CODE_BYTES ? CODE_OFFSET : 0);
+            memory.write(at, response, 0, Math.min(response.length, responseBytes));
             return ZpciInstruction.DONE;
         } catch (BusErrorException e) {
             return -ProgramInterruption.ADDRESSING;
@@ -87,8 +93,10 @@ final class ClpService {
         if (request[3] != 0) {
             return code(Clp.RESERVED_NOT_ZERO);
         }
-        if (responseBytes < LIST_HEADER_BYTES + Clp.ListEntry.BYTES
-                || (responseBytes - LIST_HEADER_BYTES) % Clp.ListEntry.BYTES != 0) {
+        if (responseBytes < LIST_HEADER_BYTES + Clp.ListEntry.BYTES) {
+            return code(Clp.LARGER_BLOCK);
+        }
+        if ((responseBytes - LIST_HEADER_BYTES) % Clp.ListEntry.BYTES != 0) {
             return code(Clp.LENGTH);
         }
         PciFunction[] functions = facility.functions();
@@ -133,7 +141,11 @@ final class ClpService {
         }
         long[] words = new long[Clp.FunctionResponse.LAYOUT.words()];
         words[0] = Clp.Header.of(Clp.FunctionResponse.LAYOUT.sizeBytes(), Clp.OK);
+        words[Clp.FunctionResponse.VFN.word()] |= Clp.FunctionResponse.VFN.of(unit.value("vfn"));
         words[Clp.FunctionResponse.PFGID.word()] |= Clp.FunctionResponse.PFGID.of(unit.group());
+        words[Clp.FunctionResponse.PCHID.word()] |= Clp.FunctionResponse.PCHID.of(unit.value("pchid"));
+        words[Clp.FunctionResponse.PORT.word()] |= Clp.FunctionResponse.PORT.of(unit.value("port"));
+        words[Clp.FunctionResponse.PFT.word()] |= Clp.FunctionResponse.PFT.of(unit.value("pft"));
         words[Clp.FunctionResponse.FID.word()] |= Clp.FunctionResponse.FID.of(function.index());
         words[Clp.FunctionResponse.FMB_LENGTH.word()] |= Clp.FunctionResponse.FMB_LENGTH.of(FMB_WORDS);
         words[Clp.FunctionResponse.SDMA.word()] = unit.sdma();
@@ -210,7 +222,8 @@ final class ClpService {
                 0);
     }
 
+    /** An answer that is a code alone: the rest of the response stays as it was given, its length too. */
     private static byte[] code(int responseCode) {
-        return Clp.Header.LAYOUT.encode(Clp.Header.of(Clp.HEADER_BYTES, responseCode), 0);
+        return new byte[] {(byte) (responseCode >>> Byte.SIZE), (byte) responseCode};
     }
 }

@@ -30,8 +30,8 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * The functions of a chip and the instructions that control them, in the sheet's order of checks. Nothing that software does
  * throws: it ends in a condition code with its status, or in a program interruption.
  *
- * <p>Not modelled: load and store (functions have no registers of their own), adapter interrupts (MPCIFC 2 and 3 keep what is
- * registered), directed interrupts, memory I/O.
+ * <p>Not modelled: the registers of functions ({@link LoadStore}), adapter interrupts (MPCIFC 2 and 3 keep what is registered),
+ * directed interrupts, memory I/O: its instructions are operation exceptions.
  */
 public final class PciFacility {
     /** Events that wait at most; later ones are lost, as the functions' states are not. */
@@ -54,6 +54,7 @@ public final class PciFacility {
     private final AddressTranslation translation;
     private final PciFunction[] functions;
     private final ClpService clp;
+    private final LoadStore loadStore;
     private final ArrayDeque<byte[]> events = new ArrayDeque<>();
     private int singleSubclasses;
     private long executed;
@@ -79,6 +80,7 @@ public final class PciFacility {
             functions[index].state(states.getOrDefault(index, FunctionState.DISABLED));
         }
         clp = new ClpService(this, unit, memory);
+        loadStore = new LoadStore(this, unit);
     }
 
     /** Instructions executed, those that ended in a program interruption included. */
@@ -106,12 +108,7 @@ public final class PciFacility {
     public void call(NativeCall call) {
         executed++;
         int function = call.function();
-        boolean known = function == ZpciInstruction.RPCIT
-                || function == ZpciInstruction.MPCIFC
-                || function == ZpciInstruction.STPCIFC
-                || function == ZpciInstruction.CLP
-                || function == ZpciInstruction.SIC;
-        if (!known) {
+        if (!isInstalled(function)) {
             call.result(-ProgramInterruption.OPERATION);
         } else if (call.word(ZpciInstruction.PROBLEM_STATE) != 0) {
             call.result(-ProgramInterruption.PRIVILEGED);
@@ -121,9 +118,26 @@ public final class PciFacility {
                 case ZpciInstruction.MPCIFC -> modify(call);
                 case ZpciInstruction.STPCIFC -> store(call);
                 case ZpciInstruction.CLP -> call.result(clp.execute(call.word(ZpciInstruction.BLOCK)));
+                case ZpciInstruction.PCILG -> loadStore.load(call);
+                case ZpciInstruction.PCISTG -> loadStore.store(call);
+                case ZpciInstruction.PCISTB -> loadStore.storeBlock(call);
                 default -> setInterruptionControls(call);
             }
         }
+    }
+
+    private static boolean isInstalled(int function) {
+        return switch (function) {
+            case ZpciInstruction.RPCIT,
+                    ZpciInstruction.MPCIFC,
+                    ZpciInstruction.STPCIFC,
+                    ZpciInstruction.CLP,
+                    ZpciInstruction.PCILG,
+                    ZpciInstruction.PCISTG,
+                    ZpciInstruction.PCISTB,
+                    ZpciInstruction.SIC -> true;
+            default -> false;
+        };
     }
 
     // ---- RPCIT, sheet 2.3
@@ -196,15 +210,12 @@ public final class PciFacility {
             call.result(INVALID_HANDLE);
             return;
         }
-        try {
-            long format = Fib.FORMAT.get(memory.readLongBe(block));
-            if (format != 0) {
-                call.result(-ProgramInterruption.OPERAND);
-                return;
-            }
-            modify(call, function, block, RequestRegister.OPERATION.getInt(request));
-        } catch (BusErrorException e) {
+        if (!memory.contains(block, Fib.BYTES)) {
             call.result(-ProgramInterruption.ADDRESSING);
+        } else if (Fib.FORMAT.get(memory.readLongBe(block)) != 0) {
+            call.result(-ProgramInterruption.OPERAND);
+        } else {
+            modify(call, function, block, RequestRegister.OPERATION.getInt(request));
         }
     }
 
@@ -270,7 +281,8 @@ public final class PciFacility {
             fail(call, Status.RESOURCE);
             return;
         }
-        function.registerInterrupts(word(block, Fib.ISC.word()), vector, summary);
+        int word = Fib.ISC.word();
+        function.registerInterrupts(word(block, word) & ~Fib.LAYOUT.reservedMask(word), vector, summary);
         call.result(DONE);
     }
 
@@ -297,9 +309,7 @@ public final class PciFacility {
         int outcome = translation.register(function, pba, pal, iota, again);
         if (outcome == AddressTranslation.DONE) {
             function.register(pba, pal, iota);
-            if (unit.interpretation()) {
-                function.gisa((int) Fib.GD.get(word(block, Fib.GD.word())));
-            }
+            designate(function, (int) Fib.GD.get(word(block, Fib.GD.word())));
         }
         complete(call, outcome);
     }
@@ -394,7 +404,14 @@ public final class PciFacility {
     /** Enables a function. */
     void enable(PciFunction function, int gisa) {
         function.state(FunctionState.ENABLED);
-        function.gisa(gisa);
+        designate(function, gisa);
+    }
+
+    /** Keeps a GISA designation, from the generation on that has them. */
+    private void designate(PciFunction function, int gisa) {
+        if (unit.interpretation()) {
+            function.gisa(gisa);
+        }
     }
 
     /**

@@ -19,6 +19,8 @@ import org.iommu4j.s390.command.ZpciCapabilities;
  * state than configured and disabled from reset: {@code standby}, {@code reserved}, {@code permanent-error}</td></tr>
  * <tr><td>{@code rpcit-busy}</td><td>0, up to a million</td><td>how often each RPCIT that is in order is answered with condition
  * code 2 before it is carried out</td></tr>
+ * <tr><td>{@code profile}</td><td>sim</td><td>where the sheet and QEMU differ, the chip follows the sheet; {@code qemu} is known, and
+ * not modelled</td></tr>
  * </table>
  *
  * @param states see {@code function-states}
@@ -27,6 +29,7 @@ import org.iommu4j.s390.command.ZpciCapabilities;
 public record ZpciOptions(Map<Integer, FunctionState> states, int busy) {
     private static final String FUNCTION_STATES = "function-states";
     private static final String RPCIT_BUSY = "rpcit-busy";
+    private static final String PROFILE = "profile";
     private static final int MOST_BUSY = 1_000_000;
 
     /**
@@ -42,17 +45,29 @@ public record ZpciOptions(Map<Integer, FunctionState> states, int busy) {
             switch (option.getKey()) {
                 case FUNCTION_STATES -> states = states(option.getValue(), functions);
                 case RPCIT_BUSY -> busy = number(RPCIT_BUSY, option.getValue(), MOST_BUSY);
+                case PROFILE -> checkProfile(option.getValue());
                 default -> {
                     if (!ZpciCapabilities.isCapability(option.getKey())) {
                         throw new BackendException(
                                 Errno.EINVAL,
                                 "unknown option " + option.getKey() + "; known: " + FUNCTION_STATES + ", " + RPCIT_BUSY
-                                        + ", and capabilities");
+                                        + ", " + PROFILE + ", and capabilities");
                     }
                 }
             }
         }
         return new ZpciOptions(Map.copyOf(states), busy);
+    }
+
+    private static void checkProfile(String name) {
+        switch (name.toLowerCase(Locale.ROOT)) {
+            case "sim" -> {
+                // What the chip does anyway.
+            }
+            case "qemu" -> throw new BackendException(Errno.EPROTONOSUPPORT, "the chip follows the sheet, not QEMU");
+            default ->
+                throw new BackendException(Errno.EINVAL, "option " + PROFILE + ": " + name + "; known: sim, qemu");
+        }
     }
 
     private static Map<Integer, FunctionState> states(String text, int functions) {

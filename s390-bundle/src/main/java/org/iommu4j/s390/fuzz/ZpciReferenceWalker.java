@@ -230,7 +230,8 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         if (shadows) {
             Map.Entry<Long, Mapping> known = function.known.floorEntry(iova);
             if (known == null || Long.compareUnsigned(known.getValue().last, iova) < 0) {
-                return fault(function, access, INVALID);
+                int unreached = reach(function.iota, iova);
+                return fault(function, access, unreached == 0 ? INVALID : unreached);
             }
             frame = known.getValue().frame + iova - known.getKey();
             writable = known.getValue().writable;
@@ -261,15 +262,21 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         return true;
     }
 
-    private int walk(long iota, long address) {
+    /** What the anchor alone says of an address. */
+    private static int reach(long iota, long address) {
         int type = (int) (iota >>> 2) & 7;
-        level = Math.min(type + 1, SHIFT.length - 1);
-        writable = true;
         if (type > 3 || (iota & 0x37e3) != 0) {
             return ANCHOR;
         }
-        if (type < 3 && address >>> (SHIFT[type + 1] + 11) != 0) {
-            return LENGTH;
+        return type < 3 && address >>> (SHIFT[type + 1] + 11) != 0 ? LENGTH : 0;
+    }
+
+    private int walk(long iota, long address) {
+        level = Math.min(((int) (iota >>> 2) & 7) + 1, SHIFT.length - 1);
+        writable = true;
+        int unreached = reach(iota, address);
+        if (unreached != 0) {
+            return unreached;
         }
         long table = iota & -0x4000L;
         while (true) {

@@ -233,7 +233,12 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         if (unit.refresh()) {
             // The tables are the host's business at RPCIT only: what it has not installed is not there.
             show(function, access.iova(), access.listener());
-            refuse(function, access, EventCode.INVALID_ENTRY, TableLevel.PAGE);
+            int unreached = walker.reach(function.iota(), access.iova());
+            if (unreached == TableWalker.MAPPED) {
+                refuse(function, access, EventCode.INVALID_ENTRY, TableLevel.PAGE);
+            } else {
+                refuse(function, access, EventCode.of(unreached), walker.level());
+            }
             return;
         }
         walks++;
@@ -321,10 +326,10 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         if (reports != null) {
             reports.begins(caches.holds(function.index(), from, last | PAGE_OFFSET), caches.dropped());
         }
-        boolean right = pass(function, from, last);
+        boolean right = pass(function, first, last);
         if (right && exhausted) {
             // What the first pass freed further on may be enough for what it had no room for.
-            right = pass(function, from, last);
+            right = pass(function, first, last);
         }
         if (reports != null) {
             reports.ends(function.index(), from, last, RequestRegister.of(function.handle(), 0), caches.dropped());
@@ -342,7 +347,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
      */
     private boolean pass(PciFunction function, long first, long last) {
         exhausted = false;
-        long at = first;
+        long at = first & ~PAGE_OFFSET;
         long table = 0;
         while (true) {
             if (reports != null) {
@@ -358,7 +363,8 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
                 if (reports != null) {
                     reports.read();
                 }
-                facility.error(function, EventCode.of(outcome), at, false, walker.level());
+                long failing = Long.compareUnsigned(at, first) < 0 ? first : at;
+                facility.error(function, EventCode.of(outcome), failing, false, walker.level());
                 return false;
             }
             long end = renew(function, at, last, outcome == TableWalker.MAPPED);

@@ -52,15 +52,11 @@ public final class TableWalker {
      * @return {@link #MAPPED}, {@link #NOT_MAPPED} or the code of an {@link EventCode}
      */
     public int walk(long iota, long address, WalkListener listener) {
-        int type = Iota.DT.getInt(iota);
         pageTable = 0;
         writable = true;
-        level = TableLevel.ofType(type);
-        if (type > TableLevel.MAX_TYPE || (iota & ANCHOR_RESERVED) != 0) {
-            return EventCode.ANCHOR_FORMAT.code();
-        }
-        if (Long.compareUnsigned(address, TableLevel.lastAddress(type)) > 0) {
-            return EventCode.TABLE_LENGTH.code();
+        int unreached = reach(iota, address);
+        if (unreached != MAPPED) {
+            return unreached;
         }
         long table = Iota.ORIGIN.get(iota);
         while (level > TableLevel.PAGE) {
@@ -92,6 +88,21 @@ public final class TableWalker {
             level--;
         }
         return page(table, writable, address, listener);
+    }
+
+    /**
+     * Looks at the anchor alone, sheet 3.3 steps 4 and 6: whether tables of its type lead to an address.
+     *
+     * @param iota anchor with T = 1
+     * @return {@link #MAPPED} if they do, or the code of an {@link EventCode}
+     */
+    public int reach(long iota, long address) {
+        int type = Iota.DT.getInt(iota);
+        level = TableLevel.ofType(type);
+        if (type > TableLevel.MAX_TYPE || (iota & ANCHOR_RESERVED) != 0) {
+            return EventCode.ANCHOR_FORMAT.code();
+        }
+        return Long.compareUnsigned(address, TableLevel.lastAddress(type)) > 0 ? EventCode.TABLE_LENGTH.code() : MAPPED;
     }
 
     /**

@@ -313,7 +313,9 @@ class FunctionControlsTest {
                 machine.clp("0020000200000000" + "0000000000000000" + "0000000000000010" + "0".repeat(16), 64)
                         .substring(4, 8));
         assertEquals(
-                "0050", machine.clp("0020000200000000" + "0".repeat(48), 32).substring(4, 8));
+                "0060", machine.clp("0020000200000000" + "0".repeat(48), 32).substring(4, 8));
+        assertEquals(
+                "0050", machine.clp("0020000200000000" + "0".repeat(48), 56).substring(4, 8));
     }
 
     // ---- the rest

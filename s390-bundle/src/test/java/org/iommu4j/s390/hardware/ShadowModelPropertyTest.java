@@ -48,7 +48,7 @@ class ShadowModelPropertyTest {
                     PlainWalker.Result result = new PlainWalker(memory, largeFrames).walk(Machine.IOTA, at);
                     if (result.code() > 0) {
                         code = result.code();
-                        failing = at;
+                        failing = Math.max(at, start);
                         return 8;
                     }
                     long begin = at / result.bytes() * result.bytes();

@@ -22,6 +22,11 @@ import org.iommu4j.layout.Code;
 
 /** Steps that make hypercalls, RTAS calls and instructions; what those are, the vendor's {@link CallFormat}s say. */
 final class CallSteps {
+    /** What a program interruption may be expected under; it is answered under the first. */
+    private static final List<String> INTERRUPTION = List.of("interruption", "exception", "program", "pgm");
+
+    private static final String EXCEPTION = " exception";
+
     private static final int CELL_BITS = 32;
     private static final int PAGE_BYTES = 4096;
 
@@ -285,7 +290,7 @@ final class CallSteps {
             }
             return new Setting(operand, 0, bytes);
         }
-        long value = json.number(key);
+        long value = operand.width() == 1 && json.value() instanceof Boolean set ? (set ? 1 : 0) : json.number(key);
         try {
             operand.set(new NativeCall(), value);
         } catch (IllegalArgumentException e) {
@@ -324,7 +329,11 @@ final class CallSteps {
         if (!json.isText() || json.isNumber()) {
             return json.signed(key);
         }
-        Long code = format.code(json.text(key));
+        String name = json.text(key);
+        Long code = format.code(
+                format.kind() == Kind.INSTRUCTION && name.endsWith(EXCEPTION)
+                        ? name.substring(0, name.length() - EXCEPTION.length())
+                        : name);
         if (code == null) {
             throw new Malformed(
                     json.column(),
@@ -341,17 +350,19 @@ final class CallSteps {
         }
         Fields fields = new Fields(expect, "expect");
         Long code = fields.has("cc") ? Long.valueOf(fields.integer("cc", 3)) : null;
-        if (fields.has("interruption")) {
-            if (code != null) {
-                throw fields.wrong("interruption", "stands beside cc");
-            }
-            Json json = fields.require("interruption");
-            code = code(json, "interruption", format);
-            if (json.isNumber()) {
-                code = -code;
-            }
-            if (code >= 0) {
-                throw fields.wrong("interruption", json.toText() + " is no program interruption");
+        for (String key : INTERRUPTION) {
+            if (fields.has(key)) {
+                if (code != null) {
+                    throw fields.wrong(key, "stands beside cc or another interruption");
+                }
+                Json json = fields.require(key);
+                code = code(json, key, format);
+                if (json.isNumber()) {
+                    code = -code;
+                }
+                if (code >= 0) {
+                    throw fields.wrong(key, json.toText() + " is no program interruption");
+                }
             }
         }
         Map<Operand, Object> results = new HashMap<>();

@@ -96,6 +96,10 @@ class CallStepsTest {
                         + "| {'cc':0,'fib':'0000000000000102ff00000000000000','met':true}",
                 "{'op':'instruction','name':'STORE','r1':258,'fib':'0x1001','expect':{'interruption':'Specification'}} "
                         + "| {'interruption':'specification','code':6,'met':true}",
+                "{'op':'instruction','name':'STORE','r1':258,'fib':'0x1001','expect':{'exception':'specification exception'}} "
+                        + "| {'interruption':'specification','code':6,'met':true}",
+                "{'op':'instruction','name':'STORE','r1':258,'fib':'0x1001','expect':{'program':6}} "
+                        + "| {'interruption':'specification','code':6,'met':true}",
                 "{'op':'instruction','name':'STORE','r1':258,'fib':'0x1001','expect':{'interruption':6}} "
                         + "| {'interruption':'specification','code':6,'met':true}",
                 "{'op':'instruction','name':'STORE','r1':258,'fib':'0x1001','expect':{'cc':0}} "
@@ -146,6 +150,7 @@ class CallStepsTest {
                 "s390 | {'op':'instruction','name':'NOT','r1':1,'expect':{'interruption':'op'}} | interruption | specification",
                 "s390 | {'op':'instruction','name':'NOT','r1':1,'expect':{'cc':0,'interruption':6}} | interruption | beside cc",
                 "s390 | {'op':'instruction','name':'NOT','r1':1,'expect':{'status':0,'interruption':6}} | status | beside",
+                "s390 | {'op':'instruction','name':'NOT','r1':1,'expect':{'interruption':6,'program':6}} | program | beside",
                 "s390 | {'op':'instruction','name':'LOGICAL'} | block | is missing",
                 "s390 | {'op':'instruction','name':'STORE','r1':1,'fib':'0000000000000000000000000000000000'} | fib | 16 bytes",
                 "s390 | {'op':'instruction','name':'STORE','r1':1,'fib':[]} | fib | not a string",
