@@ -94,6 +94,11 @@ public final class SimulatedPlatform implements Platform {
     }
 
     @Override
+    public boolean isHosts(long pa, long length) {
+        return hostPages.isInUse(pa, length);
+    }
+
+    @Override
     public Sanitizer sanitizer() {
         return sanitizer;
     }

@@ -179,7 +179,12 @@ public final class SpaprCall {
                             CONFIG_ADDR,
                             BUID_HI,
                             BUID_LO,
-                            Operand.field("function", 5, 0, 32, "0 disable, 1 enable, 2 release MMIO, 3 release DMA")),
+                            Operand.field(
+                                    "function",
+                                    5,
+                                    0,
+                                    32,
+                                    "0 disable, 1 enable, 2 release MMIO, 3 release DMA, 4 event interrupt, 5 none")),
                     List.of()),
             rtas(
                     "ibm,get-config-addr-info2",
@@ -251,16 +256,9 @@ public final class SpaprCall {
                     REMOVE_PE_DMA_WINDOW,
                     List.of(Operand.field("LIOBN", 2, 0, 32, "of the window")),
                     List.of()),
-            rtas(
-                    "ibm,reset-pe-dma-window",
-                    RESET_PE_DMA_WINDOW,
-                    List.of(
-                            CONFIG_ADDR,
-                            BUID_HI,
-                            BUID_LO,
-                            Operand.field("limited", 5, 0, 32, "1: limited addressing, with four arguments")
-                                    .orNothing()),
-                    List.of()),
+            resetWindows("ibm,reset-pe-dma-window"),
+            // PAPR's name of the same call; QEMU's token has the other one.
+            resetWindows("ibm,reset-pe-dma-windows"),
             new CallFormat(
                     Kind.HYPERCALL,
                     "OPAL_PCI_TCE_KILL",
@@ -297,6 +295,19 @@ public final class SpaprCall {
     private static CallFormat hypercall(
             String name, int function, List<Operand> operands, List<Operand> results, String spec) {
         return new CallFormat(Kind.HYPERCALL, name, function, operands, results, HypercallCode.ALL, spec);
+    }
+
+    private static CallFormat resetWindows(String name) {
+        return rtas(
+                name,
+                RESET_PE_DMA_WINDOW,
+                List.of(
+                        CONFIG_ADDR,
+                        BUID_HI,
+                        BUID_LO,
+                        Operand.field("limited", 5, 0, 32, "1: limited addressing, with four arguments")
+                                .orNothing()),
+                List.of());
     }
 
     private static CallFormat rtas(String name, int token, List<Operand> operands, List<Operand> results) {

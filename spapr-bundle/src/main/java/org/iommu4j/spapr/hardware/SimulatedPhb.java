@@ -86,12 +86,12 @@ public final class SimulatedPhb implements Hardware {
         faults = new FaultRecorder(states, machine.memory());
         remapper = new DmaRemapper(
                 machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
-        tceCalls = new TceCalls(machine.memory(), windows, platform.multiTce(), false, this::stored);
+        tceCalls = new TceCalls(machine, windows, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
         hostCalls = new HostCalls(platform, machine, windows, validation, requesters, states, this::windowsChanged);
         boolean visible = SpaprGeneration.hasRegisters(config.subVersion());
         windowCalls = visible
-                ? new WindowCalls(platform, windows, requesters::named, hostCalls, options.thirdWindow())
+                ? new WindowCalls(platform, windows, requesters::named, hostCalls, platform.pe(), options.thirdWindow())
                 : null;
         registers = visible
                 ? new PhbRegisters(

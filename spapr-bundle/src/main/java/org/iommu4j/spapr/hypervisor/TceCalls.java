@@ -4,6 +4,7 @@ import java.util.Arrays;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.HypercallCode;
@@ -32,12 +33,13 @@ public final class TceCalls {
     /** No place in the table: a level above is absent. */
     private static final long ABSENT = -1;
 
+    private final Platform machine;
     private final PhysicalMemory memory;
     private final PageCursor lists;
     private final PageCursor tables;
     private final DmaWindows windows;
     private final boolean multiTce;
-    private final boolean mayRefuse;
+    private final boolean forGuest;
     private final StoreListener listener;
     private final TableWalker walker;
     private final long[] values = new long[SpaprCall.MAX_BATCH];
@@ -47,19 +49,20 @@ public final class TceCalls {
     /**
      * The calls of a hypervisor.
      *
-     * @param memory the partition's memory, and where tables are
+     * @param machine its memory is the partition's, but for the host's pages, and tables are there
      * @param multiTce true if the calls for many entries exist
-     * @param mayRefuse true if the listener may refuse a store, which is then undone
+     * @param forGuest true for calls of a guest: its lists are the partition's, too, and the listener may refuse a store,
+     *     which is then undone; false for those of the host's driver
      * @param listener what follows a store
      */
-    public TceCalls(
-            PhysicalMemory memory, DmaWindows windows, boolean multiTce, boolean mayRefuse, StoreListener listener) {
-        this.memory = memory;
+    public TceCalls(Platform machine, DmaWindows windows, boolean multiTce, boolean forGuest, StoreListener listener) {
+        this.machine = machine;
+        memory = machine.memory();
         lists = new PageCursor(memory);
         tables = new PageCursor(memory);
         this.windows = windows;
         this.multiTce = multiTce;
-        this.mayRefuse = mayRefuse;
+        this.forGuest = forGuest;
         this.listener = listener;
         walker = new TableWalker(memory);
     }
@@ -144,6 +147,7 @@ public final class TceCalls {
                 || !startsIn(window, offset, count)
                 || Long.compareUnsigned(count, SpaprCall.MAX_BATCH) > 0
                 || (list & LIST_MASK) != 0
+                || (forGuest && machine.isHosts(list, LIST_MASK + 1))
                 || leaves(window, offset, count)) {
             return HypercallCode.PARAMETER;
         }
@@ -203,7 +207,7 @@ public final class TceCalls {
         if (bits >>> REAL_ADDRESS_BITS != 0 || (bits & pageMask & ~Tce.CONTROL) != 0) {
             return false;
         }
-        if (memory.contains(lowest, highest - lowest + pageMask + 1)) {
+        if (isOwned(lowest, highest - lowest + pageMask + 1)) {
             return true;
         }
         for (int i = 0; i < count; i++) {
@@ -217,14 +221,19 @@ public final class TceCalls {
     private boolean isOwned(DmaWindow window, long tce) {
         long page = tce & ~window.table().pageMask();
         return page >>> REAL_ADDRESS_BITS == 0
-                && memory.contains(page, 1L << window.table().pageShift());
+                && isOwned(page, 1L << window.table().pageShift());
+    }
+
+    /** True if all of that is memory of the partition, where tables and other pages of the host are not. */
+    private boolean isOwned(long first, long length) {
+        return memory.contains(first, length) && !machine.isHosts(first, length);
     }
 
     private long store(int function, DmaWindow window, long offset, int count) {
         if (count == 0) {
             return HypercallCode.SUCCESS;
         }
-        if (window.table().levels() == 1 && !mayRefuse) {
+        if (window.table().levels() == 1 && !forGuest) {
             return storePlainly(function, window, offset, count);
         }
         try {

@@ -32,12 +32,14 @@ public final class WindowCalls {
     private final DmaWindows windows;
     private final IntUnaryOperator endpointOf;
     private final WindowOwner owner;
+    private final int defaultPe;
     private final int tooMany;
 
     /**
      * The calls of a hypervisor.
      *
      * @param endpointOf the endpoint of a requester id; negative if it has none
+     * @param defaultPe the endpoint that has the default window from reset on
      * @param tooMany status for a window more than an endpoint can have
      */
     public WindowCalls(
@@ -45,11 +47,13 @@ public final class WindowCalls {
             DmaWindows windows,
             IntUnaryOperator endpointOf,
             WindowOwner owner,
+            int defaultPe,
             int tooMany) {
         this.platform = platform;
         this.windows = windows;
         this.endpointOf = endpointOf;
         this.owner = owner;
+        this.defaultPe = defaultPe;
         this.tooMany = tooMany;
     }
 
@@ -107,7 +111,7 @@ public final class WindowCalls {
             return;
         }
         int slot = windows.count(pe) == 0 || (windows.at(pe, 0) == null && windows.at(pe, 1) != null) ? 0 : 1;
-        int liobn = freeLiobn();
+        int liobn = freeLiobn(pe);
         if (liobn == 0) {
             Rtas.status(call, RtasStatus.HARDWARE_ERROR);
             return;
@@ -149,7 +153,7 @@ public final class WindowCalls {
     }
 
     private void addDefault(int pe) {
-        int liobn = freeLiobn();
+        int liobn = freeLiobn(pe);
         if (liobn != 0) {
             owner.add(
                     liobn,
@@ -165,9 +169,12 @@ public final class WindowCalls {
         return platform.isBuid(Rtas.buid(call)) ? endpointOf.applyAsInt(Rtas.requester(call)) : -1;
     }
 
-    /** The first LIOBN of the host bridge that no window has; 0 if all are taken. */
-    private int freeLiobn() {
-        for (int number = 0; number <= LAST_WINDOW_NUMBER; number++) {
+    /**
+     * The first LIOBN of the host bridge that no window has; 0 if all are taken. Number 0 belongs to the endpoint of the
+     * default window, which comes back with the LIOBN that it had.
+     */
+    private int freeLiobn(int pe) {
+        for (int number = pe == defaultPe ? 0 : 1; number <= LAST_WINDOW_NUMBER; number++) {
             if (windows.of(platform.liobn(number)) == null) {
                 return platform.liobn(number);
             }

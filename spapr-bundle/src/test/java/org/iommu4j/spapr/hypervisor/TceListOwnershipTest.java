@@ -3,9 +3,12 @@ package org.iommu4j.spapr.hypervisor;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.List;
+import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.PlatformConfig.Range;
-import org.iommu4j.simulation.memory.SparseMemory;
+import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.spapr.table.TceTable;
 import org.junit.jupiter.api.Test;
 
@@ -21,10 +24,15 @@ class TceListOwnershipTest {
     private static final long HOLE = 0x4000_0000;
     private static final long HIGH = 0x8000_0000L;
 
-    private final SparseMemory memory =
-            new SparseMemory(List.of(new Range(0, LOW + 0x1000), new Range(HIGH, 0x10_0000)));
+    private final SimulatedPlatform machine = new SimulatedPlatform(new PlatformConfig(
+            52,
+            List.of(new Range(0, LOW + 0x1000), new Range(HIGH, 0x10_0000)),
+            (address, data) -> {},
+            DevicePort.COMPLETING));
+    private final PhysicalMemory memory = machine.memory();
     private final DmaWindows windows = new DmaWindows(1);
-    private final TceCalls calls = new TceCalls(memory, windows, true, false, (function, window, iova, count) -> 0);
+    private final TceCalls calls = new TceCalls(machine, windows, true, false, (function, window, iova, count) -> 0);
+    private final TceCalls ofGuest = new TceCalls(machine, windows, true, true, (function, window, iova, count) -> 0);
     private final NativeCall call = new NativeCall();
 
     private long put(long... entries) {
@@ -66,6 +74,39 @@ class TceListOwnershipTest {
         assertEquals(PARAMETER, put(HIGH | 3, HIGH + 0x10_0000 | 3));
         assertEquals(PARAMETER, put(HIGH | 3, 1L << 52 | 3));
         assertEquals(PARAMETER, put(HIGH | 3, 1L << 63 | 3));
+    }
+
+    @Test
+    void shouldRefusePagesOfTheHost() {
+        long host = machine.allocatePages(2);
+
+        assertEquals(PARAMETER, put(LOW | 3, host | 3));
+        assertEquals(PARAMETER, put(host + 0x1000 | 1));
+        machine.freePages(host, 2);
+        assertEquals(SUCCESS, put(LOW | 3));
+    }
+
+    @Test
+    void shouldReadListsInPagesOfTheHostForItsDriverOnly() {
+        put(LOW | 3);
+        long host = machine.allocatePages(1);
+        call.begin(INDIRECT)
+                .word(0, Integer.toUnsignedLong(LIOBN))
+                .word(1, 0)
+                .word(2, host)
+                .word(3, 1);
+
+        calls.call(call);
+        assertEquals(SUCCESS, call.result());
+        assertEquals(0, memory.readLongBe(TABLE));
+
+        call.begin(INDIRECT)
+                .word(0, Integer.toUnsignedLong(LIOBN))
+                .word(1, 0)
+                .word(2, host)
+                .word(3, 1);
+        ofGuest.call(call);
+        assertEquals(PARAMETER, call.result());
     }
 
     @Test

@@ -58,6 +58,11 @@ final class RecordedPlatform implements Platform {
     }
 
     @Override
+    public boolean isHosts(long pa, long length) {
+        return platform.isHosts(pa, length);
+    }
+
+    @Override
     public Sanitizer sanitizer() {
         return platform.sanitizer();
     }
