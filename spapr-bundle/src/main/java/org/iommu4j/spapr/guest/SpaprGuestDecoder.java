@@ -131,9 +131,12 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         } else if (WindowCalls.isOne(function) && windowCalls != null) {
             windowCalls.call(call);
             requests.handled("windows are the virtual hypervisor's; those that come and go are bound and unbound");
-        } else if (WindowCalls.isOne(function)) {
+        } else if (SpaprCall.isToken(function)) {
             call.result(RtasStatus.PARAMETER_ERROR);
-            requests.refused("no dynamic windows in this generation");
+            requests.refused(
+                    WindowCalls.isOne(function)
+                            ? "no dynamic windows in this generation"
+                            : "no such call: 0x" + Integer.toHexString(function));
         } else {
             call.result(HypercallCode.FUNCTION);
             requests.refused("no such call: 0x" + Integer.toHexString(function));

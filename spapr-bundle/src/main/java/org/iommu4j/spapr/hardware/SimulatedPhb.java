@@ -125,8 +125,25 @@ public final class SimulatedPhb implements Hardware {
                 chip.platform.windowBase(),
                 SpaprCapabilities.DEFAULT_PAGE_SHIFT,
                 chip.platform.windowShift(),
+                1,
                 true);
+        chip.platform.windows().forEach(chip::addResetWindow);
         return chip;
+    }
+
+    private void addResetWindow(SpaprCapabilities.ResetWindow window) {
+        int shift = window.pageShift();
+        int levelBits = TceTable.defaultLevelBits(window.windowShift(), shift, window.levels());
+        if (!TceTable.isPossible(window.windowShift(), shift, window.levels(), levelBits)) {
+            throw new BackendException(Errno.EINVAL, "windows: no table for a window of 2^" + window.windowShift());
+        }
+        int liobn = window.liobn() == 0 ? platform.liobn(1) : window.liobn();
+        try {
+            hostCalls.addHostWindow(
+                    liobn, platform.pe(), window.base(), shift, window.windowShift(), window.levels(), false);
+        } catch (IllegalArgumentException e) {
+            throw new BackendException(Errno.EINVAL, "windows: " + e.getMessage(), e);
+        }
     }
 
     /**
@@ -167,13 +184,10 @@ public final class SimulatedPhb implements Hardware {
             tceCalls.call(call);
         } else if (EehCalls.isOne(function)) {
             eehCalls.call(call);
-        } else if (WindowCalls.isOne(function)) {
-            if (windowCalls == null) {
-                // As for every token that is not in the device tree.
-                call.result(RtasStatus.PARAMETER_ERROR);
-            } else {
-                windowCalls.call(call);
-            }
+        } else if (WindowCalls.isOne(function) && windowCalls != null) {
+            windowCalls.call(call);
+        } else if (SpaprCall.isToken(function)) {
+            call.result(RtasStatus.PARAMETER_ERROR);
         } else if (function == SpaprCall.OPAL_PCI_TCE_KILL && registers != null) {
             call.result(opalKill(call));
         } else {

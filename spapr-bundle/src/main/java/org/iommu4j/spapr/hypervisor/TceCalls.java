@@ -1,6 +1,7 @@
 package org.iommu4j.spapr.hypervisor;
 
 import java.util.Arrays;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
@@ -249,6 +250,8 @@ public final class TceCalls {
             write(values, count);
         } catch (BusErrorException e) {
             return HypercallCode.HARDWARE;
+        } catch (BackendException e) {
+            return HypercallCode.NOT_ENOUGH_RESOURCES;
         }
         long outcome = listener.stored(function, window, window.base() + offset, count);
         if (outcome != HypercallCode.SUCCESS) {
@@ -293,7 +296,12 @@ public final class TceCalls {
             return HypercallCode.SUCCESS;
         }
         for (int i = 0; i < count; i++) {
-            int fault = walker.walk(table, offset + ((long) i << table.pageShift()), null);
+            long at = offset + ((long) i << table.pageShift());
+            int fault = walker.walk(table, at, null);
+            if (fault == FaultReason.TCE_PAGE_FAULT.code() && Tce.isValid(values[i]) && window.ownsTable()) {
+                HostTable.extend(machine, table, at);
+                fault = walker.walk(table, at, null);
+            }
             if (fault == TableWalker.OK) {
                 places[i] = walker.leafAddress();
             } else if (fault == FaultReason.TCE_ACCESS_ERROR.code()) {

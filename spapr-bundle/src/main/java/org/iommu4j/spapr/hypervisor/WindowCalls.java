@@ -20,8 +20,10 @@ public final class WindowCalls {
     /** Page shifts by their bits in the answer of query: 2 MiB came last. */
     private static final int[] PAGE_SHIFTS = {12, 16, 24, 25, 26, 27, 28, 34, 21};
 
-    private static final long LARGEST_BLOCK_ONE_CELL = 0x8000_0000L;
-    private static final long LARGEST_BLOCK_HIGH = 0x20;
+    /** log2 of the largest block of TCEs; as query answers with five cells, less. */
+    private static final int LARGEST_BLOCK_BITS = 37;
+
+    private static final int LARGEST_BLOCK_BITS_ONE_CELL = 31;
     private static final int LAST_WINDOW_NUMBER = 0xff;
     private static final int NEEDS_RESET = 1;
     private static final int NEEDS_SIX_CELLS = 2;
@@ -85,9 +87,9 @@ public final class WindowCalls {
         }
         long available = Math.max(0, platform.maxWindows() - windows.count(pe));
         if (six) {
-            Rtas.answer(call, available, LARGEST_BLOCK_HIGH, 0, pageSizes(), 0);
+            Rtas.answer(call, available, 1L << LARGEST_BLOCK_BITS >>> Integer.SIZE, 0, pageSizes(), 0);
         } else {
-            Rtas.answer(call, available, LARGEST_BLOCK_ONE_CELL, pageSizes(), 0);
+            Rtas.answer(call, available, 1L << LARGEST_BLOCK_BITS_ONE_CELL, pageSizes(), 0);
         }
     }
 
@@ -102,7 +104,9 @@ public final class WindowCalls {
         if (pageShift >= Long.SIZE
                 || (pageSizes() & bitOf((int) pageShift)) == 0
                 || windowShift < pageShift
-                || windowShift > DmaWindow.SLOT_SHIFT) {
+                || windowShift > DmaWindow.SLOT_SHIFT
+                || windowShift - pageShift > largestBlock()
+                || !HostTable.isPossible((int) windowShift, (int) pageShift, platform.maxLevels())) {
             Rtas.status(call, RtasStatus.PARAMETER_ERROR);
             return;
         }
@@ -180,6 +184,11 @@ public final class WindowCalls {
             }
         }
         return 0;
+    }
+
+    /** log2 of the TCEs that query promises. */
+    private int largestBlock() {
+        return platform.ddwExtensions() >= NEEDS_SIX_CELLS ? LARGEST_BLOCK_BITS : LARGEST_BLOCK_BITS_ONE_CELL;
     }
 
     private long pageSizes() {
