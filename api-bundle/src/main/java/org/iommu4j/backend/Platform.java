@@ -32,14 +32,6 @@ public interface Platform {
     /** Gives pages back that {@link #allocatePages} gave out. */
     void freePages(long pa, int pages);
 
-    /**
-     * True if any of {@code length} bytes at {@code pa} belong to a page that {@link #allocatePages} gave out and nobody has
-     * given back: no guest may be let near it.
-     */
-    default boolean isHosts(long pa, long length) {
-        return false;
-    }
-
     /** Who observes the chip, or null; a chip asks once, when it is made. */
     default Sanitizer sanitizer() {
         return null;

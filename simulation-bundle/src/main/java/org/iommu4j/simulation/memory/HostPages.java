@@ -47,21 +47,6 @@ public final class HostPages {
         return used.cardinality();
     }
 
-    /** True if a page in use shares a byte with {@code length} bytes at {@code pa}. */
-    public boolean isInUse(long pa, long length) {
-        // Nearly everything that is asked for is the guest's, below the base.
-        return length > 0 && Long.compareUnsigned(pa + length - 1, base) >= 0 && holds(pa, pa + length - 1);
-    }
-
-    private synchronized boolean holds(long first, long last) {
-        long from = Long.compareUnsigned(first, base) < 0 ? 0 : (first - base) >>> SparseMemory.PAGE_SHIFT;
-        if (from >= everUsed) {
-            return false;
-        }
-        int page = used.nextSetBit((int) from);
-        return page >= 0 && page <= (last - base) >>> SparseMemory.PAGE_SHIFT;
-    }
-
     /**
      * Zeroed, contiguous pages.
      *

@@ -94,11 +94,6 @@ public final class SimulatedPlatform implements Platform {
     }
 
     @Override
-    public boolean isHosts(long pa, long length) {
-        return hostPages.isInUse(pa, length);
-    }
-
-    @Override
     public Sanitizer sanitizer() {
         return sanitizer;
     }

@@ -56,24 +56,6 @@ final class HostPagesTest {
     }
 
     @Test
-    void shouldTellPagesInUseFromOthers() {
-        assertFalse(pages.isInUse(1L << 38, 4096));
-
-        long pa = pages.allocate(3);
-        pages.free(pa, 1);
-
-        assertFalse(pages.isInUse(pa, 4096));
-        assertFalse(pages.isInUse(pa + 4096, 0));
-        assertTrue(pages.isInUse(pa + 4096, 1));
-        assertTrue(pages.isInUse(pa + 4095, 2));
-        assertTrue(pages.isInUse(0, 1L << 39));
-        assertTrue(pages.isInUse(pa + 3 * 4096 - 1, 1));
-        assertFalse(pages.isInUse(pa + 3 * 4096, 1L << 20));
-        assertFalse(pages.isInUse(0, 1L << 38));
-        assertFalse(pages.isInUse(1L << 63, 4096));
-    }
-
-    @Test
     void shouldHandOutZeroedPagesEvenIfTheyWereWrittenBefore() {
         SparseMemory everywhere = new SparseMemory();
         HostPages shared = new HostPages(everywhere, 48);

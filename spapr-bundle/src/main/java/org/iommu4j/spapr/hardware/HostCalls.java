@@ -2,7 +2,6 @@ package org.iommu4j.spapr.hardware;
 
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
@@ -10,7 +9,7 @@ import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.DmaWindows;
 import org.iommu4j.spapr.hypervisor.EndpointStates;
-import org.iommu4j.spapr.hypervisor.HostTable;
+import org.iommu4j.spapr.hypervisor.HostTables;
 import org.iommu4j.spapr.hypervisor.WindowOwner;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
@@ -25,7 +24,7 @@ final class HostCalls implements WindowOwner {
     private static final long PAGE_MASK = 0xfff;
 
     private final SpaprCapabilities platform;
-    private final Platform machine;
+    private final HostTables tables;
     private final DmaWindows windows;
     private final TranslationValidation validation;
     private final Requesters requesters;
@@ -41,14 +40,14 @@ final class HostCalls implements WindowOwner {
 
     HostCalls(
             SpaprCapabilities platform,
-            Platform machine,
+            HostTables tables,
             DmaWindows windows,
             TranslationValidation validation,
             Requesters requesters,
             EndpointStates states,
             EndpointListener changed) {
         this.platform = platform;
-        this.machine = machine;
+        this.tables = tables;
         this.windows = windows;
         this.validation = validation;
         this.requesters = requesters;
@@ -74,7 +73,7 @@ final class HostCalls implements WindowOwner {
      */
     DmaWindow addHostWindow(
             int liobn, int pe, long base, int pageShift, int windowShift, int levels, boolean isDefault) {
-        TceTable table = HostTable.allocate(machine, windowShift, pageShift, levels);
+        TceTable table = tables.allocate(windowShift, pageShift, levels);
         DmaWindow window = new DmaWindow(liobn, pe, base, windowShift, table, isDefault, true);
         put(window);
         return window;
@@ -90,13 +89,13 @@ final class HostCalls implements WindowOwner {
         windows.remove(window);
         validation.clear(window);
         if (window.ownsTable()) {
-            HostTable.free(machine, window.table());
+            tables.free(window.table());
         }
     }
 
     @Override
     public DmaWindow add(int liobn, int pe, long base, int pageShift, int windowShift, boolean isDefault) {
-        int levels = HostTable.levels(windowShift, pageShift, platform.maxLevels());
+        int levels = HostTables.levels(windowShift, pageShift, platform.maxLevels());
         DmaWindow window = addHostWindow(liobn, pe, base, pageShift, windowShift, levels, isDefault);
         changed.windowsChanged("ibm,create-pe-dma-window", pe);
         return window;

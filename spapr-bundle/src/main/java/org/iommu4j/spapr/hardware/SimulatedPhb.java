@@ -29,6 +29,7 @@ import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.DmaWindows;
 import org.iommu4j.spapr.hypervisor.EehCalls;
 import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.hypervisor.HostTables;
 import org.iommu4j.spapr.hypervisor.TceCalls;
 import org.iommu4j.spapr.hypervisor.WindowCalls;
 import org.iommu4j.spapr.table.TceTable;
@@ -50,6 +51,7 @@ public final class SimulatedPhb implements Hardware {
     private final HardwareConfig config;
     private final SpaprCapabilities platform;
     private final DmaWindows windows;
+    private final HostTables tables;
     private final EndpointStates states;
     private final Requesters requesters;
     private final TceCache cache;
@@ -77,6 +79,7 @@ public final class SimulatedPhb implements Hardware {
         platform = SpaprCapabilities.of(config);
         SpaprOptions options = SpaprOptions.of(config.options());
         windows = new DmaWindows(platform.pes());
+        tables = new HostTables(machine);
         states = new EndpointStates(platform.pes());
         observer = machine.sanitizer();
         reports = observer == null ? null : new CommandReports(observer);
@@ -86,9 +89,9 @@ public final class SimulatedPhb implements Hardware {
         faults = new FaultRecorder(states, machine.memory());
         remapper = new DmaRemapper(
                 machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
-        tceCalls = new TceCalls(machine, windows, platform.multiTce(), false, this::stored);
+        tceCalls = new TceCalls(machine.memory(), windows, tables, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
-        hostCalls = new HostCalls(platform, machine, windows, validation, requesters, states, this::windowsChanged);
+        hostCalls = new HostCalls(platform, tables, windows, validation, requesters, states, this::windowsChanged);
         boolean visible = SpaprGeneration.hasRegisters(config.subVersion());
         windowCalls = visible
                 ? new WindowCalls(platform, windows, requesters::named, hostCalls, platform.pe(), options.thirdWindow())
@@ -324,6 +327,9 @@ public final class SimulatedPhb implements Hardware {
                 DmaWindow window = loadWindow(in);
                 windows.add(window);
                 validation.set(window);
+                if (window.ownsTable()) {
+                    tables.restored(window.table());
+                }
             } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
                 throw new BackendException(Errno.EINVAL, "damaged state: " + e.getMessage(), e);
             }

@@ -5,7 +5,6 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.HypercallCode;
@@ -34,13 +33,13 @@ public final class TceCalls {
     /** No place in the table: a level above is absent. */
     private static final long ABSENT = -1;
 
-    private final Platform machine;
+    private final HostTables hostTables;
     private final PhysicalMemory memory;
     private final PageCursor lists;
     private final PageCursor tables;
     private final DmaWindows windows;
     private final boolean multiTce;
-    private final boolean forGuest;
+    private final boolean mayRefuse;
     private final StoreListener listener;
     private final TableWalker walker;
     private final long[] values = new long[SpaprCall.MAX_BATCH];
@@ -50,20 +49,26 @@ public final class TceCalls {
     /**
      * The calls of a hypervisor.
      *
-     * @param machine its memory is the partition's, but for the host's pages, and tables are there
+     * @param memory the partition's memory, and where tables are
+     * @param hostTables the hypervisor's own tables, which are not the partition's
      * @param multiTce true if the calls for many entries exist
-     * @param forGuest true for calls of a guest: its lists are the partition's, too, and the listener may refuse a store,
-     *     which is then undone; false for those of the host's driver
+     * @param mayRefuse true if the listener may refuse a store, which is then undone
      * @param listener what follows a store
      */
-    public TceCalls(Platform machine, DmaWindows windows, boolean multiTce, boolean forGuest, StoreListener listener) {
-        this.machine = machine;
-        memory = machine.memory();
+    public TceCalls(
+            PhysicalMemory memory,
+            DmaWindows windows,
+            HostTables hostTables,
+            boolean multiTce,
+            boolean mayRefuse,
+            StoreListener listener) {
+        this.memory = memory;
+        this.hostTables = hostTables;
         lists = new PageCursor(memory);
         tables = new PageCursor(memory);
         this.windows = windows;
         this.multiTce = multiTce;
-        this.forGuest = forGuest;
+        this.mayRefuse = mayRefuse;
         this.listener = listener;
         walker = new TableWalker(memory);
     }
@@ -148,7 +153,7 @@ public final class TceCalls {
                 || !startsIn(window, offset, count)
                 || Long.compareUnsigned(count, SpaprCall.MAX_BATCH) > 0
                 || (list & LIST_MASK) != 0
-                || (forGuest && machine.isHosts(list, LIST_MASK + 1))
+                || hostTables.overlap(list, LIST_MASK + 1)
                 || leaves(window, offset, count)) {
             return HypercallCode.PARAMETER;
         }
@@ -225,16 +230,16 @@ public final class TceCalls {
                 && isOwned(page, 1L << window.table().pageShift());
     }
 
-    /** True if all of that is memory of the partition, where tables and other pages of the host are not. */
+    /** True if all of that is memory of the partition, as the hypervisor's tables are not. */
     private boolean isOwned(long first, long length) {
-        return memory.contains(first, length) && !machine.isHosts(first, length);
+        return memory.contains(first, length) && !hostTables.overlap(first, length);
     }
 
     private long store(int function, DmaWindow window, long offset, int count) {
         if (count == 0) {
             return HypercallCode.SUCCESS;
         }
-        if (window.table().levels() == 1 && !forGuest) {
+        if (window.table().levels() == 1 && !mayRefuse) {
             return storePlainly(function, window, offset, count);
         }
         try {
@@ -299,7 +304,7 @@ public final class TceCalls {
             long at = offset + ((long) i << table.pageShift());
             int fault = walker.walk(table, at, null);
             if (fault == FaultReason.TCE_PAGE_FAULT.code() && Tce.isValid(values[i]) && window.ownsTable()) {
-                HostTable.extend(machine, table, at);
+                hostTables.extend(table, at);
                 fault = walker.walk(table, at, null);
             }
             if (fault == TableWalker.OK) {

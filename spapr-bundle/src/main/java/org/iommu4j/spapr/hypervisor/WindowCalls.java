@@ -106,7 +106,7 @@ public final class WindowCalls {
                 || windowShift < pageShift
                 || windowShift > DmaWindow.SLOT_SHIFT
                 || windowShift - pageShift > largestBlock()
-                || !HostTable.isPossible((int) windowShift, (int) pageShift, platform.maxLevels())) {
+                || !HostTables.isPossible((int) windowShift, (int) pageShift, platform.maxLevels())) {
             Rtas.status(call, RtasStatus.PARAMETER_ERROR);
             return;
         }

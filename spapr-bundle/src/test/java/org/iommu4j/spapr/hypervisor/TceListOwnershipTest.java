@@ -31,8 +31,9 @@ class TceListOwnershipTest {
             DevicePort.COMPLETING));
     private final PhysicalMemory memory = machine.memory();
     private final DmaWindows windows = new DmaWindows(1);
-    private final TceCalls calls = new TceCalls(machine, windows, true, false, (function, window, iova, count) -> 0);
-    private final TceCalls ofGuest = new TceCalls(machine, windows, true, true, (function, window, iova, count) -> 0);
+    private final HostTables tables = new HostTables(machine);
+    private final TceCalls calls =
+            new TceCalls(memory, windows, tables, true, false, (function, window, iova, count) -> 0);
     private final NativeCall call = new NativeCall();
 
     private long put(long... entries) {
@@ -77,36 +78,25 @@ class TceListOwnershipTest {
     }
 
     @Test
-    void shouldRefusePagesOfTheHost() {
-        long host = machine.allocatePages(2);
+    void shouldRefusePagesOfTheTables() {
+        TceTable table = tables.allocate(24, 12, 1);
 
-        assertEquals(PARAMETER, put(LOW | 3, host | 3));
-        assertEquals(PARAMETER, put(host + 0x1000 | 1));
-        machine.freePages(host, 2);
-        assertEquals(SUCCESS, put(LOW | 3));
+        assertEquals(PARAMETER, put(LOW | 3, table.root() | 3));
+        assertEquals(PARAMETER, put(table.root() + table.levelBytes() - 0x1000 | 1));
+        tables.free(table);
+        assertEquals(SUCCESS, put(table.root() | 1));
     }
 
     @Test
-    void shouldReadListsInPagesOfTheHostForItsDriverOnly() {
+    void shouldReadNoListInPagesOfTheTables() {
         put(LOW | 3);
-        long host = machine.allocatePages(1);
-        call.begin(INDIRECT)
-                .word(0, Integer.toUnsignedLong(LIOBN))
-                .word(1, 0)
-                .word(2, host)
-                .word(3, 1);
+        long page = tables.allocate(21, 12, 1).root();
+        call.begin(INDIRECT).word(0, Integer.toUnsignedLong(LIOBN)).word(1, 0).word(2, page).word(3, 1);
 
         calls.call(call);
-        assertEquals(SUCCESS, call.result());
-        assertEquals(0, memory.readLongBe(TABLE));
 
-        call.begin(INDIRECT)
-                .word(0, Integer.toUnsignedLong(LIOBN))
-                .word(1, 0)
-                .word(2, host)
-                .word(3, 1);
-        ofGuest.call(call);
         assertEquals(PARAMETER, call.result());
+        assertEquals(LOW | 3, memory.readLongBe(TABLE));
     }
 
     @Test

@@ -120,11 +120,6 @@ final class RecordingPort implements NativePort {
         }
 
         @Override
-        public boolean isHosts(long pa, long length) {
-            return port.platform().isHosts(pa, length);
-        }
-
-        @Override
         public void freePages(long pa, int pages) {
             // A case's software never ends: what it took it keeps.
         }

@@ -58,11 +58,6 @@ final class RecordedPlatform implements Platform {
     }
 
     @Override
-    public boolean isHosts(long pa, long length) {
-        return platform.isHosts(pa, length);
-    }
-
-    @Override
     public Sanitizer sanitizer() {
         return platform.sanitizer();
     }

@@ -17,37 +17,45 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class HostTableTest {
+class HostTablesTest {
     private final SimulatedPlatform machine =
             new SimulatedPlatform(new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
+    private final HostTables tables = new HostTables(machine);
 
     @ParameterizedTest
     @CsvSource({"30, 12, 5, 1", "35, 16, 5, 1", "32, 12, 1, 1", "33, 12, 5, 2", "53, 16, 5, 2", "53, 12, 5, 3", "33, 12, 1, 1"})
     void shouldTakeMoreLevelsForALargerWindow(int windowShift, int pageShift, int maxLevels, int levels) {
-        assertEquals(levels, HostTable.levels(windowShift, pageShift, maxLevels));
+        assertEquals(levels, HostTables.levels(windowShift, pageShift, maxLevels));
     }
 
     @Test
     void shouldAddLevelsWithTheirEntriesAndGiveThemAllBack() {
-        TceTable table = HostTable.allocate(machine, 53, 12, 3);
+        TceTable table = tables.allocate(53, 12, 3);
         TableWalker walker = new TableWalker(machine.memory());
         long last = (1L << 53) - 4096;
 
         assertTrue(walker.walk(table, 0, null) != TableWalker.OK);
-        HostTable.extend(machine, table, 0);
-        HostTable.extend(machine, table, last);
+        tables.extend(table, 0);
+        tables.extend(table, last);
 
         assertEquals(TableWalker.OK, walker.walk(table, 0, null));
         assertEquals(0, walker.tce());
         assertEquals(TableWalker.OK, walker.walk(table, last, null));
         assertTrue(walker.walk(table, 1L << 52, null) != TableWalker.OK);
-        HostTable.free(machine, table);
-        assertFalse(machine.isHosts(0, 1L << 52));
+        HostTables successor = new HostTables(machine);
+        successor.restored(table);
+        assertTrue(successor.overlap(table.root(), 1));
+        long free = machine.allocatePages(1);
+        machine.freePages(free, 1);
+        assertTrue(successor.overlap(free - 1, 1));
+        successor.free(table);
+        assertEquals(table.root(), machine.allocatePages(1));
+        assertFalse(successor.overlap(0, 1L << 52));
     }
 
     @Test
     void shouldSayWhenThereIsNoRoomForOneLevel() {
-        BackendException e = assertThrows(BackendException.class, () -> HostTable.allocate(machine, 59, 12, 1));
+        BackendException e = assertThrows(BackendException.class, () -> tables.allocate(59, 12, 1));
 
         assertEquals(Errno.ENOMEM, e.errno());
     }
