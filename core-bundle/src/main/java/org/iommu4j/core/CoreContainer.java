@@ -153,7 +153,7 @@ final class CoreContainer implements Container {
                     owner == this ? Errno.EEXIST : Errno.EBUSY,
                     "requester",
                     -1,
-                    requester,
+                    Integer.toUnsignedLong(requester),
                     "the device is in container " + owner.id);
             return;
         }
@@ -184,7 +184,13 @@ final class CoreContainer implements Container {
             return;
         }
         if (!attachments.containsKey(requester)) {
-            completion.refuse(null, Errno.ENODEV, "requester", -1, requester, "the device is not in container " + id);
+            completion.refuse(
+                    null,
+                    Errno.ENODEV,
+                    "requester",
+                    -1,
+                    Integer.toUnsignedLong(requester),
+                    "the device is not in container " + id);
             return;
         }
         try {

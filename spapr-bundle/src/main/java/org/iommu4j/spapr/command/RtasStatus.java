@@ -19,6 +19,9 @@ public final class RtasStatus {
     /** A parameter is wrong, or there is no such call. */
     public static final int PARAMETER_ERROR = -3;
 
+    /** The endpoint is not in a state in which the call makes sense. */
+    public static final int UNEXPECTED_STATE = -7;
+
     /** All of them, by their names. */
     public static final List<Code> ALL = List.of(
             code(SUCCESS, "SUCCESS"),
@@ -26,7 +29,7 @@ public final class RtasStatus {
             code(HARDWARE_ERROR, "HARDWARE_ERROR"),
             code(-2, "BUSY"),
             code(PARAMETER_ERROR, "PARAMETER_ERROR"),
-            code(-7, "NOT_SUPPORTED"),
+            code(UNEXPECTED_STATE, "UNEXPECTED_STATE_CHANGE"),
             code(-8, "RESET_REFUSED"));
 
     private RtasStatus() {}

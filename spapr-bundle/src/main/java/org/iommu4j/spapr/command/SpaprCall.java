@@ -82,6 +82,11 @@ public final class SpaprCall {
     /** Most entries of one H_PUT_TCE_INDIRECT or H_STUFF_TCE. */
     public static final int MAX_BATCH = 512;
 
+    /** RTAS tokens are 2000 to 2fff; hypercalls of PAPR end below, those of platforms begin at f000. */
+    private static final int TOKENS = 2;
+
+    private static final int TOKEN_SHIFT = 12;
+
     private static final String TCE_CALLS = "PAPR, TCE hypercalls; sheet 2.1";
     private static final String HOST_CALLS = "platform-private hypercall; docs/layouts/spapr.md";
     private static final String RTAS_CALLS = "PAPR, RTAS calls; sheet 2.2 and 2.4";
@@ -124,7 +129,7 @@ public final class SpaprCall {
                     List.of(
                             LIOBN,
                             IOBA,
-                            Operand.word("list", 2, "logical address of the page of entries")
+                            Operand.memory("list", 2, MAX_BATCH * Long.BYTES, "logical address of the page of entries")
                                     .alias("TCE list"),
                             Operand.word("count", 3, "entries, at most 512")),
                     List.of(),
@@ -179,7 +184,12 @@ public final class SpaprCall {
                             CONFIG_ADDR,
                             BUID_HI,
                             BUID_LO,
-                            Operand.field("function", 5, 0, 32, "0 disable, 1 enable, 2 release MMIO, 3 release DMA")),
+                            Operand.field(
+                                    "function",
+                                    5,
+                                    0,
+                                    32,
+                                    "0 disable, 1 enable, 2 release MMIO, 3 release DMA, 4 event interrupt, 5 none")),
                     List.of()),
             rtas(
                     "ibm,get-config-addr-info2",
@@ -199,7 +209,8 @@ public final class SpaprCall {
                                     "state", 0, 0, 32, "0 normal, 1 reset, 2 stopped, 4 DMA stopped, 5 unavailable"),
                             Operand.field("capable", 1, 0, 32, "1: EEH is there"),
                             Operand.field("unavailable", 2, 0, 32, "milliseconds until it may be available"),
-                            Operand.field("recovery", 3, 0, 32, "recovery information, with five cells"))),
+                            Operand.field("recovery", 3, 0, 32, "recovery information, with five cells")
+                                    .orNothing())),
             rtas(
                     "ibm,set-slot-reset",
                     SET_SLOT_RESET,
@@ -232,7 +243,8 @@ public final class SpaprCall {
                             Operand.field("block", 1, 0, 32, "largest window in TCEs; its high word with six cells"),
                             Operand.field("page_sizes", 2, 0, 32, "mask of page sizes; the low word with six cells"),
                             Operand.field("migration", 3, 0, 32, "migration mask; page sizes with six cells"),
-                            Operand.field("migration6", 4, 0, 32, "migration mask, with six cells"))),
+                            Operand.field("migration6", 4, 0, 32, "migration mask, with six cells")
+                                    .orNothing())),
             rtas(
                     "ibm,create-pe-dma-window",
                     CREATE_PE_DMA_WINDOW,
@@ -251,16 +263,9 @@ public final class SpaprCall {
                     REMOVE_PE_DMA_WINDOW,
                     List.of(Operand.field("LIOBN", 2, 0, 32, "of the window")),
                     List.of()),
-            rtas(
-                    "ibm,reset-pe-dma-window",
-                    RESET_PE_DMA_WINDOW,
-                    List.of(
-                            CONFIG_ADDR,
-                            BUID_HI,
-                            BUID_LO,
-                            Operand.field("limited", 5, 0, 32, "1: limited addressing, with four arguments")
-                                    .orNothing()),
-                    List.of()),
+            resetWindows("ibm,reset-pe-dma-window"),
+            // PAPR's name of the same call; QEMU's token has the other one.
+            resetWindows("ibm,reset-pe-dma-windows"),
             new CallFormat(
                     Kind.HYPERCALL,
                     "OPAL_PCI_TCE_KILL",
@@ -288,6 +293,11 @@ public final class SpaprCall {
         return null;
     }
 
+    /** True if the number is in the range of RTAS tokens, whether there is such a call or not. */
+    public static boolean isToken(int function) {
+        return function >>> TOKEN_SHIFT == TOKENS;
+    }
+
     /** True if the number is an RTAS token, not a hypercall. */
     public static boolean isRtas(int function) {
         CallFormat call = of(function);
@@ -297,6 +307,19 @@ public final class SpaprCall {
     private static CallFormat hypercall(
             String name, int function, List<Operand> operands, List<Operand> results, String spec) {
         return new CallFormat(Kind.HYPERCALL, name, function, operands, results, HypercallCode.ALL, spec);
+    }
+
+    private static CallFormat resetWindows(String name) {
+        return rtas(
+                name,
+                RESET_PE_DMA_WINDOW,
+                List.of(
+                        CONFIG_ADDR,
+                        BUID_HI,
+                        BUID_LO,
+                        Operand.field("limited", 5, 0, 32, "1: limited addressing, with four arguments")
+                                .orNothing()),
+                List.of());
     }
 
     private static CallFormat rtas(String name, int token, List<Operand> operands, List<Operand> results) {

@@ -1,14 +1,16 @@
 package org.iommu4j.spapr.command;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
 
 /**
- * What one platform can do, sheet 6. A configuration sets fields by these names in groups of any name, of which
- * {@code pe} is the documented one:
+ * What one platform can do, sheet 6. A configuration sets fields by these names, as they are or in groups of any name:
  *
  * <table>
  * <caption>Fields</caption>
@@ -32,6 +34,11 @@ import org.iommu4j.contract.Errno;
  * generation is known</td></tr>
  * </table>
  *
+ * <p>The sheet's {@code precision} may also be {@code page} or {@code PE}, and the names of VFIO's information structure,
+ * {@code max_dynamic_windows} and {@code levels}, are known, too. A list {@code windows} says which windows are there from reset
+ * on, each by {@code liobn} (by default the next one of the host bridge), {@code base}, {@code page_shift}, {@code size} in
+ * bytes, {@code levels} and {@code default}; the one that is marked, or else the first, is the default window.
+ *
  * @param subVersion the generation
  * @param pgsizes a bit for each page shift
  * @param maxWindows windows of a PE
@@ -43,6 +50,7 @@ import org.iommu4j.contract.Errno;
  * @param windowShift log2 of its size in bytes
  * @param phb index of the host bridge
  * @param buid unit id of the host bridge; 0 for any
+ * @param windows what is there from reset on besides the default window
  * @param ddwExtensions 1 with reset, 2 also with six cells of query, 3 also with limited addressing
  */
 public record SpaprCapabilities(
@@ -57,6 +65,7 @@ public record SpaprCapabilities(
         int windowShift,
         int phb,
         long buid,
+        List<ResetWindow> windows,
         int ddwExtensions) {
     /** log2 of the page size of the default window. */
     public static final int DEFAULT_PAGE_SHIFT = 12;
@@ -68,12 +77,47 @@ public record SpaprCapabilities(
     private static final int HIDDEN_PE_BITS = 8;
 
     private static final int PHB_SHIFT = 8;
+    private static final int PHB_MASK = 0xff;
+    private static final String WINDOWS = "windows[";
+    private static final Map<String, String> FURTHER_NAMES =
+            Map.of("max_dynamic_windows", "max_windows", "levels", "max_levels");
+
+    /** Names of fields that may stand outside a group. */
+    private static final Set<String> NAMES = Set.of(
+            "pgsizes",
+            "max_windows",
+            "max_levels",
+            "multi_tce",
+            "max_batch",
+            "pe_bits",
+            "pe",
+            "dma32_start",
+            "dma32_size",
+            "phb",
+            "buid",
+            "ddw_extensions",
+            "precision",
+            "sync_required");
+
+    /**
+     * A window that is there from reset on, besides the default one.
+     *
+     * @param liobn its LIOBN; 0: the next one of the host bridge
+     * @param base first bus address
+     * @param pageShift log2 of its page size in bytes
+     * @param windowShift log2 of its size in bytes
+     * @param levels of its table
+     */
+    public record ResetWindow(int liobn, long base, int pageShift, int windowShift, int levels) {}
+
     private static final long DMA32_LIMIT = 1L << 32;
     private static final int DEFAULT_WINDOW_SHIFT = 30;
     private static final int MAX_LEVELS = 5;
     private static final int DDW_EXTENSIONS = 3;
     private static final int MIN_PE_BITS = 8;
     private static final int MAX_PE_BITS = 9;
+    private static final int SLOT_SHIFT = 59;
+    private static final Set<String> WINDOW_NAMES = Set.of("liobn", "base", "page_shift", "size", "levels", "default");
 
     /** Page sizes that RTAS or the windows of IODA3 know; a platform with registers may have any of them. */
     private static final long KNOWN_PAGE_SIZES = shifts(12, 16, 21, 24, 25, 26, 27, 28, 30, 34);
@@ -81,8 +125,8 @@ public record SpaprCapabilities(
     /**
      * The capabilities that a configuration asks for.
      *
-     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation, {@code EINVAL} for an unknown name or a
-     *     value that makes no sense
+     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation, or for a value that the generation cannot
+     *     have, {@code EINVAL} for an unknown name or for values that make no sense together
      */
     public static SpaprCapabilities of(HardwareConfig config) {
         SpaprCapabilities base = defaultOf(config.subVersion());
@@ -93,10 +137,39 @@ public record SpaprCapabilities(
                             + config.registers().keySet());
         }
         Editor editor = new Editor(base);
-        for (Map<String, Long> group : new TreeMap<>(config.fields()).values()) {
-            new TreeMap<>(group).forEach(editor::set);
+        new TreeMap<>(config.options()).forEach((name, text) -> {
+            if (isName(name)) {
+                editor.set(name, number(name, text));
+            }
+        });
+        new TreeMap<>(config.fields()).forEach((name, group) -> {
+            if (!name.startsWith(WINDOWS)) {
+                new TreeMap<>(group).forEach(editor::set);
+            }
+        });
+        Map<String, Long> window = config.fields().get(WINDOWS + 0 + "]");
+        for (int i = 0; window != null; i++) {
+            editor.window(window);
+            window = config.fields().get(WINDOWS + (i + 1) + "]");
         }
         return editor.finish();
+    }
+
+    /** True for the name of a field, not of an option. */
+    public static boolean isName(String name) {
+        return NAMES.contains(name) || FURTHER_NAMES.containsKey(name);
+    }
+
+    private static long number(String name, String text) {
+        try {
+            return switch (text) {
+                case "true", "page" -> 1;
+                case "false", "PE" -> 0;
+                default -> text.startsWith("0x") ? Long.parseUnsignedLong(text.substring(2), 16) : Long.parseLong(text);
+            };
+        } catch (NumberFormatException e) {
+            throw new BackendException(Errno.EINVAL, "capability " + name + "=" + text + " is no number", e);
+        }
     }
 
     /**
@@ -119,6 +192,7 @@ public record SpaprCapabilities(
                         DEFAULT_WINDOW_SHIFT,
                         0,
                         0,
+                        List.of(),
                         0);
             case SpaprGeneration.IODA2 -> ioda(subVersion, shifts(12, 16, 24, 28), 8, 0x2a);
             case SpaprGeneration.IODA3, SpaprGeneration.IODA3_PEKILL ->
@@ -132,7 +206,19 @@ public record SpaprCapabilities(
 
     private static SpaprCapabilities ioda(int subVersion, long pgsizes, int peBits, int pe) {
         return new SpaprCapabilities(
-                subVersion, pgsizes, 2, MAX_LEVELS, true, peBits, pe, 0, DEFAULT_WINDOW_SHIFT, 0, 0, DDW_EXTENSIONS);
+                subVersion,
+                pgsizes,
+                2,
+                MAX_LEVELS,
+                true,
+                peBits,
+                pe,
+                0,
+                DEFAULT_WINDOW_SHIFT,
+                0,
+                0,
+                List.of(),
+                DDW_EXTENSIONS);
     }
 
     private static long shifts(int... pageShifts) {
@@ -177,6 +263,8 @@ public record SpaprCapabilities(
         private int phb;
         private long buid;
         private int ddwExtensions;
+        private Map<String, Long> defaultWindow;
+        private final List<Map<String, Long>> windows = new ArrayList<>();
 
         Editor(SpaprCapabilities base) {
             this.base = base;
@@ -193,8 +281,27 @@ public record SpaprCapabilities(
             ddwExtensions = base.ddwExtensions;
         }
 
+        /** A window of the list: the first counts as the default one until one is marked. */
+        void window(Map<String, Long> window) {
+            if (defaultWindow == null) {
+                defaultWindow = window;
+            } else if (isMarked(window)) {
+                if (isMarked(defaultWindow)) {
+                    throw new BackendException(Errno.EINVAL, "windows: two are the default one");
+                }
+                windows.add(0, defaultWindow);
+                defaultWindow = window;
+            } else {
+                windows.add(window);
+            }
+        }
+
+        private static boolean isMarked(Map<String, Long> window) {
+            return window.getOrDefault("default", 0L) != 0;
+        }
+
         void set(String name, long value) {
-            switch (name) {
+            switch (FURTHER_NAMES.getOrDefault(name, name)) {
                 case "pgsizes" -> pgsizes = legal(name, value, (value & ~pageSizes()) == 0 && hasDefaultPage(value));
                 case "max_windows" -> maxWindows = (int) legal(name, value, value >= 1 && value <= base.maxWindows);
                 case "max_levels" -> maxLevels = (int) legal(name, value, value >= 1 && value <= base.maxLevels);
@@ -215,7 +322,55 @@ public record SpaprCapabilities(
             }
         }
 
+        /** The default window as the list has it: its form is fixed. */
+        private void placeDefault() {
+            Map<String, Long> window = defaultWindow;
+            check(window);
+            windowBase =
+                    legal("base", value(window, "base", windowBase), (value(window, "base", windowBase) & 0xfff) == 0);
+            set("dma32_size", value(window, "size", windowSize));
+            long liobn = value(window, "liobn", Integer.toUnsignedLong(FIRST_LIOBN | phb << PHB_SHIFT));
+            legal("liobn", liobn, (liobn & ~((long) PHB_MASK << PHB_SHIFT)) == Integer.toUnsignedLong(FIRST_LIOBN));
+            phb = (int) (liobn >>> PHB_SHIFT) & PHB_MASK;
+            legal("page_shift", value(window, "page_shift", DEFAULT_PAGE_SHIFT), value(window, "page_shift", 12) == 12);
+            legal("levels", value(window, "levels", 1), value(window, "levels", 1) == 1);
+        }
+
+        private ResetWindow resetWindow(Map<String, Long> window) {
+            check(window);
+            long liobn = value(window, "liobn", 0);
+            long start = value(window, "base", 1L << SLOT_SHIFT);
+            long shift = value(window, "page_shift", DEFAULT_PAGE_SHIFT);
+            long size = value(window, "size", 1L << DEFAULT_WINDOW_SHIFT);
+            long levels = value(window, "levels", 1);
+            legal("liobn", liobn, liobn == 0 || liobn >>> (Integer.SIZE - 1) == 1);
+            legal("base", start, start == 0 || start == 1L << SLOT_SHIFT);
+            legal("page_shift", shift, shift < Long.SIZE && (pgsizes >>> shift & 1) != 0);
+            legal("size", size, Long.bitCount(size) == 1 && Long.numberOfTrailingZeros(size) >= shift);
+            legal("levels", levels, levels >= 1 && levels <= maxLevels);
+            return new ResetWindow((int) liobn, start, (int) shift, Long.numberOfTrailingZeros(size), (int) levels);
+        }
+
+        private static void check(Map<String, Long> window) {
+            for (String name : new TreeMap<>(window).keySet()) {
+                if (!WINDOW_NAMES.contains(name)) {
+                    throw new BackendException(Errno.EINVAL, "unknown field of a window " + name);
+                }
+            }
+        }
+
+        private static long value(Map<String, Long> window, String name, long otherwise) {
+            return window.getOrDefault(name, otherwise);
+        }
+
         SpaprCapabilities finish() {
+            if (defaultWindow != null) {
+                placeDefault();
+            }
+            List<ResetWindow> others = windows.stream().map(this::resetWindow).toList();
+            if (others.size() >= maxWindows) {
+                throw new BackendException(Errno.EINVAL, "windows: an endpoint has " + maxWindows + " at most");
+            }
             boolean below4Gib = windowBase >= 0
                     && windowBase < DMA32_LIMIT
                     && windowSize > 0
@@ -248,6 +403,7 @@ public record SpaprCapabilities(
                     Long.numberOfTrailingZeros(windowSize),
                     phb,
                     buid,
+                    others,
                     ddwExtensions);
         }
 
@@ -266,7 +422,7 @@ public record SpaprCapabilities(
         private long legal(String name, long value, boolean isLegal) {
             if (!isLegal) {
                 throw new BackendException(
-                        Errno.EINVAL,
+                        Errno.EPROTONOSUPPORT,
                         "capability " + name + "=0x" + Long.toHexString(value) + " cannot be on generation "
                                 + base.subVersion);
             }

@@ -186,7 +186,8 @@ final class SpaprReferenceWalker implements ReferenceWalker {
             return true;
         }
         long pageBytes = 1L << window.pageShift();
-        access.translated(entry / pageBytes * pageBytes + offset % pageBytes, pageBytes, (int) entry & 3, false);
+        long page = Long.divideUnsigned(entry, pageBytes) * pageBytes;
+        access.translated(page + offset % pageBytes, pageBytes, (int) entry & 3, false);
         return true;
     }
 }

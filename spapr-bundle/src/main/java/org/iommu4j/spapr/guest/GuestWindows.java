@@ -17,6 +17,7 @@ import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.DmaWindows;
+import org.iommu4j.spapr.hypervisor.HostTables;
 import org.iommu4j.spapr.hypervisor.WindowOwner;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
@@ -35,7 +36,7 @@ final class GuestWindows implements WindowOwner {
     private static final int REQUESTERS = 1 << 16;
     private static final long PAGE_MASK = 0xfff;
 
-    private final Platform platform;
+    private final HostTables tables;
     private final SpaprCapabilities guest;
     private final DmaWindows windows = new DmaWindows(1);
     private final TreeSet<Integer> bound = new TreeSet<>();
@@ -46,9 +47,14 @@ final class GuestWindows implements WindowOwner {
     private GuestRequests requests;
 
     GuestWindows(Platform platform, SpaprCapabilities guest) {
-        this.platform = platform;
+        tables = new HostTables(platform);
         this.guest = guest;
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.SPAPR, guest.subVersion());
+    }
+
+    /** Where their tables are. */
+    HostTables tables() {
+        return tables;
     }
 
     /** The windows, bound or not. */
@@ -88,8 +94,7 @@ final class GuestWindows implements WindowOwner {
 
     private void discard(DmaWindow window) {
         windows.remove(window);
-        platform.freePages(window.table().root(), (int)
-                DmaWindow.tablePages(1L << window.table().levelBits()));
+        tables.free(window.table());
     }
 
     /**
@@ -98,13 +103,8 @@ final class GuestWindows implements WindowOwner {
      * @throws BackendException {@code ENOMEM} if the host has no room for the table
      */
     private DmaWindow add(int liobn, long base, int pageShift, int windowShift, boolean isDefault) {
-        int levelBits = TceTable.defaultLevelBits(windowShift, pageShift, 1);
-        long pages = DmaWindow.tablePages(1L << levelBits);
-        if (pages > Integer.MAX_VALUE) {
-            throw new BackendException(Errno.ENOMEM, "a table of " + pages + " pages");
-        }
-        long root = platform.allocatePages((int) pages);
-        TceTable table = new TceTable(root, pageShift, 1, levelBits, 1L << (windowShift - pageShift));
+        // Their state has no number of levels.
+        TceTable table = tables.allocate(windowShift, pageShift, 1);
         DmaWindow window = new DmaWindow(liobn, ENDPOINT, base, windowShift, table, isDefault, true);
         windows.add(window);
         return window;
@@ -201,6 +201,7 @@ final class GuestWindows implements WindowOwner {
             int levelBits = TceTable.defaultLevelBits(windowShift, pageShift, 1);
             TceTable table = new TceTable(root, pageShift, 1, levelBits, 1L << (windowShift - pageShift));
             windows.add(new DmaWindow(liobn, ENDPOINT, base, windowShift, table, isDefault, true));
+            tables.restored(table);
             if (in.getBoolean()) {
                 bound.add(liobn);
             }

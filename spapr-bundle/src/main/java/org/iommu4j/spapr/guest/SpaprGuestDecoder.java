@@ -58,7 +58,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         this.config = config;
         SpaprCapabilities guest = SpaprCapabilities.of(config);
         windows = new GuestWindows(platform, guest);
-        tceCalls = new TceCalls(platform.memory(), windows.windows(), guest.multiTce(), true, this::stored);
+        tceCalls = new TceCalls(platform.memory(), windows.windows(), windows.tables(), guest.multiTce(), true, this::stored);
         eehCalls = new EehCalls(guest, endpoint, requester -> GuestWindows.ENDPOINT);
         windowCalls = SpaprGeneration.hasRegisters(config.subVersion())
                 ? new WindowCalls(
@@ -66,6 +66,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
                         windows.windows(),
                         requester -> GuestWindows.ENDPOINT,
                         windows,
+                        GuestWindows.ENDPOINT,
                         RtasStatus.PARAMETER_ERROR)
                 : null;
     }
@@ -130,9 +131,12 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         } else if (WindowCalls.isOne(function) && windowCalls != null) {
             windowCalls.call(call);
             requests.handled("windows are the virtual hypervisor's; those that come and go are bound and unbound");
-        } else if (WindowCalls.isOne(function)) {
+        } else if (SpaprCall.isToken(function)) {
             call.result(RtasStatus.PARAMETER_ERROR);
-            requests.refused("no dynamic windows in this generation");
+            requests.refused(
+                    WindowCalls.isOne(function)
+                            ? "no dynamic windows in this generation"
+                            : "no such call: 0x" + Integer.toHexString(function));
         } else {
             call.result(HypercallCode.FUNCTION);
             requests.refused("no such call: 0x" + Integer.toHexString(function));

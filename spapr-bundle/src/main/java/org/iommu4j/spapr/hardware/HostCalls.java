@@ -2,8 +2,6 @@ package org.iommu4j.spapr.hardware;
 
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.Platform;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
@@ -11,6 +9,7 @@ import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.DmaWindows;
 import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.hypervisor.HostTables;
 import org.iommu4j.spapr.hypervisor.WindowOwner;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
@@ -25,7 +24,7 @@ final class HostCalls implements WindowOwner {
     private static final long PAGE_MASK = 0xfff;
 
     private final SpaprCapabilities platform;
-    private final Platform machine;
+    private final HostTables tables;
     private final DmaWindows windows;
     private final TranslationValidation validation;
     private final Requesters requesters;
@@ -41,14 +40,14 @@ final class HostCalls implements WindowOwner {
 
     HostCalls(
             SpaprCapabilities platform,
-            Platform machine,
+            HostTables tables,
             DmaWindows windows,
             TranslationValidation validation,
             Requesters requesters,
             EndpointStates states,
             EndpointListener changed) {
         this.platform = platform;
-        this.machine = machine;
+        this.tables = tables;
         this.windows = windows;
         this.validation = validation;
         this.requesters = requesters;
@@ -72,15 +71,9 @@ final class HostCalls implements WindowOwner {
      *
      * @throws BackendException {@code ENOMEM} if there is no room for the table
      */
-    DmaWindow addHostWindow(int liobn, int pe, long base, int pageShift, int windowShift, boolean isDefault) {
-        long entries = 1L << (windowShift - pageShift);
-        int levelBits = TceTable.defaultLevelBits(windowShift, pageShift, 1);
-        long pages = DmaWindow.tablePages(1L << levelBits);
-        if (pages > Integer.MAX_VALUE) {
-            throw new BackendException(Errno.ENOMEM, "a table of " + pages + " pages");
-        }
-        long root = machine.allocatePages((int) pages);
-        TceTable table = new TceTable(root, pageShift, 1, levelBits, entries);
+    DmaWindow addHostWindow(
+            int liobn, int pe, long base, int pageShift, int windowShift, int levels, boolean isDefault) {
+        TceTable table = tables.allocate(windowShift, pageShift, levels);
         DmaWindow window = new DmaWindow(liobn, pe, base, windowShift, table, isDefault, true);
         put(window);
         return window;
@@ -96,14 +89,14 @@ final class HostCalls implements WindowOwner {
         windows.remove(window);
         validation.clear(window);
         if (window.ownsTable()) {
-            machine.freePages(window.table().root(), (int)
-                    DmaWindow.tablePages(1L << window.table().levelBits()));
+            tables.free(window.table());
         }
     }
 
     @Override
     public DmaWindow add(int liobn, int pe, long base, int pageShift, int windowShift, boolean isDefault) {
-        DmaWindow window = addHostWindow(liobn, pe, base, pageShift, windowShift, isDefault);
+        int levels = HostTables.levels(windowShift, pageShift, platform.maxLevels());
+        DmaWindow window = addHostWindow(liobn, pe, base, pageShift, windowShift, levels, isDefault);
         changed.windowsChanged("ibm,create-pe-dma-window", pe);
         return window;
     }
@@ -148,7 +141,7 @@ final class HostCalls implements WindowOwner {
                 takeAway(before);
             }
             if (root == SpaprCall.HOST_TABLE) {
-                addHostWindow((int) liobn, (int) pe, base, pageShift, (int) windowShift, wasDefault);
+                addHostWindow((int) liobn, (int) pe, base, pageShift, (int) windowShift, levels, wasDefault);
             } else {
                 TceTable table =
                         new TceTable(root, pageShift, levels, levelBits, 1L << ((int) windowShift - pageShift));

@@ -29,6 +29,7 @@ import org.iommu4j.spapr.hypervisor.DmaWindow;
 import org.iommu4j.spapr.hypervisor.DmaWindows;
 import org.iommu4j.spapr.hypervisor.EehCalls;
 import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.hypervisor.HostTables;
 import org.iommu4j.spapr.hypervisor.TceCalls;
 import org.iommu4j.spapr.hypervisor.WindowCalls;
 import org.iommu4j.spapr.table.TceTable;
@@ -50,6 +51,7 @@ public final class SimulatedPhb implements Hardware {
     private final HardwareConfig config;
     private final SpaprCapabilities platform;
     private final DmaWindows windows;
+    private final HostTables tables;
     private final EndpointStates states;
     private final Requesters requesters;
     private final TceCache cache;
@@ -77,6 +79,7 @@ public final class SimulatedPhb implements Hardware {
         platform = SpaprCapabilities.of(config);
         SpaprOptions options = SpaprOptions.of(config.options());
         windows = new DmaWindows(platform.pes());
+        tables = new HostTables(machine);
         states = new EndpointStates(platform.pes());
         observer = machine.sanitizer();
         reports = observer == null ? null : new CommandReports(observer);
@@ -86,12 +89,12 @@ public final class SimulatedPhb implements Hardware {
         faults = new FaultRecorder(states, machine.memory());
         remapper = new DmaRemapper(
                 machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
-        tceCalls = new TceCalls(machine.memory(), windows, platform.multiTce(), false, this::stored);
+        tceCalls = new TceCalls(machine.memory(), windows, tables, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
-        hostCalls = new HostCalls(platform, machine, windows, validation, requesters, states, this::windowsChanged);
+        hostCalls = new HostCalls(platform, tables, windows, validation, requesters, states, this::windowsChanged);
         boolean visible = SpaprGeneration.hasRegisters(config.subVersion());
         windowCalls = visible
-                ? new WindowCalls(platform, windows, requesters::named, hostCalls, options.thirdWindow())
+                ? new WindowCalls(platform, windows, requesters::named, hostCalls, platform.pe(), options.thirdWindow())
                 : null;
         registers = visible
                 ? new PhbRegisters(
@@ -125,8 +128,25 @@ public final class SimulatedPhb implements Hardware {
                 chip.platform.windowBase(),
                 SpaprCapabilities.DEFAULT_PAGE_SHIFT,
                 chip.platform.windowShift(),
+                1,
                 true);
+        chip.platform.windows().forEach(chip::addResetWindow);
         return chip;
+    }
+
+    private void addResetWindow(SpaprCapabilities.ResetWindow window) {
+        int shift = window.pageShift();
+        int levelBits = TceTable.defaultLevelBits(window.windowShift(), shift, window.levels());
+        if (!TceTable.isPossible(window.windowShift(), shift, window.levels(), levelBits)) {
+            throw new BackendException(Errno.EINVAL, "windows: no table for a window of 2^" + window.windowShift());
+        }
+        int liobn = window.liobn() == 0 ? platform.liobn(1) : window.liobn();
+        try {
+            hostCalls.addHostWindow(
+                    liobn, platform.pe(), window.base(), shift, window.windowShift(), window.levels(), false);
+        } catch (IllegalArgumentException e) {
+            throw new BackendException(Errno.EINVAL, "windows: " + e.getMessage(), e);
+        }
     }
 
     /**
@@ -167,13 +187,10 @@ public final class SimulatedPhb implements Hardware {
             tceCalls.call(call);
         } else if (EehCalls.isOne(function)) {
             eehCalls.call(call);
-        } else if (WindowCalls.isOne(function)) {
-            if (windowCalls == null) {
-                // As for every token that is not in the device tree.
-                call.result(RtasStatus.PARAMETER_ERROR);
-            } else {
-                windowCalls.call(call);
-            }
+        } else if (WindowCalls.isOne(function) && windowCalls != null) {
+            windowCalls.call(call);
+        } else if (SpaprCall.isToken(function)) {
+            call.result(RtasStatus.PARAMETER_ERROR);
         } else if (function == SpaprCall.OPAL_PCI_TCE_KILL && registers != null) {
             call.result(opalKill(call));
         } else {
@@ -310,6 +327,9 @@ public final class SimulatedPhb implements Hardware {
                 DmaWindow window = loadWindow(in);
                 windows.add(window);
                 validation.set(window);
+                if (window.ownsTable()) {
+                    tables.restored(window.table());
+                }
             } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
                 throw new BackendException(Errno.EINVAL, "damaged state: " + e.getMessage(), e);
             }

@@ -6,6 +6,7 @@ import java.util.TreeMap;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.spapr.command.RtasStatus;
+import org.iommu4j.spapr.command.SpaprCapabilities;
 
 /**
  * Choices that the architecture leaves to a platform, as {@link org.iommu4j.backend.HardwareConfig#options} names them:
@@ -37,7 +38,7 @@ record SpaprOptions(boolean msi32, int thirdWindow, boolean losesPageKills) {
      */
     static SpaprOptions of(Map<String, String> options) {
         for (String name : new TreeMap<>(options).keySet()) {
-            if (!KNOWN.contains(name)) {
+            if (!KNOWN.contains(name) && !SpaprCapabilities.isName(name)) {
                 throw new BackendException(Errno.EINVAL, "unknown option " + name);
             }
         }

@@ -22,8 +22,6 @@ public record DmaWindow(
     /** Windows that an endpoint can have. */
     public static final int SLOTS = 2;
 
-    private static final int PAGE_SHIFT = 12;
-
     /** Which slot of its endpoint it takes, 0 or 1. */
     public int slot() {
         return slotOf(base);
@@ -47,10 +45,5 @@ public record DmaWindow(
     /** Last address in the window. */
     public long last() {
         return base + sizeBytes() - 1;
-    }
-
-    /** Pages of 4096 bytes that a table of one level takes for so many entries. */
-    public static long tablePages(long entries) {
-        return Math.max(1, (entries << Tce.SHIFT) >>> PAGE_SHIFT);
     }
 }

@@ -9,12 +9,17 @@ import org.iommu4j.spapr.command.SpaprCapabilities;
 /**
  * RTAS calls that control enhanced error handling, sheet 2.4. Recovery without reset: release MMIO (state 2 to 4), release
  * DMA (4 to 0). With reset: set-slot-reset 1 or 3 (to 1), then 0 (to 0). None touches a table, and what is cached stays.
+ *
+ * <p>A call that the state gives no sense to changes nothing, and is answered as PAPR's table of PE state control says: -7, an
+ * unexpected state change, or -3 where there is nothing to release.
  */
 public final class EehCalls {
     private static final int DISABLE = 0;
     private static final int ENABLE = 1;
     private static final int RELEASE_MMIO = 2;
     private static final int RELEASE_DMA = 3;
+    private static final int ENABLE_EVENT = 4;
+    private static final int DISABLE_EVENT = 5;
     private static final int DEACTIVATE_RESET = 0;
     private static final int HOT_RESET = 1;
     private static final int FUNDAMENTAL_RESET = 3;
@@ -77,37 +82,63 @@ public final class EehCalls {
     }
 
     private int setOption(int pe, int function) {
-        switch (function) {
-            case DISABLE -> states.handleErrors(pe, false);
-            case ENABLE -> states.handleErrors(pe, true);
-            case RELEASE_MMIO -> states.stopMmio(pe, false);
-            case RELEASE_DMA -> {
-                if (states.state(pe) == EndpointStates.STOPPED) {
-                    // There is no state in which only MMIO is stopped.
-                    return RtasStatus.PARAMETER_ERROR;
-                }
+        return switch (function) {
+            case DISABLE, ENABLE -> {
+                states.handleErrors(pe, function == ENABLE);
+                yield RtasStatus.SUCCESS;
+            }
+            case RELEASE_MMIO -> releaseMmio(pe);
+            case RELEASE_DMA -> releaseDma(pe);
+            // There are no interrupts here that could be turned on or off.
+            case ENABLE_EVENT, DISABLE_EVENT -> RtasStatus.SUCCESS;
+            default -> RtasStatus.PARAMETER_ERROR;
+        };
+    }
+
+    private int releaseMmio(int pe) {
+        return switch (states.state(pe)) {
+            case EndpointStates.STOPPED -> {
+                states.stopMmio(pe, false);
+                yield RtasStatus.SUCCESS;
+            }
+            case EndpointStates.RESET -> RtasStatus.UNEXPECTED_STATE;
+            default -> RtasStatus.PARAMETER_ERROR;
+        };
+    }
+
+    private int releaseDma(int pe) {
+        return switch (states.state(pe)) {
+            case EndpointStates.DMA_STOPPED -> {
                 states.stopDma(pe, false);
+                yield RtasStatus.SUCCESS;
             }
-            default -> {
-                return RtasStatus.PARAMETER_ERROR;
-            }
-        }
-        return RtasStatus.SUCCESS;
+            // There is no state in which only MMIO is stopped.
+            case EndpointStates.STOPPED, EndpointStates.RESET -> RtasStatus.UNEXPECTED_STATE;
+            default -> RtasStatus.PARAMETER_ERROR;
+        };
     }
 
     private int setReset(int pe, int function) {
-        switch (function) {
-            case DEACTIVATE_RESET -> {
-                if (states.state(pe) == EndpointStates.RESET) {
-                    states.reset(pe, false);
-                }
+        return switch (function) {
+            case DEACTIVATE_RESET -> deactivateReset(pe);
+            case HOT_RESET, FUNDAMENTAL_RESET -> {
+                states.reset(pe, true);
+                yield RtasStatus.SUCCESS;
             }
-            case HOT_RESET, FUNDAMENTAL_RESET -> states.reset(pe, true);
-            default -> {
-                return RtasStatus.PARAMETER_ERROR;
+            default -> RtasStatus.PARAMETER_ERROR;
+        };
+    }
+
+    private int deactivateReset(int pe) {
+        return switch (states.state(pe)) {
+            case EndpointStates.RESET -> {
+                states.reset(pe, false);
+                yield RtasStatus.SUCCESS;
             }
-        }
-        return RtasStatus.SUCCESS;
+            case EndpointStates.STOPPED -> RtasStatus.UNEXPECTED_STATE;
+            case EndpointStates.DMA_STOPPED -> RtasStatus.PARAMETER_ERROR;
+            default -> RtasStatus.SUCCESS;
+        };
     }
 
     private static void info(NativeCall call, int function) {

@@ -1,6 +1,7 @@
 package org.iommu4j.spapr.hypervisor;
 
 import java.util.Arrays;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
@@ -32,6 +33,7 @@ public final class TceCalls {
     /** No place in the table: a level above is absent. */
     private static final long ABSENT = -1;
 
+    private final HostTables hostTables;
     private final PhysicalMemory memory;
     private final PageCursor lists;
     private final PageCursor tables;
@@ -48,13 +50,20 @@ public final class TceCalls {
      * The calls of a hypervisor.
      *
      * @param memory the partition's memory, and where tables are
+     * @param hostTables the hypervisor's own tables, which are not the partition's
      * @param multiTce true if the calls for many entries exist
      * @param mayRefuse true if the listener may refuse a store, which is then undone
      * @param listener what follows a store
      */
     public TceCalls(
-            PhysicalMemory memory, DmaWindows windows, boolean multiTce, boolean mayRefuse, StoreListener listener) {
+            PhysicalMemory memory,
+            DmaWindows windows,
+            HostTables hostTables,
+            boolean multiTce,
+            boolean mayRefuse,
+            StoreListener listener) {
         this.memory = memory;
+        this.hostTables = hostTables;
         lists = new PageCursor(memory);
         tables = new PageCursor(memory);
         this.windows = windows;
@@ -144,6 +153,7 @@ public final class TceCalls {
                 || !startsIn(window, offset, count)
                 || Long.compareUnsigned(count, SpaprCall.MAX_BATCH) > 0
                 || (list & LIST_MASK) != 0
+                || hostTables.overlap(list, LIST_MASK + 1)
                 || leaves(window, offset, count)) {
             return HypercallCode.PARAMETER;
         }
@@ -203,7 +213,7 @@ public final class TceCalls {
         if (bits >>> REAL_ADDRESS_BITS != 0 || (bits & pageMask & ~Tce.CONTROL) != 0) {
             return false;
         }
-        if (memory.contains(lowest, highest - lowest + pageMask + 1)) {
+        if (isOwned(lowest, highest - lowest + pageMask + 1)) {
             return true;
         }
         for (int i = 0; i < count; i++) {
@@ -217,7 +227,12 @@ public final class TceCalls {
     private boolean isOwned(DmaWindow window, long tce) {
         long page = tce & ~window.table().pageMask();
         return page >>> REAL_ADDRESS_BITS == 0
-                && memory.contains(page, 1L << window.table().pageShift());
+                && isOwned(page, 1L << window.table().pageShift());
+    }
+
+    /** True if all of that is memory of the partition, as the hypervisor's tables are not. */
+    private boolean isOwned(long first, long length) {
+        return memory.contains(first, length) && !hostTables.overlap(first, length);
     }
 
     private long store(int function, DmaWindow window, long offset, int count) {
@@ -240,6 +255,8 @@ public final class TceCalls {
             write(values, count);
         } catch (BusErrorException e) {
             return HypercallCode.HARDWARE;
+        } catch (BackendException e) {
+            return HypercallCode.NOT_ENOUGH_RESOURCES;
         }
         long outcome = listener.stored(function, window, window.base() + offset, count);
         if (outcome != HypercallCode.SUCCESS) {
@@ -284,7 +301,12 @@ public final class TceCalls {
             return HypercallCode.SUCCESS;
         }
         for (int i = 0; i < count; i++) {
-            int fault = walker.walk(table, offset + ((long) i << table.pageShift()), null);
+            long at = offset + ((long) i << table.pageShift());
+            int fault = walker.walk(table, at, null);
+            if (fault == FaultReason.TCE_PAGE_FAULT.code() && Tce.isValid(values[i]) && window.ownsTable()) {
+                hostTables.extend(table, at);
+                fault = walker.walk(table, at, null);
+            }
             if (fault == TableWalker.OK) {
                 places[i] = walker.leafAddress();
             } else if (fault == FaultReason.TCE_ACCESS_ERROR.code()) {

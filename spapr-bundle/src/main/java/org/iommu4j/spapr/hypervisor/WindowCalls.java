@@ -20,8 +20,10 @@ public final class WindowCalls {
     /** Page shifts by their bits in the answer of query: 2 MiB came last. */
     private static final int[] PAGE_SHIFTS = {12, 16, 24, 25, 26, 27, 28, 34, 21};
 
-    private static final long LARGEST_BLOCK_ONE_CELL = 0x8000_0000L;
-    private static final long LARGEST_BLOCK_HIGH = 0x20;
+    /** log2 of the largest block of TCEs; as query answers with five cells, less. */
+    private static final int LARGEST_BLOCK_BITS = 37;
+
+    private static final int LARGEST_BLOCK_BITS_ONE_CELL = 31;
     private static final int LAST_WINDOW_NUMBER = 0xff;
     private static final int NEEDS_RESET = 1;
     private static final int NEEDS_SIX_CELLS = 2;
@@ -32,12 +34,14 @@ public final class WindowCalls {
     private final DmaWindows windows;
     private final IntUnaryOperator endpointOf;
     private final WindowOwner owner;
+    private final int defaultPe;
     private final int tooMany;
 
     /**
      * The calls of a hypervisor.
      *
      * @param endpointOf the endpoint of a requester id; negative if it has none
+     * @param defaultPe the endpoint that has the default window from reset on
      * @param tooMany status for a window more than an endpoint can have
      */
     public WindowCalls(
@@ -45,11 +49,13 @@ public final class WindowCalls {
             DmaWindows windows,
             IntUnaryOperator endpointOf,
             WindowOwner owner,
+            int defaultPe,
             int tooMany) {
         this.platform = platform;
         this.windows = windows;
         this.endpointOf = endpointOf;
         this.owner = owner;
+        this.defaultPe = defaultPe;
         this.tooMany = tooMany;
     }
 
@@ -81,9 +87,9 @@ public final class WindowCalls {
         }
         long available = Math.max(0, platform.maxWindows() - windows.count(pe));
         if (six) {
-            Rtas.answer(call, available, LARGEST_BLOCK_HIGH, 0, pageSizes(), 0);
+            Rtas.answer(call, available, 1L << LARGEST_BLOCK_BITS >>> Integer.SIZE, 0, pageSizes(), 0);
         } else {
-            Rtas.answer(call, available, LARGEST_BLOCK_ONE_CELL, pageSizes(), 0);
+            Rtas.answer(call, available, 1L << LARGEST_BLOCK_BITS_ONE_CELL, pageSizes(), 0);
         }
     }
 
@@ -98,7 +104,9 @@ public final class WindowCalls {
         if (pageShift >= Long.SIZE
                 || (pageSizes() & bitOf((int) pageShift)) == 0
                 || windowShift < pageShift
-                || windowShift > DmaWindow.SLOT_SHIFT) {
+                || windowShift > DmaWindow.SLOT_SHIFT
+                || windowShift - pageShift > largestBlock()
+                || !HostTables.isPossible((int) windowShift, (int) pageShift, platform.maxLevels())) {
             Rtas.status(call, RtasStatus.PARAMETER_ERROR);
             return;
         }
@@ -107,7 +115,7 @@ public final class WindowCalls {
             return;
         }
         int slot = windows.count(pe) == 0 || (windows.at(pe, 0) == null && windows.at(pe, 1) != null) ? 0 : 1;
-        int liobn = freeLiobn();
+        int liobn = freeLiobn(pe);
         if (liobn == 0) {
             Rtas.status(call, RtasStatus.HARDWARE_ERROR);
             return;
@@ -149,7 +157,7 @@ public final class WindowCalls {
     }
 
     private void addDefault(int pe) {
-        int liobn = freeLiobn();
+        int liobn = freeLiobn(pe);
         if (liobn != 0) {
             owner.add(
                     liobn,
@@ -165,14 +173,22 @@ public final class WindowCalls {
         return platform.isBuid(Rtas.buid(call)) ? endpointOf.applyAsInt(Rtas.requester(call)) : -1;
     }
 
-    /** The first LIOBN of the host bridge that no window has; 0 if all are taken. */
-    private int freeLiobn() {
-        for (int number = 0; number <= LAST_WINDOW_NUMBER; number++) {
+    /**
+     * The first LIOBN of the host bridge that no window has; 0 if all are taken. Number 0 belongs to the endpoint of the
+     * default window, which comes back with the LIOBN that it had.
+     */
+    private int freeLiobn(int pe) {
+        for (int number = pe == defaultPe ? 0 : 1; number <= LAST_WINDOW_NUMBER; number++) {
             if (windows.of(platform.liobn(number)) == null) {
                 return platform.liobn(number);
             }
         }
         return 0;
+    }
+
+    /** log2 of the TCEs that query promises. */
+    private int largestBlock() {
+        return platform.ddwExtensions() >= NEEDS_SIX_CELLS ? LARGEST_BLOCK_BITS : LARGEST_BLOCK_BITS_ONE_CELL;
     }
 
     private long pageSizes() {

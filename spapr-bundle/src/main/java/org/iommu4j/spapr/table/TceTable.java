@@ -52,7 +52,7 @@ public record TceTable(long root, int pageShift, int levels, int levelBits, long
     }
 
     /** Where a level's entry for an offset is. */
-    long entryAt(long table, long offset, int level) {
+    public long entryAt(long table, long offset, int level) {
         long index = (offset >>> (pageShift + level * levelBits)) & ((1L << levelBits) - 1);
         return table + (index << Tce.SHIFT);
     }

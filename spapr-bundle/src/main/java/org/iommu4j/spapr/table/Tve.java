@@ -92,21 +92,26 @@ public final class Tve {
 
     /** The table of an entry, or null if it is invalid or has none. */
     public static TceTable table(long entry) {
+        if (!isValid(entry) || PAGE_SIZE.get(entry) == 0) {
+            return null;
+        }
         int levels = LEVELS.getInt(entry) + 1;
         int levelBits = TTS.getInt(entry) + TTS_BITS;
         int pageShift = PAGE_SIZE.getInt(entry) + PAGE_SHIFT;
-        if (PAGE_SIZE.get(entry) == 0 || TTS.get(entry) == 0 || levels > TceTable.MAX_LEVELS) {
-            return null;
-        }
         int indexBits = levels * levelBits;
         // Beyond 2^59 a slot has no addresses; the table's extent is cut there.
         int extent = Math.min(indexBits, Long.SIZE - 1 - pageShift);
         return new TceTable(TABLE.get(entry) << ROOT_SHIFT, pageShift, levels, levelBits, 1L << Math.max(extent, 0));
     }
 
-    /** True if an entry lets addresses pass untranslated. */
+    /** True if an entry lets addresses pass untranslated; the flag NT, which IODA2 does not have, decides nothing. */
     public static boolean isBypass(long entry) {
-        return PAGE_SIZE.get(entry) == 0 && NON_TRANSLATE.isSet(entry);
+        return isValid(entry) && PAGE_SIZE.get(entry) == 0 && RANGE_CHECK.isSet(entry);
+    }
+
+    /** Step 4 of a translation. */
+    private static boolean isValid(long entry) {
+        return TTS.get(entry) != 0 && LEVELS.get(entry) < TceTable.MAX_LEVELS;
     }
 
     /** True if an entry that lets addresses pass lets this one pass. */

@@ -423,7 +423,7 @@ public final class SpaprTranslator implements Translator {
             vendorPart.absent(commands.defaultOp());
         } else {
             int wrong = vendorPart.read(commands.defaultOp(), request, completion);
-            wrong = wrong != 0 ? wrong : checkOwner(target, completion);
+            wrong = wrong != 0 ? wrong : checkOwner(target, request, completion);
             if (wrong != 0) {
                 return wrong;
             }
@@ -433,10 +433,11 @@ public final class SpaprTranslator implements Translator {
                 : invalidateAll(target, completion);
     }
 
-    /** The window must be the container's, and the endpoint is the host's to name. */
-    private int checkOwner(Domain target, Completion completion) {
+    /** The window must be the container's and have that page size, and the endpoint is the host's to name; in this order. */
+    private int checkOwner(Domain target, InvalidateRequest request, Completion completion) {
         int liobn = vendorPart.liobn();
-        if (liobn != InvalidateData.ALL_WINDOWS && windows.of(target, liobn) == null) {
+        Window named = liobn == InvalidateData.ALL_WINDOWS ? null : windows.of(target, liobn);
+        if (liobn != InvalidateData.ALL_WINDOWS && named == null) {
             return VendorPart.refuse(
                     completion,
                     null,
@@ -444,6 +445,10 @@ public final class SpaprTranslator implements Translator {
                     InvalidateData.LIOBN,
                     Integer.toUnsignedLong(liobn),
                     "no window of the container has that LIOBN");
+        }
+        int wrong = vendorPart.pageShift() == 0 ? 0 : checkPageShift(target, named, request, completion);
+        if (wrong != 0) {
+            return wrong;
         }
         if (vendorPart.pe() != InvalidateData.GROUP_PE && !isOwn(target, vendorPart.pe())) {
             return VendorPart.refuse(
@@ -463,22 +468,8 @@ public final class SpaprTranslator implements Translator {
     }
 
     private int invalidateAll(Domain target, Completion completion) {
-        Window window = null;
-        if (vendorPart.liobn() != InvalidateData.ALL_WINDOWS) {
-            window = windows.of(target, vendorPart.liobn());
-            int wrong = checkPageShift(window, completion);
-            if (wrong != 0) {
-                return wrong;
-            }
-        } else if (vendorPart.pageShift() != 0) {
-            for (int slot = 0; slot < DomainWindows.SLOTS; slot++) {
-                Window each = windows.at(target, slot);
-                int wrong = each == null ? 0 : checkPageShift(each, completion);
-                if (wrong != 0) {
-                    return wrong;
-                }
-            }
-        }
+        Window window =
+                vendorPart.liobn() == InvalidateData.ALL_WINDOWS ? null : windows.of(target, vendorPart.liobn());
         return answer(commands.invalidateAll(target, window, completion), completion);
     }
 
@@ -497,10 +488,6 @@ public final class SpaprTranslator implements Translator {
                     -1,
                     request.size(),
                     "the range leaves the window that it starts in");
-        }
-        int wrong = checkPageShift(window, completion);
-        if (wrong != 0) {
-            return wrong;
         }
         if (vendorPart.liobn() != InvalidateData.ALL_WINDOWS && vendorPart.liobn() != window.liobn()) {
             return VendorPart.refuse(
@@ -527,8 +514,23 @@ public final class SpaprTranslator implements Translator {
                 completion);
     }
 
+    /** The page size of the window that is named, else of the one that the range is in, else of every window. */
+    private int checkPageShift(Domain target, Window named, InvalidateRequest request, Completion completion) {
+        if (named != null) {
+            return checkPageShift(named, completion);
+        }
+        if (request.selectsRange()) {
+            return checkPageShift(windows.holding(target, request.vaddr()), completion);
+        }
+        int wrong = 0;
+        for (int slot = 0; slot < DomainWindows.SLOTS && wrong == 0; slot++) {
+            wrong = checkPageShift(windows.at(target, slot), completion);
+        }
+        return wrong;
+    }
+
     private int checkPageShift(Window window, Completion completion) {
-        return vendorPart.pageShift() == 0 || vendorPart.pageShift() == window.pageShift()
+        return window == null || vendorPart.pageShift() == window.pageShift()
                 ? 0
                 : VendorPart.refuse(
                         completion,

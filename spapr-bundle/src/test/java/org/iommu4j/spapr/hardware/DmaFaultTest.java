@@ -119,7 +119,7 @@ class DmaFaultTest {
         put(0x1000, 0x20_0003);
         machine.dma(0x0100, 0, READ);
         assertEquals(2, state());
-        assertEquals(-3, option(3), "DMA is released after MMIO");
+        assertEquals(-7, option(3), "DMA is released after MMIO");
         assertEquals(0, option(2));
         assertEquals(4, state());
         assertEquals(Outcome.BLOCKED, machine.dma(LIOBN, 0x1000, READ).outcome());

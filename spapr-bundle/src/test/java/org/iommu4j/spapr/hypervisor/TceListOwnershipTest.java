@@ -3,9 +3,12 @@ package org.iommu4j.spapr.hypervisor;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.List;
+import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.PlatformConfig.Range;
-import org.iommu4j.simulation.memory.SparseMemory;
+import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.spapr.table.TceTable;
 import org.junit.jupiter.api.Test;
 
@@ -21,10 +24,16 @@ class TceListOwnershipTest {
     private static final long HOLE = 0x4000_0000;
     private static final long HIGH = 0x8000_0000L;
 
-    private final SparseMemory memory =
-            new SparseMemory(List.of(new Range(0, LOW + 0x1000), new Range(HIGH, 0x10_0000)));
+    private final SimulatedPlatform machine = new SimulatedPlatform(new PlatformConfig(
+            52,
+            List.of(new Range(0, LOW + 0x1000), new Range(HIGH, 0x10_0000)),
+            (address, data) -> {},
+            DevicePort.COMPLETING));
+    private final PhysicalMemory memory = machine.memory();
     private final DmaWindows windows = new DmaWindows(1);
-    private final TceCalls calls = new TceCalls(memory, windows, true, false, (function, window, iova, count) -> 0);
+    private final HostTables tables = new HostTables(machine);
+    private final TceCalls calls =
+            new TceCalls(memory, windows, tables, true, false, (function, window, iova, count) -> 0);
     private final NativeCall call = new NativeCall();
 
     private long put(long... entries) {
@@ -66,6 +75,28 @@ class TceListOwnershipTest {
         assertEquals(PARAMETER, put(HIGH | 3, HIGH + 0x10_0000 | 3));
         assertEquals(PARAMETER, put(HIGH | 3, 1L << 52 | 3));
         assertEquals(PARAMETER, put(HIGH | 3, 1L << 63 | 3));
+    }
+
+    @Test
+    void shouldRefusePagesOfTheTables() {
+        TceTable table = tables.allocate(24, 12, 1);
+
+        assertEquals(PARAMETER, put(LOW | 3, table.root() | 3));
+        assertEquals(PARAMETER, put(table.root() + table.levelBytes() - 0x1000 | 1));
+        tables.free(table);
+        assertEquals(SUCCESS, put(table.root() | 1));
+    }
+
+    @Test
+    void shouldReadNoListInPagesOfTheTables() {
+        put(LOW | 3);
+        long page = tables.allocate(21, 12, 1).root();
+        call.begin(INDIRECT).word(0, Integer.toUnsignedLong(LIOBN)).word(1, 0).word(2, page).word(3, 1);
+
+        calls.call(call);
+
+        assertEquals(PARAMETER, call.result());
+        assertEquals(LOW | 3, memory.readLongBe(TABLE));
     }
 
     @Test

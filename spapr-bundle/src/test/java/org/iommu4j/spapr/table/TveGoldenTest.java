@@ -39,13 +39,22 @@ class TveGoldenTest {
         long entry = Tve.bypass(start, start + (64L << 30));
         assertEquals(0x10001080L, entry);
         assertTrue(Tve.isBypass(entry));
+        assertTrue(Tve.isBypass(entry & ~Tve.NON_TRANSLATE.mask()));
         assertTrue(Tve.passes(entry, start + (64L << 30) - 1));
         assertFalse(Tve.passes(entry, start + (64L << 30)));
         assertEquals(0x1234, Tve.passed(start + 0x1234));
     }
 
     @ParameterizedTest
-    @CsvSource({"0x000000123450a505", "0x000000123450e505", "0x0000001234500005", "0x0000001234500500", "0x0"})
+    @CsvSource({
+        "0x000000123450a505",
+        "0x000000123450e505",
+        "0x0000001234500005",
+        "0x0000001234500500",
+        "0x10000080",
+        "0x1000b080",
+        "0x0"
+    })
     void shouldBeInvalidWithWrongLevelsOrSizes(String word) {
         // quirk 16
         assertNull(Tve.table(Long.decode(word)));

@@ -218,13 +218,18 @@ final class CallSteps {
         if (fields.has("nret")) {
             return fields.integer("nret", most);
         }
+        // What is looked at need not be all that comes back; cells that a call may go without are asked for by looking
+        // at them.
+        int outputs = (int)
+                format.results().stream().filter(result -> !result.optional()).count();
         if (expect != null) {
             Fields expected = new Fields(expect, "expect");
             if (expected.has("out")) {
-                return 1 + Math.min(expected.require("out").list("out").size(), NativeCall.WORDS);
+                outputs = Math.max(
+                        outputs, Math.min(expected.require("out").list("out").size(), NativeCall.WORDS));
             }
         }
-        return 1 + outputs(format);
+        return 1 + outputs;
     }
 
     /** Named operands of an instruction. */

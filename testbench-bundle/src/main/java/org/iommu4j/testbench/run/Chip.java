@@ -57,6 +57,13 @@ record Chip(IommuModel model, HardwareConfig hardware, int hostAddressWidth, Lis
                 options.put(key, value.text(key));
             } else if (value.isNumber()) {
                 options.put(key, Long.toString(value.number(key)));
+            } else if (value.value() instanceof Boolean) {
+                options.put(key, value.value().toString());
+            } else if (value.isList()) {
+                List<Json> elements = value.list(key);
+                for (int i = 0; i < elements.size(); i++) {
+                    groups.put(key + "[" + i + "]", numbers(elements.get(i), key));
+                }
             } else {
                 throw new Malformed(value.column(), key, "unknown key");
             }

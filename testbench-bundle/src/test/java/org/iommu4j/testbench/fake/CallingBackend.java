@@ -71,7 +71,7 @@ public final class CallingBackend implements Backend {
                     List.of(
                             Operand.field("arguments", 0, 0, 32, ""),
                             Operand.field("cells", 1, 0, 32, ""),
-                            Operand.field("echo", 2, 0, 32, "")),
+                            Operand.field("echo", 2, 0, 32, "").orNothing()),
                     List.of(Code.code(0, "success"), Code.code(-3, "parameter")),
                     ""));
 

@@ -79,15 +79,18 @@ class CallStepsTest {
                         + "| {'ret':'H_PARAMETER','code':-4,'out':['0x0'],'met':true}",
                 "{'op':'hcall','name':'H_SUM','args':['',0],'expect':{'ret':'0xfffffffffffffffc'}} "
                         + "| {'ret':'H_PARAMETER','code':-4,'out':['0x0'],'met':true}",
-                "{'op':'rtas','name':'test,echo','args':[9]} "
-                        + "| {'status':0,'name':'success','out':['0x1','0x4','0x9']}",
+                "{'op':'rtas','name':'test,echo','args':[9]} " + "| {'status':0,'name':'success','out':['0x1','0x3']}",
+                "{'op':'rtas','name':'test,echo','args':[9],'expect':{'out':[1]}} "
+                        + "| {'status':0,'name':'success','out':['0x1','0x3'],'met':true}",
+                "{'op':'rtas','name':'test,echo','args':[9],'expect':{'out':[1,4,9]}} "
+                        + "| {'status':0,'name':'success','out':['0x1','0x4','0x9'],'met':true}",
                 "{'op':'rtas','name':'test,echo','args':[9],'nret':2} | {'status':0,'name':'success','out':['0x1']}",
                 "{'op':'rtas','name':'test,echo','args':[9],'expect':{'status':0,'out':[1,3]}} "
                         + "| {'status':0,'name':'success','out':['0x1','0x3'],'met':true}",
                 "{'op':'rtas','name':'test,echo','args':[9,9],'expect':{'status':'0xfffffffd'}} "
-                        + "| {'status':-3,'name':'parameter','out':['0x2','0x4','0x9'],'met':true}",
+                        + "| {'status':-3,'name':'parameter','out':['0x2','0x3'],'met':true}",
                 "{'op':'rtas','name':'test,echo','args':[],'expect':{'status':0}} "
-                        + "| {'status':-3,'name':'parameter','out':['0x0','0x4','0x0'],'met':false,'expected':{'status':0}}",
+                        + "| {'status':-3,'name':'parameter','out':['0x0','0x3'],'met':false,'expected':{'status':0}}",
                 "{'op':'instruction','name':'NOT','fh':'0x80020001','oc':4} | {'cc':1,'status':'0xff'}",
                 "{'op':'instruction','name':'NOT','r1':'0xff000000','expect':{'cc':1,'status':0}} "
                         + "| {'cc':1,'status':'0x0','met':true}",
