@@ -37,6 +37,28 @@ public interface BenchSupport {
         return -1;
     }
 
+    /** Name of the layout of a record as {@link Hardware#takeEvents} gives it; empty if only its size tells. */
+    default String eventFormat(byte[] record) {
+        return "";
+    }
+
+    /**
+     * Name of the layout of a table entry; empty if none is known.
+     *
+     * @param what as a {@link WalkListener} is told, or as a capture of the model abbreviates it
+     */
+    default String entryFormat(String what) {
+        return "";
+    }
+
+    /**
+     * Name of the register that a native command as {@link NativeCommandListener} shows it writes first; empty if it is a
+     * command of a queue, a hypercall or an instruction, which its opcode tells.
+     */
+    default String commandRegister(byte[] command) {
+        return "";
+    }
+
     /** Lets the chip send its interrupts: addresses and data of its messages, and its masks. Changes nothing else. */
     default void enableInterrupts(NativePort port) {
         // A model without registers for its messages sends them always.

@@ -105,25 +105,26 @@ public final class Explain implements ExplainService {
 
     private Explanation named(Formats formats, String name, int subVersion, ExplainInput input) {
         Layout layout = formats.layout(name);
+        long[] words = layout == null ? null : input.as(layout);
+        if (words != null) {
+            return explained(formats, layout, reader(formats, subVersion), words, List.of());
+        }
+        // A call goes by the name of what shows it as a command: which of the two it is, the number of words tells.
+        CallFormat call = formats.call(name);
+        if (call != null && input.words() != null) {
+            return call(formats, call, input);
+        }
         if (layout != null) {
-            long[] words = input.as(layout);
-            return words == null
-                    ? wrongSize(layout, input)
-                    : explained(formats, layout, reader(formats, subVersion), words, List.of());
+            return wrongSize(layout, input);
         }
         Explanation found = register(formats, name, subVersion, input);
         if (found != null) {
             return found;
         }
-        CallFormat call = formats.call(name);
-        if (call != null) {
-            return call(formats, call, input);
-        }
-        Set<String> known = new LinkedHashSet<>();
-        formats.layouts().forEach(one -> known.add(one.name()));
-        formats.calls().forEach(one -> known.add(one.name()));
-        return Explanation.problem(
-                "model " + label(formats) + " has no format '" + name + "'; formats: " + String.join(", ", known));
+        return call != null
+                ? call(formats, call, input)
+                : Explanation.problem("model " + label(formats) + " has no format '" + name + "'; formats: "
+                        + String.join(", ", formats.names(subVersion)));
     }
 
     /** A hypercall, RTAS call or instruction; the input is its arguments, or the registers that it names. */
@@ -186,7 +187,7 @@ public final class Explain implements ExplainService {
         fitting.addAll(others);
         if (fitting.isEmpty()) {
             return Explanation.problem("no format of model " + label(formats) + " has " + input.size()
-                    + (input.bytes() == null ? "" : " and their opcode") + "; sizes in bytes: "
+                    + (formats.hasSize(input) ? " and that opcode" : "") + "; sizes in bytes: "
                     + formats.layouts().stream()
                             .map(Layout::sizeBytes)
                             .distinct()
@@ -232,13 +233,16 @@ public final class Explain implements ExplainService {
     private static boolean isNamed(Register register, String name) {
         return register.name().equalsIgnoreCase(name)
                 || register.name().equalsIgnoreCase(name + "[0]")
-                || Formats.hex(register.offset()).equals(plainHex(name));
+                || register.offset() == offset(name);
     }
 
-    /** 0x008 as 0x8. */
-    private static String plainHex(String name) {
-        String lower = name.toLowerCase(Locale.ROOT);
-        return lower.startsWith("0x") ? "0x" + lower.substring(2).replaceFirst("^0+(?=.)", "") : lower;
+    /** An offset as it is written, 0x008 or 8; -1 if it is none. */
+    private static int offset(String name) {
+        try {
+            return Integer.decode(name.replaceFirst("^0+(?=[0-9])", ""));
+        } catch (NumberFormatException e) {
+            return -1;
+        }
     }
 
     private static Explanation explained(
@@ -246,8 +250,9 @@ public final class Explain implements ExplainService {
         Layout layout = register.layout();
         Long value = input.asValue(register.widthBits(), layout);
         if (value == null) {
-            return Explanation.problem("register " + register.name() + " has " + register.widthBits() + " bits, not "
-                    + input.size() + (input.bytes() == null ? " with that value" : ""));
+            boolean tooLarge = input.words() != null && input.words().length == 1;
+            return Explanation.problem("register " + register.name() + " has " + register.widthBits() + " bits"
+                    + (tooLarge ? ": " + Formats.hex(input.words()[0]) + " does not fit" : ", not " + input.size()));
         }
         // A register may be one word of a longer record.
         int word = layout.words() == 1 ? 0 : register.offset() / Long.BYTES % layout.words();
@@ -270,8 +275,15 @@ public final class Explain implements ExplainService {
         for (Generation generation : formats.generations(subVersion)) {
             formats.registers(generation).forEach(register -> known.add(register.name()));
         }
+        // One that only some chips have is no register of the generation, but its layout is known.
+        String layouts = formats.layouts().stream()
+                .map(Layout::name)
+                .filter(layout -> layout.equalsIgnoreCase(name)
+                        || layout.toLowerCase(Locale.ROOT).startsWith(name.toLowerCase(Locale.ROOT) + "_"))
+                .map(layout -> "; try --as " + layout)
+                .collect(Collectors.joining());
         return Explanation.problem("model " + label(formats) + " has no register '" + name + "'; registers: "
-                + (known.isEmpty() ? "none" : String.join(", ", known)));
+                + (known.isEmpty() ? "none" : String.join(", ", known)) + layouts);
     }
 
     private static Explanation unknownGeneration(Formats formats, int subVersion) {

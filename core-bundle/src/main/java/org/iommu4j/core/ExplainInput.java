@@ -40,7 +40,7 @@ record ExplainInput(byte[] bytes, long[] words) {
 
     /** For messages. */
     String size() {
-        return bytes != null ? bytes.length + " bytes" : words.length + (words.length == 1 ? " word" : " words");
+        return bytes != null ? Formats.bytes(bytes.length) : words.length + (words.length == 1 ? " word" : " words");
     }
 
     @Override

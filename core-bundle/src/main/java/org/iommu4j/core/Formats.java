@@ -2,7 +2,10 @@ package org.iommu4j.core;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.CallFormat;
@@ -78,6 +81,24 @@ final class Formats {
             }
         }
         return null;
+    }
+
+    /** True if a structure or a command has that size, whatever its opcode. */
+    boolean hasSize(ExplainInput input) {
+        return Stream.concat(layouts().stream(), commands().stream().map(CommandFormat::layout))
+                .anyMatch(layout -> input.as(layout) != null);
+    }
+
+    /** Every name that stands for a format: of layouts, commands, registers and calls. */
+    Set<String> names(int subVersion) {
+        Set<String> names = new LinkedHashSet<>();
+        layouts().forEach(layout -> names.add(layout.name()));
+        commands().forEach(command -> names.add(command.name()));
+        for (Generation generation : generations(subVersion)) {
+            registers(generation).forEach(register -> names.add(register.name()));
+        }
+        calls().forEach(call -> names.add(call.name()));
+        return names;
     }
 
     /** A hypercall, RTAS call or instruction by name; null if there is none. */
@@ -194,6 +215,11 @@ final class Formats {
         }
         String gate = field.capability().isEmpty() ? "" : "needs " + field.capability();
         return gate.isEmpty() ? text : text.isEmpty() ? gate : text + " (" + gate + ")";
+    }
+
+    /** A number of bytes. */
+    static String bytes(long count) {
+        return count + (count == 1 ? " byte" : " bytes");
     }
 
     static String hex(long value) {

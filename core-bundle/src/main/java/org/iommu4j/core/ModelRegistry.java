@@ -420,7 +420,7 @@ final class ModelRegistry {
                 });
             } catch (VendorFailure e) {
                 target.become(State.FAILED, e.getMessage());
-                return start.report(target, Outcome.ROLLED_BACK, e.getMessage(), move, List.of());
+                return start.report(target, Outcome.ROLLED_BACK, e.getMessage() + move.refusedState(), move, List.of());
             }
             active = target;
             target.become(State.ACTIVE);
@@ -498,7 +498,7 @@ final class ModelRegistry {
                     : start.report(target, Outcome.DONE, move.rebuiltBecause(), move, lost);
         } catch (VendorFailure e) {
             target.become(State.FAILED, e.getMessage());
-            return start.report(target, Outcome.ROLLED_BACK, e.getMessage(), move, List.of());
+            return start.report(target, Outcome.ROLLED_BACK, e.getMessage() + move.refusedState(), move, List.of());
         } finally {
             if (!moved) {
                 move.rollBack();

@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
@@ -20,6 +21,7 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.UnitConfig;
 
 /**
@@ -71,6 +73,9 @@ final class Move {
             this.saved = guest.saved();
         }
     }
+
+    /** Written by the thread that calls foreign code. */
+    private volatile String refusedState = "";
 
     /** Prepares the passage of these units; nothing is held yet. */
     Move(List<CoreUnit> moving) {
@@ -206,7 +211,7 @@ final class Move {
         }
     }
 
-    private static Chip chipFor(UnitPassage passage, BackendEntry target, boolean orRebuild) {
+    private Chip chipFor(UnitPassage passage, BackendEntry target, boolean orRebuild) {
         SavedUnit saved = passage.saved;
         String refusal = saved == null ? "" : saved.lostBecause();
         if (saved != null && !saved.isLost()) {
@@ -216,7 +221,7 @@ final class Move {
                 if (!orRebuild) {
                     throw e;
                 }
-                refusal = "state of " + saved.by() + " refused: " + Reasons.of(e);
+                refusal = "state of " + saved.by() + " refused: " + Reasons.of(e) + refusedState;
             }
         }
         if (!orRebuild) {
@@ -226,23 +231,38 @@ final class Move {
         return rebuilt(passage, target);
     }
 
-    private static Chip restored(CoreUnit unit, SavedUnit saved, BackendEntry target) {
+    private Chip restored(CoreUnit unit, SavedUnit saved, BackendEntry target) {
         Backend backend = target.facts().backend();
-        readable(saved.hardware(), target.description());
-        Hardware hardware = checked(backend.restoreHardware(saved.hardware(), unit.platform()), unit, target);
+        Hardware hardware =
+                taken(saved.hardware(), target, state -> backend.restoreHardware(state, unit.platform()));
+        checked(hardware, unit, target);
         if (unit.bare()) {
             return new Chip(target, hardware, null);
         }
-        Translator translator =
-                backend.restoreTranslator(saved.translator(), new HardwarePort(unit.platform(), hardware));
+        Translator translator = taken(
+                saved.translator(),
+                target,
+                state -> backend.restoreTranslator(state, new HardwarePort(unit.platform(), hardware)));
         return new Chip(target, hardware, checked(translator, unit, target));
     }
 
-    private static void readable(Snapshot state, BackendDescription reader) {
-        String obstacle = obstacle(state.version(), reader);
-        if (!obstacle.isEmpty()) {
-            throw new BackendException(Errno.EPROTONOSUPPORT, obstacle);
+    /** What a backend makes of a saved state; if it does not take it, that is the {@link #refusedState}. */
+    private <T> T taken(Snapshot state, BackendEntry target, Function<Snapshot, T> restore) {
+        try {
+            String obstacle = obstacle(state.version(), target.description());
+            if (!obstacle.isEmpty()) {
+                throw new BackendException(Errno.EPROTONOSUPPORT, obstacle);
+            }
+            return restore.apply(state);
+        } catch (BackendException e) {
+            refusedState = "; " + ExplainHints.state(state.bytes());
+            throw e;
         }
+    }
+
+    /** What decodes the saved state that was refused last, as the end of a sentence; empty if none was. */
+    String refusedState() {
+        return refusedState;
     }
 
     /** Why a backend cannot read a version of state; empty if it can. */
@@ -384,17 +404,16 @@ final class Move {
         }
     }
 
-    private static CoreGuest.Seat seatFor(GuestPassage passage, BackendEntry target, boolean orRebuild) {
+    private CoreGuest.Seat seatFor(GuestPassage passage, BackendEntry target, boolean orRebuild) {
         SavedUnit saved = passage.saved;
         if (saved == null || saved.isLost()) {
             // A guest cannot be asked to do again what it did: it must learn that its IOMMU is gone.
             return new CoreGuest.Seat(target, null, saved == null ? "it has no state" : saved.lostBecause());
         }
         try {
-            readable(saved.hardware(), target.description());
-            GuestDecoder decoder = target.facts()
+            GuestDecoder decoder = taken(saved.hardware(), target, state -> target.facts()
                     .backend()
-                    .restoreGuestDecoder(saved.hardware(), passage.unit.shown().platform());
+                    .restoreGuestDecoder(state, passage.unit.shown().platform()));
             if (decoder == null) {
                 throw new IllegalStateException(target + " made no virtual IOMMU");
             }
@@ -403,7 +422,8 @@ final class Move {
             if (!orRebuild) {
                 throw e;
             }
-            return new CoreGuest.Seat(target, null, "state of " + saved.by() + " refused: " + Reasons.of(e));
+            return new CoreGuest.Seat(
+                    target, null, "state of " + saved.by() + " refused: " + Reasons.of(e) + refusedState);
         }
     }
 

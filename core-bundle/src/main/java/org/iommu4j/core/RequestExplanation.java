@@ -66,10 +66,13 @@ final class RequestExplanation {
         List<Part> parts = new ArrayList<>();
         parts.add(fixed(Uapi.OPERATION_INFO, verdict));
         if (hasInner()) {
-            parts.add(fixed(inner(), verdict));
+            Part inner = fixed(inner(), verdict);
+            if (!inner.lines().isEmpty()) {
+                parts.add(inner);
+            }
         }
         parts.addAll(vendor);
-        String subject = "request of " + bytes.length + " bytes, " + abi.label() + ", " + operation(read(Uapi.FLAG, 0));
+        String subject = "request of " + Formats.bytes(bytes.length) + ", " + abi.label() + ", " + operation(read(Uapi.FLAG, 0));
         return Explanation.of(subject, parts, verdict, notes);
     }
 
@@ -164,7 +167,7 @@ final class RequestExplanation {
                 : Math.max(0, read(Uapi.BIND_SIZE, 0) - Uapi.BIND_HEADER.size(abi));
         int end = Long.compareUnsigned(declared, bytes.length - at) < 0 ? at + (int) declared : bytes.length;
         if (end < bytes.length) {
-            notes.add((bytes.length - end) + " bytes follow the vendor part");
+            notes.add("behind the vendor part there are " + Formats.bytes(bytes.length - end) + " more");
         }
         if (known && !invalidates()) {
             bindFlags(terms, parts);
@@ -235,8 +238,8 @@ final class RequestExplanation {
             }
             int first = field.offset(abi);
             if (!isThere(field)) {
-                notes.add(structure.name() + "." + field.name() + " and what follows is cut off: " + bytes.length
-                        + " bytes are there");
+                notes.add(structure.name() + "." + field.name() + " and what follows is cut off: "
+                        + Formats.bytes(bytes.length) + (bytes.length == 1 ? " is" : " are") + " there");
                 break;
             }
             long value = field.get(bytes, 0, abi);

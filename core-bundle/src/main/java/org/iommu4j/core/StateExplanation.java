@@ -38,7 +38,7 @@ final class StateExplanation {
     static Explanation of(byte[] bytes) {
         if (!hasMagic(bytes)) {
             return Explanation.problem(
-                    "a saved state begins with 49344a53 (I4JS), not with these " + bytes.length + " bytes");
+                    "a saved state begins with 49344a53 (I4JS), not with " + (bytes.length == 0 ? "nothing" : "these " + Formats.bytes(bytes.length)));
         }
         return new StateExplanation(bytes).explain();
     }
@@ -52,7 +52,7 @@ final class StateExplanation {
             notes.add("cut off at byte " + state.position() + " of " + bytes.length);
         }
         return Explanation.of(
-                "saved state of " + bytes.length + " bytes", List.of(new Part("state", FORM, 0, lines)), null, notes);
+                "saved state of " + Formats.bytes(bytes.length), List.of(new Part("state", FORM, 0, lines)), null, notes);
     }
 
     private boolean header() {
@@ -94,7 +94,7 @@ final class StateExplanation {
         long length = Integer.toUnsignedLong(state.getInt(at + 1 + nameLength));
         int content = at + 1 + nameLength + Integer.BYTES;
         if (length > state.limit() - content) {
-            notes.add("section " + name + " at byte " + at + " claims " + length + " bytes");
+            notes.add("section " + name + " at byte " + at + " claims " + Formats.bytes(length));
             return false;
         }
         int shown = (int) Math.min(length, SHOWN_BYTES);
@@ -104,7 +104,7 @@ final class StateExplanation {
                 range(content, (int) length),
                 content,
                 HexFormat.of().formatHex(state.array(), content, content + shown) + (shown < length ? "..." : ""),
-                length + " bytes of the model's own",
+                Formats.bytes(length) + " of the model's own",
                 nameLength == 0));
         return true;
     }
@@ -123,7 +123,7 @@ final class StateExplanation {
                 equal ? "CRC-32C of all bytes before: correct" : "CRC-32C should be " + Formats.hex(crc.getValue()),
                 !equal);
         if (state.hasRemaining()) {
-            notes.add(state.remaining() + " bytes follow the state");
+            notes.add("behind the state there are " + Formats.bytes(state.remaining()) + " more");
         }
     }
 

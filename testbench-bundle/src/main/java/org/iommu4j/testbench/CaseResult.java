@@ -5,7 +5,10 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 
 /**
@@ -19,6 +22,8 @@ import org.iommu4j.backend.SanitizerReport;
  * @param got what it got, as JSON; empty if it failed otherwise
  * @param reason why it was skipped or failed; empty if expected and got say it
  * @param findings what the sanitizer found; nothing if the case ran without one
+ * @param explain command lines that decode the bytes at fault; empty if there are none
+ * @param findingHints command lines that decode what a finding is about; nothing for one without bytes
  */
 public record CaseResult(
         String id,
@@ -28,7 +33,28 @@ public record CaseResult(
         String expected,
         String got,
         String reason,
-        SanitizerReport findings) {
+        SanitizerReport findings,
+        List<String> explain,
+        Map<Finding, List<String>> findingHints) {
+    /** Copies the list and the map. */
+    public CaseResult {
+        explain = List.copyOf(explain);
+        findingHints = Map.copyOf(findingHints);
+    }
+
+    /** A result without bytes at fault. */
+    public CaseResult(
+            String id,
+            Outcome outcome,
+            int step,
+            String op,
+            String expected,
+            String got,
+            String reason,
+            SanitizerReport findings) {
+        this(id, outcome, step, op, expected, got, reason, findings, List.of(), Map.of());
+    }
+
     /** How a case ends. */
     public enum Outcome {
         /** Every expectation was met. */
@@ -61,7 +87,17 @@ public record CaseResult(
 
     /** The same with what the sanitizer found. */
     public CaseResult with(SanitizerReport found) {
-        return new CaseResult(id, outcome, step, op, expected, got, reason, found);
+        return with(found, Map.of());
+    }
+
+    /** The same with what the sanitizer found, and what decodes it. */
+    public CaseResult with(SanitizerReport found, Map<Finding, List<String>> hints) {
+        return new CaseResult(id, outcome, step, op, expected, got, reason, found, explain, hints);
+    }
+
+    /** The same with what decodes the bytes at fault. */
+    public CaseResult explained(List<String> commands) {
+        return new CaseResult(id, outcome, step, op, expected, got, reason, findings, commands, findingHints);
     }
 
     /** One line for people, without its end; empty if the case passed. */
@@ -87,10 +123,14 @@ public record CaseResult(
                     .append(", got ")
                     .append(got);
         }
+        if (!explain.isEmpty()) {
+            // Separated as commands of a shell, so that what follows the colon can be pasted as it is.
+            text.append("; explain: ").append(String.join("; ", explain));
+        }
         return text.toString();
     }
 
-    /** One JSON object without line ends; what does not apply is null. */
+    /** One JSON object without line ends; what does not apply is null, but {@code explain}, which is absent then. */
     public String toJson() {
         StringWriter text = new StringWriter();
         try (JsonGenerator out = new JsonFactory().createGenerator(text)) {
@@ -110,6 +150,13 @@ public record CaseResult(
                 out.writeNull();
             } else {
                 out.writeString(reason);
+            }
+            if (!explain.isEmpty()) {
+                out.writeArrayFieldStart("explain");
+                for (String command : explain) {
+                    out.writeString(command);
+                }
+                out.writeEndArray();
             }
             out.writeEndObject();
         } catch (IOException e) {

@@ -1,5 +1,7 @@
 package org.iommu4j.testbench;
 
+import java.util.List;
+
 /**
  * Something that must not happen, and how to see it again.
  *
@@ -9,8 +11,20 @@ package org.iommu4j.testbench;
  * @param caseNumber with the seed it makes the case anew, before shrinking; -1 if it was no case
  * @param steps of the shrunken case
  * @param line the shrunken case in the case format, on one line; empty if it was no case
+ * @param explain command lines that decode the bytes at fault; empty if there are none
  */
-public record FuzzFailure(Kind kind, String message, long seed, long caseNumber, int steps, String line) {
+public record FuzzFailure(
+        Kind kind, String message, long seed, long caseNumber, int steps, String line, List<String> explain) {
+    /** Copies the list. */
+    public FuzzFailure {
+        explain = List.copyOf(explain);
+    }
+
+    /** A failure without bytes at fault. */
+    public FuzzFailure(Kind kind, String message, long seed, long caseNumber, int steps, String line) {
+        this(kind, message, seed, caseNumber, steps, line, List.of());
+    }
+
     /** What must not happen. */
     public enum Kind {
         /** Something threw what is no error of the contract. */

@@ -2,6 +2,7 @@ package org.iommu4j.upgrade;
 
 import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
+import java.util.List;
 import org.iommu4j.backend.Finding;
 
 /** A {@link Finding} as JSON; addresses and table words are strings with 0x, times and counts are numbers. */
@@ -15,6 +16,11 @@ public final class FindingJson {
 
     /** The same with the id of the case that led to it; null for none. */
     public static String of(String caseId, Finding finding) {
+        return of(caseId, finding, List.of());
+    }
+
+    /** The same with command lines that decode what it is about. */
+    public static String of(String caseId, Finding finding, List<String> explain) {
         return JsonText.object(out -> {
             if (caseId != null) {
                 out.writeStringField("case", caseId);
@@ -46,6 +52,7 @@ public final class FindingJson {
                 out.writeStringField("rule", finding.rule());
             }
             out.writeStringField("text", finding.text());
+            JsonText.texts(out, "explain", explain);
         });
     }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Map;
 
 /** Writes one JSON object into a string. */
@@ -46,6 +47,14 @@ final class JsonText {
         out.writeNumberField("equal", tally.equal());
         out.writeNumberField("different", tally.different());
         out.writeEndObject();
+    }
+
+    static void texts(JsonGenerator out, String name, List<String> texts) throws IOException {
+        out.writeArrayFieldStart(name);
+        for (String text : texts) {
+            out.writeString(text);
+        }
+        out.writeEndArray();
     }
 
     static String hex(long value) {

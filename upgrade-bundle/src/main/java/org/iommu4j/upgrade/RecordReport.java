@@ -83,8 +83,8 @@ final class RecordReport {
         return JsonText.object(out -> {
             out.writeStringField("file", result.file());
             out.writeBooleanField("ok", result.ok());
-            texts(out, "recordedWith", result.recordedWith());
-            texts(out, "playedWith", result.playedWith());
+            JsonText.texts(out, "recordedWith", result.recordedWith());
+            JsonText.texts(out, "playedWith", result.playedWith());
             JsonText.counts(out, "lines", result.lines());
             out.writeObjectFieldStart("kinds");
             for (Map.Entry<RecordResult.Kind, RecordResult.Comparison> kind :
@@ -108,7 +108,7 @@ final class RecordReport {
                 difference(out, difference);
             }
             out.writeEndArray();
-            texts(out, "notes", result.notes());
+            JsonText.texts(out, "notes", result.notes());
         });
     }
 
@@ -123,15 +123,7 @@ final class RecordReport {
         out.writeStringField("what", difference.what());
         out.writeStringField("expected", difference.expected());
         out.writeStringField("got", difference.got());
-        texts(out, "explain", difference.explain());
+        JsonText.texts(out, "explain", difference.explain());
         out.writeEndObject();
-    }
-
-    private static void texts(JsonGenerator out, String name, List<String> texts) throws IOException {
-        out.writeArrayFieldStart(name);
-        for (String text : texts) {
-            out.writeString(text);
-        }
-        out.writeEndArray();
     }
 }

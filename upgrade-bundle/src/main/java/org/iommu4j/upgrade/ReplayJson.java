@@ -45,11 +45,7 @@ final class ReplayJson {
                 difference(out, difference);
             }
             out.writeEndArray();
-            out.writeArrayFieldStart("notes");
-            for (String note : result.notes()) {
-                out.writeString(note);
-            }
-            out.writeEndArray();
+            JsonText.texts(out, "notes", result.notes());
         });
     }
 
@@ -87,6 +83,7 @@ final class ReplayJson {
         out.writeStringField("got", difference.got());
         steps(out, "steps", difference.steps());
         steps(out, "captured", difference.captured());
+        JsonText.texts(out, "explain", difference.explain());
         out.writeEndObject();
     }
 

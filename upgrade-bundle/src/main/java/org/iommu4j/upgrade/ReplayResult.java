@@ -26,6 +26,7 @@ import org.iommu4j.contract.IommuModel;
  * @param differences the first ones, see {@link ReplayOptions#keptDifferences}
  * @param notes what a reader should know
  * @param sanitizer what the sanitizer found; the frozen walks are not among what it saw
+ * @param findingHints command lines that decode what a finding is about; nothing for one without bytes
  */
 public record ReplayResult(
         String directory,
@@ -42,7 +43,8 @@ public record ReplayResult(
         Map<String, Long> notModelled,
         List<Difference> differences,
         List<String> notes,
-        SanitizerReport sanitizer) {
+        SanitizerReport sanitizer,
+        Map<Finding, List<String>> findingHints) {
 
     /** Copies maps, in order of their keys, and lists. */
     public ReplayResult {
@@ -52,6 +54,43 @@ public record ReplayResult(
         notModelled = Collections.unmodifiableMap(new TreeMap<>(notModelled));
         differences = List.copyOf(differences);
         notes = List.copyOf(notes);
+        findingHints = Map.copyOf(findingHints);
+    }
+
+    /** A result of which no finding is decoded. */
+    public ReplayResult(
+            String directory,
+            IommuModel model,
+            int subVersion,
+            ReplayOptions options,
+            Map<String, CommandTally> commands,
+            Map<String, CommandTally> sources,
+            RequestTally requests,
+            Tally translations,
+            Tally registers,
+            Tally walks,
+            Map<String, Long> records,
+            Map<String, Long> notModelled,
+            List<Difference> differences,
+            List<String> notes,
+            SanitizerReport sanitizer) {
+        this(
+                directory,
+                model,
+                subVersion,
+                options,
+                commands,
+                sources,
+                requests,
+                translations,
+                registers,
+                walks,
+                records,
+                notModelled,
+                differences,
+                notes,
+                sanitizer,
+                Map.of());
     }
 
     /** A result without a sanitizer. */
@@ -145,6 +184,7 @@ public record ReplayResult(
      * @param got from the chip
      * @param steps of the chip's walk, in order; empty if a cache answered
      * @param captured table entries that the captured hardware read for the same access; empty if its cache answered
+     * @param explain command lines that decode the bytes at fault; empty if there are none
      */
     public record Difference(
             String what,
@@ -154,11 +194,26 @@ public record ReplayResult(
             String expected,
             String got,
             List<Step> steps,
-            List<Step> captured) {
+            List<Step> captured,
+            List<String> explain) {
         /** Copies the lists. */
         public Difference {
             steps = List.copyOf(steps);
             captured = List.copyOf(captured);
+            explain = List.copyOf(explain);
+        }
+
+        /** A difference without bytes at fault. */
+        public Difference(
+                String what,
+                long t,
+                int requester,
+                long address,
+                String expected,
+                String got,
+                List<Step> steps,
+                List<Step> captured) {
+            this(what, t, requester, address, expected, got, steps, captured, List.of());
         }
     }
 
@@ -209,7 +264,8 @@ public record ReplayResult(
     public String findingsToJsonLines() {
         StringBuilder lines = new StringBuilder();
         for (Finding finding : sanitizer.findings()) {
-            lines.append(FindingJson.of(finding)).append('\n');
+            lines.append(FindingJson.of(null, finding, findingHints.getOrDefault(finding, List.of())))
+                    .append('\n');
         }
         return lines.toString();
     }

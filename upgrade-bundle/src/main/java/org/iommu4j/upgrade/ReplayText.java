@@ -54,7 +54,7 @@ final class ReplayText {
             difference(text, difference);
         }
         if (result.options().sanitized()) {
-            findings(text, result.sanitizer());
+            findings(text, result);
         }
         for (String note : result.notes()) {
             text.append("note: ").append(note).append("\n");
@@ -81,7 +81,8 @@ final class ReplayText {
                 tally.different()));
     }
 
-    private static void findings(StringBuilder text, SanitizerReport report) {
+    private static void findings(StringBuilder text, ReplayResult result) {
+        SanitizerReport report = result.sanitizer();
         text.append(String.format(
                 Locale.ROOT,
                 "sanitizer    %d edits, %d fills, %d invalidations, %d accesses;",
@@ -99,6 +100,7 @@ final class ReplayText {
                 text.append(" (").append(finding.cost()).append(" right entries dropped)");
             }
             text.append(": ").append(finding.text()).append('\n');
+            explain(text, result.findingHints().getOrDefault(finding, List.of()));
         }
     }
 
@@ -117,6 +119,13 @@ final class ReplayText {
         text.append(", got ").append(difference.got()).append('\n');
         steps(text, "read", difference.steps());
         steps(text, "the captured hardware read", difference.captured());
+        explain(text, difference.explain());
+    }
+
+    private static void explain(StringBuilder text, List<String> commands) {
+        for (String command : commands) {
+            text.append("  ").append(command).append('\n');
+        }
     }
 
     private static void steps(StringBuilder text, String who, List<ReplayResult.Step> steps) {

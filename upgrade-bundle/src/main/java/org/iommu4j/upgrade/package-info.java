@@ -4,7 +4,7 @@
  * JSON.
  */
 @Export
-@Version("1.1.0")
+@Version("1.2.0")
 package org.iommu4j.upgrade;
 
 import org.osgi.annotation.bundle.Export;

@@ -9,6 +9,9 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.EventControl;
+import org.iommu4j.intel.table.ContextEntry;
+import org.iommu4j.intel.table.RootEntry;
+import org.iommu4j.intel.table.SlPte;
 
 /** What a test bench has to know of VT-d. */
 public final class VtdBenchSupport implements BenchSupport {
@@ -58,6 +61,29 @@ public final class VtdBenchSupport implements BenchSupport {
         return record.length == FaultRecord.BYTES
                 ? FaultRecord.FR.getInt(FaultRecord.LAYOUT.word(record, 0, FaultRecord.FR.word()))
                 : -1;
+    }
+
+    @Override
+    public String eventFormat(byte[] record) {
+        return FaultRecord.LAYOUT.name();
+    }
+
+    @Override
+    public String entryFormat(String what) {
+        return switch (what) {
+            case "root entry", "root" -> RootEntry.LAYOUT.name();
+            case "context entry", "ctx" -> ContextEntry.LAYOUT.name();
+            default -> what.startsWith("second-stage entry") || what.equals("pte") ? SlPte.LAYOUT.name() : "";
+        };
+    }
+
+    /** In the first byte of a descriptor is its type, in that of IOTLB only IVT and IIRG. */
+    @Override
+    public String commandRegister(byte[] command) {
+        if (command.length == Long.BYTES) {
+            return VtdRegisters.CCMD.name();
+        }
+        return command.length == 2 * Long.BYTES && (command[0] & 0xf) == 0 ? VtdRegisters.IOTLB.name() : "";
     }
 
     @Override

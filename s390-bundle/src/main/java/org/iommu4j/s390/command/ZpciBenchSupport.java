@@ -4,6 +4,9 @@ import java.util.Arrays;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.s390.table.PageEntry;
+import org.iommu4j.s390.table.RegionEntry;
+import org.iommu4j.s390.table.SegmentEntry;
 
 /** What a test bench has to know of zPCI. */
 public final class ZpciBenchSupport implements BenchSupport {
@@ -27,6 +30,21 @@ public final class ZpciBenchSupport implements BenchSupport {
     public String faultName(int code) {
         EventCode event = EventCode.of(code);
         return event == null ? "" : event.name();
+    }
+
+    @Override
+    public String eventFormat(byte[] record) {
+        boolean available = eventCode(record) >= EventCode.CONFIGURED.code();
+        return (available ? AvailabilityRecord.LAYOUT : ErrorRecord.LAYOUT).name();
+    }
+
+    @Override
+    public String entryFormat(String what) {
+        return switch (what) {
+            case "page table entry", "pte" -> PageEntry.LAYOUT.name();
+            case "segment table entry", "ste" -> SegmentEntry.LAYOUT.name();
+            default -> RegionEntry.LAYOUT.name();
+        };
     }
 
     @Override

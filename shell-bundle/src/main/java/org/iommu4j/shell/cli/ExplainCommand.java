@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -221,7 +222,10 @@ public final class ExplainCommand implements Callable<Integer> {
         } catch (IOException e) {
             throw new CommandFailure(
                     ExitStatus.USAGE,
-                    "cannot read " + file + ": " + e.getClass().getSimpleName(),
+                    "cannot read " + file + ": "
+                            + (e instanceof NoSuchFileException
+                                    ? "no such file"
+                                    : e.getClass().getSimpleName()),
                     e);
         }
     }

@@ -154,6 +154,7 @@ public final class FuzzCommand implements Callable<Integer> {
 
     private void print(PrintWriter to, FuzzFailure failure) {
         to.println("failed: " + failure.kind().text() + ": " + failure.message());
+        failure.explain().forEach(command -> to.println("explain: " + command));
         if (failure.caseNumber() >= 0) {
             StringBuilder again = new StringBuilder("again: ./iommu4j fuzz --model " + model + " --what " + what
                     + " --seed " + failure.seed() + " --case " + failure.caseNumber());

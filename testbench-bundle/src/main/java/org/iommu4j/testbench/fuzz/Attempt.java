@@ -74,14 +74,17 @@ final class Attempt {
     private void hangs(Thread thread, long deadlineNanos) {
         hung = done();
         CaseRun stuck = current;
+        List<String> hints = List.of();
         if (stuck != null) {
             steps = stuck.steps();
+            hints = stuck.lastHints();
         }
         StackTraceElement[] frames = thread.getStackTrace();
         failed = new Failed(
                 Kind.HANG,
                 describe(hung) + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(deadlineNanos) + " ms"
-                        + (frames.length == 0 ? "" : "; it is at " + frames[0]));
+                                + (frames.length == 0 ? "" : "; it is at " + frames[0]))
+                .explained(hints);
     }
 
     private static String describe(List<Action> done) {

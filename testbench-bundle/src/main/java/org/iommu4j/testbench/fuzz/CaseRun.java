@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
@@ -27,6 +28,7 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Terms;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.FuzzFailure.Kind;
@@ -50,6 +52,7 @@ final class CaseRun implements AutoCloseable {
     private final Coverage coverage;
     private final Backend backend;
     private final FuzzSupport fuzz;
+    private final ExplainHints hints;
     private final StepRunner runner;
     private final RecordingPort port;
     private final Judge judge;
@@ -88,6 +91,7 @@ final class CaseRun implements AutoCloseable {
                 setup.stepping(),
                 setup.interrupts());
         fuzz = runner.support().fuzz();
+        hints = ExplainHints.of(backend);
         port = new RecordingPort(runner.port(), new Software());
         judge = new Judge(fuzz.referenceWalker(runner.hardware(), runner.port(), setup.driver()), runner);
     }
@@ -129,7 +133,7 @@ final class CaseRun implements AutoCloseable {
                 step(plain.step());
             } else if (action instanceof Action.Command command) {
                 coverage.command(command.bytes());
-                fuzz.submit(scene, port, command.bytes());
+                submit(command);
             } else if (action instanceof Action.Call call) {
                 NativeCall made = new NativeCall().begin(call.function());
                 for (int word = 0; word < call.words().length; word++) {
@@ -149,6 +153,14 @@ final class CaseRun implements AutoCloseable {
             port.flush();
         } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
             typed(e);
+        }
+    }
+
+    private void submit(Action.Command command) {
+        try {
+            fuzz.submit(scene, port, command.bytes());
+        } catch (Failed e) {
+            throw e.explained(ExplainHints.list(hints.command(command.bytes())));
         }
     }
 
@@ -237,7 +249,7 @@ final class CaseRun implements AutoCloseable {
                 default -> runner.run(StepRunner.json(step));
             }
         } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
-            if (typed(e)) {
+            if (typed(e, () -> hints(step, op))) {
                 // It was refused as a whole: the case is the same without it.
                 steps.remove(step);
             }
@@ -255,14 +267,48 @@ final class CaseRun implements AutoCloseable {
                         && offset + Long.BYTES > register.offset());
     }
 
+    /** What decodes the bytes of a step. */
+    private List<String> hints(Map<String, Object> step, String op) {
+        return switch (op) {
+            case "ioctl" -> {
+                Abi image = step.containsKey("abi") ? Abi.ofLabel(Steps.text(step, "abi")) : Abi.LP64_LE;
+                yield ExplainHints.list(ExplainHints.request(
+                        image, setup.model(), runner.unit().subVersion(), Steps.bytes(step, "hex")));
+            }
+            case "mmio_write" ->
+                hints.registers(
+                        runner.unit().subVersion(),
+                        Steps.number(step, "off", 0),
+                        (int) Steps.number(step, "size", Integer.BYTES),
+                        Steps.number(step, "value", 0));
+            case "mem_write" -> ExplainHints.list(hints.structure("", Steps.written(step, setup.model().payloadOrder())));
+            default -> List.of();
+        };
+    }
+
+    /** What decodes the bytes of the step that was begun last. */
+    List<String> lastHints() {
+        List<Map<String, Object>> begun = steps();
+        if (begun.isEmpty()) {
+            return List.of();
+        }
+        Map<String, Object> last = begun.get(begun.size() - 1);
+        return hints(last, Steps.text(last, "op"));
+    }
+
+    private static boolean typed(Throwable thrown) {
+        return typed(thrown, List::of);
+    }
+
     /**
      * True if it is an error that software or a client may be told; otherwise that is the failure.
      *
+     * @param hints gives what decodes the bytes at fault
      * @throws Failed if it is not
      */
-    private static boolean typed(Throwable thrown) {
+    private static boolean typed(Throwable thrown, Supplier<List<String>> hints) {
         if (thrown instanceof Failed failed) {
-            throw failed;
+            throw failed.explained(hints.get());
         }
         boolean vendors = thrown instanceof BackendException refusal
                 && (refusal.errno() == Errno.EIO
@@ -276,7 +322,7 @@ final class CaseRun implements AutoCloseable {
             return true;
         }
         Throwable origin = vendors && thrown.getCause() != null ? thrown.getCause() : thrown;
-        throw new Failed(Kind.UNTYPED_EXCEPTION, describe(origin), thrown);
+        throw new Failed(Kind.UNTYPED_EXCEPTION, describe(origin), thrown).explained(hints.get());
     }
 
     /** What was thrown, and where. */
@@ -299,8 +345,9 @@ final class CaseRun implements AutoCloseable {
                     Kind.WRONG_TRANSLATION,
                     op + " of requester 0x" + Long.toHexString(Steps.number(step, "requester", 0)) + " at iova 0x"
                             + Long.toHexString(Steps.number(step, "iova", 0)) + " ("
-                            + Steps.text(step, "access") + "): expected " + StepRunner.json(expected) + ", got "
-                            + StepRunner.json(result.values()));
+                                    + Steps.text(step, "access") + "): expected " + StepRunner.json(expected) + ", got "
+                                    + StepRunner.json(result.values()))
+                    .explained(result.explain());
         }
         boolean faulted = result.values().get("fault") instanceof Map<?, ?> fault && fault.containsKey("code");
         judge.accessed((int) Steps.number(step, "requester", 0), faulted);
@@ -460,7 +507,7 @@ final class CaseRun implements AutoCloseable {
         try {
             runner.port().call(call);
         } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
-            typed(e);
+            typed(e, () -> ExplainHints.list(hints.call(function, arguments)));
             steps.remove(step);
             return;
         }
@@ -473,7 +520,9 @@ final class CaseRun implements AutoCloseable {
             String difference = before.difference(new Fingerprint(runner, backend));
             if (!difference.isEmpty()) {
                 throw new Failed(
-                        Kind.CHANGED_ON_REFUSAL, name + " was refused with " + call.result() + ", but " + difference);
+                                Kind.CHANGED_ON_REFUSAL,
+                                name + " was refused with " + call.result() + ", but " + difference)
+                        .explained(ExplainHints.list(hints.call(function, arguments)));
             }
         }
     }
@@ -567,7 +616,7 @@ final class CaseRun implements AutoCloseable {
             boolean ours = finding.kind() == Finding.Kind.STALE_AFTER_COMPLETION
                     || (setup.driver() && finding.kind() == Finding.Kind.USE_AFTER_FREE_OF_TABLE);
             if (ours) {
-                throw new Failed(Kind.STALE, finding.kind() + ": " + finding.text());
+                throw new Failed(Kind.STALE, finding.kind() + ": " + finding.text()).explained(hints.finding(finding));
             }
         }
     }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.Generation;
@@ -15,6 +16,7 @@ import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Terms;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
@@ -26,10 +28,12 @@ final class Codecs {
     private static final int LONGEST_PAYLOAD = 64;
 
     private final Backend backend;
+    private final ExplainHints hints;
     private final List<Layout> layouts = new ArrayList<>();
 
     Codecs(Backend backend) {
         this.backend = backend;
+        hints = ExplainHints.of(backend);
         layouts.addAll(backend.layouts());
         backend.commands().stream().map(CommandFormat::layout).forEach(layouts::add);
         backend.bindFormats().stream().map(BindFormat::layout).forEach(layouts::add);
@@ -68,17 +72,25 @@ final class Codecs {
         random.nextBytes(bytes);
         long[] words = layout.decode(bytes, 0);
         byte[] encoded = layout.encode(words);
-        expect(Arrays.equals(bytes, encoded), layout + " " + Steps.hex(bytes) + " is encoded as " + Steps.hex(encoded));
+        Supplier<String> hint = () -> hints.structure(layout.name(), bytes);
+        expect(
+                Arrays.equals(bytes, encoded),
+                layout + " " + Steps.hex(bytes) + " is encoded as " + Steps.hex(encoded),
+                hint);
         long[] made = new Values(random, FuzzScene.EMPTY, -1).words(layout);
-        long[] decoded = layout.decode(layout.encode(made), 0);
-        expect(Arrays.equals(made, decoded), layout + " " + Arrays.toString(made) + " is decoded otherwise");
+        byte[] written = layout.encode(made);
+        expect(
+                Arrays.equals(made, layout.decode(written, 0)),
+                layout + " " + Arrays.toString(made) + " is decoded otherwise",
+                () -> hints.structure(layout.name(), written));
         layout.describe(words);
         for (BitField field : layout.fields()) {
             long word = words[field.word()];
             expect(
                     field.set(word, field.get(word)) == word,
-                    layout + "." + field.name() + " of " + Steps.hex(word) + " is another after it was set");
-            expect(backend.meaning(layout, field, words) != null, layout + "." + field.name() + " means null");
+                    layout + "." + field.name() + " of " + Steps.hex(word) + " is another after it was set",
+                    hint);
+            expect(backend.meaning(layout, field, words) != null, layout + "." + field.name() + " means null", hint);
         }
     }
 
@@ -101,7 +113,9 @@ final class Codecs {
                 && Uapi.SIZE.get(request, 0, abi) == size
                 && Uapi.SUB_VERSION.get(request, 0, abi) == Integer.toUnsignedLong(subVersion)
                 && Uapi.DATA_LENGTH.get(request, 0, abi) == payload.length;
-        expect(same, "an invalidation of image " + abi.label() + " is read otherwise: " + Steps.hex(request));
+        Supplier<String> hint =
+                () -> ExplainHints.request(abi, backend.describe().model(), subVersion, request);
+        expect(same, "an invalidation of image " + abi.label() + " is read otherwise: " + Steps.hex(request), hint);
 
         request[random.nextInt(request.length)] ^= (byte) (1 << random.nextInt(Byte.SIZE));
         Completion completion = new Completion();
@@ -117,12 +131,14 @@ final class Codecs {
         int operation = reader.read(Uapi.VFIO_IOMMU_OP, request, 0, readable, completion.begin());
         expect(
                 operation > 0 || (completion.errno() != Errno.OK && completion.rule() != null),
-                "a request is refused without a rule: " + Steps.hex(request));
+                "a request is refused without a rule: " + Steps.hex(request),
+                () -> ExplainHints.request(
+                        abi, backend.describe().model(), subVersion, Arrays.copyOf(request, readable)));
     }
 
-    private static void expect(boolean holds, String otherwise) {
+    private static void expect(boolean holds, String otherwise, Supplier<String> hint) {
         if (!holds) {
-            throw new Failed(Kind.ROUND_TRIP, otherwise);
+            throw new Failed(Kind.ROUND_TRIP, otherwise).explained(ExplainHints.list(hint.get()));
         }
     }
 }

@@ -72,7 +72,7 @@ public final class Fuzzer implements FuzzService {
             codecs.check(seed);
             return null;
         } catch (Failed e) {
-            return new FuzzFailure(e.kind(), e.getMessage(), options.seed(), NO_CASE, 0, "");
+            return new FuzzFailure(e.kind(), e.getMessage(), options.seed(), NO_CASE, 0, "", e.explain());
         }
     }
 
@@ -119,7 +119,8 @@ public final class Fuzzer implements FuzzService {
                 options.seed(),
                 number,
                 small.steps().size(),
-                line(options, number, small));
+                line(options, number, small),
+                small.failed().explain());
     }
 
     private static String line(FuzzOptions options, long number, Shrinker.Shrunken small) {
@@ -137,6 +138,9 @@ public final class Fuzzer implements FuzzService {
         origin.put("seed", options.seed());
         origin.put("case", number);
         origin.put("kind", small.failed().kind().name());
+        if (!small.failed().explain().isEmpty()) {
+            origin.put("explain", small.failed().explain());
+        }
         fields.put("x-fuzz", StepRunner.parse(StepRunner.json(origin)));
         List<Object> steps = new ArrayList<>(small.steps());
         boolean contract = small.steps().stream().anyMatch(step -> Steps.CONTRACT.contains(Steps.text(step, "op")));

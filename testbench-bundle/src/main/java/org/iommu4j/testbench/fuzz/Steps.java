@@ -45,6 +45,16 @@ final class Steps {
         return step("mem_write", "pa", hex(pa), "words", words);
     }
 
+    /** What a write to memory writes. */
+    static byte[] written(Map<String, Object> step, ByteOrder order) {
+        if (!(step.get("words") instanceof List<?> words)) {
+            return bytes(step, "hex");
+        }
+        ByteBuffer buffer = ByteBuffer.allocate(words.size() * Long.BYTES).order(order);
+        words.forEach(word -> buffer.putLong(number(word)));
+        return buffer.array();
+    }
+
     /** A number as steps write it. */
     static String hex(long number) {
         return "0x" + Long.toHexString(number);

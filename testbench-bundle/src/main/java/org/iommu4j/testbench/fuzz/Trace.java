@@ -1,6 +1,5 @@
 package org.iommu4j.testbench.fuzz;
 
-import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -63,12 +62,7 @@ final class Trace {
 
     void memory(Map<String, Object> step, ByteOrder order) {
         long pa = Steps.number(step, "pa", 0);
-        byte[] bytes = Steps.bytes(step, "hex");
-        if (step.get("words") instanceof List<?> words) {
-            ByteBuffer buffer = ByteBuffer.allocate(words.size() * Long.BYTES).order(order);
-            words.forEach(word -> buffer.putLong(Steps.number(word)));
-            bytes = buffer.array();
-        }
+        byte[] bytes = Steps.written(step, order);
         long count = Steps.number(step, "count", 1);
         for (long i = 0; i < count; i++) {
             ops.add(new Op.Memory(pa + i * Steps.number(step, "stride", 0), bytes));

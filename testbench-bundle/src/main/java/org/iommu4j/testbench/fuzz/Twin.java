@@ -1,6 +1,7 @@
 package org.iommu4j.testbench.fuzz;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Function;
@@ -16,6 +17,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.layout.Register;
 import org.iommu4j.testbench.FuzzFailure.Kind;
@@ -35,6 +37,7 @@ final class Twin {
     private final Backend backend;
     private final HardwareConfig config;
     private final boolean settled;
+    private final ExplainHints hints;
     private Platform platform;
     private Hardware hardware;
     private Translator translator;
@@ -50,6 +53,7 @@ final class Twin {
         this.backend = backend;
         this.config = config;
         this.settled = settled;
+        hints = ExplainHints.of(backend);
     }
 
     /**
@@ -81,7 +85,11 @@ final class Twin {
                 }
             });
             for (Trace.Op op : trace.ops()) {
-                guarded(op.getClass().getSimpleName(), () -> run(op));
+                try {
+                    guarded(op.getClass().getSimpleName(), () -> run(op));
+                } catch (Failed e) {
+                    throw e.explained(hints(op));
+                }
             }
             Snapshot saved = saved(hardware::save);
             Hardware restored = restored(saved, state -> backend.restoreHardware(state, platform), Hardware::save);
@@ -113,6 +121,19 @@ final class Twin {
         } else {
             request(op);
         }
+    }
+
+    /** What decodes the bytes of an operation. */
+    private List<String> hints(Trace.Op op) {
+        if (op instanceof Trace.Op.Memory write) {
+            return ExplainHints.list(hints.structure("", write.bytes()));
+        }
+        if (op instanceof Trace.Op.Register write) {
+            return hints.registers(config.subVersion(), write.offset(), write.sizeBytes(), write.value());
+        }
+        return op instanceof Trace.Op.Call call
+                ? ExplainHints.list(hints.call(call.function(), call.words()))
+                : List.of();
     }
 
     private void request(Trace.Op op) {
@@ -182,9 +203,11 @@ final class Twin {
             long after = restored.readRegister(register.offset(), size);
             if (before != after) {
                 throw new Failed(
-                        Kind.ROUND_TRIP,
-                        "register " + register.name() + " is " + Steps.hex(after) + " after restoring, before "
-                                + Steps.hex(before));
+                                Kind.ROUND_TRIP,
+                                "register " + register.name() + " is " + Steps.hex(after) + " after restoring, before "
+                                        + Steps.hex(before))
+                        .explained(ExplainHints.list(
+                                hints.register(register.name(), before), hints.register(register.name(), after)));
             }
         }
         if (!settled) {
@@ -224,13 +247,16 @@ final class Twin {
         try {
             restored = restore.apply(state);
         } catch (RuntimeException e) {
-            throw new Failed(Kind.ROUND_TRIP, state + " cannot be restored: " + CaseRun.describe(e), e);
+            throw new Failed(Kind.ROUND_TRIP, state + " cannot be restored: " + CaseRun.describe(e), e)
+                    .explained(ExplainHints.list(ExplainHints.state(state.bytes())));
         }
         Snapshot again = saved(() -> save.apply(restored));
         if (!state.equals(again)) {
             int at = Arrays.mismatch(state.bytes(), again.bytes());
             throw new Failed(
-                    Kind.ROUND_TRIP, state + " becomes " + again + " after restoring, from byte " + at + " on");
+                            Kind.ROUND_TRIP, state + " becomes " + again + " after restoring, from byte " + at + " on")
+                    .explained(
+                            ExplainHints.list(ExplainHints.state(state.bytes()), ExplainHints.state(again.bytes())));
         }
         SplittableRandom random = new SplittableRandom(state.hashCode());
         for (int i = 0; i < DAMAGED_STATES; i++) {
@@ -247,9 +273,10 @@ final class Twin {
             return false;
         } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
             throw new Failed(
-                    Kind.UNTYPED_EXCEPTION,
-                    "a damaged state (" + Steps.hex(damaged.bytes()) + ") ends in " + CaseRun.describe(e),
-                    e);
+                            Kind.UNTYPED_EXCEPTION,
+                            "a damaged state (" + Steps.hex(damaged.bytes()) + ") ends in " + CaseRun.describe(e),
+                            e)
+                    .explained(ExplainHints.list(ExplainHints.state(damaged.bytes())));
         }
     }
 

@@ -60,6 +60,9 @@ record Access(
         }
     }
 
+    /** A table entry that the chip read. */
+    record Entry(String what, long pa, long word) {}
+
     /** A piece of physical memory. */
     record Segment(long pa, long length) {}
 
@@ -93,8 +96,10 @@ record Access(
      * @param segments where it went, adjacent ones merged; up to the refusal if there is one
      * @param fault the refusal, or null
      * @param data what a read brought back; null if it only translated
+     * @param walk the table entries that the chip read for the last piece, in order; empty if nobody asked for them, or a
+     *     cache answered
      */
-    record Result(List<Segment> segments, Fault fault, byte[] data) {
+    record Result(List<Segment> segments, Fault fault, byte[] data, List<Entry> walk) {
         Map<String, Object> toJson() {
             Map<String, Object> values = new LinkedHashMap<>();
             if (fault != null) {
@@ -117,13 +122,22 @@ record Access(
         }
     }
 
-    /** Makes the access; pieces before a refused one have been carried out. */
-    Result run(Machine machine) {
+    /**
+     * Makes the access; pieces before a refused one have been carried out.
+     *
+     * @param walked true to see the table entries
+     */
+    Result run(Machine machine, boolean walked) {
         List<Segment> segments = new ArrayList<>();
         byte[] read = data != null && !kind.stores() ? new byte[data.length] : null;
+        List<Entry> walk = new ArrayList<>();
         DmaAccess access = new DmaAccess();
+        if (walked) {
+            access.explainTo((what, pa, word) -> walk.add(new Entry(what, pa, word)));
+        }
         long done = 0;
         do {
+            walk.clear();
             long at = iova + done;
             int piece = (int) Math.min(length - done, PAGE - (at & (PAGE - 1)));
             access.begin(requester, at, kind.rights)
@@ -139,7 +153,7 @@ record Access(
             }
             machine.unit().dma(access);
             if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
-                return new Result(merge(segments), fault(access, machine.support()), null);
+                return new Result(merge(segments), fault(access, machine.support()), null, walk);
             }
             segments.add(new Segment(access.spa(), piece));
             if (data != null && piece > 0) {
@@ -151,7 +165,7 @@ record Access(
             }
             done += piece;
         } while (done < length);
-        return new Result(merge(segments), null, read);
+        return new Result(merge(segments), null, read, walk);
     }
 
     /** True if a read brought back what was given. */

@@ -1,7 +1,9 @@
 package org.iommu4j.testbench.run;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * What a step came to.
@@ -10,11 +12,12 @@ import java.util.Map;
  * @param expected what was expected, null if nothing was
  * @param met false if something else was expected
  * @param where steps within the step that failed; empty if it has none
+ * @param explain command lines that decode the bytes at fault; empty if there are none
  */
-record Answer(Map<String, Object> values, Object expected, boolean met, String where) {
+record Answer(Map<String, Object> values, Object expected, boolean met, String where, List<String> explain) {
     /** An answer without an expectation. */
     static Answer of(Map<String, Object> values) {
-        return new Answer(values, null, true, "");
+        return new Answer(values, null, true, "", List.of());
     }
 
     /** An answer without values. */
@@ -31,6 +34,21 @@ record Answer(Map<String, Object> values, Object expected, boolean met, String w
 
     /** The same after a comparison; {@code wanted} may be null, then nothing was compared. */
     Answer against(Object wanted, boolean holds) {
-        return wanted == null ? this : new Answer(values, wanted, holds, "");
+        return wanted == null ? this : new Answer(values, wanted, holds, "", explain);
+    }
+
+    /** The same with what decodes the bytes at fault, if it is not as expected. */
+    Answer unmet(Supplier<List<String>> hints) {
+        return met ? this : new Answer(values, expected, false, where, hints.get());
+    }
+
+    /** The same with what decodes the bytes at fault. */
+    Answer explained(List<String> hints) {
+        return new Answer(values, expected, met, where, hints);
+    }
+
+    /** The same with the step within the step that failed. */
+    Answer at(String step) {
+        return new Answer(values, expected, met, where.isEmpty() ? step : step + ", " + where, explain);
     }
 }

@@ -43,6 +43,9 @@ final class Bench implements BenchSession {
                     answered.put("expected", answer.expected());
                 }
             }
+            if (!answer.explain().isEmpty()) {
+                answered.put("explain", answer.explain());
+            }
         } catch (Malformed e) {
             answered.put("error", e.in("", 0).getMessage());
         } catch (Step.StepFailure | BackendException | BusErrorException e) {

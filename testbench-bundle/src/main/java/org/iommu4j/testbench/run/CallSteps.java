@@ -9,8 +9,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Kind;
 import org.iommu4j.backend.CallFormat.Operand;
@@ -18,6 +20,7 @@ import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.layout.Code;
 
 /** Steps that make hypercalls, RTAS calls and instructions; what those are, the vendor's {@link CallFormat}s say. */
@@ -61,8 +64,13 @@ final class CallSteps {
      */
     private record Expected(Long code, List<Long> out, Map<Operand, Object> results) {}
 
-    /** What came back. */
-    private record Outcome(long code, List<Long> out, Map<Operand, Object> results) {}
+    /**
+     * What came back.
+     *
+     * @param made what decodes the call as it was made, and the blocks that it was given
+     */
+    private record Outcome(
+            long code, List<Long> out, Map<Operand, Object> results, Function<ExplainHints, List<String>> made) {}
 
     /** The step of that kind. */
     Step.Action parse(Kind kind, Fields fields) {
@@ -91,7 +99,7 @@ final class CallSteps {
                 Expected expected = expected(expect, "ret", format, outputs);
                 yield machine -> {
                     Outcome outcome = run(machine, format, settings, 0, 0, outputs);
-                    return answer(expect, expected, named("ret", "code", format, outcome), outcome);
+                    return answer(machine, expect, expected, named("ret", "code", format, outcome), outcome);
                 };
             }
             case RTAS -> {
@@ -100,7 +108,7 @@ final class CallSteps {
                 Expected expected = expected(expect, "status", format, cells - 1);
                 yield machine -> {
                     Outcome outcome = run(machine, format, settings, settings.size(), cells, cells - 1);
-                    return answer(expect, expected, status(format, outcome), outcome);
+                    return answer(machine, expect, expected, status(format, outcome), outcome);
                 };
             }
             case INSTRUCTION -> {
@@ -111,7 +119,7 @@ final class CallSteps {
                     Map<String, Object> values = outcome.code < 0
                             ? named("interruption", "code", format, outcome)
                             : withCondition(outcome.code);
-                    return answer(expect, expected, values, outcome);
+                    return answer(machine, expect, expected, values, outcome);
                 };
             }
         };
@@ -440,7 +448,8 @@ final class CallSteps {
                     }
                 }
             }
-            return new Outcome(call.result(), out, results);
+            return new Outcome(
+                    call.result(), out, results, hints -> given(hints, format.function(), addresses, settings));
         }
     }
 
@@ -513,7 +522,8 @@ final class CallSteps {
         return values;
     }
 
-    private static Answer answer(Json expect, Expected expected, Map<String, Object> values, Outcome outcome) {
+    private static Answer answer(
+            Machine machine, Json expect, Expected expected, Map<String, Object> values, Outcome outcome) {
         if (!(values.containsKey("cc") || values.containsKey("interruption"))) {
             values.put("out", outcome.out.stream().map(Json::hex).toList());
         }
@@ -522,7 +532,33 @@ final class CallSteps {
                 value instanceof byte[] bytes
                         ? HexFormat.of().formatHex(result.type() == CallFormat.Type.ANSWER ? trimmed(bytes) : bytes)
                         : Json.hex((Long) value)));
-        return Answer.of(values).against(expect, holds(expected, outcome));
+        return Answer.of(values)
+                .against(expect, holds(expected, outcome))
+                .unmet(() -> hints(machine.hints(), expected, outcome));
+    }
+
+    private static List<String> given(ExplainHints hints, int function, long[] words, List<Setting> settings) {
+        return Stream.concat(
+                        Stream.of(hints.call(function, words)),
+                        settings.stream()
+                                .filter(setting -> setting.bytes != null)
+                                .map(setting -> hints.structure(setting.operand.name(), setting.bytes)))
+                .filter(hint -> !hint.isEmpty())
+                .distinct()
+                .toList();
+    }
+
+    /** The call, and each block of memory that is not as expected. */
+    private static List<String> hints(ExplainHints hints, Expected expected, Outcome outcome) {
+        List<String> all = new ArrayList<>(outcome.made.apply(hints));
+        expected.results.forEach((result, wanted) -> {
+            if (wanted instanceof byte[] bytes
+                    && outcome.results.get(result) instanceof byte[] got
+                    && !same(bytes, got)) {
+                all.addAll(ExplainHints.list(hints.structure(result.name(), got), hints.structure(result.name(), bytes)));
+            }
+        });
+        return all;
     }
 
     /** Without the zero words at its end: an answer says itself how long it is. */

@@ -11,6 +11,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.core.service.ExplainHints;
 
 /** Requests of the contract, and what is expected of their answers. */
 final class ContractSteps {
@@ -105,7 +106,13 @@ final class ContractSteps {
         Expected expected = Expected.of(expect);
         return machine -> {
             byte[] memory = bytes.clone();
-            return answer(expect, expected, memory, completion -> machine.ioctl(request, image, memory, completion));
+            Answer answer =
+                    answer(expect, expected, memory, completion -> machine.ioctl(request, image, memory, completion));
+            boolean done = Integer.valueOf(0).equals(answer.values().get("errno"));
+            return done && answer.met()
+                    ? answer
+                    : answer.explained(ExplainHints.list(ExplainHints.request(
+                            image, machine.model(), machine.unit().subVersion(), bytes)));
         };
     }
 

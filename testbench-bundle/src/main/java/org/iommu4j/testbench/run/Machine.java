@@ -20,6 +20,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ContainerConfig;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.Unit;
@@ -29,6 +30,7 @@ import org.iommu4j.core.service.UnitConfig;
 final class Machine implements AutoCloseable {
     private final IommuModel model;
     private final BenchSupport support;
+    private final ExplainHints hints;
     private final Unit unit;
     private final NativePort port;
     private final PhysicalMemory memory;
@@ -46,6 +48,7 @@ final class Machine implements AutoCloseable {
             Sanitizer.Mode sanitizer) {
         model = chip.model();
         this.support = support;
+        hints = ExplainHints.of(service, model);
         int width = chip.hostAddressWidth() != 0 ? chip.hostAddressWidth() : support.hostAddressWidth(hardware);
         unit = service.openUnit(new UnitConfig(
                 model,
@@ -137,6 +140,11 @@ final class Machine implements AutoCloseable {
 
     BenchSupport support() {
         return support;
+    }
+
+    /** What decodes bytes of the model. */
+    ExplainHints hints() {
+        return hints;
     }
 
     Unit unit() {

@@ -7,12 +7,14 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.testbench.run.Step.Needs;
 import org.iommu4j.testbench.run.Step.StepFailure;
 
@@ -133,7 +135,9 @@ final class StepParser {
         return machine -> {
             byte[] read = new byte[length];
             machine.memory().read(pa, read, 0, length);
-            return Answer.of("hex", HEX.formatHex(read)).against(expect, equal(read, expected, mask));
+            return Answer.of("hex", HEX.formatHex(read))
+                    .against(expect, equal(read, expected, mask))
+                    .unmet(() -> MemoryHints.of(machine, pa, read, expected, mask));
         };
     }
 
@@ -172,8 +176,21 @@ final class StepParser {
         long mask = fields.number("mask", -1L);
         return machine -> {
             long value = machine.unit().readRegister(place(machine, rel, offset), size);
-            return Answer.of("value", Json.hex(value)).against(expect, ((value ^ expected) & mask) == 0);
+            return Answer.of("value", Json.hex(value))
+                    .against(expect, ((value ^ expected) & mask) == 0)
+                    .unmet(() -> registers(machine, offset, size, value, expected));
         };
+    }
+
+    /** What was read, then what was expected; a register that moves goes by the place that the fact sheet writes. */
+    private static List<String> registers(Machine machine, long offset, int size, long value, long expected) {
+        ExplainHints hints = machine.hints();
+        int generation = machine.unit().subVersion();
+        return Stream.concat(
+                        hints.registers(generation, offset, size, value).stream(),
+                        hints.registers(generation, offset, size, expected).stream())
+                .distinct()
+                .toList();
     }
 
     private static int size(Fields fields) {
@@ -217,16 +234,25 @@ final class StepParser {
         Access access = new Access(requester, pasid, iova, length, kind, type, privileged, data);
         byte[] wanted = data;
         return machine -> {
-            Access.Result result = access.run(machine);
+            boolean reads = wanted != null && !kind.stores();
+            Access.Result result = access.run(machine, expectation != null || reads);
             Answer answer = Answer.of(result.toJson());
-            if (!access.broughtBack(result)) {
-                return answer.against(Map.of("data", HEX.formatHex(wanted)), false);
+            if (!access.broughtBack(result) || (expectation == null && reads && result.fault() != null)) {
+                answer = answer.against(Map.of("data", HEX.formatHex(wanted)), false);
+            } else {
+                answer = answer.against(expect, expectation == null || expectation.holds(result));
             }
-            if (expectation == null && wanted != null && !kind.stores() && result.fault() != null) {
-                return answer.against(Map.of("data", HEX.formatHex(wanted)), false);
-            }
-            return answer.against(expect, expectation == null || expectation.holds(result));
+            return answer.unmet(() -> entries(machine, result.walk()));
         };
+    }
+
+    private static List<String> entries(Machine machine, List<Access.Entry> walk) {
+        return walk.stream()
+                .map(entry -> machine.hints()
+                        .entry(entry.what(), entry.pa(), entry.word(), machine.memory()))
+                .filter(hint -> !hint.isEmpty())
+                .distinct()
+                .toList();
     }
 
     private static int requester(Fields fields) {
@@ -268,8 +294,27 @@ final class StepParser {
                 taken.add(one);
                 same = same && expected.get(i).matches(record, code);
             }
-            return Answer.of("events", taken).against(expect, same);
+            return Answer.of("events", taken)
+                    .against(expect, same)
+                    .unmet(() -> events(machine.hints(), records, expected));
         };
+    }
+
+    /** The first record that differs, and what was expected in its place. */
+    private static List<String> events(ExplainHints hints, List<byte[]> records, List<Event> expected) {
+        int at = 0;
+        while (at < records.size()
+                && at < expected.size()
+                && (expected.get(at).hex == null || Arrays.equals(expected.get(at).hex, records.get(at)))) {
+            at++;
+        }
+        // Where bytes are as expected, or none are, the code differs.
+        int first = at == records.size() && at == expected.size() ? 0 : at;
+        return ExplainHints.list(
+                first < records.size() ? hints.event(records.get(first)) : "",
+                first < expected.size() && expected.get(first).hex != null
+                        ? hints.event(expected.get(first).hex)
+                        : "");
     }
 
     /** A record that is expected: by its bytes, its code or both. */
@@ -320,11 +365,7 @@ final class StepParser {
                         throw new StepFailure(where + ": " + e.getMessage(), e);
                     }
                     if (!answer.met()) {
-                        return new Answer(
-                                answer.values(),
-                                answer.expected(),
-                                false,
-                                answer.where().isEmpty() ? where : where + ", " + answer.where());
+                        return answer.at(where);
                     }
                 }
             }
@@ -404,7 +445,20 @@ final class StepParser {
                 }
             }
             // Where a completion is awaited is the driver's own business: a list without any need not name them.
-            return Answer.of("commands", all).against(expect, all.equals(expected) || working.equals(expected));
+            return Answer.of("commands", all)
+                    .against(expect, all.equals(expected) || working.equals(expected))
+                    .unmet(() -> commands(machine.hints(), working, expected));
         };
+    }
+
+    /** The first command that differs, and what was expected in its place. */
+    private static List<String> commands(ExplainHints hints, List<String> got, List<String> expected) {
+        int at = 0;
+        while (at < got.size() && at < expected.size() && got.get(at).equals(expected.get(at))) {
+            at++;
+        }
+        return ExplainHints.list(
+                at < got.size() ? hints.command(HEX.parseHex(got.get(at))) : "",
+                at < expected.size() ? hints.command(HEX.parseHex(expected.get(at))) : "");
     }
 }

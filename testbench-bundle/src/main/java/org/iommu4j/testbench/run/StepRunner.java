@@ -34,8 +34,9 @@ public final class StepRunner implements AutoCloseable {
      * @param values by key; numbers and texts as in an answer of the bench
      * @param met false if the step expected something else
      * @param where steps within the step that failed; empty if it has none
+     * @param explain command lines that decode the bytes at fault; empty if there are none
      */
-    public record Result(Map<String, Object> values, boolean met, String where) {}
+    public record Result(Map<String, Object> values, boolean met, String where, List<String> explain) {}
 
     /**
      * A fresh machine with a sanitizer.
@@ -78,7 +79,7 @@ public final class StepRunner implements AutoCloseable {
     public Result run(String step) {
         try {
             Answer answer = parser.parse(Json.parse(step)).action().run(machine);
-            return new Result(answer.values(), answer.met(), answer.where());
+            return new Result(answer.values(), answer.met(), answer.where(), answer.explain());
         } catch (Malformed e) {
             throw e.in("", 0);
         } catch (Step.StepFailure e) {

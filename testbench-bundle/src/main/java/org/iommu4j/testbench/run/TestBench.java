@@ -10,12 +10,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
@@ -118,12 +120,22 @@ public final class TestBench implements TestBenchService {
             CaseResult result = run(one, machine);
             SanitizerReport findings = machine.findings();
             boolean stale = findings.chipFaults() > 0 && result.outcome() == Outcome.PASSED;
-            return (stale ? CaseResult.failed(one.id(), STALE) : result).with(findings);
+            Map<Finding, List<String>> hints = machine.hints().findings(findings);
+            return (stale ? CaseResult.failed(one.id(), STALE).explained(stale(findings, hints)) : result)
+                    .with(findings, hints);
         } catch (BackendException e) {
             return e.errno() == Errno.EPROTONOSUPPORT
                     ? CaseResult.skipped(one.id(), e.getMessage())
                     : CaseResult.failed(one.id(), e.getMessage());
         }
+    }
+
+    private static List<String> stale(SanitizerReport findings, Map<Finding, List<String>> hints) {
+        return findings.findings().stream()
+                .filter(finding -> finding.kind() == Finding.Kind.STALE_AFTER_COMPLETION)
+                .flatMap(finding -> hints.getOrDefault(finding, List.of()).stream())
+                .distinct()
+                .toList();
     }
 
     private static CaseResult run(TestCase one, Machine machine) {
@@ -133,12 +145,13 @@ public final class TestBench implements TestBenchService {
                 Answer answer = step.action().run(machine);
                 if (!answer.met()) {
                     return CaseResult.failed(
-                            one.id(),
-                            i,
-                            step.op(),
-                            Json.write(answer.expected()),
-                            Json.write(answer.values()),
-                            answer.where());
+                                    one.id(),
+                                    i,
+                                    step.op(),
+                                    Json.write(answer.expected()),
+                                    Json.write(answer.values()),
+                                    answer.where())
+                            .explained(answer.explain());
                 }
             } catch (Step.StepFailure | BackendException | BusErrorException e) {
                 return CaseResult.failed(one.id(), i, step.op(), "", "", e.getMessage());

@@ -90,7 +90,8 @@ class CallStepsTest {
                 "{'op':'rtas','name':'test,echo','args':[9,9],'expect':{'status':'0xfffffffd'}} "
                         + "| {'status':-3,'name':'parameter','out':['0x2','0x3'],'met':true}",
                 "{'op':'rtas','name':'test,echo','args':[],'expect':{'status':0}} "
-                        + "| {'status':-3,'name':'parameter','out':['0x0','0x3'],'met':false,'expected':{'status':0}}",
+                        + "| {'status':-3,'name':'parameter','out':['0x0','0x3'],'met':false,'expected':{'status':0},"
+                        + "'explain':['./iommu4j explain --model spapr --as test,echo 0x0']}",
                 "{'op':'instruction','name':'NOT','fh':'0x80020001','oc':4} | {'cc':1,'status':'0xff'}",
                 "{'op':'instruction','name':'NOT','r1':'0xff000000','expect':{'cc':1,'status':0}} "
                         + "| {'cc':1,'status':'0x0','met':true}",
@@ -106,7 +107,8 @@ class CallStepsTest {
                 "{'op':'instruction','name':'STORE','r1':258,'fib':'0x1001','expect':{'interruption':6}} "
                         + "| {'interruption':'specification','code':6,'met':true}",
                 "{'op':'instruction','name':'STORE','r1':258,'fib':'0x1001','expect':{'cc':0}} "
-                        + "| {'interruption':'specification','code':6,'met':false,'expected':{'cc':0}}",
+                        + "| {'interruption':'specification','code':6,'met':false,'expected':{'cc':0},"
+                        + "'explain':['./iommu4j explain --model s390 --as STORE 0x102 0x1001']}",
                 "{'op':'instruction','name':'LOGICAL','request':'00100000000000000000000000000000'} "
                         + "| {'cc':0,'response':'0010000000000000'}",
                 "{'op':'instruction','name':'LOGICAL','block':'0008000000000000','expect':{'response':'00100000'}} "
@@ -172,7 +174,8 @@ class CallStepsTest {
         CaseResult result = run("spapr", "{'op':'hcall','name':'H_ADD','args':[1,2],'expect':{'out':[4]}}");
 
         assertEquals(
-                "failed one, step 0 (hcall): expected {\"out\":[4]}, got {\"ret\":\"H_SUCCESS\",\"code\":0,\"out\":[\"0x2\"]}",
+                "failed one, step 0 (hcall): expected {\"out\":[4]}, got {\"ret\":\"H_SUCCESS\",\"code\":0,\"out\":[\"0x2\"]}"
+                        + "; explain: ./iommu4j explain --model spapr --as H_ADD 0x1 0x2 0x0",
                 result.toText());
     }
 

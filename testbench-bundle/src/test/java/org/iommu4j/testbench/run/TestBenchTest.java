@@ -75,10 +75,16 @@ class TestBenchTest {
                 "{'op':'mmio_write','off':32,'size':8,'value':4096},{'op':'mmio_read','off':32,'size':8,'expect':8192}");
 
         assertEquals(Outcome.FAILED, result.outcome());
-        assertEquals("failed one, step 1 (mmio_read): expected 8192, got {\"value\":\"0x1000\"}", result.toText());
+        String got = "./iommu4j explain --model intel --register RTADDR 0x1000";
+        String expected = "./iommu4j explain --model intel --register RTADDR 0x2000";
+        assertEquals(
+                "failed one, step 1 (mmio_read): expected 8192, got {\"value\":\"0x1000\"}; explain: " + got + "; "
+                        + expected,
+                result.toText());
         assertEquals(
                 "{\"id\":\"one\",\"outcome\":\"failed\",\"step\":1,\"expected\":8192,"
-                        + "\"got\":{\"value\":\"0x1000\"},\"reason\":null}",
+                        + "\"got\":{\"value\":\"0x1000\"},\"reason\":null,\"explain\":[\"" + got + "\",\"" + expected
+                        + "\"]}",
                 result.toJson());
     }
 

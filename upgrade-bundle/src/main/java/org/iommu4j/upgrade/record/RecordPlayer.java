@@ -17,6 +17,7 @@ import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.BackendStatus;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
@@ -53,8 +54,15 @@ final class RecordPlayer implements AutoCloseable {
     private final Map<String, Long> lines = new TreeMap<>();
     private final List<String> notes = new ArrayList<>();
     private final DmaAccess access = new DmaAccess();
+
+    /** Table entries that the chip read for the access. */
+    private final List<Entry> walk = new ArrayList<>();
+
     private long swaps;
     private long unequalRegisters;
+
+    /** A table entry that the chip read. */
+    private record Entry(String what, long pa, long word) {}
 
     /** Opens a record; the choice is the caller's to close. */
     RecordPlayer(IommuService service, BackendChoice choice, Path file, RecordOptions options) {
@@ -64,6 +72,7 @@ final class RecordPlayer implements AutoCloseable {
         findings = new Findings(options.keptDifferences());
         reader = new RecordReader(file);
         requests = new RequestPlayer(reader, findings);
+        access.explainTo((what, pa, word) -> walk.add(new Entry(what, pa, word)));
     }
 
     /** Plays it to its end. */
@@ -153,8 +162,12 @@ final class RecordPlayer implements AutoCloseable {
             if (other != null && !other.equals(value)) {
                 unequalRegisters++;
                 if (notes.size() < MAX_NOTES) {
+                    ExplainHints hints = ExplainHints.of(service, unit.model());
                     notes.add("line " + reader.line() + ", unit " + line.unit() + ": register " + name + " reads "
-                            + hex(other) + ", recorded " + hex(value));
+                            + hex(other) + ", recorded " + hex(value) + "; "
+                            + String.join(
+                                    "; ",
+                                    ExplainHints.list(hints.register(name, other), hints.register(name, value))));
                 }
             }
         });
@@ -253,6 +266,7 @@ final class RecordPlayer implements AutoCloseable {
         if (line.privileged()) {
             access.asPrivileged();
         }
+        walk.clear();
         unit.unit().dma(access);
         unit.touched();
         // A cache may hold what was legal when it was filled, and the caches of the two sides were filled at other
@@ -274,8 +288,18 @@ final class RecordPlayer implements AutoCloseable {
                     "access of 0x" + Integer.toHexString(line.requester()) + " to " + hex(line.iova()),
                     outcome(line.outcome(), line.spa(), line.granted(), line.faultCode()),
                     outcome(access.outcome(), access.spa(), access.grantedRights(), access.faultCode()),
-                    List.of()));
+                    entries(unit.unit())));
         }
+    }
+
+    private List<String> entries(Unit unit) {
+        ExplainHints hints = ExplainHints.of(service, unit.model());
+        return walk.stream()
+                .map(entry -> hints.entry(
+                        entry.what(), entry.pa(), entry.word(), unit.platform().memory()))
+                .filter(hint -> !hint.isEmpty())
+                .distinct()
+                .toList();
     }
 
     private static String outcome(DmaAccess.Outcome outcome, long spa, int granted, int fault) {

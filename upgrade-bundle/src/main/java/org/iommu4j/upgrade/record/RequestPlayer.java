@@ -19,6 +19,7 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ContainerConfig;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.RequestBatch;
 import org.iommu4j.upgrade.RecordResult;
 import org.iommu4j.upgrade.RecordResult.Difference;
@@ -29,9 +30,6 @@ import org.iommu4j.upgrade.RecordResult.Kind;
  * sides held were dropped.
  */
 final class RequestPlayer {
-    /** Longest request and longest command, in hex digits, that are repeated in a command line that explains them. */
-    private static final int MAX_EXPLAINED = 1 << 12;
-
     private final RecordReader reader;
     private final Findings findings;
     private final Map<IommuModel, List<Backend>> tellers = new HashMap<>();
@@ -204,12 +202,13 @@ final class RequestPlayer {
         if (line.of() != 1) {
             what.append(", ").append(line.index() + 1).append(" of a batch of ").append(line.of());
         }
-        List<String> explain = new ArrayList<>();
-        if (line.hex() != null && !line.hex().isEmpty() && line.hex().length() <= MAX_EXPLAINED) {
-            explain.add("./iommu4j explain --model " + unit.unit().model().label() + " --contract "
-                    + image(unit, line).label() + " " + line.hex());
-        }
-        return new Turn(unit, line, what.toString(), explain);
+        String hint = ExplainHints.request(
+                image(unit, line), unit.unit().model(), clientSubVersion(unit, line), bytes(line));
+        return new Turn(unit, line, what.toString(), ExplainHints.list(hint));
+    }
+
+    private static int clientSubVersion(PlayedUnit unit, RecordLine.Ioctl line) {
+        return unit.clients().get(line.container()).container().agreement().clientSubVersion();
     }
 
     private static Abi image(PlayedUnit unit, RecordLine.Ioctl line) {
@@ -311,12 +310,19 @@ final class RequestPlayer {
         }
         List<String> explain = new ArrayList<>(turn.explain());
         for (List<String> side : List.of(expected, got)) {
-            if (at < side.size() && side.get(at).length() <= MAX_EXPLAINED) {
-                explain.add("./iommu4j explain --model "
-                        + turn.unit().unit().model().label() + " " + side.get(at));
+            if (at < side.size()) {
+                explain.addAll(ExplainHints.list(hint(turn, side.get(at))));
             }
         }
         keep(turn, Kind.NATIVE, command(expected, at), command(got, at), explain);
+    }
+
+    private String hint(Turn turn, String command) {
+        return tellers.getOrDefault(turn.unit().unit().model(), List.of()).stream()
+                .map(backend -> ExplainHints.of(backend).command(HexFormat.of().parseHex(command)))
+                .filter(hint -> !hint.isEmpty())
+                .findFirst()
+                .orElse("");
     }
 
     private static String command(List<String> commands, int at) {

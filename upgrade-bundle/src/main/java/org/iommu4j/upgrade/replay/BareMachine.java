@@ -2,9 +2,11 @@ package org.iommu4j.upgrade.replay;
 
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
@@ -22,10 +24,12 @@ final class BareMachine implements CapturedMachine {
     private final Function<byte[], String> names;
     private final GuestRegisters registers;
     private final CallPlayer calls;
+    private final ExplainHints hints;
 
     /** A chip of that configuration. */
     BareMachine(IommuService service, CaptureModel model, HardwareConfig config, Sanitizer.Mode sanitizer) {
         this.model = model;
+        hints = ExplainHints.of(service, model.model());
         registers = new GuestRegisters(model);
         unit = service.openUnit(
                 UnitConfig.of(model.model(), config).withoutDriver().withSanitizer(sanitizer));
@@ -66,9 +70,10 @@ final class BareMachine implements CapturedMachine {
             return;
         }
         byte[] bytes = command.bytes();
-        CommandCounter counter = journal.named(command.event(), names.apply(bytes));
+        Supplier<String> explain = () -> hints.command(bytes);
+        CommandCounter counter = journal.named(command.event(), names.apply(bytes), explain);
         if (model.ringBase() == null) {
-            counter.refused("the model has no ring");
+            counter.refused("the model has no ring", explain);
             return;
         }
         long base =
@@ -77,7 +82,7 @@ final class BareMachine implements CapturedMachine {
         if (unit.step(1) == 1) {
             counter.executed();
         } else {
-            counter.refused("the chip did not consume it");
+            counter.refused("the chip did not consume it", explain);
         }
     }
 
@@ -89,7 +94,7 @@ final class BareMachine implements CapturedMachine {
         if (mismatches.isEmpty()) {
             counter.executed();
         } else {
-            counter.refused(mismatches.get(0).toString());
+            counter.refused(mismatches.get(0).toString(), calls::lastHint);
         }
         return mismatches;
     }

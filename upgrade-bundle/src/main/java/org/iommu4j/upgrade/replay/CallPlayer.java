@@ -1,25 +1,30 @@
 package org.iommu4j.upgrade.replay;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 
 /** Makes captured hypercalls, RTAS calls and instructions, and compares what comes back. Used by one thread. */
 public final class CallPlayer {
     private static final int PAGE_BYTES = 4096;
 
+    private final ExplainHints hints;
     private final List<CallFormat> formats;
     private final Platform platform;
     private final Consumer<NativeCall> target;
     private final NativeCall call = new NativeCall();
+    private final long[] made = new long[NativeCall.WORDS];
 
     /**
      * A player.
@@ -29,6 +34,7 @@ public final class CallPlayer {
      * @param target takes the calls
      */
     public CallPlayer(Backend backend, Platform platform, Consumer<NativeCall> target) {
+        hints = ExplainHints.of(backend);
         formats = backend.calls();
         this.platform = platform;
         this.target = target;
@@ -40,11 +46,27 @@ public final class CallPlayer {
      * @param what the call and what of it
      * @param expected by the capture
      * @param got from the machine
+     * @param explain command lines that decode the call; empty if there is nothing to decode
      */
-    public record Mismatch(String what, String expected, String got) {
+    public record Mismatch(String what, String expected, String got, List<String> explain) {
+        /** Copies the list. */
+        public Mismatch {
+            explain = List.copyOf(explain);
+        }
+
+        /** A mismatch of what is no call. */
+        Mismatch(String what, String expected, String got) {
+            this(what, expected, got, List.of());
+        }
+
         @Override
         public String toString() {
             return what + ": expected " + expected + ", got " + got;
+        }
+
+        /** The same with the command lines that decode the call. */
+        public String explained() {
+            return explain.isEmpty() ? toString() : this + "; " + String.join("; ", explain);
         }
     }
 
@@ -94,6 +116,8 @@ public final class CallPlayer {
                 }
                 operand.set(call, value);
             }
+            // What comes back replaces it.
+            Arrays.setAll(made, call::word);
             target.accept(call);
             return compare(captured, format, block);
         } catch (IllegalArgumentException e) {
@@ -123,17 +147,37 @@ public final class CallPlayer {
 
     private List<Mismatch> compare(CaptureRecord.Call captured, CallFormat format, long block) {
         if (call.result() != captured.code()) {
-            return List.of(new Mismatch(captured.call(), code(format, captured.code()), code(format, call.result())));
+            return List.of(new Mismatch(
+                    captured.call(), code(format, captured.code()), code(format, call.result()), explain(captured)));
         }
         List<Mismatch> mismatches = new ArrayList<>();
         for (CaptureRecord.Call.Result result : captured.results()) {
             long expected = result.value() & result.mask();
             long got = (result.word() >= 0 ? call.word(result.word()) : read(block, result)) & result.mask();
             if (got != expected) {
-                mismatches.add(new Mismatch(captured.call() + " " + result.name(), hex(expected), hex(got)));
+                mismatches.add(new Mismatch(
+                        captured.call() + " " + result.name(), hex(expected), hex(got), explain(captured)));
             }
         }
         return mismatches;
+    }
+
+    /** What decodes the call that was made last. */
+    String lastHint() {
+        return hints.call(call.function(), made);
+    }
+
+    /** What decodes the call that was made, and the blocks of memory that it was given. */
+    private List<String> explain(CaptureRecord.Call captured) {
+        return Stream.concat(
+                        Stream.of(hints.call(call.function(), made)),
+                        captured.arguments().stream()
+                                .filter(argument -> argument.operand() != null && argument.hex() != null)
+                                .map(argument -> hints.structure(
+                                        argument.operand(), HexFormat.of().parseHex(argument.hex()))))
+                .filter(hint -> !hint.isEmpty())
+                .distinct()
+                .toList();
     }
 
     private long read(long block, CaptureRecord.Call.Result result) {

@@ -2,19 +2,29 @@ package org.iommu4j.upgrade.replay;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.ReplayResult.Difference;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;
 import org.iommu4j.upgrade.ReplayResult.Step;
+import org.iommu4j.upgrade.capture.CaptureRecord;
 
 /** The first differences of a replay, with the walks behind them. */
 final class Differences {
     private final int limit;
+    private final ExplainHints hints;
     private final List<Difference> kept = new ArrayList<>();
 
-    Differences(int limit) {
+    /**
+     * Keeps that many.
+     *
+     * @param hints what decodes the bytes of the model
+     */
+    Differences(int limit, ExplainHints hints) {
         this.limit = limit;
+        this.hints = hints;
     }
 
     /**
@@ -31,13 +41,32 @@ final class Differences {
         access.explainTo((structure, pa, word) -> steps.add(new Step(structure, pa, word)));
         unit.dma(access);
         access.explainTo(null);
-        kept.add(new Difference(what, t, access.requester(), access.iova(), expected, got, steps, captured));
+        List<String> explain = Stream.concat(steps.stream(), captured.stream())
+                .map(step -> hints.entry(
+                        step.what(), step.pa(), step.word(), unit.platform().memory()))
+                .filter(hint -> !hint.isEmpty())
+                .distinct()
+                .toList();
+        kept.add(new Difference(what, t, access.requester(), access.iova(), expected, got, steps, captured, explain));
     }
 
     /** Keeps a difference of a register. */
-    void register(long t, long offset, long expected, long got) {
+    void register(CaptureRecord.RegisterRead read, int subVersion, long expected, long got) {
         if (kept.size() < limit) {
-            kept.add(new Difference("register", t, -1, offset, hex(expected), hex(got), List.of(), List.of()));
+            List<String> explain = Stream.of(expected, got)
+                    .flatMap(value -> hints.registers(subVersion, read.offset(), read.sizeBytes(), value).stream())
+                    .distinct()
+                    .toList();
+            kept.add(new Difference(
+                    "register",
+                    read.t(),
+                    -1,
+                    read.offset(),
+                    hex(expected),
+                    hex(got),
+                    List.of(),
+                    List.of(),
+                    explain));
         }
     }
 
@@ -56,7 +85,8 @@ final class Differences {
                     mismatch.what() + " " + mismatch.expected(),
                     mismatch.got(),
                     List.of(),
-                    List.of()));
+                    List.of(),
+                    mismatch.explain()));
         }
     }
 

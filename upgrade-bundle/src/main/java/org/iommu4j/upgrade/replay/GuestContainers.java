@@ -3,7 +3,6 @@ package org.iommu4j.upgrade.replay;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -16,6 +15,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ContainerConfig;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;
@@ -79,8 +79,8 @@ public final class GuestContainers implements GuestRequests {
         refusals.merge(rule, 1L, Long::sum);
         refusalListener.accept(explainable.computeIfAbsent(
                 answer.toString(),
-                reason -> reason + "; the first: ./iommu4j explain --contract " + Abi.LP64_LE.label() + " "
-                        + HexFormat.of().formatHex(bytes)));
+                reason -> reason + "; the first: "
+                        + ExplainHints.request(Abi.LP64_LE, unit.model(), unit.subVersion(), bytes)));
     }
 
     @Override

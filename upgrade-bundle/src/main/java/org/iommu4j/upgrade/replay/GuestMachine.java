@@ -2,8 +2,10 @@ package org.iommu4j.upgrade.replay;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
@@ -20,11 +22,13 @@ final class GuestMachine implements CapturedMachine {
     private final GuestContainers containers;
     private final Guest guest;
     private final CallPlayer calls;
+    private final ExplainHints hints;
     private final List<String> refusals = new ArrayList<>();
 
     /** A host with a chip of that configuration, and a guest that sees one like it. */
     GuestMachine(IommuService service, CaptureModel model, HardwareConfig config, Sanitizer.Mode sanitizer) {
         this.model = model;
+        hints = ExplainHints.of(service, model.model());
         unit = service.openUnit(UnitConfig.of(model.model(), config).withSanitizer(sanitizer));
         containers = new GuestContainers(unit);
         containers.onRefusal(refusals::add);
@@ -53,7 +57,12 @@ final class GuestMachine implements CapturedMachine {
         guest.writeRegister(write.offset(), write.sizeBytes(), write.value());
         if (containers.sent() != sent || !refusals.isEmpty()) {
             String name = model.registerAt(write.offset());
-            settle(journal.source("write of " + (name == null ? "0x" + Long.toHexString(write.offset()) : name)), sent);
+            CommandCounter counter = journal.source(
+                    "write of " + (name == null ? "0x" + Long.toHexString(write.offset()) : name));
+            counter.decoded();
+            finish(counter, sent, () -> String.join(
+                    "; ",
+                    hints.registers(unit.subVersion(), write.offset(), write.sizeBytes(), write.value())));
         }
     }
 
@@ -70,14 +79,15 @@ final class GuestMachine implements CapturedMachine {
             return;
         }
         byte[] bytes = command.bytes();
-        CommandCounter counter = journal.named(command.event(), guest.commandName(bytes));
+        Supplier<String> explain = () -> hints.command(bytes);
+        CommandCounter counter = journal.named(command.event(), guest.commandName(bytes), explain);
         long sent = containers.sent();
         long handled = containers.handled();
         guest.command(bytes);
         if (containers.sent() == sent && containers.handled() == handled && refusals.isEmpty()) {
             refusals.add("the virtual IOMMU did nothing");
         }
-        finish(counter, sent);
+        finish(counter, sent, explain);
     }
 
     @Override
@@ -88,7 +98,8 @@ final class GuestMachine implements CapturedMachine {
         if (!mismatches.isEmpty()) {
             refusals.add(mismatches.get(0).toString());
         }
-        settle(counter, sent);
+        counter.decoded();
+        finish(counter, sent, calls::lastHint);
         return mismatches;
     }
 
@@ -103,17 +114,17 @@ final class GuestMachine implements CapturedMachine {
 
     private void settle(CommandCounter counter, long sentBefore) {
         counter.decoded();
-        finish(counter, sentBefore);
+        finish(counter, sentBefore, () -> "");
     }
 
-    private void finish(CommandCounter counter, long sentBefore) {
+    private void finish(CommandCounter counter, long sentBefore, Supplier<String> explain) {
         if (containers.sent() != sentBefore) {
             counter.translated();
         }
         if (refusals.isEmpty()) {
             counter.executed();
         } else {
-            counter.refused(String.join("; ", refusals));
+            counter.refused(String.join("; ", refusals), explain);
             refusals.clear();
         }
     }

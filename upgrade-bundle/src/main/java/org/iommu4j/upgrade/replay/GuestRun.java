@@ -5,6 +5,7 @@ import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.upgrade.ReplayResult.CommandTally;
 import org.iommu4j.upgrade.ReplayResult.Difference;
@@ -19,10 +20,12 @@ public final class GuestRun implements AutoCloseable {
 
     private final GuestMachine machine;
     private final Player player;
-    private final Differences differences = new Differences(KEPT_DIFFERENCES);
+    private final Differences differences;
 
     /** A guest on a host of its own. */
     public GuestRun(IommuService service, Capture capture, CaptureScan scan, HardwareConfig config) {
+        differences = new Differences(
+                KEPT_DIFFERENCES, ExplainHints.of(service, capture.model().model()));
         machine = new GuestMachine(service, capture.model(), config, Sanitizer.Mode.CAPTURE);
         player = new Player(capture, scan, machine, false, differences);
     }

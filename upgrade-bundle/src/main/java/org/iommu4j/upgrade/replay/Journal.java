@@ -2,7 +2,7 @@ package org.iommu4j.upgrade.replay;
 
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.TreeSet;
+import java.util.function.Supplier;
 import org.iommu4j.upgrade.ReplayResult.CommandTally;
 
 /** What became of a guest's commands, and of what it causes otherwise. */
@@ -11,7 +11,7 @@ final class Journal {
 
     private final Map<String, CommandCounter> commands = new TreeMap<>();
     private final Map<String, CommandCounter> sources = new TreeMap<>();
-    private final TreeSet<String> misnamed = new TreeSet<>();
+    private final Map<String, String> misnamed = new TreeMap<>();
 
     /** The counter of a kind of command. */
     CommandCounter command(String kind) {
@@ -28,13 +28,20 @@ final class Journal {
         return counters.computeIfAbsent(kept, key -> new CommandCounter());
     }
 
-    /** Counts a command as decoded if it is recognized as what the capture says; the counter of its kind. */
-    CommandCounter named(String event, String name) {
+    /**
+     * Counts a command as decoded if it is recognized as what the capture says; the counter of its kind.
+     *
+     * @param explain gives what decodes the command
+     */
+    CommandCounter named(String event, String name, Supplier<String> explain) {
         CommandCounter counter = command(event == null ? name : event);
         if (event == null || event.equals(name)) {
             counter.decoded();
         } else if (misnamed.size() < MAX_KINDS) {
-            misnamed.add("decoded as " + name + ", the capture says " + event);
+            misnamed.computeIfAbsent("decoded as " + name + ", the capture says " + event, sentence -> {
+                String hint = explain.get();
+                return hint.isEmpty() ? sentence : sentence + "; the first: " + hint;
+            });
         }
         return counter;
     }
@@ -55,6 +62,6 @@ final class Journal {
 
     /** One sentence for each name that differs from the capture's. */
     Iterable<String> misnamed() {
-        return misnamed;
+        return misnamed.values();
     }
 }

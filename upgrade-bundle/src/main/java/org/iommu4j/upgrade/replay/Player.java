@@ -127,7 +127,8 @@ final class Player {
         }
         long got = machine.read(read);
         if (!registers.count(((got ^ read.value()) & compared) == 0) && ownChip) {
-            differences.register(read.t(), read.offset(), read.value() & compared, got & compared);
+            differences.register(
+                    read, machine.unit().subVersion(), read.value() & compared, got & compared);
         }
     }
 

@@ -14,6 +14,7 @@ import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
@@ -40,7 +41,8 @@ public final class Replay implements ReplayService {
         Capture capture = Capture.open(directory);
         CaptureScan scan = CaptureScan.of(capture);
         HardwareConfig config = config(service, capture, scan, options.cache());
-        Differences differences = new Differences(options.keptDifferences());
+        ExplainHints hints = ExplainHints.of(service, capture.model().model());
+        Differences differences = new Differences(options.keptDifferences(), hints);
         List<String> notes = new ArrayList<>();
         ReplayResult played = options.path() == ReplayOptions.Path.DIRECT
                 ? direct(capture, scan, config, options, differences, notes)
@@ -61,7 +63,8 @@ public final class Replay implements ReplayService {
                 played.notModelled(),
                 differences.kept(),
                 notes,
-                played.sanitizer());
+                played.sanitizer(),
+                hints.findings(played.sanitizer()));
     }
 
     /**

@@ -6,6 +6,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.replay.Devices;
 
@@ -20,6 +21,7 @@ final class DeviceTraffic implements Runnable {
     private static final long REST_NANOS = 50_000;
 
     private final Unit unit;
+    private final ExplainHints hints;
     private final List<EditedPage> pages;
     private final SplittableRandom random;
     private final BooleanSupplier goOn;
@@ -33,6 +35,7 @@ final class DeviceTraffic implements Runnable {
     /** Devices of a guest. */
     DeviceTraffic(LoadGuest guest, long seed, BooleanSupplier goOn, Problems problems) {
         unit = guest.unit();
+        hints = guest.hints();
         pages = guest.pages();
         random = new SplittableRandom(seed);
         this.goOn = goOn;
@@ -61,7 +64,9 @@ final class DeviceTraffic implements Runnable {
         accesses.incrementAndGet();
         if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
             blocked++;
-            problems.add("an access to 0x" + Long.toHexString(page.iova) + " ended as " + access.outcome());
+            problems.add(
+                    "an access to 0x" + Long.toHexString(page.iova) + " ended as " + access.outcome(),
+                    page.explain(hints));
         } else if (!page.shows(access.spa(), oldest, page.edited())) {
             stale++;
         }

@@ -1,8 +1,10 @@
 package org.iommu4j.upgrade.run;
 
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.ExplainHints;
 
 /**
  * One page of a guest whose mapping is edited again and again. Every edit has a number, and the page goes where the number
@@ -23,6 +25,7 @@ final class EditedPage {
     final long iova;
     private final PhysicalMemory memory;
     private final boolean bigEndian;
+    private final String what;
     private final long leaf;
     private final long attributes;
     private final long targets;
@@ -33,6 +36,7 @@ final class EditedPage {
      * A page.
      *
      * @param slot its number, which gives it targets of its own
+     * @param what name of its table entry
      * @param leaf where its table entry is
      * @param word what its table entry is
      */
@@ -43,6 +47,7 @@ final class EditedPage {
             long iova,
             PhysicalMemory memory,
             boolean bigEndian,
+            String what,
             long leaf,
             long word) {
         this.container = container;
@@ -50,6 +55,7 @@ final class EditedPage {
         this.iova = iova;
         this.memory = memory;
         this.bigEndian = bigEndian;
+        this.what = what;
         this.leaf = leaf;
         attributes = word & ~ADDRESS;
         targets = TARGETS + (((long) slot * EDITS) << PAGE_SHIFT);
@@ -71,6 +77,12 @@ final class EditedPage {
         } else {
             memory.writeLongLe(leaf, word);
         }
+    }
+
+    /** What decodes its table entry as it is now. */
+    List<String> explain(ExplainHints hints) {
+        long word = bigEndian ? memory.readLongBe(leaf) : memory.readLongLe(leaf);
+        return ExplainHints.list(hints.entry(what, leaf, word, memory));
     }
 
     /** The invalidation of the last edit is complete: from now on nothing older is legal. */

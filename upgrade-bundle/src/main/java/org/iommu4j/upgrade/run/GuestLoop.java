@@ -5,6 +5,7 @@ import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.ReplayResult.Difference;
@@ -91,7 +92,10 @@ final class GuestLoop implements Runnable {
         counted = counted.plus(run.counted());
         translations = translations.plus(run.translations());
         parked += run.parked();
-        stale += problems.stale("replay " + replays, run.findings());
+        stale += problems.stale(
+                "replay " + replays,
+                run.findings(),
+                ExplainHints.of(service, capture.model().model()));
         sentBefore.addAndGet(run.sent());
         translatedBefore.addAndGet(run.translated());
         if (run.refusals() > 0) {
@@ -99,9 +103,11 @@ final class GuestLoop implements Runnable {
                     + run.requests().refused());
         }
         for (Difference difference : run.differences()) {
-            problems.add("replay " + replays + ": " + difference.what() + " t=" + difference.t() + " iova=0x"
-                    + Long.toHexString(difference.address()) + " expected " + difference.expected() + ", got "
-                    + difference.got());
+            problems.add(
+                    "replay " + replays + ": " + difference.what() + " t=" + difference.t() + " iova=0x"
+                            + Long.toHexString(difference.address()) + " expected " + difference.expected() + ", got "
+                            + difference.got(),
+                    difference.explain());
         }
     }
 

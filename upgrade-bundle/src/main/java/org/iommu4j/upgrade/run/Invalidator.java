@@ -15,6 +15,7 @@ import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.RequestBatch;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;
@@ -40,6 +41,7 @@ final class Invalidator implements Runnable {
     private static final int UNKNOWN_SCOPE = 1 << 31;
 
     private final Unit unit;
+    private final ExplainHints hints;
     private final List<EditedPage> pages;
     private final SplittableRandom random;
     private final BooleanSupplier goOn;
@@ -71,6 +73,7 @@ final class Invalidator implements Runnable {
      */
     Invalidator(LoadGuest guest, long seed, BooleanSupplier goOn, Problems problems) {
         unit = guest.unit();
+        hints = guest.hints();
         pages = guest.pages();
         random = new SplittableRandom(seed);
         this.goOn = goOn;
@@ -181,7 +184,7 @@ final class Invalidator implements Runnable {
         sent.incrementAndGet();
         if (answer.errno() != Errno.OK) {
             count(answer);
-            problems.add("an invalidation was refused: " + answer);
+            problems.add("an invalidation was refused: " + answer, explain(index));
             return;
         }
         completed++;
@@ -189,9 +192,14 @@ final class Invalidator implements Runnable {
             widened++;
         }
         if (answer.handled() != 1) {
-            problems.add("an invalidation was completed with " + answer.handled() + " handled");
+            problems.add("an invalidation was completed with " + answer.handled() + " handled", explain(index));
         }
         pages.get(slots[index]).complete();
+    }
+
+    private List<String> explain(int index) {
+        return ExplainHints.list(
+                ExplainHints.request(Abi.LP64_LE, unit.model(), unit.subVersion(), bytes[index]));
     }
 
     private void settle() {
@@ -210,14 +218,14 @@ final class Invalidator implements Runnable {
         sent.incrementAndGet();
         if (completion.errno() == Errno.OK) {
             completed++;
-            problems.add("a request with an unknown scope was carried out");
+            problems.add("a request with an unknown scope was carried out", explain(0));
             return;
         }
         count(completion);
         if (completion.rule() == Rule.V12) {
             deliberate++;
         } else {
-            problems.add("a request with an unknown scope was answered " + completion);
+            problems.add("a request with an unknown scope was answered " + completion, explain(0));
         }
     }
 
@@ -234,7 +242,9 @@ final class Invalidator implements Runnable {
         accesses++;
         if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
             blocked++;
-            problems.add("an access to 0x" + Long.toHexString(page.iova) + " ended as " + access.outcome());
+            problems.add(
+                    "an access to 0x" + Long.toHexString(page.iova) + " ended as " + access.outcome(),
+                    page.explain(hints));
         } else if (!page.shows(access.spa(), oldest, page.edited())) {
             stale++;
         }

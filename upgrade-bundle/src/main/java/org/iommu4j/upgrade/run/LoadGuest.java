@@ -11,6 +11,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
@@ -42,12 +43,14 @@ final class LoadGuest implements AutoCloseable {
 
     private final Unit unit;
     private final GuestContainers containers;
+    private final ExplainHints hints;
     private final List<EditedPage> pages = new ArrayList<>();
 
     /** A guest of a capture; the seed chooses its pages. */
     LoadGuest(IommuService service, Capture capture, HardwareConfig config, long seed) {
         unit = service.openUnit(UnitConfig.of(capture.model().model(), config).withSanitizer(Sanitizer.Mode.ON));
         containers = new GuestContainers(unit);
+        hints = ExplainHints.of(service, unit.model());
         try {
             capture.frozen().loadPages(unit.platform().memory());
             Guest guest = unit.openGuest(config, containers);
@@ -55,7 +58,8 @@ final class LoadGuest implements AutoCloseable {
             List<CallPlayer.Mismatch> mismatches = FrozenCheck.bringUp(capture, guest::writeRegister, calls);
             if (!mismatches.isEmpty()) {
                 throw new UpgradeException(
-                        capture.directory() + ": the frozen guest cannot be brought up: " + mismatches.get(0));
+                        capture.directory() + ": the frozen guest cannot be brought up: "
+                                + mismatches.get(0).explained());
             }
             for (FrozenImage.Walk row : rows(capture, seed)) {
                 if (pages.size() == PAGES) {
@@ -104,9 +108,11 @@ final class LoadGuest implements AutoCloseable {
             }
         }
         PhysicalMemory memory = unit.platform().memory();
+        String[] name = new String[1];
         long[] last = new long[2];
         DmaAccess access = new DmaAccess().begin(row.requester(), row.iova(), DmaAccess.READ);
         access.explainTo((what, pa, word) -> {
+            name[0] = what;
             last[0] = pa;
             last[1] = word;
         });
@@ -115,7 +121,15 @@ final class LoadGuest implements AutoCloseable {
                 && access.spa() == row.pa()
                 && EditedPage.isLeaf(last[1], row.pa())) {
             pages.add(new EditedPage(
-                    pages.size(), container, row.requester(), row.iova(), memory, bigEndian, last[0], last[1]));
+                    pages.size(),
+                    container,
+                    row.requester(),
+                    row.iova(),
+                    memory,
+                    bigEndian,
+                    name[0],
+                    last[0],
+                    last[1]));
         }
     }
 
@@ -133,6 +147,11 @@ final class LoadGuest implements AutoCloseable {
     SanitizerReport findings() {
         Sanitizer sanitizer = unit.platform().sanitizer();
         return sanitizer == null ? SanitizerReport.NONE : sanitizer.report();
+    }
+
+    /** What decodes bytes of its model. */
+    ExplainHints hints() {
+        return hints;
     }
 
     /** Its pages. */

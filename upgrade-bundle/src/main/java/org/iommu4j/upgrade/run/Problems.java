@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
+import org.iommu4j.core.service.ExplainHints;
 
 /** What went wrong in a run, from all its threads; bounded. */
 final class Problems {
@@ -27,11 +28,21 @@ final class Problems {
         add(who + " failed: " + (message == null ? cause.getClass().getSimpleName() : message));
     }
 
-    /** Adds what is the chip's fault among a sanitizer's findings; returns how many accesses it concerns. */
-    long stale(String where, SanitizerReport report) {
+    /** Adds one line about bytes, with the command lines that decode them. */
+    void add(String line, List<String> explain) {
+        add(explain.isEmpty() ? line : line + "; " + String.join("; ", explain));
+    }
+
+    /**
+     * Adds what is the chip's fault among a sanitizer's findings.
+     *
+     * @param hints what decodes the bytes of the model
+     * @return how many accesses it concerns
+     */
+    long stale(String where, SanitizerReport report, ExplainHints hints) {
         for (Finding finding : report.findings()) {
             if (finding.kind() == Finding.Kind.STALE_AFTER_COMPLETION) {
-                add(where + ": " + finding.text());
+                add(where + ": " + finding.text(), hints.finding(finding));
             }
         }
         return report.chipFaults();

@@ -33,7 +33,8 @@ class GuestContainersTest {
                 assertEquals(reasons.get(0), reasons.get(1), "equal reasons are counted together");
                 assertEquals(
                         "EOPNOTSUPP V5 flag at byte 4 = 0x10: flag has no bit but the four operations (mask 0xf);"
-                                + " the first: ./iommu4j explain --contract lp64-le 0c0000001000000000000000",
+                                + " the first: ./iommu4j explain --model intel --contract lp64-le --sub-version 0x0110"
+                                + " 0c0000001000000000000000",
                         reasons.get(0));
             }
         }

@@ -16,6 +16,7 @@ import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindFormat;
+import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 
 /** A backend with a changed driver. */
@@ -82,6 +83,11 @@ public final class ChangedBackend implements Backend {
     @Override
     public List<Layout> layouts() {
         return backend.layouts();
+    }
+
+    @Override
+    public List<CommandFormat> commands() {
+        return backend.commands();
     }
 
     @Override

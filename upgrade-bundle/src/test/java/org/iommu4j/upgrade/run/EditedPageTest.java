@@ -18,7 +18,7 @@ class EditedPageTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void shouldTellTheEditThatAnAccessSaw(boolean bigEndian) {
-        EditedPage page = new EditedPage(3, null, 0x18, 0x5000, memory, bigEndian, LEAF, 0x9003);
+        EditedPage page = new EditedPage(3, null, 0x18, 0x5000, memory, bigEndian, "leaf", LEAF, 0x9003);
 
         page.edit();
         long first = target(bigEndian);
@@ -37,7 +37,7 @@ class EditedPageTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void shouldKeepTheAttributesOfTheEntry(boolean bigEndian) {
-        EditedPage page = new EditedPage(3, null, 0x18, 0x5000, memory, bigEndian, LEAF, 0x8000_0000_0000_9003L);
+        EditedPage page = new EditedPage(3, null, 0x18, 0x5000, memory, bigEndian, "leaf", LEAF, 0x8000_0000_0000_9003L);
 
         page.edit();
 
@@ -47,7 +47,7 @@ class EditedPageTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void shouldTellEditsApartAfterManyOfThem(boolean bigEndian) {
-        EditedPage page = new EditedPage(0, null, 0x18, 0x5000, memory, bigEndian, LEAF, 0x9003);
+        EditedPage page = new EditedPage(0, null, 0x18, 0x5000, memory, bigEndian, "leaf", LEAF, 0x9003);
         for (int i = 0; i < EditedPage.EDITS + 5; i++) {
             page.edit();
             page.complete();
