@@ -2,6 +2,7 @@ package org.iommu4j.backend;
 
 import java.util.List;
 import java.util.random.RandomGenerator;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 import org.osgi.annotation.versioning.ConsumerType;
@@ -95,6 +96,16 @@ public interface FuzzSupport {
     }
 
     /**
+     * True if a call only asks, whatever it answers: what a model's own software asks is no step of a case, as what it reads is
+     * none.
+     *
+     * @param function number of a call, one of the backend's or any other
+     */
+    default boolean isCallFree(int function) {
+        return false;
+    }
+
+    /**
      * True if the machine shows that a driver could answer a request with {@code EIO} only, because of what the guest itself
      * has written into its tables or had its devices do. Every other {@code EIO} is a failure of the chip or of its driver.
      *
@@ -103,6 +114,15 @@ public interface FuzzSupport {
      */
     default boolean isGuestsFault(HardwareConfig config, NativePort port) {
         return false;
+    }
+
+    /**
+     * As {@link #isGuestsFault(HardwareConfig, NativePort)}, where it is known what was asked.
+     *
+     * @param request the invalidation that was answered {@code EIO}; null if it was another request, or none that can be read
+     */
+    default boolean isGuestsFault(HardwareConfig config, NativePort port, InvalidateRequest request) {
+        return isGuestsFault(config, port);
     }
 
     /**

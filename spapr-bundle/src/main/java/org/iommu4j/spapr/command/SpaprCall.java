@@ -23,8 +23,9 @@ public final class SpaprCall {
     public static final int H_PUT_TCE_INDIRECT = 0x13c;
 
     /**
-     * The host's own: adds a window, or puts its table somewhere else, or removes it. Its endpoint has nothing cached when the
-     * call returns, and is normal if a window was added.
+     * The host's own: adds a window, or puts it or its table somewhere else, or removes it. A window with a table of the
+     * hypervisor's own, as the default one, gives way to one in its slot or of its LIOBN. Its endpoint has nothing cached when
+     * the call returns, and is normal if a window was added. A call that is refused has changed nothing.
      */
     public static final int H_SET_TCE_TABLE = 0xf100;
 

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.random.RandomGenerator;
+import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
@@ -14,11 +15,13 @@ import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.HypercallCode;
+import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
@@ -36,6 +39,11 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     private static final int LARGE_PAGE_SHIFT = 16;
     private static final int LARGE_WINDOW_SHIFT = 25;
     private static final int SLOT_SHIFT = 59;
+    private static final int SLOTS = 2;
+    private static final int EEH_DISABLE = 0;
+    private static final int EEH_RELEASE_MMIO = 2;
+    private static final int EEH_RELEASE_DMA = 3;
+    private static final String KILL = "TCE_KILL";
     private static final int ENTRIES = 512;
     private static final int MOST_MAPPED = 12;
     private static final long TABLES = 0x40_0000;
@@ -47,7 +55,10 @@ public final class SpaprFuzzSupport implements FuzzSupport {
         HardwareConfig plain = HardwareConfig.of(subVersion);
         Map<String, Long> fields = new LinkedHashMap<>();
         if (random.nextInt(4) == 0) {
-            fields.put("dma32_size", 1L << (21 + random.nextInt(10)));
+            fields.put("dma32_size", 1L << (SMALL_WINDOW_SHIFT + random.nextInt(10)));
+        } else if (!SpaprGeneration.hasRegisters(subVersion)) {
+            // There every entry of a window is stored again to drop it: small windows, more cases.
+            fields.put("dma32_size", 1L << (SMALL_WINDOW_SHIFT + random.nextInt(3)));
         }
         if (random.nextInt(4) == 0 && subVersion != SpaprGeneration.TCE_V1) {
             fields.put("multi_tce", (long) random.nextInt(2));
@@ -61,11 +72,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     @Override
     public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
         NativeCall call = new NativeCall();
-        call.begin(SpaprCall.SET_EEH_OPTION)
-                .word(CallFormat.RTAS_ARGUMENT_COUNT, 4)
-                .word(CallFormat.RTAS_RETURN_COUNT, 1)
-                .word(CallFormat.RTAS_FIRST_ARGUMENT, REQUESTER << 8);
-        port.call(call);
+        setEeh(port, call, EEH_DISABLE);
         FuzzScene scene = prepare(config, port, random);
         setWindow(port, call, SpaprCapabilities.of(config).pe(), LIOBN, 0, PAGE_SHIFT, SMALL_WINDOW_SHIFT, TABLES);
         if (SpaprGeneration.hasRegisters(config.subVersion())) {
@@ -80,6 +87,15 @@ public final class SpaprFuzzSupport implements FuzzSupport {
                     TABLES + PAGE);
         }
         return scene;
+    }
+
+    private static void setEeh(NativePort port, NativeCall call, int option) {
+        call.begin(SpaprCall.SET_EEH_OPTION)
+                .word(CallFormat.RTAS_ARGUMENT_COUNT, 4)
+                .word(CallFormat.RTAS_RETURN_COUNT, 1)
+                .word(CallFormat.RTAS_FIRST_ARGUMENT, REQUESTER << 8)
+                .word(CallFormat.RTAS_FIRST_ARGUMENT + 3, option);
+        port.call(call);
     }
 
     private static void setWindow(
@@ -137,36 +153,56 @@ public final class SpaprFuzzSupport implements FuzzSupport {
         values.put("pe", List.of(pe, 0xffff_ffffL));
         values.put("TABLE", List.of(TABLES >>> PAGE_SHIFT, (TABLES + PAGE) >>> PAGE_SHIFT));
         values.put("table", List.of(TABLES, TABLES + PAGE, -1L));
-        values.put(
-                "TCE_KILL",
-                iobas.stream().map(iova -> TceKill.ONE.mask() | iova | pe).toList());
+        if (second) {
+            values.put(
+                    KILL,
+                    iobas.stream().map(iova -> TceKill.ONE.mask() | iova | pe).toList());
+        }
         return new FuzzScene(
                 requesters,
                 List.of(),
                 addresses,
                 tables,
                 List.of(new FuzzScene.Root(TABLES, 1)),
-                List.of(new FuzzScene.Bind(Uapi.BIND_PGTABLE, 0, bind())),
+                binds(second),
                 values);
     }
 
-    private static byte[] bind() {
-        return BindPgtable.LAYOUT.encode(
-                TABLES,
-                BindPgtable.REQUESTER.of(Integer.toUnsignedLong(LIOBN))
-                        | BindPgtable.PAGE_SHIFT.of(PAGE_SHIFT)
-                        | BindPgtable.WINDOW_SHIFT.of(SMALL_WINDOW_SHIFT)
-                        | BindPgtable.LEVELS.of(1),
-                0);
+    private static List<FuzzScene.Bind> binds(boolean second) {
+        List<FuzzScene.Bind> binds = new ArrayList<>();
+        binds.add(bind(LIOBN, 0, PAGE_SHIFT, SMALL_WINDOW_SHIFT, TABLES));
+        if (second) {
+            binds.add(bind(LIOBN + 1, 1L << SLOT_SHIFT, LARGE_PAGE_SHIFT, LARGE_WINDOW_SHIFT, TABLES + PAGE));
+            binds.add(bind(REQUESTER, 1L << SLOT_SHIFT, LARGE_PAGE_SHIFT, LARGE_WINDOW_SHIFT, TABLES + PAGE));
+        }
+        return binds;
+    }
+
+    private static FuzzScene.Bind bind(int requester, long base, int pageShift, int windowShift, long table) {
+        return new FuzzScene.Bind(
+                Uapi.BIND_PGTABLE,
+                0,
+                BindPgtable.LAYOUT.encode(
+                        table,
+                        BindPgtable.REQUESTER.of(Integer.toUnsignedLong(requester))
+                                | BindPgtable.PAGE_SHIFT.of(pageShift)
+                                | BindPgtable.WINDOW_SHIFT.of(windowShift)
+                                | BindPgtable.LEVELS.of(1),
+                        base));
     }
 
     /** Kills everything; a platform without a kill register drops an endpoint's entries when a window is set again. */
     @Override
     public boolean settle(FuzzScene scene, NativePort port) {
-        port.writeRegister(TceKill.OFFSET, Long.BYTES, TceKill.ALL.mask());
         NativeCall call = new NativeCall();
+        setEeh(port, call, EEH_RELEASE_MMIO);
+        setEeh(port, call, EEH_RELEASE_DMA);
+        port.writeRegister(TceKill.OFFSET, Long.BYTES, TceKill.ALL.mask());
+        if (!scene.valuesOf(KILL).isEmpty()) {
+            return true;
+        }
         for (int pe = 0; pe < 1 << TceKill.PE_NUMBER.width(); pe++) {
-            for (int slot = 0; slot < 2; slot++) {
+            for (int slot = 0; slot < SLOTS; slot++) {
                 call.begin(SpaprCall.H_QUERY_TCE_TABLE).word(0, pe).word(1, slot);
                 port.call(call);
                 if (call.result() == HypercallCode.SUCCESS) {
@@ -210,45 +246,80 @@ public final class SpaprFuzzSupport implements FuzzSupport {
         return register.offset() != IodaData.OFFSET;
     }
 
-    /** H_GET_TCE does not give away an entry that names memory of others, or that is nowhere: sheet 2.1 row 15 and 5.2. */
     @Override
-    public boolean isGuestsFault(HardwareConfig config, NativePort port) {
+    public boolean isCallFree(int function) {
+        return function == SpaprCall.H_QUERY_TCE_TABLE
+                || function == SpaprCall.H_GET_TCE
+                || function == SpaprCall.QUERY_PE_DMA_WINDOW
+                || function == SpaprCall.READ_SLOT_RESET_STATE2;
+    }
+
+    /**
+     * What a driver stores into a table, or stores again, goes through the platform, which reads the table. It cannot where
+     * the table cannot be read (H_HARDWARE); and it does not take again an entry that came to the table past it and names a
+     * page of others (H_PARTIAL, sheet 5.2) or has reserved bits (H_PARAMETER, sheet 2.1 row 6). Kills read no table, and
+     * binds and attachments neither.
+     */
+    @Override
+    public boolean isGuestsFault(HardwareConfig config, NativePort port, InvalidateRequest request) {
+        if (request == null) {
+            return false;
+        }
+        boolean clears = request.payloadLength() == InvalidateData.LAYOUT.sizeBytes()
+                && InvalidateData.OP.get(InvalidateData.LAYOUT.decode(request.payload(), request.payloadOffset()))
+                        == InvalidateData.OP_CLEAR;
+        if (!clears && SpaprGeneration.hasRegisters(config.subVersion())) {
+            return false;
+        }
         NativeCall call = new NativeCall();
-        for (int pe = 0; pe < SpaprCapabilities.of(config).pes(); pe++) {
-            for (int slot = 0; slot < 2; slot++) {
-                call.begin(SpaprCall.H_QUERY_TCE_TABLE).word(0, pe).word(1, slot);
-                port.call(call);
-                long pageBytes = 1L << call.word(2);
-                long entries = 1L << (call.word(3) - call.word(2));
-                if (call.result() == HypercallCode.SUCCESS
-                        && !isOwned(port.platform().memory(), call.word(5), entries, pageBytes)) {
-                    return true;
-                }
+        for (int slot = 0; slot < SLOTS; slot++) {
+            call.begin(SpaprCall.H_QUERY_TCE_TABLE)
+                    .word(0, SpaprCall.DEFAULT_PE)
+                    .word(1, slot);
+            port.call(call);
+            if (call.result() == HypercallCode.SUCCESS
+                    && !isStorable(
+                            ReferenceWindow.queried(call), port.platform().memory(), request, clears)) {
+                return true;
             }
         }
         return false;
     }
 
-    private static boolean isOwned(PhysicalMemory memory, long table, long entries, long pageBytes) {
-        for (long entry = 0; entry < entries; entry++) {
-            long at = table + entry * Tce.BYTES;
-            if (!memory.contains(at, Tce.BYTES)) {
-                return false;
+    private static boolean isStorable(
+            ReferenceWindow window, PhysicalMemory memory, InvalidateRequest request, boolean clears) {
+        long first = window.base();
+        long last = window.last();
+        if (request.selectsRange()) {
+            if (!window.contains(request.vaddr())) {
+                return true;
             }
-            long tce = memory.readLongBe(at);
-            if ((tce & 3) != 0 && !memory.contains(tce & -pageBytes, pageBytes)) {
-                return false;
-            }
+            first = request.vaddr() & -window.pageBytes();
+            last = request.lastVaddr();
         }
-        return true;
+        try {
+            for (long iova = first; iova - last <= 0; iova += window.pageBytes()) {
+                long tce = window.entry(iova, memory);
+                if (!clears && (tce & 3) != 0 && !isLegal(tce, window.pageBytes(), memory)) {
+                    return false;
+                }
+            }
+            return true;
+        } catch (BusErrorException e) {
+            return false;
+        }
+    }
+
+    private static boolean isLegal(long tce, long pageBytes, PhysicalMemory memory) {
+        return (tce & (pageBytes - 1) & ~3L) == 0 && memory.contains(tce & -pageBytes, pageBytes);
     }
 
     @Override
     public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
-        // A driver does not turn error handling off: what a fault has stopped cannot be told from outside.
+        SpaprCapabilities platform = SpaprCapabilities.of(config);
+        PhysicalMemory memory = port.platform().memory();
         return driver
-                ? null
-                : new SpaprReferenceWalker(
-                        port.platform().memory(), SpaprCapabilities.of(config).pe());
+                ? new SpaprContainerWalker(memory, platform.liobn(0), platform.windowBase(), platform.windowShift())
+                : new SpaprReferenceWalker(memory, platform.pe());
     }
 }

@@ -4,13 +4,11 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
-import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker;
-import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprRegisters.DmaReadSync;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
@@ -24,8 +22,8 @@ import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
 final class SpaprReferenceWalker implements ReferenceWalker {
     private static final int NOWHERE = -1;
     private static final long SUCCESS = 0;
+    private static final int EEH_ENABLE = 1;
     private static final int OPTION = CallFormat.RTAS_FIRST_ARGUMENT + 3;
-    private static final int BASE_BITS = 59;
 
     private final PhysicalMemory memory;
     private final int home;
@@ -35,8 +33,8 @@ final class SpaprReferenceWalker implements ReferenceWalker {
     private int others;
     private boolean lost;
 
-    /** A window as software asked for it; {@code levelBits} as the rule of the sheet says where it left them open. */
-    private record Window(int pe, long base, int pageShift, int windowShift, int levels, int levelBits, long table) {}
+    /** A window as software asked for it. */
+    private record Window(int pe, ReferenceWindow at) {}
 
     SpaprReferenceWalker(PhysicalMemory memory, int home) {
         this.memory = memory;
@@ -65,12 +63,13 @@ final class SpaprReferenceWalker implements ReferenceWalker {
                 }
             }
             case SpaprCall.SET_EEH_OPTION -> {
-                boolean off = call.result() == SUCCESS && arguments[OPTION] == 0;
+                boolean off = call.result() == SUCCESS && (arguments[OPTION] & 0xffff_ffffL) == 0;
                 if (off) {
                     int pe = endpointOf((int) (arguments[CallFormat.RTAS_FIRST_ARGUMENT] >>> 8) & 0xffff);
                     unstoppable.add(pe == NOWHERE ? home : pe);
                 }
-                lost |= !off && call.result() == SUCCESS;
+                // What releases an endpoint does nothing to one that no fault stops; of others nothing is said.
+                lost |= call.result() == SUCCESS && (arguments[OPTION] & 0xffff_ffffL) == EEH_ENABLE;
             }
             default -> lost |= changesMore(call.function());
         }
@@ -86,15 +85,15 @@ final class SpaprReferenceWalker implements ReferenceWalker {
 
     private void setTable(long[] a) {
         int liobn = (int) a[0];
+        int pe = (int) a[1];
         windows.remove(liobn);
         if (a[4] == 0) {
             return;
         }
-        int pageShift = (int) a[3];
-        int windowShift = (int) a[4];
-        int levels = (int) a[5];
-        int bits = a[6] != 0 ? (int) a[6] - 3 : Math.max(9, (windowShift - pageShift + levels - 1) / levels);
-        windows.put(liobn, new Window((int) a[1], a[2], pageShift, windowShift, levels, bits, a[7]));
+        ReferenceWindow at = ReferenceWindow.of(a[2], (int) a[3], (int) a[4], (int) a[5], (int) a[6], a[7]);
+        // What the hypervisor made by itself gives way to it.
+        windows.values().removeIf(each -> each.pe() == pe && each.at().slot() == at.slot());
+        windows.put(liobn, new Window(pe, at));
     }
 
     private void move(int requester, int pe) {
@@ -133,61 +132,20 @@ final class SpaprReferenceWalker implements ReferenceWalker {
         if (!unstoppable.contains(pe)) {
             return false;
         }
-        if (access.pasid() != DmaAccess.NO_PASID || access.addressType() != DmaAccess.AddressType.UNTRANSLATED) {
-            access.blocked();
-            return true;
-        }
-        long iova = access.iova();
-        if (iova >>> 60 == 1) {
-            access.translated(iova, 0, access.rights(), false);
-            return true;
-        }
-        if (iova >>> 60 != 0) {
-            access.fault(FaultReason.ADDRESS_INVALID.code(), true);
+        if (ReferenceWindow.needsNone(access)) {
             return true;
         }
         if (window == null) {
             for (Window each : windows.values()) {
-                if (each.pe() == pe && each.base() >>> BASE_BITS == iova >>> BASE_BITS) {
+                if (each.pe() == pe && each.at().slot() == ReferenceWindow.slotOf(access.iova())) {
                     window = each;
                 }
             }
         }
-        return window != null && window.table() != SpaprCall.HOST_TABLE && walk(access, window);
-    }
-
-    private boolean walk(DmaAccess access, Window window) {
-        long offset = access.iova() - window.base();
-        if (access.iova() >>> BASE_BITS != window.base() >>> BASE_BITS
-                || offset < 0
-                || offset >>> window.windowShift() != 0) {
-            access.fault(FaultReason.TCE_EXTENT_ERROR.code(), true);
-            return true;
+        if (window == null || window.at().table() == SpaprCall.HOST_TABLE) {
+            return false; // where the hypervisor has put it
         }
-        long entry = 0;
-        long table = window.table();
-        try {
-            for (int level = window.levels() - 1; level >= 0; level--) {
-                long page = offset >>> window.pageShift() >>> (level * window.levelBits());
-                entry = memory.readLongBe(table + page % (1L << window.levelBits()) * 8);
-                if ((entry & 3) == 0) {
-                    access.fault(FaultReason.TCE_PAGE_FAULT.code(), true);
-                    return true;
-                }
-                table = entry & ~0xfffL;
-            }
-        } catch (BusErrorException e) {
-            access.fault(FaultReason.TCE_ACCESS_ERROR.code(), true);
-            return true;
-        }
-        int needed = access.rights() & 3;
-        if (((needed == 0 ? DmaAccess.READ : needed) & ~entry) != 0) {
-            access.fault(FaultReason.TCE_ACCESS_FAULT.code(), true);
-            return true;
-        }
-        long pageBytes = 1L << window.pageShift();
-        long page = Long.divideUnsigned(entry, pageBytes) * pageBytes;
-        access.translated(page + offset % pageBytes, pageBytes, (int) entry & 3, false);
+        window.at().translate(access, memory);
         return true;
     }
 }

@@ -86,11 +86,16 @@ final class HostCalls implements WindowOwner {
 
     /** Removes a window; a table of the hypervisor's own is given back, cleared. */
     private void takeAway(DmaWindow window) {
-        windows.remove(window);
-        validation.clear(window);
+        leave(window);
         if (window.ownsTable()) {
             tables.free(window.table());
         }
+    }
+
+    /** Removes a window, not its table. */
+    private void leave(DmaWindow window) {
+        windows.remove(window);
+        validation.clear(window);
     }
 
     @Override
@@ -107,6 +112,7 @@ final class HostCalls implements WindowOwner {
         changed.windowsChanged("ibm,remove-pe-dma-window", window.pe());
     }
 
+    /** All is checked, and found room for, before anything changes. */
     private long setTable(NativeCall call) {
         long liobn = call.word(0);
         long pe = call.word(1);
@@ -114,46 +120,84 @@ final class HostCalls implements WindowOwner {
             return HypercallCode.PARAMETER;
         }
         DmaWindow before = windows.of((int) liobn);
-        if (before != null && before.pe() != pe) {
-            return HypercallCode.PARAMETER;
-        }
-        long windowShift = call.word(4);
-        if (windowShift == 0) {
-            if (before == null) {
+        if (call.word(4) == 0) {
+            if (before == null || before.pe() != pe) {
                 return HypercallCode.PARAMETER;
             }
             takeAway(before);
             changed.windowsChanged("H_SET_TCE_TABLE", (int) pe);
             return HypercallCode.SUCCESS;
         }
-        long base = call.word(2);
-        DmaWindow inSlot = windows.at((int) pe, DmaWindow.slotOf(base));
-        if (!isBase(base) || (inSlot != null && !inSlot.equals(before)) || !isWindow(call)) {
+        DmaWindow inSlot = windows.at((int) pe, DmaWindow.slotOf(call.word(2)));
+        if (!isBase(call.word(2))
+                || (before != null && before.pe() != pe && !before.ownsTable())
+                || (inSlot != null && !inSlot.equals(before) && !inSlot.ownsTable())
+                || !isWindow(call)) {
             return HypercallCode.PARAMETER;
         }
-        int pageShift = (int) call.word(3);
-        int levels = (int) call.word(5);
-        int levelBits = levelBits(call);
-        long root = call.word(7);
-        boolean wasDefault = before != null && before.isDefault();
+        DmaWindow wanted;
         try {
-            if (before != null) {
-                takeAway(before);
-            }
-            if (root == SpaprCall.HOST_TABLE) {
-                addHostWindow((int) liobn, (int) pe, base, pageShift, (int) windowShift, levels, wasDefault);
-            } else {
-                TceTable table =
-                        new TceTable(root, pageShift, levels, levelBits, 1L << ((int) windowShift - pageShift));
-                put(new DmaWindow((int) liobn, (int) pe, base, (int) windowShift, table, wasDefault, false));
-            }
-            states.release((int) pe);
+            wanted = window(call, before, inSlot);
         } catch (BackendException e) {
             return HypercallCode.NOT_ENOUGH_RESOURCES;
-        } finally {
-            changed.windowsChanged("H_SET_TCE_TABLE", (int) pe);
         }
+        replace(before, wanted);
+        replace(inSlot != null && inSlot.equals(before) ? null : inSlot, wanted);
+        put(wanted);
+        states.release((int) pe);
+        changed.windowsChanged("H_SET_TCE_TABLE", (int) pe);
         return HypercallCode.SUCCESS;
+    }
+
+    /**
+     * The window that a call asks for.
+     *
+     * @param before the window of that LIOBN, or null
+     * @param inSlot the window in that slot, or null
+     */
+    private DmaWindow window(NativeCall call, DmaWindow before, DmaWindow inSlot) {
+        int liobn = (int) call.word(0);
+        int pe = (int) call.word(1);
+        long base = call.word(2);
+        int pageShift = (int) call.word(3);
+        int windowShift = (int) call.word(4);
+        boolean hosts = call.word(7) == SpaprCall.HOST_TABLE;
+        TceTable table = hosts
+                ? tables.allocate(windowShift, pageShift, (int) call.word(5))
+                : new TceTable(
+                        call.word(7), pageShift, (int) call.word(5), levelBits(call), 1L << (windowShift - pageShift));
+        boolean keepsTable = isOwn(before, table) || isOwn(inSlot, table);
+        boolean wasDefault = before != null && before.isDefault() && before.pe() == pe;
+        boolean isDefault = wasDefault || (hosts && isDefault(liobn, pe, base, table));
+        return new DmaWindow(liobn, pe, base, windowShift, table, isDefault, hosts || keepsTable);
+    }
+
+    private static boolean isOwn(DmaWindow window, TceTable table) {
+        return window != null && window.ownsTable() && window.table().equals(table);
+    }
+
+    /** True if that is the window that is there from reset on. */
+    private boolean isDefault(int liobn, int pe, long base, TceTable table) {
+        return liobn == platform.liobn(0)
+                && pe == platform.pe()
+                && base == platform.windowBase()
+                && table.pageShift() == SpaprCapabilities.DEFAULT_PAGE_SHIFT
+                && table.entries() == 1L << (platform.windowShift() - SpaprCapabilities.DEFAULT_PAGE_SHIFT);
+    }
+
+    /** A window gives way to another, which may go on with its table. */
+    private void replace(DmaWindow window, DmaWindow by) {
+        if (window == null) {
+            return;
+        }
+        if (window.table().equals(by.table())) {
+            leave(window);
+        } else {
+            takeAway(window);
+        }
+        if (window.pe() != by.pe()) {
+            changed.windowsChanged("H_SET_TCE_TABLE", window.pe());
+        }
     }
 
     /** With registers to select a slot by, a slot has no other base than its first address. */

@@ -48,4 +48,14 @@ final class Domain {
         }
         return -1;
     }
+
+    /** The bound window of a LIOBN, or null. */
+    Window windowOf(int liobn) {
+        for (Window window : windows) {
+            if (window != null && window.liobn() == liobn) {
+                return window;
+            }
+        }
+        return null;
+    }
 }

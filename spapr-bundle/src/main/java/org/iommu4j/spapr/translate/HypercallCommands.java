@@ -95,10 +95,9 @@ final class HypercallCommands implements CommandPath {
 
     private Errno rewriteOne(int liobn, long iova) {
         long result = chip.get(liobn, iova);
-        if (result == HypercallCode.SUCCESS) {
-            result = chip.put(liobn, iova, chip.tce());
-        }
-        return ChipPort.errno(result);
+        return result == HypercallCode.SUCCESS
+                ? storedAgain(chip.put(liobn, iova, chip.tce()))
+                : ChipPort.errno(result);
     }
 
     private Errno rewrite(int liobn, long first, int shift, int count) {
@@ -113,6 +112,14 @@ final class HypercallCommands implements CommandPath {
         } catch (BusErrorException e) {
             return Errno.EIO;
         }
-        return ChipPort.errno(chip.putIndirect(liobn, first, list, count));
+        return storedAgain(chip.putIndirect(liobn, first, list, count));
+    }
+
+    /**
+     * The error of storing what was read. An entry that the platform will not take again has come to the table past it, with
+     * reserved bits: no field of the request is at fault, and what is cached of it cannot be dropped.
+     */
+    private static Errno storedAgain(long result) {
+        return result == HypercallCode.PARAMETER ? Errno.EIO : ChipPort.errno(result);
     }
 }

@@ -53,6 +53,9 @@ public final class SpaprTranslator implements Translator {
     private static final int MAX_ENDPOINTS = 1 << 9;
     private static final int MAX_NAMES = 1 << 17;
 
+    /** Most pages that one request unmaps: as many as 2^19 calls do. */
+    private static final long MAX_CLEARED = (1L << 19) * SpaprCall.MAX_BATCH;
+
     private static final String ALL_LEVELS = "no kill keeps what is cached of the upper levels";
     private static final String WHOLE_PAGES = "the pages of the window are larger than the range";
 
@@ -204,44 +207,78 @@ public final class SpaprTranslator implements Translator {
                     Integer.toUnsignedLong(requester),
                     owner == target ? "the device is attached" : "the device is attached to another container");
         }
+        if (isBoundElsewhere(requester, target)) {
+            return completion.refuse(
+                    null,
+                    Errno.EBUSY,
+                    "requester",
+                    -1,
+                    Integer.toUnsignedLong(requester),
+                    "the LIOBN is that of another container's window");
+        }
+        Window wanted = null;
         if (table != -1) {
-            int outcome = attachTable(target, requester, table, levels, completion);
-            if (outcome != 0) {
-                return outcome;
+            wanted = new Window()
+                    .place(0, chip.defaultBase(), SpaprCapabilities.DEFAULT_PAGE_SHIFT, chip.defaultWindowShift())
+                    .table(Math.max(1, levels), 0, table);
+            int wrong = checkTable(target, requester, wanted, levels, completion);
+            if (wrong != 0) {
+                return wrong;
             }
         }
-        Errno reached = requester < 0 ? Errno.OK : ChipPort.errno(chip.setRequester(requester, target.pe()));
-        if (reached != Errno.OK) {
-            forgetName(target, requester);
-            return failed(reached, completion);
+        Errno outcome = reach(target, requester);
+        if (outcome == Errno.OK && wanted != null) {
+            outcome = shareOrPut(target, wanted, requester);
+            if (outcome != Errno.OK) {
+                block(requester);
+            }
+        }
+        if (outcome != Errno.OK) {
+            return failed(outcome, completion);
         }
         target.devices().add(requester);
         owners.put(requester, target);
         return completion.done(Fidelity.EXACT);
     }
 
-    private int attachTable(Domain target, int requester, long table, int levels, Completion completion) {
-        if (levels < 1 || levels > limits.maxLevels()) {
+    /** Whether a device may be attached to a table: 0, or a negative errno with {@code completion} filled. */
+    private int checkTable(Domain target, int requester, Window wanted, int levels, Completion completion) {
+        boolean possible = levels >= 1
+                && levels <= limits.maxLevels()
+                && TceTable.isPossible(
+                        wanted.windowShift(), wanted.pageShift(), levels, wanted.levelShift() - Tce.SHIFT);
+        if (!possible) {
             return completion.refuse(
                     null, Errno.EINVAL, "levels", -1, levels, "the platform has no tables of so many levels");
         }
-        Window wanted = new Window()
-                .place(0, chip.defaultBase(), SpaprCapabilities.DEFAULT_PAGE_SHIFT, chip.defaultWindowShift())
-                .table(levels, 0, table);
         if (!isTable(wanted)) {
-            return completion.refuse(null, Errno.EINVAL, "table", -1, table, "not a page below the host address width");
+            return completion.refuse(
+                    null, Errno.EINVAL, "table", -1, wanted.root(), "not a page below the host address width");
         }
         Window bound = target.window(DmaWindow.slotOf(wanted.base()));
-        if (bound != null && bound.is(wanted)) {
-            bound.names().add(requester);
-            return 0;
-        }
-        if (bound != null) {
+        if (bound != null && !bound.is(wanted)) {
             return completion.refuse(
-                    null, Errno.EBUSY, "table", -1, table, "the devices of a container share its windows");
+                    null, Errno.EBUSY, "table", -1, wanted.root(), "the devices of a container share its windows");
         }
-        Errno outcome = addWindow(target, wanted, requester);
-        return outcome == Errno.OK ? 0 : failed(outcome, completion);
+        if (bound == null && target.windowOf(requester) != null) {
+            return completion.refuse(
+                    null,
+                    Errno.EBUSY,
+                    "requester",
+                    -1,
+                    Integer.toUnsignedLong(requester),
+                    "the LIOBN is that of another device's window");
+        }
+        return 0;
+    }
+
+    private Errno shareOrPut(Domain target, Window wanted, int requester) {
+        Window bound = target.window(DmaWindow.slotOf(wanted.base()));
+        if (bound == null) {
+            return putWindow(target, wanted, requester);
+        }
+        bound.names().add(requester);
+        return Errno.OK;
     }
 
     @Override
@@ -253,7 +290,13 @@ public final class SpaprTranslator implements Translator {
         if (!target.devices().contains(requester)) {
             return notAttached(requester, -1, completion);
         }
-        Errno outcome = worse(block(requester), forgetName(target, requester));
+        Errno outcome = block(requester);
+        if (outcome == Errno.OK) {
+            outcome = forgetName(target, requester);
+            if (outcome != Errno.OK) {
+                reach(target, requester);
+            }
+        }
         if (outcome != Errno.OK) {
             return failed(outcome, completion);
         }
@@ -352,25 +395,31 @@ public final class SpaprTranslator implements Translator {
                     wanted.base(),
                     full ? "the endpoint has no room for another window" : "the window overlaps another one");
         }
-        if (inSlot != null && inSlot.names().size() > 1) {
-            return inSlot.is(wanted)
-                    ? completion.done(Fidelity.EXACT)
-                    : refuse(
-                            completion,
-                            null,
-                            Errno.EBUSY,
-                            BindPgtable.TABLE_ROOT,
-                            wanted.root(),
-                            "the window is another device's, too");
+        boolean others = bound == null ? target.windowOf(requester) != null : isOthers(bound, inSlot, requester);
+        if (others && inSlot != null && inSlot.is(wanted)) {
+            return completion.done(Fidelity.EXACT);
         }
-        Errno outcome = bound == null ? Errno.OK : forgetName(target, requester);
-        if (outcome == Errno.OK) {
-            outcome = addWindow(target, wanted, requester);
-            if (outcome != Errno.OK && bound != null) {
-                putBack(target, bound, requester);
-            }
+        if (others) {
+            return refuse(
+                    completion,
+                    null,
+                    Errno.EBUSY,
+                    bound == null ? BindPgtable.REQUESTER : BindPgtable.TABLE_ROOT,
+                    bound == null ? BindPgtable.REQUESTER.get(words) : wanted.root(),
+                    "the window is another device's, too");
         }
+        Errno outcome = putWindow(target, wanted, requester);
         return outcome == Errno.OK ? completion.done(Fidelity.EXACT) : failed(outcome, completion);
+    }
+
+    /**
+     * True if what one of its names is bound to cannot change alone: others are bound to it too and need it as it is, or it
+     * still has the LIOBN under which another device bound it.
+     */
+    private static boolean isOthers(Window bound, Window inSlot, int requester) {
+        return bound.names().size() > 1
+                ? bound == inSlot || bound.liobn() == requester
+                : requester < 0 && bound.liobn() != requester;
     }
 
     /** The field that makes a window impossible on this generation, or null; sheet 3.2 and 3.4. */
@@ -501,6 +550,15 @@ public final class SpaprTranslator implements Translator {
         long first = window.pageOf(vaddr);
         long last = window.pageOf(request.lastVaddr());
         long entries = ((last - first) >>> window.pageShift()) + 1;
+        if (vendorPart.op() == InvalidateData.OP_CLEAR && entries > MAX_CLEARED) {
+            return completion.refuse(
+                    Rule.V24,
+                    Errno.ERANGE,
+                    "size",
+                    -1,
+                    request.size(),
+                    "more pages than one request unmaps: " + MAX_CLEARED);
+        }
         if (first != vaddr || entries << window.pageShift() != request.size()) {
             completion.widened(WHOLE_PAGES);
         }
@@ -606,53 +664,52 @@ public final class SpaprTranslator implements Translator {
 
     // ---- windows
 
-    /** Puts a window on the platform, in place of what the platform has made in its slot by itself. */
-    private Errno addWindow(Domain target, Window wanted, int requester) {
+    /**
+     * Puts a window on the platform under the name of one requester: in place of what that name had for itself, and of what
+     * the platform has made there. That is one call, which changes all or nothing.
+     */
+    private Errno putWindow(Domain target, Window wanted, int requester) {
         int slot = DmaWindow.slotOf(wanted.base());
-        int liobn = requester < 0 ? requester : freeLiobn(target);
-        Window present = new Window();
-        for (int each = 0; each < DomainWindows.SLOTS; each++) {
-            // Only the endpoint that is there from reset on can have windows that nobody bound.
-            if (chip.queryTable(chip.defaultPe(), each, present)
-                    && ((target.pe() == chip.defaultPe() && each == slot) || present.liobn() == liobn)
-                    && !isBound(present.liobn())) {
-                Errno removed = ChipPort.errno(chip.removeTable(chip.defaultPe(), present.liobn()));
-                if (removed != Errno.OK) {
-                    return removed;
-                }
-            }
-        }
+        int slotBefore = target.slotOf(requester);
+        Window before = slotBefore < 0 ? null : target.window(slotBefore);
+        boolean shared = before != null && before.names().size() > 1;
+        int liobn = before != null && !shared ? before.liobn() : requester < 0 ? requester : freeLiobn(target, slot);
         wanted.place(liobn, wanted.base(), wanted.pageShift(), wanted.windowShift());
         Errno outcome = ChipPort.errno(chip.setTable(target.pe(), wanted));
-        if (outcome == Errno.OK) {
-            wanted.names().add(requester);
-            target.window(slot, wanted);
+        if (outcome != Errno.OK) {
+            return outcome;
         }
-        return outcome;
+        if (shared) {
+            before.names().remove(requester);
+        } else if (before != null) {
+            target.window(slotBefore, null);
+        }
+        wanted.names().add(requester);
+        target.window(slot, wanted);
+        return Errno.OK;
+    }
+
+    private boolean isBoundElsewhere(int liobn, Domain target) {
+        return liobn < 0 && target.windowOf(liobn) == null && isBound(liobn);
     }
 
     private boolean isBound(int liobn) {
         for (Domain domain : domains) {
-            for (int slot = 0; domain != null && slot < DomainWindows.SLOTS; slot++) {
-                if (domain.window(slot) != null && domain.window(slot).liobn() == liobn) {
-                    return true;
-                }
+            if (domain != null && domain.windowOf(liobn) != null) {
+                return true;
             }
         }
         return false;
     }
 
-    /** A LIOBN that is neither a device nor a window; that of the default window belongs to its endpoint. */
-    private int freeLiobn(Domain target) {
-        int number = 0;
-        while (true) {
-            int liobn = chip.defaultLiobn() + number;
-            boolean reserved = liobn == chip.defaultLiobn() && target.pe() != chip.defaultPe();
-            if (!reserved && !owners.containsKey(liobn) && !isBound(liobn)) {
-                return liobn;
-            }
-            number++;
+    /** A LIOBN that is neither a device nor a window; that of the default window belongs to its endpoint and its slot. */
+    private int freeLiobn(Domain target, int slot) {
+        boolean replacesDefault = target.pe() == chip.defaultPe() && slot == DmaWindow.slotOf(chip.defaultBase());
+        int liobn = replacesDefault ? chip.defaultLiobn() : chip.defaultLiobn() + 1;
+        while (owners.containsKey(liobn) || isBound(liobn)) {
+            liobn++;
         }
+        return liobn;
     }
 
     /** A requester no longer stands for a window; with its last name the window goes. */
@@ -667,14 +724,6 @@ public final class SpaprTranslator implements Translator {
             return Errno.OK;
         }
         return removeWindow(target, slot);
-    }
-
-    /** Undoes {@link #forgetName}: what was bound before a bind that fails stays in force. */
-    private void putBack(Domain target, Window window, int requester) {
-        boolean stands = window.names().add(requester);
-        if (!stands && ChipPort.errno(chip.setTable(target.pe(), window)) == Errno.OK) {
-            target.window(DmaWindow.slotOf(window.base()), window);
-        }
     }
 
     private Errno removeWindow(Domain target, int slot) {
@@ -711,6 +760,11 @@ public final class SpaprTranslator implements Translator {
                         chip.defaultWindowShift())
                 .table(1, 0, SpaprCall.HOST_TABLE);
         return ChipPort.errno(chip.setTable(chip.defaultPe(), fresh));
+    }
+
+    /** A requester id reaches the endpoint; a LIOBN is nothing but its window. */
+    private Errno reach(Domain target, int requester) {
+        return requester < 0 ? Errno.OK : ChipPort.errno(chip.setRequester(requester, target.pe()));
     }
 
     /** A requester id reaches no endpoint any more; a LIOBN is nothing but its window. */

@@ -208,6 +208,89 @@ class SpaprTranslatorTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void shouldNotBlameTheRequestForAnEntryThatThePlatformDoesNotTakeAgain(int subVersion) {
+        Machine old = Machine.of(subVersion);
+        old.open(1);
+        old.attach(1, LIOBN, TABLE, 1);
+        old.memory().writeLongBe(TABLE + 8, 0x20_0103);
+        assertEquals(Errno.EIO, old.invalidate(1, SCOPE_VADDR, 0, 0x1000, 0x2000));
+        assertEquals(Rule.V38, old.last().rule());
+        assertEquals(0x20_0103, old.memory().readLongBe(TABLE + 8));
+        assertEquals(Errno.OK, old.invalidate(1, SCOPE_VADDR, 0, 0x2000, 0x1000));
+    }
+
+    @Test
+    void shouldLeaveTheDefaultWindowInItsSlotWhenARequesterIdBindsTheOther() {
+        Machine ioda = Machine.of(3);
+        ioda.open(1);
+        ioda.attach(1, RID);
+        assertEquals(Errno.OK, ioda.bind(1, 0, Machine.bindPayload(TABLE, RID, 12, 30, 1, 0, 1L << 59)));
+        assertEquals(Errno.OK, ioda.invalidate(1, SCOPE_VADDR, 0, 0x1000, 0x1000), "the default window is there");
+        assertEquals(Errno.OK, ioda.invalidate(1, SCOPE_VADDR, 0, 1L << 59, 0x1000));
+    }
+
+    @Test
+    void shouldRefuseALiobnOfAnothersWindow() {
+        Machine ioda = Machine.of(3);
+        ioda.open(1);
+        ioda.open(2);
+        ioda.attach(1, RID);
+        ioda.attach(1, RID + 1);
+        ioda.bind(1, 0, Machine.bindPayload(TABLE, RID, 12, 30, 1, 0, 1L << 59));
+        int chosen = LIOBN + 1;
+        assertEquals(Errno.EBUSY, ioda.attach(2, chosen), "its accesses would go through the other container's window");
+        assertEquals(Errno.OK, ioda.attach(1, chosen), "every device of the container reaches its windows");
+        assertEquals(Errno.EBUSY, ioda.bind(1, 0, Machine.bindPayload(OTHER, chosen, 12, 30, 1, 0, 0)));
+        assertEquals("requester", ioda.last().field());
+    }
+
+    @Test
+    void shouldNotBindAnewUnderTheLiobnOfAnother() {
+        machine.open(1);
+        machine.attach(1, LIOBN, TABLE, 1);
+        machine.attach(1, LIOBN + 1, TABLE, 1);
+        machine.detach(1, LIOBN);
+        assertEquals(Errno.OK, machine.bind(1, 0, window(TABLE, LIOBN + 1)), "no change");
+        assertEquals(Errno.EBUSY, machine.bind(1, 0, window(OTHER, LIOBN + 1)));
+        assertEquals(Errno.OK, machine.bind(1, Uapi.BIND_FLAG_UNBIND, window(TABLE, LIOBN + 1)));
+        assertEquals(Errno.OK, machine.bind(1, 0, window(OTHER, LIOBN + 1)));
+        map(OTHER, 0x1000, 0x30_0003);
+        assertEquals(0x30_0000, machine.read(LIOBN + 1, 0x1000));
+    }
+
+    @Test
+    void shouldRefuseToUnmapMoreThanItCanInATime() {
+        Machine ioda = Machine.of(3);
+        ioda.open(1);
+        ioda.attach(1, RID);
+        assertEquals(Errno.OK, ioda.bind(1, 0, Machine.bindPayload(TABLE, RID, 12, 52, 4, 0, 0)));
+        byte[] clear = Machine.payload(0xffff_ffffL, 1, 0, 0xffff_ffffL, 0);
+        assertEquals(Errno.ERANGE, ioda.invalidate(1, SCOPE_VADDR, 0, 0, 1L << 52, clear));
+        assertEquals("size", ioda.last().field());
+        assertEquals(Errno.OK, ioda.invalidate(1, SCOPE_VADDR, 0, 0, 1L << 24, clear));
+    }
+
+    @Test
+    void shouldRefuseLevelsThatReachTooFar() {
+        // sheet 3.4
+        Machine ioda = Machine.of(3);
+        ioda.open(1);
+        assertEquals(Errno.EINVAL, ioda.attach(1, RID, TABLE, 5));
+        assertEquals("levels", ioda.last().field());
+    }
+
+    @Test
+    void shouldMakeTheDefaultWindowTheDefaultOneAgainWhenItsContainerCloses() {
+        Machine ioda = Machine.of(3);
+        byte[] before = ioda.chip().save().bytes();
+        ioda.open(1);
+        ioda.attach(1, LIOBN, TABLE, 1);
+        ioda.close(1);
+        assertArrayEquals(before, ioda.chip().save().bytes());
+    }
+
     @Test
     void shouldRefuseAWindowInsideAnother() {
         // quirk 10

@@ -22,6 +22,7 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Rule;
@@ -92,7 +93,7 @@ final class CaseRun implements AutoCloseable {
                 setup.interrupts());
         fuzz = runner.support().fuzz();
         hints = ExplainHints.of(backend);
-        port = new RecordingPort(runner.port(), new Software());
+        port = new RecordingPort(runner.port(), fuzz::isCallFree, new Software());
         judge = new Judge(fuzz.referenceWalker(runner.hardware(), runner.port(), setup.driver()), runner);
     }
 
@@ -389,7 +390,8 @@ final class CaseRun implements AutoCloseable {
         if (result.values().get("rule") instanceof String rule) {
             coverage.count("rules", rule);
         }
-        if (errno.equals(Errno.EIO.name()) && fuzz.isGuestsFault(runner.hardware(), runner.port())) {
+        if (errno.equals(Errno.EIO.name())
+                && fuzz.isGuestsFault(runner.hardware(), runner.port(), invalidation(step, op))) {
             // How far it came, and what it left behind, is the driver's business.
             trace.incomplete();
             return;
@@ -459,10 +461,8 @@ final class CaseRun implements AutoCloseable {
 
     /** A request was carried out. */
     private void request(Map<String, Object> step) {
-        byte[] bytes = Steps.bytes(step, "hex");
         RequestReader reader = new RequestReader(terms());
-        int operation = reader.read(
-                Steps.number(step, "request", Uapi.VFIO_IOMMU_OP), bytes, 0, bytes.length, new Completion());
+        int operation = read(step, reader);
         if (operation <= 0) {
             throw new Failed(Kind.WRONG_ANSWER, "a request was carried out that breaks a rule");
         }
@@ -475,6 +475,20 @@ final class CaseRun implements AutoCloseable {
             judge.bound(reader.bind());
             trace.bind(reader.bind());
         }
+    }
+
+    /** The invalidation that a step asks for, or null. */
+    private InvalidateRequest invalidation(Map<String, Object> step, String op) {
+        if (!op.equals("ioctl")) {
+            return null;
+        }
+        RequestReader reader = new RequestReader(terms());
+        return read(step, reader) == Uapi.INVAL_IOTLB ? reader.invalidate() : null;
+    }
+
+    private static int read(Map<String, Object> step, RequestReader reader) {
+        byte[] bytes = Steps.bytes(step, "hex");
+        return reader.read(Steps.number(step, "request", Uapi.VFIO_IOMMU_OP), bytes, 0, bytes.length, new Completion());
     }
 
     private Terms terms() {
