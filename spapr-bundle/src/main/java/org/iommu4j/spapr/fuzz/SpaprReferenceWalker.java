@@ -186,7 +186,7 @@ final class SpaprReferenceWalker implements ReferenceWalker {
             return true;
         }
         long pageBytes = 1L << window.pageShift();
-        access.translated(entry / pageBytes * pageBytes + offset % pageBytes, pageBytes, (int) entry & 3, false);
+        access.translated((entry & -pageBytes) + offset % pageBytes, pageBytes, (int) entry & 3, false);
         return true;
     }
 }

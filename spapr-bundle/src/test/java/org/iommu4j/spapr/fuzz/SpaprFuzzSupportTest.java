@@ -118,4 +118,16 @@ class SpaprFuzzSupportTest {
         bare.writeRegister(0x168, 8, 1L << 63);
         assertFalse(bare.walker.translate(new DmaAccess().begin(0x8000_0000, 0, DmaAccess.READ)));
     }
+
+    @org.junit.jupiter.api.Test
+    void shouldTakeTheHighestFrameForWhatItIs() {
+        Bare bare = new Bare(HardwareConfig.of(4));
+        support.bringUp(HardwareConfig.of(4), bare, new java.util.SplittableRandom(1));
+        bare.platform().memory().writeLongBe(0x40_0000, 0xffff_ffff_ffff_f001L);
+        DmaAccess access = new DmaAccess().begin(0x8000_0000, 0, DmaAccess.READ);
+
+        assertTrue(bare.walker.translate(access));
+
+        assertEquals(0xffff_ffff_ffff_f000L, access.spa());
+    }
 }
