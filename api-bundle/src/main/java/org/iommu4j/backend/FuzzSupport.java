@@ -68,6 +68,14 @@ public interface FuzzSupport {
     }
 
     /**
+     * Brings devices back that a fault of theirs has stopped, as software of a bare chip does, and nothing else: what is cached
+     * and registered stays. Nothing for a model where a fault stops nobody.
+     */
+    default void recover(FuzzScene scene, NativePort port) {
+        // Faults are recorded, and the device goes on.
+    }
+
+    /**
      * Structures that may stand in the block of memory of a call's operand; empty if there is none to tell.
      *
      * @param operand of type {@link CallFormat.Type#MEMORY}
@@ -103,6 +111,16 @@ public interface FuzzSupport {
      */
     default boolean isGuestsFault(HardwareConfig config, NativePort port) {
         return false;
+    }
+
+    /**
+     * As {@link #isGuestsFault(HardwareConfig, NativePort)}, for a model where that depends on what was asked for.
+     *
+     * @param operation of the request, {@link org.iommu4j.contract.Uapi#INVAL_IOTLB} or one of the binds; 0 for a device that
+     *     was to be attached or detached
+     */
+    default boolean isGuestsFault(HardwareConfig config, NativePort port, int operation) {
+        return isGuestsFault(config, port);
     }
 
     /**

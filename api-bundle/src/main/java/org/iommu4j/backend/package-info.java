@@ -11,7 +11,7 @@
  * <p>Threads: the core calls a unit's translator and chip from one thread at a time.
  */
 @Export
-@Version("1.1.0")
+@Version("1.2.0")
 package org.iommu4j.backend;
 
 import org.osgi.annotation.bundle.Export;
