@@ -187,7 +187,10 @@ final class ZpciReferenceWalker implements ReferenceWalker {
                 }
             }
             if (Long.compareUnsigned(entryEnd, end) >= 0) {
-                lost |= functions.values().stream().mapToInt(one -> one.known.size()).sum() > unit.budget;
+                lost |= functions.values().stream()
+                                .mapToInt(one -> one.known.size())
+                                .sum()
+                        > unit.budget;
                 return true;
             }
             at = entryEnd + 1;
@@ -326,8 +329,8 @@ final class ZpciReferenceWalker implements ReferenceWalker {
             right &= (function.enabled || function.stateOpen) && refreshTo(function, first, last);
             function.enabled = true;
             function.stateOpen = false;
-            function.contentOpen &= Long.compareUnsigned(first, function.pba) > 0
-                    || Long.compareUnsigned(last, function.pal) < 0;
+            function.contentOpen &=
+                    Long.compareUnsigned(first, function.pba) > 0 || Long.compareUnsigned(last, function.pal) < 0;
         }
         return right ? Verdict.RIGHT : Verdict.WRONG;
     }

@@ -159,7 +159,11 @@ class ReferenceWalkerPropertyTest {
                             answers[verdict == Verdict.OPEN ? 2 : errno == Errno.OK ? 0 : 1]++;
                         }
                     }
-                    case 2 -> bind(machine, walker, scene.binds().get(random.nextInt(scene.binds().size())));
+                    case 2 ->
+                        bind(
+                                machine,
+                                walker,
+                                scene.binds().get(random.nextInt(scene.binds().size())));
                     default -> compare(random, scene, machine, walker, compared);
                 }
             }
@@ -171,13 +175,13 @@ class ReferenceWalkerPropertyTest {
 
     private static void bind(Machine machine, ReferenceWalker walker, FuzzScene.Bind bind) {
         assertEquals(Errno.OK, machine.bind(0, bind.flags(), bind.payload()), machine.last()::toString);
-        walker.bound(new BindRequest().set(Uapi.BIND_PGTABLE, 2, bind.flags(), bind.payload(), 0, bind.payload().length));
+        walker.bound(
+                new BindRequest().set(Uapi.BIND_PGTABLE, 2, bind.flags(), bind.payload(), 0, bind.payload().length));
     }
 
     /** Function 0 with a table of which page 0 of the aperture is mapped, behind a driver. */
     private static ReferenceWalker bound(Machine machine, long iota) {
-        ReferenceWalker walker =
-                new ZpciFuzzSupport().referenceWalker(machine.config(), machine, true);
+        ReferenceWalker walker = new ZpciFuzzSupport().referenceWalker(machine.config(), machine, true);
         byte[] payload = BindPgtable.of(0, iota, 0x1_0000_0000L, 0x1_ffff_ffffL);
         walker.bound(new BindRequest().set(Uapi.BIND_PGTABLE, 2, 0, payload, 0, payload.length));
         return walker;

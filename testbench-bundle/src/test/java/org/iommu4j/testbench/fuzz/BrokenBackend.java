@@ -150,16 +150,6 @@ class BrokenBackend implements Backend {
         return withDriver(new VtdBackend(), change);
     }
 
-    /** A bundle whose drivers see another chip than there is. */
-    static Backend withPort(Backend backend, UnaryOperator<NativePort> change) {
-        return new BrokenBackend(backend) {
-            @Override
-            public Translator createTranslator(int subVersion, NativePort port) {
-                return super.createTranslator(subVersion, change.apply(port));
-            }
-        };
-    }
-
     /** A bundle whose drivers are changed. */
     static Backend withDriver(Backend backend, BiFunction<Translator, NativePort, Translator> change) {
         return new BrokenBackend(backend) {
@@ -231,35 +221,6 @@ class BrokenBackend implements Backend {
         @Override
         public HardwareCounters counters() {
             return hardware.counters();
-        }
-    }
-
-    /** A port that passes everything on. */
-    static class Port implements NativePort {
-        private final NativePort port;
-
-        Port(NativePort port) {
-            this.port = port;
-        }
-
-        @Override
-        public Platform platform() {
-            return port.platform();
-        }
-
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return port.readRegister(offset, sizeBytes);
-        }
-
-        @Override
-        public void writeRegister(long offset, int sizeBytes, long value) {
-            port.writeRegister(offset, sizeBytes, value);
-        }
-
-        @Override
-        public void call(NativeCall call) {
-            port.call(call);
         }
     }
 
