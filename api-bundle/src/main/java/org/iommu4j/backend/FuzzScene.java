@@ -1,5 +1,6 @@
 package org.iommu4j.backend;
 
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,5 +86,73 @@ public record FuzzScene(
     /** Values worth trying in a place of that name. */
     public List<Long> valuesOf(String name) {
         return values.getOrDefault(name, List.of());
+    }
+
+    /** Notes what is worth a look, while software sets it up. */
+    public static final class Builder {
+        private final List<Integer> requesters = new ArrayList<>();
+        private final List<Integer> pasids = new ArrayList<>();
+        private final List<PlatformConfig.Range> addresses = new ArrayList<>();
+        private final List<Table> tables = new ArrayList<>();
+        private final List<Root> roots = new ArrayList<>();
+        private final List<Bind> binds = new ArrayList<>();
+        private final Map<String, List<Long>> values = new LinkedHashMap<>();
+
+        /** Begins with nothing. */
+        public Builder() {
+            // Everything is added.
+        }
+
+        /** A device for which something is set up. */
+        public Builder requester(int requester) {
+            requesters.add(requester);
+            return this;
+        }
+
+        /** A PASID for which something is set up. */
+        public Builder pasid(int pasid) {
+            pasids.add(pasid);
+            return this;
+        }
+
+        /** Device addresses that are mapped, or nearly. */
+        public Builder addresses(long base, long lengthBytes) {
+            addresses.add(new PlatformConfig.Range(base, lengthBytes));
+            return this;
+        }
+
+        /** Entries that are worth an edit, as {@link Table}. */
+        public Builder table(Layout layout, long pa, int count) {
+            tables.add(new Table(layout, pa, count));
+            return this;
+        }
+
+        /** A table that a device may be attached to, as {@link Root}. */
+        public Builder root(long table, int levels) {
+            roots.add(new Root(table, levels));
+            return this;
+        }
+
+        /** A bind that is right, as {@link Bind}. */
+        public Builder bind(int operation, int flags, byte[] payload) {
+            binds.add(new Bind(operation, flags, payload));
+            return this;
+        }
+
+        /** A value worth trying in a place of that name. */
+        public Builder value(String name, long value) {
+            values.computeIfAbsent(name, key -> new ArrayList<>()).add(value);
+            return this;
+        }
+
+        /** The tables so far that a device may be attached to. */
+        public List<Root> roots() {
+            return List.copyOf(roots);
+        }
+
+        /** What was noted. */
+        public FuzzScene build() {
+            return new FuzzScene(requesters, pasids, addresses, tables, roots, binds, values);
+        }
     }
 }

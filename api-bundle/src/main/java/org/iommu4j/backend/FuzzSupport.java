@@ -69,6 +69,14 @@ public interface FuzzSupport {
     }
 
     /**
+     * Brings devices back that a fault of theirs has stopped, as software of a bare chip does, and nothing else: what is cached
+     * and registered stays. Nothing for a model where a fault stops nobody.
+     */
+    default void recover(FuzzScene scene, NativePort port) {
+        // Faults are recorded, and the device goes on.
+    }
+
+    /**
      * Structures that may stand in the block of memory of a call's operand; empty if there is none to tell.
      *
      * @param operand of type {@link CallFormat.Type#MEMORY}

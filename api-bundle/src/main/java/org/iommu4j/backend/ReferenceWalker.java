@@ -1,6 +1,7 @@
 package org.iommu4j.backend;
 
 import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.InvalidateRequest;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
@@ -13,6 +14,26 @@ import org.osgi.annotation.versioning.ConsumerType;
  */
 @ConsumerType
 public interface ReferenceWalker {
+    /** What a walker thinks of an answer to a request. */
+    enum Verdict {
+        /** The driver had to answer so. */
+        RIGHT,
+        /** The driver had to answer the opposite. */
+        WRONG,
+        /** It cannot say. */
+        OPEN
+    }
+
+    /**
+     * Memory was written.
+     *
+     * @param used true if the chip may have kept something since it was settled last, because a device made an access
+     * @return true if from now on translations from before may be in use until {@link FuzzSupport#settle}
+     */
+    default boolean edited(boolean used) {
+        return used;
+    }
+
     /**
      * Software wrote a register of a bare chip, which has acted on it.
      *
@@ -51,6 +72,16 @@ public interface ReferenceWalker {
     /** A bind or unbind was carried out. */
     default void bound(BindRequest request) {
         // A walker of bare chips only does not follow the driver.
+    }
+
+    /**
+     * An invalidation that breaks no rule was carried out, or was answered {@code EIO}.
+     *
+     * @param done true if it was carried out
+     * @return whether that is what the tables, and what the devices have done, leave a driver to answer
+     */
+    default Verdict invalidated(InvalidateRequest request, boolean done) {
+        return Verdict.OPEN;
     }
 
     /**

@@ -10,7 +10,6 @@ import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
@@ -34,7 +33,6 @@ import org.iommu4j.intel.table.ContextEntry;
 import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.SlPte;
 import org.iommu4j.layout.BitField;
-import org.iommu4j.layout.Layout;
 
 /** What a fuzzer has to know of VT-d in legacy mode. */
 public final class VtdFuzzSupport implements FuzzSupport {
@@ -91,7 +89,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
                 long table = scenery.page();
                 contexts.put(bus, table);
                 memory.writeLongLe(root + (long) bus * RootEntry.BYTES, RootEntry.P.of(1) | RootEntry.CTP.of(table));
-                scenery.table(RootEntry.LAYOUT, root + (long) bus * RootEntry.BYTES, 1);
+                scenery.scene.table(RootEntry.LAYOUT, root + (long) bus * RootEntry.BYTES, 1);
             }
             int requester = bus << 8 | random.nextInt(4) << 3;
             long at = contexts.get(bus) + (long) (requester & 0xff) * ContextEntry.BYTES;
@@ -99,17 +97,17 @@ public final class VtdFuzzSupport implements FuzzSupport {
         }
         long ring = scenery.page();
         long status = scenery.page();
-        scenery.value("IQA", ring);
-        scenery.value("STATUS", status);
-        scenery.value("StatusAddress", status + 8);
-        scenery.value("RTADDR", root);
-        scenery.value("RTA", root);
-        scenery.value("CTP", contexts.values().iterator().next());
-        scenery.value("GCMD", Global.TE.mask());
-        scenery.value("GCMD", Global.TE.mask() | Global.QIE.mask());
-        scenery.value("GCMD", Global.TE.mask() | Global.QIE.mask() | Global.SRTP.mask());
+        scenery.scene.value("IQA", ring);
+        scenery.scene.value("STATUS", status);
+        scenery.scene.value("StatusAddress", status + 8);
+        scenery.scene.value("RTADDR", root);
+        scenery.scene.value("RTA", root);
+        scenery.scene.value("CTP", contexts.values().iterator().next());
+        scenery.scene.value("GCMD", Global.TE.mask());
+        scenery.scene.value("GCMD", Global.TE.mask() | Global.QIE.mask());
+        scenery.scene.value("GCMD", Global.TE.mask() | Global.QIE.mask() | Global.SRTP.mask());
         for (long tail = 0; tail < 8; tail++) {
-            scenery.value("IQT", tail << 4);
+            scenery.scene.value("IQT", tail << 4);
         }
         if (hasQueue(port)) {
             enableQueue(port, ring);
@@ -117,7 +115,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
         port.writeRegister(RootTableAddress.OFFSET, Long.BYTES, root);
         command(port, Global.SRTP.mask());
         command(port, Global.TE.mask());
-        return scenery.scene();
+        return scenery.scene.build();
     }
 
     @Override
@@ -131,7 +129,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
         for (int i = 0; i < devices; i++) {
             scenery.bindings(random.nextInt(MOST_BUSES) << 8 | random.nextInt(4) << 3);
         }
-        return scenery.scene();
+        return scenery.scene.build();
     }
 
     private static boolean hasQueue(NativePort port) {
@@ -265,12 +263,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
         private final int hostBits;
         private final long cap;
         private final long ecap;
-        private final List<Integer> requesters = new ArrayList<>();
-        private final List<PlatformConfig.Range> addresses = new ArrayList<>();
-        private final List<FuzzScene.Table> tables = new ArrayList<>();
-        private final List<FuzzScene.Root> roots = new ArrayList<>();
-        private final List<FuzzScene.Bind> binds = new ArrayList<>();
-        private final Map<String, List<Long>> values = new HashMap<>();
+        private final FuzzScene.Builder scene = new FuzzScene.Builder();
 
         Scenery(NativePort port, RandomGenerator random) {
             this.port = port;
@@ -281,29 +274,18 @@ public final class VtdFuzzSupport implements FuzzSupport {
             ecap = port.readRegister(Ecap.OFFSET, Long.BYTES);
         }
 
-        FuzzScene scene() {
-            return new FuzzScene(requesters, List.of(), addresses, tables, roots, binds, values);
-        }
-
         long page() {
             return port.platform().allocatePages(1);
         }
 
-        void value(String name, long value) {
-            values.computeIfAbsent(name, key -> new ArrayList<>()).add(value);
-        }
-
-        void table(Layout layout, long pa, int count) {
-            tables.add(new FuzzScene.Table(layout, pa, count));
-        }
-
         /** A context entry with a table: a new one, or that of another device together with its domain. */
         void device(int requester, long contextAt) {
+            List<FuzzScene.Root> roots = scene.roots();
             FuzzScene.Root root = roots.isEmpty() || random.nextInt(3) != 0 ? newTable() : any(roots);
             if (root == null) {
                 return;
             }
-            int domain = 1 + roots.indexOf(root);
+            int domain = 1 + scene.roots().indexOf(root);
             int type = random.nextInt(8) == 0 && Ecap.PT.isSet(ecap)
                     ? ContextEntry.PASS_THROUGH
                     : random.nextInt(3) == 0 && Ecap.DT.isSet(ecap)
@@ -318,19 +300,19 @@ public final class VtdFuzzSupport implements FuzzSupport {
             memory.writeLongLe(
                     contextAt + Long.BYTES,
                     ContextEntry.AW.of(Agaw.ofLevels(root.levels())) | ContextEntry.DID.of(domain));
-            table(ContextEntry.LAYOUT, contextAt, 1);
-            requesters.add(requester);
-            value("SID", requester);
-            value("DID", domain);
-            value("SSPTPTR", root.table());
+            scene.table(ContextEntry.LAYOUT, contextAt, 1);
+            scene.requester(requester);
+            scene.value("SID", requester);
+            scene.value("DID", domain);
+            scene.value("SSPTPTR", root.table());
         }
 
         /** Bindings of a device that are right, and their undoing. */
         void bindings(int requester) {
-            requesters.add(requester);
-            value("requester", requester);
-            value("SID", requester);
-            for (FuzzScene.Root root : roots) {
+            scene.requester(requester);
+            scene.value("requester", requester);
+            scene.value("SID", requester);
+            for (FuzzScene.Root root : scene.roots()) {
                 long width = Agaw.width(Agaw.ofLevels(root.levels()));
                 int domain = 1 + random.nextInt(4);
                 bind(requester, root.table(), width, domain, 0);
@@ -349,8 +331,8 @@ public final class VtdFuzzSupport implements FuzzSupport {
             words[BindPgtable.REQUESTER.word()] |= BindPgtable.REQUESTER.of(requester);
             words[BindPgtable.ADDRESS_WIDTH.word()] |= BindPgtable.ADDRESS_WIDTH.of(width);
             words[BindPgtable.GUEST_DOMAIN_ID.word()] |= BindPgtable.GUEST_DOMAIN_ID.of(domain);
-            binds.add(new FuzzScene.Bind(Uapi.BIND_PGTABLE, flags, BindPgtable.LAYOUT.encode(words)));
-            value("table_root", table);
+            scene.bind(Uapi.BIND_PGTABLE, flags, BindPgtable.LAYOUT.encode(words));
+            scene.value("table_root", table);
         }
 
         /** A table of some width that the unit has, with a few pages; null if it has none. */
@@ -366,10 +348,10 @@ public final class VtdFuzzSupport implements FuzzSupport {
             }
             int levels = Agaw.levels(any(widths));
             FuzzScene.Root root = new FuzzScene.Root(page(), levels);
-            roots.add(root);
+            scene.root(root.table(), root.levels());
             int bits = Math.min(Agaw.width(Agaw.ofLevels(levels)), (int) Cap.MGAW.get(cap) + 1);
             long cluster = random.nextLong(1L << bits) & -1L << Math.min(bits, 21);
-            addresses.add(new PlatformConfig.Range(cluster, (long) MOST_PAGES * PAGE));
+            scene.addresses(cluster, (long) MOST_PAGES * PAGE);
             int pages = 1 + random.nextInt(MOST_PAGES);
             for (int i = 0; i < pages; i++) {
                 boolean near = random.nextInt(4) != 0;
@@ -377,10 +359,10 @@ public final class VtdFuzzSupport implements FuzzSupport {
                         near ? cluster + (long) random.nextInt(MOST_PAGES) * PAGE : random.nextLong(1L << bits) & -PAGE;
                 map(root, iova);
                 if (!near) {
-                    addresses.add(new PlatformConfig.Range(iova, 2L * PAGE));
+                    scene.addresses(iova, 2L * PAGE);
                 }
-                value("ADDR", iova);
-                value("vaddr", iova);
+                scene.value("ADDR", iova);
+                scene.value("vaddr", iova);
             }
             return root;
         }
@@ -400,7 +382,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
                     long rights = random.nextInt(8) == 0 ? 1 + random.nextInt(2) : 3;
                     entry = rights | SlPte.ADDR.of(page());
                     memory.writeLongLe(entryAt, entry);
-                    table(SlPte.LAYOUT, entryAt, 1);
+                    scene.table(SlPte.LAYOUT, entryAt, 1);
                 } else if (SlPte.PS.isSet(entry)) {
                     return;
                 }
@@ -410,8 +392,8 @@ public final class VtdFuzzSupport implements FuzzSupport {
             long rights = random.nextInt(3) == 0 ? random.nextInt(4) : 3;
             long target = random.nextLong(1L << hostBits) & -1L << Agaw.shift(leaf);
             memory.writeLongLe(entryAt, rights | SlPte.ADDR.of(target) | SlPte.PS.of(leaf > 1 ? 1 : 0));
-            table(SlPte.LAYOUT, entryAt, Math.min(2, TABLE_ENTRIES - Agaw.index(iova, leaf)));
-            value("", target);
+            scene.table(SlPte.LAYOUT, entryAt, Math.min(2, TABLE_ENTRIES - Agaw.index(iova, leaf)));
+            scene.value("", target);
         }
 
         private <T> T any(List<T> list) {

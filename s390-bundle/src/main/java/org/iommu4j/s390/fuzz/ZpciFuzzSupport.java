@@ -14,6 +14,7 @@ import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.s390.command.BindPgtable;
@@ -35,12 +36,19 @@ import org.iommu4j.s390.table.TableLevel;
 /** What a fuzzer has to know of zPCI. */
 public final class ZpciFuzzSupport implements FuzzSupport {
     private static final int MOST_FUNCTIONS = 4;
-    private static final int MOST_PAGES = 8;
+    private static final int MOST_PAGES = 24;
+    private static final int MOST_SEGMENTS = 3;
+    private static final int SEGMENT_PAGES = 8;
+    private static final long SEGMENT = 0x10_0000;
+    private static final int SELDOM = 6;
     private static final int REGION_PAGES = 4;
     private static final long PAGE = 4096;
     private static final long INVALID = 0x20;
     private static final long INVALID_PAGE = 0x400;
     private static final int DTSM_TYPES = 4;
+
+    /** Mappings that no case comes to. */
+    private static final int PLENTY = 1 << 12;
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
@@ -51,6 +59,9 @@ public final class ZpciFuzzSupport implements FuzzSupport {
         }
         if (random.nextInt(4) == 0) {
             clp.put("edma", -1L >>> random.nextInt(22));
+        }
+        if (random.nextInt(16) == 0) {
+            clp.put("dma_avail", 1L + random.nextInt(MOST_PAGES));
         }
         if (subVersion >= ZpciGeneration.TABLES && random.nextInt(4) == 0) {
             clp.put("dtsm", 0x40L | (long) random.nextInt(1 << DTSM_TYPES) << DTSM_TYPES);
@@ -67,22 +78,23 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             Address address = scenery.newTable();
             int handle = FunctionHandle.of(index, 0, true);
             scenery.set(FunctionHandle.of(index, 0, false), Clp.ENABLE);
-            scenery.modify(handle, FunctionControl.REGISTER_IOAT, address.iota, scenery.pba(), scenery.pal(address));
+            long iota = scenery.anchor(address);
+            scenery.modify(handle, FunctionControl.REGISTER_IOAT, iota, scenery.pba(), scenery.pal(address));
             for (long page : address.pages) {
                 scenery.refresh(handle, page, PAGE);
             }
-            scenery.requesters.add(handle);
-            scenery.value("handle", handle & 0xffff_ffffL);
-            scenery.value("r1", RequestRegister.of(handle, FunctionControl.REREGISTER_IOAT));
-            scenery.value("iota", address.iota);
-            scenery.value("pba", scenery.pba());
-            scenery.value("pal", scenery.pal(address));
+            scenery.scene.requester(handle);
+            scenery.scene.value("handle", handle & 0xffff_ffffL);
+            scenery.scene.value("r1", RequestRegister.of(handle, FunctionControl.REREGISTER_IOAT));
+            scenery.scene.value("iota", iota);
+            scenery.scene.value("pba", scenery.pba());
+            scenery.scene.value("pal", scenery.pal(address));
         }
-        scenery.value("oc", FunctionControl.RESET_ERROR);
-        scenery.value("length", PAGE);
-        scenery.value("length", 0x10_0000);
-        scenery.value("block", scenery.block);
-        return scenery.scene();
+        scenery.scene.value("oc", FunctionControl.RESET_ERROR);
+        scenery.scene.value("length", PAGE);
+        scenery.scene.value("length", 0x10_0000);
+        scenery.scene.value("block", scenery.block);
+        return scenery.scene.build();
     }
 
     @Override
@@ -92,15 +104,15 @@ public final class ZpciFuzzSupport implements FuzzSupport {
         for (int index = 0; index < count; index++) {
             Address address = scenery.newTable();
             int handle = FunctionHandle.of(index, 0, false);
-            scenery.requesters.add(handle);
-            scenery.value("requester", handle);
-            scenery.value("fh", FunctionHandle.of(index, 0, true) & 0xffff_ffffL);
-            scenery.value("iota", address.iota);
-            byte[] payload = BindPgtable.of(handle, address.iota, scenery.pba(), scenery.pal(address));
-            scenery.binds.add(new FuzzScene.Bind(Uapi.BIND_PGTABLE, 0, payload));
-            scenery.binds.add(new FuzzScene.Bind(Uapi.BIND_PGTABLE, Uapi.BIND_FLAG_UNBIND, payload));
+            scenery.scene.requester(handle);
+            scenery.scene.value("requester", handle);
+            scenery.scene.value("fh", FunctionHandle.of(index, 0, true) & 0xffff_ffffL);
+            long iota = scenery.anchor(address);
+            scenery.scene.value("iota", iota);
+            byte[] payload = BindPgtable.of(handle, iota, scenery.pba(), scenery.pal(address));
+            scenery.scene.bind(Uapi.BIND_PGTABLE, 0, payload);
         }
-        return scenery.scene();
+        return scenery.scene.build();
     }
 
     /** Recovers every function that is enabled, registers it as it is registered, and announces what its tables map. */
@@ -136,6 +148,17 @@ public final class ZpciFuzzSupport implements FuzzSupport {
     }
 
     @Override
+    public void recover(FuzzScene scene, NativePort port) {
+        List<Long> blocks = scene.valuesOf("block");
+        if (!blocks.isEmpty()) {
+            Driver driver = new Driver(port, blocks.get(0));
+            driver.handles().stream()
+                    .filter(FunctionHandle::isEnabled)
+                    .forEach(handle -> driver.modify(handle, FunctionControl.RESET_ERROR, 0, 0, 0));
+        }
+    }
+
+    @Override
     public List<Layout> blocks(CallFormat format, CallFormat.Operand operand) {
         return format.function() == ZpciInstruction.CLP
                 ? List.of(Clp.Request.LAYOUT, Clp.GroupRequest.LAYOUT)
@@ -159,8 +182,11 @@ public final class ZpciFuzzSupport implements FuzzSupport {
         try {
             Driver driver = new Driver(port, block);
             for (int handle : driver.handles()) {
-                if (FunctionHandle.isEnabled(handle) && Fib.ERROR.get(driver.store(handle)) != 0) {
-                    return true;
+                if (FunctionHandle.isEnabled(handle)) {
+                    long[] fib = driver.store(handle);
+                    if (Fib.ERROR.get(fib) != 0 && Fib.REGISTERED.get(fib) != 0) {
+                        return true;
+                    }
                 }
             }
             return false;
@@ -169,11 +195,23 @@ public final class ZpciFuzzSupport implements FuzzSupport {
         }
     }
 
-    /** For bare chips only: what a driver announces, and when, nothing tells. */
+    /** Only refreshes meet a function's error: a bind, an attachment and their undoing begin with a function that is disabled. */
+    @Override
+    public boolean isGuestsFault(HardwareConfig config, NativePort port, InvalidateRequest request) {
+        return request != null && isGuestsFault(config, port);
+    }
+
     @Override
     public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
         ZpciCapabilities unit = ZpciCapabilities.of(config);
-        return driver ? null : new ZpciReferenceWalker(port, unit.sdma(), unit.refresh(), unit.largeFrames());
+        if (driver && unit.dmaAvail() < PLENTY) {
+            // What a bind that has run out of mappings has left behind is the driver's business.
+            return null;
+        }
+        return new ZpciReferenceWalker(
+                port.platform().memory(),
+                new ZpciReferenceWalker.Unit(
+                        unit.sdma(), unit.edma(), unit.refresh(), unit.largeFrames(), unit.dmaAvail()));
     }
 
     /** The instructions that a little software needs. */
@@ -255,26 +293,13 @@ public final class ZpciFuzzSupport implements FuzzSupport {
         private final ZpciCapabilities unit;
         private final NativePort port;
         private final RandomGenerator random;
-        private final List<Integer> requesters = new ArrayList<>();
-        private final List<PlatformConfig.Range> addresses = new ArrayList<>();
-        private final List<FuzzScene.Table> tables = new ArrayList<>();
-        private final List<FuzzScene.Root> roots = new ArrayList<>();
-        private final List<FuzzScene.Bind> binds = new ArrayList<>();
-        private final Map<String, List<Long>> values = new HashMap<>();
+        private final FuzzScene.Builder scene = new FuzzScene.Builder();
 
         Scenery(ZpciCapabilities unit, NativePort port, RandomGenerator random) {
             super(port, port.platform().allocatePages(2));
             this.unit = unit;
             this.port = port;
             this.random = random;
-        }
-
-        FuzzScene scene() {
-            return new FuzzScene(requesters, List.of(), addresses, tables, roots, binds, values);
-        }
-
-        void value(String name, long value) {
-            values.computeIfAbsent(name, key -> new ArrayList<>()).add(value);
         }
 
         long pba() {
@@ -286,6 +311,12 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             long last = Long.compareUnsigned(unit.edma(), reach) < 0 ? unit.edma() : reach;
             // Whole pages only, and none that the function does not have.
             return last == -1L ? last : ((last + 1) & -PAGE) - 1;
+        }
+
+        /** The anchor of a table; sometimes without translation where the unit allows it, sometimes protected against writes. */
+        long anchor(Address address) {
+            long iota = unit.relaxed() && random.nextInt(SELDOM) == 0 ? 0 : address.iota;
+            return random.nextInt(SELDOM) == 0 ? iota | Iota.P.mask() : iota;
         }
 
         /** A table of a type that can be registered, with a few pages near the start of the aperture. */
@@ -300,30 +331,31 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             fill(first, REGION_PAGES, INVALID);
             List<Long> pages = new ArrayList<>();
             int count = 1 + random.nextInt(MOST_PAGES);
-            long area = unit.sdma() + 0xf_ffffL & -0x10_0000L;
+            long area = unit.sdma() + SEGMENT - 1 & -SEGMENT;
+            int segments = 1 + random.nextInt(MOST_SEGMENTS);
             for (int i = 0; i < count; i++) {
-                long page = area + random.nextInt(4) * 0x10_0000L + random.nextInt(8) * PAGE;
-                if (map(first, type, page)) {
-                    pages.add(page);
-                }
+                long page = area + random.nextInt(segments) * SEGMENT + random.nextInt(SEGMENT_PAGES) * PAGE;
+                map(first, type, page);
+                pages.add(page);
             }
-            addresses.add(new PlatformConfig.Range(area & Long.MAX_VALUE, 0x40_0000));
-            roots.add(new FuzzScene.Root(first, type + 2));
+            for (int i = 0; i < segments; i++) {
+                scene.addresses((area & Long.MAX_VALUE) + i * SEGMENT, SEGMENT_PAGES * PAGE);
+            }
+            scene.root(first, type + 2);
             return new Address(Iota.of(first, type), type, pages);
         }
 
-        private boolean map(long first, int type, long page) {
+        private void map(long first, int type, long page) {
             long table = first;
             for (int level = TableLevel.ofType(type); level > TableLevel.PAGE; level--) {
                 long at = table + (long) TableLevel.index(page, level) * TableLevel.ENTRY_BYTES;
                 long entry = memory.readLongBe(at);
                 if (entry == INVALID) {
-                    tables.add(new FuzzScene.Table(
-                            level == TableLevel.SEGMENT ? SegmentEntry.LAYOUT : RegionEntry.LAYOUT, at, 1));
+                    scene.table(level == TableLevel.SEGMENT ? SegmentEntry.LAYOUT : RegionEntry.LAYOUT, at, 1);
                     if (level == TableLevel.SEGMENT && unit.largeFrames() && random.nextInt(4) == 0) {
                         memory.writeLongBe(
                                 at, (1L + random.nextInt(256)) << TableLevel.SEGMENT_SHIFT | SegmentEntry.FC.mask());
-                        return true;
+                        return;
                     }
                     long next = level == TableLevel.SEGMENT ? port.platform().allocatePages(1) : aligned(REGION_PAGES);
                     fill(
@@ -335,15 +367,14 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                             : next | RegionEntry.TT.of(TableLevel.typeCode(level)) | RegionEntry.FULL_LENGTH;
                     memory.writeLongBe(at, entry);
                 } else if (level == TableLevel.SEGMENT && SegmentEntry.FC.isSet(entry)) {
-                    return true;
+                    return;
                 }
                 table = level == TableLevel.SEGMENT ? SegmentEntry.ORIGIN.get(entry) : RegionEntry.ORIGIN.get(entry);
             }
             long at = table + (long) TableLevel.index(page, TableLevel.PAGE) * TableLevel.ENTRY_BYTES;
-            tables.add(new FuzzScene.Table(PageEntry.LAYOUT, at, 1));
+            scene.table(PageEntry.LAYOUT, at, 1);
             memory.writeLongBe(
                     at, (1L + random.nextInt(1 << 16)) << 12 | (random.nextInt(4) == 0 ? PageEntry.P.mask() : 0));
-            return true;
         }
 
         private void fill(long pa, int pages, long entry) {

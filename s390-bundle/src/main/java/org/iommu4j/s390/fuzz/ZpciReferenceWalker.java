@@ -1,19 +1,25 @@
 package org.iommu4j.s390.fuzz;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.InvalidateRequest;
 
 /**
- * A bare unit's translations written from the sheet's text with none of the chip's code: numbers are typed out. Where the host
+ * Translations of a unit written from the sheet's text with none of the chip's code: numbers are typed out. Where the host
  * shadows tables it keeps what RPCIT has to have installed, so that there is one answer at any time; where hardware reads them
- * it cannot say what a refresh may have read ahead.
+ * it takes them from memory, which is right while nothing that may have been read before has changed.
+ *
+ * <p>Behind a driver it learns of what was attached, bound and invalidated. A bind announces what the table maps; an
+ * invalidation is a refresh of every function that is registered for an address of its range, in any order, until one fails.
  */
 final class ZpciReferenceWalker implements ReferenceWalker {
     private static final int RPCIT = 0xB9D3;
@@ -36,9 +42,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
     private static final int[] SHIFT = {12, 20, 31, 42, 53};
 
     private final PhysicalMemory memory;
-    private final long sdma;
-    private final boolean shadows;
-    private final boolean largeFrames;
+    private final Unit unit;
     private final Map<Integer, Function> functions = new HashMap<>();
 
     /** Where the last walk ended, and what it found. */
@@ -50,6 +54,20 @@ final class ZpciReferenceWalker implements ReferenceWalker {
     /** True if software did more than it follows. */
     private boolean lost;
 
+    /** True if a refresh may have read tables ahead of any access. */
+    private boolean readAhead;
+
+    /**
+     * What CLP says of the unit.
+     *
+     * @param sdma first address
+     * @param edma last address, inclusive
+     * @param shadows true if only RPCIT makes a mapping known
+     * @param largeFrames true if a segment table entry may name a frame of 1 MiB
+     * @param budget mappings that the host can hold
+     */
+    record Unit(long sdma, long edma, boolean shadows, boolean largeFrames, int budget) {}
+
     /** A function as software has left it. */
     private static final class Function {
         private boolean enabled;
@@ -57,33 +75,49 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         private long pba;
         private long pal;
         private long iota;
-        private boolean readAhead;
         private final TreeMap<Long, Mapping> known = new TreeMap<>(Long::compareUnsigned);
+
+        /** True if it may be in error, or not. */
+        private boolean stateOpen;
+
+        /** True if a refresh that failed elsewhere may have come to it, or not. */
+        private boolean contentOpen;
+
+        boolean covers(long first, long last) {
+            return Long.compareUnsigned(first, pba) >= 0 && Long.compareUnsigned(last, pal) <= 0;
+        }
+
+        boolean touches(long first, long last) {
+            return Long.compareUnsigned(first, pal) <= 0 && Long.compareUnsigned(last, pba) >= 0;
+        }
     }
 
     private record Mapping(long last, long frame, boolean writable) {}
 
-    ZpciReferenceWalker(NativePort port, long sdma, boolean shadows, boolean largeFrames) {
-        memory = port.platform().memory();
-        this.sdma = sdma;
-        this.shadows = shadows;
-        this.largeFrames = largeFrames;
+    ZpciReferenceWalker(PhysicalMemory memory, Unit unit) {
+        this.memory = memory;
+        this.unit = unit;
     }
 
     @Override
+    public boolean edited(boolean used) {
+        return !unit.shadows && (used || readAhead);
+    }
+
+    /** No call leaves anything in use that it makes outdated: registrations drop all, refreshes read anew. */
+    @Override
     public boolean called(NativeCall call, long[] arguments) {
-        if (arguments[PROBLEM_STATE] != 0 || call.result() < 0) {
-            return false;
-        }
-        switch (call.function()) {
-            case RPCIT -> refreshed(call, arguments);
-            case MPCIFC -> modified(call, arguments);
-            case CLP -> set(call, arguments[0]);
-            default -> {
-                return false;
+        if (arguments[PROBLEM_STATE] == 0 && call.result() >= 0) {
+            switch (call.function()) {
+                case RPCIT -> refreshed(call, arguments);
+                case MPCIFC -> modified(call, arguments);
+                case CLP -> set(call, arguments[0]);
+                default -> {
+                    // The rest only asks.
+                }
             }
         }
-        return !shadows;
+        return false;
     }
 
     private Function at(long register) {
@@ -107,38 +141,62 @@ final class ZpciReferenceWalker implements ReferenceWalker {
 
     private void refresh(Function function, long start, long length) {
         long last = start + length - 1;
-        boolean outside = Long.compareUnsigned(last, start) < 0
-                || Long.compareUnsigned(start, function.pal) > 0
-                || Long.compareUnsigned(last, function.pba) < 0;
-        if (length == 0 || outside || (function.iota & 0x800) == 0) {
-            return;
+        if (length != 0 && Long.compareUnsigned(last, start) >= 0 && function.touches(start, last)) {
+            refreshTo(function, start, last);
         }
-        function.readAhead = true;
-        if (!shadows) {
-            return;
+    }
+
+    /**
+     * A refresh of what a range and the aperture have in common.
+     *
+     * @return false if it meets a wrong entry
+     */
+    private boolean refreshTo(Function function, long start, long last) {
+        if ((function.iota & 0x800) == 0) {
+            return true;
         }
-        long at = (Long.compareUnsigned(start, function.pba) < 0 ? function.pba : start) & -PAGE;
-        long end = (Long.compareUnsigned(last, function.pal) > 0 ? function.pal : last) | PAGE - 1;
+        readAhead = true;
+        long first = Long.compareUnsigned(start, function.pba) < 0 ? function.pba : start;
+        long end = Long.compareUnsigned(last, function.pal) > 0 ? function.pal : last;
+        return pass(function, first & -PAGE, end | PAGE - 1, true, false);
+    }
+
+    /**
+     * Looks at every entry of a range.
+     *
+     * @param installs true if what is found becomes known
+     * @param skips true to go on behind a wrong entry
+     * @return false if it stopped at a wrong entry
+     */
+    private boolean pass(Function function, long first, long end, boolean installs, boolean skips) {
+        long at = first;
         for (int entries = 0; entries < MOST_ENTRIES; entries++) {
             int code = walk(function.iota, at);
-            if (code > 0) {
-                return;
+            if (code > 0 && !skips) {
+                return false;
             }
             long size = 1L << SHIFT[level];
             long entryEnd = at | size - 1;
-            if (code == 0) {
-                long begin = at & -size;
-                drop(function, begin, entryEnd);
-                function.known.put(begin, new Mapping(entryEnd, frame, writable));
-            } else {
-                drop(function, at, Long.compareUnsigned(entryEnd, end) < 0 ? entryEnd : end);
+            if (installs && unit.shadows) {
+                if (code == 0) {
+                    long begin = at & -size;
+                    drop(function, begin, entryEnd);
+                    function.known.put(begin, new Mapping(entryEnd, frame, writable));
+                } else {
+                    drop(function, at, Long.compareUnsigned(entryEnd, end) < 0 ? entryEnd : end);
+                }
             }
             if (Long.compareUnsigned(entryEnd, end) >= 0) {
-                return;
+                lost |= functions.values().stream()
+                                .mapToInt(one -> one.known.size())
+                                .sum()
+                        > unit.budget;
+                return true;
             }
             at = entryEnd + 1;
         }
         lost = true;
+        return true;
     }
 
     private static void drop(Function function, long first, long last) {
@@ -156,12 +214,9 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         Function function = at(arguments[0]);
         switch ((int) arguments[0] & 0xff) {
             case 4, 6 -> {
-                function.registered = true;
-                function.pba = memory.readLongBe(arguments[1] + 16) & -PAGE;
-                function.pal = memory.readLongBe(arguments[1] + 24) | PAGE - 1;
-                function.iota = memory.readLongBe(arguments[1] + 32);
-                function.known.clear();
-                function.readAhead = false;
+                long pba = memory.readLongBe(arguments[1] + 16) & -PAGE;
+                long pal = memory.readLongBe(arguments[1] + 24) | PAGE - 1;
+                register(function, memory.readLongBe(arguments[1] + 32), pba, pal);
             }
             case 5 -> {
                 function.registered = false;
@@ -172,6 +227,14 @@ final class ZpciReferenceWalker implements ReferenceWalker {
                 // Interrupts and measurement; a function whose load and store is released is in error as before.
             }
         }
+    }
+
+    private static void register(Function function, long iota, long pba, long pal) {
+        function.registered = true;
+        function.pba = pba;
+        function.pal = pal;
+        function.iota = iota;
+        function.known.clear();
     }
 
     /** CLP: set function changes a function; the rest only asks. */
@@ -190,11 +253,129 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         }
     }
 
+    // ---- behind a driver
+
+    /** With a table the function is registered for all of its addresses that the table reaches. */
+    @Override
+    public void attached(int requester, long table, int levels) {
+        if (table == -1) {
+            detached(requester);
+            return;
+        }
+        long reach = reach(levels - 2);
+        long last = Long.compareUnsigned(unit.edma, reach) < 0 ? unit.edma : reach;
+        announce(requester, table | 0x800 | (long) (levels - 2) << 2, unit.sdma & -PAGE, last | PAGE - 1);
+    }
+
+    /** A function without a binding is disabled. */
+    @Override
+    public void detached(int requester) {
+        functions.put(requester & 0xffff, new Function());
+    }
+
+    @Override
+    public void bound(BindRequest request) {
+        byte[] payload = request.payload();
+        int at = request.payloadOffset();
+        int requester = (int) big(payload, at, 4);
+        if ((request.flags() & 1) != 0) {
+            detached(requester);
+        } else {
+            announce(requester, big(payload, at + 8, 8), big(payload, at + 16, 8), big(payload, at + 24, 8));
+        }
+    }
+
+    private static long big(byte[] bytes, int at, int count) {
+        long value = 0;
+        for (int i = 0; i < count; i++) {
+            value = value << 8 | (bytes[at + i] & 0xff);
+        }
+        return value;
+    }
+
+    /** Last address that a first table of a type reaches. */
+    private static long reach(int type) {
+        return type >= 3 ? -1L : (1L << (SHIFT[type + 1] + 11)) - 1;
+    }
+
+    /** A function enabled and registered anew, and made known what its table maps; wrong entries are nobody's business yet. */
+    private void announce(int requester, long iota, long pba, long pal) {
+        Function function = new Function();
+        functions.put(requester & 0xffff, function);
+        function.enabled = true;
+        register(function, iota, pba, pal);
+        long reach = reach((int) (iota >>> 2) & 7);
+        long last = Long.compareUnsigned(pal, reach) < 0 ? pal : reach;
+        if ((iota & 0x800) != 0 && unit.shadows && Long.compareUnsigned(pba, last) <= 0) {
+            pass(function, pba, last, true, true);
+        }
+    }
+
+    @Override
+    public Verdict invalidated(InvalidateRequest request, boolean done) {
+        long first = request.selectsRange() ? request.vaddr() & -PAGE : 0;
+        long last = request.selectsRange() ? request.lastVaddr() | PAGE - 1 : -1L;
+        List<Function> asked = functions.values().stream()
+                .filter(function -> function.registered && function.touches(first, last))
+                .toList();
+        Verdict verdict = done ? carriedOut(asked, first, last) : failed(asked, first, last);
+        return lost ? Verdict.OPEN : verdict;
+    }
+
+    /** RPCIT was done for every function, so that none was in error, and none has met a wrong entry. */
+    private Verdict carriedOut(List<Function> asked, long first, long last) {
+        boolean right = true;
+        for (Function function : asked) {
+            right &= (function.enabled || function.stateOpen) && refreshTo(function, first, last);
+            function.enabled = true;
+            function.stateOpen = false;
+            function.contentOpen &=
+                    Long.compareUnsigned(first, function.pba) > 0 || Long.compareUnsigned(last, function.pal) < 0;
+        }
+        return right ? Verdict.RIGHT : Verdict.WRONG;
+    }
+
+    /** RPCIT failed for a function that is in error, or that has met a wrong entry and is in error since. */
+    private Verdict failed(List<Function> asked, long first, long last) {
+        List<Function> failing = new ArrayList<>();
+        boolean open = false;
+        for (Function function : asked) {
+            open |= function.stateOpen;
+            if (!function.stateOpen && (!function.enabled || !isRight(function, first, last))) {
+                failing.add(function);
+            }
+        }
+        for (Function function : asked) {
+            if (failing.size() == 1 && !open && failing.contains(function)) {
+                function.enabled = false;
+            } else if (function.enabled && failing.contains(function)) {
+                function.stateOpen = true;
+            }
+            // Whether it was refreshed before the one that failed, nothing tells.
+            function.contentOpen = true;
+        }
+        readAhead = true;
+        return !failing.isEmpty() ? Verdict.RIGHT : open ? Verdict.OPEN : Verdict.WRONG;
+    }
+
+    private boolean isRight(Function function, long first, long last) {
+        if ((function.iota & 0x800) == 0) {
+            return true;
+        }
+        long begin = Long.compareUnsigned(first, function.pba) < 0 ? function.pba : first;
+        long end = Long.compareUnsigned(last, function.pal) > 0 ? function.pal : last;
+        return pass(function, begin, end, false, false);
+    }
+
+    // ---- accesses
+
     /** A fault puts the function into the error state, also while nobody asks what an access has to come to. */
     @Override
     public void accessed(int requester, boolean faulted) {
         if (faulted) {
-            at((long) requester << 32).enabled = false;
+            Function function = at((long) requester << 32);
+            function.enabled = false;
+            function.stateOpen = false;
         }
     }
 
@@ -202,6 +383,9 @@ final class ZpciReferenceWalker implements ReferenceWalker {
     public boolean translate(DmaAccess access) {
         Function function = functions.get(access.requester() & 0xffff);
         if (lost) {
+            return false;
+        }
+        if (function != null && function.stateOpen) {
             return false;
         }
         if (function == null
@@ -214,20 +398,20 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         boolean write = (access.rights() & DmaAccess.WRITE) != 0;
         long iova = access.iova();
         long last = iova + Math.max(1, access.spanBytes()) - 1;
-        boolean inside = Long.compareUnsigned(iova, function.pba) >= 0
-                && Long.compareUnsigned(last, function.pal) <= 0
-                && Long.compareUnsigned(iova, last) <= 0;
         if (!function.registered) {
             return fault(function, access, NOT_REGISTERED);
         }
-        if (!inside) {
+        if (!function.covers(iova, last) || Long.compareUnsigned(iova, last) > 0) {
             return fault(function, access, OUTSIDE);
         }
         boolean sealed = (function.iota & 0x200) != 0;
         if ((function.iota & 0x800) == 0) {
-            return (write && sealed) ? fault(function, access, ANCHOR_PROTECTED) : done(access, iova - sdma);
+            return (write && sealed) ? fault(function, access, ANCHOR_PROTECTED) : done(access, iova - unit.sdma);
         }
-        if (shadows) {
+        if (function.contentOpen) {
+            return false;
+        }
+        if (unit.shadows) {
             Map.Entry<Long, Mapping> known = function.known.floorEntry(iova);
             if (known == null || Long.compareUnsigned(known.getValue().last, iova) < 0) {
                 int unreached = reach(function.iota, iova);
@@ -236,9 +420,6 @@ final class ZpciReferenceWalker implements ReferenceWalker {
             frame = known.getValue().frame + iova - known.getKey();
             writable = known.getValue().writable;
         } else {
-            if (function.readAhead) {
-                return false;
-            }
             int code = walk(function.iota, iova);
             if (code != 0) {
                 return fault(function, access, code == NOT_MAPPED ? INVALID : code);
@@ -265,7 +446,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
     /** What the anchor alone says of an address. */
     private static int reach(long iota, long address) {
         int type = (int) (iota >>> 2) & 7;
-        if (type > 3 || (iota & 0x37e3) != 0) {
+        if (type > 3 || (iota & 0x35e3) != 0) {
             return ANCHOR;
         }
         return type < 3 && address >>> (SHIFT[type + 1] + 11) != 0 ? LENGTH : 0;
@@ -300,7 +481,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
                 return LENGTH;
             }
             boolean large = level == 1 && (entry & 0x400) != 0;
-            if (large && !largeFrames) {
+            if (large && !unit.largeFrames) {
                 return TYPE;
             }
             writable &= (entry & 0x200) == 0;

@@ -23,6 +23,9 @@ sealed interface Action {
     /** Everything from before is dropped from every cache. */
     record Settle() implements Action {}
 
+    /** Devices that a fault has stopped are brought back; nothing if none was found stopped. */
+    record Recover() implements Action {}
+
     /**
      * Steps that leave things as they found them, many times: nothing may grow.
      *

@@ -29,6 +29,7 @@ import org.iommu4j.testbench.FuzzOptions.What;
 final class CaseGenerator {
     private static final int LEAST_ACTIONS = 12;
     private static final int MORE_ACTIONS = 48;
+    private static final int RECOVER_OF = 4;
     private static final int TWIN_EVERY = 4;
     private static final int SOAK_EVERY = 16;
     private static final int MEASURED_EVERY = 512;
@@ -187,6 +188,7 @@ final class CaseGenerator {
     /** Something is used, its tables change, something is invalidated, and it is used again. */
     private void changeInUse(List<Action> actions) {
         actions.add(new Action.Plain(access(true)));
+        recover(actions);
         for (int i = random.nextInt(3); i >= 0; i--) {
             edit(actions);
         }
@@ -203,6 +205,14 @@ final class CaseGenerator {
     private void accesses(List<Action> actions) {
         for (int i = random.nextInt(3); i >= 0; i--) {
             actions.add(new Action.Plain(access()));
+            recover(actions);
+        }
+    }
+
+    /** Software that finds a device stopped brings it back, mostly. */
+    private void recover(List<Action> actions) {
+        if (random.nextInt(RECOVER_OF) != 0) {
+            actions.add(new Action.Recover());
         }
     }
 
@@ -409,7 +419,7 @@ final class CaseGenerator {
             }
         }
         for (FuzzScene.Bind bind : scene.binds()) {
-            if (random.nextInt(3) == 0) {
+            if (random.nextBoolean()) {
                 actions.add(bind(bind.operation(), bind.flags(), bind.payload()));
             }
         }

@@ -3,8 +3,10 @@ package org.iommu4j.testbench.fuzz;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
@@ -18,6 +20,7 @@ import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.ReferenceWalker.Verdict;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
@@ -63,6 +66,16 @@ final class CaseRun implements AutoCloseable {
     private final List<Map<String, Object>> steps = Collections.synchronizedList(new ArrayList<>());
 
     private final Map<Integer, long[]> attached = new LinkedHashMap<>();
+
+    /** Binds that were carried out, by their bytes. */
+    private final Map<Object, Map<String, Object>> bindings = new LinkedHashMap<>();
+
+    /** Devices that a fault may have stopped. */
+    private final Set<Integer> faulted = new LinkedHashSet<>();
+
+    /** True if one of them was found stopped. */
+    private boolean stopped;
+
     private FuzzScene scene;
     private Abi abi = Abi.LP64_LE;
     private long entriesExpected = MOST_RECORDS;
@@ -148,6 +161,8 @@ final class CaseRun implements AutoCloseable {
                         : fuzz.bringUp(runner.hardware(), port, random);
             } else if (action instanceof Action.Soak soak) {
                 soak(soak);
+            } else if (action instanceof Action.Recover) {
+                recover();
             } else {
                 settle();
             }
@@ -178,6 +193,37 @@ final class CaseRun implements AutoCloseable {
                 judge.settled();
             }
         }
+    }
+
+    /** Behind a driver a device that was stopped is taken out and put back, with what was bound for it. */
+    private void recover() {
+        if (!stopped) {
+            return;
+        }
+        stopped = false;
+        List<Integer> devices = List.copyOf(faulted);
+        faulted.clear();
+        if (!setup.driver()) {
+            fuzz.recover(scene, port);
+            return;
+        }
+        for (int device : devices) {
+            long[] table = attached.get(device);
+            if (table != null) {
+                String requester = Steps.hex(Integer.toUnsignedLong(device));
+                boolean none = table[0] == -1;
+                step(Steps.step("detach", "requester", requester));
+                step(Steps.step(
+                        "attach",
+                        "requester",
+                        requester,
+                        "table",
+                        none ? null : Steps.hex(table[0]),
+                        "levels",
+                        none ? null : table[1]));
+            }
+        }
+        List.copyOf(bindings.values()).forEach(this::step);
     }
 
     /** An {@code ioctl} step. */
@@ -350,8 +396,14 @@ final class CaseRun implements AutoCloseable {
                                     + StepRunner.json(result.values()))
                     .explained(result.explain());
         }
-        boolean faulted = result.values().get("fault") instanceof Map<?, ?> fault && fault.containsKey("code");
-        judge.accessed((int) Steps.number(step, "requester", 0), faulted);
+        int requester = (int) Steps.number(step, "requester", 0);
+        boolean fails = result.values().get("fault") instanceof Map<?, ?> fault && fault.containsKey("code");
+        judge.accessed(requester, fails);
+        if (fails) {
+            faulted.add(requester);
+        } else {
+            stopped |= outcome.equals(DmaAccess.Outcome.BLOCKED.name()) && faulted.contains(requester);
+        }
         if (step.containsKey("data")) {
             judge.edited();
             trace.incomplete();
@@ -390,15 +442,30 @@ final class CaseRun implements AutoCloseable {
         if (result.values().get("rule") instanceof String rule) {
             coverage.count("rules", rule);
         }
-        if (errno.equals(Errno.EIO.name())
-                && fuzz.isGuestsFault(runner.hardware(), runner.port(), invalidation(step, op))) {
+        boolean failed = errno.equals(Errno.EIO.name());
+        Asked asked = op.equals("ioctl") && (done || failed) ? read(step) : null;
+        if (asked != null && asked.operation <= 0 && done) {
+            throw new Failed(Kind.WRONG_ANSWER, "a request was carried out that breaks a rule");
+        }
+        Verdict verdict = asked != null && asked.operation == Uapi.INVAL_IOTLB
+                ? judge.invalidated(asked.reader.invalidate(), done)
+                : Verdict.OPEN;
+        if (failed && isGuestsFault(verdict, asked)) {
             // How far it came, and what it left behind, is the driver's business.
             trace.incomplete();
             return;
         }
+        if (verdict == Verdict.WRONG && done) {
+            throw new Failed(
+                    Kind.WRONG_ANSWER,
+                    op + " was carried out, but by what the tables hold and the devices did the chip could not do it");
+        }
         check(step, done, errno, result.values());
         if (!done) {
-            if (!moved) {
+            if (errno.equals(Errno.ENOMEM.name()) && isMachines(errno, result.values())) {
+                // The machine ran out of something while it was at it.
+                trace.incomplete();
+            } else if (!moved) {
                 String difference = before.difference(new Fingerprint(runner, backend));
                 if (!difference.isEmpty()) {
                     throw new Failed(
@@ -422,7 +489,7 @@ final class CaseRun implements AutoCloseable {
                 judge.detached(requester);
                 trace.detach(requester);
             }
-            default -> request(step);
+            default -> request(step, asked);
         }
     }
 
@@ -459,36 +526,48 @@ final class CaseRun implements AutoCloseable {
         return Rule.V38.name().equals(values.get("rule")) && !errno.equals(Errno.EINVAL.name());
     }
 
-    /** A request was carried out. */
-    private void request(Map<String, Object> step) {
-        RequestReader reader = new RequestReader(terms());
-        int operation = read(step, reader);
-        if (operation <= 0) {
-            throw new Failed(Kind.WRONG_ANSWER, "a request was carried out that breaks a rule");
+    /** True if a driver could answer {@code EIO} only: the walker has the first word, the machine the second. */
+    private boolean isGuestsFault(Verdict verdict, Asked asked) {
+        return verdict == Verdict.OPEN
+                ? fuzz.isGuestsFault(runner.hardware(), runner.port(), asked == null ? null : asked.invalidation())
+                : verdict == Verdict.RIGHT;
+    }
+
+    /**
+     * A request that was read.
+     *
+     * @param operation that it is, or a negative errno
+     */
+    private record Asked(int operation, RequestReader reader) {
+        /** The invalidation that it is, or null. */
+        InvalidateRequest invalidation() {
+            return operation == Uapi.INVAL_IOTLB ? reader.invalidate() : null;
         }
-        if (operation == Uapi.INVAL_IOTLB) {
-            if (reader.invalidate().scope() == 0 && reader.invalidate().payloadLength() == 0) {
+    }
+
+    private Asked read(Map<String, Object> step) {
+        byte[] bytes = Steps.bytes(step, "hex");
+        RequestReader reader = new RequestReader(terms());
+        int operation = reader.read(
+                Steps.number(step, "request", Uapi.VFIO_IOMMU_OP), bytes, 0, bytes.length, new Completion());
+        return new Asked(operation, reader);
+    }
+
+    /** A request was carried out. */
+    private void request(Map<String, Object> step, Asked asked) {
+        if (asked.operation == Uapi.INVAL_IOTLB) {
+            InvalidateRequest request = asked.reader.invalidate();
+            if (request.scope() == 0 && request.payloadLength() == 0) {
                 judge.settled();
             }
-            trace.invalidate(reader.invalidate());
+            trace.invalidate(request);
         } else {
-            judge.bound(reader.bind());
-            trace.bind(reader.bind());
+            if (!asked.reader.bind().unbinds()) {
+                bindings.put(step.get("hex"), step);
+            }
+            judge.bound(asked.reader.bind());
+            trace.bind(asked.reader.bind());
         }
-    }
-
-    /** The invalidation that a step asks for, or null. */
-    private InvalidateRequest invalidation(Map<String, Object> step, String op) {
-        if (!op.equals("ioctl")) {
-            return null;
-        }
-        RequestReader reader = new RequestReader(terms());
-        return read(step, reader) == Uapi.INVAL_IOTLB ? reader.invalidate() : null;
-    }
-
-    private static int read(Map<String, Object> step, RequestReader reader) {
-        byte[] bytes = Steps.bytes(step, "hex");
-        return reader.read(Steps.number(step, "request", Uapi.VFIO_IOMMU_OP), bytes, 0, bytes.length, new Completion());
     }
 
     private Terms terms() {

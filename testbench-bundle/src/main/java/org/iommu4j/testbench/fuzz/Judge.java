@@ -8,7 +8,9 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.backend.ReferenceWalker.Verdict;
 import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.testbench.run.StepRunner;
 
 /** Asks the reference walker while only one answer is legal, and keeps count of whether that is so. */
@@ -42,7 +44,7 @@ final class Judge {
 
     /** Memory was written. */
     void edited() {
-        settled &= !used;
+        settled &= !(walker == null ? used : walker.edited(used));
     }
 
     /** A device made an access, which ended in a fault or did not. */
@@ -97,6 +99,11 @@ final class Judge {
         if (walker != null) {
             walker.bound(request);
         }
+    }
+
+    /** An invalidation was carried out, or was answered {@code EIO}: whether that is right. */
+    Verdict invalidated(InvalidateRequest request, boolean done) {
+        return walker == null ? Verdict.OPEN : walker.invalidated(request, done);
     }
 
     /** What an access has to come to, as a step's {@code expect}; null if that is open. */

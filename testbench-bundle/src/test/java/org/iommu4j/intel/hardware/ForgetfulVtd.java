@@ -6,23 +6,98 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.intel.table.TableWalker;
 
-/** A unit that loses page-selective invalidations, for tests of what has to find that. */
+/** Units that keep what an invalidation has to drop, for tests of what has to find that. */
 public final class ForgetfulVtd {
+    /** What such a unit does wrong. */
+    public enum Loss {
+        /** Page-selective invalidations are lost. */
+        PAGES,
+        /** Of several pages only the first is dropped. */
+        ALL_BUT_THE_FIRST_PAGE,
+        /** Paging-structure caches are kept, as if IH were always set. */
+        TABLES,
+        /** Page-selective invalidations drop another domain's pages. */
+        OTHER_DOMAIN,
+        /** Domain-selective invalidations of the IOTLB are lost. */
+        DOMAIN,
+        /** Global invalidations of the IOTLB are lost. */
+        TRANSLATIONS,
+        /** Device-selective invalidations of the context cache are lost. */
+        CONTEXT_OF_DEVICE,
+        /** Domain-selective invalidations of the context cache are lost. */
+        CONTEXTS_OF_DOMAIN,
+        /** Global invalidations of the context cache are lost. */
+        CONTEXTS,
+        /** Device-TLB invalidations are lost. */
+        DEVICE_TLB
+    }
+
     private ForgetfulVtd() {}
 
     /** A unit fresh from reset. */
-    public static Hardware create(HardwareConfig config, Platform platform) {
-        return SimulatedVtd.create(config, platform, Caches::new);
+    public static Hardware create(HardwareConfig config, Platform platform, Loss loss) {
+        return SimulatedVtd.create(config, platform, (size, walker) -> new Caches(size, walker, loss));
     }
 
     private static final class Caches extends TranslationCaches {
-        Caches(CacheConfig config, TableWalker walker) {
+        private final Loss loss;
+
+        Caches(CacheConfig config, TableWalker walker, Loss loss) {
             super(config, walker);
+            this.loss = loss;
         }
 
         @Override
         void invalidatePages(int domain, long iova, int addressMask, boolean leafOnly) {
-            // Lost.
+            if (loss != Loss.PAGES) {
+                super.invalidatePages(
+                        loss == Loss.OTHER_DOMAIN ? domain + 1 : domain,
+                        iova,
+                        loss == Loss.ALL_BUT_THE_FIRST_PAGE ? 0 : addressMask,
+                        leafOnly || loss == Loss.TABLES);
+            }
+        }
+
+        @Override
+        void invalidateDomain(int domain) {
+            if (loss != Loss.DOMAIN) {
+                super.invalidateDomain(domain);
+            }
+        }
+
+        @Override
+        void invalidateTranslations() {
+            if (loss != Loss.TRANSLATIONS) {
+                super.invalidateTranslations();
+            }
+        }
+
+        @Override
+        void invalidateContextOfDevice(int sourceId, int functionMask, int domain) {
+            if (loss != Loss.CONTEXT_OF_DEVICE) {
+                super.invalidateContextOfDevice(sourceId, functionMask, domain);
+            }
+        }
+
+        @Override
+        void invalidateContextsOfDomain(int domain) {
+            if (loss != Loss.CONTEXTS_OF_DOMAIN) {
+                super.invalidateContextsOfDomain(domain);
+            }
+        }
+
+        @Override
+        void invalidateContexts() {
+            if (loss != Loss.CONTEXTS) {
+                super.invalidateContexts();
+            }
+        }
+
+        @Override
+        void invalidateDevice(int sourceId, long word1) {
+            if (loss != Loss.DEVICE_TLB) {
+                super.invalidateDevice(sourceId, word1);
+            }
         }
     }
 }

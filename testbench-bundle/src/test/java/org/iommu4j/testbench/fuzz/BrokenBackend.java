@@ -8,11 +8,13 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
@@ -31,7 +33,17 @@ import org.iommu4j.layout.Register;
 
 /** A vendor's bundle with one thing broken. */
 class BrokenBackend implements Backend {
-    private final VtdBackend backend = new VtdBackend();
+    private final Backend backend;
+
+    /** VT-d's bundle. */
+    BrokenBackend() {
+        this(new VtdBackend());
+    }
+
+    /** Any vendor's bundle. */
+    BrokenBackend(Backend backend) {
+        this.backend = backend;
+    }
 
     @Override
     public BackendDescription describe() {
@@ -79,6 +91,11 @@ class BrokenBackend implements Backend {
     }
 
     @Override
+    public List<CallFormat> calls() {
+        return backend.calls();
+    }
+
+    @Override
     public List<Layout> payloads(int subVersion) {
         return backend.payloads(subVersion);
     }
@@ -103,9 +120,14 @@ class BrokenBackend implements Backend {
         return backend.bench();
     }
 
-    /** A bundle whose chips are changed. */
+    /** VT-d's bundle whose chips are changed. */
     static Backend withChip(UnaryOperator<Hardware> change) {
-        return new BrokenBackend() {
+        return withChip(new VtdBackend(), change);
+    }
+
+    /** A bundle whose chips are changed. */
+    static Backend withChip(Backend backend, UnaryOperator<Hardware> change) {
+        return new BrokenBackend(backend) {
             @Override
             public Hardware createHardware(HardwareConfig config, Platform platform) {
                 return change.apply(super.createHardware(config, platform));
@@ -113,9 +135,24 @@ class BrokenBackend implements Backend {
         };
     }
 
-    /** A bundle whose drivers are changed. */
+    /** A bundle whose chips are others, made in place of its own. */
+    static Backend withChips(Backend backend, BiFunction<HardwareConfig, Platform, Hardware> make) {
+        return new BrokenBackend(backend) {
+            @Override
+            public Hardware createHardware(HardwareConfig config, Platform platform) {
+                return make.apply(config, platform);
+            }
+        };
+    }
+
+    /** VT-d's bundle whose drivers are changed. */
     static Backend withDriver(BiFunction<Translator, NativePort, Translator> change) {
-        return new BrokenBackend() {
+        return withDriver(new VtdBackend(), change);
+    }
+
+    /** A bundle whose drivers are changed. */
+    static Backend withDriver(Backend backend, BiFunction<Translator, NativePort, Translator> change) {
+        return new BrokenBackend(backend) {
             @Override
             public Translator createTranslator(int subVersion, NativePort port) {
                 return change.apply(super.createTranslator(subVersion, port), port);
@@ -149,6 +186,11 @@ class BrokenBackend implements Backend {
         @Override
         public void translate(DmaAccess access) {
             hardware.translate(access);
+        }
+
+        @Override
+        public void call(NativeCall call) {
+            hardware.call(call);
         }
 
         @Override

@@ -16,7 +16,6 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Hardware;
-import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.BindRequest;
@@ -142,12 +141,8 @@ class FuzzerTest {
 
     @Test
     void shouldFindAnInvalidationThatTheChipLoses() {
-        Backend broken = new BrokenBackend() {
-            @Override
-            public Hardware createHardware(HardwareConfig config, Platform platform) {
-                return ForgetfulVtd.create(config, platform);
-            }
-        };
+        Backend broken = BrokenBackend.withChips(
+                new VtdBackend(), (config, platform) -> ForgetfulVtd.create(config, platform, ForgetfulVtd.Loss.PAGES));
 
         FuzzFailure failure = find(Kind.STALE, 16, broken, options(What.CONTRACT, 0, 600));
 

@@ -1,0 +1,149 @@
+package org.iommu4j.testbench.fuzz;
+
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.core.IommuCore;
+import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.intel.hardware.ForgetfulVtd;
+import org.iommu4j.intel.hardware.ForgetfulVtd.Loss;
+import org.iommu4j.s390.ZpciBackend;
+import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.testbench.FuzzOptions;
+import org.iommu4j.testbench.FuzzOptions.What;
+import org.iommu4j.testbench.FuzzResult;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** How good what is made up is: a chip or a driver that does one thing wrong is found within some cases. */
+class PlantedFaultsTest {
+    private static final long PAGE = 4096;
+
+    private static Backend vtd(Loss loss) {
+        return BrokenBackend.withChips(
+                new VtdBackend(), (config, platform) -> ForgetfulVtd.create(config, platform, loss));
+    }
+
+    /** A chip whose accesses come to something else. */
+    private static Backend access(Backend backend, Consumer<DmaAccess> change) {
+        return BrokenBackend.withChip(backend, chip -> new BrokenBackend.Chip(chip) {
+            @Override
+            public void translate(DmaAccess access) {
+                super.translate(access);
+                change.accept(access);
+            }
+        });
+    }
+
+    private static Consumer<DmaAccess> letsThrough(int fault) {
+        return access -> {
+            if (access.outcome() == DmaAccess.Outcome.FAULT && access.faultCode() == fault) {
+                access.translated(access.iova(), PAGE, DmaAccess.READ | DmaAccess.WRITE, false);
+            }
+        };
+    }
+
+    private static Consumer<DmaAccess> renames(int fault, int other) {
+        return access -> {
+            if (access.outcome() == DmaAccess.Outcome.FAULT && access.faultCode() == fault) {
+                access.fault(other, true);
+            }
+        };
+    }
+
+    /** A driver that says of an unbind that it is done, and does nothing. */
+    private static Backend withoutUnbind(Backend backend) {
+        return BrokenBackend.withDriver(backend, (driver, port) -> new BrokenBackend.Driver(driver) {
+            @Override
+            public int bind(int domain, BindRequest request, Completion completion) {
+                return request.unbinds() ? completion.done(Fidelity.EXACT) : super.bind(domain, request, completion);
+            }
+        });
+    }
+
+    /** A driver that says of a detached device that it is blocked, and does nothing. */
+    private static Backend withoutDetach(Backend backend) {
+        return BrokenBackend.withDriver(backend, (driver, port) -> new BrokenBackend.Driver(driver) {
+            @Override
+            public int detach(int domain, int requester, Completion completion) {
+                return completion.done(Fidelity.EXACT);
+            }
+        });
+    }
+
+    /** A driver that says that it is done, whatever the chip says. */
+    private static Backend withoutErrors(Backend backend) {
+        return BrokenBackend.withDriver(backend, (driver, port) -> new BrokenBackend.Driver(driver) {
+            @Override
+            public int invalidate(int domain, InvalidateRequest request, Completion completion) {
+                int code = super.invalidate(domain, request, completion);
+                return completion.errno() == Errno.EIO ? completion.begin().done(Fidelity.EXACT) : code;
+            }
+        });
+    }
+
+    /** Frames are as large as an entry says, but for one bit. */
+    private static Consumer<DmaAccess> losesBit(int bit) {
+        return access -> {
+            if (access.outcome() == DmaAccess.Outcome.TRANSLATED && access.pageBytes() > PAGE) {
+                access.translated(access.spa() & ~(1L << bit), access.pageBytes(), access.rights(), false);
+            }
+        };
+    }
+
+    private static Arguments fault(String name, Backend backend, What what, int cases) {
+        return arguments(name, backend, what, cases);
+    }
+
+    static Stream<Arguments> faults() {
+        Backend vtd = new VtdBackend();
+        List<Arguments> faults = new ArrayList<>();
+        EnumSet.complementOf(EnumSet.of(Loss.ALL_BUT_THE_FIRST_PAGE, Loss.TABLES, Loss.DEVICE_TLB))
+                .forEach(loss -> faults.add(fault("VT-d keeps " + loss, vtd(loss), What.ALL, 600)));
+        faults.add(fault("VT-d lets writes through", access(vtd, letsThrough(5)), What.TABLES, 100));
+        faults.add(fault("VT-d lets reads through", access(vtd, letsThrough(6)), What.TABLES, 100));
+        faults.add(fault("VT-d goes beyond the width", access(vtd, letsThrough(4)), What.TABLES, 100));
+        faults.add(fault("VT-d does not see reserved bits", access(vtd, letsThrough(0xc)), What.TABLES, 600));
+        faults.add(fault("VT-d lets blocked types through", access(vtd, letsThrough(0xd)), What.TABLES, 100));
+        faults.add(fault("VT-d confuses fault codes", access(vtd, renames(0xb, 0xa)), What.TABLES, 600));
+        faults.add(fault("VT-d masks superpages wrongly", access(vtd, losesBit(20)), What.TABLES, 200));
+        faults.add(fault("VT-d masks superpages to 4 KiB", access(vtd, losesBit(12)), What.TABLES, 200));
+        faults.add(fault("VT-d driver does not unbind", withoutUnbind(vtd), What.CONTRACT, 100));
+        faults.add(fault("VT-d driver does not detach", withoutDetach(vtd), What.CONTRACT, 100));
+        Backend zpci = new ZpciBackend();
+        faults.add(fault("zPCI lets writes through", access(zpci, letsThrough(5)), What.TABLES, 100));
+        faults.add(fault("zPCI does not see protected spaces", access(zpci, letsThrough(4)), What.ALL, 600));
+        faults.add(fault("zPCI leaves the aperture", access(zpci, letsThrough(2)), What.TABLES, 100));
+        faults.add(fault("zPCI confuses fault codes", access(zpci, renames(2, 7)), What.TABLES, 100));
+        faults.add(fault("zPCI driver hides that a refresh failed", withoutErrors(zpci), What.CONTRACT, 200));
+        faults.add(fault("zPCI driver does not unbind", withoutUnbind(zpci), What.CONTRACT, 100));
+        faults.add(fault("zPCI driver does not detach", withoutDetach(zpci), What.CONTRACT, 100));
+        return faults.stream();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("faults")
+    void shouldFindIt(String name, Backend broken, What what, int cases) {
+        try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
+            core.arrived(broken);
+            FuzzOptions options = FuzzOptions.of(broken.describe().model(), 1, Long.MAX_VALUE)
+                    .with(what)
+                    .withCases(0, cases);
+            FuzzResult result = new Fuzzer(core).run(options, progress -> {});
+            assertNotNull(result.failure(), result::toText);
+        }
+    }
+}
