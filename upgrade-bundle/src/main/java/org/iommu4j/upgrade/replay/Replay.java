@@ -68,7 +68,8 @@ public final class Replay implements ReplayService {
      * The chip that a capture's guest drove.
      *
      * @throws BackendException {@code ENODEV} without a backend
-     * @throws ReplayRefusedException if the backend does not know the generation
+     * @throws ReplayRefusedException if the backend does not know the generation, or the capture does not have the guest's
+     *     tables
      */
     public static HardwareConfig config(IommuService service, Capture capture, CaptureScan scan, CacheConfig cache) {
         IommuModel model = capture.model().model();
@@ -80,6 +81,10 @@ public final class Replay implements ReplayService {
                             .map(Generation::subVersion)
                             .map(Replay::hex)
                             .toList());
+        }
+        if (scan.tablesUnknown()) {
+            throw new ReplayRefusedException("the capture has translations but no table reads (mem), as stock runs have it:"
+                    + " what stood in the guest's tables is not known");
         }
         return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, Map.of());
     }
