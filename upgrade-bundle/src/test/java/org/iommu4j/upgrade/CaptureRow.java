@@ -66,7 +66,7 @@ public final class CaptureRow {
     /** A list of numbers. */
     public List<Long> list(String key) {
         List<Long> list = new ArrayList<>();
-        for (String element : text(key).replace("[", "").replace("]", "").split(",")) {
+        for (String element : text(key).replace("[", "").replace("]", "").split(",", -1)) {
             list.add(parse(element));
         }
         return list;

@@ -11,7 +11,9 @@ import java.util.Set;
  * @param rules how records become calls
  * @param told records that are no calls and tell of the chip
  * @param capabilities what the records tell of the chip
+ * @param same facts that are the same wherever they are told, unless the machine has several units
  * @param always capabilities that every captured machine of the format has, by group and name
+ * @param options choices of the chip that every captured machine of the format has made
  * @param readers calls, by their names in statistics, that read the structures in memory; what they read follows them in the
  *     timeline, and stood there before
  * @param bringUp how a frozen machine comes to life
@@ -20,19 +22,30 @@ public record CallRecords(
         List<CallRule> rules,
         List<Told> told,
         List<Capability> capabilities,
+        Set<String> same,
         Map<String, Map<String, Long>> always,
+        Map<String, String> options,
         Set<String> readers,
         FrozenCalls bringUp) {
     /** A model without calls. */
     public static final CallRecords NONE = new CallRecords(
-            List.of(), List.of(), List.of(), Map.of(), Set.of(), new FrozenCalls(true, false, null, List.of()));
+            List.of(),
+            List.of(),
+            List.of(),
+            Set.of(),
+            Map.of(),
+            Map.of(),
+            Set.of(),
+            new FrozenCalls(true, false, null, List.of()));
 
     /** Copies the collections. */
     public CallRecords {
         rules = List.copyOf(rules);
         told = List.copyOf(told);
         capabilities = List.copyOf(capabilities);
+        same = Set.copyOf(same);
         always = Map.copyOf(always);
+        options = Map.copyOf(options);
         readers = Set.copyOf(readers);
     }
 

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.iommu4j.upgrade.CaptureException;
 
 /**
@@ -28,6 +29,7 @@ import org.iommu4j.upgrade.CaptureException;
  * @param fields capability fields by group and name, where no register says what the chip can do
  * @param records number of records by kind
  * @param edits of structures, by the time of the record before which they are made
+ * @param units names of the captured machine's units, if it has several; else empty
  * @param tablesUnknown true if devices were translated by tables in the guest's memory of which the capture has no read
  */
 public record CaptureScan(
@@ -37,6 +39,7 @@ public record CaptureScan(
         Map<String, Map<String, Long>> fields,
         Map<String, Long> records,
         List<Edit> edits,
+        Set<Long> units,
         boolean tablesUnknown) {
     /** Most structure entries that are remembered; all contexts of all requesters, and the root entries. */
     private static final int MAX_ENTRIES = 1 << 17;
@@ -57,6 +60,7 @@ public record CaptureScan(
         fields = Map.copyOf(fields);
         records = Map.copyOf(records);
         edits = List.copyOf(edits);
+        units = Set.copyOf(units);
     }
 
     /**
@@ -91,6 +95,7 @@ public record CaptureScan(
 
         private final long[] published = new long[REQUESTERS];
         private long publishedForAll = -1;
+        private final Set<Long> units = new TreeSet<>();
         private boolean translated;
         private boolean tablesRead;
 
@@ -142,6 +147,7 @@ public record CaptureScan(
                     fields(),
                     records,
                     edits,
+                    units.size() > 1 ? units : Set.of(),
                     inMemory && translated && !tablesRead);
         }
 
@@ -184,6 +190,9 @@ public record CaptureScan(
 
         private void learn(Map<String, Long> told) {
             told.forEach((name, value) -> {
+                if (model.calls().same().contains(name) && units.size() < MAX_KINDS) {
+                    units.add(value);
+                }
                 if (wantedFacts.contains(name)) {
                     facts.putIfAbsent(name, value);
                     greatest.merge(name, value, (one, other) -> Long.compareUnsigned(one, other) > 0 ? one : other);

@@ -29,8 +29,14 @@ final class JsonLine {
 
     private static final Pattern HEX = Pattern.compile("0x[0-9a-fA-F]{1,16}");
 
+    /** What would break a line of a message. */
+    private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}\\u0085\\u2028\\u2029]");
+
     /** Stands for an object or a nested list, which no record of the format needs. */
     private static final Object NESTED = new Object();
+
+    /** Stands for a number that nothing can hold; an error only where it is needed. */
+    private static final Object TOO_LARGE = new Object();
 
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -101,7 +107,7 @@ final class JsonLine {
     private Object value(JsonParser parser, String key) throws IOException {
         return switch (parser.currentToken()) {
             case VALUE_STRING -> parser.getText();
-            case VALUE_NUMBER_INT -> integer(parser, key);
+            case VALUE_NUMBER_INT -> integer(parser);
             case VALUE_TRUE -> true;
             case VALUE_FALSE -> false;
             case VALUE_NULL -> null;
@@ -113,10 +119,10 @@ final class JsonLine {
         };
     }
 
-    private long integer(JsonParser parser, String key) throws IOException {
+    private static Object integer(JsonParser parser) throws IOException {
         return switch (parser.getNumberType()) {
             case INT, LONG -> parser.getLongValue();
-            default -> throw malformed(parser, key, "number out of range");
+            default -> TOO_LARGE;
         };
     }
 
@@ -139,7 +145,7 @@ final class JsonLine {
                 elements.add(element);
             } else {
                 parser.skipChildren();
-                elements.add(number ? (Object) integer(parser, key) : parser.getText());
+                elements.add(number ? integer(parser) : parser.getText());
             }
         }
         return scalars || objects ? elements : NESTED;
@@ -164,7 +170,9 @@ final class JsonLine {
     }
 
     private static String firstLine(String message) {
-        return message == null ? "" : message.lines().findFirst().orElse("");
+        return message == null
+                ? ""
+                : CONTROL.matcher(message.lines().findFirst().orElse("")).replaceAll("?");
     }
 
     /** True if the key is there, whatever its value. */
@@ -202,6 +210,9 @@ final class JsonLine {
     /** A 64-bit number: a text with 0x, or a JSON number. */
     long number(String key) {
         Object value = value(key);
+        if (value == TOO_LARGE) {
+            throw reject(key, "number out of range");
+        }
         if (!isNumber(value)) {
             throw reject(key, "is not a number of at most 64 bits with 0x");
         }

@@ -112,7 +112,10 @@ final class SpaprRecords {
                             Capability.of("window.bridge", "pe", "phb"),
                             Capability.of("window.base", "pe", "dma32_start"),
                             Capability.of("window.size", "pe", "dma32_size")),
+                    Set.of("window.bridge"),
                     Map.of(),
+                    // QEMU's bridge refuses the access and nothing else.
+                    Map.of("eeh", "off"),
                     Set.of(),
                     new CallRecords.FrozenCalls(false, true, null, List.of())));
 

@@ -166,8 +166,10 @@ final class ZpciRecords {
                             Capability.of("clp_query_grp.dtsm", "group", "dtsm"),
                             Capability.of("clp_query_grp.dasm", "group", "dasm"),
                             Capability.of("clp_query_grp.msia", "group", "msia")),
+                    Set.of(),
                     // QEMU's handles do not count the lives of a function.
                     Map.of("function", Map.of("lives", 0L)),
+                    Map.of(),
                     Set.of(REFRESH),
                     new CallRecords.FrozenCalls(true, false, "functions", BRING_UP)));
 

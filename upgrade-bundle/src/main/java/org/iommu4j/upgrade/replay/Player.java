@@ -175,7 +175,7 @@ final class Player {
             Integer code = code(wanted.fault());
             // The host's chip may refuse for a reason of its own: its structures are not the guest's. Without a code the
             // capture does not tell a fault from an access that is silently dropped.
-            return ownChip && code != null
+            return (ownChip && code != null)
                     ? access.outcome() == DmaAccess.Outcome.FAULT && code == access.faultCode()
                     : access.outcome() == DmaAccess.Outcome.FAULT || access.outcome() == DmaAccess.Outcome.BLOCKED;
         }

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.TreeSet;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -82,11 +82,15 @@ public final class Replay implements ReplayService {
                             .map(Replay::hex)
                             .toList());
         }
+        if (!scan.units().isEmpty()) {
+            throw new ReplayRefusedException("the captured machine has " + scan.units().size() + " units: "
+                    + new TreeSet<>(scan.units()) + "; one is replayed");
+        }
         if (scan.tablesUnknown()) {
             throw new ReplayRefusedException("the capture has translations but no table reads (mem), as stock runs have it:"
                     + " what stood in the guest's tables is not known");
         }
-        return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, Map.of());
+        return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, capture.model().calls().options());
     }
 
     private static String hex(int value) {

@@ -1,5 +1,8 @@
 package org.iommu4j.upgrade.replay;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,6 +13,8 @@ import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.upgrade.CaptureFiles;
 import org.iommu4j.upgrade.CaptureRow;
 import org.iommu4j.upgrade.ChangedCapture;
+import org.iommu4j.upgrade.ReplayOptions;
+import org.iommu4j.upgrade.ReplayRefusedException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -110,7 +115,7 @@ class SpaprMetamorphicTest {
     void shouldAnswerTheSameForASecondWindowOfSmallerPages() {
         ChangedCapture capture = capture("ddw-virtio");
         int shift = 16;
-        int pages = 1 << 24 - shift;
+        int pages = 1 << (24 - shift);
         capture.each(row -> {
             row.changeText("text", text -> text.replace("page size=0x1000000", "page size=0x10000"));
             if (row.kind().equals("xlate") && !isDefaultWindow(row, "dev")) {
@@ -184,6 +189,20 @@ class SpaprMetamorphicTest {
                 access(0x8000_0000L, 0x5432, 2, 0x123_2000, 0xfff, 3)));
 
         assertReplays(capture, DYNAMIC_WINDOWS);
+    }
+
+    @Test
+    void shouldRefuseAMachineOfTwoBridges() {
+        ChangedCapture capture = capture("noddw-nvme-e1000");
+        capture.replace(row -> row.is("table", "what", "enable")
+                ? List.of(row, row.copy().change("liobn", liobn -> liobn | 0x100))
+                : List.of(row));
+        Path changed = capture.write(directory.resolve("changed"));
+
+        ReplayRefusedException refusal = assertThrows(
+                ReplayRefusedException.class, () -> new Replay(core).replay(changed, ReplayOptions.DEFAULT));
+
+        assertEquals("the captured machine has 2 units: [0, 1]; one is replayed", refusal.getMessage());
     }
 
     private static CaptureRow last(String kind) {

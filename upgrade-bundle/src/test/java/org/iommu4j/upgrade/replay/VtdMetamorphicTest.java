@@ -89,7 +89,7 @@ class VtdMetamorphicTest {
 
     /** All memory of the guest is elsewhere: its tables, its ring, and what its devices reach. */
     private static void moveMemory(ChangedCapture capture, long distance) {
-        LongUnaryOperator pointer = word -> (word & 3) == 0 ? word : (word & ~PAGE) | (word & PAGE) + distance;
+        LongUnaryOperator pointer = word -> (word & 3) == 0 ? word : (word & ~PAGE) | ((word & PAGE) + distance);
         capture.each(row -> {
             switch (row.kind()) {
                 case "mem" -> row.change("addr", pa -> pa + distance).change("q", 0, pointer);
@@ -144,7 +144,7 @@ class VtdMetamorphicTest {
 
     private static long rename(long word, int shift, IntUnaryOperator rename) {
         int domain = (int) (word >>> shift) & 0xffff;
-        return word & ~(0xffffL << shift) | (long) rename.applyAsInt(domain) << shift;
+        return (word & ~(0xffffL << shift)) | ((long) rename.applyAsInt(domain) << shift);
     }
 
     private static void changeCapability(ChangedCapture capture, long offset, String name, LongUnaryOperator change) {
@@ -207,7 +207,7 @@ class VtdMetamorphicTest {
             if (isPresentContext(row)) {
                 row.change("q", 0, word -> {
                     long top = tops.computeIfAbsent(word & PAGE, table -> 0x7_0000_0000L + 0x1000L * tops.size());
-                    return word & ~PAGE | top;
+                    return (word & ~PAGE) | top;
                 });
                 row.change("q", 1, word -> word + 1);
             }
@@ -221,7 +221,7 @@ class VtdMetamorphicTest {
             }
             return List.of(row);
         });
-        changeCapability(capture, 0x8, "CAP", cap -> cap & ~0x3f_1f00L | 56 << 16 | 0x8 << 8);
+        changeCapability(capture, 0x8, "CAP", cap -> (cap & ~0x3f_1f00L) | (56 << 16) | (0x8 << 8));
 
         assertReplays(capture, QUEUED);
     }
