@@ -12,8 +12,7 @@ import java.util.Set;
  * @param told records that are no calls and tell of the chip
  * @param capabilities what the records tell of the chip
  * @param same facts that are the same wherever they are told, unless the machine has several units
- * @param always capabilities that every captured machine of the format has, by group and name
- * @param options choices of the chip that every captured machine of the format has made
+ * @param choices in which the captured machines differ from what the chip does by itself
  * @param readers calls, by their names in statistics, that read the structures in memory; what they read follows them in the
  *     timeline, and stood there before
  * @param bringUp how a frozen machine comes to life
@@ -23,18 +22,19 @@ public record CallRecords(
         List<Told> told,
         List<Capability> capabilities,
         Set<String> same,
-        Map<String, Map<String, Long>> always,
-        Map<String, String> options,
+        List<Choice> choices,
         Set<String> readers,
         FrozenCalls bringUp) {
+    /** Fact: an access was refused. */
+    static final String REFUSED_ACCESS = "refused access";
+
     /** A model without calls. */
     public static final CallRecords NONE = new CallRecords(
             List.of(),
             List.of(),
             List.of(),
             Set.of(),
-            Map.of(),
-            Map.of(),
+            List.of(),
             Set.of(),
             new FrozenCalls(true, false, null, List.of()));
 
@@ -44,8 +44,7 @@ public record CallRecords(
         told = List.copyOf(told);
         capabilities = List.copyOf(capabilities);
         same = Set.copyOf(same);
-        always = Map.copyOf(always);
-        options = Map.copyOf(options);
+        choices = List.copyOf(choices);
         readers = Set.copyOf(readers);
     }
 
@@ -111,6 +110,17 @@ public record CallRecords(
             return value;
         }
     }
+
+    /**
+     * A choice of the captured machine. It is made only where a capture shows it, so that an older backend, which does not
+     * have it, can serve all others.
+     *
+     * @param fact that shows it, if it is ever told and not 0
+     * @param group of a capability; null for an option
+     * @param name of the capability, or of the option
+     * @param value of the capability, a number; or of the option
+     */
+    public record Choice(String fact, String group, String name, String value) {}
 
     /**
      * How a frozen machine comes to life.

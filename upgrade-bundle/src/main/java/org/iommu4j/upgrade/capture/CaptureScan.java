@@ -27,6 +27,7 @@ import org.iommu4j.upgrade.CaptureException;
  * @param about name of the generation for people
  * @param capabilities registers that say what the chip can do
  * @param fields capability fields by group and name, where no register says what the chip can do
+ * @param options choices of the chip, by name
  * @param records number of records by kind
  * @param edits of structures, by the time of the record before which they are made
  * @param units names of the captured machine's units, if it has several; else empty
@@ -37,6 +38,7 @@ public record CaptureScan(
         String about,
         Map<String, Long> capabilities,
         Map<String, Map<String, Long>> fields,
+        Map<String, String> options,
         Map<String, Long> records,
         List<Edit> edits,
         Set<Long> units,
@@ -58,6 +60,7 @@ public record CaptureScan(
     public CaptureScan {
         capabilities = Map.copyOf(capabilities);
         fields = Map.copyOf(fields);
+        options = Map.copyOf(options);
         records = Map.copyOf(records);
         edits = List.copyOf(edits);
         units = Set.copyOf(units);
@@ -117,6 +120,7 @@ public record CaptureScan(
             Arrays.fill(published, -1);
             model.generations().forEach(rule -> wantedFacts.add(rule.register()));
             model.calls().capabilities().forEach(capability -> wantedFacts.add(capability.fact()));
+            model.calls().choices().forEach(choice -> wantedFacts.add(choice.fact()));
             wantedFacts.remove(null);
         }
 
@@ -145,6 +149,7 @@ public record CaptureScan(
                     generation.about(),
                     capabilities,
                     fields(),
+                    options(),
                     records,
                     edits,
                     units.size() > 1 ? units : Set.of(),
@@ -168,6 +173,9 @@ public record CaptureScan(
                 reader = model.calls().readers().contains(call.kind()) ? call.t() : -1;
             } else if (next instanceof CaptureRecord.Translation translation) {
                 assign(translation.requester() & REQUESTERS - 1);
+                if (translation.isRefused()) {
+                    learn(Map.of(CallRecords.REFUSED_ACCESS, 1L));
+                }
                 translated |= !translation.isRefused() && translation.target() != translation.iova();
                 reader = -1;
             } else if (next instanceof CaptureRecord.RegisterWrite write) {
@@ -283,7 +291,12 @@ public record CaptureScan(
 
         private Map<String, Map<String, Long>> fields() {
             Map<String, Map<String, Long>> fields = new HashMap<>();
-            model.calls().always().forEach((group, always) -> fields.put(group, new HashMap<>(always)));
+            for (CallRecords.Choice choice : model.calls().choices()) {
+                if (choice.group() != null && shows(choice)) {
+                    fields.computeIfAbsent(choice.group(), group -> new HashMap<>())
+                            .put(choice.name(), Long.decode(choice.value()));
+                }
+            }
             for (CallRecords.Capability capability : model.calls().capabilities()) {
                 Long bits = (capability.greatest() ? greatest : facts).get(capability.fact());
                 if (bits != null) {
@@ -292,6 +305,20 @@ public record CaptureScan(
                 }
             }
             return fields;
+        }
+
+        private Map<String, String> options() {
+            Map<String, String> options = new HashMap<>();
+            for (CallRecords.Choice choice : model.calls().choices()) {
+                if (choice.group() == null && shows(choice)) {
+                    options.put(choice.name(), choice.value());
+                }
+            }
+            return options;
+        }
+
+        private boolean shows(CallRecords.Choice choice) {
+            return greatest.getOrDefault(choice.fact(), 0L) != 0;
         }
 
         private CaptureModel.GenerationRule generation(Map<String, Long> capabilities) {

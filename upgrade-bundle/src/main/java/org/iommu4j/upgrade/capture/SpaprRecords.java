@@ -113,9 +113,8 @@ final class SpaprRecords {
                             Capability.of("window.base", "pe", "dma32_start"),
                             Capability.of("window.size", "pe", "dma32_size")),
                     Set.of("window.bridge"),
-                    Map.of(),
-                    // QEMU's bridge refuses the access and nothing else.
-                    Map.of("eeh", "off"),
+                    // QEMU's bridge refuses an access and nothing else.
+                    List.of(new CallRecords.Choice(CallRecords.REFUSED_ACCESS, null, "eeh", "off")),
                     Set.of(),
                     new CallRecords.FrozenCalls(false, true, null, List.of())));
 

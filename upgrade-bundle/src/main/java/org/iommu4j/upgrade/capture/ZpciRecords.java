@@ -38,6 +38,9 @@ final class ZpciRecords {
     /** Fact of a query: which function a handle names. */
     private static final String INDEX = "index";
 
+    /** Fact of a change of state: the function was disabled. */
+    private static final String DISABLED = "oc";
+
     private static final int FIB_BYTES = 80;
     private static final long REGISTER_IOAT = 4;
 
@@ -53,7 +56,8 @@ final class ZpciRecords {
                             new Placed(23, 1, Value.of("ndas")))),
                     Value.constant(0),
                     response("rsp", 2, 2, Value.of("rsp")),
-                    response("new_handle", 16, 4, Value.of("new_handle"))),
+                    response("new_handle", 16, 4, Value.of("new_handle")))
+                    .telling(DISABLED, Value.of("oc")),
             rule(
                     "clp_query_pci",
                     "CLP",
@@ -167,9 +171,8 @@ final class ZpciRecords {
                             Capability.of("clp_query_grp.dasm", "group", "dasm"),
                             Capability.of("clp_query_grp.msia", "group", "msia")),
                     Set.of(),
-                    // QEMU's handles do not count the lives of a function.
-                    Map.of("function", Map.of("lives", 0L)),
-                    Map.of(),
+                    // QEMU's handles do not count the lives of a function, which shows when one is disabled.
+                    List.of(new CallRecords.Choice("clp_set_pci." + DISABLED, "function", "lives", "0")),
                     Set.of(REFRESH),
                     new CallRecords.FrozenCalls(true, false, "functions", BRING_UP)));
 

@@ -90,7 +90,7 @@ public final class Replay implements ReplayService {
             throw new ReplayRefusedException("the capture has translations but no table reads (mem), as stock runs have it:"
                     + " what stood in the guest's tables is not known");
         }
-        return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, capture.model().calls().options());
+        return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, scan.options());
     }
 
     private static String hex(int value) {

@@ -92,13 +92,13 @@ class ZpciMetamorphicTest {
     @Test
     void shouldAnswerTheSameForFunctionsOfOtherNamesInAnotherGroup() {
         ChangedCapture capture = capture("strict-nvme-virtionet");
-        LongUnaryOperator rename = handle -> handle & ~0xffffL | (handle & 0xffff) * 0x123 + 5;
+        LongUnaryOperator rename = handle -> (handle & ~0xffffL) | ((handle & 0xffff) * 0x123 + 5);
         capture.each(row -> {
             row.change("handle", rename).change("new_handle", rename).change("dev", rename);
             row.change("fid", id -> id + 0x1000);
             row.changeText("r1", r1 -> {
                 long value = Long.parseUnsignedLong(r1, 16);
-                return String.format("%016x", rename.applyAsLong(value >>> 32) << 32 | value & 0xffff_ffffL);
+                return String.format("%016x", (rename.applyAsLong(value >>> 32) << 32) | (value & 0xffff_ffffL));
             });
         });
         set(capture, "clp_query_pci", "pfgid", 0xf3);
