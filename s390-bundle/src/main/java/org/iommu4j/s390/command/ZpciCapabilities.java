@@ -34,6 +34,8 @@ import org.iommu4j.contract.Errno;
  * <tr><td>{@code dma_avail}</td><td>65535</td><td>mappings that the host holds for all functions together; a frame of
  * 1 MiB is one</td></tr>
  * <tr><td>{@code functions}</td><td>16</td><td>function i has id i, and handle 00020000 + i while it is disabled</td></tr>
+ * <tr><td>{@code lives}</td><td>1</td><td>1: disabling a function ends a life, which its handles count; 0: they do not, as
+ * QEMU's</td></tr>
  * </table>
  */
 public final class ZpciCapabilities {
@@ -44,6 +46,7 @@ public final class ZpciCapabilities {
     private static final String DTSM = "dtsm";
     private static final String DMA_AVAIL = "dma_avail";
     private static final String FUNCTIONS = "functions";
+    private static final String LIVES = "lives";
     private static final int DTSM_FIRST = 0x80;
     private static final int DTSM_REGION_THIRD = 0x40;
     private static final int DTSM_TABLES = 0xf0;
@@ -87,7 +90,8 @@ public final class ZpciCapabilities {
             Map.entry("port", new long[] {0, 4}),
             Map.entry("pft", new long[] {0, 8}),
             Map.entry(DMA_AVAIL, new long[] {65535, 20}),
-            Map.entry(FUNCTIONS, new long[] {16, 16}));
+            Map.entry(FUNCTIONS, new long[] {16, 16}),
+            Map.entry(LIVES, new long[] {1, 1}));
 
     private final int subVersion;
     private final Map<String, Long> values;
@@ -288,6 +292,11 @@ public final class ZpciCapabilities {
     /** Mappings that the host can hold. */
     public int dmaAvail() {
         return values.get(DMA_AVAIL).intValue();
+    }
+
+    /** True if the handles of a function count its lives. */
+    public boolean countsLives() {
+        return values.get(LIVES) != 0;
     }
 
     /** How many functions there are. */

@@ -427,7 +427,9 @@ public final class PciFacility {
             function.measure(0);
             function.gisa(0);
             function.state(FunctionState.DISABLED);
-            function.retire();
+            if (unit.countsLives()) {
+                function.retire();
+            }
         }
         return outcome;
     }

@@ -23,6 +23,7 @@ final class FaultRecorder {
 
     private final EndpointStates states;
     private final PhysicalMemory memory;
+    private final boolean stops;
     private long table = NO_TABLE;
     private final TreeMap<Integer, Fault> faults = new TreeMap<>();
 
@@ -33,9 +34,15 @@ final class FaultRecorder {
         }
     }
 
-    FaultRecorder(EndpointStates states, PhysicalMemory memory) {
+    /**
+     * No records yet.
+     *
+     * @param stops true if a fault stops its endpoint
+     */
+    FaultRecorder(EndpointStates states, PhysicalMemory memory, boolean stops) {
         this.states = states;
         this.memory = memory;
+        this.stops = stops;
     }
 
     /** Sets where records are stored besides, or {@link #NO_TABLE}. */
@@ -43,7 +50,7 @@ final class FaultRecorder {
         table = address;
     }
 
-    /** Records a fault of an endpoint and stops it. */
+    /** Records a fault of an endpoint and stops it, if faults do. */
     void record(int pe, FaultReason reason, DmaAccess access) {
         boolean write = (access.rights() & DmaAccess.WRITE) != 0;
         int requester = access.requester() >>> 16 == 0 ? access.requester() & MAX_REQUESTER : 0;
@@ -52,7 +59,9 @@ final class FaultRecorder {
                 | PestEntry.RID.of(requester);
         long word1 = PestEntry.ADDRESS.get(access.iova());
         faults.put(pe, new Fault(word0, word1, true));
-        states.fault(pe);
+        if (stops) {
+            states.fault(pe);
+        }
         if (table != NO_TABLE) {
             store(table + (long) pe * PestEntry.BYTES, word0, word1);
         }

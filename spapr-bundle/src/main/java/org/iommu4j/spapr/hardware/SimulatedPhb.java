@@ -86,7 +86,7 @@ public final class SimulatedPhb implements Hardware {
         requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), observer);
         validation = new TranslationValidation(platform.pes());
         cache = caches.apply(config.cache());
-        faults = new FaultRecorder(states, machine.memory());
+        faults = new FaultRecorder(states, machine.memory(), options.stopsEndpoints());
         remapper = new DmaRemapper(
                 machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
         tceCalls = new TceCalls(machine.memory(), windows, tables, platform.multiTce(), false, this::stored);

@@ -19,17 +19,21 @@ import org.iommu4j.spapr.command.SpaprCapabilities;
  * says, or -1 as QEMU answers</td></tr>
  * <tr><td>{@code page-kills}</td><td>kept, lost</td><td>what a kill of one page does while the queue is full, HW560152: its
  * work, or nothing</td></tr>
+ * <tr><td>{@code eeh}</td><td>on, off</td><td>a fault stops the endpoint; or, as QEMU's bridge does it, the access alone is
+ * refused</td></tr>
  * </table>
  *
  * @param msi32 see {@code msi32}
  * @param thirdWindow status of create for a window too many
  * @param losesPageKills see {@code page-kills}
+ * @param stopsEndpoints see {@code eeh}
  */
-record SpaprOptions(boolean msi32, int thirdWindow, boolean losesPageKills) {
+record SpaprOptions(boolean msi32, int thirdWindow, boolean losesPageKills, boolean stopsEndpoints) {
     private static final String MSI32 = "msi32";
     private static final String THIRD_WINDOW = "third-window";
     private static final String PAGE_KILLS = "page-kills";
-    private static final Set<String> KNOWN = Set.of(MSI32, THIRD_WINDOW, PAGE_KILLS);
+    private static final String EEH = "eeh";
+    private static final Set<String> KNOWN = Set.of(MSI32, THIRD_WINDOW, PAGE_KILLS, EEH);
 
     /**
      * The choices of a configuration.
@@ -47,7 +51,8 @@ record SpaprOptions(boolean msi32, int thirdWindow, boolean losesPageKills) {
                 choice(options, THIRD_WINDOW, "parameter-error", "hardware-error")
                         ? RtasStatus.PARAMETER_ERROR
                         : RtasStatus.HARDWARE_ERROR,
-                !choice(options, PAGE_KILLS, "kept", "lost"));
+                !choice(options, PAGE_KILLS, "kept", "lost"),
+                choice(options, EEH, "on", "off"));
     }
 
     private static boolean choice(Map<String, String> options, String name, String byDefault, String other) {

@@ -21,9 +21,11 @@ final class CallReader {
     private static final String TEXT = "text";
 
     private final List<CallRule> rules;
+    private final List<CallRecords.Told> told;
 
-    CallReader(List<CallRule> rules) {
-        this.rules = rules;
+    CallReader(CallRecords records) {
+        rules = records.rules();
+        told = records.told();
     }
 
     /** The call that a record is, or null if no rule fits it. */
@@ -39,9 +41,24 @@ final class CallReader {
         return null;
     }
 
-    /** The call that a rule makes of an object. */
+    /** The call that a rule makes of an object; null if it makes none. */
     static CaptureRecord.Call apply(CallRule rule, JsonLine object) {
-        return new Source(object, null).call(-1, rule);
+        Source source = new Source(object, null);
+        return rule.unless() != null && source.number(rule.unless()) == 0 ? null : source.call(-1, rule);
+    }
+
+    /** What a record that is no call tells of the chip. */
+    Map<String, Long> facts(String record, JsonLine line) {
+        Map<String, Long> facts = new HashMap<>();
+        for (CallRecords.Told one : told) {
+            if (one.record().equals(record) && line.isText(one.key()) && line.text(one.key()).equals(one.text())) {
+                Source source = new Source(line, null);
+                if (source.number(one.zero()) == 0) {
+                    one.values().forEach((name, value) -> facts.put(one.name() + "." + name, source.number(value)));
+                }
+            }
+        }
+        return facts;
     }
 
     /** Where the numbers of one record come from: its keys, or the groups of its text if {@code matcher} is not null. */
@@ -64,6 +81,7 @@ final class CallReader {
                 results.add(new CaptureRecord.Call.Result(
                         result.name(), result.word(), result.offset(), result.sizeBytes(), result.mask(), value));
             }
+            rule.tells().forEach((name, value) -> facts.put(fact + "." + name, number(value)));
             List<CaptureRecord.Call.Argument> arguments = arguments(rule);
             return new CaptureRecord.Call(
                     t,
@@ -146,6 +164,7 @@ final class CallReader {
                             HexFormat.of().formatHex(line.bytes(value.key(), Long.BYTES, Long.BYTES)), 16);
                 case LOG2 -> log2(value.key());
                 case LENGTH -> number(value.lastKey()) - number(value.key()) + 1;
+                case SCALED -> scaled(value.key(), value.lastKey());
             };
             return number >>> value.shift() & value.mask();
         }
@@ -156,6 +175,15 @@ final class CallReader {
                 throw line.reject(matcher == null ? key : TEXT, key + " is not a power of two");
             }
             return Long.numberOfTrailingZeros(number);
+        }
+
+        private long scaled(String key, String shiftKey) {
+            long number = line.number(key, 0, Long.MAX_VALUE);
+            int shift = (int) line.number(shiftKey, 0, Long.SIZE - 1);
+            if (number > Long.MAX_VALUE >>> shift) {
+                throw line.reject(key, "is more than 2^63 bytes");
+            }
+            return number << shift;
         }
 
         private long number(String key) {

@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade.capture;
 
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
@@ -19,6 +20,8 @@ import java.util.regex.Pattern;
  * @param stores words that the guest wrote to memory for the call; null if none
  * @param code what it must answer
  * @param results what must come back beside
+ * @param tells further facts for the scan, by the rest of their names
+ * @param unless no call is made if this is 0; null if it is always made
  */
 public record CallRule(
         String record,
@@ -31,12 +34,28 @@ public record CallRule(
         List<Argument> arguments,
         Stores stores,
         Value code,
-        List<Result> results) {
+        List<Result> results,
+        Map<String, Value> tells,
+        Value unless) {
 
-    /** Copies the lists. */
+    /** Copies the collections. */
     public CallRule {
         arguments = List.copyOf(arguments);
         results = List.copyOf(results);
+        tells = Map.copyOf(tells);
+    }
+
+    /** The same, and it tells one more fact. */
+    CallRule telling(String fact, Value value) {
+        return new CallRule(
+                record, text, kind, kindKey, this.fact, call, returnCells, arguments, stores, code, results,
+                Map.of(fact, value), unless);
+    }
+
+    /** The same, and no call is made if that value is 0. */
+    CallRule unlessZero(Value value) {
+        return new CallRule(
+                record, text, kind, kindKey, fact, call, returnCells, arguments, stores, code, results, tells, value);
     }
 
     /** Forms of numbers in records. */
@@ -50,7 +69,9 @@ public record CallRule(
         /** A power of two, of which the exponent counts. */
         LOG2,
         /** First and last of a range, of which the length counts. */
-        LENGTH
+        LENGTH,
+        /** A number of units, of which another number is log2 of the size. */
+        SCALED
     }
 
     /**
@@ -58,7 +79,7 @@ public record CallRule(
      *
      * @param form how it is written
      * @param key where it stands
-     * @param lastKey where the last of a range stands
+     * @param lastKey where the last of a range, or log2 of a unit, stands
      * @param constant if it does not come from the record
      * @param shift lowest bit that counts
      * @param mask of the bits that count, after the shift
@@ -89,7 +110,15 @@ public record CallRule(
         }
 
         static Value low(String key, int width) {
-            return new Value(Form.NUMBER, key, null, 0, 0, (1L << width) - 1);
+            return bits(key, 0, width);
+        }
+
+        static Value bits(String key, int shift, int width) {
+            return new Value(Form.NUMBER, key, null, 0, shift, (1L << width) - 1);
+        }
+
+        static Value scaled(String key, String shiftKey) {
+            return new Value(Form.SCALED, key, shiftKey, 0, 0, -1L);
         }
     }
 

@@ -155,7 +155,9 @@ public record CaptureModel(
                     new Publication(null, 0xf, 0x1, 4, 32, 48),
                     new Publication("CCMD", 1L << 63, 1L << 63, 61, 16, 32),
                     new Publication("GCMD", 1L << 30, 1L << 30, -1, 0, 0)),
-            List.of(new OddRead("IQA", 1L << 11, "the captured machine reads IQA.DW back as 0")),
+            List.of(
+                    new OddRead("IQA", 1L << 11, "the captured machine reads IQA.DW back as 0"),
+                    new OddRead("CCMD", 0x3_ffff_0000L, "it reads the write-only CCMD.SID and CCMD.FM back")),
             List.of(
                     new BringUp("RTADDR", "RTADDR", 0),
                     new BringUp("GCMD", null, 1L << 30),

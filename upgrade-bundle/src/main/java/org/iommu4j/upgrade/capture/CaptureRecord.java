@@ -78,6 +78,11 @@ public sealed interface CaptureRecord {
         /** Stands for what a capture does not know. */
         public static final int UNKNOWN = -1;
 
+        /** True if the access was refused: a fault, or an access that the page does not allow. */
+        public boolean isRefused() {
+            return fault != null || (access > 0 && perm != UNKNOWN && (access & ~perm) != 0);
+        }
+
         /** Where the address itself goes, offset included. */
         public long target() {
             return (pa & ~mask) | (iova & mask);
@@ -158,6 +163,12 @@ public sealed interface CaptureRecord {
      *
      * @param t place in time
      * @param kind as the format names it, or a kind that the format does not know
+     * @param facts what it tells of the chip
      */
-    record Other(long t, String kind) implements CaptureRecord {}
+    record Other(long t, String kind, Map<String, Long> facts) implements CaptureRecord {
+        /** Copies the map. */
+        public Other {
+            facts = Map.copyOf(facts);
+        }
+    }
 }

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.iommu4j.upgrade.CaptureException;
 
 /**
@@ -26,18 +27,27 @@ import org.iommu4j.upgrade.CaptureException;
  * @param about name of the generation for people
  * @param capabilities registers that say what the chip can do
  * @param fields capability fields by group and name, where no register says what the chip can do
+ * @param options choices of the chip, by name
  * @param records number of records by kind
  * @param edits of structures, by the time of the record before which they are made
+ * @param units names of the captured machine's units, if it has several; else empty
+ * @param tablesUnknown true if devices were translated by tables in the guest's memory of which the capture has no read
  */
 public record CaptureScan(
         int subVersion,
         String about,
         Map<String, Long> capabilities,
         Map<String, Map<String, Long>> fields,
+        Map<String, String> options,
         Map<String, Long> records,
-        List<Edit> edits) {
+        List<Edit> edits,
+        Set<Long> units,
+        boolean tablesUnknown) {
     /** Most structure entries that are remembered; all contexts of all requesters, and the root entries. */
     private static final int MAX_ENTRIES = 1 << 17;
+
+    /** Most edits; a capture of millions of records has fewer. */
+    private static final int MAX_EDITS = 1 << 19;
 
     /** Most kinds of records that are counted by name. */
     private static final int MAX_KINDS = 64;
@@ -50,8 +60,10 @@ public record CaptureScan(
     public CaptureScan {
         capabilities = Map.copyOf(capabilities);
         fields = Map.copyOf(fields);
+        options = Map.copyOf(options);
         records = Map.copyOf(records);
         edits = List.copyOf(edits);
+        units = Set.copyOf(units);
     }
 
     /**
@@ -86,9 +98,15 @@ public record CaptureScan(
 
         private final long[] published = new long[REQUESTERS];
         private long publishedForAll = -1;
+        private final Set<Long> units = new TreeSet<>();
+        private boolean translated;
+        private boolean tablesRead;
 
-        /** What calls told of the chip, by name; the first word counts, as with registers. */
+        /** What records told of the chip, by name; the first word counts, as with registers. */
         private final Map<String, Long> facts = new HashMap<>();
+
+        /** The greatest that was told, by name. */
+        private final Map<String, Long> greatest = new HashMap<>();
 
         private final Set<String> wantedFacts = new HashSet<>();
 
@@ -102,6 +120,7 @@ public record CaptureScan(
             Arrays.fill(published, -1);
             model.generations().forEach(rule -> wantedFacts.add(rule.register()));
             model.calls().capabilities().forEach(capability -> wantedFacts.add(capability.fact()));
+            model.calls().choices().forEach(choice -> wantedFacts.add(choice.fact()));
             wantedFacts.remove(null);
         }
 
@@ -124,7 +143,17 @@ public record CaptureScan(
             edits.sort(Comparator.comparingLong(CaptureScan.Edit::before));
             Map<String, Long> capabilities = capabilities();
             CaptureModel.GenerationRule generation = generation(capabilities);
-            return new CaptureScan(generation.subVersion(), generation.about(), capabilities, fields(), records, edits);
+            boolean inMemory = model.calls().bringUp().pages();
+            return new CaptureScan(
+                    generation.subVersion(),
+                    generation.about(),
+                    capabilities,
+                    fields(),
+                    options(),
+                    records,
+                    edits,
+                    units.size() > 1 ? units : Set.of(),
+                    inMemory && translated && !tablesRead);
         }
 
         private void count(String kind) {
@@ -134,19 +163,20 @@ public record CaptureScan(
 
         private void take(CaptureRecord next) {
             if (next instanceof CaptureRecord.TableRead read) {
+                tablesRead = true;
                 if (model.structures().contains(read.what())) {
                     reads.add(read);
                 }
             } else if (next instanceof CaptureRecord.Call call) {
                 assign(-1);
-                for (String name : wantedFacts) {
-                    if (call.facts().containsKey(name)) {
-                        facts.putIfAbsent(name, call.facts().get(name));
-                    }
-                }
+                learn(call.facts());
                 reader = model.calls().readers().contains(call.kind()) ? call.t() : -1;
             } else if (next instanceof CaptureRecord.Translation translation) {
                 assign(translation.requester() & REQUESTERS - 1);
+                if (translation.isRefused()) {
+                    learn(Map.of(CallRecords.REFUSED_ACCESS, 1L));
+                }
+                translated |= !translation.isRefused() && translation.target() != translation.iova();
                 reader = -1;
             } else if (next instanceof CaptureRecord.RegisterWrite write) {
                 assign(-1);
@@ -161,7 +191,21 @@ public record CaptureScan(
                 if (command.hex() != null) {
                     publish(null, firstWord(command.bytes()), command.t());
                 }
+            } else if (next instanceof CaptureRecord.Other other) {
+                learn(other.facts());
             }
+        }
+
+        private void learn(Map<String, Long> told) {
+            told.forEach((name, value) -> {
+                if (model.calls().same().contains(name) && units.size() < MAX_KINDS) {
+                    units.add(value);
+                }
+                if (wantedFacts.contains(name)) {
+                    facts.putIfAbsent(name, value);
+                    greatest.merge(name, value, (one, other) -> Long.compareUnsigned(one, other) > 0 ? one : other);
+                }
+            });
         }
 
         private long firstWord(byte[] bytes) {
@@ -190,17 +234,29 @@ public record CaptureScan(
             for (CaptureRecord.TableRead read = reads.poll(); read != null; read = reads.poll()) {
                 Entry entry = entries.get(read.pa());
                 if (entry == null && entries.size() == MAX_ENTRIES) {
-                    edits.add(new CaptureScan.Edit(read.t(), read.pa(), read.words()));
+                    edit(read.t(), read);
                     continue;
                 }
                 if (entry == null || !entry.words().equals(read.words())) {
                     long publication = reader >= 0 ? reader : published(requester);
                     long lastRead = entry == null ? -1 : entry.lastRead();
                     long before = publication > lastRead ? publication : read.t();
-                    edits.add(new CaptureScan.Edit(before, read.pa(), read.words()));
+                    edit(before, read);
                 }
                 entries.put(read.pa(), new Entry(read.words(), read.t()));
             }
+        }
+
+        private void edit(long before, CaptureRecord.TableRead read) {
+            if (edits.size() == MAX_EDITS) {
+                throw new CaptureException(
+                        Timeline.FILE,
+                        0,
+                        0,
+                        "",
+                        "changes structures more than " + MAX_EDITS + " times, by t=" + read.t());
+            }
+            edits.add(new CaptureScan.Edit(before, read.pa(), read.words()));
         }
 
         private long published(int requester) {
@@ -235,14 +291,34 @@ public record CaptureScan(
 
         private Map<String, Map<String, Long>> fields() {
             Map<String, Map<String, Long>> fields = new HashMap<>();
-            for (CallRecords.ShiftMask capability : model.calls().capabilities()) {
-                Long bits = facts.get(capability.fact());
+            for (CallRecords.Choice choice : model.calls().choices()) {
+                if (choice.group() != null && shows(choice)) {
+                    fields.computeIfAbsent(choice.group(), group -> new HashMap<>())
+                            .put(choice.name(), Long.decode(choice.value()));
+                }
+            }
+            for (CallRecords.Capability capability : model.calls().capabilities()) {
+                Long bits = (capability.greatest() ? greatest : facts).get(capability.fact());
                 if (bits != null) {
                     fields.computeIfAbsent(capability.group(), group -> new HashMap<>())
                             .put(capability.field(), capability.valueOf(bits));
                 }
             }
             return fields;
+        }
+
+        private Map<String, String> options() {
+            Map<String, String> options = new HashMap<>();
+            for (CallRecords.Choice choice : model.calls().choices()) {
+                if (choice.group() == null && shows(choice)) {
+                    options.put(choice.name(), choice.value());
+                }
+            }
+            return options;
+        }
+
+        private boolean shows(CallRecords.Choice choice) {
+            return greatest.getOrDefault(choice.fact(), 0L) != 0;
         }
 
         private CaptureModel.GenerationRule generation(Map<String, Long> capabilities) {

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.upgrade.CaptureException;
 
@@ -39,7 +40,10 @@ public final class FrozenImage {
         List<CaptureRecord.Call> calls = new ArrayList<>();
         if (bringUp.listKey() != null) {
             for (JsonLine object : registers.objects(bringUp.listKey())) {
-                bringUp.rules().forEach(rule -> calls.add(CallReader.apply(rule, object)));
+                bringUp.rules().stream()
+                        .map(rule -> CallReader.apply(rule, object))
+                        .filter(Objects::nonNull)
+                        .forEach(calls::add);
             }
         }
         return new FrozenImage(directory, registers.numbers(), bringUp.pages(), calls);

@@ -8,7 +8,6 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -30,8 +29,14 @@ final class JsonLine {
 
     private static final Pattern HEX = Pattern.compile("0x[0-9a-fA-F]{1,16}");
 
+    /** What would break a line of a message. */
+    private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}\\u0085\\u2028\\u2029]");
+
     /** Stands for an object or a nested list, which no record of the format needs. */
     private static final Object NESTED = new Object();
+
+    /** Stands for a number that nothing can hold; an error only where it is needed. */
+    private static final Object TOO_LARGE = new Object();
 
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -78,9 +83,10 @@ final class JsonLine {
             }
         } catch (JsonProcessingException e) {
             throw new CaptureException(
-                    file, line(e.getLocation()), column(e.getLocation()), "", "malformed JSON: " + firstLine(e), e);
+                    file, line(e.getLocation()), column(e.getLocation()), "", "malformed JSON: " + firstLine(e.getOriginalMessage()), e);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            // Bytes that are no text in the encoding that they begin with.
+            throw new CaptureException(file, lineNumber, 0, "", "malformed text: " + firstLine(e.getMessage()), e);
         }
     }
 
@@ -101,7 +107,7 @@ final class JsonLine {
     private Object value(JsonParser parser, String key) throws IOException {
         return switch (parser.currentToken()) {
             case VALUE_STRING -> parser.getText();
-            case VALUE_NUMBER_INT -> integer(parser, key);
+            case VALUE_NUMBER_INT -> integer(parser);
             case VALUE_TRUE -> true;
             case VALUE_FALSE -> false;
             case VALUE_NULL -> null;
@@ -113,22 +119,23 @@ final class JsonLine {
         };
     }
 
-    private long integer(JsonParser parser, String key) throws IOException {
+    private static Object integer(JsonParser parser) throws IOException {
         return switch (parser.getNumberType()) {
             case INT, LONG -> parser.getLongValue();
-            default -> throw malformed(parser, key, "number out of range");
+            default -> TOO_LARGE;
         };
     }
 
     private Object list(JsonParser parser, String key) throws IOException {
         List<Object> elements = new ArrayList<>();
-        boolean texts = true;
+        boolean scalars = true;
         boolean objects = isWholeFile();
         while (parser.nextToken() != JsonToken.END_ARRAY) {
             if (elements.size() == MAX_ELEMENTS) {
                 throw malformed(parser, key, "more than " + MAX_ELEMENTS + " elements");
             }
-            texts &= parser.currentToken() == JsonToken.VALUE_STRING;
+            boolean number = parser.currentToken() == JsonToken.VALUE_NUMBER_INT;
+            scalars &= number || parser.currentToken() == JsonToken.VALUE_STRING;
             objects &= parser.currentToken() == JsonToken.START_OBJECT;
             if (objects) {
                 JsonLine element = new JsonLine();
@@ -138,10 +145,10 @@ final class JsonLine {
                 elements.add(element);
             } else {
                 parser.skipChildren();
-                elements.add(parser.getText());
+                elements.add(number ? integer(parser) : parser.getText());
             }
         }
-        return texts || objects ? elements : NESTED;
+        return scalars || objects ? elements : NESTED;
     }
 
     /** Only whole files have lists of objects, and these have none in turn. */
@@ -162,8 +169,10 @@ final class JsonLine {
         return at == null ? 0 : at.getColumnNr();
     }
 
-    private static String firstLine(JsonProcessingException e) {
-        return e.getOriginalMessage().lines().findFirst().orElse("");
+    private static String firstLine(String message) {
+        return message == null
+                ? ""
+                : CONTROL.matcher(message.lines().findFirst().orElse("")).replaceAll("?");
     }
 
     /** True if the key is there, whatever its value. */
@@ -201,13 +210,17 @@ final class JsonLine {
     /** A 64-bit number: a text with 0x, or a JSON number. */
     long number(String key) {
         Object value = value(key);
-        if (value instanceof Long number) {
-            return number;
+        if (value == TOO_LARGE) {
+            throw reject(key, "number out of range");
         }
-        if (value instanceof String text && HEX.matcher(text).matches()) {
-            return Long.parseUnsignedLong(text, 2, text.length(), 16);
+        if (!isNumber(value)) {
+            throw reject(key, "is not a number of at most 64 bits with 0x");
         }
-        throw reject(key, "is not a number of at most 64 bits with 0x");
+        return number(value);
+    }
+
+    private static long number(Object value) {
+        return value instanceof String text ? Long.parseUnsignedLong(text, 2, text.length(), 16) : (Long) value;
     }
 
     /** A number from {@code least} to {@code most}, signed. */
@@ -242,10 +255,11 @@ final class JsonLine {
         }
         long[] words = new long[list.size()];
         for (int i = 0; i < words.length; i++) {
-            if (!(list.get(i) instanceof String text) || !HEX.matcher(text).matches()) {
+            Object element = list.get(i);
+            if (!isNumber(element)) {
                 throw reject(key, "is not a list of numbers with 0x");
             }
-            words[i] = Long.parseUnsignedLong(text, 2, text.length(), 16);
+            words[i] = number(element);
         }
         return words;
     }

@@ -14,8 +14,9 @@ import java.util.zip.ZipException;
 import org.iommu4j.upgrade.CaptureException;
 
 /**
- * The lines of one compressed file, one at a time, in bounded memory. Lines end with a line feed. A small file that
- * unpacks to something huge is refused before it is read to its end.
+ * The lines of one file, one at a time, in bounded memory. Lines end with a line feed. The file is compressed; where it is
+ * missing, the same without {@code .gz} is read. A small file that unpacks to something huge is refused before it is read to
+ * its end.
  */
 final class LineReader implements Closeable {
     /** Longest line in bytes: a page of memory in hex needs 8 KiB, the longest list of a hypercall 16 KiB. */
@@ -26,6 +27,8 @@ final class LineReader implements Closeable {
 
     /** A larger one to this many times its packed size; captures unpack to about 15 times. */
     static final int MAX_RATIO = 256;
+
+    private static final String PACKED = ".gz";
 
     private final String file;
     private final InputStream in;
@@ -42,12 +45,14 @@ final class LineReader implements Closeable {
      * Opens a file.
      *
      * @param directory the capture
-     * @param file name within it
-     * @throws CaptureException if it is missing or not compressed
+     * @param file name within it, with {@code .gz}
+     * @throws CaptureException if it is missing, or not compressed as its name says
      */
     LineReader(Path directory, String file) {
-        this.file = file;
-        Path path = directory.resolve(file);
+        String plain = file.substring(0, file.length() - PACKED.length());
+        boolean packed = Files.exists(directory.resolve(file)) || !Files.exists(directory.resolve(plain));
+        this.file = packed ? file : plain;
+        Path path = directory.resolve(this.file);
         if (!Files.exists(path)) {
             throw new CaptureException(file, 0, 0, "", "is missing");
         }
@@ -58,7 +63,7 @@ final class LineReader implements Closeable {
         try {
             limit = Math.max(FREE_BYTES, MAX_RATIO * Files.size(path));
             raw = Files.newInputStream(path);
-            in = new GZIPInputStream(new BufferedInputStream(raw, 1 << 16), 1 << 16);
+            in = packed ? new GZIPInputStream(new BufferedInputStream(raw, 1 << 16), 1 << 16) : raw;
         } catch (IOException e) {
             closeQuietly(raw);
             throw unreadable(e);

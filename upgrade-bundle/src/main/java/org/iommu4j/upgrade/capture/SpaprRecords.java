@@ -7,6 +7,7 @@ import java.util.regex.Pattern;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.upgrade.capture.CallRule.Argument;
 import org.iommu4j.upgrade.capture.CallRule.Result;
+import org.iommu4j.upgrade.capture.CallRecords.Capability;
 import org.iommu4j.upgrade.capture.CallRule.Value;
 import org.iommu4j.upgrade.capture.CaptureModel.GenerationRule;
 
@@ -14,8 +15,8 @@ import org.iommu4j.upgrade.capture.CaptureModel.GenerationRule;
  * Captures of sPAPR guests: hypercalls, and QEMU's text of the RTAS calls for dynamic windows. The tables are the host's, so
  * what the guest did to them is the calls alone.
  *
- * <p>{@code table} records say that a window came or went; the call that did it does it here too, and the default window is
- * there from reset. They are passed over.
+ * <p>{@code table} records say that a window came or went; the call that did it does it here too. The first one tells what the
+ * default window is, which is there from reset.
  */
 final class SpaprRecords {
     /** The page sizes of {@code ibm,query-pe-dma-window}, bit 0 first: 4K, 64K, 16M, 32M, 64M, 128M, 256M, 16G, 2M. */
@@ -41,7 +42,9 @@ final class SpaprRecords {
                     List.of(Argument.list("args")),
                     new CallRule.Stores("tces", 2),
                     Value.of("ret"),
-                    List.of()),
+                    List.of(),
+                    Map.of(),
+                    null),
             window(
                     "ddw_query",
                     BRIDGE + ", (?<windows>[0-9]{1,9}) windows available, max window size=" + NUMBER + ", mask=(?<mask>"
@@ -74,6 +77,18 @@ final class SpaprRecords {
                     List.of(Argument.next(Value.of("liobn")))),
             window("ddw_reset", BRIDGE, "ibm,reset-pe-dma-window", 1, BRIDGE_ARGUMENTS));
 
+    /** The window that is there from reset: number 0 of its bridge, in an LIOBN as QEMU makes them. */
+    private static final CallRecords.Told DEFAULT_WINDOW = new CallRecords.Told(
+            "table",
+            "what",
+            "enable",
+            Value.low("liobn", Byte.SIZE),
+            "window",
+            Map.of(
+                    "bridge", Value.bits("liobn", Byte.SIZE, Byte.SIZE),
+                    "base", Value.of("bus_offset"),
+                    "size", Value.scaled("entries", "page_shift")));
+
     static final CaptureModel MODEL = new CaptureModel(
             "spapr",
             IommuModel.SPAPR,
@@ -91,7 +106,15 @@ final class SpaprRecords {
             List.of(),
             new CallRecords(
                     RULES,
-                    List.of(new CallRecords.ShiftMask("ddw_query.mask", "pe", "pgsizes", RTAS_PAGE_SHIFTS)),
+                    List.of(DEFAULT_WINDOW),
+                    List.of(
+                            Capability.pageSizes("ddw_query.mask", "pe", "pgsizes", RTAS_PAGE_SHIFTS),
+                            Capability.of("window.bridge", "pe", "phb"),
+                            Capability.of("window.base", "pe", "dma32_start"),
+                            Capability.of("window.size", "pe", "dma32_size")),
+                    Set.of("window.bridge"),
+                    // QEMU's bridge refuses an access and nothing else.
+                    List.of(new CallRecords.Choice(CallRecords.REFUSED_ACCESS, null, "eeh", "off")),
                     Set.of(),
                     new CallRecords.FrozenCalls(false, true, null, List.of())));
 
@@ -110,6 +133,8 @@ final class SpaprRecords {
                 arguments,
                 null,
                 Value.constant(0),
-                List.of(results));
+                List.of(results),
+                Map.of(),
+                null);
     }
 }

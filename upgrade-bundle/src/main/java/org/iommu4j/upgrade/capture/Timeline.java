@@ -30,7 +30,7 @@ public final class Timeline implements Closeable {
      */
     public Timeline(Path directory, CaptureModel model) {
         lines = new LineReader(directory, FILE);
-        calls = new CallReader(model.calls().rules());
+        calls = new CallReader(model.calls());
     }
 
     /**
@@ -61,7 +61,7 @@ public final class Timeline implements Closeable {
 
     private CaptureRecord other(long t) {
         CaptureRecord.Call call = calls.read(t, kind, line);
-        return call == null ? new CaptureRecord.Other(t, kind) : call;
+        return call == null ? new CaptureRecord.Other(t, kind, calls.facts(kind, line)) : call;
     }
 
     /** The kind of the record that {@link #next} gave last, as the format names it. */

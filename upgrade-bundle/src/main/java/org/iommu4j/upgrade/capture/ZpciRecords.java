@@ -9,6 +9,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.upgrade.capture.CallRule.Argument;
 import org.iommu4j.upgrade.capture.CallRule.Placed;
 import org.iommu4j.upgrade.capture.CallRule.Result;
+import org.iommu4j.upgrade.capture.CallRecords.Capability;
 import org.iommu4j.upgrade.capture.CallRule.Value;
 import org.iommu4j.upgrade.capture.CaptureModel.GenerationRule;
 
@@ -34,6 +35,12 @@ final class ZpciRecords {
     private static final int SET_FUNCTION = 5;
     private static final Value DONE = Value.constant(0x10);
 
+    /** Fact of a query: which function a handle names. */
+    private static final String INDEX = "index";
+
+    /** Fact of a change of state: the function was disabled. */
+    private static final String DISABLED = "oc";
+
     private static final int FIB_BYTES = 80;
     private static final long REGISTER_IOAT = 4;
 
@@ -49,7 +56,8 @@ final class ZpciRecords {
                             new Placed(23, 1, Value.of("ndas")))),
                     Value.constant(0),
                     response("rsp", 2, 2, Value.of("rsp")),
-                    response("new_handle", 16, 4, Value.of("new_handle"))),
+                    response("new_handle", 16, 4, Value.of("new_handle")))
+                    .telling(DISABLED, Value.of("oc")),
             rule(
                     "clp_query_pci",
                     "CLP",
@@ -57,16 +65,16 @@ final class ZpciRecords {
                     Value.constant(0),
                     response("rsp", 2, 2, DONE),
                     response("pfgid", 19, 1, Value.of("pfgid")),
-                    response("fid", 20, 4, Value.of("fid")),
                     response("sdma", 64, 8, Value.of("sdma")),
-                    response("edma", 72, 8, Value.of("edma"))),
+                    response("edma", 72, 8, Value.of("edma")))
+                    .telling(INDEX, Value.low("handle", Short.SIZE)),
             rule(
                     "clp_query_grp",
                     "CLP",
                     List.of(clp(QUERY_GROUP, GROUP_RESPONSE, new Placed(19, 1, Value.of("group")))),
                     Value.constant(0),
                     response("rsp", 2, 2, DONE),
-                    Result.stored("fr", REQUEST + 19, 1, 1, Value.of("fr")),
+                    Result.stored("fr", REQUEST + 19, 1, 1, Value.bits("fr", 0, 1)),
                     Result.stored("maxstbl", REQUEST + 20, 2, 0x1fff, Value.of("maxstbl")),
                     response("dtsm", 24, 1, Value.of("dtsm")),
                     response("dasm", 32, 8, Value.of("dasm")),
@@ -82,7 +90,9 @@ final class ZpciRecords {
                     List.of(Argument.named("r1", Value.bytes("r1")), Argument.bytes("fib", "fib")),
                     null,
                     Value.of("cc"),
-                    List.of()),
+                    List.of(),
+                    Map.of(),
+                    null),
             rule(
                     REFRESH,
                     "RPCIT",
@@ -105,7 +115,8 @@ final class ZpciRecords {
                             new Placed(23, 1, Value.constant(1)))),
                     Value.constant(0),
                     response("rsp", 2, 2, DONE),
-                    response("new_handle", 16, 4, Value.of("handle"))),
+                    response("new_handle", 16, 4, Value.of("handle")))
+                    .unlessZero(Value.bits("handle", 31, 1)),
             rule(
                     "frozen registration",
                     "MPCIFC",
@@ -118,7 +129,8 @@ final class ZpciRecords {
                                     new Placed(FIB_BYTES - 1, 1, Value.constant(0))),
                             Argument.named("handle", Value.of("handle")),
                             Argument.named("oc", Value.constant(REGISTER_IOAT))),
-                    Value.constant(0)),
+                    Value.constant(0))
+                    .unlessZero(Value.of("iota")),
             rule(
                     "frozen refresh",
                     "RPCIT",
@@ -126,7 +138,8 @@ final class ZpciRecords {
                             Argument.named("handle", Value.of("handle")),
                             Argument.named("start", Value.of("pba")),
                             Argument.named("length", Value.length("pba", "pal"))),
-                    Value.constant(0)));
+                    Value.constant(0))
+                    .unlessZero(Value.of("iota")));
 
     static final CaptureModel MODEL = new CaptureModel(
             "s390",
@@ -135,6 +148,9 @@ final class ZpciRecords {
             List.of(),
             null,
             List.of(
+                    new GenerationRule(4, "region-first tables", "clp_query_grp.dtsm", 0x10, 0x10),
+                    new GenerationRule(4, "region-second tables", "clp_query_grp.dtsm", 0x20, 0x20),
+                    new GenerationRule(4, "segment tables", "clp_query_grp.dtsm", 0x80, 0x80),
                     new GenerationRule(2, "refresh of every change", "clp_query_grp.fr", 1, 1),
                     new GenerationRule(1, "three-level tables", null, 0, 0)),
             Set.of("rte", "ste", "pte"),
@@ -144,13 +160,27 @@ final class ZpciRecords {
             new CallRecords(
                     RULES,
                     List.of(),
+                    List.of(
+                            Capability.of("clp_query_pci.pfgid", "function", "pfgid"),
+                            Capability.of("clp_query_pci.sdma", "function", "sdma"),
+                            Capability.of("clp_query_pci.edma", "function", "edma"),
+                            Capability.countOf("clp_query_pci." + INDEX, "function", "functions"),
+                            Capability.of("clp_query_grp.fr", "group", "fr"),
+                            Capability.of("clp_query_grp.maxstbl", "group", "maxstbl"),
+                            Capability.of("clp_query_grp.dtsm", "group", "dtsm"),
+                            Capability.of("clp_query_grp.dasm", "group", "dasm"),
+                            Capability.of("clp_query_grp.msia", "group", "msia")),
+                    Set.of(),
+                    // QEMU's handles do not count the lives of a function, which shows when one is disabled.
+                    List.of(new CallRecords.Choice("clp_set_pci." + DISABLED, "function", "lives", "0")),
                     Set.of(REFRESH),
                     new CallRecords.FrozenCalls(true, false, "functions", BRING_UP)));
 
     private ZpciRecords() {}
 
     private static CallRule rule(String record, String call, List<Argument> arguments, Value code, Result... results) {
-        return new CallRule(record, null, record, null, null, call, 0, arguments, null, code, List.of(results));
+        return new CallRule(
+                record, null, record, null, null, call, 0, arguments, null, code, List.of(results), Map.of(), null);
     }
 
     /** A request, and the length of the response that the guest has room for. */

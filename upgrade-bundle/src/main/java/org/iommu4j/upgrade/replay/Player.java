@@ -172,10 +172,12 @@ final class Player {
     }
 
     private boolean isEqual(CaptureRecord.Translation wanted) {
-        if (wanted.fault() != null) {
-            // The host's chip may refuse for a reason of its own: its structures are not the guest's.
-            return ownChip
-                    ? access.outcome() == DmaAccess.Outcome.FAULT && isCode(wanted.fault(), access.faultCode())
+        if (wanted.isRefused()) {
+            Integer code = code(wanted.fault());
+            // The host's chip may refuse for a reason of its own: its structures are not the guest's. Without a code the
+            // capture does not tell a fault from an access that is silently dropped.
+            return (ownChip && code != null)
+                    ? access.outcome() == DmaAccess.Outcome.FAULT && code == access.faultCode()
                     : access.outcome() == DmaAccess.Outcome.FAULT || access.outcome() == DmaAccess.Outcome.BLOCKED;
         }
         return access.outcome() == DmaAccess.Outcome.TRANSLATED
@@ -185,18 +187,18 @@ final class Player {
                         || Differences.granted(access) == wanted.perm());
     }
 
-    /** True unless the capture gives a number and the chip another one; captures may say it in words. */
-    private static boolean isCode(String fault, int code) {
+    /** The fault's number; null if the capture says it in words, or not at all. */
+    private static Integer code(String fault) {
         try {
-            return Integer.decode(fault) == code;
+            return fault == null ? null : Integer.decode(fault);
         } catch (NumberFormatException e) {
-            return true;
+            return null;
         }
     }
 
     private static String expected(CaptureRecord.Translation wanted) {
-        return wanted.fault() != null
-                ? "fault " + wanted.fault()
+        return wanted.isRefused()
+                ? "fault " + (wanted.fault() == null ? "(no right to the page)" : wanted.fault())
                 : Differences.mapping(wanted.target(), wanted.perm()) + (wanted.hit() ? " (a hit)" : "");
     }
 

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.TreeSet;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -71,7 +71,8 @@ public final class Replay implements ReplayService {
      * The chip that a capture's guest drove.
      *
      * @throws BackendException {@code ENODEV} without a backend
-     * @throws ReplayRefusedException if the backend does not know the generation
+     * @throws ReplayRefusedException if the backend does not know the generation, or the capture does not have the guest's
+     *     tables
      */
     public static HardwareConfig config(IommuService service, Capture capture, CaptureScan scan, CacheConfig cache) {
         IommuModel model = capture.model().model();
@@ -84,7 +85,15 @@ public final class Replay implements ReplayService {
                             .map(Replay::hex)
                             .toList());
         }
-        return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, Map.of());
+        if (!scan.units().isEmpty()) {
+            throw new ReplayRefusedException("the captured machine has " + scan.units().size() + " units: "
+                    + new TreeSet<>(scan.units()) + "; one is replayed");
+        }
+        if (scan.tablesUnknown()) {
+            throw new ReplayRefusedException("the capture has translations but no table reads (mem), as stock runs have it:"
+                    + " what stood in the guest's tables is not known");
+        }
+        return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, scan.options());
     }
 
     private static String hex(int value) {

@@ -158,8 +158,8 @@ class CallRecordsTest {
 
     @Test
     void shouldPassOverTextThatNoRuleKnows() {
-        assertEquals(new CaptureRecord.Other(0, "ddw"), record("spapr", ddw("ddw_sing la")));
-        assertEquals(new CaptureRecord.Other(0, "hcall"), record("s390", hcall("H_PUT_TCE", "0x1")));
+        assertEquals(new CaptureRecord.Other(0, "ddw", Map.of()), record("spapr", ddw("ddw_sing la")));
+        assertEquals(new CaptureRecord.Other(0, "hcall", Map.of()), record("s390", hcall("H_PUT_TCE", "0x1")));
     }
 
     @ParameterizedTest

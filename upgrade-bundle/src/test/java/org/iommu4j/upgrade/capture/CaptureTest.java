@@ -1,12 +1,14 @@
 package org.iommu4j.upgrade.capture;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.util.Map;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -52,7 +54,7 @@ class CaptureTest {
                 new CaptureRecord.Translation(15, 0x18, 0x5010, 1, 0x9000, 0xfff, 3, null, false);
         assertEquals(translation, records.get(15));
         assertEquals(0x9010, translation.target());
-        assertEquals(new CaptureRecord.Other(16, "irte"), records.get(16));
+        assertEquals(new CaptureRecord.Other(16, "irte", Map.of()), records.get(16));
     }
 
     @Test
@@ -86,9 +88,61 @@ class CaptureTest {
         CaptureFiles.lines(
                 directory, Timeline.FILE, "{\"t\":0,\"k\":\"weather\",\"sky\":\"blue\"}", "{\"t\":1,\"k\":\"note\"}");
 
-        assertEquals(List.of(new CaptureRecord.Other(0, "weather"), new CaptureRecord.Other(1, "note")), timeline());
+        assertEquals(
+                List.of(
+                        new CaptureRecord.Other(0, "weather", Map.of()),
+                        new CaptureRecord.Other(1, "note", Map.of())),
+                timeline());
         CaptureScan scan = CaptureScan.of(Capture.open(directory));
         assertEquals(1, scan.records().get("weather"));
+    }
+
+    @Test
+    void shouldReadFilesThatAreNotCompressed() throws IOException {
+        List<CaptureRecord> records = timeline();
+        for (String file : CaptureFiles.FILES) {
+            if (file.endsWith(".gz")) {
+                String lines = String.join("\n", CaptureFiles.read(directory, file));
+                Files.delete(directory.resolve(file));
+                CaptureFiles.text(directory, file.substring(0, file.length() - 3), lines);
+            }
+        }
+
+        assertEquals(records, timeline());
+        readAll();
+        CaptureFiles.text(directory, "timeline.jsonl", "{\"t\":0,\n");
+        assertEquals("timeline.jsonl", assertThrows(CaptureException.class, this::timeline).file());
+    }
+
+    @Test
+    void shouldReadListsOfJsonNumbersToo() {
+        CaptureFiles.lines(
+                directory, Timeline.FILE, "{\"t\":0,\"k\":\"mem\",\"what\":\"pte\",\"addr\":4096,\"q\":[8195,\"0x10\"]}");
+
+        assertEquals(List.of(new CaptureRecord.TableRead(0, "pte", 0x1000, List.of(0x2003L, 0x10L))), timeline());
+    }
+
+    @Test
+    void shouldPassOverANumberOfAnUnknownKeyThatNothingCanHold() {
+        CaptureFiles.text(directory, "run.json", "{\"arch\": \"vtd\", \"checks\": 99999999999999999999, \"more\": [1e99]}");
+
+        assertEquals(IommuModel.INTEL, Capture.open(directory).model().model());
+    }
+
+    @Test
+    void shouldSayInOneLineWhatIsWrongWithBytesThatAreNoText() throws IOException {
+        for (byte[] line : List.of(new byte[] {0, 0, 0, '{', -1, -1, -1, -1, '\n'}, new byte[] {'{', '\r', -62, -123, '\n'})) {
+            try (OutputStream out =
+                    new GZIPOutputStream(Files.newOutputStream(directory.resolve(Timeline.FILE)))) {
+                out.write(line);
+            }
+
+            CaptureException refusal = assertThrows(CaptureException.class, this::timeline);
+
+            assertEquals(Timeline.FILE, refusal.file());
+            assertEquals(1, refusal.line());
+            assertFalse(refusal.getMessage().codePoints().anyMatch(Character::isISOControl), refusal.getMessage());
+        }
     }
 
     @ParameterizedTest

@@ -353,6 +353,36 @@ class ReplayTest {
         assertTrue(refusal.getMessage().contains("scalable mode"), refusal.getMessage());
     }
 
+    @ParameterizedTest
+    @EnumSource(ReplayOptions.Path.class)
+    void shouldTakeAnAccessThatItsPageDoesNotAllowForARefusedOne(ReplayOptions.Path path) {
+        CaptureFiles.small(directory);
+        CaptureFiles.edit(
+                directory,
+                "timeline.jsonl.gz",
+                line -> line.replace("0x9003", "0x9001")
+                        .replace("\"access\":1", "\"access\":2")
+                        .replace("\"perm\":3", "\"perm\":1"));
+        CaptureFiles.lines(directory, "frozen/walks.jsonl.gz");
+
+        ReplayResult result = replay(directory, ReplayOptions.DEFAULT.withPath(path));
+
+        assertTrue(result.ok(), result::toText);
+        assertEquals(new Tally(1, 1, 0), result.translations());
+    }
+
+    @Test
+    void shouldRefuseACaptureWithoutTheGuestsTables() {
+        CaptureFiles.small(directory);
+        CaptureFiles.edit(
+                directory, "timeline.jsonl.gz", line -> line.contains("\"k\":\"mem\"") ? null : line);
+
+        ReplayRefusedException refusal =
+                assertThrows(ReplayRefusedException.class, () -> replay(directory, ReplayOptions.DEFAULT));
+
+        assertTrue(refusal.getMessage().contains("no table reads (mem)"), refusal.getMessage());
+    }
+
     @Test
     void shouldSayThatNoBackendServes() {
         CaptureFiles.small(directory);
