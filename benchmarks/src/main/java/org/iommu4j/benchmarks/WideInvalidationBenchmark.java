@@ -91,8 +91,8 @@ public class WideInvalidationBenchmark {
     @Setup
     public void open() {
         bench = new Bench(entries, CacheConfig.WORST_CASE);
-        otherContainer = bench.unit.openContainer(
-                ContainerConfig.of(Offer.exactly(IommuModel.INTEL, Bench.GENERATION)));
+        otherContainer =
+                bench.unit.openContainer(ContainerConfig.of(Offer.exactly(IommuModel.INTEL, Bench.GENERATION)));
         Bench.attach(otherContainer, Bench.REQUESTER + 1);
         bare = new BareQueue(bench, CacheConfig.WORST_CASE);
         otherBare = new BareQueue(bench, CacheConfig.WORST_CASE);

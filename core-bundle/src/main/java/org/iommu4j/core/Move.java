@@ -233,8 +233,7 @@ final class Move {
 
     private Chip restored(CoreUnit unit, SavedUnit saved, BackendEntry target) {
         Backend backend = target.facts().backend();
-        Hardware hardware =
-                taken(saved.hardware(), target, state -> backend.restoreHardware(state, unit.platform()));
+        Hardware hardware = taken(saved.hardware(), target, state -> backend.restoreHardware(state, unit.platform()));
         checked(hardware, unit, target);
         if (unit.bare()) {
             return new Chip(target, hardware, null);
@@ -411,9 +410,12 @@ final class Move {
             return new CoreGuest.Seat(target, null, saved == null ? "it has no state" : saved.lostBecause());
         }
         try {
-            GuestDecoder decoder = taken(saved.hardware(), target, state -> target.facts()
-                    .backend()
-                    .restoreGuestDecoder(state, passage.unit.shown().platform()));
+            GuestDecoder decoder = taken(
+                    saved.hardware(),
+                    target,
+                    state -> target.facts()
+                            .backend()
+                            .restoreGuestDecoder(state, passage.unit.shown().platform()));
             if (decoder == null) {
                 throw new IllegalStateException(target + " made no virtual IOMMU");
             }

@@ -72,7 +72,8 @@ final class RequestExplanation {
             }
         }
         parts.addAll(vendor);
-        String subject = "request of " + Formats.bytes(bytes.length) + ", " + abi.label() + ", " + operation(read(Uapi.FLAG, 0));
+        String subject =
+                "request of " + Formats.bytes(bytes.length) + ", " + abi.label() + ", " + operation(read(Uapi.FLAG, 0));
         return Explanation.of(subject, parts, verdict, notes);
     }
 

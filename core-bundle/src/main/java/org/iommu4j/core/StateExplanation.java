@@ -37,8 +37,8 @@ final class StateExplanation {
 
     static Explanation of(byte[] bytes) {
         if (!hasMagic(bytes)) {
-            return Explanation.problem(
-                    "a saved state begins with 49344a53 (I4JS), not with " + (bytes.length == 0 ? "nothing" : "these " + Formats.bytes(bytes.length)));
+            return Explanation.problem("a saved state begins with 49344a53 (I4JS), not with "
+                    + (bytes.length == 0 ? "nothing" : "these " + Formats.bytes(bytes.length)));
         }
         return new StateExplanation(bytes).explain();
     }
@@ -52,7 +52,10 @@ final class StateExplanation {
             notes.add("cut off at byte " + state.position() + " of " + bytes.length);
         }
         return Explanation.of(
-                "saved state of " + Formats.bytes(bytes.length), List.of(new Part("state", FORM, 0, lines)), null, notes);
+                "saved state of " + Formats.bytes(bytes.length),
+                List.of(new Part("state", FORM, 0, lines)),
+                null,
+                notes);
     }
 
     private boolean header() {

@@ -85,15 +85,15 @@ public final class ChangedCapture {
     /** Writes it to a directory of its own, with times that count from 0. */
     public Path write(Path to) {
         CaptureFiles.copy(from, to);
-        long stoppedAt = CaptureRow.of(registers.replace("\n", "").replace(" ", "")).number(STOPPED_AT);
+        long stoppedAt =
+                CaptureRow.of(registers.replace("\n", "").replace(" ", "")).number(STOPPED_AT);
         int before = 0;
         for (int i = 0; i < timeline.size(); i++) {
             before += timeline.get(i).number("t") < stoppedAt ? 1 : 0;
             timeline.get(i).count("t", i);
         }
         long frozen = before;
-        CaptureFiles.text(
-                to, REGISTERS, registers.replaceFirst("(\"" + STOPPED_AT + "\": )\\d+", "$1" + frozen));
+        CaptureFiles.text(to, REGISTERS, registers.replaceFirst("(\"" + STOPPED_AT + "\": )\\d+", "$1" + frozen));
         CaptureFiles.lines(to, TIMELINE, texts(timeline));
         CaptureFiles.lines(to, WALKS, texts(walks));
         return to;

@@ -12,7 +12,6 @@ import java.util.stream.Stream;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.Finding;
-import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
@@ -285,8 +284,8 @@ public final class ExplainHints {
     private Register register(String name) {
         return backend().describe().generations().stream()
                 .flatMap(generation -> backend().registers(generation.subVersion()).stream())
-                .filter(register -> register.name().equals(name)
-                        || register.layout().name().equals(name))
+                .filter(register ->
+                        register.name().equals(name) || register.layout().name().equals(name))
                 .findFirst()
                 .orElse(null);
     }

@@ -1,6 +1,5 @@
 package org.iommu4j.intel.translate;
 
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +27,7 @@ import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
+import org.iommu4j.simulation.translate.DomainTable;
 
 /**
  * Driver of a VT-d unit in legacy mode: generations 0x0100 (registers) and 0x0110 (queue). It owns the root table, the
@@ -44,7 +44,6 @@ public final class VtdTranslator implements Translator {
     /** Oldest version of the state that {@link #restore} reads. */
     public static final int STATE_OLDEST_READ = 1;
 
-    private static final int DOMAINS = 1 << 16;
     private static final int REQUESTERS = 1 << 16;
     private static final long PAGE_BYTES = 4096;
 
@@ -75,7 +74,7 @@ public final class VtdTranslator implements Translator {
     private boolean dirty;
 
     private final TreeMap<Integer, Domain> owners = new TreeMap<>();
-    private Domain[] domains = new Domain[0];
+    private final DomainTable<Domain> domains = new DomainTable<>();
 
     private VtdTranslator(int subVersion, ChipPort chip, HostTables tables, CommandPath commands) {
         this.subVersion = subVersion;
@@ -189,27 +188,25 @@ public final class VtdTranslator implements Translator {
 
     @Override
     public int openDomain(int domain, Completion completion) {
-        if (domain < 0 || domain >= DOMAINS) {
-            return completion.refuse(null, Errno.EINVAL, "domain", -1, domain, "a domain's number is 0 to 65535");
+        int refused = domains.checkNew(domain, completion);
+        if (refused != 0) {
+            return refused;
         }
-        if (find(domain) != null) {
-            return completion.refuse(null, Errno.EEXIST, "domain", -1, domain, "the domain is open");
-        }
-        put(new Domain(domain, chip.maxAddressBits()));
+        domains.put(domain, new Domain(domain, chip.maxAddressBits()));
         return completion.done(Fidelity.EXACT);
     }
 
     @Override
     public int closeDomain(int domain, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         for (Device device : target.devices().values()) {
             tables.write(device.requester(), 0, 0);
             owners.remove(device.requester());
         }
-        domains[domain] = null;
+        domains.remove(domain);
         Errno flushed = chip.flushWriteBuffer();
         if (dirty) {
             dropEverything();
@@ -235,9 +232,9 @@ public final class VtdTranslator implements Translator {
 
     @Override
     public int attach(int domain, int requester, long table, int levels, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         if (requester < 0 || requester >= REQUESTERS) {
             return completion.refuse(
@@ -280,13 +277,13 @@ public final class VtdTranslator implements Translator {
 
     @Override
     public int detach(int domain, int requester, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         Device device = target.device(requester);
         if (device == null) {
-            return notAttached(requester, -1, completion);
+            return DomainTable.notAttached(requester, -1, completion);
         }
         int outcome = unbind(target, device, completion);
         if (outcome == 0) {
@@ -297,9 +294,9 @@ public final class VtdTranslator implements Translator {
 
     @Override
     public int bind(int domain, BindRequest request, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         if (request.operation() != Uapi.BIND_PGTABLE) {
             return completion.refuse(
@@ -355,7 +352,7 @@ public final class VtdTranslator implements Translator {
         int requester = (int) BindPgtable.REQUESTER.get(words);
         Device device = target.device(requester);
         if (device == null) {
-            return notAttached(requester, byteOffset(BindPgtable.REQUESTER), completion);
+            return DomainTable.notAttached(requester, byteOffset(BindPgtable.REQUESTER), completion);
         }
         int guestDomainId = (int) BindPgtable.GUEST_DOMAIN_ID.get(words);
         long sagaw = Cap.SAGAW.get(chip.cap());
@@ -404,9 +401,9 @@ public final class VtdTranslator implements Translator {
 
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         return isPlainPage(target, request)
                 ? invalidatePage(target, request, completion)
@@ -466,8 +463,7 @@ public final class VtdTranslator implements Translator {
                 .putLongs(quarantined.toLongArray())
                 .putLongs(unanswered.toLongArray())
                 .putBoolean(dirty);
-        List<Domain> open =
-                Arrays.stream(domains).filter(domain -> domain != null).toList();
+        List<Domain> open = domains.open();
         out.putInt(open.size());
         for (Domain domain : open) {
             out.putInt(domain.number()).putInt(domain.stages().size());
@@ -752,26 +748,6 @@ public final class VtdTranslator implements Translator {
 
     // ---- lookup and refusals
 
-    private Domain find(int domain) {
-        return domain >= 0 && domain < domains.length ? domains[domain] : null;
-    }
-
-    private void put(Domain domain) {
-        if (domain.number() >= domains.length) {
-            domains = Arrays.copyOf(domains, Math.max(domain.number() + 1, Math.min(DOMAINS, 2 * domains.length)));
-        }
-        domains[domain.number()] = domain;
-    }
-
-    private static int noDomain(int domain, Completion completion) {
-        return completion.refuse(null, Errno.ENOENT, "domain", -1, domain, "no such domain");
-    }
-
-    private static int notAttached(int requester, int offset, Completion completion) {
-        return completion.refuse(
-                null, Errno.ENODEV, "requester", offset, requester, "the device is not in the container");
-    }
-
     private static int failed(Errno outcome, Completion completion) {
         return completion.refuse(
                 Rule.V38, outcome, "", -1, 0, "the chip did not complete the commands; they do not count as done");
@@ -811,13 +787,13 @@ public final class VtdTranslator implements Translator {
             throw damaged("domain id or requester", Math.max(quarantined.length(), unanswered.length()) - 1L);
         }
         dirty = in.getBoolean();
-        int count = in.getCount(DOMAINS);
+        int count = in.getCount(DomainTable.MAX_DOMAINS);
         for (int i = 0; i < count; i++) {
-            Domain domain = new Domain(within(in.getInt(), DOMAINS, "domain"), chip.maxAddressBits());
-            if (find(domain.number()) != null) {
+            Domain domain = new Domain(within(in.getInt(), DomainTable.MAX_DOMAINS, "domain"), chip.maxAddressBits());
+            if (domains.find(domain.number()) != null) {
                 throw damaged("domain", domain.number());
             }
-            put(domain);
+            domains.put(domain.number(), domain);
             restoreStages(in, domain);
             restoreDevices(in, domain);
             domain.rebuild();

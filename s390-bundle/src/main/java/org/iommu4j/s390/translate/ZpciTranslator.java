@@ -1,6 +1,5 @@
 package org.iommu4j.s390.translate;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
 import org.iommu4j.backend.BackendException;
@@ -28,6 +27,7 @@ import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.table.TableLevel;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
+import org.iommu4j.simulation.translate.DomainTable;
 
 /**
  * Driver of a machine's PCI functions, generations 1 to 5. It enables and disables functions, registers their address
@@ -47,7 +47,6 @@ public final class ZpciTranslator implements Translator {
     /** Oldest version of the state that {@link #restore} reads. */
     public static final int STATE_OLDEST_READ = 1;
 
-    private static final int DOMAINS = 1 << 16;
     private static final int FUNCTIONS = 1 << 16;
     private static final long PAGE_BYTES = 4096;
     private static final long PAGE_OFFSET = PAGE_BYTES - 1;
@@ -63,7 +62,7 @@ public final class ZpciTranslator implements Translator {
     private final boolean largeFrames;
     private final MappedRanges mappedRanges;
     private final TreeMap<Integer, Domain> owners = new TreeMap<>();
-    private Domain[] domains = new Domain[0];
+    private final DomainTable<Domain> domains = new DomainTable<>();
 
     private ZpciTranslator(int subVersion, NativePort port, Instructions instructions) {
         this.subVersion = subVersion;
@@ -118,36 +117,34 @@ public final class ZpciTranslator implements Translator {
 
     @Override
     public int openDomain(int domain, Completion completion) {
-        if (domain < 0 || domain >= DOMAINS) {
-            return completion.refuse(null, Errno.EINVAL, "domain", -1, domain, "a domain's number is 0 to 65535");
+        int refused = domains.checkNew(domain, completion);
+        if (refused != 0) {
+            return refused;
         }
-        if (find(domain) != null) {
-            return completion.refuse(null, Errno.EEXIST, "domain", -1, domain, "the domain is open");
-        }
-        put(new Domain(domain));
+        domains.put(domain, new Domain(domain));
         return completion.done(Fidelity.EXACT);
     }
 
     @Override
     public int closeDomain(int domain, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         boolean blocked = true;
         for (Device device : target.devices().values()) {
             blocked &= block(device);
             owners.remove(device.index());
         }
-        domains[domain] = null;
+        domains.remove(domain);
         return blocked ? completion.done(Fidelity.EXACT) : failed(Errno.EIO, completion);
     }
 
     @Override
     public int attach(int domain, int requester, long table, int levels, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         int index = FunctionHandle.indexOf(requester);
         Domain owner = owners.get(index);
@@ -215,13 +212,13 @@ public final class ZpciTranslator implements Translator {
 
     @Override
     public int detach(int domain, int requester, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         Device device = target.device(FunctionHandle.indexOf(requester));
         if (device == null) {
-            return notAttached(requester, -1, completion);
+            return DomainTable.notAttached(requester, -1, completion);
         }
         int outcome = unbind(target, device, completion);
         if (outcome == 0) {
@@ -234,9 +231,9 @@ public final class ZpciTranslator implements Translator {
 
     @Override
     public int bind(int domain, BindRequest request, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         if (request.operation() != Uapi.BIND_PGTABLE) {
             return completion.refuse(
@@ -280,7 +277,7 @@ public final class ZpciTranslator implements Translator {
         int requester = (int) BindPgtable.REQUESTER.get(words);
         Device device = target.device(FunctionHandle.indexOf(requester));
         if (device == null) {
-            return notAttached(requester, BindPgtable.LAYOUT.byteOffset(BindPgtable.REQUESTER), completion);
+            return DomainTable.notAttached(requester, BindPgtable.LAYOUT.byteOffset(BindPgtable.REQUESTER), completion);
         }
         Registration registration = new Registration(iota, pba, pal);
         if (request.unbinds()) {
@@ -416,9 +413,9 @@ public final class ZpciTranslator implements Translator {
 
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         if (request.selectsPasid()) {
             return completion.refuse(Rule.V24, "scope", -1, request.scope(), "zPCI has no PASIDs");
@@ -548,31 +545,6 @@ public final class ZpciTranslator implements Translator {
         return table >>> port.platform().hostAddressWidth() == 0;
     }
 
-    private Domain find(int domain) {
-        return domain >= 0 && domain < domains.length ? domains[domain] : null;
-    }
-
-    private void put(Domain domain) {
-        if (domain.number() >= domains.length) {
-            domains = Arrays.copyOf(domains, Math.max(domain.number() + 1, Math.min(DOMAINS, 2 * domains.length)));
-        }
-        domains[domain.number()] = domain;
-    }
-
-    private static int noDomain(int domain, Completion completion) {
-        return completion.refuse(null, Errno.ENOENT, "domain", -1, domain, "no such domain");
-    }
-
-    private static int notAttached(int requester, int offset, Completion completion) {
-        return completion.refuse(
-                null,
-                Errno.ENODEV,
-                "requester",
-                offset,
-                Integer.toUnsignedLong(requester),
-                "the function is not in the container");
-    }
-
     private static int failed(Errno outcome, Completion completion) {
         return completion.refuse(
                 Rule.V38,
@@ -605,8 +577,7 @@ public final class ZpciTranslator implements Translator {
         out.section("translator").putInt(subVersion);
         out.putLong(instructions.fibPage()).putLong(instructions.clpPage());
         out.section("domains");
-        List<Domain> open =
-                Arrays.stream(domains).filter(domain -> domain != null).toList();
+        List<Domain> open = domains.open();
         out.putInt(open.size());
         for (Domain domain : open) {
             out.putInt(domain.number()).putInt(domain.devices().size());
@@ -629,13 +600,13 @@ public final class ZpciTranslator implements Translator {
 
     private void restoreDomains(SnapshotReader in) {
         in.section("domains");
-        int count = in.getCount(DOMAINS);
+        int count = in.getCount(DomainTable.MAX_DOMAINS);
         for (int i = 0; i < count; i++) {
-            Domain domain = new Domain(in.getCount(DOMAINS - 1));
-            if (find(domain.number()) != null) {
+            Domain domain = new Domain(in.getCount(DomainTable.MAX_DOMAINS - 1));
+            if (domains.find(domain.number()) != null) {
                 throw in.invalid("domain " + domain.number() + " twice");
             }
-            put(domain);
+            domains.put(domain.number(), domain);
             int devices = in.getCount(FUNCTIONS);
             for (int d = 0; d < devices; d++) {
                 restoreDevice(in, domain);

@@ -93,8 +93,9 @@ public final class CasesCommand implements Callable<Integer> {
                 SanitizerReport found = result.findings();
                 found.counts().forEach((kind, count) -> totals.merge(kind, count, Long::sum));
                 found.findings()
-                        .forEach(one ->
-                                lines.append(FindingJson.of(result.id(), one, result.findingHints().getOrDefault(one, List.of()))).append('\n'));
+                        .forEach(one -> lines.append(FindingJson.of(
+                                        result.id(), one, result.findingHints().getOrDefault(one, List.of())))
+                                .append('\n'));
                 if (json) {
                     out.println(result.toJson());
                 } else if (result.outcome() != Outcome.PASSED) {

@@ -65,7 +65,8 @@ public final class HexInput {
             all.append(digits(token));
         }
         if (all.length() % 2 != 0) {
-            throw new IllegalArgumentException(all.length() + (all.length() == 1 ? " digit is" : " digits are") + " no whole number of bytes");
+            throw new IllegalArgumentException(
+                    all.length() + (all.length() == 1 ? " digit is" : " digits are") + " no whole number of bytes");
         }
         return HexFormat.of().parseHex(all);
     }

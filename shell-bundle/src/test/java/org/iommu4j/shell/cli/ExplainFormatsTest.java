@@ -41,7 +41,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** {@code explain} by every format of every model, and with what no format fits. */
 class ExplainFormatsTest {
     private static final Map<IommuModel, Backend> BACKENDS = Map.of(
-            IommuModel.INTEL, new VtdBackend(), IommuModel.SPAPR, new SpaprBackend(), IommuModel.S390, new ZpciBackend());
+            IommuModel.INTEL,
+            new VtdBackend(),
+            IommuModel.SPAPR,
+            new SpaprBackend(),
+            IommuModel.S390,
+            new ZpciBackend());
 
     private static final int ROUNDS = 3;
 
@@ -54,8 +59,10 @@ class ExplainFormatsTest {
     }
 
     private String problem(String... arguments) {
-        CommandFailure failure = assertThrows(CommandFailure.class, () -> shown(arguments), () -> List.of(arguments)
-                .toString());
+        CommandFailure failure = assertThrows(
+                CommandFailure.class,
+                () -> shown(arguments),
+                () -> List.of(arguments).toString());
         assertEquals(ExitStatus.USAGE, failure.status());
         assertEquals(1, failure.getMessage().lines().count(), failure.getMessage());
         assertFalse(failure.getMessage().contains("Exception"), failure.getMessage());
@@ -87,8 +94,7 @@ class ExplainFormatsTest {
 
     private static Stream<Layout> layouts(Backend backend) {
         return Stream.concat(
-                        backend.layouts().stream(),
-                        backend.commands().stream().map(CommandFormat::layout))
+                        backend.layouts().stream(), backend.commands().stream().map(CommandFormat::layout))
                 .distinct();
     }
 
@@ -132,9 +138,12 @@ class ExplainFormatsTest {
             byte[] longer = new byte[layout.sizeBytes() + 1];
             for (byte[] bytes : List.of(shorter, longer)) {
                 String problem = problem(
-                        "--model", model.label(), "--as", layout.name(), HexFormat.of().formatHex(bytes));
-                assertTrue(
-                        problem.startsWith(layout.name() + " has " + layout.sizeBytes() + " bytes"), problem);
+                        "--model",
+                        model.label(),
+                        "--as",
+                        layout.name(),
+                        HexFormat.of().formatHex(bytes));
+                assertTrue(problem.startsWith(layout.name() + " has " + layout.sizeBytes() + " bytes"), problem);
             }
         });
     }
@@ -158,8 +167,8 @@ class ExplainFormatsTest {
                         "0x" + Integer.toHexString(register.offset()),
                         String.format(Locale.ROOT, "0x%04x", register.offset()),
                         Integer.toString(register.offset()))) {
-                    String text = both(
-                            "--model", model.label(), "--sub-version", subVersion, "--register", name, value);
+                    String text =
+                            both("--model", model.label(), "--sub-version", subVersion, "--register", name, value);
                     assertTrue(text.startsWith("register " + register.name() + " at "), text);
                 }
                 both("--model", model.label(), "--sub-version", subVersion, "--as", register.name(), value);
@@ -177,16 +186,19 @@ class ExplainFormatsTest {
     void shouldDecodeEveryCallFromItsWords(IommuModel model) {
         for (CallFormat call : BACKENDS.get(model).calls()) {
             int first = call.kind() == CallFormat.Kind.RTAS ? CallFormat.RTAS_FIRST_ARGUMENT : 0;
-            int words = call.operands().stream().mapToInt(operand -> operand.word() + 1 - first).max().orElse(0);
+            int words = call.operands().stream()
+                    .mapToInt(operand -> operand.word() + 1 - first)
+                    .max()
+                    .orElse(0);
             if (words > 0) {
-                List<String> arguments =
-                        new ArrayList<>(List.of("--model", model.label(), "--as", call.name()));
+                List<String> arguments = new ArrayList<>(List.of("--model", model.label(), "--as", call.name()));
                 for (int word = 0; word < words; word++) {
                     arguments.add("0x" + (word + 1));
                 }
                 String text = both(arguments.toArray(String[]::new));
                 assertTrue(
-                        text.startsWith(call.kind().name().toLowerCase(Locale.ROOT) + " " + call.name() + ", 0x"), text);
+                        text.startsWith(call.kind().name().toLowerCase(Locale.ROOT) + " " + call.name() + ", 0x"),
+                        text);
             }
         }
     }
@@ -195,8 +207,7 @@ class ExplainFormatsTest {
     @EnumSource(names = {"INTEL", "SPAPR", "S390"})
     void shouldDecodeARequestOfEveryImageHoweverMuchOfItIsThere(IommuModel model) {
         for (Abi abi : Abi.values()) {
-            byte[] request =
-                    new RequestWriter(abi, model, newest(model)).invalidate(0, 0, 0, 0, 0, new byte[0]);
+            byte[] request = new RequestWriter(abi, model, newest(model)).invalidate(0, 0, 0, 0, 0, new byte[0]);
             assertTrue(
                     both("--contract", abi.label(), HexFormat.of().formatHex(request))
                             .contains("no rule of the core refuses it"),
@@ -219,12 +230,14 @@ class ExplainFormatsTest {
     void shouldNameEveryFormatWhenOneIsUnknown(IommuModel model) {
         String problem = problem("--model", model.label(), "--as", "frobnicate", "00");
         assertTrue(problem.startsWith("model " + model.label() + " has no format 'frobnicate'; formats: "), problem);
-        List<String> names = List.of(problem.substring(problem.indexOf("formats: ") + 9).split(", "));
+        List<String> names =
+                List.of(problem.substring(problem.indexOf("formats: ") + 9).split(", "));
         Backend backend = BACKENDS.get(model);
         layouts(backend).forEach(layout -> assertTrue(names.contains(layout.name()), layout::name));
         backend.commands().forEach(command -> assertTrue(names.contains(command.name()), command::name));
         backend.calls().forEach(call -> assertTrue(names.contains(call.name()), call::name));
-        backend.registers(newest(model)).forEach(register -> assertTrue(names.contains(register.name()), register::name));
+        backend.registers(newest(model))
+                .forEach(register -> assertTrue(names.contains(register.name()), register::name));
     }
 
     @ParameterizedTest
@@ -262,9 +275,8 @@ class ExplainFormatsTest {
     void shouldRefuseWhatIsTooLongForEveryFormat(int bytes) {
         String hex = "00".repeat(bytes);
         for (IommuModel model : BACKENDS.keySet()) {
-            assertTrue(
-                    problem("--model", model.label(), hex)
-                            .startsWith("no format of model " + model.label() + " has " + bytes + " bytes; sizes"));
+            assertTrue(problem("--model", model.label(), hex)
+                    .startsWith("no format of model " + model.label() + " has " + bytes + " bytes; sizes"));
         }
         assertTrue(shown("--contract", "lp64-le", hex).startsWith("request of " + bytes + " bytes, "));
         assertTrue(shown("49344a53" + hex).startsWith("saved state of "));

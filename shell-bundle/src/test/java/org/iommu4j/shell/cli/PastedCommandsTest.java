@@ -143,9 +143,12 @@ class PastedCommandsTest {
         }
         assertEquals(List.of("./iommu4j", "explain"), words.subList(0, 2), command);
         StringWriter out = new StringWriter();
-        Explain explain = new Explain(FOLDERS.keySet().stream()
-                .collect(HashMap<IommuModel, Backend>::new, (map, model) -> map.put(model, backend(model)), Map::putAll)
-                ::get);
+        Explain explain =
+                new Explain(FOLDERS.keySet().stream()
+                        .collect(
+                                HashMap<IommuModel, Backend>::new,
+                                (map, model) -> map.put(model, backend(model)),
+                                Map::putAll)::get);
         try {
             new ExplainCommand(() -> core, () -> explain, model -> {})
                     .run(new PrintWriter(out), words.subList(2, words.size()).toArray(String[]::new));
@@ -165,9 +168,10 @@ class PastedCommandsTest {
     // ---- cases and the bench
 
     private List<Path> caseFiles(IommuModel model) throws IOException {
-        try (Stream<Path> files =
-                Files.list(Path.of("..", FOLDERS.get(model)).resolve("src/test/resources/cases"))) {
-            return files.filter(file -> file.toString().endsWith(".jsonl")).sorted().toList();
+        try (Stream<Path> files = Files.list(Path.of("..", FOLDERS.get(model)).resolve("src/test/resources/cases"))) {
+            return files.filter(file -> file.toString().endsWith(".jsonl"))
+                    .sorted()
+                    .toList();
         }
     }
 
@@ -200,8 +204,8 @@ class PastedCommandsTest {
 
         assertEquals(new TreeSet<>(STEPS.get(model)), explained.keySet());
         // An access that a cache answers, or that no table lets through, read nothing that could be decoded.
-        explained.forEach((op, count) -> assertTrue(op.equals("dma") || count == variants.get(op), () -> op + ": "
-                + count + " of " + variants.get(op)));
+        explained.forEach((op, count) -> assertTrue(
+                op.equals("dma") || count == variants.get(op), () -> op + ": " + count + " of " + variants.get(op)));
     }
 
     /** The case up to a step, of which something else is expected; for each kind of step that there are not enough of. */
@@ -279,7 +283,10 @@ class PastedCommandsTest {
     @EnumSource(names = {"INTEL", "SPAPR", "S390"})
     void shouldNameACommandForEachRequestThatTheBenchRefuses(IommuModel model) {
         Backend backend = backend(model);
-        int newest = backend.describe().generations().get(backend.describe().generations().size() - 1).subVersion();
+        int newest = backend.describe()
+                .generations()
+                .get(backend.describe().generations().size() - 1)
+                .subVersion();
         try (BenchSession bench = new TestBench(core).open(model, 0, "")) {
             for (Abi abi : Abi.values()) {
                 byte[] request = new RequestWriter(abi, model, newest).invalidate(1 << 31, 0, 0, 0, 0, new byte[0]);
@@ -298,10 +305,17 @@ class PastedCommandsTest {
     @EnumSource(names = {"INTEL", "SPAPR", "S390"})
     void shouldNameACommandForEveryFindingOfTheSanitizer(IommuModel model) throws IOException {
         Set<String> found = new LinkedHashSet<>();
-        new TestBench(core).run(caseFiles(model), Set.of(), true, result -> result.findings()
-                .findings()
-                .forEach(finding -> found.addAll(commands(FindingJson.of(
-                        result.id(), finding, result.findingHints().getOrDefault(finding, List.of()))))));
+        new TestBench(core)
+                .run(
+                        caseFiles(model),
+                        Set.of(),
+                        true,
+                        result -> result.findings()
+                                .findings()
+                                .forEach(finding -> found.addAll(commands(FindingJson.of(
+                                        result.id(),
+                                        finding,
+                                        result.findingHints().getOrDefault(finding, List.of()))))));
 
         assertFalse(found.isEmpty(), "no finding of " + model + " names a command");
         found.forEach(this::paste);
@@ -316,16 +330,17 @@ class PastedCommandsTest {
 
     /** Like the object, but one method goes its own way. */
     private static <T> T changed(Class<T> type, T real, String method, Way way) {
-        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (proxy, called, arguments) -> {
-            if (called.getName().equals(method)) {
-                return way.instead(real, method, arguments);
-            }
-            try {
-                return called.invoke(real, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        }));
+        return type.cast(Proxy.newProxyInstance(
+                type.getClassLoader(), new Class<?>[] {type}, (proxy, called, arguments) -> {
+                    if (called.getName().equals(method)) {
+                        return way.instead(real, method, arguments);
+                    }
+                    try {
+                        return called.invoke(real, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                }));
     }
 
     private FuzzFailure fuzzed(IommuModel model, Backend broken, FuzzOptions.What what) {
@@ -424,8 +439,8 @@ class PastedCommandsTest {
     }
 
     private static void edit(Path from, Path to, UnaryOperator<String> change) throws IOException {
-        try (BufferedReader in = new BufferedReader(
-                        new InputStreamReader(new GZIPInputStream(Files.newInputStream(from)), StandardCharsets.UTF_8));
+        try (BufferedReader in = new BufferedReader(new InputStreamReader(
+                        new GZIPInputStream(Files.newInputStream(from)), StandardCharsets.UTF_8));
                 OutputStream out = new GZIPOutputStream(Files.newOutputStream(to))) {
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 out.write((change.apply(line) + "\n").getBytes(StandardCharsets.UTF_8));
@@ -462,16 +477,20 @@ class PastedCommandsTest {
                     });
                 }
             }
-            result.commands().values().forEach(tally -> tally.reasons().keySet().forEach(reason -> {
-                explained.add("command");
-                pasted.addAll(commands(reason));
-                assertFalse(commands(reason).isEmpty(), reason);
-            }));
-            result.notes().stream().filter(note -> note.startsWith("decoded as")).forEach(note -> {
-                explained.add("name");
-                pasted.addAll(commands(note));
-                assertFalse(commands(note).isEmpty(), note);
-            });
+            result.commands()
+                    .values()
+                    .forEach(tally -> tally.reasons().keySet().forEach(reason -> {
+                        explained.add("command");
+                        pasted.addAll(commands(reason));
+                        assertFalse(commands(reason).isEmpty(), reason);
+                    }));
+            result.notes().stream()
+                    .filter(note -> note.startsWith("decoded as"))
+                    .forEach(note -> {
+                        explained.add("name");
+                        pasted.addAll(commands(note));
+                        assertFalse(commands(note).isEmpty(), note);
+                    });
             List<String> printed = commands(result.toText());
             List<String> written = commands(result.toJson());
             pasted.forEach(command -> {

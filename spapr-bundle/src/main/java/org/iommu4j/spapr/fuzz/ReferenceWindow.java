@@ -121,7 +121,8 @@ record ReferenceWindow(long base, int pageShift, int windowShift, int levels, in
             access.fault(FaultReason.TCE_ACCESS_FAULT.code(), true);
         } else {
             long inPage = pageBytes() - 1;
-            access.translated((entry & ~inPage) | ((access.iova() - base) & inPage), pageBytes(), (int) entry & 3, false);
+            access.translated(
+                    (entry & ~inPage) | ((access.iova() - base) & inPage), pageBytes(), (int) entry & 3, false);
         }
     }
 }

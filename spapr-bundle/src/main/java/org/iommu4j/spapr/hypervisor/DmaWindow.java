@@ -1,6 +1,5 @@
 package org.iommu4j.spapr.hypervisor;
 
-import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 
 /**

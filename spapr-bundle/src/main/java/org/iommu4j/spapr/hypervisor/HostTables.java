@@ -62,8 +62,7 @@ public final class HostTables {
      */
     public TceTable allocate(int windowShift, int pageShift, int ofLevels) {
         int levelBits = TceTable.defaultLevelBits(windowShift, pageShift, ofLevels);
-        return new TceTable(
-                addLevel(levelBits), pageShift, ofLevels, levelBits, 1L << (windowShift - pageShift));
+        return new TceTable(addLevel(levelBits), pageShift, ofLevels, levelBits, 1L << (windowShift - pageShift));
     }
 
     /**

@@ -1,6 +1,5 @@
 package org.iommu4j.spapr.translate;
 
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Set;
@@ -21,6 +20,7 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
+import org.iommu4j.simulation.translate.DomainTable;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.InvalidateData;
@@ -47,7 +47,6 @@ public final class SpaprTranslator implements Translator {
     /** Oldest version of the state that {@link #restore} reads. */
     public static final int STATE_OLDEST_READ = 1;
 
-    private static final int DOMAINS = 1 << 16;
     private static final int REQUESTERS = 1 << 16;
     private static final int PAGE_BYTES = 4096;
     private static final int MAX_ENDPOINTS = 1 << 9;
@@ -68,7 +67,7 @@ public final class SpaprTranslator implements Translator {
     private final VendorPart vendorPart;
     private final BitSet endpoints = new BitSet();
     private final TreeMap<Integer, Domain> owners = new TreeMap<>();
-    private Domain[] domains = new Domain[0];
+    private final DomainTable<Domain> domains = new DomainTable<>();
 
     private SpaprTranslator(int subVersion, ChipPort chip, long list) {
         this.subVersion = subVersion;
@@ -138,11 +137,9 @@ public final class SpaprTranslator implements Translator {
 
     @Override
     public int openDomain(int domain, Completion completion) {
-        if (domain < 0 || domain >= DOMAINS) {
-            return completion.refuse(null, Errno.EINVAL, "domain", -1, domain, "a domain's number is 0 to 65535");
-        }
-        if (find(domain) != null) {
-            return completion.refuse(null, Errno.EEXIST, "domain", -1, domain, "the domain is open");
+        int refused = domains.checkNew(domain, completion);
+        if (refused != 0) {
+            return refused;
         }
         int pe = chip.defaultPe();
         if (endpoints.get(pe)) {
@@ -152,15 +149,15 @@ public final class SpaprTranslator implements Translator {
             return completion.fail(Errno.ENOSPC, "all endpoints of the platform are in use");
         }
         endpoints.set(pe);
-        put(new Domain(domain, pe));
+        domains.put(domain, new Domain(domain, pe));
         return completion.done(Fidelity.EXACT);
     }
 
     @Override
     public int closeDomain(int domain, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         Errno outcome = Errno.OK;
         for (int requester : target.devices()) {
@@ -170,7 +167,7 @@ public final class SpaprTranslator implements Translator {
         for (int slot = 0; slot < DomainWindows.SLOTS; slot++) {
             outcome = worse(outcome, removeWindow(target, slot));
         }
-        domains[domain] = null;
+        domains.remove(domain);
         if (outcome == Errno.OK && target.pe() == chip.defaultPe()) {
             outcome = restoreDefaultWindow();
         }
@@ -184,9 +181,9 @@ public final class SpaprTranslator implements Translator {
 
     @Override
     public int attach(int domain, int requester, long table, int levels, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         if (requester >= REQUESTERS) {
             return completion.refuse(
@@ -283,12 +280,12 @@ public final class SpaprTranslator implements Translator {
 
     @Override
     public int detach(int domain, int requester, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         if (!target.devices().contains(requester)) {
-            return notAttached(requester, -1, completion);
+            return DomainTable.notAttached(requester, -1, completion);
         }
         Errno outcome = block(requester);
         if (outcome == Errno.OK) {
@@ -307,9 +304,9 @@ public final class SpaprTranslator implements Translator {
 
     @Override
     public int bind(int domain, BindRequest request, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         if (request.operation() != Uapi.BIND_PGTABLE) {
             return completion.refuse(
@@ -358,7 +355,7 @@ public final class SpaprTranslator implements Translator {
                     "not a page below the host address width");
         }
         if (!target.devices().contains(requester)) {
-            return notAttached(requester, BindPgtable.LAYOUT.byteOffset(BindPgtable.REQUESTER), completion);
+            return DomainTable.notAttached(requester, BindPgtable.LAYOUT.byteOffset(BindPgtable.REQUESTER), completion);
         }
         int slot = target.slotOf(requester);
         Window bound = slot < 0 ? null : target.window(slot);
@@ -460,9 +457,9 @@ public final class SpaprTranslator implements Translator {
 
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
-        Domain target = find(domain);
+        Domain target = domains.find(domain);
         if (target == null) {
-            return noDomain(domain, completion);
+            return DomainTable.notOpen(domain, completion);
         }
         if (request.selectsPasid()) {
             return completion.refuse(
@@ -637,8 +634,7 @@ public final class SpaprTranslator implements Translator {
                 .putInt(chip.defaultLiobn())
                 .putLong(chip.defaultBase())
                 .putInt(chip.defaultWindowShift());
-        List<Domain> open =
-                Arrays.stream(domains).filter(domain -> domain != null).toList();
+        List<Domain> open = domains.open();
         out.section("domains").putLongs(endpoints.toLongArray()).putInt(open.size());
         for (Domain domain : open) {
             out.putInt(domain.number()).putInt(domain.pe());
@@ -694,8 +690,8 @@ public final class SpaprTranslator implements Translator {
     }
 
     private boolean isBound(int liobn) {
-        for (Domain domain : domains) {
-            if (domain != null && domain.windowOf(liobn) != null) {
+        for (Domain domain : domains.open()) {
+            if (domain.windowOf(liobn) != null) {
                 return true;
             }
         }
@@ -779,33 +775,8 @@ public final class SpaprTranslator implements Translator {
 
     // ---- lookup and refusals
 
-    private Domain find(int domain) {
-        return domain >= 0 && domain < domains.length ? domains[domain] : null;
-    }
-
-    private void put(Domain domain) {
-        if (domain.number() >= domains.length) {
-            domains = Arrays.copyOf(domains, Math.max(domain.number() + 1, Math.min(DOMAINS, 2 * domains.length)));
-        }
-        domains[domain.number()] = domain;
-    }
-
     private static Errno worse(Errno first, Errno second) {
         return first != Errno.OK ? first : second;
-    }
-
-    private static int noDomain(int domain, Completion completion) {
-        return completion.refuse(null, Errno.ENOENT, "domain", -1, domain, "no such domain");
-    }
-
-    private static int notAttached(int requester, int offset, Completion completion) {
-        return completion.refuse(
-                null,
-                Errno.ENODEV,
-                "requester",
-                offset,
-                Integer.toUnsignedLong(requester),
-                "the device is not in the container");
     }
 
     private static int failed(Errno outcome, Completion completion) {
@@ -841,14 +812,14 @@ public final class SpaprTranslator implements Translator {
         if (endpoints.length() > MAX_ENDPOINTS) {
             throw damaged("PE", endpoints.length() - 1L);
         }
-        int count = in.getCount(DOMAINS);
+        int count = in.getCount(DomainTable.MAX_DOMAINS);
         for (int i = 0; i < count; i++) {
-            Domain domain =
-                    new Domain(within(in.getInt(), DOMAINS, "domain"), within(in.getInt(), MAX_ENDPOINTS, "PE"));
-            if (find(domain.number()) != null || !endpoints.get(domain.pe())) {
+            Domain domain = new Domain(
+                    within(in.getInt(), DomainTable.MAX_DOMAINS, "domain"), within(in.getInt(), MAX_ENDPOINTS, "PE"));
+            if (domains.find(domain.number()) != null || !endpoints.get(domain.pe())) {
                 throw damaged("domain", domain.number());
             }
-            put(domain);
+            domains.put(domain.number(), domain);
             int bound = in.getCount(DomainWindows.SLOTS);
             for (int each = 0; each < bound; each++) {
                 Window window = restoreWindow(in);

@@ -153,7 +153,9 @@ class SpaprFuzzSupportTest {
         FuzzScene scene = support.bringUp(config, bare, new SplittableRandom(2));
         long iova = scene.addresses().get(0).base();
         long entry = scene.tables().get(iova >>> 59 == 0 ? 0 : 1).pa();
-        bare.platform.memory().writeLongBe(entry + (iova & ~(1L << 59)) / (iova >>> 59 == 0 ? 512 : 8192), 0x7000_0003L);
+        bare.platform
+                .memory()
+                .writeLongBe(entry + (iova & ~(1L << 59)) / (iova >>> 59 == 0 ? 512 : 8192), 0x7000_0003L);
         assertTrue(agree(bare, REQUESTER, iova, DmaAccess.READ));
         bare.steps = 0;
 
@@ -241,7 +243,9 @@ class SpaprFuzzSupportTest {
                 request(machine, walker, scene, random);
                 int requester =
                         scene.requesters().get(random.nextInt(scene.requesters().size()));
-                long iova = scene.addresses().get(random.nextInt(scene.addresses().size())).base()
+                long iova = scene.addresses()
+                                .get(random.nextInt(scene.addresses().size()))
+                                .base()
                         + (random.nextInt(8) == 0 ? 1L << random.nextInt(62) : 0);
                 DmaAccess wanted = new DmaAccess().begin(requester, iova, 1 + random.nextInt(3));
                 DmaAccess access = new DmaAccess().begin(requester, iova, wanted.rights());
@@ -251,9 +255,10 @@ class SpaprFuzzSupportTest {
                     assertEquals(wanted.outcome(), access.outcome());
                     assertEquals(wanted.spa(), access.spa());
                     assertEquals(wanted.faultCode(), access.faultCode());
-                    reached[access.outcome() == DmaAccess.Outcome.TRANSLATED
-                            ? 0
-                            : access.outcome() == DmaAccess.Outcome.FAULT ? 1 : 2]++;
+                    reached[
+                            access.outcome() == DmaAccess.Outcome.TRANSLATED
+                                    ? 0
+                                    : access.outcome() == DmaAccess.Outcome.FAULT ? 1 : 2]++;
                 }
                 walker.accessed(requester, access.outcome() == DmaAccess.Outcome.FAULT);
             }
@@ -277,7 +282,8 @@ class SpaprFuzzSupportTest {
                 }
             }
             case 2, 3 -> {
-                FuzzScene.Bind bind = scene.binds().get(random.nextInt(scene.binds().size()));
+                FuzzScene.Bind bind =
+                        scene.binds().get(random.nextInt(scene.binds().size()));
                 int flags = random.nextInt(3) == 0 ? Uapi.BIND_FLAG_UNBIND : 0;
                 if (machine.bind(0, flags, bind.payload()) == Errno.OK) {
                     byte[] payload = bind.payload();

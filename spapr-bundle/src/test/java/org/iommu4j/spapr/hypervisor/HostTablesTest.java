@@ -23,7 +23,15 @@ class HostTablesTest {
     private final HostTables tables = new HostTables(machine);
 
     @ParameterizedTest
-    @CsvSource({"30, 12, 5, 1", "35, 16, 5, 1", "32, 12, 1, 1", "33, 12, 5, 2", "53, 16, 5, 2", "53, 12, 5, 3", "33, 12, 1, 1"})
+    @CsvSource({
+        "30, 12, 5, 1",
+        "35, 16, 5, 1",
+        "32, 12, 1, 1",
+        "33, 12, 5, 2",
+        "53, 16, 5, 2",
+        "53, 12, 5, 3",
+        "33, 12, 1, 1"
+    })
     void shouldTakeMoreLevelsForALargerWindow(int windowShift, int pageShift, int maxLevels, int levels) {
         assertEquals(levels, HostTables.levels(windowShift, pageShift, maxLevels));
     }

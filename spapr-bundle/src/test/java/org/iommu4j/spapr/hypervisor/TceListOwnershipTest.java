@@ -91,7 +91,11 @@ class TceListOwnershipTest {
     void shouldReadNoListInPagesOfTheTables() {
         put(LOW | 3);
         long page = tables.allocate(21, 12, 1).root();
-        call.begin(INDIRECT).word(0, Integer.toUnsignedLong(LIOBN)).word(1, 0).word(2, page).word(3, 1);
+        call.begin(INDIRECT)
+                .word(0, Integer.toUnsignedLong(LIOBN))
+                .word(1, 0)
+                .word(2, page)
+                .word(3, 1);
 
         calls.call(call);
 

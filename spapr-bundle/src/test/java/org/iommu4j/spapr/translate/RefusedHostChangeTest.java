@@ -54,8 +54,7 @@ class RefusedHostChangeTest {
                 },
                 host -> host.bind(1, 0, OTHER, RID, HIGH)),
         REPLACE_A_TABLE(host -> host.attach(1, LIOBN, TABLE), host -> host.bind(1, 0, OTHER, LIOBN, 0)),
-        REPLACE_THE_TABLE_OF_A_REQUESTER_ID(
-                host -> host.attach(1, RID, TABLE), host -> host.bind(1, 0, OTHER, RID, 0)),
+        REPLACE_THE_TABLE_OF_A_REQUESTER_ID(host -> host.attach(1, RID, TABLE), host -> host.bind(1, 0, OTHER, RID, 0)),
         BIND_AGAIN(host -> host.attach(1, LIOBN, TABLE), host -> host.bind(1, 0, TABLE, LIOBN, 0)),
         MOVE_A_WINDOW(host -> host.attach(1, LIOBN, TABLE), host -> host.bind(1, 0, OTHER, LIOBN, HIGH)),
         MOVE_FROM_A_SHARED_WINDOW(

@@ -81,8 +81,8 @@ final class Attempt {
         }
         StackTraceElement[] frames = thread.getStackTrace();
         failed = new Failed(
-                Kind.HANG,
-                describe(hung) + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(deadlineNanos) + " ms"
+                        Kind.HANG,
+                        describe(hung) + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(deadlineNanos) + " ms"
                                 + (frames.length == 0 ? "" : "; it is at " + frames[0]))
                 .explained(hints);
     }

@@ -328,7 +328,9 @@ final class CaseRun implements AutoCloseable {
                         Steps.number(step, "off", 0),
                         (int) Steps.number(step, "size", Integer.BYTES),
                         Steps.number(step, "value", 0));
-            case "mem_write" -> ExplainHints.list(hints.structure("", Steps.written(step, setup.model().payloadOrder())));
+            case "mem_write" ->
+                ExplainHints.list(
+                        hints.structure("", Steps.written(step, setup.model().payloadOrder())));
             default -> List.of();
         };
     }
@@ -389,9 +391,10 @@ final class CaseRun implements AutoCloseable {
         coverage.access(outcome, expected != null);
         if (!result.met()) {
             throw new Failed(
-                    Kind.WRONG_TRANSLATION,
-                    op + " of requester 0x" + Long.toHexString(Steps.number(step, "requester", 0)) + " at iova 0x"
-                            + Long.toHexString(Steps.number(step, "iova", 0)) + " ("
+                            Kind.WRONG_TRANSLATION,
+                            op + " of requester 0x" + Long.toHexString(Steps.number(step, "requester", 0))
+                                    + " at iova 0x"
+                                    + Long.toHexString(Steps.number(step, "iova", 0)) + " ("
                                     + Steps.text(step, "access") + "): expected " + StepRunner.json(expected) + ", got "
                                     + StepRunner.json(result.values()))
                     .explained(result.explain());

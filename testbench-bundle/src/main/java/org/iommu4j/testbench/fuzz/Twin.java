@@ -253,10 +253,8 @@ final class Twin {
         Snapshot again = saved(() -> save.apply(restored));
         if (!state.equals(again)) {
             int at = Arrays.mismatch(state.bytes(), again.bytes());
-            throw new Failed(
-                            Kind.ROUND_TRIP, state + " becomes " + again + " after restoring, from byte " + at + " on")
-                    .explained(
-                            ExplainHints.list(ExplainHints.state(state.bytes()), ExplainHints.state(again.bytes())));
+            throw new Failed(Kind.ROUND_TRIP, state + " becomes " + again + " after restoring, from byte " + at + " on")
+                    .explained(ExplainHints.list(ExplainHints.state(state.bytes()), ExplainHints.state(again.bytes())));
         }
         SplittableRandom random = new SplittableRandom(state.hashCode());
         for (int i = 0; i < DAMAGED_STATES; i++) {

@@ -555,7 +555,8 @@ final class CallSteps {
             if (wanted instanceof byte[] bytes
                     && outcome.results.get(result) instanceof byte[] got
                     && !same(bytes, got)) {
-                all.addAll(ExplainHints.list(hints.structure(result.name(), got), hints.structure(result.name(), bytes)));
+                all.addAll(
+                        ExplainHints.list(hints.structure(result.name(), got), hints.structure(result.name(), bytes)));
             }
         });
         return all;

@@ -248,8 +248,7 @@ final class StepParser {
 
     private static List<String> entries(Machine machine, List<Access.Entry> walk) {
         return walk.stream()
-                .map(entry -> machine.hints()
-                        .entry(entry.what(), entry.pa(), entry.word(), machine.memory()))
+                .map(entry -> machine.hints().entry(entry.what(), entry.pa(), entry.word(), machine.memory()))
                 .filter(hint -> !hint.isEmpty())
                 .distinct()
                 .toList();
@@ -312,9 +311,7 @@ final class StepParser {
         int first = at == records.size() && at == expected.size() ? 0 : at;
         return ExplainHints.list(
                 first < records.size() ? hints.event(records.get(first)) : "",
-                first < expected.size() && expected.get(first).hex != null
-                        ? hints.event(expected.get(first).hex)
-                        : "");
+                first < expected.size() && expected.get(first).hex != null ? hints.event(expected.get(first).hex) : "");
     }
 
     /** A record that is expected: by its bytes, its code or both. */

@@ -51,7 +51,9 @@ final class CallReader {
     Map<String, Long> facts(String record, JsonLine line) {
         Map<String, Long> facts = new HashMap<>();
         for (CallRecords.Told one : told) {
-            if (one.record().equals(record) && line.isText(one.key()) && line.text(one.key()).equals(one.text())) {
+            if (one.record().equals(record)
+                    && line.isText(one.key())
+                    && line.text(one.key()).equals(one.text())) {
                 Source source = new Source(line, null);
                 if (source.number(one.zero()) == 0) {
                     one.values().forEach((name, value) -> facts.put(one.name() + "." + name, source.number(value)));

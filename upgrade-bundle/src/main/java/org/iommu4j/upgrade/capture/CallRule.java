@@ -48,8 +48,19 @@ public record CallRule(
     /** The same, and it tells one more fact. */
     CallRule telling(String fact, Value value) {
         return new CallRule(
-                record, text, kind, kindKey, this.fact, call, returnCells, arguments, stores, code, results,
-                Map.of(fact, value), unless);
+                record,
+                text,
+                kind,
+                kindKey,
+                this.fact,
+                call,
+                returnCells,
+                arguments,
+                stores,
+                code,
+                results,
+                Map.of(fact, value),
+                unless);
     }
 
     /** The same, and no call is made if that value is 0. */

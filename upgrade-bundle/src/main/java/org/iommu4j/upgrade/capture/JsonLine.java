@@ -83,7 +83,12 @@ final class JsonLine {
             }
         } catch (JsonProcessingException e) {
             throw new CaptureException(
-                    file, line(e.getLocation()), column(e.getLocation()), "", "malformed JSON: " + firstLine(e.getOriginalMessage()), e);
+                    file,
+                    line(e.getLocation()),
+                    column(e.getLocation()),
+                    "",
+                    "malformed JSON: " + firstLine(e.getOriginalMessage()),
+                    e);
         } catch (IOException e) {
             // Bytes that are no text in the encoding that they begin with.
             throw new CaptureException(file, lineNumber, 0, "", "malformed text: " + firstLine(e.getMessage()), e);

@@ -5,9 +5,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.upgrade.capture.CallRecords.Capability;
 import org.iommu4j.upgrade.capture.CallRule.Argument;
 import org.iommu4j.upgrade.capture.CallRule.Result;
-import org.iommu4j.upgrade.capture.CallRecords.Capability;
 import org.iommu4j.upgrade.capture.CallRule.Value;
 import org.iommu4j.upgrade.capture.CaptureModel.GenerationRule;
 

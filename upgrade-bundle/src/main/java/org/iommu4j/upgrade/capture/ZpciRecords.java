@@ -6,10 +6,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.upgrade.capture.CallRecords.Capability;
 import org.iommu4j.upgrade.capture.CallRule.Argument;
 import org.iommu4j.upgrade.capture.CallRule.Placed;
 import org.iommu4j.upgrade.capture.CallRule.Result;
-import org.iommu4j.upgrade.capture.CallRecords.Capability;
 import org.iommu4j.upgrade.capture.CallRule.Value;
 import org.iommu4j.upgrade.capture.CaptureModel.GenerationRule;
 
@@ -46,27 +46,27 @@ final class ZpciRecords {
 
     private static final List<CallRule> RULES = List.of(
             rule(
-                    "clp_set_pci",
-                    "CLP",
-                    List.of(clp(
-                            SET_FUNCTION,
-                            SET_RESPONSE,
-                            new Placed(16, 4, Value.of("handle")),
-                            new Placed(22, 1, Value.of("oc")),
-                            new Placed(23, 1, Value.of("ndas")))),
-                    Value.constant(0),
-                    response("rsp", 2, 2, Value.of("rsp")),
-                    response("new_handle", 16, 4, Value.of("new_handle")))
+                            "clp_set_pci",
+                            "CLP",
+                            List.of(clp(
+                                    SET_FUNCTION,
+                                    SET_RESPONSE,
+                                    new Placed(16, 4, Value.of("handle")),
+                                    new Placed(22, 1, Value.of("oc")),
+                                    new Placed(23, 1, Value.of("ndas")))),
+                            Value.constant(0),
+                            response("rsp", 2, 2, Value.of("rsp")),
+                            response("new_handle", 16, 4, Value.of("new_handle")))
                     .telling(DISABLED, Value.of("oc")),
             rule(
-                    "clp_query_pci",
-                    "CLP",
-                    List.of(clp(QUERY_FUNCTION, FUNCTION_RESPONSE, new Placed(16, 4, Value.of("handle")))),
-                    Value.constant(0),
-                    response("rsp", 2, 2, DONE),
-                    response("pfgid", 19, 1, Value.of("pfgid")),
-                    response("sdma", 64, 8, Value.of("sdma")),
-                    response("edma", 72, 8, Value.of("edma")))
+                            "clp_query_pci",
+                            "CLP",
+                            List.of(clp(QUERY_FUNCTION, FUNCTION_RESPONSE, new Placed(16, 4, Value.of("handle")))),
+                            Value.constant(0),
+                            response("rsp", 2, 2, DONE),
+                            response("pfgid", 19, 1, Value.of("pfgid")),
+                            response("sdma", 64, 8, Value.of("sdma")),
+                            response("edma", 72, 8, Value.of("edma")))
                     .telling(INDEX, Value.low("handle", Short.SIZE)),
             rule(
                     "clp_query_grp",
@@ -105,40 +105,40 @@ final class ZpciRecords {
     /** What brings a function of a frozen machine up: it is disabled at reset, and has the same index then. */
     private static final List<CallRule> BRING_UP = List.of(
             rule(
-                    "frozen function",
-                    "CLP",
-                    List.of(clp(
-                            SET_FUNCTION,
-                            SET_RESPONSE,
-                            new Placed(16, 2, Value.constant(0x0002)),
-                            new Placed(18, 2, Value.low("handle", Short.SIZE)),
-                            new Placed(23, 1, Value.constant(1)))),
-                    Value.constant(0),
-                    response("rsp", 2, 2, DONE),
-                    response("new_handle", 16, 4, Value.of("handle")))
+                            "frozen function",
+                            "CLP",
+                            List.of(clp(
+                                    SET_FUNCTION,
+                                    SET_RESPONSE,
+                                    new Placed(16, 2, Value.constant(0x0002)),
+                                    new Placed(18, 2, Value.low("handle", Short.SIZE)),
+                                    new Placed(23, 1, Value.constant(1)))),
+                            Value.constant(0),
+                            response("rsp", 2, 2, DONE),
+                            response("new_handle", 16, 4, Value.of("handle")))
                     .unlessZero(Value.bits("handle", 31, 1)),
             rule(
-                    "frozen registration",
-                    "MPCIFC",
-                    List.of(
-                            Argument.block(
-                                    "fib",
-                                    new Placed(16, 8, Value.of("pba")),
-                                    new Placed(24, 8, Value.of("pal")),
-                                    new Placed(32, 8, Value.of("iota")),
-                                    new Placed(FIB_BYTES - 1, 1, Value.constant(0))),
-                            Argument.named("handle", Value.of("handle")),
-                            Argument.named("oc", Value.constant(REGISTER_IOAT))),
-                    Value.constant(0))
+                            "frozen registration",
+                            "MPCIFC",
+                            List.of(
+                                    Argument.block(
+                                            "fib",
+                                            new Placed(16, 8, Value.of("pba")),
+                                            new Placed(24, 8, Value.of("pal")),
+                                            new Placed(32, 8, Value.of("iota")),
+                                            new Placed(FIB_BYTES - 1, 1, Value.constant(0))),
+                                    Argument.named("handle", Value.of("handle")),
+                                    Argument.named("oc", Value.constant(REGISTER_IOAT))),
+                            Value.constant(0))
                     .unlessZero(Value.of("iota")),
             rule(
-                    "frozen refresh",
-                    "RPCIT",
-                    List.of(
-                            Argument.named("handle", Value.of("handle")),
-                            Argument.named("start", Value.of("pba")),
-                            Argument.named("length", Value.length("pba", "pal"))),
-                    Value.constant(0))
+                            "frozen refresh",
+                            "RPCIT",
+                            List.of(
+                                    Argument.named("handle", Value.of("handle")),
+                                    Argument.named("start", Value.of("pba")),
+                                    Argument.named("length", Value.length("pba", "pal"))),
+                            Value.constant(0))
                     .unlessZero(Value.of("iota")));
 
     static final CaptureModel MODEL = new CaptureModel(

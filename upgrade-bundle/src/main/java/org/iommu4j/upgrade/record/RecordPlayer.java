@@ -166,8 +166,7 @@ final class RecordPlayer implements AutoCloseable {
                     notes.add("line " + reader.line() + ", unit " + line.unit() + ": register " + name + " reads "
                             + hex(other) + ", recorded " + hex(value) + "; "
                             + String.join(
-                                    "; ",
-                                    ExplainHints.list(hints.register(name, other), hints.register(name, value))));
+                                    "; ", ExplainHints.list(hints.register(name, other), hints.register(name, value))));
                 }
             }
         });

@@ -202,8 +202,8 @@ final class RequestPlayer {
         if (line.of() != 1) {
             what.append(", ").append(line.index() + 1).append(" of a batch of ").append(line.of());
         }
-        String hint = ExplainHints.request(
-                image(unit, line), unit.unit().model(), clientSubVersion(unit, line), bytes(line));
+        String hint =
+                ExplainHints.request(image(unit, line), unit.unit().model(), clientSubVersion(unit, line), bytes(line));
         return new Turn(unit, line, what.toString(), ExplainHints.list(hint));
     }
 

@@ -58,15 +58,7 @@ final class Differences {
                     .distinct()
                     .toList();
             kept.add(new Difference(
-                    "register",
-                    read.t(),
-                    -1,
-                    read.offset(),
-                    hex(expected),
-                    hex(got),
-                    List.of(),
-                    List.of(),
-                    explain));
+                    "register", read.t(), -1, read.offset(), hex(expected), hex(got), List.of(), List.of(), explain));
         }
     }
 

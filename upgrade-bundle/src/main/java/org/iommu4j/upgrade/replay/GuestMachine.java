@@ -57,12 +57,15 @@ final class GuestMachine implements CapturedMachine {
         guest.writeRegister(write.offset(), write.sizeBytes(), write.value());
         if (containers.sent() != sent || !refusals.isEmpty()) {
             String name = model.registerAt(write.offset());
-            CommandCounter counter = journal.source(
-                    "write of " + (name == null ? "0x" + Long.toHexString(write.offset()) : name));
+            CommandCounter counter =
+                    journal.source("write of " + (name == null ? "0x" + Long.toHexString(write.offset()) : name));
             counter.decoded();
-            finish(counter, sent, () -> String.join(
-                    "; ",
-                    hints.registers(unit.subVersion(), write.offset(), write.sizeBytes(), write.value())));
+            finish(
+                    counter,
+                    sent,
+                    () -> String.join(
+                            "; ",
+                            hints.registers(unit.subVersion(), write.offset(), write.sizeBytes(), write.value())));
         }
     }
 

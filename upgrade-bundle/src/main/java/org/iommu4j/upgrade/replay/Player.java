@@ -127,8 +127,7 @@ final class Player {
         }
         long got = machine.read(read);
         if (!registers.count(((got ^ read.value()) & compared) == 0) && ownChip) {
-            differences.register(
-                    read, machine.unit().subVersion(), read.value() & compared, got & compared);
+            differences.register(read, machine.unit().subVersion(), read.value() & compared, got & compared);
         }
     }
 
@@ -174,7 +173,8 @@ final class Player {
     private boolean isEqual(CaptureRecord.Translation wanted) {
         if (wanted.isRefused()) {
             Integer code = code(wanted.fault());
-            // The host's chip may refuse for a reason of its own: its structures are not the guest's. Without a code the
+            // The host's chip may refuse for a reason of its own: its structures are not the guest's. Without a code
+            // the
             // capture does not tell a fault from an access that is silently dropped.
             return (ownChip && code != null)
                     ? access.outcome() == DmaAccess.Outcome.FAULT && code == access.faultCode()

@@ -86,12 +86,13 @@ public final class Replay implements ReplayService {
                             .toList());
         }
         if (!scan.units().isEmpty()) {
-            throw new ReplayRefusedException("the captured machine has " + scan.units().size() + " units: "
-                    + new TreeSet<>(scan.units()) + "; one is replayed");
+            throw new ReplayRefusedException("the captured machine has "
+                    + scan.units().size() + " units: " + new TreeSet<>(scan.units()) + "; one is replayed");
         }
         if (scan.tablesUnknown()) {
-            throw new ReplayRefusedException("the capture has translations but no table reads (mem), as stock runs have it:"
-                    + " what stood in the guest's tables is not known");
+            throw new ReplayRefusedException(
+                    "the capture has translations but no table reads (mem), as stock runs have it:"
+                            + " what stood in the guest's tables is not known");
         }
         return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, scan.options());
     }

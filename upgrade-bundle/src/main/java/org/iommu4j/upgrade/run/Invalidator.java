@@ -198,8 +198,7 @@ final class Invalidator implements Runnable {
     }
 
     private List<String> explain(int index) {
-        return ExplainHints.list(
-                ExplainHints.request(Abi.LP64_LE, unit.model(), unit.subVersion(), bytes[index]));
+        return ExplainHints.list(ExplainHints.request(Abi.LP64_LE, unit.model(), unit.subVersion(), bytes[index]));
     }
 
     private void settle() {

@@ -57,9 +57,8 @@ final class LoadGuest implements AutoCloseable {
             CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), guest::call);
             List<CallPlayer.Mismatch> mismatches = FrozenCheck.bringUp(capture, guest::writeRegister, calls);
             if (!mismatches.isEmpty()) {
-                throw new UpgradeException(
-                        capture.directory() + ": the frozen guest cannot be brought up: "
-                                + mismatches.get(0).explained());
+                throw new UpgradeException(capture.directory() + ": the frozen guest cannot be brought up: "
+                        + mismatches.get(0).explained());
             }
             for (FrozenImage.Walk row : rows(capture, seed)) {
                 if (pages.size() == PAGES) {

@@ -129,7 +129,10 @@ public final class UpgradeRun implements UpgradeService {
                 invalidator.reordered(),
                 guest.translations(),
                 invalidator.accesses() + devices.accesses(),
-                invalidator.stale() + devices.stale() + guest.stale() + problems.stale("load", load.findings(), load.hints()),
+                invalidator.stale()
+                        + devices.stale()
+                        + guest.stale()
+                        + problems.stale("load", load.findings(), load.hints()),
                 invalidator.blocked() + devices.blocked(),
                 new UpgradeResult.Swaps(
                         swaps.sideBySide(),

@@ -8,13 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.util.Map;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.zip.GZIPOutputStream;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.upgrade.CaptureException;
@@ -89,9 +89,7 @@ class CaptureTest {
                 directory, Timeline.FILE, "{\"t\":0,\"k\":\"weather\",\"sky\":\"blue\"}", "{\"t\":1,\"k\":\"note\"}");
 
         assertEquals(
-                List.of(
-                        new CaptureRecord.Other(0, "weather", Map.of()),
-                        new CaptureRecord.Other(1, "note", Map.of())),
+                List.of(new CaptureRecord.Other(0, "weather", Map.of()), new CaptureRecord.Other(1, "note", Map.of())),
                 timeline());
         CaptureScan scan = CaptureScan.of(Capture.open(directory));
         assertEquals(1, scan.records().get("weather"));
@@ -111,29 +109,34 @@ class CaptureTest {
         assertEquals(records, timeline());
         readAll();
         CaptureFiles.text(directory, "timeline.jsonl", "{\"t\":0,\n");
-        assertEquals("timeline.jsonl", assertThrows(CaptureException.class, this::timeline).file());
+        assertEquals(
+                "timeline.jsonl",
+                assertThrows(CaptureException.class, this::timeline).file());
     }
 
     @Test
     void shouldReadListsOfJsonNumbersToo() {
         CaptureFiles.lines(
-                directory, Timeline.FILE, "{\"t\":0,\"k\":\"mem\",\"what\":\"pte\",\"addr\":4096,\"q\":[8195,\"0x10\"]}");
+                directory,
+                Timeline.FILE,
+                "{\"t\":0,\"k\":\"mem\",\"what\":\"pte\",\"addr\":4096,\"q\":[8195,\"0x10\"]}");
 
         assertEquals(List.of(new CaptureRecord.TableRead(0, "pte", 0x1000, List.of(0x2003L, 0x10L))), timeline());
     }
 
     @Test
     void shouldPassOverANumberOfAnUnknownKeyThatNothingCanHold() {
-        CaptureFiles.text(directory, "run.json", "{\"arch\": \"vtd\", \"checks\": 99999999999999999999, \"more\": [1e99]}");
+        CaptureFiles.text(
+                directory, "run.json", "{\"arch\": \"vtd\", \"checks\": 99999999999999999999, \"more\": [1e99]}");
 
         assertEquals(IommuModel.INTEL, Capture.open(directory).model().model());
     }
 
     @Test
     void shouldSayInOneLineWhatIsWrongWithBytesThatAreNoText() throws IOException {
-        for (byte[] line : List.of(new byte[] {0, 0, 0, '{', -1, -1, -1, -1, '\n'}, new byte[] {'{', '\r', -62, -123, '\n'})) {
-            try (OutputStream out =
-                    new GZIPOutputStream(Files.newOutputStream(directory.resolve(Timeline.FILE)))) {
+        for (byte[] line :
+                List.of(new byte[] {0, 0, 0, '{', -1, -1, -1, -1, '\n'}, new byte[] {'{', '\r', -62, -123, '\n'})) {
+            try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(directory.resolve(Timeline.FILE)))) {
                 out.write(line);
             }
 

@@ -374,8 +374,7 @@ class ReplayTest {
     @Test
     void shouldRefuseACaptureWithoutTheGuestsTables() {
         CaptureFiles.small(directory);
-        CaptureFiles.edit(
-                directory, "timeline.jsonl.gz", line -> line.contains("\"k\":\"mem\"") ? null : line);
+        CaptureFiles.edit(directory, "timeline.jsonl.gz", line -> line.contains("\"k\":\"mem\"") ? null : line);
 
         ReplayRefusedException refusal =
                 assertThrows(ReplayRefusedException.class, () -> replay(directory, ReplayOptions.DEFAULT));

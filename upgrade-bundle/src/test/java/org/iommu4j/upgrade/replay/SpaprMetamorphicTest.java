@@ -66,7 +66,9 @@ class SpaprMetamorphicTest {
                 .changeText(
                         "text",
                         text -> text.replace("liobn=0x800000", String.format("liobn=0x8000%02x", bridge))
-                                .replace("buid=0x800000020000000", "buid=0x8000000200000" + String.format("%02x", bridge))));
+                                .replace(
+                                        "buid=0x800000020000000",
+                                        "buid=0x8000000200000" + String.format("%02x", bridge))));
         capture.eachWalk(row -> row.change("dev", liobn));
     }
 
@@ -77,7 +79,9 @@ class SpaprMetamorphicTest {
             if (row.is("hcall", "call", "H_PUT_TCE")) {
                 row.change("args", 2, entry);
             } else if (isIndirect(row)) {
-                row.set("tces", row.list("tces").stream().map(entry::applyAsLong).toList());
+                row.set(
+                        "tces",
+                        row.list("tces").stream().map(entry::applyAsLong).toList());
                 row.change("args", 2, list -> list + distance);
             }
         });

@@ -62,8 +62,8 @@ class VtdMetamorphicTest {
     }
 
     private static long[] words(CaptureRow command) {
-        ByteBuffer bytes = ByteBuffer.wrap(HexFormat.of().parseHex(command.text("hex")))
-                .order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer bytes =
+                ByteBuffer.wrap(HexFormat.of().parseHex(command.text("hex"))).order(ByteOrder.LITTLE_ENDIAN);
         return new long[] {bytes.getLong(), bytes.getLong()};
     }
 

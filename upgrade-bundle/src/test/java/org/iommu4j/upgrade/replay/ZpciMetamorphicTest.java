@@ -62,7 +62,9 @@ class ZpciMetamorphicTest {
         row.changeText("fib", fib -> {
             int begin = word * 16;
             long value = Long.parseUnsignedLong(fib.substring(begin, begin + 16), 16);
-            return fib.substring(0, begin) + String.format("%016x", change.applyAsLong(value)) + fib.substring(begin + 16);
+            return fib.substring(0, begin)
+                    + String.format("%016x", change.applyAsLong(value))
+                    + fib.substring(begin + 16);
         });
     }
 
@@ -156,8 +158,7 @@ class ZpciMetamorphicTest {
             }
             if (row.is("mem", "what", "rte")) {
                 long third = row.number("addr") & ORIGIN;
-                return List.of(
-                        row.copy().set("addr", second.applyAsLong(third)).set("q", List.of(third | 0xb)), row);
+                return List.of(row.copy().set("addr", second.applyAsLong(third)).set("q", List.of(third | 0xb)), row);
             }
             return List.of(row);
         });

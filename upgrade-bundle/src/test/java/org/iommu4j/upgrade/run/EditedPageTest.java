@@ -37,7 +37,8 @@ class EditedPageTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void shouldKeepTheAttributesOfTheEntry(boolean bigEndian) {
-        EditedPage page = new EditedPage(3, null, 0x18, 0x5000, memory, bigEndian, "leaf", LEAF, 0x8000_0000_0000_9003L);
+        EditedPage page =
+                new EditedPage(3, null, 0x18, 0x5000, memory, bigEndian, "leaf", LEAF, 0x8000_0000_0000_9003L);
 
         page.edit();
 
