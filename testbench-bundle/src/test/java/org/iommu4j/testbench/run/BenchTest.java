@@ -54,8 +54,8 @@ class BenchTest {
                 "{'op':'mem_read','pa':0,'expect':'01'} | {'hex':'00','met':false,'expected':'01','explain':["
                         + "'./iommu4j explain --model intel 0000000000000000',"
                         + "'./iommu4j explain --model intel 0100000000000000']}",
-                "{'op':'mmio_read','off':56,'size':4,'expect':1} | {'value':'0x80000000','met':false,'expected':1,'explain':["
-                        + "'./iommu4j explain --model intel --register FECTL 0x80000000',"
+                "{'op':'mmio_read','off':56,'size':4,'expect':1} | {'value':'0x0','met':false,'expected':1,'explain':["
+                        + "'./iommu4j explain --model intel --register FECTL 0x0',"
                         + "'./iommu4j explain --model intel --register FECTL 0x1']}",
                 "{'op':'mmio_read','off':0,'size':4} | {'value':'0x10'}",
                 "{'op':'mmio_read','off':'0x108','size':8,'rel':'XRO'} "

@@ -168,7 +168,7 @@ class CallRecordsTest {
             value = {
                 "spapr | call | {\"t\":0,\"k\":\"hcall\",\"args\":[\"0x1\"],\"ret\":0}",
                 "spapr | call | {\"t\":0,\"k\":\"hcall\",\"call\":\"\",\"args\":[\"0x1\"],\"ret\":0}",
-                "spapr | args | {\"t\":0,\"k\":\"hcall\",\"call\":\"H\",\"args\":[1],\"ret\":0}",
+                "spapr | args | {\"t\":0,\"k\":\"hcall\",\"call\":\"H\",\"args\":[1.5],\"ret\":0}",
                 "spapr | args | {\"t\":0,\"k\":\"hcall\",\"call\":\"H\",\"ret\":0}",
                 "spapr | ret  | {\"t\":0,\"k\":\"hcall\",\"call\":\"H\",\"args\":[\"0x1\"]}",
                 "spapr | tces | {\"t\":0,\"k\":\"hcall\",\"call\":\"H\",\"args\":[\"0x1\"],\"ret\":0,\"tces\":[\"0x1\"]}",

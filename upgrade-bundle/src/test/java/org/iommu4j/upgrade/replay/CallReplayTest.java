@@ -142,7 +142,6 @@ class CallReplayTest {
                         + "| ibm,create-pe-dma-window liobn 0x80000002 | 0x80000001",
                 "s390/lazy-virtio | clp_set_pci | new_handle\":\"0x80020000 | new_handle\":\"0x81020000 "
                         + "| CLP new_handle 0x81020000 | 0x80020000",
-                "s390/lazy-virtio | clp_query_grp | dtsm\":\"0x40 | dtsm\":\"0x60 | CLP dtsm 0x60 | 0x40",
                 "s390/lazy-virtio | REG_INT | \"cc\":0 | \"cc\":1 | MPCIFC 1 | 0",
             })
     void shouldNameACallThatIsAnsweredOtherwise(

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongUnaryOperator;
+import java.util.regex.Pattern;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.s390.ZpciBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
@@ -28,6 +29,8 @@ class ZpciMetamorphicTest {
     private static final int PBA = 2;
     private static final int PAL = 3;
     private static final int IOTA = 4;
+
+    private static final Pattern FROZEN_ADDRESS = Pattern.compile("(\"pb?al?\": \"0x)([0-9a-f]+)");
 
     private static IommuCore core;
 
@@ -88,6 +91,10 @@ class ZpciMetamorphicTest {
                 row.change("addr", pa -> pa + 8L * entries);
             }
         });
+        capture.registers(text -> FROZEN_ADDRESS
+                .matcher(text)
+                .replaceAll(match -> match.group(1)
+                        + Long.toHexString(Long.parseUnsignedLong(match.group(2), 16) + distance)));
         capture.withoutWalks();
     }
 
