@@ -52,7 +52,9 @@ public final class FindingJson {
                 out.writeStringField("rule", finding.rule());
             }
             out.writeStringField("text", finding.text());
-            JsonText.texts(out, "explain", explain);
+            if (!explain.isEmpty()) {
+                JsonText.texts(out, "explain", explain);
+            }
         });
     }
 

@@ -117,7 +117,8 @@ class ExplainFormatsTest {
     @EnumSource(names = {"INTEL", "SPAPR", "S390"})
     void shouldDecodeEveryLayoutByNameAndBySize(IommuModel model) {
         SplittableRandom random = new SplittableRandom(1);
-        layouts(BACKENDS.get(model)).forEach(layout -> {
+        Backend backend = BACKENDS.get(model);
+        layouts(backend).forEach(layout -> {
             for (byte[] bytes : values(layout, random)) {
                 String hex = HexFormat.of().formatHex(bytes);
                 String text = both("--model", model.label(), "--as", layout.name(), hex);
@@ -132,7 +133,9 @@ class ExplainFormatsTest {
                         text.lines().anyMatch(line -> line.startsWith("reserved ") && line.contains("!  must be zero")),
                         text);
                 assertTrue(text.contains("! =") || !text.contains(" !  "), text);
-                both("--model", model.label(), hex);
+                if (backend.commands().stream().noneMatch(command -> command.layout().equals(layout))) {
+                    both("--model", model.label(), hex);
+                }
             }
             byte[] shorter = new byte[layout.sizeBytes() - 1];
             byte[] longer = new byte[layout.sizeBytes() + 1];

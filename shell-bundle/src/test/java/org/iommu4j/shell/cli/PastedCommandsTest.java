@@ -75,7 +75,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class PastedCommandsTest {
     private static final Pattern COMMAND = Pattern.compile("\\./iommu4j explain(?: (?:'[^']*'|[^\\s;'\"]+))+");
     private static final Pattern WORD = Pattern.compile("'([^']*)'|(\\S+)");
-    private static final int VARIANTS = 12;
+    private static final int VARIANTS = 4;
 
     /** Steps of which a failure is about bytes, by model. */
     private static final Map<IommuModel, Set<String>> STEPS = Map.of(
@@ -205,7 +205,7 @@ class PastedCommandsTest {
         assertEquals(new TreeSet<>(STEPS.get(model)), explained.keySet());
         // An access that a cache answers, or that no table lets through, read nothing that could be decoded.
         explained.forEach((op, count) -> assertTrue(
-                op.equals("dma") || count == variants.get(op), () -> op + ": " + count + " of " + variants.get(op)));
+                op.equals("dma") || count.equals(variants.get(op)), () -> op + ": " + count + " of " + variants.get(op)));
     }
 
     /** The case up to a step, of which something else is expected; for each kind of step that there are not enough of. */
@@ -296,7 +296,7 @@ class PastedCommandsTest {
                 assertTrue(answer.contains("\"rule\":\"V12\""), answer);
                 assertEquals(1, commands(answer).size(), answer);
                 String shown = paste(commands(answer).get(0));
-                assertTrue(shown.contains("refused: EINVAL by V12, scope"), shown);
+                assertTrue(shown.contains("refused: EOPNOTSUPP by V12, scope"), shown);
             }
         }
     }
@@ -511,16 +511,21 @@ class PastedCommandsTest {
     @EnumSource(names = {"INTEL", "SPAPR", "S390"})
     void shouldNameACommandForWhatIsNotAsRecorded(IommuModel model) throws IOException {
         Path file = directory.resolve("record.jsonl");
-        try (Recording recording = new Records(core, null).record(file)) {
+        Recording recording = new Records(core, null).record(file);
+        try {
             new Replay(core)
                     .replay(
                             Path.of("..", "traces").resolve(CAPTURES.get(model)),
                             new ReplayOptions(
                                     ReplayOptions.Path.CONTRACT, org.iommu4j.backend.CacheConfig.DEFAULT, false, 1));
+        } finally {
+            recording.close();
         }
         List<String> lines = new ArrayList<>();
         for (String line : Files.readAllLines(file)) {
-            lines.add(line.replaceFirst("(\"k\":\"ioctl\".*)\"errno\":\"OK\"", "$1\"errno\":\"EINVAL\"")
+            lines.add(line.replaceFirst(
+                            "(\"k\":\"ioctl\".*)\"errno\":\"OK\",\"handled\":\\d,\"fidelity\":\"\\w+\"",
+                            "$1\"errno\":\"EINVAL\"")
                     .replaceFirst("(\"k\":\"native\".*\"hex\":\\[\"[0-9a-f]*)[0-9a-f]\"", "$1f\"")
                     .replaceFirst("(\"k\":\"dma\".*\"spa\":\"0x)", "$11"));
         }
@@ -536,6 +541,9 @@ class PastedCommandsTest {
                 assertTrue(commands(result.toText()).contains(command), command);
             });
         }
-        assertEquals(new TreeSet<>(Set.of("access", "errno", "native")), explained, result::toText);
+        // What a shadow table answers has read no table.
+        Set<String> expected =
+                model == IommuModel.S390 ? Set.of("errno", "native") : Set.of("access", "errno", "native");
+        assertEquals(expected, explained, result::toText);
     }
 }
