@@ -133,7 +133,8 @@ class ExplainFormatsTest {
                         text.lines().anyMatch(line -> line.startsWith("reserved ") && line.contains("!  must be zero")),
                         text);
                 assertTrue(text.contains("! =") || !text.contains(" !  "), text);
-                if (backend.commands().stream().noneMatch(command -> command.layout().equals(layout))) {
+                if (backend.commands().stream()
+                        .noneMatch(command -> command.layout().equals(layout))) {
                     both("--model", model.label(), hex);
                 }
             }

@@ -205,7 +205,8 @@ class PastedCommandsTest {
         assertEquals(new TreeSet<>(STEPS.get(model)), explained.keySet());
         // An access that a cache answers, or that no table lets through, read nothing that could be decoded.
         explained.forEach((op, count) -> assertTrue(
-                op.equals("dma") || count.equals(variants.get(op)), () -> op + ": " + count + " of " + variants.get(op)));
+                op.equals("dma") || count.equals(variants.get(op)),
+                () -> op + ": " + count + " of " + variants.get(op)));
     }
 
     /** The case up to a step, of which something else is expected; for each kind of step that there are not enough of. */

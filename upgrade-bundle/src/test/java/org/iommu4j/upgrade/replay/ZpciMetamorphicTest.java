@@ -93,8 +93,8 @@ class ZpciMetamorphicTest {
         });
         capture.registers(text -> FROZEN_ADDRESS
                 .matcher(text)
-                .replaceAll(match -> match.group(1)
-                        + Long.toHexString(Long.parseUnsignedLong(match.group(2), 16) + distance)));
+                .replaceAll(match ->
+                        match.group(1) + Long.toHexString(Long.parseUnsignedLong(match.group(2), 16) + distance)));
         capture.withoutWalks();
     }
 
