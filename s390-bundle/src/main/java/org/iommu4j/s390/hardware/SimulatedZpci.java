@@ -51,6 +51,9 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final long PAGE_OFFSET = (1L << TableLevel.PAGE_SHIFT) - 1;
 
+    /** Most entries that a pass looks at: 64 GiB in pages. Tables that share their entries could keep it busy for years. */
+    private static final int MOST_ENTRIES = 1 << 24;
+
     private final HardwareConfig config;
     private final ZpciCapabilities unit;
     private final ZpciOptions options;
@@ -349,7 +352,11 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         exhausted = false;
         long at = first & ~PAGE_OFFSET;
         long table = 0;
-        while (true) {
+        for (int entries = 0; ; entries++) {
+            if (entries == MOST_ENTRIES) {
+                giveUp(function, at, last);
+                return true;
+            }
             if (reports != null) {
                 reports.reads(function.handle(), at, function.iota());
             }
@@ -375,6 +382,15 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
                 return true;
             }
             at = end + 1;
+        }
+    }
+
+    /** Drops what was known of the rest of a range, which there are no resources to look at. */
+    private void giveUp(PciFunction function, long at, long last) {
+        exhausted = true;
+        caches.dropRange(function.index(), at, last | PAGE_OFFSET);
+        if (reports != null) {
+            reports.refreshed(function.index(), at, last | PAGE_OFFSET);
         }
     }
 

@@ -88,6 +88,26 @@ class RpcitTest {
         assertEquals(8, machine.status());
     }
 
+    /** 2^30 pages behind one page table: not one of them is mapped, so that no number of mappings ends it. */
+    @Test
+    void shouldRunOutOfResourcesWhereTablesShareTheirEntries() {
+        Machine shared = Machine.of(2, Map.of("sdma", 0L, "edma", -1L)).withFreshTables();
+        int handle = shared.enable(0x0002_0001);
+        assertEquals(0, shared.mpcifc(handle, 4, 0, (1L << 42) - 1, Machine.IOTA));
+        for (int i = 0; i < 2048; i++) {
+            shared.write(Machine.RT + i * 8L, 0x1000_4007L).write(Machine.ST + i * 8L, 0x1000_8000L);
+        }
+        long far = (1L << 41) + 0x2000;
+        assertEquals(0, shared.rpcit(handle, far, 0x1000));
+        assertEquals("12345000", shared.read(handle, far));
+        shared.page(2, 0x400);
+
+        assertEquals(1, shared.rpcit(handle, 0, 1L << 42));
+
+        assertEquals(16, shared.status());
+        assertEquals(List.of(), shared.cached());
+    }
+
     @Test
     void shouldStopTheFunctionForARangeThatWraps() {
         // The emulator of the sheet does nothing.
