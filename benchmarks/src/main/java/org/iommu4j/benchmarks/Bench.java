@@ -89,7 +89,12 @@ final class Bench implements AutoCloseable {
 
     /** Lets the device touch one page. */
     void touchOne() {
-        unit.dma(access.begin(REQUESTER, iovas[0], DmaAccess.READ));
+        touchOne(REQUESTER);
+    }
+
+    /** Lets a device touch one page. */
+    void touchOne(int requester) {
+        unit.dma(access.begin(requester, iovas[0], DmaAccess.READ));
     }
 
     /** Requests for one page each: every one of {@code count} pages, in the given order. */

@@ -31,7 +31,7 @@ import org.openjdk.jmh.annotations.Warmup;
  *
  * <p>A round fills the cache, then invalidates pages that are not in it, each with its wait, then everything once. Halfway
  * through the pages the same happens elsewhere, as in a machine with several guests: to another container of the unit, or to
- * another unit. Every one of these calls is
+ * another unit, whose device has used one page. Every one of these calls is
  * timed by itself, between two readings of the clock, the cost of which is included. The figures are the
  * counters: {@code wide} is the median over the rounds of an iteration of the last call, {@code page} that of the one
  * before it, for comparison; JMH adds counters up over the iterations, so divide them by {@code Cnt}. The benchmark's own
@@ -50,6 +50,7 @@ import org.openjdk.jmh.annotations.Warmup;
 public class WideInvalidationBenchmark {
     private static final int ROUNDS = 20;
     private static final int REQUESTS = 64;
+    private static final int OTHER_REQUESTER = Bench.REQUESTER + 1;
     private static final long REHEARSAL_NANOS = 3_000_000_000L;
 
     /** Pages that the chip has cached. */
@@ -93,7 +94,7 @@ public class WideInvalidationBenchmark {
         bench = new Bench(entries, CacheConfig.WORST_CASE);
         otherContainer =
                 bench.unit.openContainer(ContainerConfig.of(Offer.exactly(IommuModel.INTEL, Bench.GENERATION)));
-        Bench.attach(otherContainer, Bench.REQUESTER + 1);
+        Bench.attach(otherContainer, OTHER_REQUESTER);
         bare = new BareQueue(bench, CacheConfig.WORST_CASE);
         otherBare = new BareQueue(bench, CacheConfig.WORST_CASE);
         pages = Bench.pageRequests(REQUESTS, i -> absent(i));
@@ -118,9 +119,11 @@ public class WideInvalidationBenchmark {
         }
         next = (next + 1) % REQUESTS;
         request(bench.container, pages[next]);
+        bench.touchOne(OTHER_REQUESTER);
         request(otherContainer, domain);
         request(bench.container, domain);
         command(bare, BareQueue.IOTLB_PAGE_DOMAIN_1, absent(next));
+        otherBare.touchOne();
         command(otherBare, BareQueue.IOTLB_GLOBAL, 0);
         command(bare, BareQueue.IOTLB_GLOBAL, 0);
     }
@@ -142,6 +145,7 @@ public class WideInvalidationBenchmark {
                 next = (next + 1) % REQUESTS;
                 pageNanos[round] = request(bench.container, pages[next]);
                 if (others && i == stream / 2) {
+                    bench.touchOne(OTHER_REQUESTER);
                     request(otherContainer, domain);
                 }
             }
@@ -159,6 +163,7 @@ public class WideInvalidationBenchmark {
                 next = (next + 1) % REQUESTS;
                 pageNanos[round] = command(bare, BareQueue.IOTLB_PAGE_DOMAIN_1, absent(next));
                 if (others && i == stream / 2) {
+                    otherBare.touchOne();
                     command(otherBare, BareQueue.IOTLB_GLOBAL, 0);
                 }
             }
