@@ -357,10 +357,22 @@ final class CoreUnit implements Unit {
 
     @Override
     public void visitCache(CacheVisitor visitor) {
+        visitCache(visitor, DMA_WAIT_NANOS);
+    }
+
+    @Override
+    public boolean waits() {
+        return gate.waits();
+    }
+
+    @Override
+    public void visitCache(CacheVisitor visitor, long waitNanos) {
         List<CachedEntry> entries = new ArrayList<>();
-        inside(chip -> chip.hardware()
-                .visitCache((cache, tag, pasid, iova, lengthBytes, pa) ->
-                        entries.add(new CachedEntry(cache, tag, pasid, iova, lengthBytes, pa))));
+        inside(
+                chip -> chip.hardware()
+                        .visitCache((cache, tag, pasid, iova, lengthBytes, pa) ->
+                                entries.add(new CachedEntry(cache, tag, pasid, iova, lengthBytes, pa))),
+                waitNanos);
         for (CachedEntry entry : entries) {
             visitor.entry(entry.cache, entry.tag, entry.pasid, entry.iova, entry.lengthBytes, entry.pa);
         }
@@ -431,6 +443,10 @@ final class CoreUnit implements Unit {
 
     /** A call that has no answer of its own for "not carried out". */
     private void inside(Gate.Operation<Chip> operation) {
+        inside(operation, DMA_WAIT_NANOS);
+    }
+
+    private void inside(Gate.Operation<Chip> operation, long waitNanos) {
         expectRun(gate.run(
                 chip -> {
                     try {
@@ -439,7 +455,7 @@ final class CoreUnit implements Unit {
                         throw Reasons.typed(e);
                     }
                 },
-                DMA_WAIT_NANOS,
+                waitNanos,
                 null,
                 0));
     }

@@ -151,6 +151,12 @@ final class Gate<T> {
         return route.phase == Route.Phase.ABSENT;
     }
 
+    /** True if a call that came now would wait in line. */
+    boolean waits() {
+        Route<T> seen = route;
+        return !seen.open && seen.phase != Route.Phase.CLOSED;
+    }
+
     /** True if the gate has been closed for good. */
     boolean isClosed() {
         return route.phase == Route.Phase.CLOSED;

@@ -152,7 +152,12 @@ final class Session {
         if (reader == null || reader.terms().abi() == image) {
             return reader;
         }
-        return others.computeIfAbsent(image, other -> new RequestReader(in(other, reader.terms())));
+        RequestReader other = others.get(image);
+        if (other == null) {
+            other = new RequestReader(in(image, reader.terms()));
+            others.put(image, other);
+        }
+        return other;
     }
 
     /** Brings an invalidation to the chip's generation, one shim after the other. */

@@ -6,7 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.service.Container;
@@ -45,6 +48,26 @@ class AllocationTest {
         long bytes = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
         assertTrue(bytes < CALLS, bytes + " bytes in " + CALLS + " rounds");
         assertEquals(17L * (CALLS + 1), container.counters().completed());
+    }
+
+    @Test
+    void shouldAllocateNothingForRequestsInAnotherImageThanTheContainers() {
+        bench.arrived("1.0.0");
+        Container container = Bench.container(bench.unit(1), 1);
+        byte[] request = new RequestWriter(Abi.I386, IommuModel.INTEL, 1).invalidate(0, 0, 0, 0, 0, new byte[0]);
+        Completion completion = new Completion();
+        foreign(container, request, completion, 1);
+        long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+        foreign(container, request, completion, CALLS);
+        long bytes = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
+        assertTrue(bytes < CALLS, bytes + " bytes in " + CALLS + " requests");
+        assertEquals(CALLS + 1, container.counters().completed());
+    }
+
+    private static void foreign(Container container, byte[] request, Completion completion, int calls) {
+        for (int i = 0; i < calls; i++) {
+            container.ioctl(Abi.I386, Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion);
+        }
     }
 
     private static void run(

@@ -31,7 +31,8 @@ public class AllBundlesIT {
                 Bundles.install(
                         "jackson-core",
                         "picocli",
-                        "org.apache.felix.log",
+                        "org.osgi.service.log",
+                        "log-bundle",
                         "org.apache.felix.gogo.runtime",
                         "api-bundle",
                         "simulation-bundle",
@@ -57,6 +58,7 @@ public class AllBundlesIT {
                         "org.iommu4j.api",
                         "org.iommu4j.core",
                         "org.iommu4j.intel.vtd",
+                        "org.iommu4j.log",
                         "org.iommu4j.s390.zpci",
                         "org.iommu4j.shell",
                         "org.iommu4j.simulation",

@@ -47,11 +47,18 @@ class ArchitectureTest {
     private static final String[] CORE_SERVICE = {"org.iommu4j.core.service.."};
     private static final String[] UPGRADE = {"org.iommu4j.upgrade.."};
     private static final String[] TESTBENCH = {"org.iommu4j.testbench.."};
+    private static final String[] LOG = {"org.iommu4j.log.."};
     private static final String[] SHELL = {"org.iommu4j.shell.."};
 
     /** Bundles that are not a vendor's. Every other {@code *-bundle} folder is. */
     private static final Set<String> SHARED = Set.of(
-            "api-bundle", "simulation-bundle", "core-bundle", "upgrade-bundle", "testbench-bundle", "shell-bundle");
+            "api-bundle",
+            "simulation-bundle",
+            "core-bundle",
+            "upgrade-bundle",
+            "testbench-bundle",
+            "shell-bundle",
+            "log-bundle");
 
     private static final String MODEL = "org/iommu4j/contract/IommuModel";
 
@@ -79,6 +86,11 @@ class ArchitectureTest {
     @Test
     void shouldNotNameAVendorInTheCore() throws IOException {
         assertEquals(Set.of(), vendorWords("core-bundle"));
+    }
+
+    @Test
+    void shouldKnowNobodyInTheLog() {
+        ofOurs(LOG).check(module("log-bundle"));
     }
 
     @Test
@@ -274,7 +286,11 @@ class ArchitectureTest {
             roots.add(String.join(".", names.subList(0, Math.min(3, names.size()))) + "..");
         }
         roots.removeAll(Set.of(
-                "org.iommu4j.core..", "org.iommu4j.upgrade..", "org.iommu4j.testbench..", "org.iommu4j.shell.."));
+                "org.iommu4j.core..",
+                "org.iommu4j.upgrade..",
+                "org.iommu4j.testbench..",
+                "org.iommu4j.shell..",
+                "org.iommu4j.log.."));
         return roots.toArray(String[]::new);
     }
 

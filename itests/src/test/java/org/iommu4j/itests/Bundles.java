@@ -41,7 +41,6 @@ final class Bundles {
                         "org.osgi.util.function",
                         "org.osgi.util.promise",
                         "org.osgi.service.component",
-                        "org.apache.felix.configadmin",
                         "org.apache.felix.scr"),
                 junitBundles());
     }

@@ -84,6 +84,23 @@ public interface Unit extends AutoCloseable {
     void visitCache(CacheVisitor visitor);
 
     /**
+     * The same with another longest wait for a backend than {@link #DMA_WAIT_NANOS}.
+     *
+     * @param waitNanos in nanoseconds; 0 not to wait
+     */
+    default void visitCache(CacheVisitor visitor, long waitNanos) {
+        visitCache(visitor);
+    }
+
+    /**
+     * True if a call that is made now would wait: a swap moves the unit, or nobody serves its model. It tells what is, and
+     * promises nothing.
+     */
+    default boolean waits() {
+        return false;
+    }
+
+    /**
      * Chips that it has had, the present one included: 1 until a swap gives it another one. The number grows before the new
      * chip can be reached, so that all calls between two equal answers went to one chip.
      */

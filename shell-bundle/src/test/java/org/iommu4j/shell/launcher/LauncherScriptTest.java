@@ -28,15 +28,19 @@ class LauncherScriptTest {
             echo "[INFO] Building iommu4j core 1.0.0                            [2/3]"
             echo "[ERROR] something that a compiler says"
             [ -z "$BREAK" ] || exit 1
-            [ -z "$EDIT" ] || touch "$EDIT"
-            touch bnd.bndrun
+            mkdir -p cnf/target cnf/run/target
+            cnf/inputs >cnf/target/inputs
+            [ -z "$EDIT" ] || echo edited >>"$EDIT"
+            echo resolved >bnd.bndrun
             echo jar >cnf/run/target/iommu4j.jar
+            cnf/inputs cnf/target/inputs >cnf/run/target/iommu4j.inputs
             """;
     private static final String JAVA = """
             #!/usr/bin/env bash
             echo "in $PWD"
             for stream in 0 1 2; do [ -e /dev/fd/$stream ] || echo "closed: $stream"; done
             printf '%s\\n' "$@"
+            [ -z "$WAIT" ] || { echo started >"$WAIT"; sleep 60; }
             exit 5
             """;
 
@@ -44,6 +48,7 @@ class LauncherScriptTest {
     Path folder;
 
     private Path project;
+    private Path temporary;
     private Path jdk;
     private final Map<String, String> environment = new HashMap<>();
 
@@ -60,7 +65,6 @@ class LauncherScriptTest {
                 "pom.xml",
                 "bnd.bndrun",
                 ".mvn/maven.config",
-                "cnf/pom.xml",
                 "cnf/bnd.bnd",
                 "cnf/run/pom.xml",
                 "core-bundle/pom.xml",
@@ -69,15 +73,27 @@ class LauncherScriptTest {
                 "core-bundle/src/test/java/ATest.java")) {
             write(project.resolve(file), "", false);
         }
-        Path script =
-                Path.of(System.getProperty("basedir", "")).toAbsolutePath().resolveSibling("iommu4j");
-        write(project.resolve("iommu4j"), Files.readString(script), true);
+        Path root = Path.of(System.getProperty("basedir", "")).toAbsolutePath().getParent();
+        for (String script : List.of("iommu4j", "cnf/inputs")) {
+            write(project.resolve(script), Files.readString(root.resolve(script)), true);
+        }
+        Path help = Path.of("src/test/resources/org/iommu4j/shell/cli/help");
+        for (String text : List.of("iommu4j.txt", "upgrade.txt")) {
+            write(
+                    project.resolve("shell-bundle").resolve(help).resolve(text),
+                    Files.readString(root.resolve("shell-bundle").resolve(help).resolve(text)),
+                    false);
+        }
+        write(project.resolve("cnf/pom.xml"), "  <revision>3.2.1</revision>\n", false);
+        temporary = Files.createDirectories(folder.resolve("temporary"));
         write(folder.resolve("bin/mvn"), MAVEN, true);
         jdk = folder.resolve("jdk");
         write(jdk.resolve("bin/java"), JAVA, true);
         write(jdk.resolve("bin/javac"), "", true);
         write(jdk.resolve("release"), "JAVA_VERSION=\"17.0.15\"\n", false);
         age(project);
+        environment.put("TMPDIR", temporary.toString());
+        environment.put("WAIT", "");
         environment.put("PATH", folder.resolve("bin") + ":" + System.getenv("PATH"));
         environment.put("JAVA_HOME", jdk.toString());
         environment.put("CALLS", folder.resolve("calls").toString());
@@ -132,12 +148,140 @@ class LauncherScriptTest {
 
     @Test
     void shouldBuildOnFirstUseAndShowTheModules() throws Exception {
-        Result result = run(project.resolve("iommu4j"), "--help");
+        Result result = run(project.resolve("iommu4j"), "upgrade");
 
         assertEquals(1, builds());
-        assertTrue(result.err().contains("first time"), result.all());
+        assertTrue(result.err().contains("not built yet"), result.all());
         assertTrue(result.err().contains("  [2/3] iommu4j core 1.0.0\n"), result.all());
         assertFalse(result.err().contains("compiler"), result.all());
+    }
+
+    @Test
+    void shouldAnswerForHelpAndVersionWithoutBuilding() throws Exception {
+        Path script = project.resolve("iommu4j");
+        Path texts = project.resolve("shell-bundle/src/test/resources/org/iommu4j/shell/cli/help");
+        for (List<String> arguments : List.of(List.of("--help"), List.of("-h"), List.of("help"))) {
+            assertEquals(
+                    Files.readString(texts.resolve("iommu4j.txt")),
+                    run(script, arguments.toArray(String[]::new)).out());
+        }
+        for (List<String> arguments :
+                List.of(List.of("upgrade", "--swaps", "3", "--help"), List.of("help", "upgrade"))) {
+            assertEquals(
+                    Files.readString(texts.resolve("upgrade.txt")),
+                    run(script, arguments.toArray(String[]::new)).out());
+        }
+        assertEquals("iommu4j 3.2.1\n", run(script, "--version").out());
+        assertEquals(2, run(script, "help", "nothing").status());
+        assertEquals(0, builds());
+
+        run(script);
+        Files.writeString(project.resolve("core-bundle/src/main/java/A.java"), "changed");
+        assertEquals(5, run(script, "--help").status());
+        assertEquals(1, builds());
+    }
+
+    @Test
+    void shouldNotBuildACopyOfABuiltTree() throws Exception {
+        run(project.resolve("iommu4j"));
+        Path copy = folder.resolve("copy");
+        Process copying = new ProcessBuilder("cp", "-r", project.toString(), copy.toString()).start();
+        assertTrue(copying.waitFor(60, TimeUnit.SECONDS));
+
+        Result result = run(copy.resolve("iommu4j"), "upgrade");
+
+        assertEquals(5, result.status());
+        assertEquals("", result.err());
+        assertEquals(1, builds());
+    }
+
+    @Test
+    void shouldRunWhatWasBuiltInATreeThatCannotBeWritten() throws Exception {
+        // What stands in the way of the folder keeps everybody from writing there, the superuser too.
+        Files.writeString(project.resolve("cnf/run/target"), "no folder");
+        Result unbuilt = run(project.resolve("iommu4j"), "upgrade");
+        assertEquals(3, unbuilt.status());
+        assertEquals(1, unbuilt.err().lines().count(), unbuilt.all());
+        assertTrue(unbuilt.err().contains("cannot be written"), unbuilt.all());
+        assertEquals(0, builds());
+    }
+
+    @Test
+    void shouldSayInOneLineThatThereIsNoMaven() throws Exception {
+        Files.delete(folder.resolve("bin/mvn"));
+        environment.put("PATH", withoutMaven());
+
+        Result result = run(project.resolve("iommu4j"), "upgrade");
+
+        assertEquals(3, result.status());
+        assertEquals(1, result.err().lines().count(), result.all());
+        assertTrue(result.err().contains("not built yet"), result.all());
+        assertTrue(result.err().contains("no mvn on the PATH"), result.all());
+    }
+
+    /** The folders of the PATH that have no Maven; what the script needs is linked into one. */
+    private String withoutMaven() throws IOException {
+        Path tools = Files.createDirectories(folder.resolve("tools"));
+        for (String directory : System.getenv("PATH").split(":", -1)) {
+            if (Files.isDirectory(Path.of(directory))) {
+                try (var files = Files.list(Path.of(directory))) {
+                    for (Path file : files.toList()) {
+                        Path link = tools.resolve(file.getFileName());
+                        if (!file.getFileName().toString().startsWith("mvn") && !Files.exists(link)) {
+                            Files.deleteIfExists(link);
+                            Files.createSymbolicLink(link, file);
+                        }
+                    }
+                }
+            }
+        }
+        return tools.toString();
+    }
+
+    @Test
+    void shouldTakeAwayWhatAKilledRunHasLeftAndNothingElse() throws Exception {
+        Path script = project.resolve("iommu4j");
+        run(script);
+        Path started = folder.resolve("started");
+        environment.put("WAIT", started.toString());
+        ProcessBuilder builder = new ProcessBuilder(script.toString(), "upgrade")
+                .redirectOutput(folder.resolve("waiting").toFile())
+                .redirectErrorStream(true);
+        builder.environment().putAll(environment);
+        Process alive = builder.start();
+        try {
+            for (int i = 0; i < 6000 && !Files.exists(started); i++) {
+                Thread.sleep(10);
+            }
+            environment.put("WAIT", "");
+            Path live = temporaryFolder(Files.readString(folder.resolve("waiting")));
+            Path base = live.getParent();
+            Path dead = Files.createDirectories(base.resolve("run.deadbeef/osgi.fw"))
+                    .getParent();
+            Path foreign = Files.createDirectories(base.resolve("notes"));
+            Path elsewhere = Files.createDirectories(temporary.resolve("osgi.1.fw"));
+
+            Result result = run(script, "upgrade");
+
+            assertTrue(Files.isDirectory(live), "the folder of a run that goes on");
+            assertFalse(Files.exists(dead), "the folder of a run that was killed");
+            assertTrue(Files.isDirectory(foreign));
+            assertTrue(Files.isDirectory(elsewhere));
+            assertEquals(base, temporaryFolder(result.out()).getParent());
+        } finally {
+            alive.descendants().forEach(ProcessHandle::destroyForcibly);
+            alive.destroyForcibly();
+            assertTrue(alive.waitFor(60, TimeUnit.SECONDS));
+        }
+    }
+
+    private static Path temporaryFolder(String out) {
+        String option = "-Djava.io.tmpdir=";
+        return Path.of(out.lines()
+                .filter(line -> line.startsWith(option))
+                .findFirst()
+                .orElseThrow()
+                .substring(option.length()));
     }
 
     @Test
@@ -182,20 +326,25 @@ class LauncherScriptTest {
     }
 
     @Test
-    void shouldBuildAgainOnlyWhenASourceOfTheJarChanged() throws Exception {
+    void shouldBuildAgainOnlyWhenASourceOfTheJarChangedAndNameIt() throws Exception {
         run(project.resolve("iommu4j"));
-        Files.setLastModifiedTime(
-                project.resolve("core-bundle/src/test/java/ATest.java"),
-                FileTime.from(Instant.now().plusSeconds(9)));
+        Files.writeString(project.resolve("core-bundle/src/test/java/ATest.java"), "changed");
+        // Another time alone is no change.
+        Path source = project.resolve("core-bundle/src/main/java/A.java");
+        Files.setLastModifiedTime(source, FileTime.from(Instant.now().plusSeconds(9)));
         run(project.resolve("iommu4j"));
         assertEquals(1, builds());
 
-        Files.setLastModifiedTime(
-                project.resolve("core-bundle/src/main/java/A.java"),
-                FileTime.from(Instant.now().plusSeconds(9)));
-        Result result = run(project.resolve("iommu4j"));
+        Files.writeString(source, "changed");
+        Result changed = run(project.resolve("iommu4j"));
         assertEquals(2, builds());
-        assertTrue(result.err().contains("sources have changed"), result.all());
+        assertTrue(changed.err().contains("core-bundle/src/main/java/A.java has changed"), changed.all());
+
+        write(project.resolve("core-bundle/src/main/java/B.java"), "", false);
+        write(project.resolve("core-bundle/src/main/java/C.java"), "", false);
+        Result added = run(project.resolve("iommu4j"));
+        assertEquals(3, builds());
+        assertTrue(added.err().contains("core-bundle/src/main/java/B.java is new, and 1 more"), added.all());
     }
 
     @Test
@@ -213,13 +362,11 @@ class LauncherScriptTest {
     @Test
     void shouldBuildAgainWhenASourceWasDeleted() throws Exception {
         run(project.resolve("iommu4j"));
-        Path source = project.resolve("core-bundle/src/main/java/A.java");
-        Files.delete(source);
-        Files.setLastModifiedTime(
-                source.getParent(), FileTime.from(Instant.now().plusSeconds(9)));
+        Files.delete(project.resolve("core-bundle/src/main/java/A.java"));
 
-        run(project.resolve("iommu4j"));
+        Result result = run(project.resolve("iommu4j"));
         assertEquals(2, builds());
+        assertTrue(result.err().contains("core-bundle/src/main/java/A.java is gone"), result.all());
     }
 
     @Test

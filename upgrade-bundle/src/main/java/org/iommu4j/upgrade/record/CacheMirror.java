@@ -19,12 +19,15 @@ final class CacheMirror {
     /**
      * Looks at the caches.
      *
+     * @param waitNanos longest wait in nanoseconds for the unit
      * @throws org.iommu4j.backend.BackendException if no backend serves, or it fails
      */
-    Change look(Unit unit) {
+    Change look(Unit unit, long waitNanos) {
         Set<CacheEntry> now = new HashSet<>();
-        unit.visitCache((cache, tag, pasid, iova, lengthBytes, pa) ->
-                now.add(new CacheEntry(cache, tag, pasid, iova, lengthBytes, pa)));
+        unit.visitCache(
+                (cache, tag, pasid, iova, lengthBytes, pa) ->
+                        now.add(new CacheEntry(cache, tag, pasid, iova, lengthBytes, pa)),
+                waitNanos);
         Change change = new Change(without(now, present), without(present, now));
         present = now;
         return change;

@@ -105,7 +105,7 @@ final class PlayedUnit implements AutoCloseable {
     Effect effectOf(Runnable call) {
         int chips = unit.chips();
         if (mirrorIsOld) {
-            mirror.look(unit);
+            mirror.look(unit, Unit.DMA_WAIT_NANOS);
         }
         Set<CacheEntry> before = mirror.present();
         synchronized (commands) {
@@ -117,7 +117,7 @@ final class PlayedUnit implements AutoCloseable {
         } finally {
             collecting = false;
         }
-        Set<CacheEntry> went = mirror.look(unit).went();
+        Set<CacheEntry> went = mirror.look(unit, Unit.DMA_WAIT_NANOS).went();
         mirrorIsOld = false;
         if (unit.chips() != chips) {
             return null;

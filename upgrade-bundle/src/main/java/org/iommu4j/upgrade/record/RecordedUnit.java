@@ -7,6 +7,8 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -34,10 +36,29 @@ import org.iommu4j.upgrade.record.RecordLine.Caches;
  * A unit as its clients have it while it is recorded: one call after the other, each with the native commands that the driver
  * writes for it and the cached entries that are gone after it. Memory that clients write is in the same order, so that a
  * player can bring the chip to see what it saw.
+ *
+ * <p>Nobody waits for a backend with the lock: while the unit waits, calls pass the lock by, and the unit itself puts them in
+ * line and ends them at their limits. What such a call did is not known apart from what the others did.
  */
 final class RecordedUnit implements Unit {
     /** Longest wait in nanoseconds for a call that is inside; a chip that hangs ends the record, not its clients. */
     private static final long LOCK_NANOS = TimeUnit.SECONDS.toNanos(30);
+
+    /** Longest wait in nanoseconds for the lock before the caller looks again whether the unit waits. */
+    private static final long TURN_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+    /** Longest wait in nanoseconds for a look at the caches; without one the record says that nothing is known. */
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+    /** How a call goes through. */
+    private enum Way {
+        /** With the lock. */
+        IN_ORDER,
+        /** Recorded, without the lock, because the unit waits. */
+        PASSING,
+        /** Nothing is recorded any more. */
+        UNRECORDED
+    }
 
     private final Unit unit;
     private final int number;
@@ -51,7 +72,17 @@ final class RecordedUnit implements Unit {
     private final CacheMirror mirror = new CacheMirror();
     private boolean mirrorIsOld = true;
     private int chips;
-    private int opened;
+
+    /** What {@link #passed} was at the last look. */
+    private long passedAtLook;
+
+    private final AtomicInteger opened = new AtomicInteger();
+
+    /** Calls that are passing the lock by. */
+    private final AtomicInteger passing = new AtomicInteger();
+
+    /** Beginnings and ends of calls that passed the lock by. */
+    private final AtomicLong passed = new AtomicLong();
 
     /** Native commands of the call that is inside, guarded by itself: the core may carry it out in another thread. */
     private final List<String> commands = new ArrayList<>();
@@ -113,57 +144,95 @@ final class RecordedUnit implements Unit {
         }
     }
 
-    /** Takes the lock; false if nothing is recorded any more. */
-    private boolean begin() {
+    /** Takes the lock, if the call goes that way. */
+    private Way begin() {
         if (!recorder.isRecording()) {
-            return false;
+            return Way.UNRECORDED;
         }
+        long deadline = System.nanoTime() + LOCK_NANOS;
         try {
-            if (lock.tryLock(LOCK_NANOS, TimeUnit.NANOSECONDS)) {
-                return true;
+            while (!unit.waits()) {
+                if (lock.tryLock(TURN_NANOS, TimeUnit.NANOSECONDS)) {
+                    return Way.IN_ORDER;
+                }
+                if (System.nanoTime() - deadline > 0) {
+                    recorder.fail("a call was inside unit " + number + " for "
+                            + TimeUnit.NANOSECONDS.toSeconds(LOCK_NANOS) + " s");
+                    return Way.UNRECORDED;
+                }
             }
-            recorder.fail(
-                    "a call was inside unit " + number + " for " + TimeUnit.NANOSECONDS.toSeconds(LOCK_NANOS) + " s");
+            return Way.PASSING;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             recorder.fail("a client of unit " + number + " was interrupted while it waited for the record");
+            return Way.UNRECORDED;
         }
-        return false;
+    }
+
+    /**
+     * Makes a call.
+     *
+     * @param lines its lines, none if it throws
+     */
+    private void through(Runnable call, Supplier<List<? extends RecordLine>> lines) {
+        Way way = begin();
+        if (way == Way.UNRECORDED) {
+            call.run();
+        } else if (way == Way.PASSING) {
+            pass(call, lines);
+        } else {
+            try {
+                call.run();
+                noteSwap();
+                recorder.write(lines.get());
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private void pass(Runnable call, Supplier<List<? extends RecordLine>> lines) {
+        passing.incrementAndGet();
+        passed.incrementAndGet();
+        try {
+            call.run();
+        } finally {
+            passed.incrementAndGet();
+            passing.decrementAndGet();
+        }
+        boolean ordered = lock.tryLock();
+        try {
+            if (ordered) {
+                noteSwap();
+            }
+            recorder.write(lines.get());
+        } finally {
+            if (ordered) {
+                lock.unlock();
+            }
+        }
     }
 
     /** Makes a call whose line follows it; a call that throws has no line. */
     void inOrder(Runnable call, Supplier<RecordLine> line) {
-        if (!begin()) {
-            call.run();
-            return;
-        }
-        try {
-            call.run();
-            noteSwap();
-            recorder.write(line.get());
-            mirrorIsOld = true;
-        } finally {
-            lock.unlock();
-        }
+        through(call, () -> {
+            cachesChanged();
+            return List.of(line.get());
+        });
     }
 
     /** Writes memory. */
     void wrote(Runnable call, long pa, ByteBuffer bytes) {
-        if (!begin()) {
-            call.run();
-            return;
-        }
-        try {
-            call.run();
+        through(call, () -> {
+            List<RecordLine> lines = new ArrayList<>();
             for (int at = 0; at < bytes.limit() - bytes.position(); at += RecordLine.MAX_MEMORY) {
                 int length = Math.min(RecordLine.MAX_MEMORY, bytes.limit() - bytes.position() - at);
                 int first = bytes.arrayOffset() + bytes.position() + at;
-                recorder.write(new RecordLine.Memory(
+                lines.add(new RecordLine.Memory(
                         number, pa + at, HexFormat.of().formatHex(bytes.array(), first, first + length)));
             }
-        } finally {
-            lock.unlock();
-        }
+            return lines;
+        });
     }
 
     /**
@@ -172,14 +241,20 @@ final class RecordedUnit implements Unit {
      * @param lines its lines, by whether its effect is known
      */
     void request(Runnable call, Function<Boolean, List<? extends RecordLine>> lines) {
-        if (!begin()) {
+        Way way = begin();
+        if (way == Way.UNRECORDED) {
             call.run();
+            return;
+        }
+        if (way == Way.PASSING) {
+            pass(call, () -> counted(lines.apply(false)));
             return;
         }
         try {
             noteSwap();
             int before = chips;
-            boolean known = look();
+            long passedBefore = passed.get();
+            boolean known = passing.get() == 0 && look();
             collecting = true;
             try {
                 call.run();
@@ -188,17 +263,14 @@ final class RecordedUnit implements Unit {
             }
             known &= unit.chips() == before;
             CacheMirror.Change effect = known ? change() : null;
-            known &= effect != null && unit.chips() == before;
+            known &= effect != null && unit.chips() == before && passed.get() == passedBefore;
             synchronized (commands) {
                 flushCommands();
             }
             if (known) {
                 caches(Caches.What.DROP, effect.went());
             }
-            List<? extends RecordLine> all = lines.apply(known);
-            recorder.write(all);
-            recorder.count(
-                    all.stream().filter(RecordLine.Ioctl.class::isInstance).count());
+            recorder.write(counted(lines.apply(known)));
             if (effect != null) {
                 if (!known) {
                     caches(Caches.What.GONE, effect.went());
@@ -211,9 +283,21 @@ final class RecordedUnit implements Unit {
         }
     }
 
+    /** The caches may hold something else now than at the last look. */
+    private void cachesChanged() {
+        if (lock.isHeldByCurrentThread()) {
+            mirrorIsOld = true;
+        }
+    }
+
+    private List<? extends RecordLine> counted(List<? extends RecordLine> lines) {
+        recorder.count(lines.stream().filter(RecordLine.Ioctl.class::isInstance).count());
+        return lines;
+    }
+
     /** Brings the mirror to the present; false if nobody can be asked. */
     private boolean look() {
-        if (!mirrorIsOld) {
+        if (!mirrorIsOld && passed.get() == passedAtLook) {
             return true;
         }
         CacheMirror.Change change = change();
@@ -231,8 +315,9 @@ final class RecordedUnit implements Unit {
         if (!recorder.isServed(model())) {
             return null;
         }
+        passedAtLook = passed.get();
         try {
-            CacheMirror.Change change = mirror.look(unit);
+            CacheMirror.Change change = mirror.look(unit, LOOK_NANOS);
             mirrorIsOld = false;
             return change;
         } catch (BackendException e) {
@@ -302,7 +387,7 @@ final class RecordedUnit implements Unit {
                     }
                 },
                 known -> {
-                    container[0] = opened++;
+                    container[0] = opened.getAndIncrement();
                     return config == null || config.abi() == null || config.offer() == null
                             ? List.of()
                             : List.of(opened(config, container[0], made[0], refusal[0], known));
@@ -369,35 +454,31 @@ final class RecordedUnit implements Unit {
 
     @Override
     public void dma(DmaAccess access) {
-        if (!begin()) {
-            unit.dma(access);
-            return;
+        through(() -> unit.dma(access), () -> accessed(access));
+    }
+
+    /** What it says of an access; nothing of one that a cache answered, or that was blocked before any table was read. */
+    private List<RecordLine> accessed(DmaAccess access) {
+        boolean untranslated = access.addressType() == DmaAccess.AddressType.UNTRANSLATED;
+        if (access.outcome() == DmaAccess.Outcome.BLOCKED || (access.hit() && untranslated)) {
+            return List.of();
         }
-        try {
-            unit.dma(access);
-            noteSwap();
-            boolean untranslated = access.addressType() == DmaAccess.AddressType.UNTRANSLATED;
-            if (access.outcome() != DmaAccess.Outcome.BLOCKED && !(access.hit() && untranslated)) {
-                recorder.write(new RecordLine.Access(
-                        number,
-                        access.requester(),
-                        access.pasid(),
-                        access.iova(),
-                        access.lengthBytes(),
-                        access.rights(),
-                        access.atomic(),
-                        access.privileged(),
-                        access.addressType(),
-                        access.outcome(),
-                        access.spa(),
-                        access.grantedRights(),
-                        access.hit(),
-                        access.faultCode()));
-                mirrorIsOld = true;
-            }
-        } finally {
-            lock.unlock();
-        }
+        cachesChanged();
+        return List.of(new RecordLine.Access(
+                number,
+                access.requester(),
+                access.pasid(),
+                access.iova(),
+                access.lengthBytes(),
+                access.rights(),
+                access.atomic(),
+                access.privileged(),
+                access.addressType(),
+                access.outcome(),
+                access.spa(),
+                access.grantedRights(),
+                access.hit(),
+                access.faultCode()));
     }
 
     @Override

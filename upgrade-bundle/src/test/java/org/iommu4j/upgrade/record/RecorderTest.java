@@ -8,10 +8,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DmaAccess;
@@ -19,6 +26,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
@@ -28,6 +36,7 @@ import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.RequestBatch;
 import org.iommu4j.core.service.SwapLimits;
+import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.intel.VtdBackend;
@@ -49,6 +58,9 @@ class RecorderTest {
     private static final long TABLE = 0x10_0000;
     private static final long TARGET = 0x7_0000;
     private static final long IOVA = 0x4000;
+
+    private static final long LIMIT_NANOS = 300_000_000L;
+    private static final long HOLD_NANOS = 30_000_000_000L;
 
     @TempDir
     private Path directory;
@@ -224,6 +236,85 @@ class RecorderTest {
         assertEquals(0, result.drops().both());
         assertTrue(result.drops().onlyPlayed() > 0, result::toText);
         assertEquals(List.of("Intel VT-d 1.1.0", "Intel VT-d 1.0.5"), result.recordedWith());
+    }
+
+    @Test
+    void shouldKeepEveryClientsLimitWhileASwapIsHeld() throws Exception {
+        CountDownLatch holds = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        core.arrived(restoringAfter("1.0.5", holds, goOn));
+        byte[] request = invalidation();
+        ExecutorService clients = Executors.newCachedThreadPool();
+        try (Recording recording = records.record(file);
+                Unit unit = open()) {
+            map(unit);
+            Offer offer = Offer.exactly(IommuModel.INTEL, 0x110);
+            List<Container> impatient = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                impatient.add(unit.openContainer(new ContainerConfig(Abi.LP64_LE, offer, LIMIT_NANOS, 16)));
+            }
+            Container patient = container(unit);
+            patient.attach(DEVICE, TABLE, 3, new Completion());
+            access(unit);
+            Future<SwapReport> swap =
+                    clients.submit(() -> core.swap(IommuModel.INTEL, "1.0.5", new SwapLimits(HOLD_NANOS, HOLD_NANOS)));
+            assertTrue(holds.await(10, TimeUnit.SECONDS));
+
+            Future<Errno> waiting = clients.submit(() -> ask(patient, request));
+            List<Future<Long>> waited = new ArrayList<>();
+            for (Container container : impatient) {
+                waited.add(clients.submit(() -> {
+                    long begin = System.nanoTime();
+                    assertTrue(ask(container, request) != Errno.OK);
+                    return System.nanoTime() - begin;
+                }));
+            }
+            // Memory has no gate: who writes it does not wait either.
+            unit.platform().memory().writeLongLe(0x9000, 7);
+            for (Future<Long> one : waited) {
+                long nanos = one.get(20, TimeUnit.SECONDS);
+                assertTrue(nanos < 3 * LIMIT_NANOS, nanos / 1_000_000 + " ms");
+            }
+            goOn.countDown();
+            assertEquals(SwapReport.Outcome.DONE, swap.get(20, TimeUnit.SECONDS).outcome());
+            assertEquals(Errno.OK, waiting.get(20, TimeUnit.SECONDS));
+            assertEquals(Errno.OK, ask(patient, request));
+            assertEquals(8, recording.requests());
+        } finally {
+            clients.shutdownNow();
+        }
+
+        List<Answer> answers = lines(RecordLine.Ioctl.class).stream()
+                .map(RecordLine.Ioctl::answer)
+                .toList();
+        assertEquals(6, answers.stream().filter(Answer::turnedAway).count());
+        assertEquals(
+                List.of(false, true),
+                answers.subList(6, 8).stream().map(Answer::known).toList());
+        assertTrue(records.play(file, RecordOptions.DEFAULT).ok());
+    }
+
+    private static Errno ask(Container container, byte[] request) {
+        Completion completion = new Completion();
+        container.ioctl(Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion);
+        return completion.errno();
+    }
+
+    /** A backend that restores no driver until it is told to. */
+    private static Backend restoringAfter(String version, CountDownLatch holds, CountDownLatch goOn) {
+        Backend backend = new VtdBackend(version);
+        return (Backend) Proxy.newProxyInstance(
+                Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("restoreTranslator")) {
+                        holds.countDown();
+                        assertTrue(goOn.await(HOLD_NANOS, TimeUnit.NANOSECONDS));
+                    }
+                    if (method.getDeclaringClass() == Object.class
+                            && method.getName().equals("equals")) {
+                        return proxy == arguments[0];
+                    }
+                    return method.invoke(backend, arguments);
+                });
     }
 
     @Test
