@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.shell.text.Texts;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -156,7 +157,8 @@ public final class Iommu4jCommand implements Runnable {
         return ExitStatus.USAGE;
     }
 
-    private static String unknown(CommandLine command, String argument) {
+    private static String unknown(CommandLine command, String given) {
+        String argument = OneLine.name(given);
         if (argument.startsWith("-")) {
             return "unknown option '" + argument + "'";
         }

@@ -6,6 +6,7 @@ import java.util.stream.Collectors;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.OneLine;
 
 /** Models as users write them. */
 public final class Models {
@@ -21,7 +22,7 @@ public final class Models {
         if (model == null) {
             String known =
                     Arrays.stream(IommuModel.values()).map(IommuModel::label).collect(Collectors.joining(", "));
-            throw new CommandFailure(ExitStatus.USAGE, "unknown model '" + label + "'; models: " + known, null);
+            throw new CommandFailure(ExitStatus.USAGE, "unknown model '" + OneLine.name(label) + "'; models: " + known, null);
         }
         return model;
     }

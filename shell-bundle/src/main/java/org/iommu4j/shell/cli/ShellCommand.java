@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.iommu4j.core.service.OneLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -49,8 +50,8 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j shell 'iommu:backends | grep ACTIVE'",
             "  ./iommu4j shell < commands.txt",
             "",
-            "Exit status: 0; 1 if a command failed (at the prompt a failure is only shown); 2 for wrong arguments; the "
-                    + "number N of 'exit N'."
+            "Exit status: 0; 1 if a command failed (at the prompt a failure is only shown; commands from standard input go "
+                    + "on after one); 2 for wrong arguments; the number N of 'exit N'."
         })
 public final class ShellCommand implements Callable<Integer> {
     private final Host host;
@@ -58,7 +59,8 @@ public final class ShellCommand implements Callable<Integer> {
     @Option(
             names = {"-c", "--command"},
             paramLabel = "COMMAND",
-            description = "Executes this and ends; may be given several times.")
+            description = "Executes this and ends; may be given several times. Once one has failed, those after it are "
+                    + "not executed, each with a line that says so.")
     private List<String> commands = new ArrayList<>();
 
     @Parameters(arity = "0..*", paramLabel = "COMMAND", description = "The same without -c.")
@@ -79,9 +81,16 @@ public final class ShellCommand implements Callable<Integer> {
                 new ShellLoop(host.openSession(), out, spec.commandLine().getErr());
         List<String> texts = new ArrayList<>(commands);
         texts.addAll(more);
-        for (String text : texts) {
-            int status = loop.execute(text);
+        for (int i = 0; i < texts.size(); i++) {
+            int status = loop.execute(texts.get(i));
+            if (ShellLoop.isExit(texts.get(i))) {
+                return status;
+            }
             if (status != ExitStatus.OK) {
+                for (String left : texts.subList(i + 1, texts.size())) {
+                    spec.commandLine().getErr().println("iommu4j: not executed, because a command failed: " + OneLine.name(left));
+                }
+                spec.commandLine().getErr().flush();
                 return status;
             }
         }

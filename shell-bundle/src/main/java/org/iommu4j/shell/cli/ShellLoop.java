@@ -49,6 +49,11 @@ public final class ShellLoop {
         }
     }
 
+    /** True if a text ends the shell. */
+    static boolean isExit(String text) {
+        return EXIT.matcher(text).matches();
+    }
+
     /**
      * Executes lines until the input ends or a line says {@code exit}.
      *

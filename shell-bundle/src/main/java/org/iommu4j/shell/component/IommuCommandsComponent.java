@@ -6,11 +6,13 @@ import org.apache.felix.service.command.CommandProcessor;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.cli.Installation;
+import org.iommu4j.shell.gogo.ForbiddenCommands;
 import org.iommu4j.shell.gogo.IommuCommands;
 import org.iommu4j.shell.gogo.ShellRecording;
 import org.iommu4j.upgrade.RecordService;
 import org.iommu4j.upgrade.ReplayService;
 import org.osgi.framework.BundleContext;
+import org.osgi.framework.Constants;
 import org.osgi.framework.FrameworkUtil;
 import org.osgi.framework.ServiceRegistration;
 import org.osgi.service.component.annotations.Activate;
@@ -31,6 +33,7 @@ public final class IommuCommandsComponent {
     private final AtomicReference<RecordService> records = new AtomicReference<>();
     private final ShellRecording recording = new ShellRecording(records::get);
     private final ServiceRegistration<IommuCommands> registration;
+    private final ServiceRegistration<ForbiddenCommands> forbidding;
 
     /** Registers the commands. */
     @Activate
@@ -51,6 +54,16 @@ public final class IommuCommandsComponent {
                         "iommu",
                         CommandProcessor.COMMAND_FUNCTION,
                         IommuCommands.FUNCTIONS.toArray(String[]::new))));
+        forbidding = context.registerService(
+                ForbiddenCommands.class,
+                new ForbiddenCommands(),
+                FrameworkUtil.asDictionary(Map.of(
+                        CommandProcessor.COMMAND_SCOPE,
+                        ForbiddenCommands.SCOPE,
+                        CommandProcessor.COMMAND_FUNCTION,
+                        ForbiddenCommands.FUNCTIONS.toArray(String[]::new),
+                        Constants.SERVICE_RANKING,
+                        Integer.MAX_VALUE)));
     }
 
     /** The core is there. */
@@ -102,5 +115,6 @@ public final class IommuCommandsComponent {
     public void close() {
         recording.close();
         registration.unregister();
+        forbidding.unregister();
     }
 }

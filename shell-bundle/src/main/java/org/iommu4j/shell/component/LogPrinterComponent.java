@@ -2,6 +2,7 @@ package org.iommu4j.shell.component;
 
 import java.util.Collections;
 import java.util.Enumeration;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.shell.text.Texts;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
@@ -41,6 +42,6 @@ public final class LogPrinterComponent {
         }
         String cause = entry.getException() == null ? "" : ": " + Texts.message(entry.getException());
         String source = entry.getBundle() == null ? "" : entry.getBundle().getSymbolicName() + ": ";
-        System.err.println("iommu4j: " + source + entry.getMessage().strip().replaceAll("\\R\\s*", " ") + cause);
+        System.err.println("iommu4j: " + source + OneLine.message(entry.getMessage()) + cause);
     }
 }

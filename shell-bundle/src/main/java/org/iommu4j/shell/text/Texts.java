@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.iommu4j.core.service.OneLine;
 
 /** How values look on the screen. */
 public final class Texts {
@@ -49,11 +50,11 @@ public final class Texts {
                                 .collect(Collectors.joining(", "));
     }
 
-    /** A message on one line: its line breaks become blanks; the class of the exception stands in for a missing one. */
+    /** A message on one line of bounded length; the class of the exception stands in for a missing one. */
     public static String message(Throwable failure) {
         String message = failure.getMessage();
         return message == null || message.isBlank()
                 ? failure.getClass().getSimpleName()
-                : message.strip().replaceAll("\\R\\s*", " ");
+                : OneLine.message(message);
     }
 }

@@ -1,8 +1,7 @@
 package org.iommu4j.testbench.fuzz;
 
+import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +12,7 @@ import java.util.SplittableRandom;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.run.CaseFiles;
 import org.iommu4j.testbench.run.StepRunner;
 
 /** Known cases, to be changed a little. What they expect is left out. */
@@ -38,8 +38,8 @@ final class Corpus {
         Corpus corpus = new Corpus();
         for (Path file : files) {
             long number = 0;
-            try {
-                for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
+            try (BufferedReader in = CaseFiles.open(file)) {
+                for (String line = in.readLine(); line != null; line = in.readLine()) {
                     number++;
                     if (!line.isBlank()) {
                         corpus.add(StepRunner.parse(line), model);

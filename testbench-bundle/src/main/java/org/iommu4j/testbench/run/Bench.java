@@ -5,6 +5,7 @@ import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.testbench.BenchSession;
 
 /**
@@ -47,9 +48,9 @@ final class Bench implements BenchSession {
                 answered.put("explain", answer.explain());
             }
         } catch (Malformed e) {
-            answered.put("error", e.in("", 0).getMessage());
+            answered.put("error", OneLine.message(e.in("", 0).getMessage()));
         } catch (Step.StepFailure | BackendException | BusErrorException e) {
-            answered.put("error", e.getMessage());
+            answered.put("error", OneLine.message(String.valueOf(e.getMessage())));
         }
         return Json.write(answered);
     }

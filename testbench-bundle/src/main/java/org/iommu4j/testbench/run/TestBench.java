@@ -3,8 +3,6 @@ package org.iommu4j.testbench.run;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -68,7 +66,7 @@ public final class TestBench implements TestBenchService {
     private void read(Path file, List<TestCase> cases) {
         String name = file.toString();
         long line = 1;
-        try (Reader in = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+        try (Reader in = CaseFiles.open(file)) {
             StringBuilder text = new StringBuilder();
             int next;
             do {

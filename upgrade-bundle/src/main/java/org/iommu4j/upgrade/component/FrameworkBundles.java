@@ -74,12 +74,18 @@ final class FrameworkBundles implements VendorBundles {
             bundle = context.installBundle(location, in);
             bundle.start();
             return bundle.getBundleId();
-        } catch (IOException | BundleException e) {
-            if (bundle != null) {
+        } catch (IOException | BundleException | IllegalStateException e) {
+            // An illegal state is that of a bundle that somebody else has uninstalled.
+            if (bundle != null && isInstalled(bundle.getBundleId())) {
                 uninstall(bundle.getBundleId());
             }
             throw new UpgradeException("cannot install " + jar.file() + ": " + e.getMessage(), e);
         }
+    }
+
+    @Override
+    public boolean isInstalled(long id) {
+        return context.getBundle(id) != null;
     }
 
     @Override
@@ -90,7 +96,7 @@ final class FrameworkBundles implements VendorBundles {
             if (bundle.getState() != Bundle.ACTIVE) {
                 bundle.start();
             }
-        } catch (IOException | BundleException e) {
+        } catch (IOException | BundleException | IllegalStateException e) {
             throw new UpgradeException("cannot update to " + jar.file() + ": " + e.getMessage(), e);
         }
     }
@@ -99,7 +105,7 @@ final class FrameworkBundles implements VendorBundles {
     public void uninstall(long id) {
         try {
             bundle(id).uninstall();
-        } catch (BundleException e) {
+        } catch (BundleException | IllegalStateException e) {
             throw new UpgradeException("cannot uninstall bundle " + id + ": " + e.getMessage(), e);
         }
     }

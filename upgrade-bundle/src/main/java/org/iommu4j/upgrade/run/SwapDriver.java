@@ -3,6 +3,7 @@ package org.iommu4j.upgrade.run;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
@@ -62,7 +63,10 @@ final class SwapDriver implements AutoCloseable {
         }
     }
 
-    /** Makes one swap to the other version; the ways take turns. */
+    /**
+     * Makes one swap to the other version; the ways take turns. A swap that fails is a problem of the run and does not end it,
+     * whatever others did to the bundles meanwhile.
+     */
     void swap() {
         boolean beside = (sideBySide + inPlace + failed) % 2 == 0;
         synchronized (stops) {
@@ -70,7 +74,7 @@ final class SwapDriver implements AutoCloseable {
         }
         VendorJar present = builtServes ? built : released;
         VendorJar target = builtServes ? released : built;
-        if (beside ? beside(target) : inPlace(present, target)) {
+        if (tried(beside, present, target)) {
             builtServes = !builtServes;
             pauses.add(pause());
             if (beside) {
@@ -80,6 +84,31 @@ final class SwapDriver implements AutoCloseable {
             }
         } else {
             failed++;
+        }
+    }
+
+    private boolean tried(boolean beside, VendorJar present, VendorJar target) {
+        try {
+            return beside ? beside(target) : inPlace(present, target);
+        } catch (UpgradeException | BackendException e) {
+            problems.add("swap to " + target.version() + (beside ? " side by side" : " in place"), e);
+            bringBack(present);
+            return false;
+        }
+    }
+
+    /** Somebody else has uninstalled the bundle that was meant to serve: another of its version takes its place. */
+    private void bringBack(VendorJar present) {
+        if (bundles.isInstalled(bundle)) {
+            return;
+        }
+        problems.add("bundle " + bundle + " (" + present.version() + ") was uninstalled by somebody else");
+        try {
+            Set<Integer> before = backends.ids();
+            bundle = bundles.install(present);
+            backends.arrival(before);
+        } catch (UpgradeException e) {
+            problems.add("installing " + present.version() + " again", e);
         }
     }
 
@@ -107,8 +136,13 @@ final class SwapDriver implements AutoCloseable {
             bundles.uninstall(arrived);
             return false;
         }
-        bundles.uninstall(bundle);
+        long left = bundle;
         bundle = arrived;
+        if (bundles.isInstalled(left)) {
+            bundles.uninstall(left);
+        } else {
+            problems.add("bundle " + left + " was uninstalled by somebody else");
+        }
         return true;
     }
 

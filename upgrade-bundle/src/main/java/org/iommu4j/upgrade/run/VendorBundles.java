@@ -27,6 +27,9 @@ public interface VendorBundles {
      */
     long install(VendorJar jar);
 
+    /** True if a bundle is there. */
+    boolean isInstalled(long bundle);
+
     /**
      * Updates a bundle in place; it is started again if it was.
      *

@@ -6,9 +6,10 @@ import java.util.function.Function;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
+import org.iommu4j.upgrade.UpgradeException;
 
 /** Bundles that are only backends; one serves from the begin. */
-public final class PlainBundles implements VendorBundles {
+public class PlainBundles implements VendorBundles {
     private final Map<Long, Backend> installed = new HashMap<>();
     private final IommuCore core;
     private final String name;
@@ -48,12 +49,25 @@ public final class PlainBundles implements VendorBundles {
 
     @Override
     public void update(long bundle, VendorJar jar) {
-        core.leaving(installed.get(bundle));
+        core.leaving(existing(bundle));
         arrive(bundle, jar.version().toString());
     }
 
     @Override
     public void uninstall(long bundle) {
-        core.leaving(installed.remove(bundle));
+        core.leaving(existing(bundle));
+        installed.remove(bundle);
+    }
+
+    @Override
+    public boolean isInstalled(long bundle) {
+        return installed.containsKey(bundle);
+    }
+
+    private Backend existing(long bundle) {
+        if (!isInstalled(bundle)) {
+            throw new UpgradeException("bundle " + bundle + " is gone");
+        }
+        return installed.get(bundle);
     }
 }

@@ -113,6 +113,34 @@ class UpgradeRunTest {
     }
 
     @Test
+    void shouldEndWithItsTableWhenSomebodyElseUninstallsABundleThatItUses() {
+        UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(4).withDurationNanos(800_000_000L);
+        PlainBundles bundles = new PlainBundles(core, NAME, "1.0.1", UpgradeRunTest::vtd) {
+            private int uninstalled;
+
+            @Override
+            public void update(long bundle, VendorJar jar) {
+                if (uninstalled++ == 0) {
+                    uninstall(bundle);
+                }
+                super.update(bundle, jar);
+            }
+        };
+
+        UpgradeResult result = new UpgradeRun(core, bundles).run(options, line -> {});
+
+        assertFalse(result.ok());
+        assertEquals(1, result.swaps().failed(), result::toText);
+        assertTrue(result.swaps().done() >= 3, result::toText);
+        assertTrue(result.problems().stream().anyMatch(line -> line.contains("is gone")), result::toText);
+        assertTrue(
+                result.problems().stream().anyMatch(line -> line.contains("was uninstalled by somebody else")),
+                result::toText);
+        assertEquals(0, result.lost() + result.doubled() + result.stale(), result::toText);
+        assertEquals("1.0.1", active());
+    }
+
+    @Test
     void shouldReportASwapThatIsRolledBack() {
         UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(1).withDurationNanos(300_000_000L);
         Function<String, Backend> make = version -> version.equals("1.0.0")

@@ -1,0 +1,80 @@
+package org.iommu4j.core.service;
+
+/**
+ * How a text that came from outside (a name, a value, what an exception says) is shown: on one line, of bounded length, and
+ * without characters that a terminal would act on.
+ */
+public final class OneLine {
+    /** Longest message in characters. */
+    public static final int MAX_MESSAGE = 2000;
+
+    /** Longest name or value within a message, in characters. */
+    public static final int MAX_NAME = 120;
+
+    /** How much of a text that is cut is shown from its end, as a part of the whole: 1/4. */
+    private static final int END_SHARE = 4;
+
+    /** Room for the mark in place of what is left out. */
+    private static final int MARK = 40;
+
+    private OneLine() {}
+
+    /** A message: at most {@link #MAX_MESSAGE} characters. */
+    public static String message(String text) {
+        return of(text, MAX_MESSAGE);
+    }
+
+    /** A name or value within a message: at most {@link #MAX_NAME} characters. */
+    public static String name(String text) {
+        return of(text, MAX_NAME);
+    }
+
+    /**
+     * A text of at most {@code max} characters. Line breaks with the blanks around them are one blank; other characters that do
+     * not stand for themselves (control, format, half a pair) are written as in Java, as {@code \\u001b}. Of what is longer
+     * the beginning and the end are there, and a mark tells how much is not.
+     */
+    private static String of(String text, int max) {
+        // What becomes six characters at most is looked at no further than it can be shown.
+        String some = text.length() <= max ? text : cut(text, max);
+        String line = visible(some.strip().replaceAll("\\s*\\R\\s*", " "));
+        return line.length() <= max ? line : cut(line, max);
+    }
+
+    private static String cut(String text, int max) {
+        int end = max / END_SHARE;
+        int begin = max - MARK - end;
+        return text.substring(0, begin) + "... (" + (text.length() - begin - end) + " characters) ..."
+                + text.substring(text.length() - end);
+    }
+
+    private static String visible(String text) {
+        StringBuilder line = new StringBuilder(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            boolean pair = Character.isHighSurrogate(c)
+                    && i + 1 < text.length()
+                    && Character.isLowSurrogate(text.charAt(i + 1));
+            if (pair) {
+                line.append(c).append(text.charAt(++i));
+            } else if (isSilent(c)) {
+                line.append(String.format("\\u%04x", (int) c));
+            } else {
+                line.append(c);
+            }
+        }
+        return line.toString();
+    }
+
+    private static boolean isSilent(char c) {
+        return switch (Character.getType(c)) {
+            case Character.CONTROL,
+                    Character.FORMAT,
+                    Character.SURROGATE,
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR,
+                    Character.UNASSIGNED -> true;
+            default -> false;
+        };
+    }
+}
