@@ -9,7 +9,9 @@ import org.junit.jupiter.api.Test;
 class OneLineTest {
     @Test
     void shouldLeaveAnOrdinaryTextAsItIs() {
-        assertEquals("model 'ärm' is not installed \uD83D\uDE00", OneLine.message("model 'ärm' is not installed \uD83D\uDE00"));
+        assertEquals(
+                "model 'ärm' is not installed \uD83D\uDE00",
+                OneLine.message("model 'ärm' is not installed \uD83D\uDE00"));
     }
 
     @Test

@@ -29,9 +29,9 @@ import org.osgi.framework.BundleContext;
 @ExamReactorStrategy(PerClass.class)
 public class TurnoverIT {
     /** Fills what is bounded: the log, the core's list of swaps. */
-    private static final int WARM_UP = 300;
+    private static final int WARM_UP = 180;
 
-    private static final int BUNDLES = 200;
+    private static final int BUNDLES = 100;
     private static final long MAX_BYTES_EACH = 500;
     private static final int COLLECTIONS = 4;
 

@@ -14,6 +14,10 @@ final class UpgradeReport {
         UpgradeResult.Swaps swaps = result.swaps();
         row(text, "model", result.model().label());
         row(text, "versions", "released " + result.released() + ", built " + result.built());
+        if (!result.releasedSha256().isEmpty()) {
+            row(text, "released jar, SHA-256", result.releasedSha256());
+            row(text, "built jar, SHA-256", result.builtSha256());
+        }
         row(
                 text,
                 "guest",
@@ -96,7 +100,9 @@ final class UpgradeReport {
             UpgradeResult.Swaps swaps = result.swaps();
             out.writeStringField("model", result.model().label());
             out.writeStringField("released", result.released());
+            out.writeStringField("releasedSha256", result.releasedSha256());
             out.writeStringField("built", result.built());
+            out.writeStringField("builtSha256", result.builtSha256());
             out.writeStringField("capture", result.capture());
             out.writeNumberField("seconds", result.seconds());
             out.writeNumberField("replays", result.replays());

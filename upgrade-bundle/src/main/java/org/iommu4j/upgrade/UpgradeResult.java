@@ -24,6 +24,8 @@ import org.iommu4j.contract.IommuModel;
  * @param blocked accesses that found no backend in time
  * @param swaps how the swaps went
  * @param problems what went wrong, one line each; empty if nothing did
+ * @param releasedSha256 digest of the released bundle's jar in hex; empty if it is not known
+ * @param builtSha256 digest of the built bundle's jar
  */
 public record UpgradeResult(
         IommuModel model,
@@ -43,11 +45,56 @@ public record UpgradeResult(
         long stale,
         long blocked,
         Swaps swaps,
-        List<String> problems) {
+        List<String> problems,
+        String releasedSha256,
+        String builtSha256) {
 
     /** Copies the list. */
     public UpgradeResult {
         problems = List.copyOf(problems);
+    }
+
+    /** A result without digests. */
+    public UpgradeResult(
+            IommuModel model,
+            String released,
+            String built,
+            String capture,
+            double seconds,
+            int replays,
+            ReplayResult.RequestTally requests,
+            long exactlyOnce,
+            long deliberate,
+            long lost,
+            long doubled,
+            long reordered,
+            Tally translations,
+            long accesses,
+            long stale,
+            long blocked,
+            Swaps swaps,
+            List<String> problems) {
+        this(
+                model,
+                released,
+                built,
+                capture,
+                seconds,
+                replays,
+                requests,
+                exactlyOnce,
+                deliberate,
+                lost,
+                doubled,
+                reordered,
+                translations,
+                accesses,
+                stale,
+                blocked,
+                swaps,
+                problems,
+                "",
+                "");
     }
 
     /**

@@ -4,8 +4,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Properties;
 import java.util.jar.JarFile;
@@ -90,11 +94,15 @@ public final class Installation {
      *
      * @param symbolicName of the bundle
      * @param jarOrVersion path of a jar, or the version of a released one
-     * @throws CommandFailure if no release has that version
+     * @throws CommandFailure if no release has that version, or a digest lies beside the jar that is not its own
      */
     Path jar(String symbolicName, String jarOrVersion) {
         if (!VERSION.matcher(jarOrVersion).matches()) {
-            return Path.of(jarOrVersion);
+            Path jar = Path.of(jarOrVersion);
+            if (Files.exists(digest(jar))) {
+                check(jar);
+            }
+            return jar;
         }
         List<String> versions = new ArrayList<>();
         for (Path jar : releasedJars()) {
@@ -112,17 +120,52 @@ public final class Installation {
                 null);
     }
 
-    /** All released bundles, in no particular order; empty if there are none. A repository also holds jars of tests. */
+    /**
+     * All released bundles, in no particular order; empty if there are none. A repository also holds jars of tests.
+     *
+     * @throws CommandFailure if one is not what was released: its digest is missing or is not its own
+     */
     public List<Path> releasedJars() {
         Path repository = home.resolve("cnf").resolve("releaserepo");
         try {
-            return Files.isDirectory(repository)
-                    ? jars(repository, Integer.MAX_VALUE).stream()
-                            .filter(jar -> !symbolicName(jar).isEmpty())
-                            .toList()
-                    : List.of();
+            if (!Files.isDirectory(repository)) {
+                return List.of();
+            }
+            List<Path> jars = jars(repository, Integer.MAX_VALUE).stream()
+                    .filter(jar -> !symbolicName(jar).isEmpty())
+                    .toList();
+            jars.forEach(Installation::check);
+            return jars;
         } catch (IOException e) {
             throw new CommandFailure(ExitStatus.USAGE, repository + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static Path digest(Path jar) {
+        return Path.of(jar + ".sha256");
+    }
+
+    /** Refuses a jar whose bytes are not those of the digest beside it. */
+    private static void check(Path jar) {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(jar));
+            if (!HexFormat.of()
+                    .formatHex(digest)
+                    .equals(Files.readString(digest(jar)).strip())) {
+                throw new CommandFailure(
+                        ExitStatus.USAGE,
+                        jar + " is not what was released: its SHA-256 is "
+                                + HexFormat.of().formatHex(digest) + ", not that of "
+                                + digest(jar).getFileName(),
+                        null);
+            }
+        } catch (NoSuchFileException e) {
+            throw new CommandFailure(ExitStatus.USAGE, e.getMessage() + " is missing", e);
+        } catch (IOException e) {
+            throw new CommandFailure(
+                    ExitStatus.USAGE, "the digest of " + jar + " cannot be read: " + e.getMessage(), e);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
         }
     }
 

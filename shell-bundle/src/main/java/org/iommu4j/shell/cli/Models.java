@@ -22,7 +22,8 @@ public final class Models {
         if (model == null) {
             String known =
                     Arrays.stream(IommuModel.values()).map(IommuModel::label).collect(Collectors.joining(", "));
-            throw new CommandFailure(ExitStatus.USAGE, "unknown model '" + OneLine.name(label) + "'; models: " + known, null);
+            throw new CommandFailure(
+                    ExitStatus.USAGE, "unknown model '" + OneLine.name(label) + "'; models: " + known, null);
         }
         return model;
     }

@@ -88,7 +88,9 @@ public final class ShellCommand implements Callable<Integer> {
             }
             if (status != ExitStatus.OK) {
                 for (String left : texts.subList(i + 1, texts.size())) {
-                    spec.commandLine().getErr().println("iommu4j: not executed, because a command failed: " + OneLine.name(left));
+                    spec.commandLine()
+                            .getErr()
+                            .println("iommu4j: not executed, because a command failed: " + OneLine.name(left));
                 }
                 spec.commandLine().getErr().flush();
                 return status;

@@ -52,8 +52,8 @@ final class ContainerHost implements Host {
             if (service == null) {
                 throw new CommandFailure(
                         ExitStatus.BROKEN,
-                        "no service " + type.getName() + " after " + SERVICE_WAIT_MILLIS
-                                + " ms: its bundle is missing or did not start",
+                        "no service " + type.getName() + " after " + SERVICE_WAIT_MILLIS + " ms "
+                                + new Absence(context).of(type),
                         null);
             }
             return service;

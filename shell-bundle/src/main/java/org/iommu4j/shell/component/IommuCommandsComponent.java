@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.apache.felix.service.command.CommandProcessor;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.cli.Installation;
 import org.iommu4j.shell.gogo.ForbiddenCommands;
 import org.iommu4j.shell.gogo.IommuCommands;
@@ -31,18 +32,20 @@ public final class IommuCommandsComponent {
     private final AtomicReference<ExplainService> explain = new AtomicReference<>();
     private final AtomicReference<ReplayService> replays = new AtomicReference<>();
     private final AtomicReference<RecordService> records = new AtomicReference<>();
-    private final ShellRecording recording = new ShellRecording(records::get);
+    private final ShellRecording recording;
     private final ServiceRegistration<IommuCommands> registration;
     private final ServiceRegistration<ForbiddenCommands> forbidding;
 
     /** Registers the commands. */
     @Activate
     public IommuCommandsComponent(BundleContext context) {
+        Absence absence = new Absence(context);
+        recording = new ShellRecording(() -> present(records, RecordService.class, absence));
         // Gogo gives each thread its own System.out: the pipe or the console that the command writes to.
         IommuCommands commands = new IommuCommands(
-                core::get,
-                explain::get,
-                replays::get,
+                () -> present(core, IommuService.class, absence),
+                () -> present(explain, ExplainService.class, absence),
+                () -> present(replays, ReplayService.class, absence),
                 recording,
                 () -> Installation.here().releasedJars(),
                 text -> System.out.print(text));
@@ -64,6 +67,14 @@ public final class IommuCommandsComponent {
                         ForbiddenCommands.FUNCTIONS.toArray(String[]::new),
                         Constants.SERVICE_RANKING,
                         Integer.MAX_VALUE)));
+    }
+
+    private static <T> T present(AtomicReference<T> holder, Class<T> type, Absence absence) {
+        T service = holder.get();
+        if (service == null) {
+            throw new CommandFailure("no service " + type.getName() + " " + absence.of(type));
+        }
+        return service;
     }
 
     /** The core is there. */

@@ -16,6 +16,7 @@ public final class ForbiddenCommands {
 
     /** Refuses. */
     public void telnetd(String... arguments) {
-        throw new CommandFailure("telnetd is switched off: whoever connects would command the container without a password");
+        throw new CommandFailure(
+                "telnetd is switched off: whoever connects would command the container without a password");
     }
 }

@@ -60,9 +60,12 @@ public final class IommuCommands {
     /**
      * Commands on a core.
      *
-     * @param service gives the core at the time of a command, or null if there is none
-     * @param explain gives the service that explains, or null if there is none
-     * @param replays gives the service that replays captures, or null if there is none
+     * <p>Services are asked for at the time of a command; where one is not there, its supplier throws {@link CommandFailure},
+     * which says why.
+     *
+     * @param service gives the core
+     * @param explain gives the service that explains
+     * @param replays gives the service that replays captures
      * @param recording writes and plays records
      * @param released gives the released bundles
      * @param out takes what a command shows, as whole lines
@@ -292,27 +295,15 @@ public final class IommuCommands {
     }
 
     private ReplayService replayer() {
-        ReplayService present = replays.get();
-        if (present == null) {
-            throw new CommandFailure("replays are not there: bundle org.iommu4j.upgrade is missing or stopped");
-        }
-        return present;
+        return replays.get();
     }
 
     private ExplainService explainer() {
-        ExplainService present = explain.get();
-        if (present == null) {
-            throw new CommandFailure("explanations are not there: bundle org.iommu4j.core is missing or stopped");
-        }
-        return present;
+        return explain.get();
     }
 
     private IommuService core() {
-        IommuService core = service.get();
-        if (core == null) {
-            throw new CommandFailure("the core is not there: bundle org.iommu4j.core is missing or stopped");
-        }
-        return core;
+        return service.get();
     }
 
     private static void addAgreement(TextTable table, Object unit, Object container, Agreement agreement) {

@@ -53,8 +53,6 @@ public final class Texts {
     /** A message on one line of bounded length; the class of the exception stands in for a missing one. */
     public static String message(Throwable failure) {
         String message = failure.getMessage();
-        return message == null || message.isBlank()
-                ? failure.getClass().getSimpleName()
-                : OneLine.message(message);
+        return message == null || message.isBlank() ? failure.getClass().getSimpleName() : OneLine.message(message);
     }
 }

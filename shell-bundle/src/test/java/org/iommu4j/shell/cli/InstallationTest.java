@@ -8,6 +8,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
@@ -22,6 +25,18 @@ class InstallationTest {
 
     private Path jar(String path, String symbolicName) throws IOException {
         return jar(path, symbolicName, "1.0.0");
+    }
+
+    /** A jar with its digest beside it. */
+    private Path released(String path, String symbolicName, String version) throws IOException {
+        Path jar = jar("cnf/releaserepo/" + path, symbolicName, version);
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(jar));
+            Files.writeString(Path.of(jar + ".sha256"), HexFormat.of().formatHex(digest) + "\n");
+            return jar;
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private Path jar(String path, String symbolicName, String version) throws IOException {
@@ -68,7 +83,7 @@ class InstallationTest {
 
     @Test
     void shouldFindReleasedJarsAtAnyDepth() throws IOException {
-        Path released = jar("cnf/releaserepo/org/a/1.0.0/a-1.0.0.jar", "org.a");
+        Path released = released("org/a/1.0.0/a-1.0.0.jar", "org.a", "1.0.0");
         Files.writeString(released.resolveSibling("a-1.0.0.pom"), "<project/>");
         Files.writeString(released.resolveSibling("a-1.0.0-tests.jar"), "no bundle");
 
@@ -77,9 +92,9 @@ class InstallationTest {
 
     @Test
     void shouldFindAReleaseByItsVersion() throws IOException {
-        jar("cnf/releaserepo/org/a/1.0.0/a-1.0.0.jar", "org.a", "1.0.0");
-        Path wanted = jar("cnf/releaserepo/org/a/1.1.0/a-1.1.0.jar", "org.a", "1.1.0");
-        jar("cnf/releaserepo/org/b/1.2.0/b-1.2.0.jar", "org.b", "1.2.0");
+        released("org/a/1.0.0/a-1.0.0.jar", "org.a", "1.0.0");
+        Path wanted = released("org/a/1.1.0/a-1.1.0.jar", "org.a", "1.1.0");
+        released("org/b/1.2.0/b-1.2.0.jar", "org.b", "1.2.0");
         Installation installation = new Installation(home);
 
         assertEquals(wanted, installation.jar("org.a", "1.1.0"));
@@ -87,6 +102,24 @@ class InstallationTest {
         CommandFailure failure = assertThrows(CommandFailure.class, () -> installation.jar("org.a", "1.2.0"));
         assertEquals(ExitStatus.USAGE, failure.status());
         assertEquals("no release 1.2.0 of org.a; released are [1.0.0, 1.1.0]", failure.getMessage());
+    }
+
+    @Test
+    void shouldRefuseAJarThatIsNotWhatWasReleased() throws IOException {
+        Path jar = released("org/a/1.0.0/a-1.0.0.jar", "org.a", "1.0.0");
+        Installation installation = new Installation(home);
+        assertEquals(jar, installation.jar("org.a", jar.toString()));
+
+        jar("cnf/releaserepo/org/a/1.0.0/a-1.0.0.jar", "org.a", "1.0.1");
+        for (String asked : List.of("1.0.0", jar.toString())) {
+            CommandFailure changed = assertThrows(CommandFailure.class, () -> installation.jar("org.a", asked));
+            assertEquals(ExitStatus.USAGE, changed.status());
+            assertTrue(changed.getMessage().startsWith(jar + " is not what was released"), changed.getMessage());
+        }
+
+        Files.delete(Path.of(jar + ".sha256"));
+        CommandFailure missing = assertThrows(CommandFailure.class, installation::releasedJars);
+        assertEquals(jar + ".sha256 is missing", missing.getMessage());
     }
 
     @Test

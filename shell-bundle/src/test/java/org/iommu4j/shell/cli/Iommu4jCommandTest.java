@@ -707,6 +707,40 @@ class Iommu4jCommandTest {
 
         assertEquals(List.of("one", "fail"), host.executed());
         assertEquals("did one\n", out.toString());
+        assertEquals(
+                "iommu4j: not executed, because a command failed: three",
+                err.toString().lines().skip(1).findFirst().orElseThrow(),
+                err.toString());
+        assertEquals(2, err.toString().lines().count(), err.toString());
+    }
+
+    @Test
+    void shouldEndAtAnExitBetweenShellCommands() {
+        assertEquals(0, run("shell", "-c", "one", "-c", "exit", "-c", "three"));
+        assertEquals(4, run("shell", "-c", "exit 4", "-c", "three"));
+
+        assertEquals(List.of("one"), host.executed());
+        assertEquals("", err.toString());
+    }
+
+    @Test
+    void shouldBoundWhatItsMessagesRepeatAndShowWhatATerminalWouldActOn() {
+        String longName = "\u001b[31m" + "x".repeat(1 << 20);
+        for (List<String> arguments : List.of(
+                List.of("--" + longName),
+                List.of(longName),
+                List.of("upgrade", "--model", longName),
+                List.of("upgrade", "--swaps", longName),
+                List.of("upgrade", longName),
+                List.of("explain", "--model", "intel", longName))) {
+            err.getBuffer().setLength(0);
+            assertTrue(run(arguments.toArray(String[]::new)) != 0);
+            String message = err.toString();
+            assertEquals(1, message.lines().count(), message);
+            assertTrue(message.length() < 3000, message.length() + " characters");
+            assertFalse(message.contains("\u001b"), message);
+            assertTrue(message.contains("\\u001b"), message);
+        }
     }
 
     @Test

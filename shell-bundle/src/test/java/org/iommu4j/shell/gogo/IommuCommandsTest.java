@@ -199,10 +199,6 @@ class IommuCommandsTest {
     void shouldReplayWithTheArgumentsOfTheCommandLine() {
         assertTrue(shown(() -> commands.replay("--help")).startsWith("Replays a captured guest, or a record"));
         assertThrows(CommandFailure.class, () -> commands.replay("--frobnicate"));
-        CommandFailure away = assertThrows(CommandFailure.class, () -> commands.replay("dir"));
-        assertTrue(away.getMessage().startsWith("replays are not there"), away.getMessage());
-        CommandFailure recorder = assertThrows(CommandFailure.class, () -> commands.record("out.jsonl"));
-        assertTrue(recorder.getMessage().startsWith("records are not there"), recorder.getMessage());
     }
 
     @Test
@@ -214,10 +210,14 @@ class IommuCommandsTest {
 
     @Test
     void shouldSaySoWhenTheCoreIsAway() {
-        IommuCommands alone = commands(() -> null, () -> null);
+        IommuCommands alone = commands(
+                () -> {
+                    throw new CommandFailure("no core");
+                },
+                () -> null);
 
         CommandFailure failure = assertThrows(CommandFailure.class, alone::backends);
-        assertTrue(failure.getMessage().startsWith("the core is not there"));
+        assertEquals("no core", failure.getMessage());
     }
 
     @Test

@@ -47,7 +47,12 @@ public final class CaseFiles {
             for (Mark mark : REFUSED) {
                 if (beginsWith(begin, mark)) {
                     throw new CaseFileException(
-                            file.toString(), 1, 0, "", "is " + mark.encoding + " by its byte order mark; UTF-8 is read", null);
+                            file.toString(),
+                            1,
+                            0,
+                            "",
+                            "is " + mark.encoding + " by its byte order mark; UTF-8 is read",
+                            null);
                 }
             }
             in.reset();

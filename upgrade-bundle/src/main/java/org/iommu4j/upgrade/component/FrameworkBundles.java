@@ -1,9 +1,8 @@
 package org.iommu4j.upgrade.component;
 
-import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
 import java.util.concurrent.atomic.AtomicLong;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.IommuModel;
@@ -119,6 +118,6 @@ final class FrameworkBundles implements VendorBundles {
     }
 
     private static InputStream open(VendorJar jar) throws IOException {
-        return new BufferedInputStream(Files.newInputStream(jar.file()));
+        return new ByteArrayInputStream(jar.bytes());
     }
 }

@@ -143,7 +143,9 @@ public final class UpgradeRun implements UpgradeService {
                         percentile(pauses, 100),
                         parked,
                         Math.max(invalidator.longestNanos(), devices.longestNanos())),
-                problems.lines());
+                problems.lines(),
+                released.sha256(),
+                built.sha256());
     }
 
     /** The smallest value that is at least as large as that share of all; 0 of nothing. */

@@ -3,6 +3,9 @@ package org.iommu4j.upgrade.run;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
@@ -17,8 +20,9 @@ import org.osgi.framework.Version;
  * @param file where it is
  * @param symbolicName from its manifest
  * @param version from its manifest
+ * @param sha256 digest of the file, in hex
  */
-public record VendorJar(Path file, String symbolicName, Version version) {
+public record VendorJar(Path file, String symbolicName, Version version, String sha256) {
     /**
      * Reads a bundle's manifest.
      *
@@ -38,9 +42,31 @@ public record VendorJar(Path file, String symbolicName, Version version) {
             Version version = Version.parseVersion(main.getValue(Constants.BUNDLE_VERSION));
             // Directives follow the name.
             int end = name.indexOf(';');
-            return new VendorJar(file, (end < 0 ? name : name.substring(0, end)).trim(), version);
+            return new VendorJar(
+                    file, (end < 0 ? name : name.substring(0, end)).trim(), version, sha256(Files.readAllBytes(file)));
         } catch (IOException | IllegalArgumentException e) {
             throw new UpgradeException(file + " is no bundle: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * What is in the file.
+     *
+     * @throws UpgradeException if that is no longer what was read before
+     */
+    public byte[] bytes() throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        if (!sha256(bytes).equals(sha256)) {
+            throw new UpgradeException(file + " has changed during the run");
+        }
+        return bytes;
+    }
+
+    private static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
         }
     }
 
