@@ -1,11 +1,17 @@
 package org.iommu4j.itests;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertThrows;
+import static org.junit.Assert.assertTrue;
 import static org.ops4j.pax.exam.CoreOptions.options;
 
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.util.Arrays;
 import java.util.List;
 import javax.inject.Inject;
+import org.apache.felix.service.command.CommandProcessor;
+import org.apache.felix.service.command.CommandSession;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.ops4j.pax.exam.Configuration;
@@ -23,6 +29,9 @@ public class AllBundlesIT {
     @Inject
     private BundleContext context;
 
+    @Inject
+    private CommandProcessor processor;
+
     /** Everything, without the launcher. */
     @Configuration
     public Option[] everything() {
@@ -34,6 +43,7 @@ public class AllBundlesIT {
                         "org.osgi.service.log",
                         "log-bundle",
                         "org.apache.felix.gogo.runtime",
+                        "org.apache.felix.gogo.shell",
                         "api-bundle",
                         "simulation-bundle",
                         "core-bundle",
@@ -43,6 +53,17 @@ public class AllBundlesIT {
                         "upgrade-bundle",
                         "testbench-bundle",
                         "shell-bundle"));
+    }
+
+    @Test
+    public void shouldNotLetAnybodyStartTheTelnetServer() throws Exception {
+        for (String command : List.of("telnetd start", "gogo:telnetd --port=0 start", "*:telnetd status")) {
+            try (CommandSession session = processor.createSession(
+                    InputStream.nullInputStream(), OutputStream.nullOutputStream(), OutputStream.nullOutputStream())) {
+                Exception refusal = assertThrows(Exception.class, () -> session.execute(command));
+                assertTrue(String.valueOf(refusal.getMessage()), refusal.getMessage().contains("switched off"));
+            }
+        }
     }
 
     @Test

@@ -37,7 +37,8 @@ import picocli.CommandLine.Spec;
             "Example:",
             "  echo '{\"op\": \"mmio_read\", \"off\": 8, \"size\": 8}' | ./iommu4j bench --model intel",
             "",
-            "Exit status: 0; 2 for wrong arguments or a configuration that is refused."
+            "Exit status: 0; 2 for wrong arguments or a configuration that is refused; 3 if bundles that it needs were "
+                    + "replaced while it ran."
         })
 public final class BenchCommand implements Callable<Integer> {
     private final Host host;
@@ -72,6 +73,10 @@ public final class BenchCommand implements Callable<Integer> {
         int generation = generation();
         host.awaitBackend(wanted);
         PrintWriter out = spec.commandLine().getOut();
+        // Made, and its message looked at, while classes can be loaded: a bundle that has been replaced loads no more of them.
+        CommandFailure replaced = new CommandFailure(
+                ExitStatus.BROKEN, "bundles that the bench needs were replaced or stopped while it ran; start it anew", null);
+        Texts.message(replaced);
         try (BenchSession session = host.service(TestBenchService.class).open(wanted, generation, config);
                 BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
             for (String line = in.readLine(); line != null; line = in.readLine()) {
@@ -82,6 +87,9 @@ public final class BenchCommand implements Callable<Integer> {
             }
         } catch (CaseFileException | BackendException e) {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+        } catch (IllegalStateException | LinkageError e) {
+            replaced.addSuppressed(e);
+            throw replaced;
         }
         return ExitStatus.OK;
     }

@@ -15,6 +15,7 @@ public final class ForbiddenCommands {
     public static final List<String> FUNCTIONS = List.of("telnetd");
 
     /** Refuses. */
+    @SuppressWarnings("DoNotCallSuggester") // Gogo calls it, by its name.
     public void telnetd(String... arguments) {
         throw new CommandFailure(
                 "telnetd is switched off: whoever connects would command the container without a password");

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CachedKind;
@@ -422,6 +423,11 @@ class Iommu4jCommandTest {
     }
 
     private static TestBenchService cases(List<Object> asked, CaseResult... results) {
+        return cases(asked, line -> "answer to " + line, results);
+    }
+
+    private static TestBenchService cases(
+            List<Object> asked, UnaryOperator<String> answers, CaseResult... results) {
         return new TestBenchService() {
             @Override
             public void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> sink) {
@@ -437,7 +443,7 @@ class Iommu4jCommandTest {
                 return new BenchSession() {
                     @Override
                     public String answer(String line) {
-                        return "answer to " + line;
+                        return answers.apply(line);
                     }
 
                     @Override
@@ -611,6 +617,30 @@ class Iommu4jCommandTest {
 
         assertEquals(List.of(IommuModel.INTEL, 0x100, "{}", "closed"), asked);
         assertEquals("answer to one\nanswer to two\n", out.toString());
+    }
+
+    @Test
+    void shouldEndTheBenchWithOneLineWhenItsBundlesAreReplaced() {
+        for (Throwable replaced : List.of(new IllegalStateException("no context"), new NoClassDefFoundError("a class"))) {
+            List<Object> asked = new ArrayList<>();
+            UnaryOperator<String> answers = line -> {
+                if (line.equals("two")) {
+                    throw replaced instanceof Error error ? error : (IllegalStateException) replaced;
+                }
+                return "answer to " + line;
+            };
+            host.provide(TestBenchService.class, cases(asked, answers));
+            host.input("one\ntwo\nthree\n");
+            out.getBuffer().setLength(0);
+            err.getBuffer().setLength(0);
+
+            assertEquals(3, run("bench", "--model", "intel"));
+
+            assertEquals("answer to one\n", out.toString());
+            assertEquals(1, err.toString().lines().count(), err.toString());
+            assertTrue(err.toString().contains("replaced or stopped while it ran"), err.toString());
+            assertTrue(asked.contains("closed"));
+        }
     }
 
     private static UpgradeResult upgraded(UpgradeOptions options, long stale) {
