@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
+import org.iommu4j.core.service.OneLine;
 
 /**
  * How a case ended.
@@ -107,21 +108,21 @@ public record CaseResult(
         }
         StringBuilder text = new StringBuilder(outcome.name().toLowerCase(Locale.ROOT))
                 .append(' ')
-                .append(id);
+                .append(OneLine.name(id));
         if (step >= 0) {
             text.append(", step ").append(step).append(" (").append(op).append(')');
         }
         String mark = ": ";
         if (!reason.isEmpty()) {
-            text.append(mark).append(reason);
+            text.append(mark).append(OneLine.message(reason));
             mark = "; ";
         }
         if (!expected.isEmpty()) {
             text.append(mark)
                     .append("expected ")
-                    .append(expected)
+                    .append(OneLine.message(expected))
                     .append(", got ")
-                    .append(got);
+                    .append(OneLine.message(got));
         }
         if (!explain.isEmpty()) {
             // Separated as commands of a shell, so that what follows the colon can be pasted as it is.

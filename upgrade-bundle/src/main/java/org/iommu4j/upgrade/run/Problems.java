@@ -5,6 +5,7 @@ import java.util.List;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.service.OneLine;
 
 /** What went wrong in a run, from all its threads; bounded. */
 final class Problems {
@@ -25,7 +26,7 @@ final class Problems {
     /** Adds what a thread died of. */
     void add(String who, Throwable cause) {
         String message = cause.getMessage();
-        add(who + " failed: " + (message == null ? cause.getClass().getSimpleName() : message));
+        add(who + " failed: " + (message == null ? cause.getClass().getSimpleName() : OneLine.message(message)));
     }
 
     /** Adds one line about bytes, with the command lines that decode them. */
