@@ -47,7 +47,7 @@ final class RecordedUnit implements Unit {
     /** Longest wait in nanoseconds for the lock before the caller looks again whether the unit waits. */
     private static final long TURN_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
-    /** Longest wait in nanoseconds for a look at the caches; without one the record says that nothing is known. */
+    /** Longest wait in nanoseconds for a look at the caches, or for who is writing lines. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     /** How a call goes through. */
@@ -200,7 +200,8 @@ final class RecordedUnit implements Unit {
             passed.incrementAndGet();
             passing.decrementAndGet();
         }
-        boolean ordered = lock.tryLock();
+        // So that its lines do not come between those of a request that is being written.
+        boolean ordered = lockForLines();
         try {
             if (ordered) {
                 noteSwap();
@@ -210,6 +211,15 @@ final class RecordedUnit implements Unit {
             if (ordered) {
                 lock.unlock();
             }
+        }
+    }
+
+    private boolean lockForLines() {
+        try {
+            return lock.tryLock(LOOK_NANOS, TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
         }
     }
 
