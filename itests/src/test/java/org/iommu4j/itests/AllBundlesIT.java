@@ -61,7 +61,9 @@ public class AllBundlesIT {
             try (CommandSession session = processor.createSession(
                     InputStream.nullInputStream(), OutputStream.nullOutputStream(), OutputStream.nullOutputStream())) {
                 Exception refusal = assertThrows(Exception.class, () -> session.execute(command));
-                assertTrue(String.valueOf(refusal.getMessage()), refusal.getMessage().contains("switched off"));
+                assertTrue(
+                        String.valueOf(refusal.getMessage()),
+                        refusal.getMessage().contains("switched off"));
             }
         }
     }

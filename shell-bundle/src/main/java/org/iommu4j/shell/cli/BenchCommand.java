@@ -73,9 +73,12 @@ public final class BenchCommand implements Callable<Integer> {
         int generation = generation();
         host.awaitBackend(wanted);
         PrintWriter out = spec.commandLine().getOut();
-        // Made, and its message looked at, while classes can be loaded: a bundle that has been replaced loads no more of them.
+        // Made, and its message looked at, while classes can be loaded: a bundle that has been replaced loads no more
+        // of them.
         CommandFailure replaced = new CommandFailure(
-                ExitStatus.BROKEN, "bundles that the bench needs were replaced or stopped while it ran; start it anew", null);
+                ExitStatus.BROKEN,
+                "bundles that the bench needs were replaced or stopped while it ran; start it anew",
+                null);
         Texts.message(replaced);
         try (BenchSession session = host.service(TestBenchService.class).open(wanted, generation, config);
                 BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
