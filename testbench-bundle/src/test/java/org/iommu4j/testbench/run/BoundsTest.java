@@ -138,7 +138,7 @@ class BoundsTest {
 
     @Test
     void shouldHoldOneCaseAtATime() throws IOException {
-        int cases = 20_000;
+        int cases = 5_000;
         Path file = folder.resolve("many.jsonl");
         try (BufferedWriter out = Files.newBufferedWriter(file)) {
             for (int i = 0; i < cases; i++) {

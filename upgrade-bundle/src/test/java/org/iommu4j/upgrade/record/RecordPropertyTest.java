@@ -102,10 +102,13 @@ class RecordPropertyTest {
             Files.write(file, Arrays.copyOf(bytes, random.nextInt(bytes.length - 1)));
             try (RecordReader reader = new RecordReader(file)) {
                 long whole = 1;
-                while (reader.next() != null) {
+                boolean ended = false;
+                for (RecordLine line = reader.next(); line != null; line = reader.next()) {
                     whole++;
+                    ended = line instanceof RecordLine.End;
                 }
-                assertEquals(whole + 1, reader.cutLine());
+                // With its last line it is whole, though the checksum of compressed data be gone.
+                assertEquals(ended ? 0 : whole + 1, reader.cutLine());
             } catch (CaptureException e) {
                 assertTrue(e.getMessage().contains("line 1") || e.getMessage().contains("is cut"), e.getMessage());
             }
