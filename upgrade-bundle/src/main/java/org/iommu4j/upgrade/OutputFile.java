@@ -101,11 +101,7 @@ public final class OutputFile implements AutoCloseable {
         try {
             stream.close();
             if (beside != null) {
-                Files.move(
-                        beside,
-                        target,
-                        StandardCopyOption.REPLACE_EXISTING,
-                        StandardCopyOption.ATOMIC_MOVE);
+                Files.move(beside, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
             }
             ended = true;
         } catch (FileSystemException e) {

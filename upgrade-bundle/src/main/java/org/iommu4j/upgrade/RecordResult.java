@@ -140,8 +140,7 @@ public record RecordResult(
 
     /** True if the record is whole and nothing differs. */
     public boolean ok() {
-        return cutLine == 0
-                && kinds.values().stream().allMatch(comparison -> comparison.different() == 0);
+        return cutLine == 0 && kinds.values().stream().allMatch(comparison -> comparison.different() == 0);
     }
 
     /** The report for people; lines end with a line feed. */

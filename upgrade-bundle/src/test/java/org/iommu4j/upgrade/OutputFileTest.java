@@ -113,7 +113,8 @@ class OutputFileTest {
                     OutputFile.conflict(List.of(capture), List.of(output)).contains(" would overwrite "),
                     output.toString());
         }
-        assertTrue(OutputFile.conflict(List.of(), List.of(other, folder.resolve("x/../other")))
+        assertTrue(
+                OutputFile.conflict(List.of(), List.of(other, folder.resolve("x/../other")))
                         .isEmpty(),
                 "a folder that is not there is no other name of one that is");
         assertTrue(OutputFile.conflict(List.of(), List.of(other, folder.resolve("./other")))

@@ -97,7 +97,8 @@ public final class CasesCommand implements Callable<Integer> {
                 found.findings()
                         .forEach(one -> write(
                                 file,
-                                FindingJson.of(result.id(), one, result.findingHints().getOrDefault(one, List.of()))));
+                                FindingJson.of(
+                                        result.id(), one, result.findingHints().getOrDefault(one, List.of()))));
                 if (json) {
                     out.println(result.toJson());
                 } else if (result.outcome() != Outcome.PASSED) {

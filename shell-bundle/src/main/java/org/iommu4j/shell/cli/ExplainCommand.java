@@ -219,10 +219,7 @@ public final class ExplainCommand implements Callable<Integer> {
             }
             return bytes;
         } catch (IOException e) {
-            throw new CommandFailure(
-                    ExitStatus.USAGE,
-                    "cannot read " + file + ": " + Texts.message(e),
-                    e);
+            throw new CommandFailure(ExitStatus.USAGE, "cannot read " + file + ": " + Texts.message(e), e);
         }
     }
 

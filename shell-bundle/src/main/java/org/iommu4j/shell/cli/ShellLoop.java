@@ -132,9 +132,8 @@ public final class ShellLoop {
 
     private void fail(Throwable failure) {
         out.flush();
-        String message = failure instanceof StackOverflowError
-                ? "the command is nested too deeply"
-                : Texts.message(failure);
+        String message =
+                failure instanceof StackOverflowError ? "the command is nested too deeply" : Texts.message(failure);
         Matcher mismatch = MISMATCH.matcher(message);
         err.println("iommu4j: "
                 + (mismatch.lookingAt()

@@ -69,9 +69,8 @@ public final class UpgradeCommand implements Callable<Integer> {
             names = "--seconds",
             paramLabel = "S",
             defaultValue = "10",
-            description =
-                    "How long the load runs, 1 to " + Iommu4jCommand.MOST_SECONDS
-                            + " seconds; the swaps are spread over it. Default: ${DEFAULT-VALUE}.")
+            description = "How long the load runs, 1 to " + Iommu4jCommand.MOST_SECONDS
+                    + " seconds; the swaps are spread over it. Default: ${DEFAULT-VALUE}.")
     private int seconds;
 
     @Option(

@@ -68,40 +68,44 @@ class UnwrittenOutputTest {
     void makeHost() {
         host = new FakeHost(home);
         host.input("one\n".repeat(100_000));
-        host.provide(ReplayService.class, (directory, options) -> new ReplayResult(
-                "capture",
-                IommuModel.INTEL,
-                0x110,
-                options,
-                Map.of(),
-                Map.of(),
-                ReplayResult.RequestTally.NONE,
-                new Tally(10, 10, 0),
-                Tally.NONE,
-                Tally.NONE,
-                Map.of(),
-                Map.of(),
-                List.of(),
-                List.of()));
-        host.provide(UpgradeService.class, (options, progress) -> new UpgradeResult(
-                options.model(),
-                "1.0.0",
-                "1.0.1",
-                "capture",
-                10,
-                1,
-                new ReplayResult.RequestTally(5, 5, 0, Map.of()),
-                5,
-                0,
-                0,
-                0,
-                0,
-                new Tally(10, 10, 0),
-                20,
-                0,
-                0,
-                new UpgradeResult.Swaps(6, 6, 0, 1, 2, 3, 4, 5),
-                List.of()));
+        host.provide(
+                ReplayService.class,
+                (directory, options) -> new ReplayResult(
+                        "capture",
+                        IommuModel.INTEL,
+                        0x110,
+                        options,
+                        Map.of(),
+                        Map.of(),
+                        ReplayResult.RequestTally.NONE,
+                        new Tally(10, 10, 0),
+                        Tally.NONE,
+                        Tally.NONE,
+                        Map.of(),
+                        Map.of(),
+                        List.of(),
+                        List.of()));
+        host.provide(
+                UpgradeService.class,
+                (options, progress) -> new UpgradeResult(
+                        options.model(),
+                        "1.0.0",
+                        "1.0.1",
+                        "capture",
+                        10,
+                        1,
+                        new ReplayResult.RequestTally(5, 5, 0, Map.of()),
+                        5,
+                        0,
+                        0,
+                        0,
+                        0,
+                        new Tally(10, 10, 0),
+                        20,
+                        0,
+                        0,
+                        new UpgradeResult.Swaps(6, 6, 0, 1, 2, 3, 4, 5),
+                        List.of()));
         host.provide(FuzzService.class, (options, progress) -> new FuzzResult(1, 1, 1, 1, 1, Map.of(), null));
         host.provide(ExplainService.class, new Explain(Map.of(IommuModel.INTEL, new VtdBackend())::get));
         host.provide(TestBenchService.class, new TestBenchService() {
@@ -243,7 +247,8 @@ class UnwrittenOutputTest {
             assertEquals(3, run("fuzz --model intel", new ByteArrayOutputStream(), err));
             assertEquals(1, err.toString(StandardCharsets.UTF_8).lines().count(), err::toString);
             assertTrue(
-                    last(err).contains(
+                    last(err)
+                            .contains(
                                     thrown instanceof OutOfMemoryError
                                             ? "out of memory"
                                             : thrown.getClass().getSimpleName()),

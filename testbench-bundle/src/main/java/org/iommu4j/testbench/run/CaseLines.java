@@ -86,18 +86,12 @@ public final class CaseLines {
 
     private Reader reader() throws IOException {
         InputStream in = kept == null ? InputFile.open(file) : new ByteArrayInputStream(kept);
-        return new BufferedReader(
-                new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder()));
+        return new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder()));
     }
 
     private static CaseFileException unreadable(Path file, IOException e) {
         String what = e.getMessage();
         return new CaseFileException(
-                file.toString(),
-                0,
-                0,
-                "",
-                "no such file".equals(what) ? what : "cannot be read: " + what,
-                e);
+                file.toString(), 0, 0, "", "no such file".equals(what) ? what : "cannot be read: " + what, e);
     }
 }

@@ -113,8 +113,7 @@ public final class TestBench implements TestBenchService {
                 return null;
             });
         } catch (Watch.HangException e) {
-            throw new CaseFileException(
-                    one.file(), one.line(), 0, "", "making the machine " + e.getMessage(), e);
+            throw new CaseFileException(one.file(), one.line(), 0, "", "making the machine " + e.getMessage(), e);
         } catch (BackendException e) {
             if (e.errno() == Errno.EINVAL) {
                 throw new CaseFileException(one.file(), one.line(), one.configColumn(), "config", e.getMessage(), e);

@@ -115,7 +115,8 @@ public final class Watch implements AutoCloseable {
     public static String place(StackTraceElement[] frames) {
         StackTraceElement found = null;
         for (StackTraceElement frame : frames) {
-            boolean java = frame.getModuleName() != null && frame.getModuleName().startsWith("java.");
+            boolean java =
+                    frame.getModuleName() != null && frame.getModuleName().startsWith("java.");
             if (!java && OURS.stream().noneMatch(frame.getClassName()::startsWith)) {
                 return "; it is at " + frame;
             }

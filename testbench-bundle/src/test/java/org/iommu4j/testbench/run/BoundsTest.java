@@ -105,8 +105,8 @@ class BoundsTest {
 
     @Test
     void shouldRefuseLinesThatAreTooLongOrHoldTooMuch() throws IOException {
-        String refusal = refusal(file(CASE.formatted("a", "{'op':'mem_write','pa':0,'hex':'"
-                + "0".repeat(BoundedLines.MAX_LINE) + "'}")));
+        String refusal = refusal(file(
+                CASE.formatted("a", "{'op':'mem_write','pa':0,'hex':'" + "0".repeat(BoundedLines.MAX_LINE) + "'}")));
         assertTrue(refusal.endsWith("some.jsonl, line 1: longer than 4194304 characters"), refusal);
         core.close();
 
@@ -162,8 +162,10 @@ class BoundsTest {
         assertEquals(CaseResult.Outcome.FAILED, results.get(0).outcome());
         assertEquals(1, results.get(0).step());
         assertTrue(
-                results.get(0).toText().startsWith("failed hangs, step 1 (mmio_write): did not come back in 300 ms; it is "
-                        + "at app//org.iommu4j.testbench.fuzz.HangingBackend")
+                results.get(0)
+                                .toText()
+                                .startsWith("failed hangs, step 1 (mmio_write): did not come back in 300 ms; it is "
+                                        + "at app//org.iommu4j.testbench.fuzz.HangingBackend")
                         || results.get(0).reason().contains("HangingBackend"),
                 results.get(0).toText());
         assertEquals(CaseResult.Outcome.PASSED, results.get(1).outcome());
@@ -176,8 +178,8 @@ class BoundsTest {
         TestBench bench = bench(new HangingBackend());
         List<CaseResult> results = new ArrayList<>();
 
-        BackendException end = assertThrows(
-                BackendException.class, () -> bench.run(List.of(file), Set.of(), false, results::add));
+        BackendException end =
+                assertThrows(BackendException.class, () -> bench.run(List.of(file), Set.of(), false, results::add));
 
         assertEquals(Errno.ETIMEDOUT, end.errno());
         assertEquals(TestBench.MOST_HANGS, results.size());
@@ -190,8 +192,7 @@ class BoundsTest {
             String answer = session.answer("{\"op\":\"mmio_write\",\"off\":40,\"size\":8,\"value\":1}");
             assertTrue(answer.startsWith("{\"error\":\"did not come back in 300 ms"), answer);
             assertTrue(answer.contains("HangingBackend"), answer);
-            assertEquals(
-                    "{\"hex\":\"00\"}", session.answer("{\"op\":\"mem_read\",\"pa\":0,\"length\":1}"));
+            assertEquals("{\"hex\":\"00\"}", session.answer("{\"op\":\"mem_read\",\"pa\":0,\"length\":1}"));
         }
     }
 }
