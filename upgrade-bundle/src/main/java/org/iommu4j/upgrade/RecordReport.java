@@ -109,6 +109,9 @@ final class RecordReport {
             }
             out.writeEndArray();
             JsonText.texts(out, "notes", result.notes());
+            if (result.cutLine() > 0) {
+                out.writeNumberField("cutLine", result.cutLine());
+            }
         });
     }
 

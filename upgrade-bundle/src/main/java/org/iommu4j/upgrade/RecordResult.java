@@ -18,6 +18,7 @@ import java.util.TreeMap;
  * @param notPlayed requests that were not played, by reason
  * @param differences the first of each kind, see {@link RecordOptions#keptDifferences}
  * @param notes what a reader should know
+ * @param cutLine the line in which the record breaks off, so that only what is before it was played; 0 if it is whole
  */
 public record RecordResult(
         String file,
@@ -28,7 +29,22 @@ public record RecordResult(
         Drops drops,
         Map<String, Long> notPlayed,
         List<Difference> differences,
-        List<String> notes) {
+        List<String> notes,
+        long cutLine) {
+
+    /** What came out of playing a whole record. */
+    public RecordResult(
+            String file,
+            List<String> recordedWith,
+            List<String> playedWith,
+            Map<String, Long> lines,
+            Map<Kind, Comparison> kinds,
+            Drops drops,
+            Map<String, Long> notPlayed,
+            List<Difference> differences,
+            List<String> notes) {
+        this(file, recordedWith, playedWith, lines, kinds, drops, notPlayed, differences, notes, 0);
+    }
 
     /** Copies lists and maps, in order of their keys. */
     public RecordResult {
@@ -122,9 +138,9 @@ public record RecordResult(
         return kinds.getOrDefault(kind, Comparison.NONE);
     }
 
-    /** True if nothing differs. */
+    /** True if the record is whole and nothing differs. */
     public boolean ok() {
-        return kinds.values().stream().allMatch(comparison -> comparison.different() == 0);
+        return cutLine == 0 && kinds.values().stream().allMatch(comparison -> comparison.different() == 0);
     }
 
     /** The report for people; lines end with a line feed. */

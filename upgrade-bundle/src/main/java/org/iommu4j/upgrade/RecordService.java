@@ -9,7 +9,8 @@ public interface RecordService {
     /**
      * Records every unit that anybody opens from now on, but for units without a driver.
      *
-     * @param file where to; overwritten if it is there, compressed if its name ends with {@code .gz}
+     * @param file where to; replaced if it is there, once the record is complete, and compressed if its name ends with
+     *     {@code .gz}
      * @throws UpgradeException if it cannot be written
      */
     Recording record(Path file);

@@ -7,9 +7,11 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.BenchSession;
+import org.iommu4j.testbench.BoundedLines;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.TestBenchService;
 import picocli.CommandLine.Command;
@@ -37,8 +39,8 @@ import picocli.CommandLine.Spec;
             "Example:",
             "  echo '{\"op\": \"mmio_read\", \"off\": 8, \"size\": 8}' | ./iommu4j bench --model intel",
             "",
-            "Exit status: 0; 2 for wrong arguments or a configuration that is refused; 3 if bundles that it needs were "
-                    + "replaced while it ran."
+            "Exit status: 0; 1 if steps did not come back; 2 for wrong arguments, a configuration that is refused, or a line "
+                    + "that is too long; 3 if bundles that it needs were replaced while it ran."
         })
 public final class BenchCommand implements Callable<Integer> {
     private final Host host;
@@ -68,7 +70,7 @@ public final class BenchCommand implements Callable<Integer> {
     }
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() {
         IommuModel wanted = Models.parse(model);
         int generation = generation();
         host.awaitBackend(wanted);
@@ -82,17 +84,25 @@ public final class BenchCommand implements Callable<Integer> {
         Texts.message(replaced);
         try (BenchSession session = host.service(TestBenchService.class).open(wanted, generation, config);
                 BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
-            for (String line = in.readLine(); line != null; line = in.readLine()) {
+            BoundedLines lines = new BoundedLines(in);
+            for (String line = lines.next(); line != null; line = lines.next()) {
                 if (!line.isBlank()) {
                     out.print(session.answer(line) + "\n");
                     out.flush();
                 }
             }
-        } catch (CaseFileException | BackendException e) {
+        } catch (BoundedLines.TooLongException e) {
+            throw new CommandFailure(ExitStatus.USAGE, "the input holds a line " + Texts.message(e), e);
+        } catch (BackendException e) {
+            throw new CommandFailure(
+                    e.errno() == Errno.ETIMEDOUT ? ExitStatus.FAILED : ExitStatus.USAGE, Texts.message(e), e);
+        } catch (CaseFileException e) {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
         } catch (IllegalStateException | LinkageError e) {
             replaced.addSuppressed(e);
             throw replaced;
+        } catch (IOException e) {
+            throw new CommandFailure(ExitStatus.USAGE, "the input cannot be read: " + Texts.message(e), e);
         }
         return ExitStatus.OK;
     }
@@ -102,7 +112,9 @@ public final class BenchCommand implements Callable<Integer> {
             return 0;
         }
         try {
-            return Integer.decode(subVersion);
+            int generation = Integer.decode(subVersion);
+            Iommu4jCommand.expectRange(spec, "--sub-version", generation, 0, Integer.MAX_VALUE);
+            return generation;
         } catch (NumberFormatException e) {
             throw new ParameterException(
                     spec.commandLine(),

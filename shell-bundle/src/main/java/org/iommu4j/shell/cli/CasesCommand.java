@@ -2,7 +2,7 @@ package org.iommu4j.shell.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.LinkedHashSet;
@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.shell.text.Texts;
@@ -17,6 +18,7 @@ import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.FindingJson;
+import org.iommu4j.upgrade.OutputFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -85,30 +87,35 @@ public final class CasesCommand implements Callable<Integer> {
         Set<String> ids = new LinkedHashSet<>(only);
         Map<Outcome, Integer> counts = new EnumMap<>(Outcome.class);
         Map<Finding.Kind, Long> totals = new EnumMap<>(Finding.Kind.class);
-        StringBuilder lines = new StringBuilder();
+        Outputs.check(files, findings);
         TestBenchService bench = host.service(TestBenchService.class);
-        try {
+        try (OutputFile file = findings == null ? null : Outputs.create(findings)) {
             bench.run(files, ids, findings != null, result -> {
                 counts.merge(result.outcome(), 1, Integer::sum);
                 SanitizerReport found = result.findings();
                 found.counts().forEach((kind, count) -> totals.merge(kind, count, Long::sum));
                 found.findings()
-                        .forEach(one -> lines.append(FindingJson.of(
-                                        result.id(), one, result.findingHints().getOrDefault(one, List.of())))
-                                .append('\n'));
+                        .forEach(one -> write(
+                                file,
+                                FindingJson.of(
+                                        result.id(), one, result.findingHints().getOrDefault(one, List.of()))));
                 if (json) {
                     out.println(result.toJson());
                 } else if (result.outcome() != Outcome.PASSED) {
                     out.println(result.toText());
                 }
             });
+            if (file != null) {
+                file.commit();
+            }
         } catch (CaseFileException e) {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+        } catch (BackendException e) {
+            throw new CommandFailure(Texts.message(e), e);
+        } catch (IOException e) {
+            throw Outputs.lost(findings, e);
         } finally {
             out.flush();
-        }
-        if (findings != null) {
-            write(lines);
         }
         PrintWriter summary = json ? spec.commandLine().getErr() : out;
         summary.println(counts.getOrDefault(Outcome.PASSED, 0) + " passed, " + counts.getOrDefault(Outcome.FAILED, 0)
@@ -118,11 +125,11 @@ public final class CasesCommand implements Callable<Integer> {
         return counts.containsKey(Outcome.FAILED) ? ExitStatus.FAILED : ExitStatus.OK;
     }
 
-    private void write(CharSequence lines) {
+    private void write(OutputFile file, String line) {
         try {
-            Files.writeString(findings, lines);
+            file.stream().write((line + "\n").getBytes(StandardCharsets.UTF_8));
         } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, "cannot write " + findings + ": " + Texts.message(e), e);
+            throw Outputs.lost(findings, e);
         }
     }
 }

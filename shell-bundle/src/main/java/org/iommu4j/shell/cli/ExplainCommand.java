@@ -3,8 +3,6 @@ package org.iommu4j.shell.cli;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,6 +21,7 @@ import org.iommu4j.shell.text.ExplanationJson;
 import org.iommu4j.shell.text.ExplanationText;
 import org.iommu4j.shell.text.HexInput;
 import org.iommu4j.shell.text.Texts;
+import org.iommu4j.testbench.InputFile;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -213,20 +212,14 @@ public final class ExplainCommand implements Callable<Integer> {
         if (file == null) {
             return new HexInput(hex).bytes();
         }
-        try (InputStream in = Files.newInputStream(file)) {
+        try (InputStream in = InputFile.open(file)) {
             byte[] bytes = in.readNBytes(LONGEST_FILE + 1);
             if (bytes.length > LONGEST_FILE) {
                 throw wrong(file + " is longer than " + LONGEST_FILE + " bytes");
             }
             return bytes;
         } catch (IOException e) {
-            throw new CommandFailure(
-                    ExitStatus.USAGE,
-                    "cannot read " + file + ": "
-                            + (e instanceof NoSuchFileException
-                                    ? "no such file"
-                                    : e.getClass().getSimpleName()),
-                    e);
+            throw new CommandFailure(ExitStatus.USAGE, "cannot read " + file + ": " + Texts.message(e), e);
         }
     }
 

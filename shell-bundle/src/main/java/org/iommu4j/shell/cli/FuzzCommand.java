@@ -1,8 +1,6 @@
 package org.iommu4j.shell.cli;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -74,7 +72,8 @@ public final class FuzzCommand implements Callable<Integer> {
             names = "--seconds",
             paramLabel = "S",
             defaultValue = "30",
-            description = "No case begins after that. Default: ${DEFAULT-VALUE}.")
+            description = "No case begins after that, 1 to " + Iommu4jCommand.MOST_SECONDS
+                    + " seconds. Default: ${DEFAULT-VALUE}.")
     private int seconds;
 
     @Option(
@@ -100,15 +99,14 @@ public final class FuzzCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (seconds < 1) {
-            throw new ParameterException(spec.commandLine(), "--seconds=" + seconds + " is not at least 1");
-        }
-        if (only != null && only < 0) {
-            throw new ParameterException(spec.commandLine(), "--case=" + only + " is negative");
+        Iommu4jCommand.expectRange(spec, "--seconds", seconds, 1, Iommu4jCommand.MOST_SECONDS);
+        if (only != null) {
+            Iommu4jCommand.expectRange(spec, "--case", only, 0, Long.MAX_VALUE);
         }
         What wanted = what();
         IommuModel of = Models.parse(model);
         host.awaitBackend(of);
+        Outputs.check(files, out);
         FuzzOptions options = FuzzOptions.of(of, seed, TimeUnit.SECONDS.toNanos(seconds))
                 .with(wanted)
                 .withCorpus(files);
@@ -164,16 +162,8 @@ public final class FuzzCommand implements Callable<Integer> {
         if (!failure.line().isEmpty()) {
             to.println(failure.line());
             if (out != null) {
-                write(failure.line());
+                Outputs.write(out, failure.line() + "\n");
             }
-        }
-    }
-
-    private void write(String line) {
-        try {
-            Files.writeString(out, line + "\n");
-        } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, "cannot write " + out + ": " + Texts.message(e), e);
         }
     }
 }

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.core.service.OneLine;
+import org.iommu4j.shell.cli.CheckedOutput.OutputLostException;
 import org.iommu4j.shell.text.Texts;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -41,18 +42,42 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  ./iommu4j shell -c iommu:backends",
             "",
             "Exit status: 0 all is well; 1 something was lost, stale or different, or a command failed; 2 wrong arguments, "
-                    + "or an input that cannot be read; 3 the program could not be built or started.",
+                    + "an input that cannot be read, or an output that cannot be written; 3 the program could not be built "
+                    + "or started, or has failed itself; 141 the reader of the output has gone.",
             "",
-            "Environment: JAVA_HOME chooses the Java (17 or newer); IOMMU4J_JAVA_OPTS gives it options, as -Xmx1g."
+            "Environment: JAVA_HOME chooses the Java (17 or newer); IOMMU4J_JAVA_OPTS gives it options, as -Xmx1g for more "
+                    + "memory or -Diommu4j.debug=true for a stack trace with each failure of the program itself."
         })
 public final class Iommu4jCommand implements Runnable {
+    /** Longest time that a command takes, one day. */
+    static final int MOST_SECONDS = 86_400;
+
+    /** System property: true to print the stack trace of what is no failure of a command but of the program. */
+    private static final String DEBUG = "iommu4j.debug";
+
     @Spec
     private CommandSpec spec;
 
     private Iommu4jCommand() {}
 
     /**
-     * Runs one command line.
+     * Runs one command line on checked streams: it has succeeded only if everything that it wrote was written.
+     *
+     * @param host where it runs
+     * @param results for results
+     * @param messages for errors and progress
+     * @param arguments as the user gave them
+     * @return the exit status, see {@link ExitStatus}
+     */
+    public static int run(Host host, CheckedOutput results, CheckedOutput messages, String... arguments) {
+        PrintWriter err = messages.writer(true);
+        int status = run(host, results.writer(false), err, arguments);
+        err.flush();
+        return status == ExitStatus.OK && messages.isLost() ? ExitStatus.USAGE : status;
+    }
+
+    /**
+     * Runs one command line. Whatever is thrown ends here, as one line and a status.
      *
      * @param host where it runs
      * @param out for results
@@ -60,8 +85,20 @@ public final class Iommu4jCommand implements Runnable {
      * @param arguments as the user gave them
      * @return the exit status, see {@link ExitStatus}
      */
-    public static int run(Host host, PrintWriter out, PrintWriter err, String... arguments) {
-        return commandLine(host).setOut(out).setErr(err).execute(arguments);
+    static int run(Host host, PrintWriter out, PrintWriter err, String... arguments) {
+        try {
+            int status = commandLine(host).setOut(out).setErr(err).execute(arguments);
+            out.flush();
+            return status;
+        } catch (OutputLostException e) {
+            if (e.isReaderGone()) {
+                return ExitStatus.READER_GONE;
+            }
+            err.println("iommu4j: " + Texts.message(e));
+            return ExitStatus.USAGE;
+        } catch (Throwable e) {
+            return broken(e, "iommu4j", err);
+        }
     }
 
     /** The parser with all subcommands. */
@@ -92,7 +129,17 @@ public final class Iommu4jCommand implements Runnable {
         IExecutionExceptionHandler failure = Iommu4jCommand::failure;
         return configured(commandLine)
                 .setParameterExceptionHandler(wrongArguments)
-                .setExecutionExceptionHandler(failure);
+                .setExecutionExceptionHandler(failure)
+                .setExecutionStrategy(Iommu4jCommand::execute);
+    }
+
+    /** Help and version are written here, outside of what the handlers of failures see. */
+    private static int execute(CommandLine.ParseResult parsed) {
+        try {
+            return new CommandLine.RunLast().execute(parsed);
+        } catch (OutputLostException e) {
+            return ExitStatus.USAGE;
+        }
     }
 
     /** The parser of one command that is not a subcommand. */
@@ -104,6 +151,8 @@ public final class Iommu4jCommand implements Runnable {
 
     private static CommandLine configured(CommandLine commandLine) {
         return commandLine
+                // An argument is what it is: @FILE would be replaced by what a file holds, however long it is.
+                .setExpandAtFiles(false)
                 .setUsageHelpWidth(100)
                 .setUsageHelpLongOptionsMaxWidth(34)
                 .registerConverter(CacheConfig.class, Iommu4jCommand::cache);
@@ -114,6 +163,14 @@ public final class Iommu4jCommand implements Runnable {
         throw new ParameterException(
                 spec.commandLine(),
                 "no command; commands: " + String.join(", ", spec.subcommands().keySet()));
+    }
+
+    /** Refuses the number of an option that is out of its range. */
+    static void expectRange(CommandSpec spec, String option, long value, long least, long most) {
+        if (value < least || value > most) {
+            throw new ParameterException(
+                    spec.commandLine(), option + "=" + value + " is not from " + least + " to " + most);
+        }
     }
 
     private static void addHelp(CommandLine command) {
@@ -169,14 +226,37 @@ public final class Iommu4jCommand implements Runnable {
     }
 
     private static int failure(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
+        String name = command.getCommandSpec().qualifiedName();
         PrintWriter err = command.getErr();
-        err.println(command.getCommandSpec().qualifiedName() + ": " + Texts.message(failure));
+        if (failure instanceof OutputLostException) {
+            // Its stream throws it again when the command line is at its end, which tells it.
+            return ExitStatus.USAGE;
+        }
         if (failure instanceof CommandFailure known) {
+            err.println(name + ": " + Texts.message(failure));
             err.flush();
             return known.status();
         }
-        // A defect of ours: the place is worth more than a short answer.
-        Arrays.stream(failure.getStackTrace()).limit(8).forEach(frame -> err.println("    at " + frame));
+        return broken(failure, name, err);
+    }
+
+    /** A defect of ours, or no memory left. */
+    private static int broken(Throwable failure, String name, PrintWriter err) {
+        // What picocli has wrapped up is no exception, but an error.
+        Throwable cause = failure instanceof CommandLine.ExecutionException && failure.getCause() != null
+                ? failure.getCause()
+                : failure;
+        if (cause instanceof OutOfMemoryError) {
+            err.println(name + ": out of memory; IOMMU4J_JAVA_OPTS=-Xmx1g gives more");
+        } else {
+            String kind = cause.getClass().getSimpleName();
+            String message = Texts.message(cause);
+            err.println(name + ": failed, which is a defect of the program: " + kind
+                    + (message.equals(kind) ? "" : ": " + message));
+        }
+        if (Boolean.getBoolean(DEBUG)) {
+            cause.printStackTrace(err);
+        }
         err.flush();
         return ExitStatus.BROKEN;
     }

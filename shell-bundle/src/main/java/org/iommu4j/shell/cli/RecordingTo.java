@@ -1,11 +1,8 @@
 package org.iommu4j.shell.cli;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Supplier;
-import org.iommu4j.shell.text.Texts;
 import org.iommu4j.upgrade.RecordService;
 import org.iommu4j.upgrade.Recording;
 
@@ -17,25 +14,20 @@ final class RecordingTo {
      * Runs it.
      *
      * @param file where to record; null not to
-     * @param input what is read meanwhile, which must not be overwritten; may be null
      * @param err is told how much was recorded
      */
-    static <T> T run(Path file, Path input, PrintWriter err, Supplier<RecordService> records, Supplier<T> work) {
+    static <T> T run(Path file, PrintWriter err, Supplier<RecordService> records, Supplier<T> work) {
         if (file == null) {
             return work.get();
         }
-        try {
-            if (input != null && Files.exists(file) && Files.isSameFile(file, input)) {
-                throw new CommandFailure(ExitStatus.USAGE, "the record would overwrite " + input, null);
-            }
-        } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, "cannot write " + file + ": " + Texts.message(e), e);
+        T result;
+        Recording recording = records.get().record(file);
+        try (recording) {
+            result = work.get();
         }
-        try (Recording recording = records.get().record(file)) {
-            T result = work.get();
-            err.println(file + ": " + recording.requests() + " requests to " + recording.units() + " units recorded");
-            err.flush();
-            return result;
-        }
+        // Not before it is complete.
+        err.println(file + ": " + recording.requests() + " requests to " + recording.units() + " units recorded");
+        err.flush();
+        return result;
     }
 }

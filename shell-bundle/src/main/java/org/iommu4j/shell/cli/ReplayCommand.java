@@ -1,9 +1,9 @@
 package org.iommu4j.shell.cli;
 
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
@@ -62,7 +62,7 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j replay requests.jsonl --backend 1.0.0",
             "",
             "Exit status: 0 if everything is equal; 1 if something is different, or refused without a documented "
-                    + "reason, or a stale translation is the chip's fault; 2 for wrong arguments or a capture or record that cannot be read."
+                    + "reason, or a stale translation is the chip's fault, or the record is cut; 2 for wrong arguments or a capture or record that cannot be read."
         })
 public final class ReplayCommand implements Callable<Integer> {
     private final Supplier<ReplayService> replays;
@@ -180,9 +180,12 @@ public final class ReplayCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "nothing to record with '--path direct': it has no contract requests");
         }
+        List<Path> read = new ArrayList<>(backend == null ? List.of() : released.get());
+        read.add(input);
+        Outputs.check(read, findings, record);
         try {
             return RecordingTo.run(
-                    record, input, spec.commandLine().getErr(), records, () -> ofRecord ? played() : replayed(way));
+                    record, spec.commandLine().getErr(), records, () -> ofRecord ? played() : replayed(way));
         } catch (CaptureException | UpgradeException e) {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
         } catch (ReplayRefusedException | BackendException e) {
@@ -201,11 +204,7 @@ public final class ReplayCommand implements Callable<Integer> {
         ReplayResult result =
                 replays.get().replay(input, ReplayOptions.DEFAULT.withPath(way).withCache(cache));
         if (findings != null) {
-            try {
-                Files.writeString(findings, result.findingsToJsonLines());
-            } catch (IOException e) {
-                throw new CommandFailure(ExitStatus.USAGE, "cannot write " + findings + ": " + Texts.message(e), e);
-            }
+            Outputs.write(findings, result.findingsToJsonLines());
         }
         return print(json ? result.toJson() + "\n" : result.toText(), result.ok());
     }

@@ -43,7 +43,7 @@ public final class ShellLoop {
         try {
             print(session.execute(text));
             return ExitStatus.OK;
-        } catch (Exception e) {
+        } catch (Exception | StackOverflowError e) {
             fail(e);
             return ExitStatus.FAILED;
         }
@@ -87,7 +87,7 @@ public final class ShellLoop {
                 text.setLength(0);
             } catch (CommandSession.IncompleteCommandException e) {
                 // The next line goes on with it.
-            } catch (Exception e) {
+            } catch (Exception | StackOverflowError e) {
                 fail(e);
                 text.setLength(0);
                 status = ExitStatus.FAILED;
@@ -127,15 +127,18 @@ public final class ShellLoop {
         }
     }
 
+    /** What a command wrote itself went past {@code out}; flushing tells whether it was lost. */
     private void print(String result) {
         if (!result.isEmpty()) {
             out.print(result.endsWith("\n") ? result : result + "\n");
-            out.flush();
         }
+        out.flush();
     }
 
-    private void fail(Exception failure) {
-        String message = Texts.message(failure);
+    private void fail(Throwable failure) {
+        out.flush();
+        String message =
+                failure instanceof StackOverflowError ? "the command is nested too deeply" : Texts.message(failure);
         Matcher mismatch = MISMATCH.matcher(message);
         err.println("iommu4j: "
                 + (mismatch.lookingAt()

@@ -2,6 +2,7 @@ package org.iommu4j.shell.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
@@ -20,7 +21,6 @@ import org.iommu4j.upgrade.UpgradeService;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code iommu4j upgrade}. */
@@ -46,6 +46,8 @@ import picocli.CommandLine.Spec;
                     + "arguments or a file that cannot be read."
         })
 public final class UpgradeCommand implements Callable<Integer> {
+    private static final int MOST_SWAPS = 10_000;
+
     private final Host host;
 
     @Option(
@@ -60,15 +62,15 @@ public final class UpgradeCommand implements Callable<Integer> {
             names = "--swaps",
             paramLabel = "N",
             defaultValue = "12",
-            description = "Number of swaps, at least 1. Default: ${DEFAULT-VALUE}.")
+            description = "Number of swaps, 1 to " + MOST_SWAPS + ". Default: ${DEFAULT-VALUE}.")
     private int swaps;
 
     @Option(
             names = "--seconds",
             paramLabel = "S",
             defaultValue = "10",
-            description =
-                    "How long the load runs, in seconds; the swaps are spread over it. Default: ${DEFAULT-VALUE}.")
+            description = "How long the load runs, 1 to " + Iommu4jCommand.MOST_SECONDS
+                    + " seconds; the swaps are spread over it. Default: ${DEFAULT-VALUE}.")
     private int seconds;
 
     @Option(
@@ -127,8 +129,8 @@ public final class UpgradeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        positive("--swaps", swaps);
-        positive("--seconds", seconds);
+        Iommu4jCommand.expectRange(spec, "--swaps", swaps, 1, MOST_SWAPS);
+        Iommu4jCommand.expectRange(spec, "--seconds", seconds, 1, Iommu4jCommand.MOST_SECONDS);
         IommuModel wanted = Models.parse(model);
         host.awaitBackend(wanted);
         Installation installation = new Installation(host.home());
@@ -137,6 +139,11 @@ public final class UpgradeCommand implements Callable<Integer> {
         Path builtJar = built == null ? installation.builtJar(bundle) : installation.jar(bundle, built);
         List<Path> releasedJars =
                 released == null ? installation.releasedJars() : List.of(installation.jar(bundle, released));
+
+        List<Path> read = new ArrayList<>(releasedJars);
+        read.add(builtJar);
+        read.add(guest);
+        Outputs.check(read, record);
 
         PrintWriter err = spec.commandLine().getErr();
         ProgressLine progress = new ProgressLine(err, host.errorIsTerminal(), System::nanoTime);
@@ -147,7 +154,7 @@ public final class UpgradeCommand implements Callable<Integer> {
                     .withDurationNanos(TimeUnit.SECONDS.toNanos(seconds))
                     .withSeed(seed)
                     .withCache(cache);
-            result = RecordingTo.run(record, null, err, () -> host.service(RecordService.class), () -> {
+            result = RecordingTo.run(record, err, () -> host.service(RecordService.class), () -> {
                 UpgradeResult run = host.service(UpgradeService.class)
                         .run(options, step -> progress.show(step.toLine().strip()));
                 progress.clear();
@@ -164,11 +171,5 @@ public final class UpgradeCommand implements Callable<Integer> {
         out.print(json ? result.toJson() + "\n" : result.toText());
         out.flush();
         return result.ok() ? ExitStatus.OK : ExitStatus.FAILED;
-    }
-
-    private void positive(String option, int value) {
-        if (value < 1) {
-            throw new ParameterException(spec.commandLine(), option + "=" + value + " is not at least 1");
-        }
     }
 }

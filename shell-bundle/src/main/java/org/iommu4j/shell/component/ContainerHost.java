@@ -2,8 +2,8 @@ package org.iommu4j.shell.component;
 
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
-import java.io.FileOutputStream;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.apache.felix.service.command.CommandProcessor;
@@ -32,10 +32,15 @@ final class ContainerHost implements Host {
 
     private final BundleContext context;
     private final CommandProcessor processor;
+    private final OutputStream out;
+    private final OutputStream err;
 
-    ContainerHost(BundleContext context, CommandProcessor processor) {
+    /** The command line writes to these streams, whatever runs it. */
+    ContainerHost(BundleContext context, CommandProcessor processor, OutputStream out, OutputStream err) {
         this.context = context;
         this.processor = processor;
+        this.out = out;
+        this.err = err;
     }
 
     @Override
@@ -101,8 +106,7 @@ final class ContainerHost implements Host {
 
     @Override
     public CommandSession openSession() {
-        return new GogoSession(
-                processor, new FileOutputStream(FileDescriptor.out), new FileOutputStream(FileDescriptor.err));
+        return new GogoSession(processor, out, err);
     }
 
     @Override

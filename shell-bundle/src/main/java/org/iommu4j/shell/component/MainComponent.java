@@ -1,11 +1,13 @@
 package org.iommu4j.shell.component;
 
-import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.felix.service.command.CommandProcessor;
+import org.iommu4j.shell.cli.CheckedOutput;
 import org.iommu4j.shell.cli.Iommu4jCommand;
+import org.iommu4j.shell.text.Texts;
 import org.osgi.framework.BundleContext;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
@@ -17,6 +19,13 @@ import org.osgi.service.component.annotations.Reference;
  */
 @Component(service = Callable.class, property = "main.thread=true")
 public final class MainComponent implements Callable<Integer> {
+    /** Longest time in which the container stops. */
+    private static final long STOP_MILLIS = 10_000;
+
+    // Not System.out and System.err: these tell nobody what they could not write.
+    private final CheckedOutput results = CheckedOutput.results(new FileOutputStream(FileDescriptor.out));
+    private final CheckedOutput messages = CheckedOutput.messages(new FileOutputStream(FileDescriptor.err));
+
     private final ContainerHost host;
     private final String[] arguments;
 
@@ -27,16 +36,29 @@ public final class MainComponent implements Callable<Integer> {
             @Reference CommandProcessor processor,
             @Reference(service = Object.class, target = "(launcher.ready=true)")
                     Map.Entry<Map<String, Object>, Object> launcher) {
-        host = new ContainerHost(context, processor);
+        host = new ContainerHost(context, processor, results, messages);
         arguments = (String[]) launcher.getKey().get("launcher.arguments");
     }
 
     @Override
     public Integer call() {
-        return Iommu4jCommand.run(
-                host,
-                new PrintWriter(System.out, false, StandardCharsets.UTF_8),
-                new PrintWriter(System.err, true, StandardCharsets.UTF_8),
-                arguments);
+        // A thread that nobody waits for ends with one line, too.
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) ->
+                System.err.println("iommu4j: thread " + thread.getName() + " has failed: " + Texts.message(failure)));
+        int status = Iommu4jCommand.run(host, results, messages, arguments);
+        Thread ending = new Thread(() -> end(status), "iommu4j-end");
+        ending.setDaemon(true);
+        ending.start();
+        return status;
+    }
+
+    /** What a vendor's code does not come back from must not keep the container from stopping for ever. */
+    private static void end(int status) {
+        try {
+            Thread.sleep(STOP_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        Runtime.getRuntime().halt(status);
     }
 }

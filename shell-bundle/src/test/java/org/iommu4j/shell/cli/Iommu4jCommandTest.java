@@ -173,6 +173,10 @@ class Iommu4jCommandTest {
                 "upgrade --swaps",
                 "upgrade --swaps many",
                 "upgrade --swaps 0",
+                "upgrade --swaps 2147483647",
+                "upgrade --swaps 10001",
+                "upgrade --seconds 86401",
+                "upgrade --seed 9223372036854775808",
                 "upgrade --seconds -1",
                 "upgrade --cache huge",
                 "upgrade --model riscv",
@@ -195,6 +199,11 @@ class Iommu4jCommandTest {
                 "fuzz --model riscv",
                 "fuzz --model intel --what nothing",
                 "fuzz --model intel --seconds 0",
+                "fuzz --model intel --seconds 86401",
+                "fuzz --model intel --case 9223372036854775808",
+                "bench --model intel --sub-version -1",
+                "bench --model intel --sub-version 0x80000000",
+                "replay @/dev/zero @/dev/zero",
                 "fuzz --model intel --case -1",
                 "shell --frobnicate",
                 "help frobnicate",
@@ -219,7 +228,7 @@ class Iommu4jCommandTest {
                 "replay | iommu4j replay: Missing required parameter: 'INPUT' (see './iommu4j replay --help')",
                 "upgrade --cache huge | iommu4j upgrade: Invalid value for option '--cache': 'huge' is not one of none, "
                         + "tiny, default, worst-case (see './iommu4j upgrade --help')",
-                "upgrade --swaps 0 | iommu4j upgrade: --swaps=0 is not at least 1 (see './iommu4j upgrade --help')"
+                "upgrade --swaps 0 | iommu4j upgrade: --swaps=0 is not from 1 to 10000 (see './iommu4j upgrade --help')"
             })
     void shouldNameWhatIsWrong(String arguments, String line) {
         run(arguments.split(" "));
@@ -322,7 +331,7 @@ class Iommu4jCommandTest {
         assertEquals(2, run("replay", file.toString(), "--cache", "none"));
         assertTrue(err.toString().startsWith("iommu4j replay: '--cache' goes with a capture, and "), err.toString());
         assertEquals(2, run("replay", file.toString(), "--record", file.toString()));
-        assertTrue(err.toString().contains("the record would overwrite " + file), err.toString());
+        assertTrue(err.toString().contains(file + " would overwrite " + file), err.toString());
     }
 
     @Test

@@ -13,6 +13,7 @@ import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.testbench.FuzzFailure.Kind;
+import org.iommu4j.testbench.run.Watch;
 
 /**
  * One run of a case, on a thread of its own: what hangs is left behind.
@@ -79,11 +80,10 @@ final class Attempt {
             steps = stuck.steps();
             hints = stuck.lastHints();
         }
-        StackTraceElement[] frames = thread.getStackTrace();
         failed = new Failed(
                         Kind.HANG,
                         describe(hung) + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(deadlineNanos) + " ms"
-                                + (frames.length == 0 ? "" : "; it is at " + frames[0]))
+                                + Watch.place(thread.getStackTrace()))
                 .explained(hints);
     }
 

@@ -1,8 +1,5 @@
 package org.iommu4j.testbench.fuzz;
 
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -12,7 +9,7 @@ import java.util.SplittableRandom;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.testbench.CaseFileException;
-import org.iommu4j.testbench.run.CaseFiles;
+import org.iommu4j.testbench.run.CaseLines;
 import org.iommu4j.testbench.run.StepRunner;
 
 /** Known cases, to be changed a little. What they expect is left out. */
@@ -21,7 +18,11 @@ final class Corpus {
     private static final int MOST_BYTES = 8192;
     private static final int MOST_CHANGES = 6;
 
+    /** Most characters of all files: of each a case takes many bytes. */
+    private static final int MOST_CHARACTERS = 4 << 20;
+
     private final List<Known> known = new ArrayList<>();
+    private long characters;
 
     /** A case of a file. */
     private record Known(int subVersion, String config, List<Map<String, Object>> steps) {}
@@ -37,23 +38,27 @@ final class Corpus {
     static Corpus read(List<Path> files, IommuModel model) {
         Corpus corpus = new Corpus();
         for (Path file : files) {
-            long number = 0;
-            try (BufferedReader in = CaseFiles.open(file)) {
-                for (String line = in.readLine(); line != null; line = in.readLine()) {
-                    number++;
-                    if (!line.isBlank()) {
-                        corpus.add(StepRunner.parse(line), model);
-                    }
-                }
-            } catch (NoSuchFileException e) {
-                throw new CaseFileException(file.toString(), 0, 0, "", "no such file", e);
-            } catch (IOException e) {
-                throw new CaseFileException(file.toString(), 0, 0, "", "cannot be read: " + e.getMessage(), e);
-            } catch (CaseFileException | ClassCastException e) {
-                throw new CaseFileException(file.toString(), number, 0, "", "no case: " + e.getMessage(), e);
-            }
+            new CaseLines(file).forEach((number, line) -> corpus.add(file, number, line, model));
         }
         return corpus;
+    }
+
+    private void add(Path file, long number, String line, IommuModel model) {
+        characters += line.length();
+        if (characters > MOST_CHARACTERS) {
+            throw new CaseFileException(
+                    file.toString(),
+                    number,
+                    0,
+                    "",
+                    "more than " + MOST_CHARACTERS + " characters of known cases, which are all kept",
+                    null);
+        }
+        try {
+            add(StepRunner.parse(line), model);
+        } catch (CaseFileException | ClassCastException e) {
+            throw new CaseFileException(file.toString(), number, 0, "", "no case: " + e.getMessage(), e);
+        }
     }
 
     @SuppressWarnings("unchecked") // keys of JSON objects are texts

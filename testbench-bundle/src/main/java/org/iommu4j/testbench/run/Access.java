@@ -137,6 +137,7 @@ record Access(
         }
         long done = 0;
         do {
+            machine.progress().again();
             walk.clear();
             long at = iova + done;
             int piece = (int) Math.min(length - done, PAGE - (at & (PAGE - 1)));

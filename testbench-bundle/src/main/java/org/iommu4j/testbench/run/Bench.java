@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.OneLine;
 import org.iommu4j.testbench.BenchSession;
@@ -17,25 +18,55 @@ final class Bench implements BenchSession {
     private final IommuService service;
     private final Chip chip;
     private final StepParser parser;
-    private final Recording written = new Recording();
+    private final Watch watch;
+    private Recording written;
     private Machine machine;
     private boolean driver;
     private boolean stepping;
+    private int hangs;
 
-    Bench(IommuService service, Chip chip) {
+    Bench(IommuService service, Chip chip, long limitNanos) {
         this.service = service;
         this.chip = chip;
+        watch = new Watch(limitNanos);
         parser = new StepParser(chip.model(), TestBench.calls(service, chip.model()));
-        machine = Machine.open(service, chip, Step.Needs.INTERRUPTS);
+        begin();
+    }
+
+    /** A fresh machine. */
+    private void begin() {
+        driver = false;
+        stepping = false;
+        written = new Recording();
+        try {
+            machine = watch.run(progress -> Machine.open(service, chip, Step.Needs.INTERRUPTS));
+        } catch (Watch.HangException e) {
+            throw new BackendException(Errno.ETIMEDOUT, "making the machine " + e.getMessage(), e);
+        }
         machine.record(written);
     }
 
     @Override
     public String answer(String line) {
+        try {
+            return Json.write(watch.run(progress -> answer(line, progress)));
+        } catch (Watch.HangException e) {
+            hangs++;
+            if (hangs == TestBench.MOST_HANGS) {
+                throw new BackendException(
+                        Errno.ETIMEDOUT, hangs + " steps did not come back; the last one " + e.getMessage(), e);
+            }
+            begin();
+            return Json.write(Map.of("error", e.getMessage() + "; chip and memory are new"));
+        }
+    }
+
+    private Map<String, Object> answer(String line, Progress progress) {
         Map<String, Object> answered = new LinkedHashMap<>();
         try {
             Step step = parser.parse(Json.parse(line));
             prepare(step.needs());
+            machine.tell(progress);
             Answer answer = step.action().run(machine);
             answered.putAll(answer.values());
             if (answer.expected() != null) {
@@ -52,7 +83,7 @@ final class Bench implements BenchSession {
         } catch (Step.StepFailure | BackendException | BusErrorException e) {
             answered.put("error", OneLine.message(String.valueOf(e.getMessage())));
         }
-        return Json.write(answered);
+        return answered;
     }
 
     private void prepare(Step.Needs needs) {
@@ -76,6 +107,13 @@ final class Bench implements BenchSession {
 
     @Override
     public void close() {
-        machine.close();
+        try (watch) {
+            watch.run(progress -> {
+                machine.close();
+                return null;
+            });
+        } catch (Watch.HangException e) {
+            throw new BackendException(Errno.ETIMEDOUT, "closing the machine " + e.getMessage(), e);
+        }
     }
 }

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.iommu4j.testbench.CaseFileException;
@@ -35,12 +34,14 @@ public final class CaseFiles {
     private CaseFiles() {}
 
     /**
-     * Opens a file behind its byte order mark.
+     * The text of a file behind its byte order mark.
      *
+     * @param file for messages
+     * @param bytes of the file; closed if this fails
      * @throws CaseFileException if it is not UTF-8 by its mark
      */
-    public static BufferedReader open(Path file) throws IOException {
-        InputStream in = new BufferedInputStream(Files.newInputStream(file));
+    public static BufferedReader open(Path file, InputStream bytes) throws IOException {
+        InputStream in = new BufferedInputStream(bytes);
         try {
             in.mark(LONGEST_MARK);
             byte[] begin = in.readNBytes(LONGEST_MARK);

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import org.iommu4j.testbench.BoundedLines;
 
 /**
  * One JSON value of a line, with the column where it stands.
@@ -25,11 +26,13 @@ import java.util.regex.Pattern;
  * @param column from 1
  */
 record Json(Object value, int column) {
-    /** Longest line in characters. */
-    static final int MAX_LINE = 64 << 20;
+    /** Most values of a line, of which each takes many times the memory of its text. */
+    static final int MAX_VALUES = 1 << 17;
 
     private static final Pattern HEX_NUMBER = Pattern.compile("0[xX][0-9a-fA-F]{1,16}");
-    private static final int MAX_DEPTH = 64;
+    /** How deep objects and lists may lie in each other. */
+    static final int MAX_DEPTH = 64;
+
     private static final int HEX = 16;
 
     private static final JsonFactory FACTORY = JsonFactory.builder()
@@ -38,7 +41,7 @@ record Json(Object value, int column) {
             .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxNestingDepth(MAX_DEPTH)
-                    .maxStringLength(MAX_LINE)
+                    .maxStringLength(BoundedLines.MAX_LINE)
                     .maxNameLength(256)
                     .maxNumberLength(32)
                     .build())
@@ -54,7 +57,7 @@ record Json(Object value, int column) {
             if (parser.nextToken() == null) {
                 throw new Malformed(1, "", "no JSON value");
             }
-            Json json = read(parser);
+            Json json = read(parser, new int[] {MAX_VALUES});
             if (parser.nextToken() != null) {
                 throw new Malformed(column(parser.currentTokenLocation()), "", "more than one JSON value");
             }
@@ -70,22 +73,26 @@ record Json(Object value, int column) {
         }
     }
 
-    private static Json read(JsonParser parser) throws IOException {
+    /** Reads a value; {@code left} has one element, how many more there may be. */
+    private static Json read(JsonParser parser, int[] left) throws IOException {
         int column = column(parser.currentTokenLocation());
+        if (left[0]-- == 0) {
+            throw new Malformed(column, "", "more than " + MAX_VALUES + " JSON values in one line");
+        }
         return switch (parser.currentToken()) {
             case START_OBJECT -> {
                 Map<String, Json> fields = new LinkedHashMap<>();
                 while (parser.nextToken() != JsonToken.END_OBJECT) {
                     String key = parser.currentName();
                     parser.nextToken();
-                    fields.put(key, read(parser));
+                    fields.put(key, read(parser, left));
                 }
                 yield new Json(fields, column);
             }
             case START_ARRAY -> {
                 List<Json> elements = new ArrayList<>();
                 while (parser.nextToken() != JsonToken.END_ARRAY) {
-                    elements.add(read(parser));
+                    elements.add(read(parser, left));
                 }
                 yield new Json(elements, column);
             }

@@ -1,7 +1,9 @@
 package org.iommu4j.testbench.run;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
@@ -28,6 +30,14 @@ import org.iommu4j.core.service.UnitConfig;
 
 /** One fresh unit, and with a driver one container in front of it. */
 final class Machine implements AutoCloseable {
+    /** Most pages of 4096 bytes that the steps of a case write. */
+    static final int MOST_PAGES = 1 << 14;
+
+    /** Most commands of the driver that are kept for the next {@code native} step. */
+    static final int MOST_COMMANDS = 1 << 16;
+
+    private static final int PAGE_SHIFT = 12;
+
     private final IommuModel model;
     private final BenchSupport support;
     private final ExplainHints hints;
@@ -35,6 +45,9 @@ final class Machine implements AutoCloseable {
     private final NativePort port;
     private final PhysicalMemory memory;
     private final List<byte[]> commands = new ArrayList<>();
+    private final Set<Long> written = new HashSet<>();
+    private Progress progress = new Progress();
+    private boolean commandsLost;
     private Recording recording;
     private int interrupts;
     private Container container;
@@ -95,7 +108,7 @@ final class Machine implements AutoCloseable {
 
     private void prepare(Step.Needs needs) {
         if (needs.driver()) {
-            unit.tap(commands::add);
+            unit.tap(this::tapped);
         }
         if (needs.interrupts()) {
             support.enableInterrupts(port);
@@ -159,8 +172,36 @@ final class Machine implements AutoCloseable {
         return memory;
     }
 
-    /** Writes to memory. */
+    /** From now on the steps tell this how far they are. */
+    void tell(Progress to) {
+        progress = to;
+    }
+
+    /** What is told how far the steps are. */
+    Progress progress() {
+        return progress;
+    }
+
+    private void tapped(byte[] command) {
+        if (commands.size() == MOST_COMMANDS) {
+            commandsLost = true;
+        } else {
+            commands.add(command);
+        }
+    }
+
+    /**
+     * Writes to memory.
+     *
+     * @throws Step.StepFailure if the steps write to more of it than {@link #MOST_PAGES}
+     */
     void write(long pa, byte[] source, int offset, int length) {
+        long last = pa + length - 1;
+        for (long page = pa >>> PAGE_SHIFT; length > 0 && page <= last >>> PAGE_SHIFT; page++) {
+            if (written.add(page) && written.size() > MOST_PAGES) {
+                throw new Step.StepFailure("the steps write to more than " + MOST_PAGES + " pages of memory");
+            }
+        }
         memory.write(pa, source, offset, length);
         if (recording != null) {
             recording.add(pa, source, offset, length);
@@ -185,8 +226,15 @@ final class Machine implements AutoCloseable {
         return count;
     }
 
-    /** What the driver wrote since the last call. */
+    /**
+     * What the driver wrote since the last call.
+     *
+     * @throws Step.StepFailure if that is more than {@link #MOST_COMMANDS}
+     */
     List<byte[]> takeCommands() {
+        if (commandsLost) {
+            throw new Step.StepFailure("the driver wrote more than " + MOST_COMMANDS + " commands since the last look");
+        }
         List<byte[]> taken = List.copyOf(commands);
         commands.clear();
         return taken;

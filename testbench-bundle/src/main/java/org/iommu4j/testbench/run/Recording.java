@@ -7,7 +7,7 @@ import org.iommu4j.backend.PhysicalMemory;
 
 /** What was written to memory, so that it can be written again; bounded. */
 final class Recording {
-    private static final int MOST_BYTES = 64 << 20;
+    private static final int MOST_BYTES = 16 << 20;
     private static final int MOST_WRITES = 1 << 18;
 
     private final List<Piece> pieces = new ArrayList<>();

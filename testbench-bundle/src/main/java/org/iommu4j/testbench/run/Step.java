@@ -5,9 +5,15 @@ package org.iommu4j.testbench.run;
  *
  * @param op its name
  * @param needs what it needs of the machine
+ * @param rounds how many steps it is with all its repetitions
  * @param action does it
  */
-record Step(String op, Needs needs, Action action) {
+record Step(String op, Needs needs, long rounds, Action action) {
+    /** A step that is done once. */
+    Step(String op, Needs needs, Action action) {
+        this(op, needs, 1, action);
+    }
+
     /** Does a step. */
     @FunctionalInterface
     interface Action {

@@ -20,11 +20,16 @@ import org.iommu4j.testbench.run.Step.StepFailure;
 
 /** Turns the JSON of a step into the step; everything that can be wrong with the JSON is found here. */
 final class StepParser {
-    /** Most bytes that one step reads or accesses. */
+    /** Most bytes that a device accesses in one step. */
     static final int MOST_BYTES = 64 << 20;
 
-    /** Most rounds of one repetition. */
+    /** Most bytes that {@code mem_read} reads, since the answer has two characters for each. */
+    static final int MOST_READ = 1 << 20;
+
+    /** Most steps of a case with all repetitions, nested ones multiplied; a page that is written again counts as one. */
     static final int MOST_ROUNDS = 1 << 24;
+
+    private static final int PAGE_BYTES = 4096;
 
     private static final HexFormat HEX = HexFormat.of();
     private static final int NO_PASID = DmaAccess.NO_PASID;
@@ -54,7 +59,7 @@ final class StepParser {
         }
         Step step = switch (op) {
             case "mem_write" -> plain(op, memWrite(fields));
-            case "repeat_mem" -> plain(op, repeatMem(fields));
+            case "repeat_mem" -> repeatMem(fields);
             case "mem_read" -> plain(op, memRead(fields));
             case "mmio_write" -> plain(op, mmioWrite(fields));
             case "mmio_read" -> plain(op, mmioRead(fields));
@@ -104,17 +109,28 @@ final class StepParser {
         };
     }
 
-    private static Step.Action repeatMem(Fields fields) {
+    private static Step repeatMem(Fields fields) {
         long pa = fields.number("pa");
         byte[] bytes = fields.hex("hex");
         long stride = fields.number("stride");
         int count = fields.integer("count", MOST_ROUNDS);
-        return machine -> {
+        long rounds = rounds(fields, count, 1L + bytes.length / PAGE_BYTES);
+        return new Step("repeat_mem", Needs.NOTHING, rounds, machine -> {
             for (int i = 0; i < count; i++) {
+                machine.progress().again();
                 machine.write(pa + i * stride, bytes, 0, bytes.length);
             }
             return Answer.done();
-        };
+        });
+    }
+
+    /** How many steps a repetition is; at least one a round. */
+    private static long rounds(Fields fields, int count, long each) {
+        long rounds = count * Math.max(1, each);
+        if (rounds > MOST_ROUNDS) {
+            throw fields.wrong("count", "makes " + rounds + " steps, more than " + MOST_ROUNDS);
+        }
+        return rounds;
     }
 
     private static Step.Action memRead(Fields fields) {
@@ -126,12 +142,12 @@ final class StepParser {
             throw fields.wrong("mask", "is not as long as expect");
         }
         if (expected == null || fields.has("length")) {
-            int length = fields.integer("length", MOST_BYTES);
+            int length = fields.integer("length", MOST_READ);
             if (expected != null && expected.length != length) {
                 throw fields.wrong("length", length + " is not the length of expect, " + expected.length);
             }
         }
-        int length = expected != null ? expected.length : fields.integer("length", MOST_BYTES);
+        int length = expected != null ? expected.length : fields.integer("length", MOST_READ);
         return machine -> {
             byte[] read = new byte[length];
             machine.memory().read(pa, read, 0, length);
@@ -350,9 +366,12 @@ final class StepParser {
         for (Step step : steps) {
             needs = needs.and(step.needs());
         }
-        return new Step("repeat", needs, machine -> {
+        long rounds =
+                rounds(fields, count, steps.stream().mapToLong(Step::rounds).sum());
+        return new Step("repeat", needs, rounds, machine -> {
             for (int round = 0; round < count; round++) {
                 for (int i = 0; i < steps.size(); i++) {
+                    machine.progress().again();
                     String where = "round " + round + ", step " + i + " ("
                             + steps.get(i).op() + ")";
                     Answer answer;

@@ -1,15 +1,12 @@
 package org.iommu4j.testbench.run;
 
-import java.io.IOException;
-import java.io.Reader;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
@@ -25,74 +22,80 @@ import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.CaseResult.Outcome;
+import org.iommu4j.testbench.FuzzOptions;
 import org.iommu4j.testbench.TestBenchService;
 
 /** Runs cases and opens test benches through a core. */
 public final class TestBench implements TestBenchService {
     private static final String STALE = "the chip used a translation that a completed invalidation had to drop";
 
-    private final IommuService service;
+    /** Different configurations of which is known that they were checked; more are checked again. */
+    private static final int MOST_CHECKED = 4096;
 
-    /** A bench that works through that core. */
+    /** Cases that do not come back, each of which leaves a thread behind; after so many the run ends. */
+    static final int MOST_HANGS = 3;
+
+    private final IommuService service;
+    private final long limitNanos;
+
+    /** A bench that works through that core; what does not come back in the fuzzer's time for a case hangs. */
     public TestBench(IommuService service) {
+        this(service, FuzzOptions.DEFAULT_DEADLINE_NANOS);
+    }
+
+    /** The same with another limit. */
+    TestBench(IommuService service, long limitNanos) {
         this.service = service;
+        this.limitNanos = limitNanos;
     }
 
     @Override
     public void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> results) {
-        List<TestCase> cases = new ArrayList<>();
-        for (Path file : files) {
-            read(file, cases);
-        }
-        if (!only.isEmpty()) {
-            for (String id : only) {
-                if (cases.stream().noneMatch(one -> one.id().equals(id))) {
-                    throw new CaseFileException("", 0, 0, "", "no case has the id '" + id + "'", null);
-                }
-            }
-            cases.removeIf(one -> !only.contains(one.id()));
-        }
+        List<CaseLines> lines = files.stream().map(CaseLines::new).toList();
+        Set<String> missing = new LinkedHashSet<>(only);
         Set<String> checked = new HashSet<>();
-        for (TestCase one : cases) {
-            if (checked.add(one.chip().model() + " " + one.chip().hardware().subVersion() + " " + one.config())) {
-                check(one);
+        try (Watch watch = new Watch(limitNanos)) {
+            forEach(files, lines, only, one -> {
+                missing.remove(one.id());
+                String config = one.chip().model() + " " + one.chip().hardware().subVersion() + " " + one.config();
+                if (!checked.contains(config)) {
+                    check(one, watch);
+                    if (checked.size() < MOST_CHECKED) {
+                        checked.add(config);
+                    }
+                }
+            });
+            for (String id : missing) {
+                throw new CaseFileException("", 0, 0, "", "no case has the id '" + id + "'", null);
             }
-        }
-        for (TestCase one : cases) {
-            results.accept(run(one, sanitized ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF));
+            Sanitizer.Mode mode = sanitized ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF;
+            AtomicInteger hangs = new AtomicInteger();
+            forEach(files, lines, only, one -> {
+                if (hangs.get() == MOST_HANGS) {
+                    throw new BackendException(
+                            Errno.ETIMEDOUT,
+                            MOST_HANGS + " cases did not come back: '" + one.id() + "' and what follows was not run");
+                }
+                results.accept(run(one, mode, watch, hangs));
+            });
         }
     }
 
-    private void read(Path file, List<TestCase> cases) {
-        String name = file.toString();
-        long line = 1;
-        try (Reader in = CaseFiles.open(file)) {
-            StringBuilder text = new StringBuilder();
-            int next;
-            do {
-                next = in.read();
-                if (next >= 0 && next != '\n') {
-                    if (text.length() == Json.MAX_LINE) {
-                        throw new CaseFileException(
-                                name, line, 0, "", "longer than " + Json.MAX_LINE + " characters", null);
-                    }
-                    text.append((char) next);
-                } else {
-                    if (!text.toString().isBlank()) {
-                        cases.add(TestCase.parse(name, line, text.toString(), model -> calls(service, model)));
-                    }
-                    text.setLength(0);
-                    line++;
+    /** Reads the cases one by one, so that no more than one is held. */
+    private void forEach(List<Path> files, List<CaseLines> lines, Set<String> only, Consumer<TestCase> cases) {
+        for (int i = 0; i < lines.size(); i++) {
+            String name = files.get(i).toString();
+            lines.get(i).forEach((number, text) -> {
+                TestCase one;
+                try {
+                    one = TestCase.parse(name, number, text, model -> calls(service, model));
+                } catch (Malformed e) {
+                    throw e.in(name, number);
                 }
-            } while (next >= 0);
-        } catch (Malformed e) {
-            throw e.in(name, line);
-        } catch (NoSuchFileException e) {
-            throw new CaseFileException(name, 0, 0, "", "no such file", e);
-        } catch (CharacterCodingException e) {
-            throw new CaseFileException(name, line, 0, "", "not UTF-8", e);
-        } catch (IOException e) {
-            throw new CaseFileException(name, 0, 0, "", "cannot be read: " + e.getMessage(), e);
+                if (only.isEmpty() || only.contains(one.id())) {
+                    cases.accept(one);
+                }
+            });
         }
     }
 
@@ -103,9 +106,14 @@ public final class TestBench implements TestBenchService {
     }
 
     /** Refuses a configuration that makes no sense, before anything runs. */
-    private void check(TestCase one) {
+    private void check(TestCase one, Watch watch) {
         try {
-            Machine.open(service, one.chip(), Step.Needs.NOTHING).close();
+            watch.run(progress -> {
+                Machine.open(service, one.chip(), Step.Needs.NOTHING).close();
+                return null;
+            });
+        } catch (Watch.HangException e) {
+            throw new CaseFileException(one.file(), one.line(), 0, "", "making the machine " + e.getMessage(), e);
         } catch (BackendException e) {
             if (e.errno() == Errno.EINVAL) {
                 throw new CaseFileException(one.file(), one.line(), one.configColumn(), "config", e.getMessage(), e);
@@ -113,8 +121,18 @@ public final class TestBench implements TestBenchService {
         }
     }
 
-    private CaseResult run(TestCase one, Sanitizer.Mode sanitizer) {
+    private CaseResult run(TestCase one, Sanitizer.Mode sanitizer, Watch watch, AtomicInteger hangs) {
+        try {
+            return watch.run(progress -> run(one, sanitizer, progress));
+        } catch (Watch.HangException e) {
+            hangs.incrementAndGet();
+            return CaseResult.failed(one.id(), e.progress().step(), e.progress().op(), "", "", e.getMessage());
+        }
+    }
+
+    private CaseResult run(TestCase one, Sanitizer.Mode sanitizer, Progress progress) {
         try (Machine machine = Machine.open(service, one.chip(), one.needs(), sanitizer)) {
+            machine.tell(progress);
             CaseResult result = run(one, machine);
             SanitizerReport findings = machine.findings();
             boolean stale = findings.chipFaults() > 0 && result.outcome() == Outcome.PASSED;
@@ -139,6 +157,7 @@ public final class TestBench implements TestBenchService {
     private static CaseResult run(TestCase one, Machine machine) {
         for (int i = 0; i < one.steps().size(); i++) {
             Step step = one.steps().get(i);
+            machine.progress().begin(i, step.op());
             try {
                 Answer answer = step.action().run(machine);
                 if (!answer.met()) {
@@ -167,7 +186,7 @@ public final class TestBench implements TestBenchService {
             throw e.in("", 0);
         }
         try {
-            return new Bench(service, chip);
+            return new Bench(service, chip, limitNanos);
         } catch (BackendException e) {
             if (e.errno() == Errno.EINVAL) {
                 throw new CaseFileException("", 0, 0, "config", e.getMessage(), e);

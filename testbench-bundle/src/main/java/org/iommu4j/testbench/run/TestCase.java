@@ -43,6 +43,10 @@ record TestCase(String file, long line, String id, Chip chip, String config, int
         Chip chip = Chip.of(model, subVersion, config);
         List<Step> steps = new StepParser(model, calls.apply(model)).parse(fields.require("steps"), "steps");
         fields.end();
+        long rounds = steps.stream().mapToLong(Step::rounds).sum();
+        if (rounds > StepParser.MOST_ROUNDS) {
+            throw fields.wrong("steps", "are " + rounds + " with all repetitions, more than " + StepParser.MOST_ROUNDS);
+        }
         return new TestCase(
                 file,
                 line,

@@ -30,7 +30,7 @@ class CaseFilesTest {
     }
 
     private String read() throws IOException {
-        try (BufferedReader in = CaseFiles.open(file)) {
+        try (BufferedReader in = CaseFiles.open(file, Files.newInputStream(file))) {
             StringBuilder text = new StringBuilder();
             for (int c = in.read(); c >= 0; c = in.read()) {
                 text.append((char) c);

@@ -59,6 +59,7 @@ final class RecordPlayer implements AutoCloseable {
     private final List<Entry> walk = new ArrayList<>();
 
     private long swaps;
+    private long readRequests;
     private long unequalRegisters;
 
     /** A table entry that the chip read. */
@@ -92,6 +93,10 @@ final class RecordPlayer implements AutoCloseable {
                 play(unit, ofUnit);
             }
         }
+        if (reader.cutLine() > 0) {
+            notes.add("the record breaks off in line " + reader.cutLine() + ": " + playedRequests()
+                    + " requests before it were played, what followed is not known");
+        }
         if (swaps > 0) {
             notes.add(
                     swaps + " times the recorded units got another chip, with empty caches: entries that only one side"
@@ -109,7 +114,15 @@ final class RecordPlayer implements AutoCloseable {
                 requests.drops(),
                 requests.notPlayed(),
                 findings.differences(),
-                notes);
+                notes,
+                reader.cutLine());
+    }
+
+    /** Those that were read but for incomplete batches. */
+    private long playedRequests() {
+        long waiting =
+                units.values().stream().mapToLong(unit -> unit.batch().size()).sum();
+        return readRequests - waiting;
     }
 
     private void open(RecordLine.UnitOpened line) {
@@ -174,6 +187,7 @@ final class RecordPlayer implements AutoCloseable {
 
     private void play(PlayedUnit unit, RecordLine.OfUnit line) {
         if (line instanceof RecordLine.Request request) {
+            readRequests++;
             requests.play(unit, request);
             expectRoom();
         } else if (line instanceof RecordLine.Caches caches) {

@@ -29,8 +29,8 @@ import org.iommu4j.core.service.Offer;
 import org.iommu4j.upgrade.CaptureException;
 
 /**
- * Reads a record line by line, in bounded memory. What is cut, malformed, or of another version is a
- * {@link CaptureException} that names file, line, column and key.
+ * Reads a record line by line, in bounded memory. What is malformed, or of another version, is a {@link CaptureException}
+ * that names file, line, column and key. A record that breaks off, as who wrote it was killed, is read up to there.
  */
 final class RecordReader implements Closeable {
     /** Most units and containers that a record may number. */
@@ -53,6 +53,11 @@ final class RecordReader implements Closeable {
     private RecordObject object;
     private String kind = "";
     private boolean ended;
+
+    /** True if the last line was read up to the end of the file, which has no line feed there. */
+    private boolean unterminated;
+
+    private long cutLine;
 
     /**
      * Opens a record and checks its first line.
@@ -88,19 +93,28 @@ final class RecordReader implements Closeable {
     /**
      * The next line.
      *
-     * @return null after the last one
+     * @return null after the last one, and where the record breaks off
      */
     RecordLine next() {
         if (!readLine()) {
-            if (!ended) {
-                throw new CaptureException(name, line, 0, "", "is cut: the line \"end\" is missing");
+            if (line == 0) {
+                throw new CaptureException(name, line, 0, "", "is cut: it has no line");
             }
+            cutLine = ended ? 0 : line + 1;
             return null;
         }
         if (ended) {
             throw new CaptureException(name, line, 0, "", "follows the line \"end\"");
         }
-        object = new RecordObject(name, line, bytes, length);
+        try {
+            object = new RecordObject(name, line, bytes, length);
+        } catch (CaptureException e) {
+            if (!unterminated || line == 1) {
+                throw e;
+            }
+            cutLine = line;
+            return null;
+        }
         String named = object.text("k");
         RecordLine next = parse(named);
         kind = named;
@@ -111,6 +125,11 @@ final class RecordReader implements Closeable {
     /** The kind of the last line, as the format names it. */
     String kind() {
         return kind;
+    }
+
+    /** The line in which the record breaks off, or that is missing; 0 if it is whole. Known at the end. */
+    long cutLine() {
+        return cutLine;
     }
 
     /** Number of the last line. */
@@ -137,7 +156,8 @@ final class RecordReader implements Closeable {
                 }
                 append(end);
                 position = end + 1;
-                if (end < filled || !fill()) {
+                unterminated = end == filled;
+                if (!unterminated || !fill()) {
                     return true;
                 }
             }
@@ -148,7 +168,13 @@ final class RecordReader implements Closeable {
 
     private boolean fill() throws IOException {
         position = 0;
-        filled = Math.max(0, in.read(chunk));
+        filled = 0;
+        try {
+            filled = Math.max(0, in.read(chunk));
+        } catch (EOFException e) {
+            // Compressed data that end early: what could be unpacked was given before.
+            return false;
+        }
         return filled > 0;
     }
 

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -16,6 +15,7 @@ import java.util.zip.GZIPOutputStream;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.upgrade.OutputFile;
 
 /**
  * Writes a record line by line; keeps nothing but a buffer. May be called from any thread. A line that cannot be written
@@ -33,32 +33,37 @@ final class RecordWriter implements AutoCloseable {
             new JsonFactoryBuilder().rootValueSeparator("\n").build();
 
     private final JsonGenerator out;
-    private final OutputStream file;
+
+    /** What becomes the record when it is complete; null if it is written to a stream of somebody else's. */
+    private final OutputFile file;
+
     private long lines;
     private volatile IOException failure;
     private boolean closed;
 
     /**
-     * Begins a record; a file that is there is overwritten.
+     * Begins a record; a file that is there is replaced when the record is complete.
      *
      * @param path compressed if its name ends with {@code .gz}
      * @throws IOException if it cannot be written
      */
     RecordWriter(Path path) throws IOException {
-        this(open(path));
+        this(OutputFile.create(path), path.getFileName().toString().endsWith(COMPRESSED));
+    }
+
+    private RecordWriter(OutputFile file, boolean compressed) throws IOException {
+        this(file, compressed ? new GZIPOutputStream(file.stream(), BUFFER_BYTES) : file.stream());
     }
 
     /** Begins a record in a stream, which it closes. */
     RecordWriter(OutputStream stream) throws IOException {
-        file = stream;
-        out = FACTORY.createGenerator(stream);
-        write(new RecordLine.Header(FORMAT));
+        this(null, stream);
     }
 
-    private static OutputStream open(Path path) throws IOException {
-        OutputStream raw = Files.newOutputStream(path);
-        boolean compressed = path.getFileName().toString().endsWith(COMPRESSED);
-        return new BufferedOutputStream(compressed ? new GZIPOutputStream(raw, BUFFER_BYTES) : raw, BUFFER_BYTES);
+    private RecordWriter(OutputFile file, OutputStream stream) throws IOException {
+        this.file = file;
+        out = FACTORY.createGenerator(new BufferedOutputStream(stream, BUFFER_BYTES));
+        write(new RecordLine.Header(FORMAT));
     }
 
     /** Adds lines that must stand together. */
@@ -110,9 +115,15 @@ final class RecordWriter implements AutoCloseable {
                 out.writeRaw('\n');
             }
             out.close();
+            if (failure == null && file != null) {
+                file.commit();
+            }
         } catch (IOException e) {
             failure = failure == null ? e : failure;
-            file.close();
+        } finally {
+            if (file != null) {
+                file.close();
+            }
         }
         if (failure != null) {
             throw failure;

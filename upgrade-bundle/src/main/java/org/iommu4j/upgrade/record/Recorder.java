@@ -168,7 +168,7 @@ final class Recorder implements Recording, UnitInterposer {
         try {
             writer.close();
         } catch (IOException e) {
-            throw new UpgradeException(file + " is not complete: " + e.getMessage(), e);
+            throw new UpgradeException("cannot write " + file + ", the record is lost: " + e.getMessage(), e);
         }
     }
 }

@@ -100,13 +100,18 @@ class RecordPropertyTest {
             byte[] bytes = Files.readAllBytes(file);
             // Without its last line feed a record is whole.
             Files.write(file, Arrays.copyOf(bytes, random.nextInt(bytes.length - 1)));
-            try {
-                read(file);
+            try (RecordReader reader = new RecordReader(file)) {
+                long whole = 1;
+                boolean ended = false;
+                for (RecordLine line = reader.next(); line != null; line = reader.next()) {
+                    whole++;
+                    ended = line instanceof RecordLine.End;
+                }
+                // With its last line it is whole, though the checksum of compressed data be gone.
+                assertEquals(ended ? 0 : whole + 1, reader.cutLine());
             } catch (CaptureException e) {
-                assertEquals(1, e.getMessage().lines().count(), e.getMessage());
-                return;
+                assertTrue(e.getMessage().contains("line 1") || e.getMessage().contains("is cut"), e.getMessage());
             }
-            throw new AssertionError("a cut was not found");
         });
     }
 }

@@ -72,7 +72,7 @@ class RecordReaderTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "`` | r.jsonl: is cut: the line \"end\" is missing",
+                "`` | r.jsonl: is cut: it has no line",
                 "xyz | r.jsonl, line 1, column 1: malformed JSON: Unrecognized token 'xyz'",
                 "{\"k\":\"mem\"} | r.jsonl, line 1, key \"unit\": is missing",
                 "{\"k\":\"end\",\"lines\":0} | r.jsonl, line 1, column 6, key \"k\": is not \"record\": the first line",

@@ -1,0 +1,59 @@
+package org.iommu4j.testbench;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** Opens what a command reads, be it a file, a pipe or a device. */
+public final class InputFile {
+    /** A pipe that nobody has begun to write by then, in seconds, is refused. */
+    public static final int OPEN_SECONDS = 10;
+
+    private InputFile() {}
+
+    /**
+     * Opens a file.
+     *
+     * @throws IOException if it cannot be read, in bounded time; its message is what is wrong, without the name
+     */
+    public static InputStream open(Path file) throws IOException {
+        try {
+            if (Files.isDirectory(file)) {
+                throw new IOException("is a directory");
+            }
+            return Files.isRegularFile(file) ? Files.newInputStream(file) : awaited(file);
+        } catch (NoSuchFileException e) {
+            throw new IOException("no such file", e);
+        } catch (AccessDeniedException e) {
+            throw new IOException("permission denied", e);
+        } catch (FileSystemException e) {
+            throw new IOException(e.getReason() == null ? e.getClass().getSimpleName() : e.getReason(), e);
+        }
+    }
+
+    /** To open a pipe waits for who writes it, for ever if nobody does; that thread is left behind then. */
+    private static InputStream awaited(Path file) throws IOException {
+        FutureTask<InputStream> opening = new FutureTask<>(() -> Files.newInputStream(file));
+        Thread thread = new Thread(opening, "input-open");
+        thread.setDaemon(true);
+        thread.start();
+        try {
+            return opening.get(OPEN_SECONDS, TimeUnit.SECONDS);
+        } catch (TimeoutException e) {
+            throw new IOException("nobody has written to this pipe for " + OPEN_SECONDS + " s", e);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof IOException known ? known : new IOException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+package org.iommu4j.testbench.run;
+
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.contract.Errno;
+
+/**
+ * Does work with chips and drivers on a thread of its own, which is left behind when it does not come back: what a vendor's
+ * code does cannot be ended from outside. For one caller.
+ */
+public final class Watch implements AutoCloseable {
+    /** How often the caller looks within the limit. */
+    private static final int LOOKS = 20;
+
+    /** Code that is not a vendor's: the place is looked for below it. */
+    private static final List<String> OURS = List.of(
+            "org.iommu4j.testbench.",
+            "org.iommu4j.core.",
+            "org.iommu4j.simulation.",
+            "org.iommu4j.backend.",
+            "org.iommu4j.contract.",
+            "org.iommu4j.layout.");
+
+    private final long limitNanos;
+    private ExecutorService executor;
+    private volatile Thread worker;
+
+    /**
+     * A watch.
+     *
+     * @param limitNanos longest time in which the work must begin something new, or end
+     */
+    public Watch(long limitNanos) {
+        this.limitNanos = limitNanos;
+    }
+
+    /** Work that did not come back. */
+    static final class HangException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient Progress progress;
+
+        private HangException(String message, Progress progress) {
+            super(message);
+            this.progress = progress;
+        }
+
+        /** Where it was. */
+        Progress progress() {
+            return progress;
+        }
+    }
+
+    /**
+     * Does work and waits for it; what it throws is thrown here.
+     *
+     * @param work tells how far it is
+     * @throws HangException if it does not come back
+     */
+    <T> T run(Function<Progress, T> work) {
+        if (executor == null) {
+            executor = Executors.newSingleThreadExecutor(this::thread);
+        }
+        Progress progress = new Progress();
+        Future<T> result = executor.submit(() -> work.apply(progress));
+        long seen = progress.begun();
+        long since = System.nanoTime();
+        while (true) {
+            try {
+                return result.get(Math.max(1, limitNanos / LOOKS), TimeUnit.NANOSECONDS);
+            } catch (TimeoutException e) {
+                long now = System.nanoTime();
+                if (progress.begun() != seen) {
+                    seen = progress.begun();
+                    since = now;
+                } else if (now - since >= limitNanos) {
+                    throw abandon(progress);
+                }
+            } catch (ExecutionException e) {
+                if (e.getCause() instanceof Error error) {
+                    throw error;
+                }
+                throw (RuntimeException) e.getCause();
+            } catch (InterruptedException e) {
+                result.cancel(true);
+                Thread.currentThread().interrupt();
+                throw new BackendException(Errno.EIO, "interrupted", e);
+            }
+        }
+    }
+
+    private Thread thread(Runnable work) {
+        Thread thread = new Thread(work, "test-bench");
+        thread.setDaemon(true);
+        worker = thread;
+        return thread;
+    }
+
+    private HangException abandon(Progress progress) {
+        String place = place(worker.getStackTrace());
+        executor.shutdownNow();
+        executor = null;
+        return new HangException(
+                "did not come back in " + TimeUnit.NANOSECONDS.toMillis(limitNanos) + " ms" + place, progress);
+    }
+
+    /** Where a thread is: the top of its stack in a vendor's code, else in any but Java's; empty if it has ended. */
+    public static String place(StackTraceElement[] frames) {
+        StackTraceElement found = null;
+        for (StackTraceElement frame : frames) {
+            boolean java =
+                    frame.getModuleName() != null && frame.getModuleName().startsWith("java.");
+            if (!java && OURS.stream().noneMatch(frame.getClassName()::startsWith)) {
+                return "; it is at " + frame;
+            }
+            if (found == null && !java) {
+                found = frame;
+            }
+        }
+        if (found == null && frames.length > 0) {
+            found = frames[0];
+        }
+        return found == null ? "" : "; it is at " + found;
+    }
+
+    /** Ends its thread, but for one that was left behind. */
+    @Override
+    public void close() {
+        if (executor != null) {
+            executor.shutdown();
+        }
+    }
+}
