@@ -435,8 +435,7 @@ class Iommu4jCommandTest {
         return cases(asked, line -> "answer to " + line, results);
     }
 
-    private static TestBenchService cases(
-            List<Object> asked, UnaryOperator<String> answers, CaseResult... results) {
+    private static TestBenchService cases(List<Object> asked, UnaryOperator<String> answers, CaseResult... results) {
         return new TestBenchService() {
             @Override
             public void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> sink) {
