@@ -36,15 +36,15 @@ final class Formats {
     }
 
     List<Layout> layouts() {
-        return backend.layouts();
+        return Contained.asked(backend::layouts);
     }
 
     List<CommandFormat> commands() {
-        return backend.commands();
+        return Contained.asked(backend::commands);
     }
 
     List<CallFormat> calls() {
-        return backend.calls();
+        return Contained.asked(backend::calls);
     }
 
     List<BindFormat> bindFormats() {
@@ -52,7 +52,7 @@ final class Formats {
     }
 
     List<Layout> payloads(int subVersion) {
-        return backend.payloads(subVersion);
+        return Contained.asked(() -> backend.payloads(subVersion));
     }
 
     /** The generations, newest first; only the one of that number unless it is {@link ExplainService#ANY}. */
@@ -65,7 +65,7 @@ final class Formats {
     }
 
     List<Register> registers(Generation generation) {
-        return backend.registers(generation.subVersion());
+        return Contained.asked(() -> backend.registers(generation.subVersion()));
     }
 
     /** A layout or the layout of a command by name; null if there is none. */
@@ -202,7 +202,7 @@ final class Formats {
     }
 
     private String meaning(Layout layout, BitField field, long value, long[] words) {
-        String text = backend.meaning(layout, field, words.clone());
+        String text = Contained.asked(() -> backend.meaning(layout, field, words.clone()));
         if (text == null || text.isEmpty()) {
             String code = field.meaningOf(value);
             if (code != null) {
