@@ -23,7 +23,8 @@ import org.iommu4j.contract.InvalidateRequest;
 /**
  * Foreign objects, as the core calls them. The one place where what a vendor throws is caught, whatever it is: languages
  * other than Java throw checked exceptions that no signature announces. Methods with a completion answer {@code EIO}; the
- * others throw {@link org.iommu4j.backend.BackendException}.
+ * others throw {@link org.iommu4j.backend.BackendException}. What is asked before a request can come, or for an explanation,
+ * runs in a {@link VendorThread}, which catches as much.
  *
  * <p>A vendor never gets a client's completion: it fills in one that belongs to the object here, and the caller's is filled
  * in from that when the vendor has come back. So a vendor that is given up has nothing of a client's to write to.
@@ -91,8 +92,7 @@ final class Contained {
         }
     }
 
-    /** What a foreign object answers. */
-    static <T> T asked(Supplier<T> question) {
+    private static <T> T asked(Supplier<T> question) {
         try {
             return question.get();
         } catch (Throwable t) {

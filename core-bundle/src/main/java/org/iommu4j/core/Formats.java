@@ -36,15 +36,15 @@ final class Formats {
     }
 
     List<Layout> layouts() {
-        return Contained.asked(backend::layouts);
+        return backend.layouts();
     }
 
     List<CommandFormat> commands() {
-        return Contained.asked(backend::commands);
+        return backend.commands();
     }
 
     List<CallFormat> calls() {
-        return Contained.asked(backend::calls);
+        return backend.calls();
     }
 
     List<BindFormat> bindFormats() {
@@ -52,7 +52,7 @@ final class Formats {
     }
 
     List<Layout> payloads(int subVersion) {
-        return Contained.asked(() -> backend.payloads(subVersion));
+        return backend.payloads(subVersion);
     }
 
     /** The generations, newest first; only the one of that number unless it is {@link ExplainService#ANY}. */
@@ -65,7 +65,7 @@ final class Formats {
     }
 
     List<Register> registers(Generation generation) {
-        return Contained.asked(() -> backend.registers(generation.subVersion()));
+        return backend.registers(generation.subVersion());
     }
 
     /** A layout or the layout of a command by name; null if there is none. */
@@ -202,7 +202,7 @@ final class Formats {
     }
 
     private String meaning(Layout layout, BitField field, long value, long[] words) {
-        String text = Contained.asked(() -> backend.meaning(layout, field, words.clone()));
+        String text = backend.meaning(layout, field, words.clone());
         if (text == null || text.isEmpty()) {
             String code = field.meaningOf(value);
             if (code != null) {

@@ -244,8 +244,7 @@ class CloseTest {
                         wrong.set("number " + container.id() + " is shared");
                     }
                     container.attach(device, (long) device << 12, 4, completion);
-                    if (completion.errno() == Errno.OK
-                            && translate(device) != ((long) device << 12) + 4) {
+                    if (completion.errno() == Errno.OK && translate(device) != ((long) device << 12) + 4) {
                         wrong.compareAndSet(null, "device " + device + " is not bound to its own table");
                     }
                     Bench.send(container, Bench.invalidate(1, 1));

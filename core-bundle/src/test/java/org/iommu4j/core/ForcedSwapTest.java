@@ -103,7 +103,9 @@ class ForcedSwapTest {
             interrupted.set(Thread.currentThread().isInterrupted());
         });
         assertTrue(in.await(10, TimeUnit.SECONDS));
-        assertEquals(Outcome.ROLLED_BACK, bench.core.swap(IommuModel.INTEL, "0.9.0", SHORT).outcome());
+        assertEquals(
+                Outcome.ROLLED_BACK,
+                bench.core.swap(IommuModel.INTEL, "0.9.0", SHORT).outcome());
         SwapReport report = bench.core.forceSwap(IommuModel.INTEL, "0.9.0", SHORT);
         assertEquals(Outcome.DONE, report.outcome(), report::toString);
         assertTrue(report.reason().contains("was rebuilt"), report.reason());

@@ -436,7 +436,9 @@ public final class ZpciTranslator implements Translator {
             return completion.refuse(
                     null, Errno.ENXIO, "domain", -1, domain, "no address translation is registered in the domain");
         }
-        return request.selectsRange() ? invalidateRange(bound, request, completion) : invalidateAll(bound, request, completion);
+        return request.selectsRange()
+                ? invalidateRange(bound, request, completion)
+                : invalidateAll(bound, request, completion);
     }
 
     /** Everything: as many addresses as are looked at quickly, from the page on that the progress says. */
@@ -446,7 +448,8 @@ public final class ZpciTranslator implements Translator {
         for (int i = 0; i < bound.length; i++) {
             Registration registration = bound[i].registration();
             if (registration.touches(from, to)) {
-                int status = refresh(bound[i].handle(), later(from, registration.pba()), earlier(to, registration.pal()));
+                int status =
+                        refresh(bound[i].handle(), later(from, registration.pba()), earlier(to, registration.pal()));
                 if (status != Instructions.DONE) {
                     return refused(status, completion);
                 }
@@ -517,10 +520,8 @@ public final class ZpciTranslator implements Translator {
                         completion.widened(WHOLE_FRAMES);
                     }
                 }
-                int status = refresh(
-                        bound[i].handle(),
-                        later(begin, registration.pba()),
-                        earlier(end, registration.pal()));
+                int status =
+                        refresh(bound[i].handle(), later(begin, registration.pba()), earlier(end, registration.pal()));
                 if (isShort(status)) {
                     // Once over everything, so that the host finds what is dead: sheet 5.1.
                     status = refresh(bound[i].handle(), registration.pba(), registration.pal());
