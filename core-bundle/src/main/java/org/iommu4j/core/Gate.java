@@ -29,7 +29,6 @@ final class Gate<T> {
     static final long PATIENCE_NANOS = 1_000_000;
 
     private static final int SPINS = 200;
-    private static final int YIELDS = 220;
     private static final long PARK_NANOS = 20_000;
 
     private static final int WAITING = 0;
@@ -497,16 +496,24 @@ final class Gate<T> {
         }
     }
 
-    /** A loser of a race first spins, then yields, then sleeps: whoever is inside may have been preempted. */
-    @SuppressWarnings("ThreadPriorityCheck")
+    /**
+     * A loser of a race first spins, then sleeps: whoever is inside may have been preempted. It does not yield, which on a busy
+     * machine gives whole time slices away.
+     */
     private static void backOff(int round) {
         if (round < SPINS) {
             Thread.onSpinWait();
-        } else if (round < YIELDS || Thread.currentThread().isInterrupted()) {
-            Thread.yield();
+        } else if (Thread.currentThread().isInterrupted()) {
+            giveWay();
         } else {
             LockSupport.parkNanos(PARK_NANOS);
         }
+    }
+
+    /** In place of a sleep, which would end at once. */
+    @SuppressWarnings("ThreadPriorityCheck")
+    private static void giveWay() {
+        Thread.yield();
     }
 
     /** A deadline in nanoseconds of {@link System#nanoTime}; the sum never wraps. */

@@ -131,11 +131,17 @@ final class Move {
         return null;
     }
 
-    /** The chips with a call inside that did not come out will not be used again. */
+    /** Chips and virtual IOMMUs with a call inside that did not come out will not be used again: the call is interrupted. */
     void leaveBehind() {
         for (UnitPassage passage : units) {
-            if (passage.unit.slotIsAbandoned()) {
+            if (passage.before != null && passage.unit.slotIsAbandoned()) {
                 passage.before.target.giveUp(passage.before.insider());
+            }
+        }
+        for (GuestPassage passage : guests) {
+            Thread insider = passage.before != null && passage.guest.slotIsAbandoned() ? passage.before.insider() : null;
+            if (insider != null) {
+                insider.interrupt();
             }
         }
     }

@@ -123,7 +123,7 @@ class EverythingAtOnceTest {
                 told += done;
             }
             requests.addAndGet(count);
-            if (random.nextInt(8) == 0) {
+            if (attached && random.nextInt(8) == 0) {
                 told += typed(send(container, Bench.bind(1, device, table, false), completion), completion) ? 1 : 0;
                 binds++;
             }

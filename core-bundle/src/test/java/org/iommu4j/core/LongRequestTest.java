@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.contract.Completion;
@@ -166,6 +167,15 @@ class LongRequestTest {
                 }
             }));
         }
+        // How late the machine wakes a thread that asks nobody for anything: a busy build server is not the gate's fault.
+        AtomicLong late = new AtomicLong();
+        threads.add(start(() -> {
+            while (!stop.get()) {
+                long began = System.nanoTime();
+                LockSupport.parkNanos(1_000_000);
+                late.accumulateAndGet(System.nanoTime() - began, Math::max);
+            }
+        }));
         DmaAccess access = new DmaAccess();
         long worst = 0;
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(2);
@@ -183,6 +193,8 @@ class LongRequestTest {
             thread.join();
         }
         long millis = TimeUnit.NANOSECONDS.toMillis(worst);
-        assertTrue(millis < 250, millis + " ms, the worst of " + asked);
+        long machine = TimeUnit.NANOSECONDS.toMillis(late.get());
+        assertTrue(millis < 250 + machine, millis + " ms, the worst of " + asked + "; the machine: " + machine + " ms");
+        assertTrue(asked > 100, asked + " requests");
     }
 }
