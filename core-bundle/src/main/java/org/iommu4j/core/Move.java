@@ -139,7 +139,8 @@ final class Move {
             }
         }
         for (GuestPassage passage : guests) {
-            Thread insider = passage.before != null && passage.guest.slotIsAbandoned() ? passage.before.insider() : null;
+            Thread insider =
+                    passage.before != null && passage.guest.slotIsAbandoned() ? passage.before.insider() : null;
             if (insider != null) {
                 insider.interrupt();
             }

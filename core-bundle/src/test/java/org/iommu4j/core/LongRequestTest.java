@@ -167,7 +167,8 @@ class LongRequestTest {
                 }
             }));
         }
-        // How late the machine wakes a thread that asks nobody for anything: a busy build server is not the gate's fault.
+        // How late the machine wakes a thread that asks nobody for anything: a busy build server is not the gate's
+        // fault.
         AtomicLong late = new AtomicLong();
         threads.add(start(() -> {
             while (!stop.get()) {
