@@ -87,7 +87,7 @@ final class MappedRanges {
             }
             boolean pages = walker.shift() < TableLevel.SEGMENT_SHIFT;
             int shift = pages ? TableLevel.SEGMENT_SHIFT : walker.shift();
-            looked += pages ? 1 << TableLevel.SEGMENT_SHIFT - walker.shift() : 1;
+            looked += pages ? 1 << (TableLevel.SEGMENT_SHIFT - walker.shift()) : 1;
             long end = at | (1L << shift) - 1;
             if (Long.compareUnsigned(end, last) >= 0) {
                 return last;

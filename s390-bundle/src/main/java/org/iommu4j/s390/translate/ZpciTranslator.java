@@ -458,14 +458,14 @@ public final class ZpciTranslator implements Translator {
         if (to == -1) {
             return completion.done(Fidelity.EXACT);
         }
-        request.progress(to + 1 >>> PAGE_SHIFT);
+        request.progress((to + 1) >>> PAGE_SHIFT);
         return UNFINISHED;
     }
 
     /** The last address of a range that every function looks at quickly; {@code last} if that is the whole range. */
     private long endOfPiece(Device[] bound, long first, long last) {
         long end = last;
-        if (last - first >>> PAGE_SHIFT < PIECE) {
+        if ((last - first) >>> PAGE_SHIFT < PIECE) {
             return end;
         }
         for (int i = 0; i < bound.length; i++) {
@@ -535,7 +535,7 @@ public final class ZpciTranslator implements Translator {
         if (piece == to) {
             return completion.done(Fidelity.EXACT);
         }
-        request.progress((piece - whole >>> PAGE_SHIFT) + 1);
+        request.progress(((piece - whole) >>> PAGE_SHIFT) + 1);
         return UNFINISHED;
     }
 

@@ -592,7 +592,7 @@ public final class SpaprTranslator implements Translator {
         if (outcome != Errno.OK || done + count == entries) {
             return answer(outcome, completion);
         }
-        request.progress(done + count << order);
+        request.progress((done + count) << order);
         return UNFINISHED;
     }
 
