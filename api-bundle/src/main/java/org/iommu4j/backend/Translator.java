@@ -14,6 +14,9 @@ import org.osgi.annotation.versioning.ConsumerType;
  */
 @ConsumerType
 public interface Translator {
+    /** Answer of {@link #invalidate}: not done yet, and nothing is wrong; it is to be called again. */
+    int UNFINISHED = 1;
+
     /** The generation of payloads that it reads, and of the chip that it drives. */
     int subVersion();
 
@@ -48,6 +51,13 @@ public interface Translator {
     /**
      * Writes the commands of an invalidation; {@link #finish} completes them. The generic part is checked, the vendor's is
      * not. Fills in the fidelity.
+     *
+     * <p>While it is inside, everybody else of the chip waits. So a request that takes long, more than about 100
+     * microseconds, is carried out in pieces: the method does one, notes in {@link InvalidateRequest#progress(long)} how far
+     * it has come, and answers {@link #UNFINISHED}; it is then called again with the same request and that progress. Between
+     * two pieces come {@link #finish}, calls for other clients, and perhaps a swap: then the next piece goes to the new
+     * backend. A translator that does not look at the progress does the request in full. Everything is checked before the
+     * first piece; a widening is said with every piece.
      */
     int invalidate(int domain, InvalidateRequest request, Completion completion);
 

@@ -8,10 +8,12 @@
  * <p>A translator and a chip never call each other. They meet in bytes: in memory, in registers, and, where a model has
  * no register block, in hypercalls and instructions ({@link org.iommu4j.backend.NativeCall}).
  *
- * <p>Threads: the core calls a unit's translator and chip from one thread at a time.
+ * <p>Threads: the core calls a unit's translator and chip from one thread at a time,
+ * and no call should stay inside for long, since everybody else waits. What takes long is done in pieces: see
+ * {@link org.iommu4j.backend.Translator#invalidate}.
  */
 @Export
-@Version("1.2.0")
+@Version("1.3.0")
 package org.iommu4j.backend;
 
 import org.osgi.annotation.bundle.Export;

@@ -18,6 +18,7 @@ public final class InvalidateRequest {
     private byte[] payload = scratch;
     private int payloadOffset;
     private int payloadLength;
+    private long progress;
 
     /** Sets everything at once; used by the reader and by tests. */
     public InvalidateRequest set(
@@ -37,6 +38,7 @@ public final class InvalidateRequest {
         size = newSize;
         subVersion = newSubVersion;
         payloadLength = newPayloadLength;
+        progress = 0;
         // Usually there is no vendor part; then the reference is not stored, which the collector would want to know of.
         if (newPayloadLength == 0) {
             payloadOffset = 0;
@@ -115,6 +117,19 @@ public final class InvalidateRequest {
     /** Its length in bytes; 0 if it is absent. */
     public int payloadLength() {
         return payloadLength;
+    }
+
+    /**
+     * How much of the request is done already, in pages of 4,096 bytes of what it names, lowest address first; 0 for a request
+     * that begins. All versions of a model count alike, so that one can go on where another stopped.
+     */
+    public long progress() {
+        return progress;
+    }
+
+    /** Notes how much is done. */
+    public void progress(long pages) {
+        progress = pages;
     }
 
     /** Bytes of this request that a shim may fill and pass to {@link #replacePayload}. */

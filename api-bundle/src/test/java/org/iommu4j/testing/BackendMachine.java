@@ -150,10 +150,19 @@ public class BackendMachine implements NativePort {
     public final Errno invalidate(int domain, int scope, int flags, long vaddr, long size, byte[] payload) {
         last = new Completion();
         request.set(scope, flags, 0, vaddr, size, config.subVersion(), payload, 0, payload.length);
-        if (translator().invalidate(domain, request, last) == 0) {
+        invalidate(domain, request);
+        return last.errno();
+    }
+
+    /** All pieces of an invalidation, completed. */
+    private void invalidate(int domain, InvalidateRequest whole) {
+        int code = translator().invalidate(domain, whole, last);
+        while (code == Translator.UNFINISHED) {
+            code = translator().invalidate(domain, whole, last);
+        }
+        if (code == 0) {
             translator().finish(last);
         }
-        return last.errno();
     }
 
     /** A request of wire form 1, checked as the core does, carried out in a domain. */
@@ -171,9 +180,7 @@ public class BackendMachine implements NativePort {
         RequestReader reader = new RequestReader(terms);
         int operation = reader.read(Uapi.VFIO_IOMMU_OP, bytes, 0, bytes.length, last);
         if (operation == Uapi.INVAL_IOTLB) {
-            if (translator().invalidate(domain, reader.invalidate(), last) == 0) {
-                translator().finish(last);
-            }
+            invalidate(domain, reader.invalidate());
         } else if (operation > 0) {
             translator().bind(domain, reader.bind(), last);
         }

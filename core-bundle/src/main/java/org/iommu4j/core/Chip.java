@@ -3,11 +3,75 @@ package org.iommu4j.core;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.Translator;
 
-/**
- * What stands behind the gate of a unit.
- *
- * @param backend who made it
- * @param hardware the chip
- * @param translator its driver; null for a bare unit
- */
-record Chip(BackendEntry backend, Hardware hardware, Translator translator) {}
+/** What stands behind the gate of a unit: a chip and its driver, and who made them. */
+final class Chip {
+    private final BackendEntry backend;
+    private final Hardware hardware;
+    private final Translator translator;
+    private volatile boolean givenUp;
+
+    /** The thread that was interrupted inside; guarded by this. */
+    private Thread interrupted;
+
+    /**
+     * A chip with its driver.
+     *
+     * @param backend who made it
+     * @param hardware the chip
+     * @param translator its driver; null for a bare unit
+     */
+    Chip(BackendEntry backend, Hardware hardware, Translator translator) {
+        this.backend = backend;
+        this.hardware = Contained.hardware(hardware);
+        this.translator = translator == null ? null : Contained.translator(translator);
+    }
+
+    /** Who made it. */
+    BackendEntry backend() {
+        return backend;
+    }
+
+    /** The chip; throws nothing but {@link org.iommu4j.backend.BackendException}. */
+    Hardware hardware() {
+        return hardware;
+    }
+
+    /** Its driver, which throws nothing where it can answer; null for a bare unit. */
+    Translator translator() {
+        return translator;
+    }
+
+    /**
+     * It is given up with a call inside, which may come out at any time and must not touch the books then.
+     *
+     * @param insider the thread that is inside, which is interrupted, or null
+     */
+    synchronized void giveUp(Thread insider) {
+        givenUp = true;
+        interrupted = insider;
+        if (insider != null) {
+            insider.interrupt();
+        }
+    }
+
+    /** A call has come out of a chip that was given up: its thread is interrupted no more. */
+    synchronized void cameOut() {
+        if (interrupted == Thread.currentThread()) {
+            Thread.interrupted();
+            interrupted = null;
+        }
+    }
+
+    /** True once it is given up. */
+    boolean isGivenUp() {
+        return givenUp;
+    }
+
+    /** Changes the books of the unit, unless the chip is given up: another one goes by them then. */
+    synchronized boolean book(Runnable change) {
+        if (!givenUp) {
+            change.run();
+        }
+        return !givenUp;
+    }
+}

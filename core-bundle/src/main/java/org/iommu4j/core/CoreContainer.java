@@ -3,7 +3,6 @@ package org.iommu4j.core;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindRequest;
@@ -11,6 +10,7 @@ import org.iommu4j.contract.CStruct;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
@@ -28,22 +28,37 @@ import org.iommu4j.core.service.RequestBatch;
 final class CoreContainer implements Container {
     private static final long BLOCKED = -1;
 
+    /** After so many requests of a batch those who wait may come in. */
+    private static final int PIECE = 64;
+
+    /** The answer to a call that was inside when its backend was given up. */
+    static final String GIVEN_UP = "the backend was given up while the call was inside";
+
     private final CoreUnit unit;
     private final Gate<Chip> gate;
     private final ContainerConfig config;
     private final ParkingBound parking;
-    private final AtomicBoolean closing = new AtomicBoolean();
     private final RequestCounters counters = new RequestCounters();
 
-    /** Requests that never came through the gate; guarded by itself. */
+    /** Requests that never came through the gate, or never came out of it in time; guarded by itself. */
     private final RequestCounters turnedAway = new RequestCounters();
 
-    private final Completion finished = new Completion();
     private final BindLog binds = new BindLog();
     private final Map<Integer, Attachment> attachments = new LinkedHashMap<>();
     private volatile List<Integer> devices = List.of();
     private volatile Agreement agreement;
     private volatile Session session;
+
+    /** True once the client has closed it: the session refuses everything, for good. */
+    private volatile boolean closing;
+
+    /** True once the domain is no longer; the number may be another container's then. */
+    private volatile boolean ended;
+
+    /** Why the chip did not close the domain; empty if it did, or has not been asked yet. */
+    private volatile String unclosed = "";
+
+    private final Container shown;
     private int id = -1;
     private int agreedSubVersion;
 
@@ -56,6 +71,7 @@ final class CoreContainer implements Container {
         this.gate = gate;
         this.config = config;
         this.parking = new ParkingBound(config.maxParked());
+        this.shown = config.bounded() ? new BoundedContainer(this) : this;
     }
 
     /** Inside the gate: the container has become a domain. */
@@ -65,14 +81,16 @@ final class CoreContainer implements Container {
         become(first);
     }
 
-    /** Inside the gate, or while it is held: from now on requests go by this session. */
-    void become(Session next) {
-        agreement = next.agreement();
-        session = next;
+    /** From now on requests go by this session; unless the client has closed the container, which is for good. */
+    synchronized void become(Session next) {
+        if (!closing) {
+            agreement = next.agreement();
+            session = next;
+        }
     }
 
     /** While the gate is held: lets go of what belongs to a backend. */
-    void forgetBackend() {
+    synchronized void forgetBackend() {
         if (session != null && !session.isStale()) {
             session = null;
         }
@@ -82,6 +100,11 @@ final class CoreContainer implements Container {
     Offer renewedOffer() {
         Offer offer = config.offer();
         return new Offer(offer.model(), agreedSubVersion, agreedSubVersion, offer.required());
+    }
+
+    /** What the client has: this, or what makes its calls come back. */
+    Container shown() {
+        return shown;
     }
 
     /** How the client speaks. */
@@ -94,9 +117,14 @@ final class CoreContainer implements Container {
         return session;
     }
 
-    /** True once the client has closed it. */
+    /** True once the client has closed it: it refuses everything. */
     boolean isClosing() {
-        return closing.get();
+        return closing;
+    }
+
+    /** Its devices are blocked, whatever the chip says. */
+    void blockDevices() {
+        unit.block(devices);
     }
 
     /** What is attached, in order. */
@@ -131,19 +159,13 @@ final class CoreContainer implements Container {
 
     @Override
     public int attach(int requester, long table, int levels, Completion completion) {
-        completion.begin();
-        Verdict verdict = gate.run(
-                chip -> attachInside(chip.translator(), requester, table, levels, completion),
-                config.waitNanos(),
-                parking,
-                1);
-        return answer(verdict, completion);
+        return patiently(chip -> attachInside(chip, requester, table, levels, completion), completion);
     }
 
-    private void attachInside(Translator translator, int requester, long table, int levels, Completion completion) {
+    private void attachInside(Chip chip, int requester, long table, int levels, Completion completion) {
         Session current = session;
-        if (current.refuses()) {
-            current.refuse(completion);
+        if (current == null || current.refuses()) {
+            refuse(current, completion);
             return;
         }
         CoreContainer owner = unit.ownerOf(requester);
@@ -157,30 +179,23 @@ final class CoreContainer implements Container {
                     "the device is in container " + owner.id);
             return;
         }
-        try {
-            settle(translator.attach(id, requester, table, levels, completion), completion);
-            failIfGivenUp(current, completion);
-        } catch (RuntimeException | Error e) {
-            contain(e, completion);
-        }
-        if (completion.errno() == Errno.OK) {
-            attachments.put(requester, new Attachment(table, levels));
-            devices = List.copyOf(attachments.keySet());
+        if (chip.translator().attach(id, requester, table, levels, completion) == 0) {
+            book(chip, completion, () -> {
+                attachments.put(requester, new Attachment(table, levels));
+                devices = List.copyOf(attachments.keySet());
+                unit.letThrough(requester);
+            });
         }
     }
 
     @Override
     public int detach(int requester, Completion completion) {
-        completion.begin();
-        Verdict verdict = gate.run(
-                chip -> detachInside(chip.translator(), requester, completion), config.waitNanos(), parking, 1);
-        return answer(verdict, completion);
+        return patiently(chip -> detachInside(chip, requester, completion), completion);
     }
 
-    private void detachInside(Translator translator, int requester, Completion completion) {
-        Session current = session;
-        if (closing.get()) {
-            completion.fail(Errno.ESTALE, "the container is closed");
+    private void detachInside(Chip chip, int requester, Completion completion) {
+        if (closing) {
+            session.refuse(completion);
             return;
         }
         if (!attachments.containsKey(requester)) {
@@ -193,17 +208,36 @@ final class CoreContainer implements Container {
                     "the device is not in container " + id);
             return;
         }
-        try {
-            settle(translator.detach(id, requester, completion), completion);
-            failIfGivenUp(current, completion);
-        } catch (RuntimeException | Error e) {
-            contain(e, completion);
+        if (chip.translator().detach(id, requester, completion) == 0) {
+            book(chip, completion, () -> {
+                attachments.remove(requester);
+                devices = List.copyOf(attachments.keySet());
+                binds.forget(requester);
+            });
         }
-        if (completion.errno() == Errno.OK) {
-            attachments.remove(requester);
-            devices = List.copyOf(attachments.keySet());
-            binds.forget(requester);
+    }
+
+    /** Notes what was done, unless another backend goes by the books meanwhile. */
+    private static void book(Chip chip, Completion completion, Runnable change) {
+        chip.book(change);
+        failIfGivenUp(chip, completion);
+    }
+
+    /** Nobody else knows what a call did that came out of a chip that was given up meanwhile. */
+    private static void failIfGivenUp(Chip chip, Completion completion) {
+        if (chip.isGivenUp()) {
+            chip.cameOut();
+            completion.fail(Errno.EIO, GIVEN_UP);
         }
+    }
+
+    /** Carries out what is not counted as a request. */
+    private int patiently(Gate.Operation<Chip> operation, Completion completion) {
+        completion.begin();
+        if (closing) {
+            return session.refuse(completion);
+        }
+        return answer(gate.run(operation, config.waitNanos(), parking, 1), completion);
     }
 
     @Override
@@ -218,88 +252,151 @@ final class CoreContainer implements Container {
         }
         // Nothing is written before the gate: its barrier would wait for it.
         Route<Chip> route = gate.enter();
+        long progress = 0;
         if (route != null) {
             try {
-                return execute(route.target.translator(), image, request, bytes, offset, readable, completion);
+                progress = execute(route.target, image, request, bytes, offset, readable, 0, completion);
             } finally {
-                route.leave();
+                gate.leave(route);
+            }
+            if (progress <= 0) {
+                return (int) progress;
             }
         }
-        return ioctlPatiently(image, request, bytes, offset, readable, completion);
+        return ioctlPatiently(image, request, bytes, offset, readable, progress, completion);
     }
 
-    private int ioctlPatiently(Abi image, long request, byte[] bytes, int offset, int readable, Completion completion) {
-        Verdict verdict = gate.run(
-                chip -> execute(chip.translator(), image, request, bytes, offset, readable, completion),
-                config.waitNanos(),
-                parking,
-                1);
-        if (verdict == Verdict.RAN) {
-            return completion.errno().code();
-        }
-        answer(verdict, completion.begin());
-        countTurnedAway(completion);
+    private int ioctlPatiently(
+            Abi image, long request, byte[] bytes, int offset, int readable, long begun, Completion completion) {
+        Stay stay = new Stay();
+        stay.progress = begun;
+        do {
+            if (closing) {
+                session.refuse(completion.begin());
+                countTurnedAway(completion);
+                return completion.errno().code();
+            }
+            // A request that has begun is in the line already, as far as the client's bound goes.
+            Verdict verdict = gate.run(
+                    chip -> stay.progress =
+                            execute(chip, image, request, bytes, offset, readable, stay.progress, completion),
+                    config.waitNanos(),
+                    stay.progress == 0 ? parking : null,
+                    1);
+            if (verdict != Verdict.RAN) {
+                answer(verdict, completion.begin());
+                countTurnedAway(completion);
+                return completion.errno().code();
+            }
+        } while (stay.progress > 0);
         return completion.errno().code();
     }
 
-    private int execute(
-            Translator translator,
+    /**
+     * One stay of a request.
+     *
+     * @param progress where it goes on; 0 if it begins
+     * @return 0 or a negative errno; positive if it goes on from there in another stay, because others wait
+     */
+    private long execute(
+            Chip chip,
             Abi image,
             long request,
             byte[] bytes,
             int offset,
             int readable,
+            long progress,
             Completion completion) {
         Session current = session;
-        RequestReader reader = current.reader(image);
+        boolean widened = progress > 0 && completion.fidelity() == Fidelity.WIDENED;
+        String why = completion.reason();
         completion.begin();
+        if (current == null) {
+            return completion.fail(Errno.EIO, GIVEN_UP);
+        }
+        RequestReader reader = current.reader(image);
         int operation = read(current, reader, request, bytes, offset, readable, completion);
         if (operation == Uapi.INVAL_IOTLB) {
-            if (invalidate(translator, current, reader, completion) == 0) {
-                finish(translator, completion);
+            if (widened) {
+                completion.widened(why);
+            }
+            long outcome = invalidate(chip, current, reader, progress, completion);
+            if (outcome >= 0 && chip.translator().finish(completion) == 0 && outcome > 0 && !chip.isGivenUp()) {
+                return outcome;
             }
         } else if (operation > 0) {
-            bind(translator, current, reader, completion);
+            bind(chip, current, reader, completion);
         }
-        counters.count(completion);
+        failIfGivenUp(chip, completion);
+        count(chip, completion);
         return completion.errno().code();
     }
 
     @Override
     public int submit(RequestBatch batch) {
         Route<Chip> route = gate.enter();
+        Stay stay;
         if (route != null) {
             try {
-                return execute(route.target.translator(), batch);
+                Session current = session;
+                stay = current == null ? new Stay() : current.stay().begin();
+                execute(route.target, current, batch, stay);
+                if (stay.next == batch.count()) {
+                    return stay.done;
+                }
+                stay = stay.copy();
             } finally {
-                route.leave();
+                gate.leave(route);
             }
+        } else {
+            stay = new Stay();
         }
-        return submitPatiently(batch);
+        return submitPatiently(batch, stay);
     }
 
-    private int submitPatiently(RequestBatch batch) {
-        int[] done = new int[1];
-        Verdict verdict = gate.run(
-                chip -> done[0] = execute(chip.translator(), batch), config.waitNanos(), parking, batch.count());
-        if (verdict != Verdict.RAN) {
-            for (int i = 0; i < batch.count(); i++) {
-                answer(verdict, batch.completion(i).begin());
-                countTurnedAway(batch.completion(i));
+    private int submitPatiently(RequestBatch batch, Stay stay) {
+        while (stay.next < batch.count()) {
+            if (closing) {
+                Completion refusal = new Completion();
+                session.refuse(refusal);
+                turnAway(batch, stay, refusal);
+                return stay.done;
+            }
+            boolean begun = stay.next > 0 || stay.progress > 0;
+            Verdict verdict = gate.run(
+                    chip -> execute(chip, session, batch, stay),
+                    config.waitNanos(),
+                    begun ? null : parking,
+                    batch.count());
+            if (verdict != Verdict.RAN) {
+                Completion refusal = new Completion();
+                answer(verdict, refusal);
+                turnAway(batch, stay, refusal);
             }
         }
-        return done[0];
+        return stay.done;
     }
 
-    private int execute(Translator translator, RequestBatch batch) {
-        Session current = session;
-        RequestReader reader = current.reader(config.abi());
+    private void turnAway(RequestBatch batch, Stay stay, Completion refusal) {
+        for (; stay.next < batch.count(); stay.next++) {
+            batch.completion(stay.next).copy(refusal);
+            countTurnedAway(refusal);
+        }
+    }
+
+    /** One stay of a batch: all that is left of it, or, if others wait, at least {@link #PIECE} requests. */
+    private void execute(Chip chip, Session current, RequestBatch batch, Stay stay) {
         int count = batch.count();
-        int done = 0;
-        int unfinished = 0;
+        int first = stay.next;
+        int unfinished = first;
         int exact = 0;
         boolean written = false;
-        for (int i = 0; i < count; i++) {
+        int i = first;
+        for (; i < count && current != null && !chip.isGivenUp(); i++) {
+            if (i - first >= PIECE && gate.isWanted()) {
+                break;
+            }
+            RequestReader reader = current.reader(config.abi());
             Completion completion = batch.completion(i).begin();
             int operation = read(
                     current,
@@ -310,22 +407,43 @@ final class CoreContainer implements Container {
                     batch.readable(i),
                     completion);
             if (operation == Uapi.INVAL_IOTLB) {
-                if (invalidate(translator, current, reader, completion) == 0) {
+                long outcome = invalidate(chip, current, reader, stay.progress, completion);
+                stay.progress = 0;
+                if (outcome > 0) {
+                    // What it has written so far is completed by itself, so that a failure is its own.
+                    stay.done += finish(chip, current, batch, unfinished, i, exact, written);
+                    stay.next = i;
+                    if (chip.translator().finish(completion) == 0) {
+                        stay.progress = outcome;
+                    } else {
+                        count(chip, completion);
+                        stay.next++;
+                    }
+                    return;
+                }
+                if (outcome == 0) {
                     written = true;
                     exact += completion.fidelity() == Fidelity.EXACT ? 1 : 0;
                 }
             } else if (operation > 0) {
                 // A bind is done when it returns, so that what was asked before it has to be done before.
-                done += finish(translator, batch, unfinished, i, exact, written);
-                bind(translator, current, reader, completion);
-                counters.count(completion);
-                done += completion.errno() == Errno.OK ? 1 : 0;
+                stay.done += finish(chip, current, batch, unfinished, i, exact, written);
+                bind(chip, current, reader, completion);
+                count(chip, completion);
+                stay.done += completion.errno() == Errno.OK ? 1 : 0;
                 unfinished = i + 1;
                 exact = 0;
                 written = false;
             }
         }
-        return done + finish(translator, batch, unfinished, count, exact, written);
+        stay.next = i;
+        if (current == null) {
+            Completion refusal = new Completion();
+            refusal.fail(Errno.EIO, GIVEN_UP);
+            turnAway(batch, stay, refusal);
+            return;
+        }
+        stay.done += finish(chip, current, batch, unfinished, i, exact, written);
     }
 
     /**
@@ -334,37 +452,34 @@ final class CoreContainer implements Container {
      * @param exact how many of them were written to be carried out exactly
      * @param written true if any were written
      */
-    private int finish(Translator translator, RequestBatch batch, int from, int to, int exact, boolean written) {
-        finished.begin();
+    private int finish(Chip chip, Session current, RequestBatch batch, int from, int to, int exact, boolean written) {
+        Completion finished = current.finished().begin();
         if (written) {
-            finish(translator, finished);
+            chip.translator().finish(finished);
         }
+        failIfGivenUp(chip, finished);
         boolean failed = finished.errno() != Errno.OK;
-        if (!failed && exact == to - from) {
+        if (!failed && finished.fidelity() == Fidelity.EXACT && exact == to - from) {
             counters.countExact(exact);
             return exact;
         }
-        return complete(batch, from, to, failed);
+        return complete(chip, batch, from, to, finished);
     }
 
-    /** As {@link #finish}, when the answers differ or a failure has to be told to each request that it hit. */
-    private int complete(RequestBatch batch, int from, int to, boolean failed) {
-        int exact = 0;
-        int widened = 0;
+    /** As {@link #finish}, when the answers differ, or what the wait said has to be told to each request that it hit. */
+    private int complete(Chip chip, RequestBatch batch, int from, int to, Completion finished) {
+        int done = 0;
         for (int i = from; i < to; i++) {
             Completion completion = batch.completion(i);
-            if (failed && completion.errno() == Errno.OK) {
+            if (completion.errno() == Errno.OK && finished.errno() != Errno.OK) {
                 completion.copy(finished);
+            } else if (completion.errno() == Errno.OK && finished.fidelity() == Fidelity.WIDENED) {
+                completion.widened(finished.reason());
             }
-            if (completion.errno() == Errno.OK && completion.fidelity() == Fidelity.EXACT) {
-                exact++;
-            } else {
-                counters.count(completion);
-                widened += completion.errno() == Errno.OK ? 1 : 0;
-            }
+            count(chip, completion);
+            done += completion.errno() == Errno.OK ? 1 : 0;
         }
-        counters.countExact(exact);
-        return exact + widened;
+        return done;
     }
 
     private static int read(
@@ -382,85 +497,57 @@ final class CoreContainer implements Container {
             return completion.refuse(Rule.V2, "argsz", 0, readable, "the argument is not in the caller's memory");
         }
         try {
-            int operation = reader.read(request, bytes, offset, readable, completion);
-            return operation > 0 ? operation : settle(operation == 0 ? -1 : operation, completion);
+            return reader.read(request, bytes, offset, readable, completion);
         } catch (RuntimeException | Error e) {
-            return contain(e, completion);
+            // Lengths and layouts are a vendor's.
+            return Contained.contain(e, completion);
         }
-    }
-
-    private int invalidate(Translator translator, Session current, RequestReader reader, Completion completion) {
-        try {
-            int code = current.rewrite(reader.invalidate(), completion);
-            if (code == 0) {
-                code = translator.invalidate(id, reader.invalidate(), completion);
-            }
-            return settle(code, completion) == 0 ? 0 : located(Uapi.TLB_INVALIDATE, reader, completion);
-        } catch (RuntimeException | Error e) {
-            return contain(e, completion);
-        }
-    }
-
-    private static int finish(Translator translator, Completion completion) {
-        try {
-            return settle(translator.finish(completion), completion);
-        } catch (RuntimeException | Error e) {
-            return contain(e, completion);
-        }
-    }
-
-    private int bind(Translator translator, Session current, RequestReader reader, Completion completion) {
-        try {
-            BindRequest request = reader.bind();
-            if (!request.unbinds() && !binds.hasRoom()) {
-                return completion.fail(Errno.ENOSPC, "the container has " + BindLog.MOST + " bindings");
-            }
-            int code = current.rewrite(request, completion);
-            if (code == 0) {
-                code = translator.bind(id, request, completion);
-            }
-            settle(code, completion);
-            failIfGivenUp(current, completion);
-            if (completion.errno() == Errno.OK) {
-                binds.note(request, current.bindFormat(request.operation(), request.subVersion()));
-                return 0;
-            }
-            return located(Uapi.BIND_HEADER, reader, completion);
-        } catch (RuntimeException | Error e) {
-            return contain(e, completion);
-        }
-    }
-
-    /** Makes code and completion agree, whatever foreign code said: in doubt the request failed. */
-    static int settle(int code, Completion completion) {
-        if (completion.errno() != Errno.OK) {
-            return completion.errno().code();
-        }
-        if (code == 0) {
-            if (completion.handled() == 0) {
-                completion.done(Fidelity.EXACT);
-            }
-            return 0;
-        }
-        return failed(code, completion);
-    }
-
-    private static int failed(int code, Completion completion) {
-        for (Errno errno : Errno.values()) {
-            if (errno != Errno.OK && errno.code() == code) {
-                return completion.fail(errno, "");
-            }
-        }
-        return completion.fail(Errno.EIO, "the backend answered " + code);
     }
 
     /**
-     * A call that came back after its backend was given up with the call inside must not touch the books: another backend
-     * goes by them now.
+     * Carries an invalidation out, or as much of it as fits in while nobody waits.
+     *
+     * @return 0 or a negative errno; positive if it has come that far and others wait
      */
-    private void failIfGivenUp(Session current, Completion completion) {
-        if (session != current) {
-            completion.fail(Errno.EIO, "the backend was given up while the call was inside");
+    private long invalidate(Chip chip, Session current, RequestReader reader, long progress, Completion completion) {
+        InvalidateRequest request = reader.invalidate();
+        int code = current.rewrite(request, completion);
+        if (code == 0) {
+            request.progress(progress);
+            code = chip.translator().invalidate(id, request, completion);
+            long done = progress;
+            while (code == Translator.UNFINISHED) {
+                long further = request.progress();
+                if (further <= done) {
+                    code = completion.fail(Errno.EIO, "the backend does not come any further with the request");
+                } else if (gate.isWanted() || chip.isGivenUp()) {
+                    return further;
+                } else {
+                    done = further;
+                    code = chip.translator().invalidate(id, request, completion);
+                }
+            }
+        }
+        return code == 0 ? 0 : located(Uapi.TLB_INVALIDATE, reader, completion);
+    }
+
+    private void bind(Chip chip, Session current, RequestReader reader, Completion completion) {
+        BindRequest request = reader.bind();
+        if (!request.unbinds() && !binds.hasRoom()) {
+            completion.fail(Errno.ENOSPC, "the container has " + BindLog.MOST + " bindings");
+            return;
+        }
+        int code = current.rewrite(request, completion);
+        if (code == 0) {
+            code = chip.translator().bind(id, request, completion);
+        }
+        if (code == 0) {
+            book(
+                    chip,
+                    completion,
+                    () -> binds.note(request, current.bindFormat(request.operation(), request.subVersion())));
+        } else {
+            located(Uapi.BIND_HEADER, reader, completion);
         }
     }
 
@@ -482,12 +569,25 @@ final class CoreContainer implements Container {
         return completion.errno().code();
     }
 
-    private static int contain(Throwable thrown, Completion completion) {
-        return completion.fail(Errno.EIO, "the backend failed: " + Reasons.of(thrown));
-    }
-
     private static int answer(Verdict verdict, Completion completion) {
         return verdict == Verdict.RAN ? completion.errno().code() : completion.fail(verdict.errno(), verdict.reason());
+    }
+
+    private static void refuse(Session current, Completion completion) {
+        if (current == null) {
+            completion.fail(Errno.EIO, GIVEN_UP);
+        } else {
+            current.refuse(completion);
+        }
+    }
+
+    /** Inside the gate; a call that was left behind counts where several may. */
+    private void count(Chip chip, Completion completion) {
+        if (chip.isGivenUp()) {
+            countTurnedAway(completion);
+        } else {
+            counters.count(completion);
+        }
     }
 
     private void countTurnedAway(Completion completion) {
@@ -506,32 +606,73 @@ final class CoreContainer implements Container {
 
     @Override
     public void close() {
-        if (closing.compareAndSet(false, true)) {
-            // Without a backend there is nothing to wait for: the next one finds the container closed.
-            gate.run(this::closeInside, gate.isAbsent() ? 0 : config.waitNanos(), null, 0);
+        close(new Completion());
+    }
+
+    @Override
+    public int close(Completion completion) {
+        completion.begin();
+        refuseFromNowOn();
+        if (!ended) {
+            // Whoever is inside does what was left to do first. Without a backend there is nothing to wait for.
+            Verdict verdict = gate.run(chip -> {}, gate.isAbsent() ? 0 : config.waitNanos(), null, 0);
+            if (!ended && verdict != Verdict.RAN && verdict != Verdict.CLOSED) {
+                return completion.fail(
+                        verdict.errno(), verdict.reason() + "; the next one who is inside closes the container");
+            }
+        }
+        return unclosed.isEmpty() ? completion.done(Fidelity.EXACT) : completion.fail(Errno.EIO, unclosed);
+    }
+
+    /** Begins to close: requests are refused, devices blocked, and whoever is inside next closes the domain. */
+    void refuseFromNowOn() {
+        if (beginClosing()) {
+            gate.post(this::closeInside);
         }
     }
 
+    private synchronized boolean beginClosing() {
+        boolean begins = !closing;
+        if (begins) {
+            session = Session.stale(agreement, "the container is closed");
+            closing = true;
+            blockDevices();
+        }
+        return begins;
+    }
+
+    /** Acts on this container while it has its domain; what has the number afterwards is none of its business. */
     private void closeInside(Chip chip) {
-        Session current = session;
-        boolean gone;
-        try {
-            gone = settle(chip.translator().closeDomain(id, finished.begin()), finished) == 0;
-        } catch (RuntimeException | Error e) {
-            // The number stays taken: what the backend still holds under it must not become another client's.
-            gone = false;
+        if (ended || chip.translator() == null) {
+            return;
         }
-        if (session == current) {
-            closed(gone);
-        }
+        Completion answer = new Completion();
+        chip.translator().closeDomain(id, answer);
+        chip.book(() -> end(answer));
     }
 
-    /** Inside the gate, or while it is held: the domain is closed, and its number is free unless that failed. */
-    void closed(boolean numberIsFree) {
-        become(Session.stale(agreement, "the container is closed"));
+    /** True if a chip that was asked to close a domain has nothing left of it: also if it never had it. */
+    static boolean isGone(Completion answer) {
+        return answer.errno() == Errno.OK || answer.errno() == Errno.ENOENT;
+    }
+
+    /**
+     * Inside the gate, or while it is held: the container has no domain any more.
+     *
+     * @param answer of the chip to the closing. If it failed, the number stays taken and the devices blocked, since the chip
+     *     may still hold something under it; a domain that it does not have is as good as closed
+     */
+    synchronized void end(Completion answer) {
+        if (ended) {
+            return;
+        }
+        boolean gone = isGone(answer);
+        List<Integer> left = devices;
+        ended = true;
+        unclosed = gone ? "" : "the chip did not close the domain: " + answer;
         attachments.clear();
         devices = List.of();
-        unit.closed(this, numberIsFree);
+        unit.ended(this, gone, left);
     }
 
     @Override

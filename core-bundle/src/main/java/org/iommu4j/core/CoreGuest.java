@@ -28,7 +28,12 @@ final class CoreGuest implements Guest {
      * @param decoder the virtual IOMMU; null if its state was lost
      * @param lostBecause why it was lost; empty if it was not
      */
-    record Seat(BackendEntry backend, GuestDecoder decoder, String lostBecause) {}
+    record Seat(BackendEntry backend, GuestDecoder decoder, String lostBecause) {
+        /** The decoder throws nothing but {@link BackendException} from here on. */
+        Seat {
+            decoder = decoder == null ? null : Contained.decoder(decoder);
+        }
+    }
 
     /** A virtual IOMMU. */
     CoreGuest(GuestRequests sink, Seat seat) {
@@ -106,7 +111,7 @@ final class CoreGuest implements Guest {
             try {
                 carryOut(route.target, call);
             } finally {
-                route.leave();
+                gate.leave(route);
             }
         } else {
             CoreUnit.expectRun(gate.run(seat -> carryOut(seat, call), Unit.DMA_WAIT_NANOS, null, 0));
@@ -117,11 +122,7 @@ final class CoreGuest implements Guest {
         if (seat.decoder() == null) {
             throw new BackendException(Errno.ESTALE, "the virtual IOMMU was lost: " + seat.lostBecause());
         }
-        try {
-            call.make(seat.decoder());
-        } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
-        }
+        call.make(seat.decoder());
     }
 
     @FunctionalInterface

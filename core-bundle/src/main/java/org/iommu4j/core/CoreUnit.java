@@ -2,7 +2,9 @@ package org.iommu4j.core;
 
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
@@ -38,9 +40,16 @@ final class CoreUnit implements Unit {
     private final Platform platform;
     private final PhysicalMemory memory;
     private final Gate<Chip> gate;
+
+    /** Numbers of domains that a chip may know; guarded by this. */
     private final BitSet domains = new BitSet();
+
     private final List<CoreGuest> guests = new CopyOnWriteArrayList<>();
     private volatile List<CoreContainer> containers = List.of();
+
+    /** Devices of containers that are closed but still open in the chip; null if there are none. */
+    private volatile Set<Integer> blocked;
+
     private volatile HardwareCounters carried = ZERO;
     private volatile NativeCommandListener tap;
     private volatile int chips = 1;
@@ -133,14 +142,56 @@ final class CoreUnit implements Unit {
         return null;
     }
 
-    /** A container is closed. Inside the gate, or while it is held. */
-    void closed(CoreContainer container, boolean numberIsFree) {
-        List<CoreContainer> rest = new ArrayList<>(containers);
-        rest.remove(container);
-        containers = List.copyOf(rest);
-        if (numberIsFree) {
-            domains.clear(container.id());
+    /** These devices are blocked, whatever the chip says. */
+    synchronized void block(List<Integer> requesters) {
+        if (!requesters.isEmpty()) {
+            Set<Integer> more = blocked == null ? new HashSet<>() : new HashSet<>(blocked);
+            more.addAll(requesters);
+            blocked = more;
         }
+    }
+
+    /** The chip says again what this device may do. */
+    synchronized void letThrough(int requester) {
+        if (blocked != null && blocked.contains(requester)) {
+            Set<Integer> fewer = new HashSet<>(blocked);
+            fewer.remove(requester);
+            blocked = fewer.isEmpty() ? null : fewer;
+        }
+    }
+
+    private synchronized boolean isBlocked(int requester) {
+        return blocked != null && blocked.contains(requester);
+    }
+
+    /**
+     * A container has no domain any more. Inside the gate, or while it is held.
+     *
+     * @param gone true if the chip has nothing left of it; else its number stays taken and its devices stay blocked
+     * @param requesters its devices
+     */
+    synchronized void ended(CoreContainer container, boolean gone, List<Integer> requesters) {
+        List<CoreContainer> rest = new ArrayList<>(containers);
+        if (rest.remove(container) && gone) {
+            domains.clear(container.id());
+            requesters.forEach(this::letThrough);
+        }
+        containers = List.copyOf(rest);
+    }
+
+    private synchronized int takeNumber() {
+        int domain = domains.nextClearBit(0);
+        if (domain >= DOMAINS) {
+            throw new BackendException(Errno.ENOSPC, "unit " + id + " has " + DOMAINS + " domains");
+        }
+        domains.set(domain);
+        return domain;
+    }
+
+    private synchronized void opened(CoreContainer container) {
+        List<CoreContainer> more = new ArrayList<>(containers);
+        more.add(container);
+        containers = List.copyOf(more);
     }
 
     /** True if a call never came out of the gate and keeps the slot. While the gate is held. */
@@ -194,7 +245,7 @@ final class CoreUnit implements Unit {
         }
         CoreContainer container = new CoreContainer(this, gate, containerConfig);
         expectRun(gate.run(chip -> openInside(chip, container), containerConfig.waitNanos(), null, 0));
-        return container;
+        return container.shown();
     }
 
     private void openInside(Chip chip, CoreContainer container) {
@@ -205,24 +256,34 @@ final class CoreUnit implements Unit {
                     containerConfig.offer().model() == model() ? Errno.EPROTONOSUPPORT : Errno.ENODEV,
                     found.agreement().reason());
         }
-        int domain = domains.nextClearBit(0);
-        if (domain >= DOMAINS) {
-            throw new BackendException(Errno.ENOSPC, "unit " + id + " has " + DOMAINS + " domains");
+        Session session = registry.session(containerConfig, found, chip.backend());
+        int domain = takeNumber();
+        Completion completion = new Completion();
+        boolean booked = chip.translator().openDomain(domain, completion) == 0
+                && chip.book(() -> {
+                    container.opened(domain, session);
+                    opened(container);
+                });
+        if (!booked) {
+            giveBack(domain, completion, chip);
         }
-        Completion completion = new Completion().begin();
-        try {
-            CoreContainer.settle(chip.translator().openDomain(domain, completion), completion);
-        } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
+    }
+
+    /** A domain has not been opened. If the chip holds something under its number all the same, that stays taken. */
+    private void giveBack(int domain, Completion completion, Chip chip) {
+        Completion closed = new Completion();
+        if (!chip.isGivenUp()) {
+            chip.translator().closeDomain(domain, closed);
         }
-        if (completion.errno() != Errno.OK) {
-            throw new BackendException(completion.errno(), completion.toString());
+        if (CoreContainer.isGone(closed)) {
+            synchronized (this) {
+                domains.clear(domain);
+            }
         }
-        domains.set(domain);
-        container.opened(domain, registry.session(containerConfig, found, chip.backend()));
-        List<CoreContainer> more = new ArrayList<>(containers);
-        more.add(container);
-        containers = List.copyOf(more);
+        if (completion.errno() == Errno.OK) {
+            throw new BackendException(Errno.EIO, CoreContainer.GIVEN_UP);
+        }
+        throw new BackendException(completion.errno(), completion.toString());
     }
 
     @Override
@@ -230,7 +291,7 @@ final class CoreUnit implements Unit {
         List<Container> open = new ArrayList<>();
         for (CoreContainer container : containers) {
             if (!container.isClosing()) {
-                open.add(container);
+                open.add(container.shown());
             }
         }
         return open;
@@ -254,23 +315,20 @@ final class CoreUnit implements Unit {
             try {
                 translate(route.target, access);
             } finally {
-                route.leave();
+                gate.leave(route);
             }
-        } else if (gate.run(chip -> translate(chip, access), DMA_WAIT_NANOS, null, 0) != Verdict.RAN) {
+        } else if (isBlocked(access.requester())
+                || gate.run(chip -> translate(chip, access), DMA_WAIT_NANOS, null, 0) != Verdict.RAN) {
             access.blocked();
         }
     }
 
     private void translate(Chip chip, DmaAccess access) {
-        // What a chip does not decide is not allowed.
-        access.blocked();
-        try {
-            chip.hardware().translate(access);
-        } catch (RuntimeException | Error e) {
-            // Fail closed: a chip that breaks lets nothing through.
+        if (blocked != null && isBlocked(access.requester())) {
             access.blocked();
             return;
         }
+        chip.hardware().translate(access);
         if (access.outcome() == DmaAccess.Outcome.TRANSLATED
                 && access.addressType() != DmaAccess.AddressType.TRANSLATION_REQUEST
                 && access.lengthBytes() > 0
@@ -286,7 +344,7 @@ final class CoreUnit implements Unit {
             try {
                 return read(route.target, offset, sizeBytes);
             } finally {
-                route.leave();
+                gate.leave(route);
             }
         }
         long[] value = new long[1];
@@ -298,11 +356,7 @@ final class CoreUnit implements Unit {
     }
 
     private static long read(Chip chip, long offset, int sizeBytes) {
-        try {
-            return chip.hardware().readRegister(offset, sizeBytes);
-        } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
-        }
+        return chip.hardware().readRegister(offset, sizeBytes);
     }
 
     @Override
@@ -312,7 +366,7 @@ final class CoreUnit implements Unit {
             try {
                 write(route.target, offset, sizeBytes, value);
             } finally {
-                route.leave();
+                gate.leave(route);
             }
         } else {
             expectRun(gate.run(chip -> write(chip, offset, sizeBytes, value), DMA_WAIT_NANOS, null, 0));
@@ -320,11 +374,7 @@ final class CoreUnit implements Unit {
     }
 
     private static void write(Chip chip, long offset, int sizeBytes, long value) {
-        try {
-            chip.hardware().writeRegister(offset, sizeBytes, value);
-        } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
-        }
+        chip.hardware().writeRegister(offset, sizeBytes, value);
     }
 
     @Override
@@ -395,12 +445,8 @@ final class CoreUnit implements Unit {
 
     /** What a chip did. Calls foreign code. */
     static HardwareCounters countersOf(Chip chip) {
-        try {
-            HardwareCounters counters = chip.hardware().counters();
-            return counters == null ? ZERO : counters;
-        } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
-        }
+        HardwareCounters counters = chip.hardware().counters();
+        return counters == null ? ZERO : counters;
     }
 
     private static HardwareCounters sum(HardwareCounters one, HardwareCounters other) {
@@ -434,7 +480,7 @@ final class CoreUnit implements Unit {
         return bytes -> {
             try {
                 listener.command(bytes);
-            } catch (RuntimeException | Error e) {
+            } catch (Throwable t) {
                 // It looked, it failed, it missed the command.
                 return;
             }
@@ -447,17 +493,7 @@ final class CoreUnit implements Unit {
     }
 
     private void inside(Gate.Operation<Chip> operation, long waitNanos) {
-        expectRun(gate.run(
-                chip -> {
-                    try {
-                        operation.run(chip);
-                    } catch (RuntimeException | Error e) {
-                        throw Reasons.typed(e);
-                    }
-                },
-                waitNanos,
-                null,
-                0));
+        expectRun(gate.run(operation, waitNanos, null, 0));
     }
 
     /** Turns "not carried out" into the exception of its kind. */

@@ -1,6 +1,7 @@
 package org.iommu4j.core;
 
 import java.util.ArrayDeque;
+import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -8,9 +9,15 @@ import java.util.function.ToLongFunction;
 
 /**
  * The gate in front of one unit or one virtual IOMMU: lets one call at a time through, and can be held while what stands
- * behind it is exchanged. A call that meets an open gate pays one compare-and-set and two volatile reads. A call that
- * meets a held gate waits in the order of arrival; after the exchange those that waited are carried out before any
- * newcomer, by one of the waiting threads for all of them, so that the line clears without a thread switch for each.
+ * behind it is exchanged. A call that meets an open gate pays one compare-and-set and three volatile reads.
+ *
+ * <p>Calls that meet another call inside try for a while; whoever has tried for {@link #PATIENCE_NANOS} stands in line, and
+ * while anybody does, newcomers stand behind. So nobody is passed over for longer. A call that meets a held gate stands in
+ * line at once; after the exchange those that waited go in before any newcomer. The line is first come, first served. Every
+ * call runs in its caller's thread, so that what it throws, and whether it hangs, concerns nobody else.
+ *
+ * <p>An {@linkplain #post errand} is left for whoever is inside next: nobody gets to what stands behind the
+ * gate before it is done.
  *
  * <p>Holding: {@link #hold} publishes a route on which calls wait; {@link #drained} tells whether no call is inside that
  * saw the route before; then {@link #release} opens. Those three are called by one thread at a time.
@@ -18,20 +25,26 @@ import java.util.function.ToLongFunction;
  * @param <T> what stands behind the gate
  */
 final class Gate<T> {
+    /** How long in nanoseconds a call may be passed over before newcomers have to stand behind it. */
+    static final long PATIENCE_NANOS = 1_000_000;
+
     private static final int SPINS = 200;
-    private static final int YIELDS = 220;
     private static final long PARK_NANOS = 20_000;
-    private static final long IMPATIENT_NANOS = 1_000_000;
 
     private static final int WAITING = 0;
-    private static final int CLAIMED = 1;
-    private static final int DONE = 2;
+    private static final int IN = 1;
+    private static final int SENT_BACK = 2;
     private static final int TURNED_AWAY = 3;
 
-    /** Guards the lot and every change of the route. */
+    /** Guards the line, the errands and every change of the route. */
     private final ReentrantLock lock = new ReentrantLock();
 
-    private final ArrayDeque<Waiter<T>> lot = new ArrayDeque<>();
+    private final ArrayDeque<Waiter> line = new ArrayDeque<>();
+    private final ArrayDeque<Operation<T>> errands = new ArrayDeque<>();
+
+    /** The first in line, or null; changes under the lock. */
+    private volatile Waiter first;
+
     private volatile Route<T> route;
     private long epochs = 1;
     private long parkedTotal;
@@ -44,15 +57,15 @@ final class Gate<T> {
     /** What a call does behind the gate. */
     @FunctionalInterface
     interface Operation<T> {
-        /** Runs inside, perhaps in another thread than the caller's, which waits. */
+        /** Runs inside. */
         void run(T target);
     }
 
     /**
-     * Goes in, without allocating; the caller must {@link Route#leave} the route that it is given.
+     * Goes in, without allocating; the caller must {@link #leave} the route that it is given.
      *
-     * @return null if the gate is not open, the caller is inside, or another call stays inside for long: then
-     *     {@link #run} has patience
+     * @return null if the gate is not open, the caller is inside, or another call stays inside: then {@link #run} has
+     *     patience
      */
     Route<T> enter() {
         Route<T> seen = route;
@@ -62,12 +75,11 @@ final class Gate<T> {
             }
             seen.leave();
         }
-        return enter(IMPATIENT_NANOS);
+        return spin();
     }
 
-    private Route<T> enter(long waitNanos) {
-        long start = System.nanoTime();
-        for (int round = 0; ; round++) {
+    private Route<T> spin() {
+        for (int round = 0; round < SPINS; round++) {
             Route<T> seen = route;
             if (!seen.open || seen.isInside()) {
                 return null;
@@ -77,25 +89,36 @@ final class Gate<T> {
                     return seen;
                 }
                 seen.leave();
-                continue;
             }
-            backOff(round);
-            if (round > SPINS && System.nanoTime() - start > waitNanos) {
-                return null;
-            }
+            Thread.onSpinWait();
         }
+        return null;
+    }
+
+    /** Comes out again. If somebody waits, or an errand does, that is seen to. */
+    void leave(Route<T> entered) {
+        entered.leave();
+        if (entered != route) {
+            passOn(entered);
+        }
+    }
+
+    /** Inside: true if somebody waits for the call to come out, or the gate is held. */
+    boolean isWanted() {
+        return !route.open;
     }
 
     /**
      * Carries an operation out behind the gate, waiting if need be. What the operation throws comes out here.
      *
      * @param waitNanos longest wait in nanoseconds
-     * @param bound room of the client, or null if one thread is bound enough
+     * @param bound room of the client while the gate is held, or null if one thread is bound enough
      * @param requests how much room the operation takes
      */
     Verdict run(Operation<T> operation, long waitNanos, ParkingBound bound, int requests) {
+        long start = System.nanoTime();
         long deadline = deadline(waitNanos);
-        for (; ; ) {
+        for (int round = 0; ; round++) {
             Route<T> seen = route;
             if (seen.phase == Route.Phase.CLOSED) {
                 return Verdict.CLOSED;
@@ -104,25 +127,50 @@ final class Gate<T> {
                 return Verdict.REENTERED;
             }
             if (seen.open) {
-                Route<T> entered = enter(Math.max(0, deadline - System.nanoTime()));
+                Route<T> entered = enter();
                 if (entered != null) {
-                    try {
-                        operation.run(entered.target);
-                    } finally {
-                        entered.leave();
-                    }
+                    runInside(operation, entered);
                     return Verdict.RAN;
                 }
-                if (route.open && System.nanoTime() - deadline >= 0) {
+                long now = System.nanoTime();
+                if (now - deadline >= 0 && route.open) {
                     return Verdict.BUSY;
                 }
-            } else {
-                Waiter<T> waiter = new Waiter<>(operation, deadline, bound, requests);
-                Verdict parked = park(waiter);
-                if (parked != null) {
-                    return parked;
+                if (now - start < PATIENCE_NANOS) {
+                    backOff(SPINS + round);
+                    continue;
                 }
             }
+            Verdict stood = standInLine(operation, new Waiter(start, deadline, bound, requests));
+            if (stood != null) {
+                return stood;
+            }
+        }
+    }
+
+    private void runInside(Operation<T> operation, Route<T> entered) {
+        try {
+            operation.run(entered.target);
+        } finally {
+            leave(entered);
+        }
+    }
+
+    /**
+     * Leaves something to be done to whoever is inside next, before anything else is. It must not throw. If the gate is
+     * closed nothing is done.
+     */
+    void post(Operation<T> errand) {
+        lock.lock();
+        try {
+            if (route.phase != Route.Phase.CLOSED) {
+                errands.addLast(errand);
+                if (route.open) {
+                    route = route.releasing();
+                }
+            }
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -136,7 +184,7 @@ final class Gate<T> {
         }
     }
 
-    /** Calls that ever had to wait. */
+    /** Calls that ever had to wait for a held gate. */
     long parkedTotal() {
         lock.lock();
         try {
@@ -224,13 +272,11 @@ final class Gate<T> {
             if (route.phase == Route.Phase.CLOSED) {
                 return;
             }
-            Waiter<T> head = lot.peekFirst();
-            if (head == null) {
-                route = opening;
-            } else {
-                route = opening.releasing();
-                LockSupport.unpark(head.thread);
+            for (Waiter waiter : line) {
+                waiter.before = true;
             }
+            route = opening.releasing();
+            advance();
         } finally {
             lock.unlock();
         }
@@ -258,65 +304,52 @@ final class Gate<T> {
         try {
             Route<T> before = hold();
             route = route.in(Route.Phase.CLOSED);
-            for (Waiter<T> waiter = lot.pollFirst(); waiter != null; waiter = lot.pollFirst()) {
-                waiter.giveRoom();
-                waiter.state = TURNED_AWAY;
-                LockSupport.unpark(waiter.thread);
-            }
+            errands.clear();
+            dismiss(TURNED_AWAY);
             return before;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Waits in line; null if the gate opened before the caller stood in line. */
-    private Verdict park(Waiter<T> waiter) {
-        lock.lock();
-        try {
-            Route<T> seen = route;
-            if (seen.open || seen.phase == Route.Phase.CLOSED) {
-                return null;
-            }
-            if (!waiter.takeRoom()) {
-                return Verdict.FULL;
-            }
-            parkedTotal++;
-            lot.addLast(waiter);
-        } finally {
-            lock.unlock();
+    /** Stands in line and goes in when its turn comes; null if the caller has to look at the gate again. */
+    private Verdict standInLine(Operation<T> operation, Waiter waiter) {
+        Verdict refused = join(waiter);
+        if (refused != null || waiter.state == SENT_BACK) {
+            return refused;
         }
         boolean interrupted = false;
         try {
-            for (; ; ) {
+            for (int round = 0; ; round++) {
                 int state = waiter.state;
-                if (state == DONE) {
-                    waiter.rethrow();
-                    return Verdict.RAN;
+                if (state == SENT_BACK) {
+                    return null;
                 }
                 if (state == TURNED_AWAY) {
                     return Verdict.CLOSED;
                 }
-                if (state == CLAIMED) {
-                    // The thread that carries it out uses the caller's memory: nothing may cut this short.
-                    LockSupport.park(this);
-                    interrupted |= Thread.interrupted();
+                Route<T> seen = route;
+                boolean next = first == waiter && seen.phase == Route.Phase.RELEASING;
+                if (next && seen.next.claim()) {
+                    if (takeTurn(waiter, seen)) {
+                        runInside(operation, seen.next);
+                        return Verdict.RAN;
+                    }
+                    // It has been held meanwhile.
+                    seen.next.leave();
                     continue;
                 }
                 interrupted |= Thread.interrupted();
                 long remaining = waiter.deadline - System.nanoTime();
-                if (interrupted || remaining <= 0) {
-                    if (abandon(waiter)) {
-                        return interrupted
-                                ? Verdict.INTERRUPTED
-                                : route.phase == Route.Phase.RELEASING ? Verdict.BUSY : Verdict.UNAVAILABLE;
+                if (remaining <= 0 || (interrupted && seen.phase != Route.Phase.RELEASING)) {
+                    Verdict gaveUp = giveUp(waiter, remaining <= 0);
+                    if (gaveUp != null) {
+                        return gaveUp;
                     }
-                    continue;
-                }
-                Route<T> seen = route;
-                if (seen.phase == Route.Phase.RELEASING && mayCombine(seen)) {
-                    combine(seen, waiter.deadline);
-                } else if (seen == route && waiter.state == WAITING) {
-                    // Looked at again: waiting for the lock may have swallowed the wake-up that came meanwhile.
+                } else if (next) {
+                    backOff(round);
+                } else {
+                    round = 0;
                     LockSupport.parkNanos(this, remaining);
                 }
             }
@@ -327,119 +360,166 @@ final class Gate<T> {
         }
     }
 
-    /** Leaves the line; false if the operation is being carried out or has been. */
-    private boolean abandon(Waiter<T> waiter) {
+    /** Joins the line. An answer, or {@link #SENT_BACK}, if there is none to join. */
+    private Verdict join(Waiter waiter) {
         lock.lock();
         try {
-            if (waiter.state != WAITING) {
-                return false;
+            Route<T> seen = route;
+            if (seen.phase == Route.Phase.CLOSED) {
+                return Verdict.CLOSED;
             }
-            lot.remove(waiter);
-            waiter.giveRoom();
-            passOn();
-            return true;
+            if (seen.open) {
+                if (System.nanoTime() - waiter.start < PATIENCE_NANOS) {
+                    waiter.state = SENT_BACK;
+                    return null;
+                }
+                route = seen.releasing();
+            } else if (seen.phase != Route.Phase.RELEASING) {
+                if (!waiter.takeRoom()) {
+                    return Verdict.FULL;
+                }
+                parkedTotal++;
+            }
+            line.addLast(waiter);
+            first = line.peekFirst();
+            return null;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Wakes the next in line if nobody carries out what waits. Under the lock. */
-    private void passOn() {
-        Route<T> seen = route;
-        if (seen.phase != Route.Phase.RELEASING || seen.combining) {
-            return;
+    /** The first in line is inside by {@code seen.next}: it leaves the line, and does the errands; false if it must not. */
+    private boolean takeTurn(Waiter waiter, Route<T> seen) {
+        lock.lock();
+        try {
+            if (route != seen || waiter.state != WAITING) {
+                return false;
+            }
+            waiter.state = IN;
+            remove(waiter);
+        } finally {
+            lock.unlock();
         }
-        Waiter<T> head = lot.peekFirst();
-        if (head == null) {
-            route = seen.next;
-        } else {
+        doErrands(seen);
+        return true;
+    }
+
+    /** Inside by {@code seen.next}: does what was left to be done, then lets the next one know, or opens the gate. */
+    private void doErrands(Route<T> seen) {
+        for (; ; ) {
+            Operation<T> errand;
+            lock.lock();
+            try {
+                errand = route == seen ? errands.pollFirst() : null;
+                if (errand == null) {
+                    if (route == seen) {
+                        advance();
+                    }
+                    return;
+                }
+            } finally {
+                lock.unlock();
+            }
+            errand.run(seen.next.target);
+        }
+    }
+
+    /**
+     * Under the lock, in line: the first is told that it is next, if it has waited long or before the gate opened; if
+     * nobody has, and there is no errand, the gate opens and the others try again.
+     */
+    private void advance() {
+        Waiter head = line.peekFirst();
+        first = head;
+        if (head != null && (head.before || System.nanoTime() - head.start >= PATIENCE_NANOS)) {
+            LockSupport.unpark(head.thread);
+        } else if (errands.isEmpty()) {
+            route = route.next;
+            dismiss(SENT_BACK);
+        } else if (head != null) {
             LockSupport.unpark(head.thread);
         }
     }
 
-    private boolean mayCombine(Route<T> releasing) {
-        lock.lock();
-        try {
-            if (route != releasing || releasing.combining) {
-                return false;
-            }
-            releasing.combining = true;
-            return true;
-        } finally {
-            lock.unlock();
+    /** Empties the line. Under the lock. */
+    private void dismiss(int state) {
+        first = null;
+        for (Iterator<Waiter> each = line.iterator(); each.hasNext(); ) {
+            Waiter waiter = each.next();
+            each.remove();
+            waiter.giveRoom();
+            waiter.state = state;
+            LockSupport.unpark(waiter.thread);
         }
     }
 
-    /** Carries out everything in line, then opens the gate; stops if the gate is held again. */
-    private void combine(Route<T> releasing, long deadline) {
-        Route<T> opening = releasing.next;
-        for (int round = 0; !opening.claim(); round++) {
-            backOff(round);
-            if (round > SPINS && System.nanoTime() - deadline >= 0) {
-                stopCombining(releasing);
-                return;
-            }
-        }
-        try {
-            for (Waiter<T> waiter = nextInLine(releasing); waiter != null; waiter = nextInLine(releasing)) {
-                waiter.carryOut(opening.target);
-                finish(waiter);
-            }
-        } finally {
-            opening.leave();
-        }
-    }
-
-    private void stopCombining(Route<T> releasing) {
+    /** Leaves the line; null if the waiter is no longer in it. */
+    private Verdict giveUp(Waiter waiter, boolean late) {
         lock.lock();
         try {
-            releasing.combining = false;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private Waiter<T> nextInLine(Route<T> releasing) {
-        lock.lock();
-        try {
-            if (route != releasing) {
-                releasing.combining = false;
+            if (waiter.state != WAITING) {
                 return null;
             }
-            Waiter<T> head = lot.pollFirst();
-            if (head == null) {
-                releasing.combining = false;
-                route = releasing.next;
-            } else {
-                head.state = CLAIMED;
+            remove(waiter);
+            boolean releasing = route.phase == Route.Phase.RELEASING;
+            if (releasing) {
+                advance();
             }
-            return head;
+            return releasing ? Verdict.BUSY : late ? Verdict.UNAVAILABLE : Verdict.INTERRUPTED;
         } finally {
             lock.unlock();
         }
     }
 
-    private void finish(Waiter<T> waiter) {
+    /** Under the lock. */
+    private void remove(Waiter waiter) {
+        line.remove(waiter);
+        first = line.peekFirst();
+        waiter.giveRoom();
+    }
+
+    /** A call came out by {@code left}, and somebody wants to know. Errands that nobody waits for are done here. */
+    private void passOn(Route<T> left) {
+        Route<T> seen = route;
         lock.lock();
         try {
-            waiter.giveRoom();
+            if (seen != route || seen.phase != Route.Phase.RELEASING || seen.next != left) {
+                return;
+            }
+            if (first != null) {
+                LockSupport.unpark(first.thread);
+                return;
+            }
         } finally {
             lock.unlock();
         }
-        waiter.state = DONE;
-        LockSupport.unpark(waiter.thread);
+        if (left.claim()) {
+            try {
+                doErrands(seen);
+            } finally {
+                leave(left);
+            }
+        }
     }
 
-    /** A loser of a race first spins, then yields, then sleeps: whoever is inside may have been preempted. */
-    @SuppressWarnings("ThreadPriorityCheck")
+    /**
+     * A loser of a race first spins, then sleeps: whoever is inside may have been preempted. It does not yield, which on a busy
+     * machine gives whole time slices away.
+     */
     private static void backOff(int round) {
         if (round < SPINS) {
             Thread.onSpinWait();
-        } else if (round < YIELDS || Thread.currentThread().isInterrupted()) {
-            Thread.yield();
+        } else if (Thread.currentThread().isInterrupted()) {
+            giveWay();
         } else {
             LockSupport.parkNanos(PARK_NANOS);
         }
+    }
+
+    /** In place of a sleep, which would end at once. */
+    @SuppressWarnings("ThreadPriorityCheck")
+    private static void giveWay() {
+        Thread.yield();
     }
 
     /** A deadline in nanoseconds of {@link System#nanoTime}; the sum never wraps. */
@@ -447,48 +527,35 @@ final class Gate<T> {
         return System.nanoTime() + Math.min(waitNanos, TimeUnit.DAYS.toNanos(365));
     }
 
-    /** A call that waits. */
-    private static final class Waiter<T> {
-        private final Operation<T> operation;
+    /** A call that stands in line. What is not final changes under the lock. */
+    private static final class Waiter {
+        private final Thread thread = Thread.currentThread();
+        private final long start;
         private final long deadline;
         private final ParkingBound bound;
         private final int requests;
-        private final Thread thread = Thread.currentThread();
         private volatile int state = WAITING;
-        private Throwable thrown;
+        private boolean hasRoom;
 
-        private Waiter(Operation<T> operation, long deadline, ParkingBound bound, int requests) {
-            this.operation = operation;
+        /** True if it stood in line when the gate opened last. */
+        private boolean before;
+
+        private Waiter(long start, long deadline, ParkingBound bound, int requests) {
+            this.start = start;
             this.deadline = deadline;
             this.bound = bound;
             this.requests = requests;
         }
 
         private boolean takeRoom() {
-            return bound == null || bound.take(requests);
+            hasRoom = bound != null && bound.take(requests);
+            return bound == null || hasRoom;
         }
 
         private void giveRoom() {
-            if (bound != null) {
+            if (hasRoom) {
                 bound.give(requests);
-            }
-        }
-
-        /** Keeps what it throws for the thread that waits. */
-        private void carryOut(T target) {
-            try {
-                operation.run(target);
-            } catch (RuntimeException | Error e) {
-                thrown = e;
-            }
-        }
-
-        private void rethrow() {
-            if (thrown instanceof Error error) {
-                throw error;
-            }
-            if (thrown != null) {
-                throw (RuntimeException) thrown;
+                hasRoom = false;
             }
         }
     }

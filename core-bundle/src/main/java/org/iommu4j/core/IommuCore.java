@@ -149,7 +149,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
     private static void tell(Consumer<SwapReport> listener, SwapReport report) {
         try {
             listener.accept(report);
-        } catch (RuntimeException | Error e) {
+        } catch (Throwable t) {
             // A listener that fails has had its chance; the next one gets its own.
             return;
         }
@@ -195,7 +195,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
             if (shown != null) {
                 unit.showAs(shown);
             }
-        } catch (RuntimeException | Error e) {
+        } catch (Throwable t) {
             // Who only looks on must not keep a client from its unit.
             return;
         }
@@ -221,6 +221,14 @@ public final class IommuCore implements IommuService, AutoCloseable {
             throw new BackendException(Errno.EINVAL, "a swap needs limits");
         }
         return record(registry(model).swap(version, limits));
+    }
+
+    @Override
+    public SwapReport forceSwap(IommuModel model, String version, SwapLimits limits) {
+        if (limits == null) {
+            throw new BackendException(Errno.EINVAL, "a swap needs limits");
+        }
+        return record(registry(model).force(version, limits));
     }
 
     @Override

@@ -104,7 +104,12 @@ final class ModelRegistry {
                 return null;
             }
             Start start = new Start(entry.description().version(), SwapLimits.DEFAULT);
-            SwapReport report = giveUp(entry, start);
+            SwapReport report;
+            try {
+                report = giveUp(entry, start);
+            } finally {
+                entry.retire();
+            }
             for (BackendEntry successor : standby()) {
                 report = adopt(successor, start);
                 if (report == null || report.outcome() == Outcome.DONE) {
@@ -132,6 +137,33 @@ final class ModelRegistry {
                 return move(target, limits);
             }
             Start start = new Start("", limits);
+            SwapReport report = adopt(target, start);
+            return report != null ? report : start.report(target, Outcome.DONE, "", null, List.of());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Makes a present backend serve, whatever the one that serves does: units whose calls do not come out are rebuilt. The one
+     * that served counts as failed.
+     */
+    SwapReport force(String version, SwapLimits limits) {
+        lock.lock();
+        try {
+            BackendEntry old = active;
+            BackendEntry target = find(version);
+            if (old == null || target == null || target == old) {
+                return swap(version, limits);
+            }
+            for (CoreUnit unit : units) {
+                if (target.description().generation(unit.subVersion()) == null) {
+                    return inspect(target).report(old, target, Outcome.REFUSED);
+                }
+            }
+            Start start = new Start(old.description().version(), limits);
+            giveUp(old, start);
+            old.become(State.FAILED, "given up: " + target + " was made to serve by force");
             SwapReport report = adopt(target, start);
             return report != null ? report : start.report(target, Outcome.DONE, "", null, List.of());
         } finally {
@@ -301,6 +333,10 @@ final class ModelRegistry {
                 }
                 CoreGuest guest = new CoreGuest(sink, new CoreGuest.Seat(serving, decoder, ""));
                 unit.guests().add(guest);
+                if (unit.gate().isClosed()) {
+                    // It may have looked at its virtual IOMMUs already.
+                    guest.close();
+                }
                 return guest;
             } catch (VendorFailure e) {
                 throw e.toUsers();
@@ -445,6 +481,7 @@ final class ModelRegistry {
             old.become(State.DRAINING);
             start.pauseBegins();
             move.hold(Gate.deadline(start.limits.drainNanos()), true);
+            move.leaveBehind();
             String reason = "no backend is left";
             try {
                 thread.call("saving by " + old, start.limits.handoverNanos(), () -> {
@@ -458,7 +495,6 @@ final class ModelRegistry {
             return start.report(null, Outcome.DONE, reason, move, List.of());
         } finally {
             active = null;
-            old.retire();
         }
     }
 

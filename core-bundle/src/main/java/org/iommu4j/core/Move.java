@@ -2,10 +2,8 @@ package org.iommu4j.core;
 
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
@@ -49,7 +47,10 @@ final class Move {
         private volatile Chip after;
         private volatile String rebuiltBecause = "";
         private final Map<CoreContainer, String> broken = new HashMap<>();
-        private final Set<CoreContainer> ended = new HashSet<>();
+
+        /** Closed by their clients when the move was prepared, with what the chip answered to their closing. */
+        private final Map<CoreContainer, Completion> ended = new HashMap<>();
+
         private Map<CoreContainer, Session> sessions = Map.of();
 
         private UnitPassage(CoreUnit unit) {
@@ -130,6 +131,22 @@ final class Move {
         return null;
     }
 
+    /** Chips and virtual IOMMUs with a call inside that did not come out will not be used again: the call is interrupted. */
+    void leaveBehind() {
+        for (UnitPassage passage : units) {
+            if (passage.before != null && passage.unit.slotIsAbandoned()) {
+                passage.before.target.giveUp(passage.before.insider());
+            }
+        }
+        for (GuestPassage passage : guests) {
+            Thread insider =
+                    passage.before != null && passage.guest.slotIsAbandoned() ? passage.before.insider() : null;
+            if (insider != null) {
+                insider.interrupt();
+            }
+        }
+    }
+
     /**
      * Saves everything that is quiet. Calls foreign code.
      *
@@ -148,7 +165,7 @@ final class Move {
                         ? null
                         : checked(chip.translator().save(), Snapshot.Kind.TRANSLATOR, chip.backend());
                 passage.saved = new SavedUnit(chip.backend().toString(), hardware, translator, "");
-            } catch (RuntimeException | Error e) {
+            } catch (BackendException e) {
                 if (!atAnyCost) {
                     throw e;
                 }
@@ -167,7 +184,7 @@ final class Move {
             try {
                 Snapshot state = checked(seat.decoder().save(), Snapshot.Kind.GUEST, seat.backend());
                 passage.saved = new SavedUnit(seat.backend().toString(), state, null, "");
-            } catch (RuntimeException | Error e) {
+            } catch (BackendException e) {
                 if (!atAnyCost) {
                     throw e;
                 }
@@ -199,6 +216,12 @@ final class Move {
         for (UnitPassage passage : units) {
             if (passage.unit.gate().isClosed()) {
                 continue;
+            }
+            for (CoreContainer container : passage.unit.allContainers()) {
+                // Looked at once: one that is closed from now on is closed by whoever is inside next.
+                if (container.isClosing()) {
+                    passage.ended.put(container, new Completion());
+                }
             }
             passage.after = chipFor(passage, target, orRebuild);
             passage.unit.equip(passage.after);
@@ -310,37 +333,44 @@ final class Move {
     /**
      * A chip fresh from reset that gets back the domains, devices and bindings of its containers. Until it is published
      * no device reaches it, and its caches start empty; device TLBs are told to drop everything.
+     *
+     * @throws BackendException if no container at all gets a domain back: that is no container's fault
      */
     private static Chip rebuilt(UnitPassage passage, BackendEntry target) {
         CoreUnit unit = passage.unit;
         Chip chip = fresh(unit.config(), unit.platform(), target);
+        boolean any = false;
+        String trouble = "";
         for (CoreContainer container : unit.allContainers()) {
-            if (container.isClosing()) {
+            if (passage.ended.containsKey(container)) {
                 continue;
             }
             Completion completion = new Completion();
-            String trouble;
-            try {
-                trouble = replay(chip.translator(), container, passage.sessions.get(container), completion);
-            } catch (RuntimeException | Error e) {
-                trouble = Reasons.of(e);
-            }
-            if (!trouble.isEmpty()) {
+            if (replay(chip.translator(), container, passage.sessions.get(container), completion)) {
+                any = true;
+            } else {
+                trouble = completion.toString();
                 passage.broken.put(container, "bindings were lost with their backend: " + trouble);
-                block(chip.translator(), container, completion);
+                any |= block(chip.translator(), container);
             }
             for (int requester : container.attachments().keySet()) {
                 unit.platform().devices().invalidate(requester, -1, 0, 0);
             }
         }
+        if (!any && !passage.broken.isEmpty()) {
+            throw new BackendException(Errno.EIO, "no container gets its domain back: " + trouble);
+        }
         return chip;
     }
 
-    private static String replay(
+    /** True if everything of a container is there again; else the completion tells why not. */
+    private static boolean replay(
             Translator translator, CoreContainer container, Session session, Completion completion) {
         // Bindings that were lost once stay lost: the devices of such a container must not translate by half of them.
         boolean blocked = session == null || session.isStale();
-        expect(translator.openDomain(container.id(), completion.begin()), completion);
+        if (translator.openDomain(container.id(), completion.begin()) != 0) {
+            return false;
+        }
         for (Map.Entry<Integer, CoreContainer.Attachment> device :
                 container.attachments().entrySet()) {
             int code = translator.attach(
@@ -349,57 +379,67 @@ final class Move {
                     blocked ? BLOCKED : device.getValue().table(),
                     device.getValue().levels(),
                     completion.begin());
-            if (CoreContainer.settle(code, completion) != 0) {
-                return completion.toString();
+            if (code != 0) {
+                return false;
             }
         }
         if (blocked || session.refuses()) {
-            return "";
+            return true;
         }
         BindRequest request = new BindRequest();
         for (BindLog.Entry binding : container.binds().entries()) {
-            int code = translator.bind(container.id(), binding.into(request), completion.begin());
-            if (CoreContainer.settle(code, completion) != 0) {
-                return completion.toString();
+            if (translator.bind(container.id(), binding.into(request), completion.begin()) != 0) {
+                return false;
             }
         }
-        if (container.attachments().isEmpty()) {
-            return "";
-        }
+        return container.attachments().isEmpty() || dropEverything(translator, container, completion);
+    }
+
+    private static boolean dropEverything(Translator translator, CoreContainer container, Completion completion) {
         InvalidateRequest everything =
                 new InvalidateRequest().set(0, 0, 0, 0, 0, translator.subVersion(), new byte[0], 0, 0);
-        int code = translator.invalidate(container.id(), everything, completion.begin());
-        if (CoreContainer.settle(code, completion) == 0) {
-            CoreContainer.settle(translator.finish(completion), completion);
-        }
-        return completion.errno() == Errno.OK ? "" : completion.toString();
+        int code;
+        long before;
+        do {
+            before = everything.progress();
+            code = translator.invalidate(container.id(), everything, completion.begin());
+        } while (code == Translator.UNFINISHED && everything.progress() > before);
+        return code == 0 && translator.finish(completion) == 0;
     }
 
-    /** Empties a domain whose bindings could not be brought back; its devices stay in it, and blocked. */
-    private static void block(Translator translator, CoreContainer container, Completion completion) {
-        expect(translator.closeDomain(container.id(), completion.begin()), completion);
-        expect(translator.openDomain(container.id(), completion.begin()), completion);
+    /**
+     * Empties a domain whose bindings could not be brought back; its devices stay in it, and blocked. A fresh chip that
+     * cannot even do that has them blocked anyway.
+     *
+     * @return true if the chip did as asked
+     */
+    private static boolean block(Translator translator, CoreContainer container) {
+        Completion completion = new Completion();
+        translator.closeDomain(container.id(), completion);
+        boolean done =
+                CoreContainer.isGone(completion) && translator.openDomain(container.id(), completion.begin()) == 0;
         for (int requester : container.attachments().keySet()) {
-            expect(translator.attach(container.id(), requester, BLOCKED, 0, completion.begin()), completion);
+            done = done && translator.attach(container.id(), requester, BLOCKED, 0, completion.begin()) == 0;
         }
+        if (!done) {
+            translator.closeDomain(container.id(), completion.begin());
+            container.blockDevices();
+        }
+        return done;
     }
 
-    private static void expect(int code, Completion completion) {
-        if (CoreContainer.settle(code, completion) != 0) {
-            throw new BackendException(completion.errno(), completion.toString());
-        }
-    }
-
-    /** Domains that their clients closed while nobody could close them in the chip. */
+    /**
+     * Domains that their clients closed while nobody could close them in the chip. One that cannot be closed is nobody
+     * else's trouble.
+     */
     private static void endClosedContainers(UnitPassage passage) {
-        for (CoreContainer container : passage.unit.allContainers()) {
-            if (container.isClosing()) {
-                if (passage.rebuiltBecause.isEmpty()) {
-                    Completion completion = new Completion().begin();
-                    expect(passage.after.translator().closeDomain(container.id(), completion), completion);
+        if (passage.rebuiltBecause.isEmpty()) {
+            passage.ended.forEach((container, answer) -> {
+                passage.after.translator().closeDomain(container.id(), answer);
+                if (!CoreContainer.isGone(answer)) {
+                    passage.broken.put(container, "not closed: " + answer);
                 }
-                passage.ended.add(container);
-            }
+            });
         }
     }
 
@@ -463,8 +503,8 @@ final class Move {
             }
             for (CoreContainer container : unit.allContainers()) {
                 String trouble = passage.broken.get(container);
-                if (passage.ended.contains(container)) {
-                    container.closed(true);
+                if (passage.ended.containsKey(container)) {
+                    container.end(passage.ended.get(container));
                 } else if (trouble != null) {
                     container.become(Session.stale(container.agreement(), trouble));
                 } else if (passage.sessions.containsKey(container)) {

@@ -19,7 +19,7 @@ final class Route<T> {
         MOVING,
         /** Wait: there is nothing to call. */
         ABSENT,
-        /** Wait behind those that waited before; then {@link Route#next} opens. */
+        /** Stand in line: those who wait go in one after the other, in order, by {@link Route#next}; then that opens. */
         RELEASING,
         /** Give up. */
         CLOSED
@@ -41,9 +41,6 @@ final class Route<T> {
 
     /** The route that opens after {@link Phase#RELEASING}; else null. */
     final Route<T> next;
-
-    /** True while a waiting thread carries out what waits; guarded by the gate's lock. */
-    boolean combining;
 
     private final long epoch;
     private final long[] slot;
@@ -72,7 +69,7 @@ final class Route<T> {
         return new Route<>(newPhase, null, null, 0, slot);
     }
 
-    /** A route in which calls queue behind those that waited, until this one opens. */
+    /** A route in which calls stand in line for this one, until it opens. */
     Route<T> releasing() {
         return new Route<>(Phase.RELEASING, null, this, 0, slot);
     }
@@ -96,6 +93,17 @@ final class Route<T> {
     /** True if the calling thread is inside. Others may write the word meanwhile, but never this thread's id. */
     boolean isInside() {
         return slot[OWNER] == Thread.currentThread().getId();
+    }
+
+    /** The thread that is inside, if it has not come out meanwhile; else null. */
+    Thread insider() {
+        long id = (long) WORD.getVolatile(slot, OWNER);
+        for (Thread thread : Thread.getAllStackTraces().keySet()) {
+            if (thread.getId() == id) {
+                return thread;
+            }
+        }
+        return null;
     }
 
     /**

@@ -6,7 +6,6 @@ import java.util.Map;
 import java.util.Set;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.Generation;
-import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.BindRequest;
@@ -31,7 +30,12 @@ final class Session {
     private final RequestReader reader;
 
     private final Map<Abi, RequestReader> others = new EnumMap<>(Abi.class);
-    private final Shim[] shims;
+
+    /** Used by whoever is inside; nobody who was left behind in an earlier session has them. */
+    private final Stay stay = new Stay();
+
+    private final Completion finished = new Completion();
+    private final Contained.Rewriter[] shims;
     private final int[] generations;
     private final Generation host;
     private final List<BindFormat> bindFormats;
@@ -51,10 +55,10 @@ final class Session {
         this.agreement = found.agreement();
         this.reader = reader;
         List<ShimLink> chain = found.chain();
-        this.shims = new Shim[chain.size()];
+        this.shims = new Contained.Rewriter[chain.size()];
         this.generations = new int[chain.size()];
         for (int i = 0; i < shims.length; i++) {
-            shims[i] = chain.get(i).shim();
+            shims[i] = Contained.shim(chain.get(i).shim());
             generations[i] = chain.get(i).to();
         }
         this.host = host;
@@ -121,6 +125,16 @@ final class Session {
     /** What it goes by. */
     Agreement agreement() {
         return agreement;
+    }
+
+    /** Inside the gate: for the batch at hand. */
+    Stay stay() {
+        return stay;
+    }
+
+    /** Inside the gate: for the answer to the completion wait of a batch. */
+    Completion finished() {
+        return finished;
     }
 
     /** True if it refuses everything. */

@@ -378,12 +378,12 @@ class DispatchTest {
     @Test
     void shouldAnswerWithTheCompletionWhenCodeAndCompletionDisagree() {
         Completion completion = new Completion().begin();
-        assertEquals(Errno.EPERM.code(), CoreContainer.settle(Errno.EPERM.code(), completion));
+        assertEquals(Errno.EPERM.code(), Contained.settle(Errno.EPERM.code(), completion));
         assertEquals(Errno.EPERM, completion.errno());
-        assertEquals(Errno.EIO.code(), CoreContainer.settle(17, new Completion().begin()));
-        assertEquals(Errno.EIO.code(), CoreContainer.settle(-12345, new Completion().begin()));
+        assertEquals(Errno.EIO.code(), Contained.settle(17, new Completion().begin()));
+        assertEquals(Errno.EIO.code(), Contained.settle(-12345, new Completion().begin()));
         completion.begin().fail(Errno.ENOSPC, "full");
-        assertEquals(Errno.ENOSPC.code(), CoreContainer.settle(0, completion));
+        assertEquals(Errno.ENOSPC.code(), Contained.settle(0, completion));
         assertSame(Errno.ENOSPC, completion.errno());
     }
 

@@ -263,6 +263,58 @@ class GateTest {
     }
 
     @Test
+    void shouldDoErrandsWhenTheInsiderLeavesOrBeforeTheNextCall() {
+        List<String> done = new ArrayList<>();
+        Route<String> inside = gate.enter();
+        gate.post(target -> done.add("first on " + target));
+        assertEquals(List.of(), done);
+        assertTrue(gate.isWanted());
+        gate.leave(inside);
+        assertEquals(List.of("first on old"), done);
+        gate.hold();
+        gate.post(target -> done.add("second on " + target));
+        gate.release("new", false);
+        assertEquals(1, done.size());
+        assertNull(gate.enter());
+        assertEquals(Verdict.RAN, gate.run(target -> done.add("call on " + target), 0, null, 0));
+        assertEquals(List.of("first on old", "second on new", "call on new"), done);
+        assertEquals("new", gate.target());
+        gate.close();
+        gate.post(target -> done.add("third"));
+        assertEquals(3, done.size());
+    }
+
+    @Test
+    void shouldLetInWhoHasWaitedLongBeforeNewcomers() throws Exception {
+        List<String> order = Collections.synchronizedList(new ArrayList<>());
+        Route<String> inside = gate.enter();
+        Thread patient = start(() -> gate.run(target -> order.add("patient"), LONG, null, 0));
+        while (!gate.isWanted()) {
+            Thread.onSpinWait();
+        }
+        Thread newcomer = start(() -> gate.run(target -> order.add("newcomer"), LONG, null, 0));
+        Thread.sleep(20);
+        assertEquals(List.of(), order);
+        gate.leave(inside);
+        patient.join();
+        newcomer.join();
+        assertEquals(List.of("patient", "newcomer"), order);
+        assertEquals("old", gate.target());
+    }
+
+    @Test
+    void shouldOpenAgainWhenWhoStoodInLineGivesUp() throws Exception {
+        Route<String> inside = gate.enter();
+        AtomicReference<Verdict> verdict = new AtomicReference<>();
+        Thread waiting = start(() -> verdict.set(gate.run(target -> {}, SHORT, null, 0)));
+        waiting.join();
+        assertEquals(Verdict.BUSY, verdict.get());
+        assertFalse(gate.isWanted());
+        gate.leave(inside);
+        assertEquals("old", gate.target());
+    }
+
+    @Test
     void shouldNeverLetTwoIn() throws Exception {
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger worst = new AtomicInteger();

@@ -92,6 +92,11 @@ public final class IommuServiceComponent implements IommuService {
     }
 
     @Override
+    public SwapReport forceSwap(IommuModel model, String version, SwapLimits limits) {
+        return core.forceSwap(model, version, limits);
+    }
+
+    @Override
     public SwapReport preview(IommuModel model, String version) {
         return core.preview(model, version);
     }

@@ -3,6 +3,7 @@ package org.iommu4j.core.service;
 import java.util.List;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Fidelity;
 import org.osgi.annotation.versioning.ProviderType;
 
 /**
@@ -68,7 +69,21 @@ public interface Container extends AutoCloseable {
     /** What it did so far. */
     ContainerCounters counters();
 
-    /** Closes the domain; its devices are blocked. */
+    /** As {@link #close(Completion)}, without an answer. */
     @Override
     void close();
+
+    /**
+     * Closes the domain. From this call on requests are refused with {@code ESTALE} and the devices are blocked, whatever the
+     * answer is.
+     *
+     * @return 0 if the domain is closed. Else the closing is carried out before anything else gets to the chip, by whoever is
+     *     inside the unit next, or by a swap; called again, this tells whether it has been: {@code ETIMEDOUT} if another call
+     *     did not come out of the unit in time, {@code ENODEV} if no backend serves, {@code EBUSY} from inside a call of the
+     *     unit. {@code EIO} if the chip could not close it: then it stays blocked for good
+     */
+    default int close(Completion completion) {
+        close();
+        return completion.begin().done(Fidelity.EXACT);
+    }
 }

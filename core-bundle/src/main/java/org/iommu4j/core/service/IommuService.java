@@ -36,6 +36,18 @@ public interface IommuService {
      */
     SwapReport swap(IommuModel model, String version, SwapLimits limits);
 
+    /**
+     * As {@link #swap}, when the backend that serves does not let go. Calls that do not come out in
+     * {@link SwapLimits#drainNanos} are left behind with the chip and driver that they are in: their threads are interrupted,
+     * which is all that Java can do, and whenever they come out they are answered with {@code EIO}. Their units start from
+     * reset on the new backend, get their domains, devices and bindings again, and everything is invalidated. Other units
+     * move as usual. Containers whose agreement the new backend does not serve are lost, and reported so. The one that served
+     * counts as failed.
+     */
+    default SwapReport forceSwap(IommuModel model, String version, SwapLimits limits) {
+        return swap(model, version, limits);
+    }
+
     /** What a swap would do: agreements that survive, state that can be read. Changes nothing. */
     SwapReport preview(IommuModel model, String version);
 

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
@@ -20,6 +21,7 @@ import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
@@ -50,6 +52,8 @@ public final class FakeBackend implements Backend {
     private UnaryOperator<BackendDescription> description = UnaryOperator.identity();
     private List<Generation> generations;
     private int stateWritten = 1;
+    private Consumer<Completion> completions = completion -> {};
+    private long piecePages = Long.MAX_VALUE;
     private int stateOldestRead = 1;
 
     /** A sound backend of generations 1 and 2. */
@@ -104,6 +108,25 @@ public final class FakeBackend implements Backend {
     /** Its version. */
     public String version() {
         return version;
+    }
+
+    /** Carries long requests out so many pages at a time. */
+    public FakeBackend pieces(long pages) {
+        piecePages = pages;
+        return this;
+    }
+
+    /** Shows the completions that it is given. */
+    public void completions(Consumer<Completion> listener) {
+        completions = listener;
+    }
+
+    void given(Completion completion) {
+        completions.accept(completion);
+    }
+
+    long piecePages() {
+        return piecePages;
     }
 
     int stateWritten() {
@@ -162,11 +185,13 @@ public final class FakeBackend implements Backend {
 
     @Override
     public List<Layout> layouts() {
+        traps.pass("layouts");
         return List.of(BIND);
     }
 
     @Override
     public List<CallFormat> calls() {
+        traps.pass("calls");
         return List.of(CALL);
     }
 

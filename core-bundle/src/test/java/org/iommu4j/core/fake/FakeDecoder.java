@@ -23,6 +23,7 @@ final class FakeDecoder implements GuestDecoder {
 
     @Override
     public long readRegister(long offset, int sizeBytes) {
+        backend.traps().pass("guestRead");
         return register;
     }
 
@@ -41,11 +42,13 @@ final class FakeDecoder implements GuestDecoder {
 
     @Override
     public void call(NativeCall call, GuestRequests sink) {
+        backend.traps().pass("guestCall");
         call.result(register);
     }
 
     @Override
     public void deviceAccess(int requester, GuestRequests sink) {
+        backend.traps().pass("deviceAccess");
         sink.move(requester, 0);
     }
 
@@ -58,6 +61,7 @@ final class FakeDecoder implements GuestDecoder {
 
     @Override
     public String commandName(byte[] bytes) {
+        backend.traps().pass("commandName");
         return "command of " + backend.version();
     }
 }

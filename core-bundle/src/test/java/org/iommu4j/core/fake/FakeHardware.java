@@ -47,6 +47,7 @@ final class FakeHardware implements Hardware {
 
     @Override
     public HardwareConfig config() {
+        backend.traps().pass("config");
         return config;
     }
 
@@ -70,6 +71,7 @@ final class FakeHardware implements Hardware {
 
     @Override
     public void call(NativeCall call) {
+        backend.traps().pass("call");
         call.result(call.function() + 1L);
     }
 
@@ -87,11 +89,13 @@ final class FakeHardware implements Hardware {
 
     @Override
     public void stepping(boolean on) {
+        backend.traps().pass("stepping");
         stepping = on;
     }
 
     @Override
     public int step(int count) {
+        backend.traps().pass("step");
         return stepping ? count : 0;
     }
 
@@ -108,17 +112,20 @@ final class FakeHardware implements Hardware {
 
     @Override
     public void takeEvents(Consumer<byte[]> sink) {
+        backend.traps().pass("takeEvents");
         sink.accept(new byte[] {1});
         sink.accept(new byte[] {2});
     }
 
     @Override
     public void visitCache(CacheVisitor visitor) {
+        backend.traps().pass("visitCache");
         visitor.entry("iotlb", 1, -1, 0x1000, 4096, 0x2000);
     }
 
     @Override
     public HardwareCounters counters() {
+        backend.traps().pass("counters");
         return new HardwareCounters(commands, hits, 0, 0, 0);
     }
 }

@@ -52,6 +52,7 @@ final class FakeTranslator implements Translator {
 
     @Override
     public int subVersion() {
+        backend.traps().pass("subVersion");
         return subVersion;
     }
 
@@ -121,6 +122,7 @@ final class FakeTranslator implements Translator {
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
         backend.traps().pass("invalidate");
+        backend.given(completion);
         if (request.subVersion() != subVersion) {
             return completion.refuse(Rule.V30, "sub_version", -1, request.subVersion(), "not of this chip");
         }
@@ -129,6 +131,10 @@ final class FakeTranslator implements Translator {
         }
         if (request.selectsPasid()) {
             return completion.refuse(Rule.V17, "pasid", -1, request.pasid(), "this chip has none");
+        }
+        long pages = request.size() >>> 12;
+        if (pages > 1) {
+            return piece(domain, request, pages, completion);
         }
         long number = request.vaddr() >>> 12;
         if (request.selectsRange()) {
@@ -149,6 +155,19 @@ final class FakeTranslator implements Translator {
             completion.widened("no leaf-only invalidation");
         }
         return 0;
+    }
+
+    /** A long request: some pages at a time. */
+    private int piece(int domain, InvalidateRequest request, long pages, Completion completion) {
+        long from = request.progress();
+        long to = Math.min(pages, from + backend.piecePages());
+        backend.traps().pass("piece");
+        backend.journal().event(backend.version() + " pages " + domain + " " + from + ".." + to);
+        if (request.leafOnly()) {
+            completion.widened("no leaf-only invalidation");
+        }
+        request.progress(to);
+        return to < pages ? UNFINISHED : completion.done(Fidelity.EXACT);
     }
 
     @Override
@@ -175,6 +194,7 @@ final class FakeTranslator implements Translator {
 
     @Override
     public void tap(NativeCommandListener listener) {
+        backend.traps().pass("tap");
         tap = listener;
     }
 

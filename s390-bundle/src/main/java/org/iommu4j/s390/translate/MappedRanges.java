@@ -70,6 +70,33 @@ final class MappedRanges {
         }
     }
 
+    /**
+     * How far a refresh gets that looks at so many entries of the tables; a page table counts as a whole.
+     *
+     * @return the last address of that, at most {@code last}
+     */
+    long endOfPiece(Registration registration, long first, long last, int entries) {
+        if (!Iota.T.isSet(registration.iota())) {
+            return last;
+        }
+        long at = first;
+        for (int looked = 0; looked < entries; ) {
+            if (walker.walk(registration.iota(), at, null) > TableWalker.MAPPED) {
+                // Where the tables are wrong the refresh ends anyway.
+                return last;
+            }
+            boolean pages = walker.shift() < TableLevel.SEGMENT_SHIFT;
+            int shift = pages ? TableLevel.SEGMENT_SHIFT : walker.shift();
+            looked += pages ? 1 << (TableLevel.SEGMENT_SHIFT - walker.shift()) : 1;
+            long end = at | (1L << shift) - 1;
+            if (Long.compareUnsigned(end, last) >= 0) {
+                return last;
+            }
+            at = end + 1;
+        }
+        return at - 1;
+    }
+
     /** The first address of the frame of 1 MiB that holds an address; the address itself if none does. */
     long firstOfFrame(Registration registration, long address) {
         return isInFrame(registration, address) ? address & -1L << TableLevel.SEGMENT_SHIFT : address;

@@ -51,6 +51,11 @@ public final class ZpciTranslator implements Translator {
     private static final long PAGE_BYTES = 4096;
     private static final long PAGE_OFFSET = PAGE_BYTES - 1;
 
+    private static final int PAGE_SHIFT = 12;
+
+    /** Table entries that one call of {@link #invalidate} makes a function look at; the others of the machine wait meanwhile. */
+    private static final int PIECE = 1 << 14;
+
     private static final String NO_LEAF = "a refresh reads all levels anew";
     private static final String WHOLE_PAGES = "a refresh takes whole pages";
     private static final String WHOLE_FRAMES = "a frame of 1 MiB is refreshed as a whole";
@@ -431,18 +436,56 @@ public final class ZpciTranslator implements Translator {
             return completion.refuse(
                     null, Errno.ENXIO, "domain", -1, domain, "no address translation is registered in the domain");
         }
-        return request.selectsRange() ? invalidateRange(bound, request, completion) : invalidateAll(bound, completion);
+        return request.selectsRange()
+                ? invalidateRange(bound, request, completion)
+                : invalidateAll(bound, request, completion);
     }
 
-    private int invalidateAll(Device[] bound, Completion completion) {
+    /** Everything: as many addresses as are looked at quickly, from the page on that the progress says. */
+    private int invalidateAll(Device[] bound, InvalidateRequest request, Completion completion) {
+        long from = request.progress() << PAGE_SHIFT;
+        long to = endOfPiece(bound, from, -1);
         for (int i = 0; i < bound.length; i++) {
             Registration registration = bound[i].registration();
-            int status = refresh(bound[i].handle(), registration.pba(), registration.pal());
-            if (status != Instructions.DONE) {
-                return refused(status, completion);
+            if (registration.touches(from, to)) {
+                int status =
+                        refresh(bound[i].handle(), later(from, registration.pba()), earlier(to, registration.pal()));
+                if (status != Instructions.DONE) {
+                    return refused(status, completion);
+                }
             }
         }
-        return completion.done(Fidelity.EXACT);
+        if (to == -1) {
+            return completion.done(Fidelity.EXACT);
+        }
+        request.progress((to + 1) >>> PAGE_SHIFT);
+        return UNFINISHED;
+    }
+
+    /** The last address of a range that every function looks at quickly; {@code last} if that is the whole range. */
+    private long endOfPiece(Device[] bound, long first, long last) {
+        long end = last;
+        if ((last - first) >>> PAGE_SHIFT < PIECE) {
+            return end;
+        }
+        for (int i = 0; i < bound.length; i++) {
+            Registration registration = bound[i].registration();
+            if (registration.touches(first, end)) {
+                long begin = later(first, registration.pba());
+                long own = earlier(end, registration.pal());
+                long reached = mappedRanges.endOfPiece(registration, begin, own, PIECE);
+                end = reached == own ? end : reached;
+            }
+        }
+        return end;
+    }
+
+    private static long later(long one, long other) {
+        return Long.compareUnsigned(one, other) > 0 ? one : other;
+    }
+
+    private static long earlier(long one, long other) {
+        return Long.compareUnsigned(one, other) < 0 ? one : other;
     }
 
     private int invalidateRange(Device[] bound, InvalidateRequest request, Completion completion) {
@@ -456,29 +499,29 @@ public final class ZpciTranslator implements Translator {
             return completion.refuse(
                     null, Errno.ERANGE, "vaddr", -1, first, "the range leaves the registered aperture");
         }
-        long from = first & ~PAGE_OFFSET;
+        long whole = first & ~PAGE_OFFSET;
         long to = last | PAGE_OFFSET;
-        if (from != first || to != last) {
+        if (whole != first || to != last) {
             completion.widened(WHOLE_PAGES);
         } else if (request.leafOnly()) {
             completion.widened(NO_LEAF);
         }
+        long from = whole + (request.progress() << PAGE_SHIFT);
+        long piece = endOfPiece(bound, from, to);
         for (int i = 0; i < bound.length; i++) {
             Registration registration = bound[i].registration();
-            if (registration.touches(from, to)) {
+            if (registration.touches(from, piece)) {
                 long begin = from;
-                long end = to;
+                long end = piece;
                 if (largeFrames) {
                     begin = mappedRanges.firstOfFrame(registration, from);
-                    end = mappedRanges.lastOfFrame(registration, to);
-                    if (begin != from || end != to) {
+                    end = mappedRanges.lastOfFrame(registration, piece);
+                    if (begin != from || end != piece) {
                         completion.widened(WHOLE_FRAMES);
                     }
                 }
-                int status = refresh(
-                        bound[i].handle(),
-                        Long.compareUnsigned(begin, registration.pba()) < 0 ? registration.pba() : begin,
-                        Long.compareUnsigned(end, registration.pal()) > 0 ? registration.pal() : end);
+                int status =
+                        refresh(bound[i].handle(), later(begin, registration.pba()), earlier(end, registration.pal()));
                 if (isShort(status)) {
                     // Once over everything, so that the host finds what is dead: sheet 5.1.
                     status = refresh(bound[i].handle(), registration.pba(), registration.pal());
@@ -489,7 +532,11 @@ public final class ZpciTranslator implements Translator {
                 }
             }
         }
-        return completion.done(Fidelity.EXACT);
+        if (piece == to) {
+            return completion.done(Fidelity.EXACT);
+        }
+        request.progress(((piece - whole) >>> PAGE_SHIFT) + 1);
+        return UNFINISHED;
     }
 
     /** RPCIT over a range; in two pieces where the length of one would not fit. */

@@ -119,6 +119,24 @@ class ZpciTranslatorTest {
     }
 
     @Test
+    void shouldRefreshManyPageTablesInPiecesThatTogetherAreTheWhole() {
+        for (int segment = 0; segment < 200; segment++) {
+            machine.write(Machine.ST + segment * 8L, 0x1000_8000L);
+        }
+        List<String> pieces = List.of(
+                "0000000100000000 0000000004000000",
+                "0000000104000000 0000000004000000",
+                "0000000108000000 0000000004000000",
+                "000000010c000000 00000000f4000000");
+        assertEquals(Errno.OK, machine.invalidate(0, 0, NO_PASID, 0, 0));
+        assertEquals(pieces, machine.takeRefreshes());
+        assertEquals(Errno.OK, machine.invalidate(0, VADDR, NO_PASID, Machine.PBA, 1L << 32));
+        assertEquals(pieces, machine.takeRefreshes());
+        assertEquals(Fidelity.EXACT, machine.last().fidelity());
+        assertEquals("12345000", machine.read(1, 0x1_0c00_2000L));
+    }
+
+    @Test
     void shouldRefuseARangeThatLeavesEveryApertureWithoutIssuing() {
         for (long[] range : new long[][] {{0xffff_f000L, 0x1000}, {0x1_ffff_f000L, 0x2000}, {0, 0x3_0000_0000L}}) {
             assertEquals(Errno.ERANGE, machine.invalidate(0, VADDR, NO_PASID, range[0], range[1]));

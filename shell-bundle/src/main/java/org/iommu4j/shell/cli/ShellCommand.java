@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
             "  iommu:negotiate MODEL OLDEST NEWEST CHIP",
             "                                  what a client would agree on",
             "  iommu:preview MODEL VERSION     what a swap would do",
-            "  iommu:swap MODEL VERSION        makes another installed backend serve its model",
+            "  iommu:swap [-f] MODEL VERSION   makes another installed backend serve its model",
             "  iommu:swaps                     the last swaps",
             "  iommu:counters                  what chips and containers did",
             "  iommu:explain ARGUMENTS         decodes bytes to their fields, as './iommu4j explain'",

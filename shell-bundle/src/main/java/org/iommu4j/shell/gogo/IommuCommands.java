@@ -9,6 +9,7 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.felix.service.command.Descriptor;
+import org.apache.felix.service.command.Parameter;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.contract.IommuModel;
@@ -180,13 +181,21 @@ public final class IommuCommands {
     /** Makes another present backend the one that serves its model. */
     @Descriptor("makes another installed backend serve its model, while requests run; all or nothing")
     public void swap(
+            @Descriptor("give the backend that serves up if it hangs: its units are rebuilt, everything is invalidated")
+                    @Parameter(
+                            names = {"-f", "--force"},
+                            presentValue = "true",
+                            absentValue = "false")
+                    boolean force,
             @Descriptor("model: intel, arm, amd, spapr or s390") String model,
             @Descriptor("version of the backend that is to serve, or '#ID' (quoted); see iommu:backends")
                     String version) {
         IommuModel wanted = Models.parse(model);
         SwapReport report;
         try {
-            report = core().swap(wanted, version, SwapLimits.DEFAULT);
+            report = force
+                    ? core().forceSwap(wanted, version, SwapLimits.DEFAULT)
+                    : core().swap(wanted, version, SwapLimits.DEFAULT);
         } catch (BackendException | IllegalArgumentException e) {
             throw new CommandFailure(Texts.message(e), e);
         }

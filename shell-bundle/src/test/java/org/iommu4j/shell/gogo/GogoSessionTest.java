@@ -61,6 +61,7 @@ class GogoSessionTest {
     @Test
     void shouldPassVersionsAndNumbersAsTheyAreWritten() throws Exception {
         assertTrue(printed("iommu:swap intel 1.1.0").contains("DONE"));
+        assertTrue(printed("iommu:swap --force intel 9.9.9").contains("DONE"));
         assertTrue(printed("negotiate intel 0x0100 0x0110 0x0110").contains("BRIDGED"));
     }
 

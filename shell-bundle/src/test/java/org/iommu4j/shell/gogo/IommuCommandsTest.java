@@ -98,13 +98,13 @@ class IommuCommandsTest {
                 intel  1.0.0  1.1.0  DONE        2.500      1       3  dropped      1     0  -
                 """;
 
-        assertEquals(expected, shown(() -> commands.swap("intel", "1.1.0")));
+        assertEquals(expected, shown(() -> commands.swap(false, "intel", "1.1.0")));
         assertEquals(expected, shown(commands::swaps));
     }
 
     @Test
     void shouldFailWithTheReasonWhenASwapIsRefused() {
-        CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.swap("intel", "9.9.9"));
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.swap(false, "intel", "9.9.9"));
 
         assertEquals("swap of intel to 9.9.9 was refused: no backend of version 9.9.9", failure.getMessage());
     }
@@ -202,7 +202,7 @@ class IommuCommandsTest {
 
     @Test
     void shouldListTheModelsWhenOneIsUnknown() {
-        CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.swap("riscv", "1.0.0"));
+        CommandFailure failure = assertThrows(CommandFailure.class, () -> commands.swap(false, "riscv", "1.0.0"));
 
         assertEquals("unknown model 'riscv'; models: intel, arm, amd, spapr, s390", failure.getMessage());
     }

@@ -55,6 +55,11 @@ public final class SpaprTranslator implements Translator {
     /** Most pages that one request unmaps: as many as 2^19 calls do. */
     private static final long MAX_CLEARED = (1L << 19) * SpaprCall.MAX_BATCH;
 
+    /** Entries that one call of {@link #invalidate} touches one by one; the others of the chip wait meanwhile. */
+    private static final int PIECE = 4 * SpaprCall.MAX_BATCH;
+
+    private static final int PAGE_SHIFT = 12;
+
     private static final String ALL_LEVELS = "no kill keeps what is cached of the upper levels";
     private static final String WHOLE_PAGES = "the pages of the window are larger than the range";
 
@@ -476,7 +481,7 @@ public final class SpaprTranslator implements Translator {
         }
         return request.selectsRange()
                 ? invalidateRange(target, request, completion)
-                : invalidateAll(target, completion);
+                : invalidateAll(target, request, completion);
     }
 
     /** The window must be the container's and have that page size, and the endpoint is the host's to name; in this order. */
@@ -513,9 +518,16 @@ public final class SpaprTranslator implements Translator {
         return SpaprGeneration.hasRegisters(subVersion) && pe == target.pe();
     }
 
-    private int invalidateAll(Domain target, Completion completion) {
+    private int invalidateAll(Domain target, InvalidateRequest request, Completion completion) {
         Window window =
                 vendorPart.liobn() == InvalidateData.ALL_WINDOWS ? null : windows.of(target, vendorPart.liobn());
+        if (!SpaprGeneration.hasRegisters(subVersion)) {
+            // There is one window, below 4 GiB.
+            Window only = window == null ? windows.at(target, 0) : window;
+            return only == null
+                    ? completion.done(Fidelity.EXACT)
+                    : invalidatePiece(target, only, only.base(), only.entries(), request, completion);
+        }
         return answer(commands.invalidateAll(target, window, completion), completion);
     }
 
@@ -562,11 +574,26 @@ public final class SpaprTranslator implements Translator {
         if (request.leafOnly() && window.levels() > 1) {
             completion.widened(ALL_LEVELS);
         }
-        return answer(
-                vendorPart.op() == InvalidateData.OP_CLEAR
-                        ? clear(window, first, entries)
-                        : commands.invalidate(target, window, first, entries, completion),
-                completion);
+        return vendorPart.op() == InvalidateData.OP_CLEAR || !SpaprGeneration.hasRegisters(subVersion)
+                ? invalidatePiece(target, window, first, entries, request, completion)
+                : answer(commands.invalidate(target, window, first, entries, completion), completion);
+    }
+
+    /** The next entries of a range that takes a call for each, or for each few hundred. */
+    private int invalidatePiece(
+            Domain target, Window window, long first, long entries, InvalidateRequest request, Completion completion) {
+        int order = window.pageShift() - PAGE_SHIFT;
+        long done = Math.min(entries, request.progress() >>> order);
+        long count = Math.min(entries - done, PIECE);
+        long at = first + (done << window.pageShift());
+        Errno outcome = vendorPart.op() == InvalidateData.OP_CLEAR && request.selectsRange()
+                ? clear(window, at, count)
+                : commands.invalidate(target, window, at, count, completion);
+        if (outcome != Errno.OK || done + count == entries) {
+            return answer(outcome, completion);
+        }
+        request.progress((done + count) << order);
+        return UNFINISHED;
     }
 
     /** The page size of the window that is named, else of the one that the range is in, else of every window. */

@@ -5,6 +5,7 @@ import static org.iommu4j.contract.Uapi.SCOPE_VADDR;
 import static org.iommu4j.spapr.Machine.LIOBN;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import org.iommu4j.backend.BackendException;
@@ -16,6 +17,7 @@ import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
@@ -270,6 +272,29 @@ class SpaprTranslatorTest {
         assertEquals(Errno.ERANGE, ioda.invalidate(1, SCOPE_VADDR, 0, 0, 1L << 52, clear));
         assertEquals("size", ioda.last().field());
         assertEquals(Errno.OK, ioda.invalidate(1, SCOPE_VADDR, 0, 0, 1L << 24, clear));
+    }
+
+    @Test
+    void shouldUnmapManyPagesInPiecesThatTogetherAreTheWhole() {
+        machine.open(1);
+        machine.attach(1, LIOBN, TABLE, 1);
+        long last = (3 * 2048L - 1) << 12;
+        map(TABLE, 0, 0x30_0003);
+        map(TABLE, last, 0x30_1003);
+        assertEquals(0x30_1000, machine.read(LIOBN, last));
+        byte[] clear = Machine.payload(0xffff_ffffL, 1, 0, 0xffff_ffffL, 0);
+        InvalidateRequest request =
+                new InvalidateRequest().set(SCOPE_VADDR, 0, 0, 0, last + 0x1000, 2, clear, 0, clear.length);
+        Translator driver = machine.translator();
+        Completion completion = new Completion();
+        assertEquals(Translator.UNFINISHED, driver.invalidate(1, request, completion.begin()));
+        assertEquals(2048, request.progress());
+        assertEquals(Translator.UNFINISHED, driver.invalidate(1, request, completion.begin()));
+        assertEquals(0x30_1000, machine.read(LIOBN, last));
+        assertEquals(0, driver.invalidate(1, request, completion.begin()));
+        assertEquals(Errno.OK, completion.errno());
+        assertNotEquals(0x30_1000, machine.read(LIOBN, last));
+        assertNotEquals(0x30_0000, machine.read(LIOBN, 0));
     }
 
     @Test

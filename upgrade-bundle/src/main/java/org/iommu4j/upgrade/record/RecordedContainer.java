@@ -136,10 +136,16 @@ final class RecordedContainer implements Container {
 
     @Override
     public void close() {
+        close(new Completion());
+    }
+
+    @Override
+    public int close(Completion completion) {
         unit.request(
-                container::close,
+                () -> container.close(completion),
                 known -> List.of(new RecordLine.Closed(unit.number(), number, known ? CLOSED : CLOSED.unknown())));
         unit.closed(this);
+        return completion.errno().code();
     }
 
     @Override

@@ -1,0 +1,201 @@
+package org.iommu4j.core;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.core.fake.Bench;
+import org.iommu4j.core.fake.FakeBackend;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.RequestBatch;
+import org.iommu4j.core.service.SwapReport.Outcome;
+import org.iommu4j.core.service.Unit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Requests and batches that take long let others, and swaps, in; and stay one request to their client. */
+@Timeout(60)
+class LongRequestTest {
+    private final Bench bench = new Bench();
+    private FakeBackend backend;
+    private Unit unit;
+    private Container container;
+
+    @BeforeEach
+    void open() {
+        backend = bench.arrived("1.0.0").pieces(10);
+        unit = bench.unit(1);
+        container = Bench.container(unit, 1);
+    }
+
+    @AfterEach
+    void close() {
+        bench.close();
+    }
+
+    private static byte[] range(int flags, long pages) {
+        return Bench.writer(1).invalidate(Uapi.SCOPE_VADDR, flags, 0, 0, pages << 12, new byte[0]);
+    }
+
+    private List<String> pieces() {
+        return bench.journal.events().stream()
+                .filter(event -> event.contains(" pages "))
+                .toList();
+    }
+
+    private static Thread start(Runnable work) {
+        Thread thread = new Thread(work);
+        thread.setDaemon(true);
+        thread.start();
+        return thread;
+    }
+
+    @Test
+    void shouldBeOneRequestToItsClient() {
+        Completion completion = Bench.send(container, range(Uapi.FLAGS_VADDR_LEAF, 25));
+        assertEquals(Errno.OK, completion.errno());
+        assertEquals(1, completion.handled());
+        assertEquals(Fidelity.WIDENED, completion.fidelity());
+        assertEquals(List.of("1.0.0 pages 0 0..10", "1.0.0 pages 0 10..20", "1.0.0 pages 0 20..25"), pieces());
+        assertEquals(1, container.counters().received());
+        assertEquals(1, container.counters().completed());
+    }
+
+    @Test
+    void shouldGoOnInTheNewBackendWhenASwapComesBetween() throws Exception {
+        bench.core.arrived(bench.backend("1.1.0").pieces(1000));
+        assertEquals(Outcome.DONE, bench.swap("1.0.0").outcome());
+        CountDownLatch in = new CountDownLatch(1);
+        backend.traps().on("piece", () -> {
+            in.countDown();
+            LockSupport.parkNanos(1_000_000);
+        });
+        Completion[] answer = new Completion[1];
+        Thread client = start(() -> answer[0] = Bench.send(container, range(Uapi.FLAGS_VADDR_LEAF, 100_000)));
+        assertTrue(in.await(10, TimeUnit.SECONDS));
+        assertEquals(Outcome.DONE, bench.swap("1.1.0").outcome());
+        client.join();
+        assertEquals(Errno.OK, answer[0].errno(), answer[0]::toString);
+        assertEquals(Fidelity.WIDENED, answer[0].fidelity());
+        assertEquals(1, container.counters().completed());
+        long next = 0;
+        boolean changed = false;
+        for (String piece : pieces()) {
+            String[] ends = piece.substring(piece.lastIndexOf(' ') + 1).split("\\.\\.", -1);
+            assertEquals(next, Long.parseLong(ends[0]), piece);
+            next = Long.parseLong(ends[1]);
+            changed |= piece.startsWith("1.1.0");
+        }
+        assertEquals(100_000, next);
+        assertTrue(changed);
+    }
+
+    @Test
+    void shouldFailWhenTheBackendComesNoFurther() {
+        backend.pieces(0);
+        Completion completion = Bench.send(container, range(0, 25));
+        assertEquals(Errno.EIO, completion.errno());
+        assertEquals(1, container.counters().received());
+    }
+
+    @Test
+    void shouldLetOthersInBetweenThePiecesOfABatchAndKeepItsOrder() throws Exception {
+        Container other = Bench.container(unit, 1);
+        RequestBatch batch = new RequestBatch(1000);
+        for (int i = 1; i <= 500; i++) {
+            byte[] request = Bench.invalidate(1, i);
+            batch.add(request, 0, request.length);
+        }
+        byte[] wide = range(0, 200);
+        batch.add(wide, 0, wide.length);
+        for (int i = 501; i < 1000; i++) {
+            byte[] request = Bench.invalidate(1, i);
+            batch.add(request, 0, request.length);
+        }
+        CountDownLatch in = new CountDownLatch(1);
+        backend.traps().on("invalidate", () -> {
+            in.countDown();
+            LockSupport.parkNanos(50_000);
+        });
+        int[] done = new int[1];
+        Thread client = start(() -> done[0] = container.submit(batch));
+        assertTrue(in.await(10, TimeUnit.SECONDS));
+        assertEquals(Errno.OK, Bench.send(other, Bench.invalidate(1, 1)).errno());
+        assertTrue(client.isAlive());
+        bench.arrived("1.1.0");
+        client.join();
+        assertEquals(1000, done[0]);
+        assertEquals(1000, container.counters().completed());
+        List<Long> completed = bench.journal.completed(container.id());
+        assertEquals(999, completed.size());
+        for (int i = 0; i < 999; i++) {
+            assertEquals(i + 1, completed.get(i));
+        }
+        for (int i = 0; i < 1000; i++) {
+            assertEquals(1, batch.completion(i).handled());
+        }
+    }
+
+    @Test
+    void shouldAnswerAnotherGuestWithinAQuarterOfASecondBesideEightThreadsOfBatches() throws Exception {
+        AtomicBoolean stop = new AtomicBoolean();
+        List<Thread> threads = new ArrayList<>();
+        byte[] request = Bench.writer(1).invalidate(0, 0, 0, 0, 0, new byte[0]);
+        int batchSize = 4096;
+        for (int i = 0; i < 8; i++) {
+            threads.add(start(() -> {
+                Container crowd = unit.openContainer(Bench.client(1, 30_000, batchSize));
+                RequestBatch batch = new RequestBatch(batchSize);
+                for (int r = 0; r < batchSize; r++) {
+                    batch.add(request, 0, request.length);
+                }
+                while (!stop.get()) {
+                    crowd.submit(batch);
+                }
+            }));
+        }
+        // How late the machine wakes a thread that asks nobody for anything: a busy build server is not the gate's
+        // fault.
+        AtomicLong late = new AtomicLong();
+        threads.add(start(() -> {
+            while (!stop.get()) {
+                long began = System.nanoTime();
+                LockSupport.parkNanos(1_000_000);
+                late.accumulateAndGet(System.nanoTime() - began, Math::max);
+            }
+        }));
+        DmaAccess access = new DmaAccess();
+        long worst = 0;
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(2);
+        int asked = 0;
+        Thread.sleep(50);
+        while (System.nanoTime() < end) {
+            long began = System.nanoTime();
+            assertEquals(Errno.OK, Bench.send(container, request).errno());
+            unit.dma(access.begin(1, 0, DmaAccess.READ));
+            worst = Math.max(worst, System.nanoTime() - began);
+            asked++;
+        }
+        stop.set(true);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        long millis = TimeUnit.NANOSECONDS.toMillis(worst);
+        long machine = TimeUnit.NANOSECONDS.toMillis(late.get());
+        assertTrue(millis < 250 + machine, millis + " ms, the worst of " + asked + "; the machine: " + machine + " ms");
+        assertTrue(asked > 100, asked + " requests");
+    }
+}
