@@ -367,7 +367,7 @@ final class CoreContainer implements Container {
         return exact + widened;
     }
 
-    private static int read(
+    private int read(
             Session current,
             RequestReader reader,
             long request,
@@ -401,7 +401,7 @@ final class CoreContainer implements Container {
         }
     }
 
-    private static int finish(Translator translator, Completion completion) {
+    private int finish(Translator translator, Completion completion) {
         try {
             return settle(translator.finish(completion), completion);
         } catch (RuntimeException | Error e) {
@@ -482,8 +482,9 @@ final class CoreContainer implements Container {
         return completion.errno().code();
     }
 
-    private static int contain(Throwable thrown, Completion completion) {
-        return completion.fail(Errno.EIO, "the backend failed: " + Reasons.of(thrown));
+    private int contain(Throwable thrown, Completion completion) {
+        return completion.fail(
+                Errno.EIO, "the backend failed: " + unit.contained(thrown).text());
     }
 
     private static int answer(Verdict verdict, Completion completion) {

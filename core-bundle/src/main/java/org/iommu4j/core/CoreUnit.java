@@ -51,14 +51,28 @@ final class CoreUnit implements Unit {
     /** What is left while no backend serves; guarded by the registry's lock. */
     private SavedUnit saved;
 
-    /** A unit with a chip. */
-    CoreUnit(int id, ModelRegistry registry, UnitConfig config, Platform platform, Chip chip) {
+    /** The machine as the present backend has it, or the last one had; changed under the registry's lock. */
+    private volatile Lease lease;
+
+    /** A unit with a chip, which was made with {@code lease}. */
+    CoreUnit(int id, ModelRegistry registry, UnitConfig config, Platform platform, Chip chip, Lease lease) {
         this.id = id;
         this.registry = registry;
         this.config = config;
         this.platform = platform;
         this.memory = platform.memory();
         this.gate = new Gate<>(chip);
+        this.lease = lease;
+    }
+
+    /** The machine as the present backend has it, or the last one had. Under the registry's lock. */
+    Lease lease() {
+        return lease;
+    }
+
+    /** Another backend has the machine from now on. Under the registry's lock. */
+    void lease(Lease next) {
+        lease = next;
     }
 
     /** Its gate. */
@@ -143,6 +157,16 @@ final class CoreUnit implements Unit {
         }
     }
 
+    /** What foreign code threw into a client's call, as text; it is counted and logged with the backend that serves. */
+    Thrown contained(Throwable thrown) {
+        Thrown told = Thrown.inTime(thrown);
+        BackendEntry serving = registry.active();
+        if (serving != null) {
+            registry.contained(serving, told);
+        }
+        return told;
+    }
+
     /** True if a call never came out of the gate and keeps the slot. While the gate is held. */
     boolean slotIsAbandoned() {
         return slotAbandoned;
@@ -213,7 +237,7 @@ final class CoreUnit implements Unit {
         try {
             CoreContainer.settle(chip.translator().openDomain(domain, completion), completion);
         } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
+            throw contained(e).toUsers();
         }
         if (completion.errno() != Errno.OK) {
             throw new BackendException(completion.errno(), completion.toString());
@@ -269,6 +293,7 @@ final class CoreUnit implements Unit {
         } catch (RuntimeException | Error e) {
             // Fail closed: a chip that breaks lets nothing through.
             access.blocked();
+            contained(e);
             return;
         }
         if (access.outcome() == DmaAccess.Outcome.TRANSLATED
@@ -297,11 +322,11 @@ final class CoreUnit implements Unit {
         return value[0];
     }
 
-    private static long read(Chip chip, long offset, int sizeBytes) {
+    private long read(Chip chip, long offset, int sizeBytes) {
         try {
             return chip.hardware().readRegister(offset, sizeBytes);
         } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
+            throw contained(e).toUsers();
         }
     }
 
@@ -319,11 +344,11 @@ final class CoreUnit implements Unit {
         }
     }
 
-    private static void write(Chip chip, long offset, int sizeBytes, long value) {
+    private void write(Chip chip, long offset, int sizeBytes, long value) {
         try {
             chip.hardware().writeRegister(offset, sizeBytes, value);
         } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
+            throw contained(e).toUsers();
         }
     }
 
@@ -377,18 +402,23 @@ final class CoreUnit implements Unit {
     public HardwareCounters hardwareCounters() {
         HardwareCounters[] now = new HardwareCounters[1];
         Verdict verdict = gate.run(
-                chip -> now[0] = sum(carried, countersOf(chip)), gate.isAbsent() ? 0 : DMA_WAIT_NANOS, null, 0);
+                chip -> {
+                    try {
+                        now[0] = sum(carried, countersOf(chip));
+                    } catch (RuntimeException | Error e) {
+                        throw contained(e).toUsers();
+                    }
+                },
+                gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
+                null,
+                0);
         return verdict == Verdict.RAN ? now[0] : carried;
     }
 
     /** What a chip did. Calls foreign code. */
     static HardwareCounters countersOf(Chip chip) {
-        try {
-            HardwareCounters counters = chip.hardware().counters();
-            return counters == null ? ZERO : counters;
-        } catch (RuntimeException | Error e) {
-            throw Reasons.typed(e);
-        }
+        HardwareCounters counters = chip.hardware().counters();
+        return counters == null ? ZERO : counters;
     }
 
     private static HardwareCounters sum(HardwareCounters one, HardwareCounters other) {
@@ -405,8 +435,12 @@ final class CoreUnit implements Unit {
         tap = listener;
         Verdict verdict = gate.run(
                 chip -> {
-                    if (chip.translator() != null) {
-                        chip.translator().tap(listener == null ? null : contained(listener));
+                    try {
+                        if (chip.translator() != null) {
+                            chip.translator().tap(listener == null ? null : contained(listener));
+                        }
+                    } catch (RuntimeException | Error e) {
+                        throw contained(e).toUsers();
                     }
                 },
                 gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
@@ -436,7 +470,7 @@ final class CoreUnit implements Unit {
                     try {
                         operation.run(chip);
                     } catch (RuntimeException | Error e) {
-                        throw Reasons.typed(e);
+                        throw contained(e).toUsers();
                     }
                 },
                 DMA_WAIT_NANOS,
@@ -458,6 +492,7 @@ final class CoreUnit implements Unit {
         if (before != null && !before.isInside()) {
             gate.drained(before, Gate.deadline(CLOSE_NANOS));
         }
+        lease.end();
         for (CoreGuest guest : guests) {
             guest.close();
         }

@@ -121,6 +121,7 @@ final class FakeTranslator implements Translator {
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
         backend.traps().pass("invalidate");
+        backend.usePort(port);
         if (request.subVersion() != subVersion) {
             return completion.refuse(Rule.V30, "sub_version", -1, request.subVersion(), "not of this chip");
         }
