@@ -34,6 +34,7 @@ final class BackendEntry {
     private volatile Facts facts;
     private volatile BackendStatus.State state;
     private volatile String reason = "";
+    private volatile boolean lastResort;
     private volatile CoreEvents events = CoreEvents.UNHEARD;
     private final LongAdder contained = new LongAdder();
 
@@ -224,6 +225,23 @@ final class BackendEntry {
     void become(BackendStatus.State newState) {
         state = newState;
         reason = "";
+    }
+
+    /** Takes what came of its trial. */
+    void tried(Trial.Result result) {
+        VendorFailure failure = result.failure();
+        lastResort = failure != null && result.makesChips();
+        if (failure == null) {
+            become(BackendStatus.State.STANDBY);
+        } else {
+            contained(failure.thrown());
+            become(BackendStatus.State.FAILED, failure.getMessage());
+        }
+    }
+
+    /** True if it failed its trial, but may serve if nobody else can: it makes chips. */
+    boolean isLastResort() {
+        return lastResort;
     }
 
     /** Moves on in its life, for a reason. */

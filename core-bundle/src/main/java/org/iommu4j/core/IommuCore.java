@@ -93,18 +93,8 @@ public final class IommuCore implements IommuService, AutoCloseable {
         remember(entry);
         if (entry.description() != null) {
             events.arrived(entry);
-            tryOut(entry);
+            entry.tried(Trial.of(entry, platforms));
             record(registries.get(entry.model()).arrived(entry));
-        }
-    }
-
-    /** Looks whether a backend can do its work, on machines of its own. */
-    private void tryOut(BackendEntry entry) {
-        try {
-            Trial.of(entry, platforms);
-        } catch (VendorFailure e) {
-            entry.contained(e.thrown());
-            entry.become(BackendStatus.State.FAILED, e.getMessage());
         }
     }
 

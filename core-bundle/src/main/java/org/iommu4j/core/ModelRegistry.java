@@ -95,6 +95,9 @@ final class ModelRegistry {
             }
             entries.add(entry);
             remember(entry.description());
+            if (entry.state() == State.FAILED && active == null && entry.isLastResort()) {
+                return adopt(entry, new Start("", SwapLimits.DEFAULT));
+            }
             if (entry.state() == State.FAILED) {
                 boolean wouldServe = active == null || entry.version().compareTo(active.version()) > 0;
                 return wouldServe
@@ -106,7 +109,8 @@ final class ModelRegistry {
             if (active == null) {
                 return adopt(entry, new Start("", SwapLimits.DEFAULT));
             }
-            return entry.version().compareTo(active.version()) > 0 ? move(entry, SwapLimits.DEFAULT) : null;
+            boolean better = active.isLastResort() || entry.version().compareTo(active.version()) > 0;
+            return better ? move(entry, SwapLimits.DEFAULT) : null;
         } finally {
             lock.unlock();
         }
@@ -146,7 +150,7 @@ final class ModelRegistry {
             if (target == active) {
                 return told(refused(version, target + " serves already"));
             }
-            if (!isFit(target)) {
+            if (!isFit(target) && !(active == null && target.isLastResort())) {
                 return told(refused(version, target.status().reason()));
             }
             if (active != null) {
@@ -449,8 +453,19 @@ final class ModelRegistry {
         SwapReport report = left;
         List<BackendEntry> candidates = standby();
         candidates.addAll(inState(State.FAILED));
+        List<BackendEntry> unfit = new ArrayList<>();
         for (BackendEntry successor : candidates) {
-            if (isFit(successor)) {
+            if (!isFit(successor)) {
+                unfit.add(successor);
+                continue;
+            }
+            report = adopt(successor, start);
+            if (active != null) {
+                return report;
+            }
+        }
+        for (BackendEntry successor : unfit) {
+            if (successor.isLastResort()) {
                 report = adopt(successor, start);
                 if (active != null) {
                     return report;
@@ -471,15 +486,8 @@ final class ModelRegistry {
         if (candidate.state() != State.FAILED) {
             return true;
         }
-        try {
-            Trial.of(candidate, platforms);
-            candidate.become(State.STANDBY);
-            return true;
-        } catch (VendorFailure e) {
-            candidate.contained(e.thrown());
-            candidate.become(State.FAILED, e.getMessage());
-            return false;
-        }
+        candidate.tried(Trial.of(candidate, platforms));
+        return candidate.state() != State.FAILED;
     }
 
     private SwapReport told(SwapReport report) {
@@ -564,6 +572,7 @@ final class ModelRegistry {
     /** From the backend that serves to another that is present; on any failure everything is as before. */
     private SwapReport move(BackendEntry target, SwapLimits limits) {
         BackendEntry old = active;
+        String oldReason = old.status().reason();
         Inspection inspection = inspect(target);
         if (!inspection.obstacle().isEmpty() || !inspection.lost().isEmpty()) {
             target.become(State.STANDBY, inspection.reason());
@@ -615,10 +624,10 @@ final class ModelRegistry {
             return start.report(target, Outcome.DONE, "", move, List.of());
         } finally {
             if (moved) {
-                old.become(State.STANDBY);
+                old.become(old.isLastResort() ? State.FAILED : State.STANDBY, oldReason);
             } else {
                 move.rollBack();
-                old.become(State.ACTIVE);
+                old.become(State.ACTIVE, oldReason);
             }
         }
     }
@@ -654,6 +663,7 @@ final class ModelRegistry {
      * @return the report; null if nobody served before and there was no unit that waited
      */
     private SwapReport adopt(BackendEntry target, Start start) {
+        String why = target.status().reason();
         start.way = start.from.isEmpty() ? CoreEvents.Way.IN_PLACE : CoreEvents.Way.SUCCESSION;
         for (CoreUnit unit : units) {
             if (target.description().generation(unit.subVersion()) == null) {
@@ -671,7 +681,7 @@ final class ModelRegistry {
             List<String> lost = new ArrayList<>(move.renew(this, target));
             move.take(restored(move, target, start.limits));
             active = target;
-            target.become(State.ACTIVE);
+            target.become(State.ACTIVE, target.isLastResort() ? "nobody else can serve; " + why : "");
             move.commit();
             moved = true;
             start.pauseEnds();

@@ -1,7 +1,9 @@
 package org.iommu4j.core;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.iommu4j.backend.BackendException;
@@ -14,10 +16,12 @@ import org.iommu4j.contract.Errno;
  * @param errno the error class; never {@link Errno#OK}
  * @param text a short sentence
  * @param trace the stack traces of the exception and its causes, bounded; empty for a refusal
+ * @param frames where it was thrown, bounded; empty for a refusal
  * @param refusal true if it is a {@link BackendException}: an answer, not a defect
  * @param unloadable true if classes of the backend could not be loaded, as after its jar was overwritten
  */
-record Thrown(Errno errno, String text, String trace, boolean refusal, boolean unloadable) {
+record Thrown(
+        Errno errno, String text, String trace, List<StackTraceElement> frames, boolean refusal, boolean unloadable) {
     private static final int LONGEST_TEXT = 300;
     private static final int LONGEST_TRACE = 8192;
     private static final int MOST_FRAMES = 32;
@@ -35,6 +39,7 @@ record Thrown(Errno errno, String text, String trace, boolean refusal, boolean u
                     errnoOf(thrown),
                     textOf(thrown),
                     thrown instanceof BackendException ? "" : traceOf(thrown),
+                    thrown instanceof BackendException ? List.of() : framesOf(thrown),
                     thrown instanceof BackendException,
                     thrown instanceof LinkageError || thrown instanceof InternalError);
         } catch (Throwable unspeakable) {
@@ -75,6 +80,7 @@ record Thrown(Errno errno, String text, String trace, boolean refusal, boolean u
                 errnoOf(thrown),
                 bounded(name, LONGEST_TEXT) + ", an error that cannot describe itself",
                 bounded(name, LONGEST_TEXT),
+                List.of(),
                 thrown instanceof BackendException,
                 thrown instanceof LinkageError || thrown instanceof InternalError);
     }
@@ -101,9 +107,8 @@ record Thrown(Errno errno, String text, String trace, boolean refusal, boolean u
         Throwable cause = thrown;
         while (cause != null && seen.size() < MOST_CAUSES && seen.add(cause)) {
             trace.append(seen.size() == 1 ? "" : "\ncaused by ").append(textOf(cause));
-            StackTraceElement[] frames = cause.getStackTrace();
-            for (int i = 0; i < Math.min(MOST_FRAMES, frames.length); i++) {
-                trace.append("\n    at ").append(frames[i]);
+            for (StackTraceElement frame : framesOf(cause)) {
+                trace.append("\n    at ").append(frame);
             }
             cause = cause.getCause();
         }
@@ -114,8 +119,30 @@ record Thrown(Errno errno, String text, String trace, boolean refusal, boolean u
         return text.length() <= longest ? text : text.substring(0, longest);
     }
 
-    /** The same as the only exception that users of the core see. */
+    private static List<StackTraceElement> framesOf(Throwable thrown) {
+        StackTraceElement[] frames = thrown.getStackTrace();
+        return List.of(Arrays.copyOf(frames, Math.min(MOST_FRAMES, frames.length)));
+    }
+
+    /** The same as the only exception that users of the core see; of a defect its cause tells what was thrown and where. */
     BackendException toUsers() {
-        return new BackendException(errno, refusal ? text : "the backend failed: " + text);
+        return refusal
+                ? new BackendException(errno, text)
+                : new BackendException(errno, "the backend failed: " + text, new Retold(this));
+    }
+
+    /** Stands for what was thrown: reads as it did, and holds nothing of it. */
+    private static final class Retold extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private Retold(Thrown thrown) {
+            super(thrown.text(), null, false, true);
+            setStackTrace(thrown.frames().toArray(StackTraceElement[]::new));
+        }
+
+        @Override
+        public String toString() {
+            return getMessage();
+        }
     }
 }

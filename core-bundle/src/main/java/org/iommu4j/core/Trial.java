@@ -1,8 +1,8 @@
 package org.iommu4j.core;
 
 import java.util.List;
-import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Generation;
@@ -36,6 +36,7 @@ final class Trial {
 
     private final BackendEntry entry;
     private final PlatformFactory platforms;
+    private volatile boolean makesChips;
 
     private Trial(BackendEntry entry, PlatformFactory platforms) {
         this.entry = entry;
@@ -43,30 +44,60 @@ final class Trial {
     }
 
     /**
-     * Tries a backend, in a thread of its own and in a bounded time.
+     * What came of a trial.
      *
-     * @throws VendorFailure if it must not serve
+     * @param failure why the backend must not serve beside another; null if it passed
+     * @param makesChips true if it makes a chip of each generation, whatever else fails: better than nobody
      */
-    static void of(BackendEntry entry, PlatformFactory platforms) throws VendorFailure {
+    record Result(VendorFailure failure, boolean makesChips) {}
+
+    /** Tries a backend, in a thread of its own and in a bounded time. */
+    static Result of(BackendEntry entry, PlatformFactory platforms) {
         Trial trial = new Trial(entry, platforms);
         try (VendorThread thread = new VendorThread("iommu4j-trial")) {
             thread.call("trial of " + entry, SwapLimits.DEFAULT.handoverNanos(), () -> {
-                for (Generation generation : entry.description().generations()) {
+                List<Generation> generations = entry.description().generations();
+                for (Generation generation : generations) {
+                    trial.makeChip(generation);
+                }
+                trial.makesChips = true;
+                for (Generation generation : generations) {
                     trial.run(generation);
                 }
                 return null;
             });
+            return new Result(null, true);
+        } catch (VendorFailure e) {
+            return new Result(e, trial.makesChips);
+        }
+    }
+
+    private UnitConfig config(Generation generation) {
+        return UnitConfig.of(entry.description().model(), HardwareConfig.of(generation.subVersion()));
+    }
+
+    private Lease machine(Generation generation) {
+        int width = Math.max(
+                BenchSupport.LEAST_HOST_ADDRESS_WIDTH,
+                Math.min(BenchSupport.MOST_HOST_ADDRESS_WIDTH, generation.hostAddressWidth()));
+        return new Lease(
+                platforms.create(new PlatformConfig(width, List.of(), (address, data) -> {}, DevicePort.COMPLETING)));
+    }
+
+    private void makeChip(Generation generation) {
+        Lease lease = machine(generation);
+        try {
+            Move.fresh(config(generation).withoutDriver(), lease, entry);
+        } finally {
+            lease.end();
         }
     }
 
     private void run(Generation generation) {
-        BackendDescription description = entry.description();
-        UnitConfig config = UnitConfig.of(description.model(), HardwareConfig.of(generation.subVersion()));
-        Lease first = new Lease(platforms.create(new PlatformConfig(
-                generation.hostAddressWidth(), List.of(), (address, data) -> {}, DevicePort.COMPLETING)));
+        Lease first = machine(generation);
         Lease second = null;
         try {
-            Chip chip = Move.fresh(config, first, entry);
+            Chip chip = Move.fresh(config(generation), first, entry);
             Completion completion = new Completion();
             expect("open a domain", chip.translator().openDomain(DOMAIN, completion.begin()), completion);
             boolean attached = attach(chip.translator(), completion);

@@ -1,5 +1,6 @@
 package org.iommu4j.core;
 
+import java.util.List;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 
@@ -23,7 +24,7 @@ final class VendorFailure extends Exception {
 
     /** The code did not come back. */
     static VendorFailure hung(String reason) {
-        return new VendorFailure(reason, new Thrown(Errno.ETIMEDOUT, reason, "", false, false), true);
+        return new VendorFailure(reason, new Thrown(Errno.ETIMEDOUT, reason, "", List.of(), false, false), true);
     }
 
     /** The error class. */

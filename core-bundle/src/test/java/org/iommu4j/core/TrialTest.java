@@ -93,7 +93,7 @@ class TrialTest {
     @Test
     void shouldSayWhyNobodyServesWhenTheOnlyOneFailed() {
         FakeBackend broken = bench.backend("2.0.0");
-        broken.traps().onTrial("createTranslator", () -> {
+        broken.traps().onTrial("createHardware", () -> {
             throw new IllegalStateException("no native part");
         });
         bench.core.arrived(broken);
@@ -103,6 +103,20 @@ class TrialTest {
         assertTrue(bench.core.absence(IommuModel.INTEL).contains("fake 2.0.0"));
         assertEquals("", bench.core.absence(IommuModel.S390));
         assertEquals(Outcome.REFUSED, bench.core.swaps().get(0).outcome());
+    }
+
+    @Test
+    void shouldServeWithChipsAloneOnlyWhileNobodyElseCan() {
+        FakeBackend driverless = bench.backend("2.0.0");
+        driverless.traps().onTrial("createTranslator", () -> {
+            throw new IllegalStateException("no driver yet");
+        });
+        bench.core.arrived(driverless);
+        assertEquals(State.ACTIVE, bench.state("2.0.0"));
+        assertTrue(reason("2.0.0").contains("no driver yet"), reason("2.0.0"));
+        bench.arrived("1.0.0");
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
+        assertEquals(State.FAILED, bench.state("2.0.0"));
     }
 
     @Test
