@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.Generation;
@@ -16,29 +18,46 @@ import org.iommu4j.core.service.BackendStatus;
  * After {@link #retire} nothing of the backend is held.
  */
 final class BackendEntry {
+    /** Longest name, version or number of capabilities that the core takes from a backend. */
+    static final int LONGEST_NAME = 200;
+
+    /** Most generations, shims or bind formats of a backend. */
+    private static final int MOST_PARTS = 1024;
+
+    /** Different exceptions of one backend that are logged. */
+    private static final int MOST_LOGGED = 16;
+
     private final int id;
     private final String name;
+    private final IommuModel model;
     private final BackendDescription description;
     private final BackendVersion version;
     private volatile Facts facts;
     private volatile BackendStatus.State state;
-    private volatile String reason;
+    private volatile String reason = "";
+    private volatile boolean lastResort;
+    private volatile CoreEvents events = CoreEvents.UNHEARD;
+    private volatile Consumer<String> unloadable = reason -> {};
+    private final LongAdder contained = new LongAdder();
+
+    /** What it threw so far, without repetition; guarded by itself. */
+    private final Set<String> logged = new HashSet<>();
 
     private BackendEntry(
             int id,
             String name,
+            IommuModel model,
             BackendDescription description,
             BackendVersion version,
             Facts facts,
-            BackendStatus.State state,
-            String reason) {
+            BackendStatus.State state) {
         this.id = id;
         this.name = name;
+        this.model = model;
         this.description = description;
         this.version = version;
         this.facts = facts;
         this.state = state;
-        this.reason = reason;
     }
 
     /** The backend and what it brings; foreign objects. */
@@ -62,6 +81,7 @@ final class BackendEntry {
         check(description);
         List<ShimLink> shims = new ArrayList<>();
         for (org.iommu4j.backend.Shim shim : backend.shims()) {
+            expectRoom(shims);
             ShimLink link = ShimLink.of(shim);
             if (link.model() != description.model()) {
                 throw new IllegalArgumentException(
@@ -71,6 +91,7 @@ final class BackendEntry {
         }
         List<BindFormat> formats = new ArrayList<>();
         for (BindFormat format : backend.bindFormats()) {
+            expectRoom(formats);
             if (format.model() != description.model() || format.layout() == null) {
                 throw new IllegalArgumentException("a bind format is for model " + format.model() + ", not "
                         + description.model() + ", or has no layout");
@@ -80,15 +101,28 @@ final class BackendEntry {
         return new Answers(description, shims, formats);
     }
 
+    private static void expectRoom(List<?> taken) {
+        if (taken.size() == MOST_PARTS) {
+            throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims or bind formats");
+        }
+    }
+
     private static void check(BackendDescription description) {
         if (description == null || description.model() == null || description.name() == null) {
             throw new IllegalArgumentException("it does not say its model and name");
         }
-        if (BackendVersion.parse(description.version()) == null) {
-            throw new IllegalArgumentException("version=" + description.version() + " is not major.minor.micro");
+        if (description.name().length() > LONGEST_NAME) {
+            throw new IllegalArgumentException(
+                    "its name has " + description.name().length() + " characters");
         }
-        if (description.generations().isEmpty()) {
-            throw new IllegalArgumentException("it serves no generation");
+        if (BackendVersion.parse(description.version()) == null) {
+            String said = String.valueOf(description.version());
+            throw new IllegalArgumentException("version=" + said.substring(0, Math.min(said.length(), LONGEST_NAME))
+                    + " is not major.minor.micro");
+        }
+        if (description.generations().isEmpty() || description.generations().size() > MOST_PARTS) {
+            throw new IllegalArgumentException(
+                    "it serves " + (description.generations().isEmpty() ? "no generation" : "too many generations"));
         }
         if (description.stateOldestRead() > description.stateWritten()) {
             throw new IllegalArgumentException("stateOldestRead=" + description.stateOldestRead()
@@ -109,23 +143,67 @@ final class BackendEntry {
         return new BackendEntry(
                 id,
                 description.name(),
+                description.model(),
                 description,
                 BackendVersion.parse(description.version()),
                 new Facts(backend, answers.shims(), answers.bindFormats()),
-                BackendStatus.State.INSTALLED,
-                "");
+                BackendStatus.State.INSTALLED);
     }
 
-    /** A backend that did not answer as it should. */
-    static BackendEntry broken(int id, Backend backend, String reason) {
+    /**
+     * A backend that did not answer as it should.
+     *
+     * @param announced the model that its service names; null if it names none
+     */
+    static BackendEntry broken(int id, Backend backend, IommuModel announced) {
         return new BackendEntry(
                 id,
                 backend.getClass().getName(),
+                announced,
                 null,
                 null,
                 new Facts(backend, List.of(), List.of()),
-                BackendStatus.State.FAILED,
-                reason);
+                BackendStatus.State.INSTALLED);
+    }
+
+    /** Tells what becomes of it from now on. */
+    BackendEntry heardBy(CoreEvents listener) {
+        events = listener;
+        return this;
+    }
+
+    /** From now on this is told when classes of it could not be loaded any more, as after its jar was overwritten. */
+    void onUnloadable(Consumer<String> listener) {
+        unloadable = listener;
+    }
+
+    /**
+     * It threw into a call of a client's, and that was contained.
+     *
+     * @return what was thrown, as text
+     */
+    Thrown contained(Throwable thrown) {
+        Thrown told = Thrown.inTime(thrown);
+        contained(told);
+        if (told.unloadable()) {
+            unloadable.accept(told.text());
+        }
+        return told;
+    }
+
+    /** Something that it threw was contained: counts it, and logs it the first time. A refusal is no defect. */
+    void contained(Thrown thrown) {
+        if (thrown.refusal()) {
+            return;
+        }
+        contained.increment();
+        boolean first;
+        synchronized (logged) {
+            first = logged.size() < MOST_LOGGED && logged.add(thrown.text());
+        }
+        if (first) {
+            events.contained(this, thrown);
+        }
     }
 
     /** Its number. */
@@ -138,9 +216,9 @@ final class BackendEntry {
         return description;
     }
 
-    /** Its model; null if it could not say. */
+    /** Its model; null if nobody could say. */
     IommuModel model() {
-        return description == null ? null : description.model();
+        return model;
     }
 
     /** The version of its bundle. */
@@ -170,10 +248,30 @@ final class BackendEntry {
         reason = "";
     }
 
+    /** Takes what came of its trial. */
+    void tried(Trial.Result result) {
+        VendorFailure failure = result.failure();
+        lastResort = failure != null && result.makesChips();
+        if (failure == null) {
+            become(BackendStatus.State.STANDBY);
+        } else {
+            contained(failure.thrown());
+            become(BackendStatus.State.FAILED, failure.getMessage());
+        }
+    }
+
+    /** True if it failed its trial, but may serve if nobody else can: it makes chips. */
+    boolean isLastResort() {
+        return lastResort;
+    }
+
     /** Moves on in its life, for a reason. */
     void become(BackendStatus.State newState, String why) {
         reason = why;
         state = newState;
+        if (newState == BackendStatus.State.FAILED) {
+            events.failed(this, why);
+        }
     }
 
     /** It is gone: forgets everything that is not plain data. */
@@ -186,7 +284,7 @@ final class BackendEntry {
     BackendStatus status() {
         List<Integer> subVersions = new ArrayList<>();
         if (description == null) {
-            return new BackendStatus(id, null, name, "", state, subVersions, 0, 0, reason);
+            return new BackendStatus(id, model, name, "", state, subVersions, 0, 0, reason, contained.sum());
         }
         for (Generation generation : description.generations()) {
             subVersions.add(generation.subVersion());
@@ -200,7 +298,8 @@ final class BackendEntry {
                 subVersions,
                 description.stateWritten(),
                 description.stateOldestRead(),
-                reason);
+                reason,
+                contained.sum());
     }
 
     @Override

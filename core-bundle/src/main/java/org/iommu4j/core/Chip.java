@@ -1,11 +1,13 @@
 package org.iommu4j.core;
 
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.Translator;
 
 /** What stands behind the gate of a unit: a chip and its driver, and who made them. */
 final class Chip {
     private final BackendEntry backend;
+    private final Hardware foreign;
     private final Hardware hardware;
     private final Translator translator;
     private volatile boolean givenUp;
@@ -22,8 +24,9 @@ final class Chip {
      */
     Chip(BackendEntry backend, Hardware hardware, Translator translator) {
         this.backend = backend;
-        this.hardware = Contained.hardware(hardware);
-        this.translator = translator == null ? null : Contained.translator(translator);
+        this.foreign = hardware;
+        this.hardware = Contained.hardware(hardware, backend);
+        this.translator = translator == null ? null : Contained.translator(translator, backend);
     }
 
     /** Who made it. */
@@ -34,6 +37,11 @@ final class Chip {
     /** The chip; throws nothing but {@link org.iommu4j.backend.BackendException}. */
     Hardware hardware() {
         return hardware;
+    }
+
+    /** Lets a device access memory, and throws what the chip throws: for a trial, where that must not look like a refusal. */
+    void translateOrThrow(DmaAccess access) {
+        foreign.translate(access);
     }
 
     /** Its driver, which throws nothing where it can answer; null for a bare unit. */

@@ -32,29 +32,30 @@ import org.iommu4j.contract.InvalidateRequest;
 final class Contained {
     private Contained() {}
 
-    /** A driver. */
-    static Translator translator(Translator foreign) {
-        return new ContainedTranslator(foreign);
+    /** A driver that a backend made. */
+    static Translator translator(Translator foreign, BackendEntry backend) {
+        return new ContainedTranslator(foreign, backend);
     }
 
-    /** A chip; an access that it throws in is blocked. */
-    static Hardware hardware(Hardware foreign) {
-        return new ContainedHardware(foreign);
+    /** A chip that a backend made; an access that it throws in is blocked. */
+    static Hardware hardware(Hardware foreign, BackendEntry backend) {
+        return new ContainedHardware(foreign, backend);
     }
 
-    /** A virtual IOMMU. */
-    static GuestDecoder decoder(GuestDecoder foreign) {
-        return new ContainedDecoder(foreign);
+    /** A virtual IOMMU that a backend made. */
+    static GuestDecoder decoder(GuestDecoder foreign, BackendEntry backend) {
+        return new ContainedDecoder(foreign, backend);
     }
 
-    /** A compatibility handler. */
-    static Rewriter shim(Shim foreign) {
-        return new Rewriter(foreign);
+    /** A compatibility handler in front of a backend. */
+    static Rewriter shim(Shim foreign, BackendEntry backend) {
+        return new Rewriter(foreign, backend);
     }
 
-    /** Fills in what a vendor threw. */
-    static int contain(Throwable thrown, Completion completion) {
-        return completion.fail(Errno.EIO, "the backend failed: " + Reasons.of(thrown));
+    /** Fills in what a vendor threw; it is counted and logged with the backend. */
+    static int contain(Throwable thrown, BackendEntry backend, Completion completion) {
+        return completion.fail(
+                Errno.EIO, "the backend failed: " + backend.contained(thrown).text());
     }
 
     /** Makes code and completion agree, whatever foreign code said: in doubt the request failed. */
@@ -84,29 +85,31 @@ final class Contained {
         return settled;
     }
 
-    private static void contained(Runnable call) {
+    private static void contained(BackendEntry backend, Runnable call) {
         try {
             call.run();
         } catch (Throwable t) {
-            throw Reasons.typed(t);
+            throw backend.contained(t).toUsers();
         }
     }
 
-    private static <T> T asked(Supplier<T> question) {
+    private static <T> T asked(BackendEntry backend, Supplier<T> question) {
         try {
             return question.get();
         } catch (Throwable t) {
-            throw Reasons.typed(t);
+            throw backend.contained(t).toUsers();
         }
     }
 
     /** The calls that a request makes have their own handlers: they allocate nothing. */
     private static final class ContainedTranslator implements Translator {
         private final Translator foreign;
+        private final BackendEntry backend;
         private final Completion answer = new Completion();
 
-        private ContainedTranslator(Translator foreign) {
+        private ContainedTranslator(Translator foreign, BackendEntry backend) {
             this.foreign = foreign;
+            this.backend = backend;
         }
 
         /** What the vendor answered becomes the caller's answer; a request that is done is done. */
@@ -120,7 +123,7 @@ final class Contained {
 
         @Override
         public int subVersion() {
-            return asked(() -> foreign.subVersion());
+            return asked(backend, () -> foreign.subVersion());
         }
 
         @Override
@@ -128,7 +131,7 @@ final class Contained {
             try {
                 return pass(foreign.openDomain(domain, answer.begin()), completion);
             } catch (Throwable t) {
-                return contain(t, completion);
+                return contain(t, backend, completion);
             }
         }
 
@@ -137,7 +140,7 @@ final class Contained {
             try {
                 return pass(foreign.closeDomain(domain, answer.begin()), completion);
             } catch (Throwable t) {
-                return contain(t, completion);
+                return contain(t, backend, completion);
             }
         }
 
@@ -146,7 +149,7 @@ final class Contained {
             try {
                 return pass(foreign.attach(domain, requester, table, levels, answer.begin()), completion);
             } catch (Throwable t) {
-                return contain(t, completion);
+                return contain(t, backend, completion);
             }
         }
 
@@ -155,7 +158,7 @@ final class Contained {
             try {
                 return pass(foreign.detach(domain, requester, answer.begin()), completion);
             } catch (Throwable t) {
-                return contain(t, completion);
+                return contain(t, backend, completion);
             }
         }
 
@@ -164,7 +167,7 @@ final class Contained {
             try {
                 return pass(foreign.bind(domain, request, answer.begin()), completion);
             } catch (Throwable t) {
-                return contain(t, completion);
+                return contain(t, backend, completion);
             }
         }
 
@@ -178,7 +181,7 @@ final class Contained {
                 }
                 return pass(code, completion);
             } catch (Throwable t) {
-                return contain(t, completion);
+                return contain(t, backend, completion);
             }
         }
 
@@ -188,31 +191,33 @@ final class Contained {
             try {
                 return passUnfinished(foreign.finish(answer.begin()), answer, completion);
             } catch (Throwable t) {
-                return contain(t, completion);
+                return contain(t, backend, completion);
             }
         }
 
         @Override
         public Snapshot save() {
-            return asked(foreign::save);
+            return asked(backend, foreign::save);
         }
 
         @Override
         public void tap(NativeCommandListener listener) {
-            contained(() -> foreign.tap(listener));
+            contained(backend, () -> foreign.tap(listener));
         }
     }
 
     private static final class ContainedHardware implements Hardware {
         private final Hardware foreign;
+        private final BackendEntry backend;
 
-        private ContainedHardware(Hardware foreign) {
+        private ContainedHardware(Hardware foreign, BackendEntry backend) {
             this.foreign = foreign;
+            this.backend = backend;
         }
 
         @Override
         public HardwareConfig config() {
-            return asked(foreign::config);
+            return asked(backend, foreign::config);
         }
 
         @Override
@@ -220,7 +225,7 @@ final class Contained {
             try {
                 return foreign.readRegister(offset, sizeBytes);
             } catch (Throwable t) {
-                throw Reasons.typed(t);
+                throw backend.contained(t).toUsers();
             }
         }
 
@@ -229,13 +234,13 @@ final class Contained {
             try {
                 foreign.writeRegister(offset, sizeBytes, value);
             } catch (Throwable t) {
-                throw Reasons.typed(t);
+                throw backend.contained(t).toUsers();
             }
         }
 
         @Override
         public void call(NativeCall call) {
-            contained(() -> foreign.call(call));
+            contained(backend, () -> foreign.call(call));
         }
 
         @Override
@@ -247,45 +252,48 @@ final class Contained {
             } catch (Throwable t) {
                 // Fail closed: a chip that breaks lets nothing through.
                 access.blocked();
+                backend.contained(t);
             }
         }
 
         @Override
         public void stepping(boolean on) {
-            contained(() -> foreign.stepping(on));
+            contained(backend, () -> foreign.stepping(on));
         }
 
         @Override
         public int step(int commands) {
-            return asked(() -> foreign.step(commands));
+            return asked(backend, () -> foreign.step(commands));
         }
 
         @Override
         public Snapshot save() {
-            return asked(foreign::save);
+            return asked(backend, foreign::save);
         }
 
         @Override
         public void takeEvents(Consumer<byte[]> sink) {
-            contained(() -> foreign.takeEvents(sink));
+            contained(backend, () -> foreign.takeEvents(sink));
         }
 
         @Override
         public void visitCache(CacheVisitor visitor) {
-            contained(() -> foreign.visitCache(visitor));
+            contained(backend, () -> foreign.visitCache(visitor));
         }
 
         @Override
         public HardwareCounters counters() {
-            return asked(foreign::counters);
+            return asked(backend, foreign::counters);
         }
     }
 
     private static final class ContainedDecoder implements GuestDecoder {
         private final GuestDecoder foreign;
+        private final BackendEntry backend;
 
-        private ContainedDecoder(GuestDecoder foreign) {
+        private ContainedDecoder(GuestDecoder foreign, BackendEntry backend) {
             this.foreign = foreign;
+            this.backend = backend;
         }
 
         @Override
@@ -293,48 +301,50 @@ final class Contained {
             try {
                 return foreign.readRegister(offset, sizeBytes);
             } catch (Throwable t) {
-                throw Reasons.typed(t);
+                throw backend.contained(t).toUsers();
             }
         }
 
         @Override
         public void writeRegister(long offset, int sizeBytes, long value, GuestRequests sink) {
-            contained(() -> foreign.writeRegister(offset, sizeBytes, value, sink));
+            contained(backend, () -> foreign.writeRegister(offset, sizeBytes, value, sink));
         }
 
         @Override
         public void command(byte[] bytes, GuestRequests sink) {
-            contained(() -> foreign.command(bytes, sink));
+            contained(backend, () -> foreign.command(bytes, sink));
         }
 
         @Override
         public void call(NativeCall call, GuestRequests sink) {
-            contained(() -> foreign.call(call, sink));
+            contained(backend, () -> foreign.call(call, sink));
         }
 
         @Override
         public void deviceAccess(int requester, GuestRequests sink) {
-            contained(() -> foreign.deviceAccess(requester, sink));
+            contained(backend, () -> foreign.deviceAccess(requester, sink));
         }
 
         @Override
         public Snapshot save() {
-            return asked(foreign::save);
+            return asked(backend, foreign::save);
         }
 
         @Override
         public String commandName(byte[] bytes) {
-            return asked(() -> foreign.commandName(bytes));
+            return asked(backend, () -> foreign.commandName(bytes));
         }
     }
 
     /** A compatibility handler; of one container, while one backend serves. */
     static final class Rewriter {
         private final Shim foreign;
+        private final BackendEntry backend;
         private final Completion answer = new Completion();
 
-        private Rewriter(Shim foreign) {
+        private Rewriter(Shim foreign, BackendEntry backend) {
             this.foreign = foreign;
+            this.backend = backend;
         }
 
         /** As {@link Shim#rewrite}. */
@@ -342,7 +352,7 @@ final class Contained {
             try {
                 return passUnfinished(foreign.rewrite(request, answer.begin()), answer, completion);
             } catch (Throwable t) {
-                return contain(t, completion);
+                return contain(t, backend, completion);
             }
         }
     }

@@ -482,7 +482,7 @@ final class CoreContainer implements Container {
         return done;
     }
 
-    private static int read(
+    private int read(
             Session current,
             RequestReader reader,
             long request,
@@ -500,7 +500,8 @@ final class CoreContainer implements Container {
             return reader.read(request, bytes, offset, readable, completion);
         } catch (RuntimeException | Error e) {
             // Lengths and layouts are a vendor's.
-            return Contained.contain(e, completion);
+            return completion.fail(
+                    Errno.EIO, "the backend failed: " + unit.contained(e).text());
         }
     }
 

@@ -19,6 +19,9 @@ final class CoreGuest implements Guest {
     /** What is left while no backend serves; guarded by the registry's lock. */
     private SavedUnit saved;
 
+    /** The machine as the present backend has it, or the last one had; changed under the registry's lock. */
+    private volatile Lease lease;
+
     private boolean slotAbandoned;
 
     /**
@@ -31,19 +34,30 @@ final class CoreGuest implements Guest {
     record Seat(BackendEntry backend, GuestDecoder decoder, String lostBecause) {
         /** The decoder throws nothing but {@link BackendException} from here on. */
         Seat {
-            decoder = decoder == null ? null : Contained.decoder(decoder);
+            decoder = decoder == null ? null : Contained.decoder(decoder, backend);
         }
     }
 
-    /** A virtual IOMMU. */
-    CoreGuest(GuestRequests sink, Seat seat) {
+    /** A virtual IOMMU, which was made with {@code lease}. */
+    CoreGuest(GuestRequests sink, Seat seat, Lease lease) {
         this.sink = sink;
+        this.lease = lease;
         this.gate = new Gate<>(seat);
     }
 
     /** Its gate. */
     Gate<Seat> gate() {
         return gate;
+    }
+
+    /** The machine as the present backend has it, or the last one had. Under the registry's lock. */
+    Lease lease() {
+        return lease;
+    }
+
+    /** Another backend has the machine from now on. Under the registry's lock. */
+    void lease(Lease next) {
+        lease = next;
     }
 
     /** What is left of it while no backend serves; null if one does. Under the registry's lock. */
@@ -69,6 +83,7 @@ final class CoreGuest implements Guest {
     /** Turns everybody away. */
     void close() {
         gate.close();
+        lease.end();
     }
 
     @Override

@@ -60,14 +60,28 @@ final class CoreUnit implements Unit {
     /** What is left while no backend serves; guarded by the registry's lock. */
     private SavedUnit saved;
 
-    /** A unit with a chip. */
-    CoreUnit(int id, ModelRegistry registry, UnitConfig config, Platform platform, Chip chip) {
+    /** The machine as the present backend has it, or the last one had; changed under the registry's lock. */
+    private volatile Lease lease;
+
+    /** A unit with a chip, which was made with {@code lease}. */
+    CoreUnit(int id, ModelRegistry registry, UnitConfig config, Platform platform, Chip chip, Lease lease) {
         this.id = id;
         this.registry = registry;
         this.config = config;
         this.platform = platform;
         this.memory = platform.memory();
         this.gate = new Gate<>(chip);
+        this.lease = lease;
+    }
+
+    /** The machine as the present backend has it, or the last one had. Under the registry's lock. */
+    Lease lease() {
+        return lease;
+    }
+
+    /** Another backend has the machine from now on. Under the registry's lock. */
+    void lease(Lease next) {
+        lease = next;
     }
 
     /** Its gate. */
@@ -192,6 +206,12 @@ final class CoreUnit implements Unit {
         List<CoreContainer> more = new ArrayList<>(containers);
         more.add(container);
         containers = List.copyOf(more);
+    }
+
+    /** What foreign code threw into a client's call, as text; it is counted and logged with the backend that serves. */
+    Thrown contained(Throwable thrown) {
+        BackendEntry serving = registry.active();
+        return serving == null ? Thrown.inTime(thrown) : serving.contained(thrown);
     }
 
     /** True if a call never came out of the gate and keeps the slot. While the gate is held. */
@@ -439,7 +459,16 @@ final class CoreUnit implements Unit {
     public HardwareCounters hardwareCounters() {
         HardwareCounters[] now = new HardwareCounters[1];
         Verdict verdict = gate.run(
-                chip -> now[0] = sum(carried, countersOf(chip)), gate.isAbsent() ? 0 : DMA_WAIT_NANOS, null, 0);
+                chip -> {
+                    try {
+                        now[0] = sum(carried, countersOf(chip));
+                    } catch (RuntimeException | Error e) {
+                        throw contained(e).toUsers();
+                    }
+                },
+                gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
+                null,
+                0);
         return verdict == Verdict.RAN ? now[0] : carried;
     }
 
@@ -510,6 +539,7 @@ final class CoreUnit implements Unit {
         if (before != null && !before.isInside()) {
             gate.drained(before, Gate.deadline(CLOSE_NANOS));
         }
+        lease.end();
         for (CoreGuest guest : guests) {
             guest.close();
         }

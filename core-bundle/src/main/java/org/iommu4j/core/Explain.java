@@ -32,6 +32,7 @@ import org.iommu4j.layout.Register;
  */
 public final class Explain implements ExplainService {
     private final Function<IommuModel, Backend> backends;
+    private final Function<IommuModel, String> absence;
 
     /**
      * Explanations by the formats of some backends.
@@ -39,7 +40,18 @@ public final class Explain implements ExplainService {
      * @param backends gives the backend that serves a model, or null
      */
     public Explain(Function<IommuModel, Backend> backends) {
+        this(backends, model -> "");
+    }
+
+    /**
+     * Explanations by the formats of some backends.
+     *
+     * @param backends gives the backend that serves a model, or null
+     * @param absence tells why none serves a model; empty if nothing is known
+     */
+    public Explain(Function<IommuModel, Backend> backends, Function<IommuModel, String> absence) {
         this.backends = backends;
+        this.absence = absence;
     }
 
     @Override
@@ -322,9 +334,13 @@ public final class Explain implements ExplainService {
         return backend == null ? null : new Formats(backend);
     }
 
-    private static Explanation notInstalled(IommuModel model) {
+    private Explanation notInstalled(IommuModel model) {
+        if (model == null) {
+            return Explanation.problem("the model is missing");
+        }
+        String why = absence.apply(model);
         return Explanation.problem(
-                model == null ? "the model is missing" : "model '" + model.label() + "' is not installed");
+                "model '" + model.label() + "' is not installed" + (why.isEmpty() ? "" : "; not serving: " + why));
     }
 
     /** Formats are foreign: they may throw, or not come back. */

@@ -5,34 +5,37 @@ import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Platform;
 
-/** A driver's way to the chip of its unit. */
+/** A driver's way to the chip of its unit, until the lease of both ends. */
 final class HardwarePort implements NativePort {
-    private final Platform platform;
+    private final Lease lease;
     private final Hardware hardware;
 
     /** The way to one chip in one machine. */
-    HardwarePort(Platform platform, Hardware hardware) {
-        this.platform = platform;
+    HardwarePort(Lease lease, Hardware hardware) {
+        this.lease = lease;
         this.hardware = hardware;
     }
 
     @Override
     public Platform platform() {
-        return platform;
+        return lease;
     }
 
     @Override
     public long readRegister(long offset, int sizeBytes) {
+        lease.expectAlive();
         return hardware.readRegister(offset, sizeBytes);
     }
 
     @Override
     public void writeRegister(long offset, int sizeBytes, long value) {
+        lease.expectAlive();
         hardware.writeRegister(offset, sizeBytes, value);
     }
 
     @Override
     public void call(NativeCall call) {
+        lease.expectAlive();
         hardware.call(call);
     }
 }

@@ -5,9 +5,11 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.StringJoiner;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PlatformFactory;
@@ -45,19 +47,53 @@ public final class IommuCore implements IommuService, AutoCloseable {
     /** The last reports; guarded by itself. */
     private final ArrayDeque<SwapReport> reports = new ArrayDeque<>();
 
+    private final CoreEvents events = new CoreEvents();
+    private final Supplier<List<BackendStatus>> notServing;
+
     /** A core without backends. */
     public IommuCore(PlatformFactory platforms) {
+        this(platforms, List::of);
+    }
+
+    /**
+     * A core without backends.
+     *
+     * @param platforms makes the machines
+     * @param notServing tells of vendors' bundles that are there and bring no backend, and why
+     */
+    public IommuCore(PlatformFactory platforms, Supplier<List<BackendStatus>> notServing) {
         this.platforms = platforms;
+        this.notServing = notServing;
         for (IommuModel model : IommuModel.values()) {
-            registries.put(model, new ModelRegistry(model));
+            registries.put(model, new ModelRegistry(model, platforms, events));
         }
     }
 
-    /** A backend has come. If it is newer than the one that serves its model, it has taken over when this returns. */
+    /** Writes its log there from now on, what happened before included; null for nowhere. */
+    public void logTo(CoreLog log) {
+        events.to(log);
+    }
+
+    /**
+     * A backend has come. It is tried first. If it is newer than the one that serves its model, it has taken over when this
+     * returns.
+     */
     public void arrived(Backend backend) {
-        BackendEntry entry = ask(backend);
+        arrived(backend, null);
+    }
+
+    /**
+     * A backend has come.
+     *
+     * @param announced the model that its service names; null if it names none. It stands in for what the backend does not
+     *     say itself
+     */
+    public void arrived(Backend backend, IommuModel announced) {
+        BackendEntry entry = ask(backend, announced);
         remember(entry);
         if (entry.description() != null) {
+            events.arrived(entry);
+            entry.tried(Trial.of(entry, platforms));
             record(registries.get(entry.model()).arrived(entry));
         }
     }
@@ -78,6 +114,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
         if (entry.description() == null) {
             entry.retire();
         } else {
+            events.leaving(entry);
             record(registries.get(entry.model()).leaving(entry));
         }
     }
@@ -88,8 +125,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
             ShimLink link = thread.call("asking a shim", SwapLimits.DEFAULT.handoverNanos(), () -> ShimLink.of(shim));
             registries.get(link.model()).arrived(link);
         } catch (VendorFailure e) {
-            // Negotiation says that nothing leads there; there is nobody else to tell.
-            return;
+            events.shimRefused(e.getMessage());
         }
     }
 
@@ -107,14 +143,17 @@ public final class IommuCore implements IommuService, AutoCloseable {
         return registries.get(model);
     }
 
-    private BackendEntry ask(Backend backend) {
+    private BackendEntry ask(Backend backend, IommuModel announced) {
         int id = backendIds.incrementAndGet();
         try (VendorThread thread = new VendorThread("iommu4j-ask")) {
             BackendEntry.Answers answers = thread.call(
                     "asking a backend", SwapLimits.DEFAULT.handoverNanos(), () -> BackendEntry.ask(backend));
-            return BackendEntry.usable(id, backend, answers);
+            return BackendEntry.usable(id, backend, answers).heardBy(events);
         } catch (VendorFailure e) {
-            return BackendEntry.broken(id, backend, e.getMessage());
+            BackendEntry broken = BackendEntry.broken(id, backend, announced).heardBy(events);
+            broken.contained(e.thrown());
+            broken.become(BackendStatus.State.FAILED, e.getMessage());
+            return broken;
         }
     }
 
@@ -146,12 +185,12 @@ public final class IommuCore implements IommuService, AutoCloseable {
         return report;
     }
 
-    private static void tell(Consumer<SwapReport> listener, SwapReport report) {
+    private void tell(Consumer<SwapReport> listener, SwapReport report) {
         try {
             listener.accept(report);
         } catch (Throwable t) {
             // A listener that fails has had its chance; the next one gets its own.
-            return;
+            events.onlookerFailed("a listener to swaps", Thrown.inTime(t));
         }
     }
 
@@ -163,7 +202,30 @@ public final class IommuCore implements IommuService, AutoCloseable {
                 statuses.add(entry.status());
             }
         }
+        statuses.addAll(notServing.get());
         return statuses;
+    }
+
+    @Override
+    public String absence(IommuModel model) {
+        if (registry(model).active() != null) {
+            return "";
+        }
+        StringJoiner reasons = new StringJoiner("; ");
+        for (BackendStatus status : backends()) {
+            boolean concerned = status.model() == model || status.model() == null;
+            if (concerned && status.state() == BackendStatus.State.FAILED) {
+                String version = status.version().isEmpty() ? "" : " " + status.version();
+                reasons.add(status.name() + version + ": " + status.reason());
+            }
+        }
+        return reasons.toString();
+    }
+
+    /** A refusal since nobody serves a model says why. */
+    private BackendException withAbsence(IommuModel model, BackendException refusal) {
+        String why = refusal.errno() == Errno.ENODEV ? absence(model) : "";
+        return why.isEmpty() ? refusal : new BackendException(Errno.ENODEV, refusal.getMessage() + ": " + why);
     }
 
     @Override
@@ -182,14 +244,19 @@ public final class IommuCore implements IommuService, AutoCloseable {
                 || config.devices() == null) {
             throw new BackendException(Errno.EINVAL, "the unit's configuration is incomplete");
         }
-        CoreUnit unit = registries.get(config.model()).openUnit(unitIds::incrementAndGet, config, platforms);
+        CoreUnit unit;
+        try {
+            unit = registries.get(config.model()).openUnit(unitIds::incrementAndGet, config);
+        } catch (BackendException e) {
+            throw withAbsence(config.model(), e);
+        }
         for (UnitInterposer interposer : interposers) {
             interpose(interposer, unit);
         }
         return unit.shown();
     }
 
-    private static void interpose(UnitInterposer interposer, CoreUnit unit) {
+    private void interpose(UnitInterposer interposer, CoreUnit unit) {
         try {
             Unit shown = interposer.interpose(unit.shown(), unit.config());
             if (shown != null) {
@@ -197,7 +264,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
             }
         } catch (Throwable t) {
             // Who only looks on must not keep a client from its unit.
-            return;
+            events.onlookerFailed("an interposer of units", Thrown.inTime(t));
         }
     }
 
@@ -261,5 +328,6 @@ public final class IommuCore implements IommuService, AutoCloseable {
         for (ModelRegistry registry : registries.values()) {
             registry.close();
         }
+        events.close();
     }
 }

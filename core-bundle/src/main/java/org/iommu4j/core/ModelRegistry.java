@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntSupplier;
@@ -37,7 +38,12 @@ import org.iommu4j.core.service.UnitConfig;
 final class ModelRegistry {
     private static final int DESCRIPTIONS_KEPT = 64;
 
+    /** In place of a generation: those of the open units are all. */
+    private static final int NO_MORE_GENERATIONS = -1;
+
     private final IommuModel model;
+    private final PlatformFactory platforms;
+    private final CoreEvents events;
 
     /** Guards who serves and every undertaking. */
     private final ReentrantLock lock = new ReentrantLock();
@@ -50,9 +56,19 @@ final class ModelRegistry {
     private volatile BackendEntry active;
     private volatile boolean closed;
 
-    /** The registry of a model. */
-    ModelRegistry(IommuModel model) {
+    /** True if one that served has left and nobody has followed yet; guarded by the lock. */
+    private boolean orphaned;
+
+    /**
+     * The registry of a model.
+     *
+     * @param platforms makes the machines of units and of trials
+     * @param events is told what becomes of backends and agreements
+     */
+    ModelRegistry(IommuModel model, PlatformFactory platforms, CoreEvents events) {
         this.model = model;
+        this.platforms = platforms;
+        this.events = events;
     }
 
     /** Who serves, or null. */
@@ -66,7 +82,7 @@ final class ModelRegistry {
     }
 
     /**
-     * A backend has come: it serves if nobody does or if it is newer than who does.
+     * A backend has come: it serves if nobody does or if it is newer than who does, unless it has failed already.
      *
      * @return the report of the swap; null if nothing was swapped
      */
@@ -78,12 +94,24 @@ final class ModelRegistry {
                 return null;
             }
             entries.add(entry);
+            entry.onUnloadable(reason -> giveWayLater(entry, reason));
             remember(entry.description());
+            if (entry.state() == State.FAILED && active == null && entry.isLastResort()) {
+                return adopt(entry, new Start("", SwapLimits.DEFAULT));
+            }
+            if (entry.state() == State.FAILED) {
+                boolean wouldServe = active == null || entry.version().compareTo(active.version()) > 0;
+                return wouldServe
+                        ? told(refused(
+                                entry.description().version(), entry.status().reason()))
+                        : null;
+            }
             entry.become(State.STANDBY);
             if (active == null) {
                 return adopt(entry, new Start("", SwapLimits.DEFAULT));
             }
-            return entry.version().compareTo(active.version()) > 0 ? move(entry, SwapLimits.DEFAULT) : null;
+            boolean better = active.isLastResort() || entry.version().compareTo(active.version()) > 0;
+            return better ? move(entry, SwapLimits.DEFAULT) : null;
         } finally {
             lock.unlock();
         }
@@ -104,19 +132,13 @@ final class ModelRegistry {
                 return null;
             }
             Start start = new Start(entry.description().version(), SwapLimits.DEFAULT);
-            SwapReport report;
+            SwapReport left;
             try {
-                report = giveUp(entry, start);
+                left = giveUp(entry, start);
             } finally {
                 entry.retire();
             }
-            for (BackendEntry successor : standby()) {
-                report = adopt(successor, start);
-                if (report == null || report.outcome() == Outcome.DONE) {
-                    break;
-                }
-            }
-            return report;
+            return followed(start, left);
         } finally {
             lock.unlock();
         }
@@ -128,10 +150,13 @@ final class ModelRegistry {
         try {
             BackendEntry target = find(version);
             if (target == null) {
-                return refused(version, "no backend of model " + model + " has version " + version);
+                return told(refused(version, "no backend of model " + model + " has version " + version));
             }
             if (target == active) {
-                return refused(version, target + " serves already");
+                return told(refused(version, target + " serves already"));
+            }
+            if (!isFit(target) && !(active == null && target.isLastResort())) {
+                return told(refused(version, target.status().reason()));
             }
             if (active != null) {
                 return move(target, limits);
@@ -158,13 +183,19 @@ final class ModelRegistry {
             }
             for (CoreUnit unit : units) {
                 if (target.description().generation(unit.subVersion()) == null) {
-                    return inspect(target).report(old, target, Outcome.REFUSED);
+                    return told(inspect(target).report(old, target, Outcome.REFUSED));
                 }
+            }
+            if (!isFit(target) && !target.isLastResort()) {
+                return told(refused(version, target.status().reason()));
             }
             Start start = new Start(old.description().version(), limits);
             giveUp(old, start);
             old.become(State.FAILED, "given up: " + target + " was made to serve by force");
             SwapReport report = adopt(target, start);
+            if (report != null && report.outcome() != Outcome.DONE) {
+                return followed(start, report);
+            }
             return report != null ? report : start.report(target, Outcome.DONE, "", null, List.of());
         } finally {
             lock.unlock();
@@ -243,44 +274,92 @@ final class ModelRegistry {
         return all;
     }
 
-    /** Makes a unit. */
-    CoreUnit openUnit(IntSupplier ids, UnitConfig config, PlatformFactory platforms) {
+    /** Makes a unit. One that cannot make it gives way to the next best. */
+    CoreUnit openUnit(IntSupplier ids, UnitConfig config) {
+        int subVersion = config.hardware().subVersion();
         lock.lock();
         try {
             if (closed) {
                 throw new BackendException(Errno.ENODEV, "the core has stopped");
             }
-            for (BackendEntry candidate : active == null ? standby() : List.<BackendEntry>of()) {
-                SwapReport report = adopt(candidate, new Start("", SwapLimits.DEFAULT));
-                if (report == null || report.outcome() == Outcome.DONE) {
-                    break;
+            if (active == null) {
+                followed(new Start("", SwapLimits.DEFAULT), null);
+            }
+            for (; ; ) {
+                BackendEntry serving = active;
+                if (serving == null) {
+                    throw new BackendException(Errno.ENODEV, "no backend serves model " + model);
                 }
-            }
-            BackendEntry serving = active;
-            if (serving == null) {
-                throw new BackendException(Errno.ENODEV, "no backend serves model " + model);
-            }
-            int subVersion = config.hardware().subVersion();
-            Generation generation = serving.description().generation(subVersion);
-            if (generation == null) {
-                throw new BackendException(
-                        Errno.EPROTONOSUPPORT,
-                        serving + " does not serve generation 0x" + Integer.toHexString(subVersion));
-            }
-            Platform platform = platform(config, generation, platforms);
-            try (VendorThread thread = new VendorThread("iommu4j-open")) {
-                Chip chip = thread.call(
-                        "making a unit",
-                        SwapLimits.DEFAULT.handoverNanos(),
-                        () -> Move.fresh(config, platform, serving));
-                CoreUnit unit = new CoreUnit(ids.getAsInt(), this, config, platform, chip);
-                units.add(unit);
-                return unit;
-            } catch (VendorFailure e) {
-                throw e.toUsers();
+                Generation generation = serving.description().generation(subVersion);
+                if (generation == null) {
+                    throw new BackendException(
+                            Errno.EPROTONOSUPPORT,
+                            serving + " does not serve generation 0x" + Integer.toHexString(subVersion));
+                }
+                try {
+                    CoreUnit unit = make(ids, config, generation, serving);
+                    units.add(unit);
+                    return unit;
+                } catch (VendorFailure e) {
+                    expectGivenWay(serving, e, subVersion);
+                }
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    private CoreUnit make(IntSupplier ids, UnitConfig config, Generation generation, BackendEntry serving)
+            throws VendorFailure {
+        int width = config.hostAddressWidth() == 0 ? generation.hostAddressWidth() : config.hostAddressWidth();
+        PlatformConfig machine;
+        try {
+            machine =
+                    new PlatformConfig(width, config.ram(), config.interrupts(), config.devices(), config.sanitizer());
+        } catch (IllegalArgumentException e) {
+            throw new BackendException(Errno.EINVAL, e.getMessage());
+        }
+        AtomicReference<Lease> given = new AtomicReference<>();
+        try (VendorThread thread = new VendorThread("iommu4j-open")) {
+            Platform platform = machine(machine, thread);
+            return thread.call("making a unit", SwapLimits.DEFAULT.handoverNanos(), () -> {
+                Lease lease = new Lease(platform);
+                given.set(lease);
+                Chip chip = Move.fresh(config, lease, serving);
+                return new CoreUnit(ids.getAsInt(), this, config, platform, chip, lease);
+            });
+        } catch (VendorFailure e) {
+            Lease lease = given.get();
+            if (lease != null) {
+                lease.end();
+            }
+            throw e;
+        }
+    }
+
+    private Platform machine(PlatformConfig config, VendorThread thread) {
+        try {
+            return thread.call("making a machine", SwapLimits.DEFAULT.handoverNanos(), () -> {
+                Platform platform = platforms.create(config);
+                if (platform == null || platform.memory() == null) {
+                    throw new BackendException(Errno.EIO, "nobody makes a machine for the unit");
+                }
+                return platform;
+            });
+        } catch (VendorFailure e) {
+            throw e.toUsers();
+        }
+    }
+
+    /**
+     * The one that serves could not make something: the next best serves when this returns. Otherwise, or if it was a refusal
+     * of what was asked for, throws what happened.
+     */
+    private void expectGivenWay(BackendEntry serving, VendorFailure failure, int subVersion) {
+        serving.contained(failure.thrown());
+        boolean asked = failure.isRefusal() && failure.errno() != Errno.EIO;
+        if (asked || !giveWay(serving, failure.getMessage(), failure.thrown().unloadable(), subVersion)) {
+            throw failure.toUsers();
         }
     }
 
@@ -294,22 +373,6 @@ final class ModelRegistry {
         }
     }
 
-    private static Platform platform(UnitConfig config, Generation generation, PlatformFactory platforms) {
-        int width = config.hostAddressWidth() == 0 ? generation.hostAddressWidth() : config.hostAddressWidth();
-        PlatformConfig machine;
-        try {
-            machine =
-                    new PlatformConfig(width, config.ram(), config.interrupts(), config.devices(), config.sanitizer());
-        } catch (IllegalArgumentException e) {
-            throw new BackendException(Errno.EINVAL, e.getMessage());
-        }
-        Platform platform = platforms.create(machine);
-        if (platform == null || platform.memory() == null) {
-            throw new BackendException(Errno.EIO, "nobody makes a machine for the unit");
-        }
-        return platform;
-    }
-
     /** Makes a virtual IOMMU; waits for a backend as other calls of a unit do. */
     CoreGuest openGuest(CoreUnit unit, HardwareConfig config, GuestRequests sink) {
         lock.lock();
@@ -318,28 +381,22 @@ final class ModelRegistry {
             while (active == null && !closed && remaining > 0) {
                 remaining = served.awaitNanos(remaining);
             }
-            BackendEntry serving = active;
-            if (serving == null) {
-                throw new BackendException(Verdict.UNAVAILABLE.errno(), Verdict.UNAVAILABLE.reason());
-            }
-            Backend backend = serving.facts().backend();
-            try (VendorThread thread = new VendorThread("iommu4j-open")) {
-                GuestDecoder decoder = thread.call(
-                        "making a virtual IOMMU",
-                        SwapLimits.DEFAULT.handoverNanos(),
-                        () -> backend.createGuestDecoder(config, unit.shown().platform()));
-                if (decoder == null) {
-                    throw new BackendException(Errno.EIO, serving + " made no virtual IOMMU");
+            for (; ; ) {
+                BackendEntry serving = active;
+                if (serving == null) {
+                    throw new BackendException(Verdict.UNAVAILABLE.errno(), Verdict.UNAVAILABLE.reason());
                 }
-                CoreGuest guest = new CoreGuest(sink, new CoreGuest.Seat(serving, decoder, ""));
-                unit.guests().add(guest);
-                if (unit.gate().isClosed()) {
-                    // It may have looked at its virtual IOMMUs already.
-                    guest.close();
+                try {
+                    CoreGuest guest = make(unit, config, sink, serving);
+                    unit.guests().add(guest);
+                    if (unit.gate().isClosed()) {
+                        // It may have looked at its virtual IOMMUs already.
+                        guest.close();
+                    }
+                    return guest;
+                } catch (VendorFailure e) {
+                    expectGivenWay(serving, e, unit.subVersion());
                 }
-                return guest;
-            } catch (VendorFailure e) {
-                throw e.toUsers();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -347,6 +404,138 @@ final class ModelRegistry {
         } finally {
             lock.unlock();
         }
+    }
+
+    private static CoreGuest make(CoreUnit unit, HardwareConfig config, GuestRequests sink, BackendEntry serving)
+            throws VendorFailure {
+        Backend backend = serving.facts().backend();
+        AtomicReference<Lease> given = new AtomicReference<>();
+        try (VendorThread thread = new VendorThread("iommu4j-open")) {
+            return thread.call("making a virtual IOMMU", SwapLimits.DEFAULT.handoverNanos(), () -> {
+                Lease lease = new Lease(unit.shown().platform());
+                given.set(lease);
+                GuestDecoder decoder = backend.createGuestDecoder(config, lease);
+                if (decoder == null) {
+                    throw new BackendException(Errno.EIO, serving + " made no virtual IOMMU");
+                }
+                return new CoreGuest(sink, new CoreGuest.Seat(serving, decoder, ""), lease);
+            });
+        } catch (VendorFailure e) {
+            Lease lease = given.get();
+            if (lease != null) {
+                lease.endAndFree();
+            }
+            throw e;
+        }
+    }
+
+    /** Classes of a backend cannot be loaded any more: if it serves, it gives way to the next best once the call is out. */
+    private void giveWayLater(BackendEntry entry, String reason) {
+        if (entry != active || standby().isEmpty()) {
+            return;
+        }
+        Thread leaver = new Thread(
+                null,
+                () -> {
+                    lock.lock();
+                    try {
+                        giveWay(entry, reason, true, NO_MORE_GENERATIONS);
+                    } finally {
+                        lock.unlock();
+                    }
+                },
+                "iommu4j-give-way",
+                0,
+                false);
+        leaver.setDaemon(true);
+        leaver.start();
+    }
+
+    /**
+     * The one that serves has failed and gives way to the next best that serves a generation more, with the state of all units
+     * if it can be had.
+     *
+     * @param atAnyCost true if it cannot go on: then units are rebuilt if their state cannot be had
+     * @return true if another one serves
+     */
+    private boolean giveWay(BackendEntry failing, String reason, boolean atAnyCost, int subVersion) {
+        if (failing != active) {
+            return active != null;
+        }
+        List<BackendEntry> candidates = standby();
+        candidates.removeIf(candidate ->
+                subVersion != NO_MORE_GENERATIONS && candidate.description().generation(subVersion) == null);
+        for (BackendEntry next : candidates) {
+            if (move(next, SwapLimits.DEFAULT).outcome() == Outcome.DONE) {
+                failing.become(State.FAILED, reason);
+                return true;
+            }
+        }
+        if (!atAnyCost || candidates.isEmpty()) {
+            return false;
+        }
+        Start start = new Start(failing.description().version(), SwapLimits.DEFAULT);
+        SwapReport left = giveUp(failing, start);
+        failing.become(State.FAILED, reason);
+        followed(start, left);
+        return active != null;
+    }
+
+    /**
+     * Finds who follows one that has left: the newest that stands by, then those that failed, as any that works is better than
+     * none.
+     *
+     * @param left the report of the departure, or null
+     * @return the report of the last try; null if there is nothing to report
+     */
+    private SwapReport followed(Start start, SwapReport left) {
+        SwapReport report = left;
+        List<BackendEntry> candidates = standby();
+        candidates.addAll(inState(State.FAILED));
+        List<BackendEntry> unfit = new ArrayList<>();
+        for (BackendEntry successor : candidates) {
+            if (!isFit(successor)) {
+                unfit.add(successor);
+                continue;
+            }
+            report = adopt(successor, start);
+            if (active != null) {
+                return report;
+            }
+        }
+        for (BackendEntry successor : unfit) {
+            if (successor.isLastResort()) {
+                report = adopt(successor, start);
+                if (active != null) {
+                    return report;
+                }
+            }
+        }
+        if (left != null) {
+            told(left, CoreEvents.Way.DEPARTURE);
+            if (!candidates.isEmpty()) {
+                events.nobodyServes(model, "none of " + candidates + " can");
+            }
+        }
+        return report;
+    }
+
+    /** True if a backend has passed its trial; one that failed gets another. */
+    private boolean isFit(BackendEntry candidate) {
+        if (candidate.state() != State.FAILED) {
+            return true;
+        }
+        candidate.tried(Trial.of(candidate, platforms));
+        return candidate.state() != State.FAILED;
+    }
+
+    private SwapReport told(SwapReport report) {
+        return told(report, CoreEvents.Way.SIDE_BY_SIDE);
+    }
+
+    private SwapReport told(SwapReport report, CoreEvents.Way way) {
+        events.swapped(report, way);
+        return report;
     }
 
     /** A unit is closed. */
@@ -389,9 +578,13 @@ final class ModelRegistry {
 
     /** Who could serve, newest first. */
     private List<BackendEntry> standby() {
+        return inState(State.STANDBY);
+    }
+
+    private List<BackendEntry> inState(State state) {
         List<BackendEntry> candidates = new ArrayList<>();
         for (BackendEntry entry : entries) {
-            if (entry.state() == State.STANDBY) {
+            if (entry.state() == state) {
                 candidates.add(entry);
             }
         }
@@ -418,10 +611,11 @@ final class ModelRegistry {
     /** From the backend that serves to another that is present; on any failure everything is as before. */
     private SwapReport move(BackendEntry target, SwapLimits limits) {
         BackendEntry old = active;
+        String oldReason = old.status().reason();
         Inspection inspection = inspect(target);
         if (!inspection.obstacle().isEmpty() || !inspection.lost().isEmpty()) {
             target.become(State.STANDBY, inspection.reason());
-            return inspection.report(old, target, Outcome.REFUSED);
+            return told(inspection.report(old, target, Outcome.REFUSED));
         }
         Start start = new Start(old.description().version(), limits);
         Move move = new Move(units);
@@ -441,6 +635,7 @@ final class ModelRegistry {
                     return null;
                 });
             } catch (VendorFailure e) {
+                old.contained(e.thrown());
                 target.become(State.STANDBY, e.getMessage());
                 return start.report(target, Outcome.ROLLED_BACK, e.getMessage(), move, List.of());
             }
@@ -449,15 +644,17 @@ final class ModelRegistry {
                 target.become(State.STANDBY, "agreements would be lost");
                 return start.report(target, Outcome.ROLLED_BACK, "agreements would be lost", move, lost);
             }
+            Move.Attempt attempt = move.attempt(target, false);
             try {
-                thread.call("restoring by " + target, Math.max(0, deadline - System.nanoTime()), () -> {
-                    move.restore(target, false);
-                    return null;
-                });
+                thread.call("restoring by " + target, Math.max(0, deadline - System.nanoTime()), attempt);
             } catch (VendorFailure e) {
-                target.become(State.FAILED, e.getMessage());
-                return start.report(target, Outcome.ROLLED_BACK, e.getMessage() + move.refusedState(), move, List.of());
+                target.contained(e.thrown());
+                // Who says no to a state is sound; the state may not be.
+                target.become(e.isRefusal() ? State.STANDBY : State.FAILED, e.getMessage());
+                return start.report(
+                        target, Outcome.ROLLED_BACK, e.getMessage() + attempt.refusedState(), move, List.of());
             }
+            move.take(attempt);
             active = target;
             target.become(State.ACTIVE);
             move.commit();
@@ -466,15 +663,15 @@ final class ModelRegistry {
             return start.report(target, Outcome.DONE, "", move, List.of());
         } finally {
             if (moved) {
-                old.become(State.STANDBY);
+                old.become(old.isLastResort() ? State.FAILED : State.STANDBY, oldReason);
             } else {
                 move.rollBack();
-                old.become(State.ACTIVE);
+                old.become(State.ACTIVE, oldReason);
             }
         }
     }
 
-    /** The backend that serves stops to serve, whatever it takes. */
+    /** The backend that serves stops to serve, whatever it takes; what becomes of it is the caller's to say. */
     private SwapReport giveUp(BackendEntry old, Start start) {
         Move move = new Move(units);
         try (VendorThread thread = new VendorThread("iommu4j-handover")) {
@@ -489,21 +686,25 @@ final class ModelRegistry {
                     return null;
                 });
             } catch (VendorFailure e) {
+                old.contained(e.thrown());
                 reason = reason + "; " + e.getMessage();
             }
             move.leaveAbsent(old.toString());
-            return start.report(null, Outcome.DONE, reason, move, List.of());
+            return start.untold(null, Outcome.DONE, reason, move, List.of());
         } finally {
             active = null;
+            orphaned = true;
         }
     }
 
     /**
      * A backend begins to serve where none does.
      *
-     * @return the report; null if there was no unit that waited for it
+     * @return the report; null if nobody served before and there was no unit that waited
      */
     private SwapReport adopt(BackendEntry target, Start start) {
+        String why = target.status().reason();
+        start.way = start.from.isEmpty() ? CoreEvents.Way.IN_PLACE : CoreEvents.Way.SUCCESSION;
         for (CoreUnit unit : units) {
             if (target.description().generation(unit.subVersion()) == null) {
                 String reason = target + " does not serve generation 0x" + Integer.toHexString(unit.subVersion())
@@ -514,31 +715,54 @@ final class ModelRegistry {
         }
         Move move = new Move(units);
         boolean moved = false;
-        try (VendorThread thread = new VendorThread("iommu4j-handover")) {
+        try {
             start.pauseBegins();
             move.hold(Gate.deadline(start.limits.drainNanos()), true);
             List<String> lost = new ArrayList<>(move.renew(this, target));
-            thread.call("restoring by " + target, start.limits.handoverNanos(), () -> {
-                move.restore(target, true);
-                return null;
-            });
+            move.take(restored(move, target, start.limits));
             active = target;
-            target.become(State.ACTIVE);
+            target.become(State.ACTIVE, target.isLastResort() ? "nobody else can serve; " + why : "");
             move.commit();
             moved = true;
             start.pauseEnds();
             served.signalAll();
             lost.addAll(move.broken());
-            return move.size() == 0 && start.from.isEmpty()
-                    ? null
-                    : start.report(target, Outcome.DONE, move.rebuiltBecause(), move, lost);
+            boolean silent = move.size() == 0 && start.from.isEmpty() && !orphaned;
+            orphaned = false;
+            if (silent) {
+                events.serves(target);
+                return null;
+            }
+            return start.report(target, Outcome.DONE, move.rebuiltBecause(), move, lost);
         } catch (VendorFailure e) {
             target.become(State.FAILED, e.getMessage());
-            return start.report(target, Outcome.ROLLED_BACK, e.getMessage() + move.refusedState(), move, List.of());
+            return start.report(target, Outcome.ROLLED_BACK, e.getMessage(), move, List.of());
         } finally {
             if (!moved) {
                 move.rollBack();
             }
+        }
+    }
+
+    /** Makes everything anew; if the reader of a state breaks or hangs at it, once more from reset. */
+    private static Move.Attempt restored(Move move, BackendEntry target, SwapLimits limits) throws VendorFailure {
+        Move.Attempt first = move.attempt(target, true);
+        try (VendorThread thread = new VendorThread("iommu4j-handover")) {
+            thread.call("restoring by " + target, limits.handoverNanos(), first);
+            return first;
+        } catch (VendorFailure e) {
+            target.contained(e.thrown());
+            if (!move.giveUpStates(e.getMessage() + first.refusedState())) {
+                throw e;
+            }
+        }
+        Move.Attempt second = move.attempt(target, true);
+        try (VendorThread thread = new VendorThread("iommu4j-handover")) {
+            thread.call("rebuilding by " + target, limits.handoverNanos(), second);
+            return second;
+        } catch (VendorFailure e) {
+            target.contained(e.thrown());
+            throw e;
         }
     }
 
@@ -551,10 +775,11 @@ final class ModelRegistry {
         Move move = new Move(units);
         move.hold(Gate.deadline(SwapLimits.DEFAULT.drainNanos()), true);
         try {
-            move.renew(this, serving);
+            move.renew(this, serving).forEach(events::agreementEnded);
         } finally {
             move.commitSessions();
         }
+        move.surviving().forEach(events::agreementChanged);
     }
 
     private boolean anyAgreementChanges(BackendEntry serving) {
@@ -646,6 +871,7 @@ final class ModelRegistry {
         private long pausedAt;
         private long parkedBefore;
         private long pauseNanos = -1;
+        private CoreEvents.Way way = CoreEvents.Way.SIDE_BY_SIDE;
 
         private Start(String from, SwapLimits limits) {
             this.from = from;
@@ -665,6 +891,10 @@ final class ModelRegistry {
         }
 
         private SwapReport report(BackendEntry to, Outcome outcome, String reason, Move move, List<String> lost) {
+            return told(untold(to, outcome, reason, move, lost), way);
+        }
+
+        private SwapReport untold(BackendEntry to, Outcome outcome, String reason, Move move, List<String> lost) {
             if (pauseNanos < 0 && pausedAt != 0) {
                 pauseEnds();
             }

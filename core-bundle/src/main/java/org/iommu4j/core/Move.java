@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
@@ -24,18 +25,23 @@ import org.iommu4j.core.service.UnitConfig;
 
 /**
  * One passage of all units of a model, and of their virtual IOMMUs, from one backend to another, to none, or from none.
- * The steps, in order: {@link #hold}, {@link #save}, {@link #renew}, {@link #restore}, and then exactly one of
- * {@link #commit}, {@link #rollBack} and {@link #leaveAbsent}. Until {@link #commit} nothing of a unit has changed but
- * that its calls wait.
+ * The steps, in order: {@link #hold}, {@link #save}, {@link #renew}, an {@link #attempt} of the new backend that is
+ * {@link #take}n, and then exactly one of {@link #commit}, {@link #rollBack} and {@link #leaveAbsent}. Until {@link #commit}
+ * nothing of a unit has changed but that its calls wait.
  *
- * <p>{@link #save} and {@link #restore} call foreign code, and run in a thread that may be given up; what they leave here
- * is volatile, so that what was saved before a hang is not lost.
+ * <p>{@link #save} and attempts call foreign code, and run in a thread that may be given up. What {@link #save} leaves here
+ * is volatile, so that what was saved before a hang is not lost; an attempt keeps what it makes to itself, so that one that
+ * was given up spoils nothing when it goes on.
  */
 final class Move {
     private static final long BLOCKED = -1;
 
     private final List<UnitPassage> units = new ArrayList<>();
     private final List<GuestPassage> guests = new ArrayList<>();
+    private final List<Attempt> attempts = new ArrayList<>();
+
+    /** The attempt that goes into service; null until there is one. */
+    private Attempt taken;
 
     /** One unit under way. */
     private static final class UnitPassage {
@@ -44,13 +50,6 @@ final class Move {
         private Route<Chip> before;
         private volatile SavedUnit saved;
         private volatile HardwareCounters counters;
-        private volatile Chip after;
-        private volatile String rebuiltBecause = "";
-        private final Map<CoreContainer, String> broken = new HashMap<>();
-
-        /** Closed by their clients when the move was prepared, with what the chip answered to their closing. */
-        private final Map<CoreContainer, Completion> ended = new HashMap<>();
-
         private Map<CoreContainer, Session> sessions = Map.of();
 
         private UnitPassage(CoreUnit unit) {
@@ -66,7 +65,6 @@ final class Move {
         private boolean held;
         private Route<CoreGuest.Seat> before;
         private volatile SavedUnit saved;
-        private volatile CoreGuest.Seat after;
 
         private GuestPassage(CoreUnit unit, CoreGuest guest) {
             this.unit = unit;
@@ -75,8 +73,37 @@ final class Move {
         }
     }
 
-    /** Written by the thread that calls foreign code. */
-    private volatile String refusedState = "";
+    /** What was made for a unit. */
+    private static final class MadeChip {
+        private final Lease lease;
+        private final Chip chip;
+
+        /** Why the unit starts from reset; empty if it goes on. */
+        private final String rebuiltBecause;
+
+        /** Containers whose bindings could not be brought back, with the reason. */
+        private final Map<CoreContainer, String> broken = new HashMap<>();
+
+        /**
+         * Containers that their clients have closed, with what the chip answers to their closing. Looked at once: one that is
+         * closed from now on is closed by whoever is inside next.
+         */
+        private final Map<CoreContainer, Completion> ended;
+
+        private MadeChip(Map<CoreContainer, Completion> ended, Lease lease, Chip chip, String rebuiltBecause) {
+            this.ended = ended;
+            this.lease = lease;
+            this.chip = chip;
+            this.rebuiltBecause = rebuiltBecause;
+        }
+
+        private boolean isRebuilt() {
+            return !rebuiltBecause.isEmpty();
+        }
+    }
+
+    /** What was made for a virtual IOMMU; the lease is null if its state is lost. */
+    private record MadeSeat(Lease lease, CoreGuest.Seat seat) {}
 
     /** Prepares the passage of these units; nothing is held yet. */
     Move(List<CoreUnit> moving) {
@@ -169,7 +196,7 @@ final class Move {
                 if (!atAnyCost) {
                     throw e;
                 }
-                passage.saved = SavedUnit.lost(chip.backend().toString(), "state not saved: " + Reasons.of(e));
+                passage.saved = SavedUnit.lost(chip.backend().toString(), "state not saved: " + e.getMessage());
             }
         }
         for (GuestPassage passage : guests) {
@@ -188,12 +215,20 @@ final class Move {
                 if (!atAnyCost) {
                     throw e;
                 }
-                passage.saved = SavedUnit.lost(seat.backend().toString(), "state not saved: " + Reasons.of(e));
+                passage.saved = SavedUnit.lost(seat.backend().toString(), "state not saved: " + e.getMessage());
             }
         }
     }
 
-    private static Snapshot checked(Snapshot state, Snapshot.Kind kind, BackendEntry by) {
+    /** Text of what a backend threw, in the thread where it was thrown. */
+    private static String contained(BackendEntry backend, Throwable thrown) {
+        Thrown told = Thrown.of(thrown);
+        backend.contained(told);
+        return told.text();
+    }
+
+    /** What a backend saved, if it is what it announced. */
+    static Snapshot checked(Snapshot state, Snapshot.Kind kind, BackendEntry by) {
         if (state == null || state.kind() != kind || state.model() != by.model()) {
             throw new BackendException(Errno.EIO, "save() of " + by + " answered " + state + " for its " + kind);
         }
@@ -207,84 +242,246 @@ final class Move {
     }
 
     /**
-     * Makes everything anew from what was saved. Calls foreign code.
+     * A new attempt to make everything anew from what was saved. It is foreign code.
      *
      * @param orRebuild true if a unit whose state is lost, or refused, starts from reset and gets its devices and bindings
-     *     again; false if that stops the passage
+     *     again; false if that stops the attempt
      */
-    void restore(BackendEntry target, boolean orRebuild) {
+    Attempt attempt(BackendEntry target, boolean orRebuild) {
+        Attempt attempt = new Attempt(target, orRebuild);
+        attempts.add(attempt);
+        return attempt;
+    }
+
+    /** What an attempt made goes into service with {@link #commit}. */
+    void take(Attempt attempt) {
+        taken = attempt;
+    }
+
+    /**
+     * Gives up the saved states at which a reader broke or hung, so that the next attempt starts from reset.
+     *
+     * @return false if there were none, so that another attempt would do the same again
+     */
+    boolean giveUpStates(String because) {
+        boolean any = false;
         for (UnitPassage passage : units) {
-            if (passage.unit.gate().isClosed()) {
-                continue;
+            SavedUnit saved = passage.saved;
+            if (saved != null && !saved.isLost()) {
+                passage.saved = SavedUnit.lost(saved.by(), "state of " + saved.by() + " refused: " + because);
+                any = true;
             }
-            for (CoreContainer container : passage.unit.allContainers()) {
-                // Looked at once: one that is closed from now on is closed by whoever is inside next.
-                if (container.isClosing()) {
-                    passage.ended.put(container, new Completion());
-                }
-            }
-            passage.after = chipFor(passage, target, orRebuild);
-            passage.unit.equip(passage.after);
-            endClosedContainers(passage);
         }
         for (GuestPassage passage : guests) {
-            if (!passage.guest.gate().isClosed()) {
-                passage.after = seatFor(passage, target, orRebuild);
+            SavedUnit saved = passage.saved;
+            if (saved != null && !saved.isLost()) {
+                passage.saved = SavedUnit.lost(saved.by(), "state of " + saved.by() + " refused: " + because);
+                any = true;
+            }
+        }
+        return any;
+    }
+
+    private void discardAllBut(Attempt kept) {
+        for (Attempt attempt : attempts) {
+            if (attempt != kept) {
+                attempt.discard();
             }
         }
     }
 
-    private Chip chipFor(UnitPassage passage, BackendEntry target, boolean orRebuild) {
-        SavedUnit saved = passage.saved;
-        String refusal = saved == null ? "" : saved.lostBecause();
-        if (saved != null && !saved.isLost()) {
+    /**
+     * One attempt of a backend to take over. Runs in a thread that may be given up; then whatever it still makes has
+     * nothing of the machines any more.
+     */
+    final class Attempt implements Callable<Void> {
+        private final BackendEntry target;
+        private final boolean orRebuild;
+        private final Map<UnitPassage, MadeChip> chips = new HashMap<>();
+        private final Map<GuestPassage, MadeSeat> seats = new HashMap<>();
+
+        /** What decodes the saved state that was refused last, as the end of a sentence; empty if none was. */
+        private volatile String refusedState = "";
+
+        /** What was given out, for as long as the attempt counts; null once it is discarded. Guarded by this. */
+        private List<Lease> leases = new ArrayList<>();
+
+        private Attempt(BackendEntry target, boolean orRebuild) {
+            this.target = target;
+            this.orRebuild = orRebuild;
+        }
+
+        /** What decodes the saved state that was refused last, as the end of a sentence; empty if none was. */
+        String refusedState() {
+            return refusedState;
+        }
+
+        @Override
+        public Void call() {
+            for (UnitPassage passage : units) {
+                if (!passage.unit.gate().isClosed()) {
+                    chips.put(passage, chipFor(passage));
+                }
+            }
+            for (GuestPassage passage : guests) {
+                if (!passage.guest.gate().isClosed()) {
+                    seats.put(passage, seatFor(passage));
+                }
+            }
+            return null;
+        }
+
+        private synchronized Lease lease(Platform machine, Lease predecessor) {
+            if (leases == null) {
+                throw new BackendException(Errno.ETIMEDOUT, "the attempt was given up");
+            }
+            Lease lease = new Lease(machine, predecessor);
+            leases.add(lease);
+            return lease;
+        }
+
+        private synchronized void discard() {
+            if (leases != null) {
+                leases.forEach(Lease::endAndFree);
+                leases = null;
+            }
+        }
+
+        private MadeChip chipFor(UnitPassage passage) {
+            Map<CoreContainer, Completion> ended = new HashMap<>();
+            for (CoreContainer container : passage.unit.allContainers()) {
+                if (container.isClosing()) {
+                    ended.put(container, new Completion());
+                }
+            }
+            SavedUnit saved = passage.saved;
+            String refusal = saved == null ? "" : saved.lostBecause();
+            if (saved != null && !saved.isLost()) {
+                Lease lease = lease(passage.unit.platform(), passage.unit.lease());
+                try {
+                    return equipped(passage, new MadeChip(ended, lease, restored(passage.unit, saved, lease), ""));
+                } catch (Throwable e) {
+                    lease.endAndFree();
+                    if (!orRebuild) {
+                        throw e;
+                    }
+                    // Whoever wrote a state that its reader breaks at is to blame for it, not the reader.
+                    refusal = "state of " + saved.by() + " refused: " + contained(target, e) + refusedState;
+                }
+            }
+            if (!orRebuild) {
+                throw new BackendException(Errno.EIO, passage.unit + " has no state");
+            }
+            return rebuilt(passage, ended, refusal.isEmpty() ? "it had no state" : refusal);
+        }
+
+        /**
+         * Lets a chip know what users have set, and closes the domains that nobody could close. One that cannot be closed is
+         * nobody else's trouble.
+         */
+        private MadeChip equipped(UnitPassage passage, MadeChip made) {
+            passage.unit.equip(made.chip);
+            if (!made.isRebuilt()) {
+                made.ended.forEach((container, answer) -> {
+                    made.chip.translator().closeDomain(container.id(), answer);
+                    if (!CoreContainer.isGone(answer)) {
+                        made.broken.put(container, "not closed: " + answer);
+                    }
+                });
+            }
+            return made;
+        }
+
+        private Chip restored(CoreUnit unit, SavedUnit saved, Lease lease) {
+            Backend backend = target.facts().backend();
+            Hardware hardware = taken(saved.hardware(), state -> backend.restoreHardware(state, lease));
+            checked(hardware, unit.subVersion(), target);
+            if (unit.bare()) {
+                return new Chip(target, hardware, null);
+            }
+            Translator translator = taken(
+                    saved.translator(), state -> backend.restoreTranslator(state, new HardwarePort(lease, hardware)));
+            return new Chip(target, hardware, checked(translator, unit.subVersion(), target));
+        }
+
+        /** What a backend makes of a saved state; if it does not take it, that is the {@link #refusedState}. */
+        private <T> T taken(Snapshot state, Function<Snapshot, T> restore) {
+            boolean done = false;
             try {
-                return restored(passage.unit, saved, target);
-            } catch (BackendException e) {
+                String obstacle = obstacle(state.version(), target.description());
+                if (!obstacle.isEmpty()) {
+                    throw new BackendException(Errno.EPROTONOSUPPORT, obstacle);
+                }
+                T made = restore.apply(state);
+                done = true;
+                return made;
+            } finally {
+                if (!done) {
+                    refusedState = "; " + ExplainHints.state(state.bytes());
+                }
+            }
+        }
+
+        /**
+         * A chip fresh from reset that gets back the domains, devices and bindings of its containers. Until it is published
+         * no device reaches it, and its caches start empty; device TLBs are told to drop everything.
+         *
+         * @throws BackendException if no container at all gets a domain back: that is no container's fault
+         */
+        private MadeChip rebuilt(UnitPassage passage, Map<CoreContainer, Completion> ended, String because) {
+            CoreUnit unit = passage.unit;
+            Lease lease = lease(unit.platform(), null);
+            MadeChip made = new MadeChip(ended, lease, fresh(unit.config(), lease, target), because);
+            boolean any = false;
+            String trouble = "";
+            for (CoreContainer container : unit.allContainers()) {
+                if (ended.containsKey(container)) {
+                    continue;
+                }
+                Completion completion = new Completion();
+                if (replay(made.chip.translator(), container, passage.sessions.get(container), completion)) {
+                    any = true;
+                } else {
+                    trouble = completion.toString();
+                    made.broken.put(container, "bindings were lost with their backend: " + trouble);
+                    any |= block(made.chip.translator(), container);
+                }
+                for (int requester : container.attachments().keySet()) {
+                    unit.platform().devices().invalidate(requester, -1, 0, 0);
+                }
+            }
+            if (!any && !made.broken.isEmpty()) {
+                throw new BackendException(Errno.EIO, "no container gets its domain back: " + trouble);
+            }
+            return equipped(passage, made);
+        }
+
+        private MadeSeat seatFor(GuestPassage passage) {
+            SavedUnit saved = passage.saved;
+            if (saved == null || saved.isLost()) {
+                // A guest cannot be asked to do again what it did: it must learn that its IOMMU is gone.
+                return lostSeat(saved == null ? "it has no state" : saved.lostBecause());
+            }
+            Lease lease = lease(passage.unit.shown().platform(), passage.guest.lease());
+            try {
+                GuestDecoder decoder = taken(
+                        saved.hardware(), state -> target.facts().backend().restoreGuestDecoder(state, lease));
+                if (decoder == null) {
+                    throw new IllegalStateException(target + " made no virtual IOMMU");
+                }
+                return new MadeSeat(lease, new CoreGuest.Seat(target, decoder, ""));
+            } catch (Throwable e) {
+                lease.endAndFree();
                 if (!orRebuild) {
                     throw e;
                 }
-                refusal = "state of " + saved.by() + " refused: " + Reasons.of(e) + refusedState;
+                return lostSeat("state of " + saved.by() + " refused: " + contained(target, e) + refusedState);
             }
         }
-        if (!orRebuild) {
-            throw new BackendException(Errno.EIO, passage.unit + " has no state");
-        }
-        passage.rebuiltBecause = refusal;
-        return rebuilt(passage, target);
-    }
 
-    private Chip restored(CoreUnit unit, SavedUnit saved, BackendEntry target) {
-        Backend backend = target.facts().backend();
-        Hardware hardware = taken(saved.hardware(), target, state -> backend.restoreHardware(state, unit.platform()));
-        checked(hardware, unit, target);
-        if (unit.bare()) {
-            return new Chip(target, hardware, null);
+        private MadeSeat lostSeat(String because) {
+            return new MadeSeat(null, new CoreGuest.Seat(target, null, because));
         }
-        Translator translator = taken(
-                saved.translator(),
-                target,
-                state -> backend.restoreTranslator(state, new HardwarePort(unit.platform(), hardware)));
-        return new Chip(target, hardware, checked(translator, unit, target));
-    }
-
-    /** What a backend makes of a saved state; if it does not take it, that is the {@link #refusedState}. */
-    private <T> T taken(Snapshot state, BackendEntry target, Function<Snapshot, T> restore) {
-        try {
-            String obstacle = obstacle(state.version(), target.description());
-            if (!obstacle.isEmpty()) {
-                throw new BackendException(Errno.EPROTONOSUPPORT, obstacle);
-            }
-            return restore.apply(state);
-        } catch (BackendException e) {
-            refusedState = "; " + ExplainHints.state(state.bytes());
-            throw e;
-        }
-    }
-
-    /** What decodes the saved state that was refused last, as the end of a sentence; empty if none was. */
-    String refusedState() {
-        return refusedState;
     }
 
     /** Why a backend cannot read a version of state; empty if it can. */
@@ -295,16 +492,12 @@ final class Move {
                         + reader.stateWritten() + " of " + reader.name() + " " + reader.version();
     }
 
-    private static Hardware checked(Hardware hardware, CoreUnit unit, BackendEntry by) {
-        HardwareConfig config = hardware == null ? null : hardware.config();
-        if (config == null || config.subVersion() != unit.subVersion()) {
-            throw new IllegalStateException(by + " made no chip of generation " + unit.subVersion());
+    private static Hardware checked(Hardware hardware, int subVersion, BackendEntry by) {
+        HardwareConfig made = hardware == null ? null : hardware.config();
+        if (made == null || made.subVersion() != subVersion) {
+            throw new IllegalStateException(by + " made no chip of generation " + subVersion);
         }
         return hardware;
-    }
-
-    private static Translator checked(Translator translator, CoreUnit unit, BackendEntry by) {
-        return checked(translator, unit.subVersion(), by);
     }
 
     private static Translator checked(Translator translator, int subVersion, BackendEntry by) {
@@ -315,52 +508,23 @@ final class Move {
     }
 
     /** A chip fresh from reset, with its driver unless it is bare. Calls foreign code. */
-    static Chip fresh(UnitConfig config, Platform platform, BackendEntry by) {
+    static Chip fresh(UnitConfig config, Lease lease, BackendEntry by) {
         Backend backend = by.facts().backend();
         int subVersion = config.hardware().subVersion();
-        Hardware hardware = backend.createHardware(config.hardware(), platform);
-        HardwareConfig made = hardware == null ? null : hardware.config();
-        if (made == null || made.subVersion() != subVersion) {
-            throw new IllegalStateException(by + " made no chip of generation " + subVersion);
-        }
+        Hardware hardware = checked(backend.createHardware(config.hardware(), lease), subVersion, by);
         if (config.bare()) {
             return new Chip(by, hardware, null);
         }
-        Translator translator = backend.createTranslator(subVersion, new HardwarePort(platform, hardware));
+        Translator translator = backend.createTranslator(subVersion, new HardwarePort(lease, hardware));
         return new Chip(by, hardware, checked(translator, subVersion, by));
     }
 
-    /**
-     * A chip fresh from reset that gets back the domains, devices and bindings of its containers. Until it is published
-     * no device reaches it, and its caches start empty; device TLBs are told to drop everything.
-     *
-     * @throws BackendException if no container at all gets a domain back: that is no container's fault
-     */
-    private static Chip rebuilt(UnitPassage passage, BackendEntry target) {
-        CoreUnit unit = passage.unit;
-        Chip chip = fresh(unit.config(), unit.platform(), target);
-        boolean any = false;
-        String trouble = "";
-        for (CoreContainer container : unit.allContainers()) {
-            if (passage.ended.containsKey(container)) {
-                continue;
-            }
-            Completion completion = new Completion();
-            if (replay(chip.translator(), container, passage.sessions.get(container), completion)) {
-                any = true;
-            } else {
-                trouble = completion.toString();
-                passage.broken.put(container, "bindings were lost with their backend: " + trouble);
-                any |= block(chip.translator(), container);
-            }
-            for (int requester : container.attachments().keySet()) {
-                unit.platform().devices().invalidate(requester, -1, 0, 0);
-            }
-        }
-        if (!any && !passage.broken.isEmpty()) {
-            throw new BackendException(Errno.EIO, "no container gets its domain back: " + trouble);
-        }
-        return chip;
+    /** A chip and a driver that go on where others stopped. Calls foreign code. */
+    static Chip resumed(Snapshot hardwareState, Snapshot driverState, int subVersion, Lease lease, BackendEntry by) {
+        Backend backend = by.facts().backend();
+        Hardware hardware = checked(backend.restoreHardware(hardwareState, lease), subVersion, by);
+        Translator translator = backend.restoreTranslator(driverState, new HardwarePort(lease, hardware));
+        return new Chip(by, hardware, checked(translator, subVersion, by));
     }
 
     /** True if everything of a container is there again; else the completion tells why not. */
@@ -398,13 +562,21 @@ final class Move {
     private static boolean dropEverything(Translator translator, CoreContainer container, Completion completion) {
         InvalidateRequest everything =
                 new InvalidateRequest().set(0, 0, 0, 0, 0, translator.subVersion(), new byte[0], 0, 0);
+        return invalidate(translator, container.id(), everything, completion.begin()) == 0
+                && translator.finish(completion) == 0;
+    }
+
+    /** Has an invalidation carried out to its end, however long it takes; a driver that comes no further fails. */
+    static int invalidate(Translator translator, int domain, InvalidateRequest request, Completion completion) {
         int code;
         long before;
         do {
-            before = everything.progress();
-            code = translator.invalidate(container.id(), everything, completion.begin());
-        } while (code == Translator.UNFINISHED && everything.progress() > before);
-        return code == 0 && translator.finish(completion) == 0;
+            before = request.progress();
+            code = translator.invalidate(domain, request, completion);
+        } while (code == Translator.UNFINISHED && request.progress() > before);
+        return code == Translator.UNFINISHED
+                ? completion.fail(Errno.EIO, "the backend does not come any further with the request")
+                : code;
     }
 
     /**
@@ -429,47 +601,6 @@ final class Move {
     }
 
     /**
-     * Domains that their clients closed while nobody could close them in the chip. One that cannot be closed is nobody
-     * else's trouble.
-     */
-    private static void endClosedContainers(UnitPassage passage) {
-        if (passage.rebuiltBecause.isEmpty()) {
-            passage.ended.forEach((container, answer) -> {
-                passage.after.translator().closeDomain(container.id(), answer);
-                if (!CoreContainer.isGone(answer)) {
-                    passage.broken.put(container, "not closed: " + answer);
-                }
-            });
-        }
-    }
-
-    private CoreGuest.Seat seatFor(GuestPassage passage, BackendEntry target, boolean orRebuild) {
-        SavedUnit saved = passage.saved;
-        if (saved == null || saved.isLost()) {
-            // A guest cannot be asked to do again what it did: it must learn that its IOMMU is gone.
-            return new CoreGuest.Seat(target, null, saved == null ? "it has no state" : saved.lostBecause());
-        }
-        try {
-            GuestDecoder decoder = taken(
-                    saved.hardware(),
-                    target,
-                    state -> target.facts()
-                            .backend()
-                            .restoreGuestDecoder(state, passage.unit.shown().platform()));
-            if (decoder == null) {
-                throw new IllegalStateException(target + " made no virtual IOMMU");
-            }
-            return new CoreGuest.Seat(target, decoder, "");
-        } catch (BackendException e) {
-            if (!orRebuild) {
-                throw e;
-            }
-            return new CoreGuest.Seat(
-                    target, null, "state of " + saved.by() + " refused: " + Reasons.of(e) + refusedState);
-        }
-    }
-
-    /**
      * Negotiates for every container with the backend that is to serve. After {@link #hold}, so that no container can
      * open meanwhile.
      *
@@ -491,38 +622,58 @@ final class Move {
         return lost;
     }
 
-    /** Opens all units on what was made for them. */
+    /** Opens all units on what was made for them; what they had before is over for whoever is still in it. */
     void commit() {
+        discardAllBut(taken);
         for (UnitPassage passage : units) {
             CoreUnit unit = passage.unit;
-            if (passage.after == null || unit.gate().isClosed()) {
+            MadeChip made = taken.chips.get(passage);
+            if (made == null) {
+                continue;
+            }
+            if (unit.gate().isClosed()) {
+                made.lease.end();
                 continue;
             }
             if (passage.counters != null) {
                 unit.carry(passage.counters);
             }
             for (CoreContainer container : unit.allContainers()) {
-                String trouble = passage.broken.get(container);
-                if (passage.ended.containsKey(container)) {
-                    container.end(passage.ended.get(container));
+                String trouble = made.broken.get(container);
+                if (made.ended.containsKey(container)) {
+                    container.end(made.ended.get(container));
                 } else if (trouble != null) {
                     container.become(Session.stale(container.agreement(), trouble));
                 } else if (passage.sessions.containsKey(container)) {
                     container.become(passage.sessions.get(container));
                 }
             }
+            if (made.isRebuilt()) {
+                unit.lease().endAndFree();
+            } else {
+                unit.lease().end();
+                made.lease.takeOver();
+            }
+            unit.lease(made.lease);
             unit.keep(null);
             unit.countChip();
             boolean abandoned = unit.slotIsAbandoned();
             unit.abandonSlot(false);
-            unit.gate().release(passage.after, abandoned);
+            unit.gate().release(made.chip, abandoned);
         }
         for (GuestPassage passage : guests) {
-            if (passage.after != null) {
+            MadeSeat made = taken.seats.get(passage);
+            if (made != null) {
+                passage.guest.lease().end();
+                if (made.lease() != null) {
+                    // The pages of a lost one stay: chips may still walk the tables in them.
+                    made.lease().takeOver();
+                    passage.guest.lease(made.lease());
+                }
                 passage.guest.keep(null);
                 boolean abandoned = passage.guest.slotIsAbandoned();
                 passage.guest.abandonSlot(false);
-                passage.guest.gate().release(passage.after, abandoned);
+                passage.guest.gate().release(made.seat(), abandoned);
             }
         }
     }
@@ -537,6 +688,7 @@ final class Move {
 
     /** Opens everything that was held on what it had; what had nothing goes on waiting. */
     void rollBack() {
+        discardAllBut(null);
         for (UnitPassage passage : units) {
             if (passage.held && passage.before != null) {
                 passage.unit.abandonSlot(false);
@@ -557,7 +709,9 @@ final class Move {
 
     /** Everything goes on waiting, for whoever comes; nothing of the old backend is held any more. */
     void leaveAbsent(String by) {
+        discardAllBut(null);
         for (UnitPassage passage : units) {
+            passage.unit.lease().end();
             if (passage.counters != null) {
                 passage.unit.carry(passage.counters);
             }
@@ -568,6 +722,7 @@ final class Move {
             passage.unit.gate().absent();
         }
         for (GuestPassage passage : guests) {
+            passage.guest.lease().end();
             passage.guest.keep(passage.saved != null ? passage.saved : SavedUnit.lost(by, "state not saved in time"));
             passage.guest.gate().absent();
         }
@@ -577,10 +732,11 @@ final class Move {
     String rebuiltBecause() {
         List<String> reasons = new ArrayList<>();
         for (UnitPassage passage : units) {
-            if (!passage.rebuiltBecause.isEmpty()) {
+            MadeChip made = taken == null ? null : taken.chips.get(passage);
+            if (made != null && made.isRebuilt()) {
                 reasons.add(passage.unit
                         + (passage.unit.bare() ? " starts from reset: " : " was rebuilt: ")
-                        + passage.rebuiltBecause);
+                        + made.rebuiltBecause);
             }
         }
         return String.join("; ", reasons);
@@ -590,9 +746,14 @@ final class Move {
     List<String> broken() {
         List<String> lines = new ArrayList<>();
         for (UnitPassage passage : units) {
-            passage.broken.forEach((container, why) -> lines.add(container + ": " + why));
+            brokenOf(passage).forEach((container, why) -> lines.add(container + ": " + why));
         }
         return lines;
+    }
+
+    private Map<CoreContainer, String> brokenOf(UnitPassage passage) {
+        MadeChip made = taken == null ? null : taken.chips.get(passage);
+        return made == null ? Map.of() : made.broken;
     }
 
     /** The containers that go on. */
@@ -600,7 +761,7 @@ final class Move {
         List<String> lines = new ArrayList<>();
         for (UnitPassage passage : units) {
             passage.sessions.forEach((container, session) -> {
-                if (!session.refuses() && !passage.broken.containsKey(container) && !container.isClosing()) {
+                if (!session.refuses() && !brokenOf(passage).containsKey(container) && !container.isClosing()) {
                     lines.add(container + ": " + session.agreement().kind());
                 }
             });

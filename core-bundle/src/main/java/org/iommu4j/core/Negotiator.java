@@ -149,13 +149,7 @@ final class Negotiator {
     /** An agreement that says no. */
     static Agreement refusal(Offer offer, int hostSubVersion, String reason) {
         return new Agreement(
-                offer.model(),
-                Agreement.Kind.REFUSED,
-                offer.newest(),
-                hostSubVersion,
-                List.of(),
-                Fidelity.EXACT,
-                reason);
+                offer.model(), Agreement.Kind.REFUSED, offer.newest(), hostSubVersion, List.of(), null, reason);
     }
 
     private static String hex(int subVersion) {

@@ -45,6 +45,7 @@ final class Session {
 
     private Session(
             Negotiator.Found found,
+            BackendEntry serving,
             RequestReader reader,
             Generation host,
             List<BindFormat> bindFormats,
@@ -58,7 +59,7 @@ final class Session {
         this.shims = new Contained.Rewriter[chain.size()];
         this.generations = new int[chain.size()];
         for (int i = 0; i < shims.length; i++) {
-            shims[i] = Contained.shim(chain.get(i).shim());
+            shims[i] = Contained.shim(chain.get(i).shim(), serving);
             generations[i] = chain.get(i).to();
         }
         this.host = host;
@@ -93,13 +94,14 @@ final class Session {
                 granuleShift,
                 pasidBits,
                 formats);
-        return new Session(found, new RequestReader(terms), host, formats, null, null, "");
+        return new Session(found, serving, new RequestReader(terms), host, formats, null, null, "");
     }
 
     /** A session of a client whose agreement no longer exists: it refuses everything. */
     static Session lost(Negotiator.Found refused) {
         return new Session(
                 refused,
+                null,
                 null,
                 null,
                 List.of(),
@@ -111,7 +113,7 @@ final class Session {
     /** A session of a container that is closed, or whose bindings could not be brought back: it refuses everything. */
     static Session stale(Agreement agreement, String reason) {
         return new Session(
-                new Negotiator.Found(agreement, List.of()), null, null, List.of(), null, Errno.ESTALE, reason);
+                new Negotiator.Found(agreement, List.of()), null, null, null, List.of(), null, Errno.ESTALE, reason);
     }
 
     private static Generation clientGeneration(int subVersion, BackendEntry serving, List<BackendDescription> known) {

@@ -27,10 +27,30 @@ record ShimLink(Shim shim, IommuModel model, int from, int to, String name, Fide
         if (link.model == null || link.name == null || link.fidelity == null) {
             throw new IllegalArgumentException("a shim has no model, name or fidelity");
         }
+        if (link.name.length() > BackendEntry.LONGEST_NAME) {
+            throw new IllegalArgumentException("a shim has a name of " + link.name.length() + " characters");
+        }
         if (link.from == link.to) {
             throw new IllegalArgumentException(
                     "shim " + link.name + " leads from 0x" + Integer.toHexString(link.from) + " to itself");
         }
         return link;
+    }
+
+    /** By the shim's identity: what a shim itself calls equal is foreign code. */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof ShimLink that && shim == that.shim;
+    }
+
+    @Override
+    public int hashCode() {
+        return System.identityHashCode(shim);
+    }
+
+    /** Its name: what a shim says of itself is foreign code. */
+    @Override
+    public String toString() {
+        return name;
     }
 }

@@ -1,5 +1,6 @@
 package org.iommu4j.core;
 
+import java.util.List;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 
@@ -7,19 +8,33 @@ import org.iommu4j.contract.Errno;
 final class VendorFailure extends Exception {
     private static final long serialVersionUID = 1L;
 
-    private final Errno errno;
+    private final transient Thrown thrown;
     private final boolean hung;
 
-    /** A failure; {@code hung} if the code did not come back. */
-    VendorFailure(Errno errno, String reason, boolean hung) {
+    private VendorFailure(String reason, Thrown thrown, boolean hung) {
         super(reason, null, false, false);
-        this.errno = errno;
+        this.thrown = thrown;
         this.hung = hung;
+    }
+
+    /** The code threw something. */
+    static VendorFailure threw(String what, Thrown thrown) {
+        return new VendorFailure(what + ": " + thrown.text(), thrown, false);
+    }
+
+    /** The code did not come back. */
+    static VendorFailure hung(String reason) {
+        return new VendorFailure(reason, new Thrown(Errno.ETIMEDOUT, reason, "", List.of(), false, false), true);
     }
 
     /** The error class. */
     Errno errno() {
-        return errno;
+        return thrown.errno();
+    }
+
+    /** What was thrown; of code that did not come back, that. */
+    Thrown thrown() {
+        return thrown;
     }
 
     /** True if the code did not come back in time. */
@@ -27,8 +42,13 @@ final class VendorFailure extends Exception {
         return hung;
     }
 
+    /** True if the code said no, instead of breaking or not coming back. */
+    boolean isRefusal() {
+        return thrown.refusal();
+    }
+
     /** The same for users of the core. */
     BackendException toUsers() {
-        return new BackendException(errno, getMessage());
+        return new BackendException(errno(), getMessage());
     }
 }

@@ -271,14 +271,68 @@ class AbsentBackendTest {
     void shouldStayAbsentWhenTheNextOneIsBroken() {
         bench.core.leaving(old);
         FakeBackend broken = bench.backend("1.0.1");
-        broken.traps().on("restoreHardware", () -> {
-            throw new StackOverflowError();
-        });
+        for (String method : List.of("restoreHardware", "createHardware")) {
+            broken.traps().on(method, () -> {
+                throw new StackOverflowError();
+            });
+        }
         bench.core.arrived(broken);
         assertEquals(Outcome.ROLLED_BACK, lastReport().outcome());
         assertEquals(State.FAILED, bench.state("1.0.1"));
         bench.arrived("1.0.2");
         assertEquals("", lastReport().reason());
+        expectServing();
+    }
+
+    @Test
+    void shouldBlameTheWriterOfAStateAndNotItsReader() {
+        FakeBackend reader = bench.backend("0.9.0");
+        for (Runnable answer : List.<Runnable>of(
+                () -> {
+                    throw new BackendException(Errno.EINVAL, "damaged");
+                },
+                () -> {
+                    throw new IndexOutOfBoundsException("3 of 2");
+                },
+                () -> Bench.hangUntil(new CountDownLatch(1)))) {
+            reader.traps().on("restoreTranslator", answer);
+            bench.core.arrived(reader);
+            bench.core.leaving(old);
+            assertEquals(Outcome.DONE, lastReport().outcome());
+            assertTrue(lastReport().reason().contains("state of fake 1.0.0 refused"), lastReport()::reason);
+            assertEquals(State.ACTIVE, bench.state("0.9.0"));
+            assertEquals(0x1004, translate(7));
+            reader.traps().off("restoreTranslator");
+            old = bench.arrived("1.0.0");
+            assertEquals(State.ACTIVE, bench.state("1.0.0"));
+            bench.core.leaving(reader);
+        }
+    }
+
+    @Test
+    void shouldTryTheFailedOnesLastRatherThanServeNobody() {
+        FakeBackend failed = bench.backend("2.0.0");
+        failed.traps().onTrial("createHardware", () -> {
+            throw new NoClassDefFoundError("gone");
+        });
+        bench.core.arrived(failed);
+        assertEquals(State.FAILED, bench.state("2.0.0"));
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
+        failed.traps().off("createHardware");
+        bench.core.leaving(old);
+        assertEquals(State.ACTIVE, bench.state("2.0.0"));
+        assertEquals(0x1004, translate(7));
+    }
+
+    @Test
+    void shouldStandByWhenItRefusesTheStateOfTheOneThatServes() {
+        FakeBackend picky = bench.backend("1.1.0");
+        picky.traps().on("restoreHardware", () -> {
+            throw new BackendException(Errno.EINVAL, "damaged");
+        });
+        bench.core.arrived(picky);
+        assertEquals(Outcome.ROLLED_BACK, lastReport().outcome());
+        assertEquals(State.STANDBY, bench.state("1.1.0"));
         expectServing();
     }
 

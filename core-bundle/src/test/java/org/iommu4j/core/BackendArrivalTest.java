@@ -16,6 +16,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
+import org.iommu4j.core.fake.FakePlatform;
 import org.iommu4j.core.fake.FakeShim;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.BackendStatus.State;
@@ -181,7 +182,7 @@ class BackendArrivalTest {
     @Test
     void shouldNotLetInABackendThatLeftWhileItWasAsked() {
         FakeBackend hasty = bench.backend("1.0.0");
-        ModelRegistry registry = new ModelRegistry(IommuModel.INTEL);
+        ModelRegistry registry = new ModelRegistry(IommuModel.INTEL, FakePlatform::new, CoreEvents.UNHEARD);
         BackendEntry entry = BackendEntry.usable(1, hasty, BackendEntry.ask(hasty));
         assertNull(registry.leaving(entry));
         assertNull(registry.arrived(entry));

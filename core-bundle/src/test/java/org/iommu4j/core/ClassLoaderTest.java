@@ -3,15 +3,18 @@ package org.iommu4j.core;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.File;
 import java.io.IOException;
 import java.lang.ref.WeakReference;
+import java.lang.reflect.Method;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -75,6 +78,7 @@ class ClassLoaderTest {
         held.add(closed);
         guest.writeRegister(0, 8, 1);
         unit.tap(bytes -> {});
+        holdExceptions(foreign, unit, container);
         if (successor) {
             bench.arrived("2.0.0");
         }
@@ -82,6 +86,30 @@ class ClassLoaderTest {
         held.addAll(bench.core.swaps());
         held.addAll(bench.core.backends());
         return new WeakReference<>(loader);
+    }
+
+    /** What clients may keep of calls that failed inside the backend. */
+    private void holdExceptions(Backend foreign, Unit unit, Container container) throws Exception {
+        Object traps = foreign.getClass().getMethod("traps").invoke(foreign);
+        Method on = traps.getClass().getMethod("on", String.class, Runnable.class);
+        Method off = traps.getClass().getMethod("off", String.class);
+        for (RuntimeException thrown :
+                List.of(new IllegalStateException("no"), new BackendException(Errno.EINVAL, "no"))) {
+            Runnable action = () -> {
+                thrown.fillInStackTrace();
+                throw thrown;
+            };
+            for (String method : List.of("readRegister", "invalidate", "createHardware")) {
+                on.invoke(traps, method, action);
+            }
+            held.add(assertThrows(BackendException.class, () -> unit.readRegister(0x100, 8)));
+            held.add(assertThrows(BackendException.class, () -> bench.unit(1)));
+            held.add(Bench.send(container, Bench.invalidate(1, 2)));
+            thrown.setStackTrace(new StackTraceElement[0]);
+            for (String method : List.of("readRegister", "invalidate", "createHardware")) {
+                off.invoke(traps, method);
+            }
+        }
     }
 
     private void expectServing() {

@@ -82,6 +82,28 @@ final class Jars {
         }
     }
 
+    /** A vendor's bundle that imports a package which nobody may have. */
+    static Path importing(String missing) {
+        Manifest manifest = new Manifest();
+        Attributes main = manifest.getMainAttributes();
+        main.put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        main.putValue("Bundle-ManifestVersion", "2");
+        main.putValue("Bundle-SymbolicName", "broken.import");
+        main.putValue("Bundle-Version", "8.0.0");
+        main.putValue("Import-Package", missing);
+        main.putValue(
+                "Provide-Capability",
+                "osgi.service;objectClass:List<String>=\"org.iommu4j.backend.Backend\";model=intel");
+        try {
+            Path target = Files.createTempFile("broken-", ".jar");
+            target.toFile().deleteOnExit();
+            new JarOutputStream(Files.newOutputStream(target), manifest).close();
+            return target;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private static void put(JarOutputStream out, String name, byte[] content) throws IOException {
         out.putNextEntry(new JarEntry(name));
         out.write(content);

@@ -132,6 +132,24 @@ public class SwapIT {
     }
 
     @Test
+    public void shouldServeWithEveryReleasedVersion() throws Exception {
+        for (String artifact : List.of("intel-vtd-bundle", "spapr-bundle", "s390-bundle")) {
+            for (String version : List.of("1.0.0", "1.1.0")) {
+                Bundle released = context.installBundle(
+                        Bundles.released(artifact, version).toUri().toString());
+                released.start();
+                await(artifact + " " + version + " passes its trial: " + service.backends(), () -> active() != null);
+                assertEquals(version, active());
+                assertTrue(
+                        service.backends().toString(),
+                        service.backends().stream()
+                                .allMatch(status -> status.reason().isEmpty()));
+                released.uninstall();
+            }
+        }
+    }
+
+    @Test
     public void shouldServeWithTheNewerOfTwoVersions() throws Exception {
         install(NEW);
         install(OLD);
@@ -155,6 +173,49 @@ public class SwapIT {
     @Test
     public void shouldKeepTheOldOneWhenTheNewHangs() throws Exception {
         keepsServingBeside(HangingBackend.class, true);
+    }
+
+    @Test
+    public void shouldTellWhyAVendorsBundleBringsNoBackend() throws Exception {
+        Bundle throwing = context.installBundle(
+                Jars.ofBackend(ThrowingBackend.class, "8.0.0").toUri().toString());
+        throwing.start();
+        await("the constructor's exception is told", () -> absence().contains("this version cannot be activated"));
+        throwing.stop();
+        assertTrue(absence(), absence().contains("not started"));
+        throwing.uninstall();
+        Bundle unresolved = context.installBundle(
+                Jars.importing("org.nobody.has.this").toUri().toString());
+        assertTrue(absence(), absence().contains("org.nobody.has.this"));
+        assertTrue(absence(), absence().contains(unresolved.getSymbolicName()));
+        assertTrue(service.backends().stream()
+                .anyMatch(status -> status.id() == 0
+                        && status.model() == IommuModel.INTEL
+                        && status.state() == BackendStatus.State.FAILED));
+        try {
+            service.openUnit(UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(Load.GENERATION)));
+            throw new AssertionError("a unit without a backend");
+        } catch (BackendException e) {
+            assertTrue(e.getMessage(), e.getMessage().contains("org.nobody.has.this"));
+        }
+        unresolved.uninstall();
+        assertEquals("", absence());
+    }
+
+    @Test
+    public void shouldCarryItsVersionAndGenerationsAsServiceProperties() throws Exception {
+        Bundle vendor =
+                context.installBundle(Bundles.jar("intel-vtd-bundle").toUri().toString());
+        vendor.start();
+        await("a backend serves", () -> active() != null);
+        var reference = vendor.getRegisteredServices()[0];
+        assertEquals("intel", reference.getProperty("model"));
+        assertEquals(active(), reference.getProperty("version"));
+        assertEquals(2, ((Object[]) reference.getProperty("generations")).length);
+    }
+
+    private String absence() {
+        return service.absence(IommuModel.INTEL);
     }
 
     @Test

@@ -18,7 +18,7 @@ public final class ExplainServiceComponent implements ExplainService {
     /** Takes the formats from the core's backends. */
     @Activate
     public ExplainServiceComponent(@Reference IommuService core) {
-        explain = new Explain(core::backend);
+        explain = new Explain(core::backend, core::absence);
     }
 
     @Override

@@ -1,11 +1,14 @@
 package org.iommu4j.core.component;
 
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.CoreLog;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
@@ -16,12 +19,17 @@ import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.core.service.UnitInterposer;
+import org.osgi.framework.Bundle;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceReference;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
+import org.osgi.service.component.runtime.ServiceComponentRuntime;
 
 /**
  * The core as a component. Immediate, so that units live as long as the bundle and not as long as somebody holds the
@@ -31,10 +39,17 @@ import org.osgi.service.component.annotations.ReferencePolicy;
 public final class IommuServiceComponent implements IommuService {
     private final IommuCore core;
 
+    /** Bundles whose backends the core has. */
+    private final Set<Long> serving = ConcurrentHashMap.newKeySet();
+
     /** Starts the core on machines of one kind. */
     @Activate
-    public IommuServiceComponent(@Reference PlatformFactory platforms) {
-        core = new IommuCore(platforms);
+    public IommuServiceComponent(
+            BundleContext context,
+            @Reference PlatformFactory platforms,
+            @Reference ServiceComponentRuntime components) {
+        VendorBundles vendors = new VendorBundles(context, components);
+        core = new IommuCore(platforms, () -> vendors.notServing(serving));
     }
 
     /** Stops the core. */
@@ -44,12 +59,30 @@ public final class IommuServiceComponent implements IommuService {
     }
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
-    void addBackend(Backend backend) {
-        core.arrived(backend);
+    void addBackend(Backend backend, ServiceReference<Backend> reference) {
+        serving.add(reference.getBundle().getBundleId());
+        core.arrived(
+                backend, reference.getProperty("model") instanceof String label ? IommuModel.ofLabel(label) : null);
     }
 
-    void removeBackend(Backend backend) {
+    void removeBackend(Backend backend, ServiceReference<Backend> reference) {
         core.leaving(backend);
+        Bundle bundle = reference.getBundle();
+        if (bundle != null) {
+            serving.remove(bundle.getBundleId());
+        }
+    }
+
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    void addLog(CoreLog log) {
+        core.logTo(log);
+    }
+
+    void removeLog(CoreLog log) {
+        core.logTo(null);
     }
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
@@ -64,6 +97,11 @@ public final class IommuServiceComponent implements IommuService {
     @Override
     public List<BackendStatus> backends() {
         return core.backends();
+    }
+
+    @Override
+    public String absence(IommuModel model) {
+        return core.absence(model);
     }
 
     @Override

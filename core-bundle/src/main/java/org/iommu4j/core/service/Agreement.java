@@ -12,7 +12,7 @@ import org.iommu4j.contract.IommuModel;
  * @param clientSubVersion generation of the client's vendor parts
  * @param hostSubVersion generation of the chip
  * @param shims names of the handlers between them, in order
- * @param fidelity {@link Fidelity#WIDENED} if a shim may widen
+ * @param fidelity {@link Fidelity#WIDENED} if a shim may widen; null if it is refused, as nothing will be carried out
  * @param reason why it is refused, or how it was chosen
  */
 public record Agreement(
@@ -33,8 +33,9 @@ public record Agreement(
         REFUSED
     }
 
-    /** Copies the list. */
+    /** Copies the list; a refused agreement has no fidelity, whatever was given. */
     public Agreement {
         shims = List.copyOf(shims);
+        fidelity = kind == Kind.REFUSED ? null : fidelity;
     }
 }

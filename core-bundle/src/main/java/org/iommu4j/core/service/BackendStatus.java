@@ -4,9 +4,9 @@ import java.util.List;
 import org.iommu4j.contract.IommuModel;
 
 /**
- * A backend and its state.
+ * A backend and its state, or a vendor's bundle that brings none.
  *
- * @param id number of the backend, unique in the core's life
+ * @param id number of the backend, unique in the core's life; 0 for a bundle that brings none
  * @param model the model that it serves; null if it failed to say
  * @param name for people
  * @param version of its bundle
@@ -15,6 +15,7 @@ import org.iommu4j.contract.IommuModel;
  * @param stateWritten version of the state that it writes
  * @param stateOldestRead oldest version of the state that it reads
  * @param reason why it failed; empty if it did not
+ * @param contained exceptions of its code that the core contained, refusals not counted
  */
 public record BackendStatus(
         int id,
@@ -25,7 +26,8 @@ public record BackendStatus(
         List<Integer> subVersions,
         int stateWritten,
         int stateOldestRead,
-        String reason) {
+        String reason,
+        long contained) {
     /** The states of a backend. */
     public enum State {
         /** Present; not yet looked at. */
@@ -45,5 +47,19 @@ public record BackendStatus(
     /** Copies the list. */
     public BackendStatus {
         subVersions = List.copyOf(subVersions);
+    }
+
+    /** A backend of which no exception was contained. */
+    public BackendStatus(
+            int id,
+            IommuModel model,
+            String name,
+            String version,
+            State state,
+            List<Integer> subVersions,
+            int stateWritten,
+            int stateOldestRead,
+            String reason) {
+        this(id, model, name, version, state, subVersions, stateWritten, stateOldestRead, reason, 0);
     }
 }

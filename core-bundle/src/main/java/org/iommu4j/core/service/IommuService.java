@@ -8,8 +8,19 @@ import org.osgi.annotation.versioning.ProviderType;
 /** The entry: an OSGi service. All methods may be called from any thread. */
 @ProviderType
 public interface IommuService {
-    /** Every backend that is or was there, newest last. */
+    /**
+     * Every backend that is or was there, newest last; then the vendors' bundles that are there and bring no backend, each
+     * with the reason and the number 0.
+     */
     List<BackendStatus> backends();
+
+    /**
+     * Why no backend serves a model, as far as something is there that should: each backend and bundle with its root cause,
+     * those that do not tell their model included. Empty if one serves, or nothing is known.
+     */
+    default String absence(IommuModel model) {
+        return "";
+    }
 
     /** The backend that serves a model now, or null. For descriptions only: what it makes is not swapped. */
     Backend backend(IommuModel model);

@@ -50,11 +50,15 @@ public final class FakeBackend implements Backend {
     private final Traps traps = new Traps();
     private final List<Shim> shims = new ArrayList<>();
     private UnaryOperator<BackendDescription> description = UnaryOperator.identity();
+    private Consumer<NativePort> portUser = port -> {};
     private List<Generation> generations;
     private int stateWritten = 1;
     private Consumer<Completion> completions = completion -> {};
     private long piecePages = Long.MAX_VALUE;
     private int stateOldestRead = 1;
+
+    /** Pages of the host that each of its drivers and virtual IOMMUs takes. */
+    public static final int DRIVER_PAGES = 2;
 
     /** A sound backend of generations 1 and 2. */
     public FakeBackend(String version, Journal journal) {
@@ -98,6 +102,18 @@ public final class FakeBackend implements Backend {
     public FakeBackend saying(UnaryOperator<BackendDescription> lie) {
         description = lie;
         return this;
+    }
+
+    /** Lets its drivers do something with their port before each invalidation. */
+    public FakeBackend portUser(Consumer<NativePort> use) {
+        portUser = use;
+        return this;
+    }
+
+    void usePort(NativePort port) {
+        if (!Traps.isTrial()) {
+            portUser.accept(port);
+        }
     }
 
     /** What it does wrong. */
@@ -160,6 +176,7 @@ public final class FakeBackend implements Backend {
     @Override
     public Translator createTranslator(int subVersion, NativePort port) {
         traps.pass("createTranslator");
+        port.platform().allocatePages(DRIVER_PAGES);
         return new FakeTranslator(this, subVersion, port);
     }
 

@@ -1,20 +1,23 @@
 package org.iommu4j.core.fake;
 
-import java.util.Arrays;
+import java.util.BitSet;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.InterruptSink;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.contract.Errno;
 
-/** A machine with 64 KiB of memory. */
+/** A machine with 64 KiB of memory, and pages of the host above it that nobody reads. */
 public final class FakePlatform implements Platform {
     /** Bytes of memory. */
     public static final int MEMORY_BYTES = 65536;
 
     private final PlatformConfig config;
     private final byte[] bytes = new byte[MEMORY_BYTES];
+    private final BitSet hostPages = new BitSet();
 
     /** A machine of that configuration. */
     public FakePlatform(PlatformConfig config) {
@@ -47,13 +50,24 @@ public final class FakePlatform implements Platform {
     }
 
     @Override
-    public long allocatePages(int pages) {
-        return 0;
+    public synchronized long allocatePages(int pages) {
+        int first = hostPages.length();
+        hostPages.set(first, first + pages);
+        return MEMORY_BYTES + ((long) first << 12);
     }
 
     @Override
-    public void freePages(long pa, int pages) {
-        Arrays.fill(bytes, (byte) 0);
+    public synchronized void freePages(long pa, int pages) {
+        int first = (int) ((pa - MEMORY_BYTES) >> 12);
+        if (hostPages.nextClearBit(first) < first + pages) {
+            throw new BackendException(Errno.EINVAL, "not all allocated");
+        }
+        hostPages.clear(first, first + pages);
+    }
+
+    /** Pages of the host that are in use. */
+    public synchronized int allocated() {
+        return hostPages.cardinality();
     }
 
     private final class Memory implements PhysicalMemory {

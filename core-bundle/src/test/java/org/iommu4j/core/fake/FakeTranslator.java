@@ -123,6 +123,7 @@ final class FakeTranslator implements Translator {
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
         backend.traps().pass("invalidate");
         backend.given(completion);
+        backend.usePort(port);
         if (request.subVersion() != subVersion) {
             return completion.refuse(Rule.V30, "sub_version", -1, request.subVersion(), "not of this chip");
         }

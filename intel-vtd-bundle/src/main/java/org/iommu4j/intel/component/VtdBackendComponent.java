@@ -2,13 +2,21 @@ package org.iommu4j.intel.component;
 
 import org.iommu4j.backend.Backend;
 import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.intel.command.VtdGeneration;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.Version;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 
 /** Registers the VT-d backend as a service. */
-@Component(service = Backend.class, property = "model=intel")
+@Component(
+        service = Backend.class,
+        property = {
+            "model=intel",
+            "generations:Integer=" + VtdGeneration.LEGACY_REG,
+            "generations:Integer=" + VtdGeneration.LEGACY_QI
+        },
+        properties = "OSGI-INF/version.properties")
 public final class VtdBackendComponent extends VtdBackend {
     /** Takes the version from the bundle. */
     @Activate

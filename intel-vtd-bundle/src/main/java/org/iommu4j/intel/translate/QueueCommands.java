@@ -2,6 +2,7 @@ package org.iommu4j.intel.translate;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
@@ -191,7 +192,7 @@ final class QueueCommands implements CommandPath {
         if (written == MAX_COMMANDS) {
             complete();
         }
-        if (stuck && !hasCaughtUp()) {
+        if (stuck && (failure != Errno.OK || !revived())) {
             // A queue that does not go on takes nothing more; what was asked is reported as not done.
             fail(Errno.EIO);
             return;
@@ -227,11 +228,44 @@ final class QueueCommands implements CommandPath {
         return true;
     }
 
+    /** True if the chip goes on again, by itself or with a queue that was set up anew. */
+    private boolean revived() {
+        return hasCaughtUp() || restarted();
+    }
+
+    /**
+     * Sets the queue up anew after it did not go on: what was in it was reported as not done, and what it may have left in
+     * the caches is dropped with everything else.
+     */
+    private boolean restarted() {
+        try {
+            chip.clearErrors();
+            if (Global.QIES.isSet(chip.status())) {
+                chip.enable(Global.QIE, Global.QIES, false);
+            }
+            tail = 0;
+            written = 0;
+            start();
+        } catch (BackendException e) {
+            return false;
+        }
+        sequence++;
+        store(VtdCommand.TYPE_CONTEXT_CACHE | ContextCacheInvalidate.G.of(ContextCacheInvalidate.GLOBAL), 0);
+        store(VtdCommand.TYPE_IOTLB | IotlbInvalidate.G.of(IotlbInvalidate.GLOBAL) | drain, 0);
+        store(waitWord(), statusAddress);
+        ring();
+        return hasCaughtUp();
+    }
+
+    private void ring() {
+        port.writeRegister(QueueTail.OFFSET, Long.BYTES, tail);
+    }
+
     private void complete() {
         if (!stuck) {
             sequence++;
             store(waitWord(), statusAddress);
-            port.writeRegister(QueueTail.OFFSET, Long.BYTES, tail);
+            ring();
             if (memory.readIntLe(statusAddress) == sequence) {
                 written = 0;
                 return;
@@ -248,9 +282,13 @@ final class QueueCommands implements CommandPath {
 
     /**
      * Gets a queue that stopped to run to its end. Wrong descriptors are replaced by the wait, a time-out is cleared, an
-     * aborted wait is written again. Whatever happens, an error is reported unless nothing but time was missing.
+     * aborted wait is written again, and the doorbell is rung once more, as a chip may have missed it. Whatever happens, an
+     * error is reported unless nothing but time or the doorbell was missing. A queue that does not go on has time until the
+     * next command; then it is set up anew.
      */
     private void recover() {
+        boolean again = stuck;
+        boolean rung = false;
         int waits = 0;
         for (int poll = 0; poll < ChipPort.MAX_POLLS; poll++) {
             long errors = chip.read32(FaultStatus.OFFSET);
@@ -270,11 +308,17 @@ final class QueueCommands implements CommandPath {
                 }
                 fail(Errno.EIO);
                 store(waitWord(), statusAddress);
-                port.writeRegister(QueueTail.OFFSET, Long.BYTES, tail);
+                ring();
+            } else if (!rung) {
+                rung = true;
+                ring();
             }
         }
         stuck = true;
         fail(Errno.ETIMEDOUT);
+        if (again) {
+            stuck = !restarted();
+        }
     }
 
     private void fail(Errno errno) {

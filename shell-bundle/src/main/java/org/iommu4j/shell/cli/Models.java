@@ -39,10 +39,15 @@ public final class Models {
                 .toList();
     }
 
-    /** The one line for a model that no backend serves. */
+    /** The one line for a model that no backend serves, with what is there that should and why it does not. */
     public static String notInstalled(IommuModel model, IommuService service) {
         List<String> installed = installed(service);
         return "model '" + model.label() + "' is not installed; installed: "
-                + (installed.isEmpty() ? "none" : String.join(", ", installed));
+                + (installed.isEmpty() ? "none" : String.join(", ", installed))
+                + because(service.absence(model));
+    }
+
+    private static String because(String absence) {
+        return absence.isEmpty() ? "" : "; not serving: " + absence;
     }
 }

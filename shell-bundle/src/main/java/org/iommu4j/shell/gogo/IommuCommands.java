@@ -88,22 +88,24 @@ public final class IommuCommands {
 
     /** Every backend that is or was there, newest last. */
     @Descriptor(
-            "lists the backends: model, bundle version, state, sub_versions, versions of the state they read and write")
+            "lists the backends, and the vendors' bundles that bring none: model, bundle version, state, sub_versions, "
+                    + "versions of the state they read and write, exceptions that were contained, why one does not serve")
     public void backends() {
-        TextTable table =
-                new TextTable("id", "model", "name", "version", "state", "sub_versions", "state-version", "reason");
+        TextTable table = new TextTable(
+                "id", "model", "name", "version", "state", "sub_versions", "state-version", "exceptions", "reason");
         for (BackendStatus backend : core().backends()) {
             table.row(
-                    backend.id(),
+                    backend.id() == 0 ? "-" : backend.id(),
                     backend.model() == null ? "-" : backend.model().label(),
                     backend.name(),
-                    backend.version(),
+                    Texts.orDash(backend.version()),
                     backend.state(),
                     Texts.subVersions(backend.subVersions()),
                     backend.stateWritten() == 0
                             ? "-"
                             : "writes " + backend.stateWritten() + ", reads " + backend.stateOldestRead() + ".."
                                     + backend.stateWritten(),
+                    backend.contained(),
                     Texts.orDash(backend.reason()));
         }
         out.accept(table.render());
@@ -324,7 +326,7 @@ public final class IommuCommands {
                 Texts.subVersion(agreement.clientSubVersion()),
                 Texts.subVersion(agreement.hostSubVersion()),
                 Texts.orDash(String.join(" ", agreement.shims())),
-                agreement.fidelity(),
+                agreement.fidelity() == null ? "-" : agreement.fidelity(),
                 Texts.orDash(agreement.reason()));
     }
 
@@ -335,7 +337,7 @@ public final class IommuCommands {
             table.row(
                     report.model().label(),
                     Texts.orDash(report.from()),
-                    report.to(),
+                    Texts.orDash(report.to()),
                     report.outcome(),
                     Texts.millis(report.pauseNanos()),
                     report.units(),

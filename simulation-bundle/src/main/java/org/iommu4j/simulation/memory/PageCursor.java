@@ -1,6 +1,7 @@
 package org.iommu4j.simulation.memory;
 
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.RevocableMemory;
 
 /**
  * A way into memory for a user that mostly stays in one page, as who fills a command ring does, who empties it, and who
@@ -28,6 +29,9 @@ public final class PageCursor {
     /** The memory, if its pages stay where they are once they were written; null if it wants to be asked each time. */
     private final SparseMemory steady;
 
+    /** True once the memory is no longer there for this user; set by whoever takes it away. */
+    private volatile boolean over;
+
     private long page = NOWHERE;
     private byte[] slab = NO_BYTES;
     private int start;
@@ -35,7 +39,18 @@ public final class PageCursor {
     /** A cursor that is nowhere yet. */
     public PageCursor(PhysicalMemory memory) {
         this.memory = memory;
-        steady = memory instanceof SparseMemory sparse ? sparse : null;
+        RevocableMemory view = memory instanceof RevocableMemory revocable ? revocable : null;
+        steady = (view == null ? memory : view.whole()) instanceof SparseMemory sparse ? sparse : null;
+        if (view != null) {
+            view.onEnd(this::forget);
+        }
+    }
+
+    /** The memory is no longer there for this user: from now on it is asked each time, and says so. */
+    private void forget() {
+        over = true;
+        page = NOWHERE;
+        slab = NO_BYTES;
     }
 
     /** As {@link PhysicalMemory#readPairLe}. */
@@ -84,11 +99,15 @@ public final class PageCursor {
 
     /** Remembers a page, unless it was never written or is memory only in part: then each access has to be looked at. */
     private void moveTo(long pa) {
-        int frame = steady == null ? 0 : steady.frame(pa >>> SparseMemory.PAGE_SHIFT);
+        int frame = steady == null || over ? 0 : steady.frame(pa >>> SparseMemory.PAGE_SHIFT);
         if (frame != 0) {
             page = pa & PAGE_MASK;
             slab = steady.slab(frame);
             start = SparseMemory.offset(frame, 0);
+            if (over) {
+                // The end came in between.
+                forget();
+            }
         }
     }
 }

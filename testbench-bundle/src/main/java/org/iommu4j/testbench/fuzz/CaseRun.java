@@ -36,6 +36,7 @@ import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.FuzzFailure.Kind;
+import org.iommu4j.testbench.run.Absence;
 import org.iommu4j.testbench.run.StepRunner;
 
 /**
@@ -94,7 +95,7 @@ final class CaseRun implements AutoCloseable {
         this.coverage = coverage;
         backend = service.backend(setup.model());
         if (backend == null) {
-            throw new BackendException(Errno.ENODEV, "model '" + setup.model().label() + "' is not installed");
+            throw Absence.of(service, setup.model());
         }
         runner = StepRunner.open(
                 service,

@@ -7,15 +7,14 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
-import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.FuzzScene;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.testbench.FuzzFailure;
 import org.iommu4j.testbench.FuzzOptions;
 import org.iommu4j.testbench.FuzzProgress;
 import org.iommu4j.testbench.FuzzResult;
 import org.iommu4j.testbench.FuzzService;
+import org.iommu4j.testbench.run.Absence;
 import org.iommu4j.testbench.run.StepRunner;
 
 /** Generates and judges cases through a core. */
@@ -35,7 +34,7 @@ public final class Fuzzer implements FuzzService {
     public FuzzResult run(FuzzOptions options, Consumer<FuzzProgress> progress) {
         Backend backend = service.backend(options.model());
         if (backend == null) {
-            throw new BackendException(Errno.ENODEV, "model '" + options.model().label() + "' is not installed");
+            throw Absence.of(service, options.model());
         }
         Corpus corpus = Corpus.read(options.corpus(), options.model());
         Coverage coverage = new Coverage(backend);

@@ -122,7 +122,7 @@ final class Machine implements AutoCloseable {
     private static Backend backend(IommuService service, IommuModel model) {
         Backend backend = service.backend(model);
         if (backend == null) {
-            throw new BackendException(Errno.ENODEV, "model '" + model.label() + "' is not installed");
+            throw Absence.of(service, model);
         }
         return backend;
     }

@@ -1,0 +1,212 @@
+package org.iommu4j.core;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.zip.ZipError;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.fake.Bench;
+import org.iommu4j.core.fake.FakeBackend;
+import org.iommu4j.core.service.BackendStatus;
+import org.iommu4j.core.service.BackendStatus.State;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.SwapReport;
+import org.iommu4j.core.service.SwapReport.Outcome;
+import org.iommu4j.core.service.Unit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A backend serves only after a trial, and gives way when it fails. */
+@Timeout(60)
+class TrialTest {
+    private final Bench bench = new Bench();
+
+    @AfterEach
+    void close() {
+        bench.close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "createHardware",
+                "createTranslator",
+                "openDomain",
+                "attach",
+                "bind",
+                "translate",
+                "invalidate",
+                "finish",
+                "saveHardware",
+                "saveTranslator",
+                "restoreHardware",
+                "restoreTranslator",
+                "closeDomain"
+            })
+    void shouldNotServeWhenItFailsInItsTrial(String method) {
+        bench.arrived("1.0.0");
+        for (Runnable failure : List.<Runnable>of(
+                () -> {
+                    throw new NoClassDefFoundError("gone");
+                },
+                () -> {
+                    throw new BackendException(Errno.EIO, "it does not work");
+                })) {
+            FakeBackend broken = bench.backend("2.0.0");
+            broken.traps().onTrial(method, failure);
+            bench.core.arrived(broken);
+            assertEquals(State.FAILED, bench.state("2.0.0"));
+            assertEquals(State.ACTIVE, bench.state("1.0.0"));
+            bench.unit(1);
+            SwapReport refused = bench.swap("2.0.0");
+            assertEquals(Outcome.REFUSED, refused.outcome());
+            assertTrue(refused.reason().contains("trial of"), refused.reason());
+            broken.traps().off(method);
+            assertEquals(Outcome.DONE, bench.swap("2.0.0").outcome());
+            bench.core.leaving(broken);
+        }
+    }
+
+    @Test
+    void shouldNotServeWhenItsTrialDoesNotEnd() {
+        bench.arrived("1.0.0");
+        FakeBackend hanging = bench.backend("2.0.0");
+        hanging.traps().onTrial("finish", () -> Bench.hangUntil(new CountDownLatch(1)));
+        long start = System.nanoTime();
+        bench.core.arrived(hanging);
+        assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(5));
+        assertEquals(State.FAILED, bench.state("2.0.0"));
+        bench.unit(1);
+    }
+
+    @Test
+    void shouldSayWhyNobodyServesWhenTheOnlyOneFailed() {
+        FakeBackend broken = bench.backend("2.0.0");
+        broken.traps().onTrial("createHardware", () -> {
+            throw new IllegalStateException("no native part");
+        });
+        bench.core.arrived(broken);
+        BackendException refusal = assertThrows(BackendException.class, () -> bench.unit(1));
+        assertEquals(Errno.ENODEV, refusal.errno());
+        assertTrue(refusal.getMessage().contains("no native part"), refusal.getMessage());
+        assertTrue(bench.core.absence(IommuModel.INTEL).contains("fake 2.0.0"));
+        assertEquals("", bench.core.absence(IommuModel.S390));
+        assertEquals(Outcome.REFUSED, bench.core.swaps().get(0).outcome());
+    }
+
+    @Test
+    void shouldServeWithChipsAloneOnlyWhileNobodyElseCan() {
+        FakeBackend driverless = bench.backend("2.0.0");
+        driverless.traps().onTrial("createTranslator", () -> {
+            throw new IllegalStateException("no driver yet");
+        });
+        bench.core.arrived(driverless);
+        assertEquals(State.ACTIVE, bench.state("2.0.0"));
+        assertTrue(reason("2.0.0").contains("no driver yet"), reason("2.0.0"));
+        bench.arrived("1.0.0");
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
+        assertEquals(State.FAILED, bench.state("2.0.0"));
+    }
+
+    @Test
+    void shouldGiveWayWhenItCannotMakeAUnit() {
+        bench.arrived("1.0.0");
+        FakeBackend broken = bench.arrived("2.0.0");
+        Unit first = bench.unit(1);
+        first.writeRegister(0x100, 8, 5);
+        broken.traps().on("createHardware", () -> {
+            throw new ZipError("the jar was overwritten");
+        });
+        bench.unit(1);
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
+        assertEquals(State.FAILED, bench.state("2.0.0"));
+        assertEquals(5, first.readRegister(0x100, 8));
+        assertTrue(reason("2.0.0").contains("the jar was overwritten"), reason("2.0.0"));
+    }
+
+    @Test
+    void shouldGiveWayWhenItCannotMakeAVirtualIommu() {
+        bench.arrived("1.0.0");
+        FakeBackend broken = bench.arrived("2.0.0");
+        Unit unit = bench.unit(1);
+        broken.traps().on("createGuestDecoder", () -> {
+            throw new IllegalStateException("no");
+        });
+        assertEquals(
+                0, unit.openGuest(HardwareConfig.of(1), new RecordingRequests()).readRegister(0, 8));
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
+    }
+
+    @Test
+    void shouldStayWhenItRefusesWhatWasAskedFor() {
+        bench.arrived("1.0.0");
+        FakeBackend picky = bench.arrived("2.0.0");
+        picky.traps().on("createHardware", () -> {
+            throw new BackendException(Errno.EINVAL, "no such capability");
+        });
+        assertEquals(
+                Errno.EINVAL,
+                assertThrows(BackendException.class, () -> bench.unit(1)).errno());
+        assertEquals(State.ACTIVE, bench.state("2.0.0"));
+        assertEquals(0, contained("2.0.0"));
+    }
+
+    @Test
+    void shouldGiveWayWhenClassesAreGoneUnderARequest() throws Exception {
+        bench.arrived("1.0.0");
+        FakeBackend broken = bench.arrived("2.0.0");
+        Unit unit = bench.unit(1);
+        Container container = Bench.container(unit, 1);
+        for (String method : List.of("invalidate", "saveHardware", "saveTranslator")) {
+            broken.traps().on(method, () -> {
+                throw new NoClassDefFoundError("gone");
+            });
+        }
+        assertEquals(Errno.EIO, Bench.send(container, Bench.invalidate(1, 1)).errno());
+        for (int i = 0; i < 500 && bench.state("1.0.0") != State.ACTIVE; i++) {
+            Thread.sleep(10);
+        }
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
+        assertEquals(State.FAILED, bench.state("2.0.0"));
+        assertEquals(Errno.OK, Bench.send(container, Bench.invalidate(1, 1)).errno());
+    }
+
+    @Test
+    void shouldKeepTheOnlyOneThatThereIs() {
+        FakeBackend only = bench.arrived("1.0.0");
+        Unit unit = bench.unit(1);
+        only.traps().on("createHardware", () -> {
+            throw new NoClassDefFoundError("gone");
+        });
+        assertThrows(BackendException.class, () -> bench.unit(1));
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
+        assertFalse(reason("1.0.0").contains("gone"));
+        assertEquals(0, unit.readRegister(0x100, 8));
+    }
+
+    private String reason(String version) {
+        return status(version).reason();
+    }
+
+    private long contained(String version) {
+        return status(version).contained();
+    }
+
+    private BackendStatus status(String version) {
+        return bench.core.backends().stream()
+                .filter(backend -> backend.version().equals(version))
+                .findFirst()
+                .orElseThrow();
+    }
+}
