@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.CStruct;
 import org.iommu4j.contract.Completion;
@@ -20,6 +21,7 @@ import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.ContainerCounters;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.RequestBatch;
+import org.iommu4j.layout.BitField;
 
 /**
  * A client's domain. Everything that is not final is touched inside the unit's gate, or while the gate is held and quiet;
@@ -27,6 +29,7 @@ import org.iommu4j.core.service.RequestBatch;
  */
 final class CoreContainer implements Container {
     private static final long BLOCKED = -1;
+    private static final String HOSTS_PAGE = "the page is the host's: no table of a guest is there";
 
     private final CoreUnit unit;
     private final Gate<Chip> gate;
@@ -155,6 +158,10 @@ final class CoreContainer implements Container {
                     -1,
                     Integer.toUnsignedLong(requester),
                     "the device is in container " + owner.id);
+            return;
+        }
+        if (table != BLOCKED && unit.isHosts(table)) {
+            completion.refuse(null, Errno.EPERM, "table", -1, table, HOSTS_PAGE);
             return;
         }
         try {
@@ -416,19 +423,35 @@ final class CoreContainer implements Container {
                 return completion.fail(Errno.ENOSPC, "the container has " + BindLog.MOST + " bindings");
             }
             int code = current.rewrite(request, completion);
+            BindFormat format = current.bindFormat(request.operation(), request.subVersion());
+            if (code == 0) {
+                code = checkTable(format, request, completion);
+            }
             if (code == 0) {
                 code = translator.bind(id, request, completion);
             }
             settle(code, completion);
             failIfGivenUp(current, completion);
             if (completion.errno() == Errno.OK) {
-                binds.note(request, current.bindFormat(request.operation(), request.subVersion()));
+                binds.note(request, format);
                 return 0;
             }
             return located(Uapi.BIND_HEADER, reader, completion);
         } catch (RuntimeException | Error e) {
             return contain(e, completion);
         }
+    }
+
+    /** A table of a guest is in no page of the host, whatever the backend would take. */
+    private int checkTable(BindFormat format, BindRequest request, Completion completion) {
+        BitField table = format == null || request.unbinds() ? null : format.table();
+        if (table == null) {
+            return 0;
+        }
+        long address = table.get(format.layout().word(request.payload(), request.payloadOffset(), table.word()));
+        return unit.isHosts(address)
+                ? completion.refuse(Rule.V36, table.name(), format.layout().byteOffset(table), address, HOSTS_PAGE)
+                : 0;
     }
 
     /** Makes code and completion agree, whatever foreign code said: in doubt the request failed. */

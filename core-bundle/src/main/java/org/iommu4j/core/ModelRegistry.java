@@ -14,6 +14,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.PlatformFactory;
@@ -240,7 +241,7 @@ final class ModelRegistry {
                 Chip chip = thread.call(
                         "making a unit",
                         SwapLimits.DEFAULT.handoverNanos(),
-                        () -> Move.fresh(config, platform, serving));
+                        () -> Move.fresh(config, platform.forOwner(PageOwner.HOST), serving));
                 CoreUnit unit = new CoreUnit(ids.getAsInt(), this, config, platform, chip);
                 units.add(unit);
                 return unit;
@@ -295,7 +296,7 @@ final class ModelRegistry {
                 GuestDecoder decoder = thread.call(
                         "making a virtual IOMMU",
                         SwapLimits.DEFAULT.handoverNanos(),
-                        () -> backend.createGuestDecoder(config, unit.shown().platform()));
+                        () -> backend.createGuestDecoder(config, unit.guestPlatform()));
                 if (decoder == null) {
                     throw new BackendException(Errno.EIO, serving + " made no virtual IOMMU");
                 }

@@ -233,7 +233,8 @@ final class Move {
 
     private Chip restored(CoreUnit unit, SavedUnit saved, BackendEntry target) {
         Backend backend = target.facts().backend();
-        Hardware hardware = taken(saved.hardware(), target, state -> backend.restoreHardware(state, unit.platform()));
+        Hardware hardware =
+                taken(saved.hardware(), target, state -> backend.restoreHardware(state, unit.hostPlatform()));
         checked(hardware, unit, target);
         if (unit.bare()) {
             return new Chip(target, hardware, null);
@@ -241,7 +242,7 @@ final class Move {
         Translator translator = taken(
                 saved.translator(),
                 target,
-                state -> backend.restoreTranslator(state, new HardwarePort(unit.platform(), hardware)));
+                state -> backend.restoreTranslator(state, new HardwarePort(unit.hostPlatform(), hardware)));
         return new Chip(target, hardware, checked(translator, unit, target));
     }
 
@@ -313,7 +314,7 @@ final class Move {
      */
     private static Chip rebuilt(UnitPassage passage, BackendEntry target) {
         CoreUnit unit = passage.unit;
-        Chip chip = fresh(unit.config(), unit.platform(), target);
+        Chip chip = fresh(unit.config(), unit.hostPlatform(), target);
         for (CoreContainer container : unit.allContainers()) {
             if (container.isClosing()) {
                 continue;
@@ -413,9 +414,7 @@ final class Move {
             GuestDecoder decoder = taken(
                     saved.hardware(),
                     target,
-                    state -> target.facts()
-                            .backend()
-                            .restoreGuestDecoder(state, passage.unit.shown().platform()));
+                    state -> target.facts().backend().restoreGuestDecoder(state, passage.unit.guestPlatform()));
             if (decoder == null) {
                 throw new IllegalStateException(target + " made no virtual IOMMU");
             }
