@@ -14,6 +14,32 @@ public interface Platform {
     /** Where the chip's device-TLB invalidations go. */
     DevicePort devices();
 
+    /**
+     * Memory as devices reach it: pages that were taken for {@link PageOwner#VIRTUAL_IOMMU} or {@link PageOwner#HOST}, and
+     * not given back, are no memory there.
+     */
+    default PhysicalMemory deviceMemory() {
+        return memory();
+    }
+
+    /**
+     * Memory as tables of guests are walked in it, by chips and by whoever reads a guest's tables: pages that were taken for
+     * {@link PageOwner#HOST}, and not given back, are no memory there.
+     */
+    default PhysicalMemory guestTables() {
+        return memory();
+    }
+
+    /**
+     * The same machine for somebody whose pages are kept from guests; the core gives it to chips, drivers and virtual IOMMUs.
+     * To a virtual IOMMU, which does what a guest asks for, {@link #guestTables} is all of {@link #memory}.
+     *
+     * @param owner for whom {@link #allocatePages} takes pages
+     */
+    default Platform forOwner(PageOwner owner) {
+        return this;
+    }
+
     /** Monotonic time in nanoseconds. */
     long nanoTime();
 

@@ -1,14 +1,26 @@
 package org.iommu4j.contract;
 
+import java.util.Arrays;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
  * A request as bytes, read field by field as the rules of {@link Rule} ask for it, and the place where a rule found it
  * wrong. A rule may ask only for what the rules before it have found to be there. Reused by its owner.
+ *
+ * <p>Whose bytes they are may write to them at any time. So what a request says is taken out once, before anything of it is
+ * looked at: the fixed part when a request is first looked at, the vendor part when the rules come to it. Bytes that must be
+ * zero are looked at where they are, and never again.
  */
 public final class RequestImage {
     private static final Rule[] RULES = Rule.values();
+
+    /** Bytes of the longest fixed part. */
+    private static final int MOST_FIXED_BYTES =
+            Uapi.DATA_OFFSET + Math.max(Uapi.TLB_INVALIDATE.size(Abi.LP64_LE), Uapi.BIND_HEADER.size(Abi.LP64_LE));
+
+    /** Bytes of a vendor part for which there is always room; a longer one takes memory of its own. */
+    private static final int USUAL_PAYLOAD_BYTES = 256;
 
     private final Terms terms;
     private final Abi abi;
@@ -21,6 +33,12 @@ public final class RequestImage {
     private byte[] bytes = new byte[0];
     private int offset;
     private int readable;
+
+    /** What was taken out, where it stands in an argument: the fixed part, and behind it a vendor part that is not longer. */
+    private final byte[] own = new byte[MOST_FIXED_BYTES + USUAL_PAYLOAD_BYTES];
+
+    /** Holds the vendor part that was taken out; null before that. */
+    private byte[] payload;
 
     private String field = "";
     private int fieldOffset = -1;
@@ -49,7 +67,7 @@ public final class RequestImage {
      * Looks at another request. What lies beyond the end of {@code memory} cannot be read, whatever {@code canRead} says.
      *
      * @param number ioctl number
-     * @param memory holds the argument; must not change while it is looked at
+     * @param memory holds the argument; may change while it is looked at
      * @param argument where in it the argument begins
      * @param canRead bytes that can be read from there
      */
@@ -58,7 +76,34 @@ public final class RequestImage {
         bytes = memory;
         offset = argument;
         readable = argument < 0 ? 0 : Math.max(0, Math.min(canRead, memory.length - argument));
+        payload = null;
+        int taken = Math.min(readable, MOST_FIXED_BYTES);
+        System.arraycopy(memory, taken == 0 ? 0 : offset, own, 0, taken);
+        Arrays.fill(own, taken, MOST_FIXED_BYTES, (byte) 0);
         return this;
+    }
+
+    /**
+     * Bytes that hold the vendor part at {@link #payloadOffset}, and to which nobody else writes until the next request; legal
+     * once V33 holds.
+     */
+    public byte[] payload() {
+        if (payload == null) {
+            payload = take(bytes, offset, payloadOffset(), payloadLength());
+        }
+        return payload;
+    }
+
+    /**
+     * Takes a vendor part out of a client's memory; good until the next one is taken.
+     *
+     * @param argument where in the memory the argument begins
+     * @param at where in the argument the vendor part begins, and where in the bytes that it is taken to
+     */
+    byte[] take(byte[] memory, int argument, int at, int length) {
+        byte[] into = at + length <= own.length ? own : new byte[at + length];
+        System.arraycopy(memory, argument + at, into, at, length);
+        return into;
     }
 
     /** The first rule in order that the request breaks, or null if the core has nothing against it. */
@@ -88,7 +133,7 @@ public final class RequestImage {
 
     /** A field of the argument, unsigned. */
     public long get(CStruct.Field which) {
-        return which.get(bytes, offset, abi);
+        return which.get(own, 0, abi);
     }
 
     /** The operation; legal once V6 holds. */
@@ -194,16 +239,16 @@ public final class RequestImage {
     boolean isLegalBindPayload() {
         Layout layout = bindFormat().layout();
         long[] reserved = bindReserved[operation()];
-        int at = offset + payloadOffset();
+        byte[] part = payload();
         for (int word = 0; word < reserved.length; word++) {
-            long wrong = layout.word(bytes, at, word) & reserved[word];
+            long wrong = layout.word(part, payloadOffset(), word) & reserved[word];
             if (wrong != 0) {
                 return blame("reserved", layout.byteOffset(word, Long.numberOfTrailingZeros(wrong)), wrong, null);
             }
         }
         for (int i = 0; i < layout.fields().size(); i++) {
             BitField code = layout.fields().get(i);
-            long found = code.get(layout.word(bytes, at, code.word()));
+            long found = code.get(layout.word(part, payloadOffset(), code.word()));
             if (code.isReservedValue(found)) {
                 return blame(code.name(), layout.byteOffset(code), found, null);
             }

@@ -2,7 +2,8 @@ package org.iommu4j.contract;
 
 /**
  * Reads and checks the requests of one client. A legal invalidation of the usual shape is recognised in one pass; whatever
- * else comes is decided by the table of {@link Rule}. Allocates nothing. Not thread safe; each client has its own.
+ * else comes is decided by the table of {@link Rule}. What it has read is the reader's own, whatever becomes of the client's
+ * bytes. Allocates nothing, but for a vendor part of more than 256 bytes. Not thread safe; each client has its own.
  */
 public final class RequestReader {
     // Where LP64 images have the fields, from the start of the argument; neighbours are read together. An i386 image
@@ -57,7 +58,8 @@ public final class RequestReader {
      * Reads one request and checks the generic rules in their order.
      *
      * @param request ioctl number
-     * @param bytes memory that holds the argument; must not change until the request has been carried out
+     * @param bytes memory that holds the argument; may change at any time: each byte counts as it was when it was first
+     *     looked at
      * @param offset where it begins
      * @param readable bytes that can be read from there; an {@code argsz} beyond it is EFAULT
      * @param completion filled on a refusal
@@ -113,8 +115,8 @@ public final class RequestReader {
                 || !agree(scope, flags, pasid, vaddr, size)) {
             return false;
         }
-        invalidate.set(
-                scope, flags, pasid, vaddr, size, subVersion, bytes, offset + argsz - payloadLength, payloadLength);
+        byte[] payload = payloadLength == 0 ? bytes : image.take(bytes, offset, fixedBytes, payloadLength);
+        invalidate.set(scope, flags, pasid, vaddr, size, subVersion, payload, fixedBytes, payloadLength);
         return true;
     }
 
@@ -168,8 +170,8 @@ public final class RequestReader {
                     image.operation(),
                     subVersion,
                     (int) image.get(Uapi.BIND_FLAGS),
-                    bytes,
-                    offset + image.payloadOffset(),
+                    image.payload(),
+                    image.payloadOffset(),
                     image.payloadLength());
             return image.operation();
         }
@@ -180,8 +182,8 @@ public final class RequestReader {
                 image.get(Uapi.VADDR),
                 image.get(Uapi.SIZE),
                 subVersion,
-                bytes,
-                offset + image.payloadOffset(),
+                image.payload(),
+                image.payloadOffset(),
                 image.payloadLength());
         return Uapi.INVAL_IOTLB;
     }

@@ -313,7 +313,7 @@ public enum Rule {
             Stage.BACKEND,
             "of the vendor part",
             "the vendor part names nothing that the host owns: domain id, VMID, a hidden ASID, physical stream ID,"
-                    + " completion, interrupts",
+                    + " completion, interrupts, a page of its own as a table (the core checks that)",
             "J12, J14, Q13, H16",
             Errno.EPERM),
     /** The vendor part and the generic fields agree. */

@@ -1,5 +1,6 @@
 package org.iommu4j.contract;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -10,6 +11,7 @@ import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.iommu4j.layout.Layout;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,15 +44,46 @@ class RequestReaderTest {
     }
 
     @Test
-    void shouldReadFromAnyOffsetAndPointIntoTheClientsBytes() {
+    void shouldReadFromAnyOffsetAndKeepWhatItHasRead() {
         byte[] memory = new byte[100];
         int length = writer(0x0110).invalidate(memory, 13, 0, 0, 0, 0, 0, new byte[20], 4, 16);
         RequestReader reader = new RequestReader(SampleTerms.intel(Abi.LP64_LE));
 
         assertEquals(Uapi.INVAL_IOTLB, reader.read(Uapi.VFIO_IOMMU_OP, memory, 13, length, completion));
-        assertSame(memory, reader.invalidate().payload());
-        assertEquals(13 + 60, reader.invalidate().payloadOffset());
-        assertEquals(16, reader.invalidate().payloadLength());
+        Arrays.fill(memory, (byte) -1);
+        InvalidateRequest request = reader.invalidate();
+        assertEquals(16, request.payloadLength());
+        assertArrayEquals(
+                new byte[16],
+                Arrays.copyOfRange(request.payload(), request.payloadOffset(), request.payloadOffset() + 16));
+    }
+
+    @Test
+    void shouldUseWhatItHasChecked() throws InterruptedException {
+        RequestReader reader = new RequestReader(SampleTerms.intel(Abi.LP64_LE));
+        byte[] right = writer(0x0110).invalidate(Uapi.SCOPE_VADDR, 0, 0, 0x1000, 0x1000, new byte[16]);
+        byte[] wrong = writer(0x0110).invalidate(0, Uapi.FLAGS_NO_PASID, 0, 0, 0, new byte[16]);
+        byte[] bytes = right.clone();
+        AtomicBoolean stopped = new AtomicBoolean();
+        Thread other = new Thread(() -> {
+            while (!stopped.get()) {
+                System.arraycopy(wrong, 0, bytes, 0, wrong.length);
+                System.arraycopy(right, 0, bytes, 0, right.length);
+            }
+        });
+        other.start();
+        try {
+            for (int i = 0; i < 200_000; i++) {
+                if (read(reader, bytes) == Uapi.INVAL_IOTLB) {
+                    InvalidateRequest request = reader.invalidate();
+                    assertEquals(request.selectsRange(), request.size() != 0);
+                    assertTrue(request.selectsRange() || request.vaddr() == 0);
+                }
+            }
+        } finally {
+            stopped.set(true);
+            other.join();
+        }
     }
 
     @Test

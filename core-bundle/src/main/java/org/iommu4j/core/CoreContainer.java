@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.CStruct;
 import org.iommu4j.contract.Completion;
@@ -20,6 +21,7 @@ import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.ContainerCounters;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.RequestBatch;
+import org.iommu4j.layout.BitField;
 
 /**
  * A client's domain. Everything that is not final is touched inside the unit's gate, or while the gate is held and quiet;
@@ -27,6 +29,7 @@ import org.iommu4j.core.service.RequestBatch;
  */
 final class CoreContainer implements Container {
     private static final long BLOCKED = -1;
+    private static final String HOSTS_PAGE = "the page is the host's: no table of a guest is there";
 
     /** After so many requests of a batch those who wait may come in. */
     private static final int PIECE = 64;
@@ -177,6 +180,10 @@ final class CoreContainer implements Container {
                     -1,
                     Integer.toUnsignedLong(requester),
                     "the device is in container " + owner.id);
+            return;
+        }
+        if (table != BLOCKED && unit.isHosts(table)) {
+            completion.refuse(null, Errno.EPERM, "table", -1, table, HOSTS_PAGE);
             return;
         }
         if (chip.translator().attach(id, requester, table, levels, completion) == 0) {
@@ -532,6 +539,18 @@ final class CoreContainer implements Container {
         return code == 0 ? 0 : located(Uapi.TLB_INVALIDATE, reader, completion);
     }
 
+    /** A table of a guest is in no page of the host, whatever the backend would take. */
+    private int checkTable(BindFormat format, BindRequest request, Completion completion) {
+        BitField table = format == null || request.unbinds() ? null : format.table();
+        if (table == null) {
+            return 0;
+        }
+        long address = table.get(format.layout().word(request.payload(), request.payloadOffset(), table.word()));
+        return unit.isHosts(address)
+                ? completion.refuse(Rule.V36, table.name(), format.layout().byteOffset(table), address, HOSTS_PAGE)
+                : 0;
+    }
+
     private void bind(Chip chip, Session current, RequestReader reader, Completion completion) {
         BindRequest request = reader.bind();
         if (!request.unbinds() && !binds.hasRoom()) {
@@ -539,14 +558,15 @@ final class CoreContainer implements Container {
             return;
         }
         int code = current.rewrite(request, completion);
+        BindFormat format = current.bindFormat(request.operation(), request.subVersion());
+        if (code == 0) {
+            code = checkTable(format, request, completion);
+        }
         if (code == 0) {
             code = chip.translator().bind(id, request, completion);
         }
         if (code == 0) {
-            book(
-                    chip,
-                    completion,
-                    () -> binds.note(request, current.bindFormat(request.operation(), request.subVersion())));
+            book(chip, completion, () -> binds.note(request, format));
         } else {
             located(Uapi.BIND_HEADER, reader, completion);
         }

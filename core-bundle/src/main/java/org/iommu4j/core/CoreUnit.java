@@ -15,6 +15,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.Completion;
@@ -69,7 +70,7 @@ final class CoreUnit implements Unit {
         this.registry = registry;
         this.config = config;
         this.platform = platform;
-        this.memory = platform.memory();
+        this.memory = platform.deviceMemory();
         this.gate = new Gate<>(chip);
         this.lease = lease;
     }
@@ -247,6 +248,21 @@ final class CoreUnit implements Unit {
     @Override
     public Platform platform() {
         return platform;
+    }
+
+    /** The machine as its chip and its driver have it, whose pages are kept from guests. */
+    Platform hostPlatform() {
+        return platform.forOwner(PageOwner.HOST);
+    }
+
+    /** True if an address is in a page of the host: no table of a guest may be there. */
+    boolean isHosts(long pa) {
+        return platform.memory().contains(pa, 1) && !platform.guestTables().contains(pa, 1);
+    }
+
+    /** The machine as its virtual IOMMUs have it. */
+    Platform guestPlatform() {
+        return shown.platform().forOwner(PageOwner.VIRTUAL_IOMMU);
     }
 
     @Override

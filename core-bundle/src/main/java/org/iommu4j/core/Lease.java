@@ -5,6 +5,7 @@ import java.util.List;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.InterruptSink;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.RevocableMemory;
@@ -19,6 +20,8 @@ import org.iommu4j.contract.Errno;
 final class Lease implements Platform {
     private final Platform machine;
     private final View memory;
+    private final View deviceMemory;
+    private final View guestTables;
     private final InterruptSink interrupts;
     private final DevicePort devices;
     private volatile boolean ended;
@@ -41,8 +44,9 @@ final class Lease implements Platform {
     Lease(Platform machine, Lease predecessor) {
         this.machine = machine;
         this.inherited = predecessor == null ? new PageRanges() : predecessor.pages();
-        PhysicalMemory whole = machine.memory();
-        this.memory = new View(whole);
+        this.memory = new View(machine.memory());
+        this.deviceMemory = new View(machine.deviceMemory());
+        this.guestTables = new View(machine.guestTables());
         InterruptSink sink = machine.interrupts();
         this.interrupts = (address, data) -> {
             expectAlive();
@@ -80,6 +84,8 @@ final class Lease implements Platform {
             ended = true;
         }
         memory.end();
+        deviceMemory.end();
+        guestTables.end();
     }
 
     /** Ends it and gives back what was allocated through it or taken over for good. */
@@ -110,6 +116,22 @@ final class Lease implements Platform {
     @Override
     public PhysicalMemory memory() {
         return memory;
+    }
+
+    @Override
+    public PhysicalMemory deviceMemory() {
+        return deviceMemory;
+    }
+
+    @Override
+    public PhysicalMemory guestTables() {
+        return guestTables;
+    }
+
+    /** The same: for whom its pages are taken was decided when it was given out. */
+    @Override
+    public Platform forOwner(PageOwner owner) {
+        return this;
     }
 
     @Override

@@ -15,6 +15,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.PlatformFactory;
@@ -323,7 +324,7 @@ final class ModelRegistry {
         try (VendorThread thread = new VendorThread("iommu4j-open")) {
             Platform platform = machine(machine, thread);
             return thread.call("making a unit", SwapLimits.DEFAULT.handoverNanos(), () -> {
-                Lease lease = new Lease(platform);
+                Lease lease = new Lease(platform.forOwner(PageOwner.HOST));
                 given.set(lease);
                 Chip chip = Move.fresh(config, lease, serving);
                 return new CoreUnit(ids.getAsInt(), this, config, platform, chip, lease);
@@ -412,7 +413,7 @@ final class ModelRegistry {
         AtomicReference<Lease> given = new AtomicReference<>();
         try (VendorThread thread = new VendorThread("iommu4j-open")) {
             return thread.call("making a virtual IOMMU", SwapLimits.DEFAULT.handoverNanos(), () -> {
-                Lease lease = new Lease(unit.shown().platform());
+                Lease lease = new Lease(unit.guestPlatform());
                 given.set(lease);
                 GuestDecoder decoder = backend.createGuestDecoder(config, lease);
                 if (decoder == null) {

@@ -357,7 +357,7 @@ final class Move {
             SavedUnit saved = passage.saved;
             String refusal = saved == null ? "" : saved.lostBecause();
             if (saved != null && !saved.isLost()) {
-                Lease lease = lease(passage.unit.platform(), passage.unit.lease());
+                Lease lease = lease(passage.unit.hostPlatform(), passage.unit.lease());
                 try {
                     return equipped(passage, new MadeChip(ended, lease, restored(passage.unit, saved, lease), ""));
                 } catch (Throwable e) {
@@ -430,7 +430,7 @@ final class Move {
          */
         private MadeChip rebuilt(UnitPassage passage, Map<CoreContainer, Completion> ended, String because) {
             CoreUnit unit = passage.unit;
-            Lease lease = lease(unit.platform(), null);
+            Lease lease = lease(unit.hostPlatform(), null);
             MadeChip made = new MadeChip(ended, lease, fresh(unit.config(), lease, target), because);
             boolean any = false;
             String trouble = "";
@@ -462,7 +462,7 @@ final class Move {
                 // A guest cannot be asked to do again what it did: it must learn that its IOMMU is gone.
                 return lostSeat(saved == null ? "it has no state" : saved.lostBecause());
             }
-            Lease lease = lease(passage.unit.shown().platform(), passage.guest.lease());
+            Lease lease = lease(passage.unit.guestPlatform(), passage.guest.lease());
             try {
                 GuestDecoder decoder = taken(
                         saved.hardware(), state -> target.facts().backend().restoreGuestDecoder(state, lease));

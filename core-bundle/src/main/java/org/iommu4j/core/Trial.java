@@ -7,6 +7,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Snapshot;
@@ -80,8 +81,9 @@ final class Trial {
         int width = Math.max(
                 BenchSupport.LEAST_HOST_ADDRESS_WIDTH,
                 Math.min(BenchSupport.MOST_HOST_ADDRESS_WIDTH, generation.hostAddressWidth()));
-        return new Lease(
-                platforms.create(new PlatformConfig(width, List.of(), (address, data) -> {}, DevicePort.COMPLETING)));
+        return new Lease(platforms
+                .create(new PlatformConfig(width, List.of(), (address, data) -> {}, DevicePort.COMPLETING))
+                .forOwner(PageOwner.HOST));
     }
 
     private void makeChip(Generation generation) {

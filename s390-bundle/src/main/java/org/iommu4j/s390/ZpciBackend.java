@@ -150,7 +150,12 @@ public class ZpciBackend implements Backend {
     @Override
     public List<BindFormat> bindFormats() {
         return List.of(new BindFormat(
-                Uapi.BIND_PGTABLE, IommuModel.S390, ZpciGeneration.BASE, BindPgtable.FLAGS, BindPgtable.LAYOUT));
+                Uapi.BIND_PGTABLE,
+                IommuModel.S390,
+                ZpciGeneration.BASE,
+                BindPgtable.FLAGS,
+                BindPgtable.LAYOUT,
+                BindPgtable.TABLE));
     }
 
     @Override

@@ -44,6 +44,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
 
     private final NativePort port;
     private final PhysicalMemory memory;
+    private final PhysicalMemory guestTables;
     private final boolean driver;
     private final int hostBits;
     private final long cap;
@@ -69,6 +70,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
         this.port = port;
         this.driver = driver;
         memory = port.platform().memory();
+        guestTables = port.platform().guestTables();
         hostBits = port.platform().hostAddressWidth();
         cap = port.readRegister(CAP, Long.BYTES);
         ecap = port.readRegister(ECAP, Long.BYTES);
@@ -255,7 +257,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
             int shift = 12 + 9 * (level - 1);
             long entry;
             try {
-                entry = memory.readLongLe(at + (access.iova() >>> shift & 0x1ff) * 8);
+                entry = guestTables.readLongLe(at + (access.iova() >>> shift & 0x1ff) * 8);
             } catch (BusErrorException e) {
                 return fault(access, level == levels ? CONTEXT_INVALID : PAGING_ACCESS);
             }
@@ -294,7 +296,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
             int shift = 12 + 9 * (level - 1);
             long entry;
             try {
-                entry = memory.readLongLe(at + (access.iova() >>> shift & 0x1ff) * 8);
+                entry = guestTables.readLongLe(at + (access.iova() >>> shift & 0x1ff) * 8);
             } catch (BusErrorException e) {
                 return true;
             }

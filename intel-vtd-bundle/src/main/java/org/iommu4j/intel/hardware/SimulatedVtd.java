@@ -68,7 +68,8 @@ public final class SimulatedVtd implements Hardware {
         unit = VtdCapabilities.of(config);
         VtdOptions options = VtdOptions.of(config.options());
         registers = registerFile(unit);
-        TableWalker walker = new TableWalker(WalkerConfig.of(unit, platform.hostAddressWidth()), platform.memory());
+        TableWalker walker = new TableWalker(
+                WalkerConfig.of(unit, platform.hostAddressWidth()), platform.memory(), platform.guestTables());
         caches = cachesFactory.apply(config.cache(), walker);
         observer = platform.sanitizer();
         reports = observer == null ? null : new CommandReports(observer);

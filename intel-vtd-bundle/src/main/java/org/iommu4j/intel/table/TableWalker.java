@@ -28,6 +28,7 @@ public final class TableWalker {
 
     private final WalkerConfig config;
     private final PhysicalMemory memory;
+    private final PhysicalMemory guestTables;
     private final long contextReserved0;
     private final long rootReserved0;
     private final long domainIdMask;
@@ -48,10 +49,16 @@ public final class TableWalker {
     private final long[] nextTable = new long[MAX_LEVEL + 1];
     private final int[] rightsAt = new int[MAX_LEVEL + 1];
 
-    /** A walker for one unit. */
-    public TableWalker(WalkerConfig config, PhysicalMemory memory) {
+    /**
+     * A walker for one unit.
+     *
+     * @param memory where root and context tables are
+     * @param guestTables where second-stage tables are
+     */
+    public TableWalker(WalkerConfig config, PhysicalMemory memory, PhysicalMemory guestTables) {
         this.config = config;
         this.memory = memory;
+        this.guestTables = guestTables;
         long hostMask = (1L << config.hostAddressWidth()) - 1;
         long beyondHost = SlPte.ADDR.mask() & ~hostMask;
         rootReserved0 = RootEntry.LAYOUT.reservedMask(0) | (RootEntry.CTP.mask() & ~hostMask);
@@ -159,7 +166,7 @@ public final class TableWalker {
         try {
             while (true) {
                 long entryAt = at + (long) Agaw.index(iova, level) * SlPte.BYTES;
-                long entry = memory.readLongLe(entryAt);
+                long entry = guestTables.readLongLe(entryAt);
                 if (listener != null) {
                     listener.step("second-stage entry, level " + level, entryAt, entry);
                 }

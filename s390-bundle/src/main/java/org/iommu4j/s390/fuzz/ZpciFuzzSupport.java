@@ -210,6 +210,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
         }
         return new ZpciReferenceWalker(
                 port.platform().memory(),
+                port.platform().guestTables(),
                 new ZpciReferenceWalker.Unit(
                         unit.sdma(), unit.edma(), unit.refresh(), unit.largeFrames(), unit.dmaAvail()));
     }

@@ -42,6 +42,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
     private static final int[] SHIFT = {12, 20, 31, 42, 53};
 
     private final PhysicalMemory memory;
+    private final PhysicalMemory guestTables;
     private final Unit unit;
     private final Map<Integer, Function> functions = new HashMap<>();
 
@@ -94,8 +95,9 @@ final class ZpciReferenceWalker implements ReferenceWalker {
 
     private record Mapping(long last, long frame, boolean writable) {}
 
-    ZpciReferenceWalker(PhysicalMemory memory, Unit unit) {
+    ZpciReferenceWalker(PhysicalMemory memory, PhysicalMemory guestTables, Unit unit) {
         this.memory = memory;
+        this.guestTables = guestTables;
         this.unit = unit;
     }
 
@@ -464,7 +466,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
             long index = address >>> SHIFT[level] & (level == 0 ? 0xff : 0x7ff);
             long entry;
             try {
-                entry = memory.readLongBe(table + index * 8);
+                entry = guestTables.readLongBe(table + index * 8);
             } catch (BusErrorException e) {
                 return INVALID;
             }

@@ -84,7 +84,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         unit = ZpciCapabilities.of(config);
         options = ZpciOptions.of(config.options(), unit.functions());
         caches = cachesFactory.apply(config.cache(), unit);
-        walker = new TableWalker(platform.memory(), unit.largeFrames());
+        walker = new TableWalker(platform.guestTables(), unit.largeFrames());
         facility = new PciFacility(unit, platform.memory(), this, options.states());
         observer = platform.sanitizer();
         reports = observer == null ? null : new RefreshReports(observer);

@@ -74,7 +74,7 @@ public final class ZpciTranslator implements Translator {
         this.port = port;
         this.instructions = instructions;
         largeFrames = subVersion >= ZpciGeneration.LARGE;
-        mappedRanges = new MappedRanges(port.platform().memory(), largeFrames);
+        mappedRanges = new MappedRanges(port.platform().guestTables(), largeFrames);
     }
 
     /**

@@ -2,11 +2,15 @@ package org.iommu4j.shell.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.IommuModel;
@@ -39,7 +43,10 @@ import picocli.CommandLine.Spec;
                     + "what the model's reference walker says.",
             "",
             "It stops at the first failure, makes the case small, and prints it as a line of a case file. With FILEs it "
-                    + "also changes their cases a little. In the end it prints what was reached and how often."
+                    + "also changes their cases a little. In the end it prints what was reached and how often.",
+            "",
+            "With --seeds it runs one seed after the other, of --what all each kind by itself, goes on after a failure, and "
+                    + "prints a line of sums for each kind: what a release states."
         },
         footer = {
             "",
@@ -47,12 +54,15 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j fuzz --model intel",
             "  ./iommu4j fuzz --model intel --what tables --seconds 300 --seed 7 --out found.jsonl",
             "  ./iommu4j fuzz --model intel --seed 7 --case 1234",
+            "  ./iommu4j fuzz --model intel --seeds 1..40 --seconds 30",
             "  ./iommu4j fuzz --model intel intel-vtd-bundle/src/test/resources/cases/*.jsonl",
             "",
             "Exit status: 0 if nothing failed; 1 if something did; 2 for wrong arguments or a file that cannot be read or "
                     + "written."
         })
 public final class FuzzCommand implements Callable<Integer> {
+    private static final Pattern RANGE = Pattern.compile("(\\d{1,18})\\.\\.(\\d{1,18})");
+
     private final Host host;
 
     @Parameters(arity = "0..*", paramLabel = "FILE", description = "Case files whose cases are changed a little.")
@@ -83,10 +93,13 @@ public final class FuzzCommand implements Callable<Integer> {
             description = "Seed of everything that is random. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(names = "--seeds", paramLabel = "A..B", description = "Every seed from A to B, each for --seconds.")
+    private String seeds;
+
     @Option(names = "--case", paramLabel = "N", description = "Only the case of that number, as a failure names it.")
     private Long only;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "Writes the case that failed to this file, too.")
+    @Option(names = "--out", paramLabel = "FILE", description = "Writes the cases that failed to this file, too.")
     private Path out;
 
     @Spec
@@ -104,20 +117,70 @@ public final class FuzzCommand implements Callable<Integer> {
             Iommu4jCommand.expectRange(spec, "--case", only, 0, Long.MAX_VALUE);
         }
         What wanted = what();
+        Seeds range = seeds == null ? null : range();
         IommuModel of = Models.parse(model);
         host.awaitBackend(of);
         Outputs.check(files, out);
-        FuzzOptions options = FuzzOptions.of(of, seed, TimeUnit.SECONDS.toNanos(seconds))
+        FuzzOptions options = options(of, wanted, seed);
+        return range == null
+                ? single(only == null ? options : options.withCases(only, 1))
+                : campaign(of, wanted, range);
+    }
+
+    private FuzzOptions options(IommuModel of, What wanted, long bySeed) {
+        return FuzzOptions.of(of, bySeed, TimeUnit.SECONDS.toNanos(seconds))
                 .with(wanted)
                 .withCorpus(files);
-        if (only != null) {
-            options = options.withCases(only, 1);
+    }
+
+    private int single(FuzzOptions options) {
+        FuzzResult result = run(options);
+        PrintWriter to = spec.commandLine().getOut();
+        to.print(result.toText());
+        List<String> found = new ArrayList<>();
+        if (result.failure() != null) {
+            print(to, what, result.failure(), found);
         }
+        to.flush();
+        write(found);
+        return result.failure() == null ? ExitStatus.OK : ExitStatus.FAILED;
+    }
+
+    /** One seed after the other, and of everything each kind by itself. */
+    private int campaign(IommuModel of, What wanted, Seeds range) {
+        PrintWriter to = spec.commandLine().getOut();
+        List<String> found = new ArrayList<>();
+        int failures = 0;
+        for (What kind : wanted == What.ALL ? EnumSet.complementOf(EnumSet.of(What.ALL)) : EnumSet.of(wanted)) {
+            long cases = 0;
+            long accesses = 0;
+            long compared = 0;
+            int failed = 0;
+            for (long each = range.first; each <= range.last; each++) {
+                FuzzResult result = run(options(of, kind, each));
+                cases += result.cases();
+                accesses += result.accesses();
+                compared += result.compared();
+                if (result.failure() != null) {
+                    failed++;
+                    print(to, label(kind), result.failure(), found);
+                }
+            }
+            to.printf(
+                    "%s %s: %d seeds of %d s, %d cases, %d accesses, %d compared, %d failures%n",
+                    of.label(), label(kind), range.last - range.first + 1, seconds, cases, accesses, compared, failed);
+            to.flush();
+            failures += failed;
+        }
+        write(found);
+        return failures == 0 ? ExitStatus.OK : ExitStatus.FAILED;
+    }
+
+    private FuzzResult run(FuzzOptions options) {
         PrintWriter err = spec.commandLine().getErr();
         ProgressLine progress = new ProgressLine(err, host.errorIsTerminal(), System::nanoTime);
-        FuzzResult result;
         try {
-            result = host.service(FuzzService.class).run(options, step -> progress.show(step.toLine()));
+            return host.service(FuzzService.class).run(options, step -> progress.show(step.toLine()));
         } catch (CaseFileException e) {
             throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
         } catch (BackendException e) {
@@ -125,13 +188,23 @@ public final class FuzzCommand implements Callable<Integer> {
         } finally {
             progress.clear();
         }
-        PrintWriter to = spec.commandLine().getOut();
-        to.print(result.toText());
-        if (result.failure() != null) {
-            print(to, result.failure());
+    }
+
+    /** Seeds from one to another. */
+    private record Seeds(long first, long last) {}
+
+    private Seeds range() {
+        Matcher matcher = RANGE.matcher(seeds);
+        if (only != null || !matcher.matches()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    only != null ? "--case goes with --seed, not with --seeds" : "--seeds=" + seeds + " is not A..B");
         }
-        to.flush();
-        return result.failure() == null ? ExitStatus.OK : ExitStatus.FAILED;
+        Seeds range = new Seeds(Long.parseLong(matcher.group(1)), Long.parseLong(matcher.group(2)));
+        if (range.last < range.first) {
+            throw new ParameterException(spec.commandLine(), "--seeds=" + seeds + " ends before it begins");
+        }
+        return range;
     }
 
     private What what() {
@@ -150,20 +223,25 @@ public final class FuzzCommand implements Callable<Integer> {
         return what.name().toLowerCase(Locale.ROOT);
     }
 
-    private void print(PrintWriter to, FuzzFailure failure) {
+    private void print(PrintWriter to, String kind, FuzzFailure failure, List<String> found) {
         to.println("failed: " + failure.kind().text() + ": " + failure.message());
         failure.explain().forEach(command -> to.println("explain: " + command));
         if (failure.caseNumber() >= 0) {
-            StringBuilder again = new StringBuilder("again: ./iommu4j fuzz --model " + model + " --what " + what
+            StringBuilder again = new StringBuilder("again: ./iommu4j fuzz --model " + model + " --what " + kind
                     + " --seed " + failure.seed() + " --case " + failure.caseNumber());
             files.forEach(file -> again.append(' ').append(file));
             to.println(again);
         }
         if (!failure.line().isEmpty()) {
             to.println(failure.line());
-            if (out != null) {
-                Outputs.write(out, failure.line() + "\n");
-            }
+            found.add(failure.line());
         }
+    }
+
+    private void write(List<String> found) {
+        if (out == null || found.isEmpty()) {
+            return;
+        }
+        Outputs.write(out, String.join("\n", found) + "\n");
     }
 }

@@ -593,6 +593,37 @@ class Iommu4jCommandTest {
     }
 
     @Test
+    void shouldRunEverySeedOfEveryKindToTheEnd() throws IOException {
+        Path file = home.resolve("found.jsonl");
+        List<String> asked = new ArrayList<>();
+        host.provide(FuzzService.class, (options, progress) -> {
+            asked.add(options.what() + " " + options.seed() + " " + options.durationNanos());
+            boolean fails = options.what() == FuzzOptions.What.TABLES && options.seed() == 100;
+            return fuzzed(fails ? new FuzzFailure(FuzzFailure.Kind.HANG, "late", 100, 2, 1, "{\"id\":\"x\"}") : null);
+        });
+
+        assertEquals(
+                1, run("fuzz", "--model", "intel", "--seeds", "100..101", "--seconds", "3", "--out", file.toString()));
+
+        assertEquals(8, asked.size());
+        assertEquals(List.of("CONTRACT 100 3000000000", "CONTRACT 101 3000000000"), asked.subList(0, 2));
+        assertEquals("""
+                intel contract: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
+                intel commands: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
+                failed: no end in time: late
+                again: ./iommu4j fuzz --model intel --what tables --seed 100 --case 2
+                {"id":"x"}
+                intel tables: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 1 failures
+                intel registers: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
+                """, out.toString());
+        assertEquals("{\"id\":\"x\"}\n", Files.readString(file));
+        for (String wrong : List.of("1", "2..1", "-1..2", "a..b", "1..99999999999999999999")) {
+            assertEquals(2, run("fuzz", "--model", "intel", "--seeds", wrong));
+        }
+        assertEquals(2, run("fuzz", "--model", "intel", "--seeds", "1..2", "--case", "1"));
+    }
+
+    @Test
     void shouldEndWith2WhenTheFuzzerCannotReadOrWriteAFile() {
         host.provide(FuzzService.class, (options, progress) -> {
             if (!options.corpus().isEmpty()) {

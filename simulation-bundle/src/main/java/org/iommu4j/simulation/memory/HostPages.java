@@ -1,14 +1,19 @@
 package org.iommu4j.simulation.memory;
 
+import java.util.Arrays;
 import java.util.BitSet;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.contract.Errno;
 
 /**
  * The host's share of a memory: pages from the middle of the physical address space upwards, above all guest memory. What
  * was handed out once stays memory, whatever the guest's ranges say; what is given back reads as zero.
  *
- * <p>Any thread may allocate and free.
+ * <p>A page has an owner as long as it is in use, and may be asked for it at any time: who uses a translation asks when it is
+ * used, so that it does not matter which came first, the translation or the owner.
+ *
+ * <p>Any thread may allocate, free and ask.
  */
 public final class HostPages {
     private final SparseMemory memory;
@@ -20,6 +25,15 @@ public final class HostPages {
 
     /** Pages that were in use at any time; guarded by this. */
     private int everUsed;
+
+    /**
+     * The owner of each page that was in use at any time, counted from the base; a longer array takes its place. Changed under
+     * the lock, read without it.
+     */
+    private volatile PageOwner[] owners = {};
+
+    /** How often an owner changed. Changed under the lock, read without it. */
+    private volatile int changes;
 
     /**
      * The host's share of a memory.
@@ -47,15 +61,21 @@ public final class HostPages {
         return used.cardinality();
     }
 
+    /** Zeroed, contiguous pages that are kept from nobody; as {@link #allocate(int, PageOwner)}. */
+    public long allocate(int pages) {
+        return allocate(pages, PageOwner.CLIENT);
+    }
+
     /**
      * Zeroed, contiguous pages.
      *
      * @param pages number of 4096-byte pages, at least 1
+     * @param owner for whom
      * @return address of the first
      * @throws BackendException {@code ENOMEM} if there are not that many in a row, {@code EINVAL} if {@code pages} is not
      *     positive
      */
-    public synchronized long allocate(int pages) {
+    public synchronized long allocate(int pages, PageOwner owner) {
         if (pages < 1) {
             throw new BackendException(Errno.EINVAL, "pages=" + pages + " is not positive");
         }
@@ -76,7 +96,8 @@ public final class HostPages {
             memory.include(base, (long) everUsed << SparseMemory.PAGE_SHIFT);
         }
         long pa = base + ((long) first << SparseMemory.PAGE_SHIFT);
-        // Where memory is everywhere, a guest may have written here before.
+        // Nobody writes here any more when it is cleared: where memory is everywhere, a guest may have done so before.
+        own(first, pages, owner);
         memory.clear(pa, pages);
         return pa;
     }
@@ -96,6 +117,50 @@ public final class HostPages {
                     Errno.EINVAL, pages + " pages at 0x" + Long.toHexString(pa) + " are not all the host's and in use");
         }
         memory.clear(pa, pages);
+        own((int) first, pages, PageOwner.CLIENT);
         used.clear((int) first, (int) first + pages);
+    }
+
+    private synchronized void own(int first, int pages, PageOwner owner) {
+        PageOwner[] known = owners;
+        if (first + pages > known.length) {
+            known = Arrays.copyOf(known, Math.max(first + pages, 2 * known.length));
+        }
+        Arrays.fill(known, first, first + pages, owner);
+        owners = known;
+        changes++;
+    }
+
+    /**
+     * True if none of {@code length} bytes at {@code pa} is in a page of somebody from whom more is kept than for {@code most}.
+     *
+     * @param pa unsigned, in bytes
+     * @param length in bytes, not negative
+     */
+    boolean isOpen(long pa, long length, PageOwner most) {
+        // Nearly all that is asked for lies below.
+        return (pa >= 0 && pa + length <= base) || isOpenAbove(pa, length, most);
+    }
+
+    private boolean isOpenAbove(long pa, long length, PageOwner most) {
+        PageOwner[] known = owners;
+        if (length == 0) {
+            return true;
+        }
+        long last = pa + length - 1;
+        long from = Math.max(pa - base, 0) >>> SparseMemory.PAGE_SHIFT;
+        long to = last < base ? -1 : Math.min((last - base) >>> SparseMemory.PAGE_SHIFT, known.length - 1L);
+        for (long page = from; page <= to; page++) {
+            PageOwner owner = known[(int) page];
+            if (owner != null && owner.compareTo(most) > 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** How often a page has got another owner: what was found out about pages holds until then. */
+    int changes() {
+        return changes;
     }
 }

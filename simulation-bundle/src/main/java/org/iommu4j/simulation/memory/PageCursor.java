@@ -26,11 +26,17 @@ public final class PageCursor {
 
     private final PhysicalMemory memory;
 
+    /** The memory, if it is one of which pages can become no part; then what is remembered holds until one has. */
+    private final GuardedMemory guarded;
+
     /** The memory, if its pages stay where they are once they were written; null if it wants to be asked each time. */
     private final SparseMemory steady;
 
     /** True once the memory is no longer there for this user; set by whoever takes it away. */
     private volatile boolean over;
+
+    /** How often the memory had changed when the page was remembered. */
+    private int changes;
 
     private long page = NOWHERE;
     private byte[] slab = NO_BYTES;
@@ -40,7 +46,9 @@ public final class PageCursor {
     public PageCursor(PhysicalMemory memory) {
         this.memory = memory;
         RevocableMemory view = memory instanceof RevocableMemory revocable ? revocable : null;
-        steady = (view == null ? memory : view.whole()) instanceof SparseMemory sparse ? sparse : null;
+        PhysicalMemory whole = view == null ? memory : view.whole();
+        guarded = whole instanceof GuardedMemory part ? part : null;
+        steady = (guarded == null ? whole : guarded.all()) instanceof SparseMemory sparse ? sparse : null;
         if (view != null) {
             view.onEnd(this::forget);
         }
@@ -53,9 +61,14 @@ public final class PageCursor {
         slab = NO_BYTES;
     }
 
+    /** True if the page that is remembered is memory as before. */
+    private boolean isCurrent() {
+        return guarded == null || guarded.changes() == changes;
+    }
+
     /** As {@link PhysicalMemory#readPairLe}. */
     public void readPairLe(long pa, long[] target) {
-        if ((pa & PAIR_MASK) == page) {
+        if ((pa & PAIR_MASK) == page && isCurrent()) {
             SparseMemory.getPair(slab, start + ((int) pa & SparseMemory.IN_PAGE), target);
         } else {
             memory.readPairLe(pa, target);
@@ -65,7 +78,7 @@ public final class PageCursor {
 
     /** As {@link PhysicalMemory#writePairLe}. */
     public void writePairLe(long pa, long first, long second) {
-        if ((pa & PAIR_MASK) == page) {
+        if ((pa & PAIR_MASK) == page && isCurrent()) {
             SparseMemory.setPair(slab, start + ((int) pa & SparseMemory.IN_PAGE), first, second);
         } else {
             memory.writePairLe(pa, first, second);
@@ -75,14 +88,14 @@ public final class PageCursor {
 
     /** As {@link PhysicalMemory#readLongBe}. */
     public long readLongBe(long pa) {
-        return (pa & WORD_MASK) == page || comesTo(pa)
+        return ((pa & WORD_MASK) == page && isCurrent()) || comesTo(pa)
                 ? SparseMemory.getLongBe(slab, start + ((int) pa & SparseMemory.IN_PAGE))
                 : memory.readLongBe(pa);
     }
 
     /** As {@link PhysicalMemory#writeLongBe}. */
     public void writeLongBe(long pa, long value) {
-        if ((pa & WORD_MASK) == page || comesTo(pa)) {
+        if (((pa & WORD_MASK) == page && isCurrent()) || comesTo(pa)) {
             SparseMemory.setLongBe(slab, start + ((int) pa & SparseMemory.IN_PAGE), value);
         } else {
             memory.writeLongBe(pa, value);
@@ -99,7 +112,13 @@ public final class PageCursor {
 
     /** Remembers a page, unless it was never written or is memory only in part: then each access has to be looked at. */
     private void moveTo(long pa) {
+        page = NOWHERE;
         int frame = steady == null || over ? 0 : steady.frame(pa >>> SparseMemory.PAGE_SHIFT);
+        if (guarded != null) {
+            // First how often, then whether: should it change in between, it is asked again the next time.
+            changes = guarded.changes();
+            frame = guarded.contains(pa & PAGE_MASK, SparseMemory.PAGE_BYTES) ? frame : 0;
+        }
         if (frame != 0) {
             page = pa & PAGE_MASK;
             slab = steady.slab(frame);

@@ -3,7 +3,7 @@
  * host.
  */
 @Export
-@Version("1.1.0")
+@Version("1.2.0")
 package org.iommu4j.simulation.memory;
 
 import org.osgi.annotation.bundle.Export;

@@ -3,10 +3,12 @@ package org.iommu4j.simulation.platform;
 import java.util.function.LongSupplier;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.InterruptSink;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.simulation.memory.GuardedMemory;
 import org.iommu4j.simulation.memory.HostPages;
 import org.iommu4j.simulation.memory.SparseMemory;
 import org.iommu4j.simulation.sanitizer.TranslationSanitizer;
@@ -19,6 +21,8 @@ public final class SimulatedPlatform implements Platform {
     private final PhysicalMemory memory;
     private final HostPages hostPages;
     private final TranslationSanitizer sanitizer;
+    private final PhysicalMemory deviceMemory;
+    private final PhysicalMemory guestTables;
 
     /**
      * A machine with the system's clock and the default memory limit.
@@ -48,11 +52,28 @@ public final class SimulatedPlatform implements Platform {
             sanitizer = new TranslationSanitizer(plain, config.sanitizer() == Sanitizer.Mode.ON);
             memory = new WatchedMemory(plain, sanitizer);
         }
+        deviceMemory = new GuardedMemory(memory, hostPages, PageOwner.CLIENT);
+        guestTables = new GuardedMemory(memory, hostPages, PageOwner.VIRTUAL_IOMMU);
     }
 
     @Override
     public PhysicalMemory memory() {
         return memory;
+    }
+
+    @Override
+    public PhysicalMemory deviceMemory() {
+        return deviceMemory;
+    }
+
+    @Override
+    public PhysicalMemory guestTables() {
+        return guestTables;
+    }
+
+    @Override
+    public Platform forOwner(PageOwner owner) {
+        return owner == PageOwner.CLIENT ? this : new OwnersPlatform(this, owner);
     }
 
     @Override
@@ -77,7 +98,12 @@ public final class SimulatedPlatform implements Platform {
 
     @Override
     public long allocatePages(int pages) {
-        long pa = hostPages.allocate(pages);
+        return allocatePages(pages, PageOwner.CLIENT);
+    }
+
+    /** As {@link #allocatePages(int)}, for somebody. */
+    long allocatePages(int pages, PageOwner owner) {
+        long pa = hostPages.allocate(pages, owner);
         if (sanitizer != null) {
             sanitizer.cleared(pa, pages);
         }

@@ -80,6 +80,16 @@ public final class SpaprCall {
     /** Argument of H_SET_REQUESTER_PE: no endpoint. */
     public static final long NO_PE = -1;
 
+    /**
+     * The host's own: in word {@link #AGAIN_WORD} of H_PUT_TCE and H_PUT_TCE_INDIRECT, what is stored is what H_GET_TCE gave.
+     * The hypervisor checks it and drops what is cached, as for every store, and writes nothing: a store of what is there
+     * would be none, and would undo what somebody else has stored since. A guest has no such word.
+     */
+    public static final long AGAIN = 1;
+
+    /** Where {@link #AGAIN} stands: R8, in which neither call has an argument. */
+    public static final int AGAIN_WORD = 4;
+
     /** Most entries of one H_PUT_TCE_INDIRECT or H_STUFF_TCE. */
     public static final int MAX_BATCH = 512;
 

@@ -18,7 +18,7 @@ final class SpaprContainerWalker implements ReferenceWalker {
     private static final int UNBIND = 1;
     private static final int DEFAULT_PAGE_SHIFT = 12;
 
-    private final PhysicalMemory memory;
+    private final PhysicalMemory guestTables;
     private final int defaultLiobn;
     private final long defaultBase;
     private final int defaultShift;
@@ -48,8 +48,8 @@ final class SpaprContainerWalker implements ReferenceWalker {
      * @param defaultBase first address of that
      * @param defaultShift log2 of its size in bytes
      */
-    SpaprContainerWalker(PhysicalMemory memory, int defaultLiobn, long defaultBase, int defaultShift) {
-        this.memory = memory;
+    SpaprContainerWalker(PhysicalMemory guestTables, int defaultLiobn, long defaultBase, int defaultShift) {
+        this.guestTables = guestTables;
         this.defaultLiobn = defaultLiobn;
         this.defaultBase = defaultBase;
         this.defaultShift = defaultShift;
@@ -171,7 +171,7 @@ final class SpaprContainerWalker implements ReferenceWalker {
 
     private void through(int slot, DmaAccess access) {
         if (windows[slot] != null) {
-            windows[slot].window().translate(access, memory);
+            windows[slot].window().translate(access, guestTables);
         } else if (!hasDefault || slot != ReferenceWindow.slotOf(defaultBase)) {
             access.fault(FaultReason.NO_WINDOW.code(), true);
         } else {

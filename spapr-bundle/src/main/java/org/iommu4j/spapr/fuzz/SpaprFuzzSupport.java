@@ -317,9 +317,9 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     @Override
     public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
         SpaprCapabilities platform = SpaprCapabilities.of(config);
-        PhysicalMemory memory = port.platform().memory();
+        PhysicalMemory tables = port.platform().guestTables();
         return driver
-                ? new SpaprContainerWalker(memory, platform.liobn(0), platform.windowBase(), platform.windowShift())
-                : new SpaprReferenceWalker(memory, platform.pe());
+                ? new SpaprContainerWalker(tables, platform.liobn(0), platform.windowBase(), platform.windowShift())
+                : new SpaprReferenceWalker(tables, platform.pe());
     }
 }

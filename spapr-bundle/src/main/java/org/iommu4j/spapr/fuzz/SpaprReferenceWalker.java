@@ -25,7 +25,7 @@ final class SpaprReferenceWalker implements ReferenceWalker {
     private static final int EEH_ENABLE = 1;
     private static final int OPTION = CallFormat.RTAS_FIRST_ARGUMENT + 3;
 
-    private final PhysicalMemory memory;
+    private final PhysicalMemory guestTables;
     private final int home;
     private final Map<Integer, Window> windows = new HashMap<>();
     private final Map<Integer, Integer> moved = new HashMap<>();
@@ -36,8 +36,8 @@ final class SpaprReferenceWalker implements ReferenceWalker {
     /** A window as software asked for it. */
     private record Window(int pe, ReferenceWindow at) {}
 
-    SpaprReferenceWalker(PhysicalMemory memory, int home) {
-        this.memory = memory;
+    SpaprReferenceWalker(PhysicalMemory guestTables, int home) {
+        this.guestTables = guestTables;
         this.home = home;
         others = home;
     }
@@ -142,10 +142,12 @@ final class SpaprReferenceWalker implements ReferenceWalker {
                 }
             }
         }
-        if (window == null || window.at().table() == SpaprCall.HOST_TABLE) {
-            return false; // where the hypervisor has put it
+        if (window == null
+                || window.at().table() == SpaprCall.HOST_TABLE
+                || !guestTables.contains(window.at().table(), 1)) {
+            return false; // where the hypervisor has put it, or in a page of which it is not known whose it is
         }
-        window.at().translate(access, memory);
+        window.at().translate(access, guestTables);
         return true;
     }
 }

@@ -58,8 +58,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         this.config = config;
         SpaprCapabilities guest = SpaprCapabilities.of(config);
         windows = new GuestWindows(platform, guest);
-        tceCalls = new TceCalls(
-                platform.memory(), windows.windows(), windows.tables(), guest.multiTce(), true, this::stored);
+        tceCalls = new TceCalls(platform, windows.windows(), windows.tables(), guest.multiTce(), true, this::stored);
         eehCalls = new EehCalls(guest, endpoint, requester -> GuestWindows.ENDPOINT);
         windowCalls = SpaprGeneration.hasRegisters(config.subVersion())
                 ? new WindowCalls(

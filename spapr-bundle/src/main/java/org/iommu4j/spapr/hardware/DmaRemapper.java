@@ -2,7 +2,7 @@ package org.iommu4j.spapr.hardware;
 
 import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
-import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.spapr.command.FaultReason;
@@ -36,7 +36,8 @@ final class DmaRemapper {
     private final TranslationValidation validation;
     private final TceCache cache;
     private final FaultRecorder faults;
-    private final TableWalker walker;
+    private final TableWalker ownTables;
+    private final TableWalker guestTables;
     private final boolean msi32;
 
     /** Who observes, or null. */
@@ -47,7 +48,7 @@ final class DmaRemapper {
     private long refused;
 
     DmaRemapper(
-            PhysicalMemory memory,
+            Platform machine,
             DmaWindows windows,
             Requesters requesters,
             EndpointStates states,
@@ -64,7 +65,8 @@ final class DmaRemapper {
         this.faults = faults;
         this.msi32 = msi32;
         this.observer = observer;
-        walker = new TableWalker(memory);
+        ownTables = new TableWalker(machine.memory());
+        guestTables = new TableWalker(machine.guestTables());
     }
 
     /** Accesses that the cache answered. */
@@ -125,7 +127,7 @@ final class DmaRemapper {
         // 6. the extent
         long offset = iova - tve.base();
         if (table.contains(offset)) {
-            translate(access, pe, table, offset);
+            translate(access, pe, tve, offset);
         } else {
             refuse(access, pe, FaultReason.TCE_EXTENT_ERROR);
         }
@@ -154,7 +156,7 @@ final class DmaRemapper {
         }
     }
 
-    private void translate(DmaAccess access, int pe, TceTable table, long offset) {
+    private void translate(DmaAccess access, int pe, TranslationValidation.Entry tve, long offset) {
         long iova = access.iova();
         // 7. the cache
         int entry = cache.lookup(pe, iova);
@@ -172,6 +174,8 @@ final class DmaRemapper {
         if (observer != null) {
             observer.missed(CachedKind.TRANSLATION, pe, NO_PASID, iova);
         }
+        TceTable table = tve.table();
+        TableWalker walker = tve.isOwn() ? ownTables : guestTables;
         int fault = walker.walk(table, offset, access.listener());
         if (fault != TableWalker.OK) {
             refuse(access, pe, FaultReason.of(fault));

@@ -84,12 +84,12 @@ public final class SimulatedPhb implements Hardware {
         observer = machine.sanitizer();
         reports = observer == null ? null : new CommandReports(observer);
         requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), observer);
-        validation = new TranslationValidation(platform.pes());
+        validation = new TranslationValidation(platform.pes(), tables::isOwn);
         cache = caches.apply(config.cache());
         faults = new FaultRecorder(states, machine.memory(), options.stopsEndpoints());
         remapper = new DmaRemapper(
-                machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
-        tceCalls = new TceCalls(machine.memory(), windows, tables, platform.multiTce(), false, this::stored);
+                machine, windows, requesters, states, validation, cache, faults, options.msi32(), observer);
+        tceCalls = new TceCalls(machine, windows, tables, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
         hostCalls = new HostCalls(platform, tables, windows, validation, requesters, states, this::windowsChanged);
         boolean visible = SpaprGeneration.hasRegisters(config.subVersion());
@@ -326,10 +326,10 @@ public final class SimulatedPhb implements Hardware {
             try {
                 DmaWindow window = loadWindow(in);
                 windows.add(window);
-                validation.set(window);
                 if (window.ownsTable()) {
                     tables.restored(window.table());
                 }
+                validation.set(window);
             } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
                 throw new BackendException(Errno.EINVAL, "damaged state: " + e.getMessage(), e);
             }

@@ -1,6 +1,7 @@
 package org.iommu4j.spapr.hardware;
 
 import java.util.Arrays;
+import java.util.function.LongPredicate;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
@@ -15,12 +16,14 @@ final class TranslationValidation {
     private static final long SLOT_BYTES = 1L << DmaWindow.SLOT_SHIFT;
 
     private final Entry[] entries;
+    private final LongPredicate isOwn;
 
     /** An entry: as software sees it, and what it means. */
     static final class Entry {
         private long word;
         private TceTable table;
         private long base;
+        private boolean own;
 
         /** The entry as software sees it. */
         long word() {
@@ -39,16 +42,27 @@ final class TranslationValidation {
             return base;
         }
 
-        private void set(long newWord, TceTable newTable, long newBase) {
+        /** True if its table is the hypervisor's own. */
+        boolean isOwn() {
+            return own;
+        }
+
+        private void set(long newWord, TceTable newTable, long newBase, LongPredicate isOwnTable) {
             word = newWord;
+            own = newTable != null && isOwnTable.test(newTable.root());
             base = newBase;
             long leftInSlot = SLOT_BYTES - (newBase & (SLOT_BYTES - 1));
             table = newTable == null ? null : newTable.ofAtMost(leftInSlot >>> newTable.pageShift());
         }
     }
 
-    /** Nothing is translated. */
-    TranslationValidation(int endpoints) {
+    /**
+     * Nothing is translated.
+     *
+     * @param isOwn tells of an address whether it is in a table of the hypervisor's own
+     */
+    TranslationValidation(int endpoints, LongPredicate isOwn) {
+        this.isOwn = isOwn;
         entries = new Entry[endpoints * DmaWindow.SLOTS];
         Arrays.setAll(entries, index -> new Entry());
     }
@@ -70,7 +84,7 @@ final class TranslationValidation {
 
     /** A window was added. */
     void set(DmaWindow window) {
-        of(window.pe(), window.slot()).set(Tve.of(window.table()), window.table(), window.base());
+        of(window.pe(), window.slot()).set(Tve.of(window.table()), window.table(), window.base(), isOwn);
     }
 
     /** A window was removed. */
@@ -80,12 +94,12 @@ final class TranslationValidation {
 
     /** Software sets an entry. */
     void write(int index, long word) {
-        entries[index].set(word, Tve.table(word), index % DmaWindow.SLOTS * SLOT_BYTES);
+        entries[index].set(word, Tve.table(word), index % DmaWindow.SLOTS * SLOT_BYTES, isOwn);
     }
 
     /** Writes the entries that software set: those that are not as the windows say. */
     void save(Iterable<DmaWindow> windows, SnapshotWriter out) {
-        TranslationValidation asWindows = new TranslationValidation(entries.length / DmaWindow.SLOTS);
+        TranslationValidation asWindows = new TranslationValidation(entries.length / DmaWindow.SLOTS, isOwn);
         windows.forEach(asWindows::set);
         int count = 0;
         for (int i = 0; i < entries.length; i++) {

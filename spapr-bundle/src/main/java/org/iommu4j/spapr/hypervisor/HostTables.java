@@ -46,6 +46,11 @@ public final class HostTables {
                 windowShift, pageShift, levels, TceTable.defaultLevelBits(windowShift, pageShift, levels));
     }
 
+    /** True if an address is in one of these tables. */
+    public boolean isOwn(long pa) {
+        return overlap(pa, 1);
+    }
+
     /** True if a table shares a byte with {@code length} bytes at {@code pa}. */
     boolean overlap(long pa, long length) {
         if (pa + length <= floor) {

@@ -5,6 +5,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.HypercallCode;
@@ -36,41 +37,53 @@ public final class TceCalls {
     private final HostTables hostTables;
     private final PhysicalMemory memory;
     private final PageCursor lists;
-    private final PageCursor tables;
+    private final Tables ownTables;
+    private final Tables guestTables;
     private final DmaWindows windows;
     private final boolean multiTce;
     private final boolean mayRefuse;
     private final StoreListener listener;
-    private final TableWalker walker;
     private final long[] values = new long[SpaprCall.MAX_BATCH];
     private final long[] before = new long[SpaprCall.MAX_BATCH];
     private final long[] places = new long[SpaprCall.MAX_BATCH];
 
+    /** Ways into tables that are in a memory. */
+    private record Tables(PhysicalMemory memory, PageCursor plain, TableWalker walker) {
+        Tables(PhysicalMemory memory) {
+            this(memory, new PageCursor(memory), new TableWalker(memory));
+        }
+    }
+
     /**
      * The calls of a hypervisor.
      *
-     * @param memory the partition's memory, and where tables are
+     * @param machine whose memory is the partition's, and where tables are
      * @param hostTables the hypervisor's own tables, which are not the partition's
      * @param multiTce true if the calls for many entries exist
      * @param mayRefuse true if the listener may refuse a store, which is then undone
      * @param listener what follows a store
      */
     public TceCalls(
-            PhysicalMemory memory,
+            Platform machine,
             DmaWindows windows,
             HostTables hostTables,
             boolean multiTce,
             boolean mayRefuse,
             StoreListener listener) {
-        this.memory = memory;
+        memory = machine.memory();
         this.hostTables = hostTables;
         lists = new PageCursor(memory);
-        tables = new PageCursor(memory);
+        ownTables = new Tables(memory);
+        guestTables = new Tables(machine.guestTables());
         this.windows = windows;
         this.multiTce = multiTce;
         this.mayRefuse = mayRefuse;
         this.listener = listener;
-        walker = new TableWalker(memory);
+    }
+
+    /** What is not a table of the hypervisor's own leads to no page of the host. */
+    private Tables tables(DmaWindow window) {
+        return window.ownsTable() ? ownTables : guestTables;
     }
 
     /** True if that is the number of a TCE hypercall, whether this hypervisor has it or not. */
@@ -99,6 +112,7 @@ public final class TceCalls {
         if (window == null || !isEntry(window, offset)) {
             return HypercallCode.PARAMETER;
         }
+        TableWalker walker = tables(window).walker();
         int fault = walker.walk(window.table(), offset, null);
         if (fault == FaultReason.TCE_ACCESS_ERROR.code()) {
             return HypercallCode.HARDWARE;
@@ -118,6 +132,9 @@ public final class TceCalls {
         long offset = window == null ? 0 : call.word(1) - window.base();
         if (window == null || !isEntry(window, offset) || !isLegal(window, call.word(2))) {
             return HypercallCode.PARAMETER;
+        }
+        if (isAgain(call)) {
+            return listener.stored(call.function(), window, call.word(1), 1);
         }
         values[0] = call.word(2);
         return store(call.function(), window, offset, 1);
@@ -167,7 +184,15 @@ public final class TceCalls {
         if (!areLegal(window, (int) count)) {
             return HypercallCode.PARAMETER;
         }
+        if (count > 0 && isAgain(call)) {
+            return listener.stored(call.function(), window, call.word(1), count);
+        }
         return store(call.function(), window, offset, (int) count);
+    }
+
+    /** True if the host's driver stores what it has read; behind a listener that may refuse there is a guest. */
+    private boolean isAgain(NativeCall call) {
+        return !mayRefuse && call.word(SpaprCall.AGAIN_WORD) == SpaprCall.AGAIN;
     }
 
     private static boolean isEntry(DmaWindow window, long offset) {
@@ -242,6 +267,7 @@ public final class TceCalls {
         if (window.table().levels() == 1 && !mayRefuse) {
             return storePlainly(function, window, offset, count);
         }
+        PhysicalMemory tables = tables(window).memory();
         try {
             long located = locate(window, offset, count);
             if (located != HypercallCode.SUCCESS) {
@@ -249,10 +275,10 @@ public final class TceCalls {
             }
             for (int i = 0; i < count; i++) {
                 if (places[i] != ABSENT) {
-                    before[i] = memory.readLongBe(places[i]);
+                    before[i] = tables.readLongBe(places[i]);
                 }
             }
-            write(values, count);
+            write(tables, values, count);
         } catch (BusErrorException e) {
             return HypercallCode.HARDWARE;
         } catch (BackendException e) {
@@ -260,21 +286,22 @@ public final class TceCalls {
         }
         long outcome = listener.stored(function, window, window.base() + offset, count);
         if (outcome != HypercallCode.SUCCESS) {
-            write(before, count);
+            write(tables, before, count);
         }
         return outcome;
     }
 
     /** One level, whose entries stand one after the other, and nobody who could refuse: what nearly all stores are. */
     private long storePlainly(int function, DmaWindow window, long offset, int count) {
+        Tables tables = tables(window);
         long first = window.table().leafOf(offset);
         // Of several entries either all are stored or none, which of a single one need not be asked first.
-        if (count > 1 && !memory.contains(first, (long) count * Tce.BYTES)) {
+        if (count > 1 && !tables.memory().contains(first, (long) count * Tce.BYTES)) {
             return HypercallCode.HARDWARE;
         }
         try {
             for (int i = 0; i < count; i++) {
-                tables.writeLongBe(first + (long) i * Tce.BYTES, values[i]);
+                tables.plain().writeLongBe(first + (long) i * Tce.BYTES, values[i]);
             }
         } catch (BusErrorException e) {
             return HypercallCode.HARDWARE;
@@ -282,10 +309,10 @@ public final class TceCalls {
         return listener.stored(function, window, window.base() + offset, count);
     }
 
-    private void write(long[] entries, int count) {
+    private void write(PhysicalMemory tables, long[] entries, int count) {
         for (int i = 0; i < count; i++) {
             if (places[i] != ABSENT) {
-                memory.writeLongBe(places[i], entries[i]);
+                tables.writeLongBe(places[i], entries[i]);
             }
         }
     }
@@ -300,6 +327,7 @@ public final class TceCalls {
             }
             return HypercallCode.SUCCESS;
         }
+        TableWalker walker = tables(window).walker();
         for (int i = 0; i < count; i++) {
             long at = offset + ((long) i << table.pageShift());
             int fault = walker.walk(table, at, null);

@@ -19,7 +19,7 @@ public final class TableWalker {
     private long leafAddress;
     private long tce;
 
-    /** A walker of tables in that memory. */
+    /** A walker of tables in that memory; the hypervisor's own tables may be in another one than those of others. */
     public TableWalker(PhysicalMemory memory) {
         upper = new PageCursor(memory);
         leaves = new PageCursor(memory);

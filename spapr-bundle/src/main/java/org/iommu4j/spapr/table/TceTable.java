@@ -13,6 +13,9 @@ public record TceTable(long root, int pageShift, int levels, int levelBits, long
     /** Index bits of the smallest level, 4 KiB. */
     public static final int MIN_LEVEL_BITS = 9;
 
+    /** Index bits of the largest level that a validation entry can name, sheet 3.3: TTS has five bits. */
+    public static final int MAX_LEVEL_BITS = Tve.MAX_LEVEL_BITS;
+
     /** Most levels. */
     public static final int MAX_LEVELS = 5;
 
@@ -30,6 +33,7 @@ public record TceTable(long root, int pageShift, int levels, int levelBits, long
         return levels >= 1
                 && levels <= MAX_LEVELS
                 && levelBits >= MIN_LEVEL_BITS
+                && levelBits <= MAX_LEVEL_BITS
                 && pageShift < Long.SIZE
                 && windowShift >= pageShift
                 && windowShift - pageShift <= levels * levelBits

@@ -60,6 +60,10 @@ public final class Tve {
     public static final int ROOT_BITS = ROOT_SHIFT + TABLE.width();
 
     private static final int TTS_BITS = 8;
+
+    /** Index bits of the largest level that {@link #TTS} can name. */
+    public static final int MAX_LEVEL_BITS = TTS_BITS + (1 << TTS.width()) - 1;
+
     private static final int PAGE_SHIFT = 11;
     private static final int RANGE_SHIFT = 24;
     private static final int RANGE_LOW_BITS = 24;

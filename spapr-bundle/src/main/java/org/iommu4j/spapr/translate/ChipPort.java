@@ -92,10 +92,20 @@ final class ChipPort {
 
     /** Stores an entry. */
     long put(int liobn, long iova, long tce) {
+        return put(liobn, iova, tce, 0);
+    }
+
+    /** Stores an entry that {@link #get} read, which drops what is cached of it; what others have stored since stays. */
+    long putAgain(int liobn, long iova, long tce) {
+        return put(liobn, iova, tce, SpaprCall.AGAIN);
+    }
+
+    private long put(int liobn, long iova, long tce, long again) {
         call.begin(SpaprCall.H_PUT_TCE)
                 .word(0, Integer.toUnsignedLong(liobn))
                 .word(1, iova)
-                .word(2, tce);
+                .word(2, tce)
+                .word(SpaprCall.AGAIN_WORD, again);
         return run();
     }
 
@@ -109,13 +119,14 @@ final class ChipPort {
         return run();
     }
 
-    /** Stores a list of entries. */
-    long putIndirect(int liobn, long iova, long list, long count) {
+    /** Stores a list of entries that {@link #get} read; as {@link #putAgain}. */
+    long putIndirectAgain(int liobn, long iova, long list, long count) {
         call.begin(SpaprCall.H_PUT_TCE_INDIRECT)
                 .word(0, Integer.toUnsignedLong(liobn))
                 .word(1, iova)
                 .word(2, list)
-                .word(3, count);
+                .word(3, count)
+                .word(SpaprCall.AGAIN_WORD, SpaprCall.AGAIN);
         return run();
     }
 

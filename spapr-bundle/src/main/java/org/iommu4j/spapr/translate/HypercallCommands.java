@@ -12,7 +12,7 @@ import org.iommu4j.spapr.table.Tce;
 
 /**
  * Generations 1 and 2, sheet 5.2: no call drops what is cached and does nothing else, so every entry is read and stored again
- * as it is. Many entries go through a list if the platform takes one; a single one is stored by itself, as Linux does.
+ * as it is, which leaves the table alone: its owner may write to it meanwhile. Many entries go through a list if the platform takes one; a single one is stored by itself, as Linux does.
  */
 final class HypercallCommands implements CommandPath {
     private final ChipPort chip;
@@ -96,7 +96,7 @@ final class HypercallCommands implements CommandPath {
     private Errno rewriteOne(int liobn, long iova) {
         long result = chip.get(liobn, iova);
         return result == HypercallCode.SUCCESS
-                ? storedAgain(chip.put(liobn, iova, chip.tce()))
+                ? storedAgain(chip.putAgain(liobn, iova, chip.tce()))
                 : ChipPort.errno(result);
     }
 
@@ -112,7 +112,7 @@ final class HypercallCommands implements CommandPath {
         } catch (BusErrorException e) {
             return Errno.EIO;
         }
-        return storedAgain(chip.putIndirect(liobn, first, list, count));
+        return storedAgain(chip.putIndirectAgain(liobn, first, list, count));
     }
 
     /**

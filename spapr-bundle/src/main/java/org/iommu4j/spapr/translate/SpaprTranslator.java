@@ -440,12 +440,17 @@ public final class SpaprTranslator implements Translator {
         if (levels < 1 || levels > limits.maxLevels()) {
             return BindPgtable.LEVELS;
         }
-        if (levelShift != 0 && (levelShift < TceTable.MIN_LEVEL_BITS + Tce.SHIFT || levelShift >= Long.SIZE)) {
+        if (levelShift != 0
+                && (levelShift < TceTable.MIN_LEVEL_BITS + Tce.SHIFT
+                        || levelShift > TceTable.MAX_LEVEL_BITS + Tce.SHIFT)) {
             return BindPgtable.LEVEL_SHIFT;
         }
         int levelBits = levelShift == 0
                 ? TceTable.defaultLevelBits((int) windowShift, (int) pageShift, (int) levels)
                 : (int) levelShift - Tce.SHIFT;
+        if (levelBits > TceTable.MAX_LEVEL_BITS) {
+            return BindPgtable.WINDOW_SHIFT;
+        }
         if (!TceTable.isPossible((int) windowShift, (int) pageShift, (int) levels, levelBits)) {
             return BindPgtable.LEVELS;
         }

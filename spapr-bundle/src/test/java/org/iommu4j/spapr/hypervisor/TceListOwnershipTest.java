@@ -33,7 +33,7 @@ class TceListOwnershipTest {
     private final DmaWindows windows = new DmaWindows(1);
     private final HostTables tables = new HostTables(machine);
     private final TceCalls calls =
-            new TceCalls(memory, windows, tables, true, false, (function, window, iova, count) -> 0);
+            new TceCalls(machine, windows, tables, true, false, (function, window, iova, count) -> 0);
     private final NativeCall call = new NativeCall();
 
     private long put(long... entries) {

@@ -723,8 +723,14 @@ final class CaseRun implements AutoCloseable {
         runner.close();
     }
 
-    /** The access of a {@code dma} or {@code ats} step, without its place. */
-    static DmaAccess begin(Map<String, Object> step, String op, DmaAccess access, long iova, int length) {
+    /**
+     * One piece of the access of a {@code dma} or {@code ats} step.
+     *
+     * @param iova where the piece begins
+     * @param length of the piece in bytes
+     * @param span bytes that are left of the whole access, of which this is the first piece
+     */
+    static DmaAccess begin(Map<String, Object> step, String op, DmaAccess access, long iova, int length, long span) {
         String kind = Steps.text(step, "access");
         int rights = switch (kind) {
             case "read" -> DmaAccess.READ;
@@ -735,6 +741,7 @@ final class CaseRun implements AutoCloseable {
         access.begin((int) Steps.number(step, "requester", 0), iova, rights)
                 .withPasid((int) Steps.number(step, "pasid", DmaAccess.NO_PASID))
                 .withLength(length)
+                .withSpan(span)
                 .as(
                         op.equals("ats")
                                 ? DmaAccess.AddressType.TRANSLATION_REQUEST

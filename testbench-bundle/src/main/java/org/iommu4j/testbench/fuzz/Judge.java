@@ -34,7 +34,7 @@ final class Judge {
      */
     Judge(ReferenceWalker walker, StepRunner runner) {
         this.walker = walker;
-        memory = runner.unit().platform().memory();
+        memory = runner.unit().platform().deviceMemory();
     }
 
     /** True while only one answer is legal. */
@@ -119,7 +119,7 @@ final class Judge {
         do {
             long at = iova + done;
             int piece = (int) Math.min(length - done, PAGE - (at & (PAGE - 1)));
-            if (!walker.translate(CaseRun.begin(step, op, access, at, piece))) {
+            if (!walker.translate(CaseRun.begin(step, op, access, at, piece, length - done))) {
                 return null;
             }
             if (access.outcome() == DmaAccess.Outcome.FAULT) {

@@ -12,6 +12,7 @@ import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
@@ -67,7 +68,7 @@ final class Twin {
         }
         try (StepRunner machine =
                 StepRunner.open(service, setup.model(), setup.subVersion(), setup.config(), false, false, false)) {
-            platform = machine.unit().platform();
+            platform = machine.unit().platform().forOwner(PageOwner.HOST);
             hardware = backend.createHardware(config, platform);
             NativePort port = new Direct();
             guarded("the driver's start", () -> {
@@ -161,14 +162,14 @@ final class Twin {
         do {
             long at = iova + done;
             int piece = (int) Math.min(length - done, PAGE - (at & (PAGE - 1)));
-            hardware.translate(CaseRun.begin(op.step(), op.op(), access, at, piece));
+            hardware.translate(CaseRun.begin(op.step(), op.op(), access, at, piece, length - done));
             switch (access.outcome()) {
                 case FAULT -> {
                     return "fault 0x" + Integer.toHexString(access.faultCode());
                 }
                 case TRANSLATED -> {
                     boolean request = access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST;
-                    if (!request && piece > 0 && !platform.memory().contains(access.spa(), piece)) {
+                    if (!request && piece > 0 && !platform.deviceMemory().contains(access.spa(), piece)) {
                         return "BUS_ERROR";
                     }
                     first = first.isEmpty() ? Steps.hex(access.spa()) : first;

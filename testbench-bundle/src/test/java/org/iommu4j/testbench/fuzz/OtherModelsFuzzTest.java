@@ -4,6 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
@@ -13,12 +18,17 @@ import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testbench.FuzzOptions;
 import org.iommu4j.testbench.FuzzOptions.What;
 import org.iommu4j.testbench.FuzzResult;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is made up for models whose commands are calls reaches deep, and finds nothing in what is right. */
 class OtherModelsFuzzTest {
     private static final int CASES = 48;
+
+    @TempDir
+    Path folder;
 
     private static FuzzResult run(Backend backend, IommuModel model, What what) {
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
@@ -50,6 +60,28 @@ class OtherModelsFuzzTest {
             assertTrue(result.reached("errno of ioctl", "EIO") > 0, result::toText);
         } else {
             assertTrue(result.reached("calls", "RPCIT/done") > 0, result::toText);
+        }
+    }
+
+    @Test
+    void shouldJudgeAnAccessByAllOfItsBytes() throws IOException {
+        Path known = folder.resolve("wraps.jsonl");
+        try (Stream<String> lines = Files.lines(Path.of("../s390-bundle/src/test/resources/cases/fuzz.jsonl"))) {
+            Files.writeString(
+                    known,
+                    lines.filter(line -> line.contains("access-that-wraps-behind-the-aperture"))
+                            .findFirst()
+                            .orElseThrow());
+        }
+        try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
+            core.arrived(new ZpciBackend());
+            FuzzOptions options = FuzzOptions.of(IommuModel.S390, 1, Long.MAX_VALUE)
+                    .withCases(0, 2 * CASES)
+                    .withCorpus(List.of(known));
+            FuzzResult result = new Fuzzer(core).run(options, progress -> {});
+
+            assertNull(result.failure(), () -> String.valueOf(result.failure()));
+            assertTrue(result.reached("accesses", "OUTSIDE_RANGE") > 0, result::toText);
         }
     }
 

@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.record;
 
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.InterruptSink;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Sanitizer;
@@ -21,6 +22,21 @@ final class RecordedPlatform implements Platform {
     @Override
     public PhysicalMemory memory() {
         return memory;
+    }
+
+    @Override
+    public PhysicalMemory deviceMemory() {
+        return platform.deviceMemory();
+    }
+
+    @Override
+    public PhysicalMemory guestTables() {
+        return platform.guestTables();
+    }
+
+    @Override
+    public Platform forOwner(PageOwner owner) {
+        return new RecordedPlatform(platform.forOwner(owner), unit);
     }
 
     @Override
