@@ -109,8 +109,8 @@ final class ReplayText {
         if (difference.t() >= 0) {
             text.append(" t=").append(difference.t());
         }
-        if (difference.requester() >= 0) {
-            text.append(" dev=").append(JsonText.hex(difference.requester()));
+        if (difference.requester().isPresent()) {
+            text.append(" dev=").append(JsonText.hex(difference.requester().getAsInt()));
             text.append(" iova=").append(JsonText.hex(difference.address()));
         } else if (difference.what().equals("register")) {
             text.append(" offset=").append(JsonText.hex(difference.address()));

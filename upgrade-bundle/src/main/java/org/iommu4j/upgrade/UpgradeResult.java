@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade;
 
 import java.util.List;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 
 /**
@@ -23,6 +24,7 @@ import org.iommu4j.contract.IommuModel;
  * @param stale accesses that saw an old translation after a completed invalidation
  * @param blocked accesses that found no backend in time
  * @param swaps how the swaps went
+ * @param findings what the sanitizers of the guest and of the second client found
  * @param problems what went wrong, one line each; empty if nothing did
  */
 public record UpgradeResult(
@@ -43,6 +45,7 @@ public record UpgradeResult(
         long stale,
         long blocked,
         Swaps swaps,
+        SanitizerReport findings,
         List<String> problems) {
 
     /** Copies the list. */

@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
@@ -351,10 +352,13 @@ final class StepParser {
             needs = needs.and(step.needs());
         }
         return new Step("repeat", needs, machine -> {
+            Finding.Place place = machine.place();
             for (int round = 0; round < count; round++) {
                 for (int i = 0; i < steps.size(); i++) {
                     String where = "round " + round + ", step " + i + " ("
                             + steps.get(i).op() + ")";
+                    String outer = place.within();
+                    machine.at(place.within(outer.isEmpty() ? where : outer + ": " + where));
                     Answer answer;
                     try {
                         answer = steps.get(i).action().run(machine);

@@ -32,6 +32,7 @@ import org.iommu4j.testbench.TestBenchService;
 /** Runs cases and opens test benches through a core. */
 public final class TestBench implements TestBenchService {
     private static final String STALE = "the chip used a translation that a completed invalidation had to drop";
+    private static final String OTHER_FINDINGS = "the sanitizer found something else than the case expects";
 
     private final IommuService service;
 
@@ -61,7 +62,9 @@ public final class TestBench implements TestBenchService {
             }
         }
         for (TestCase one : cases) {
-            results.accept(run(one, sanitized ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF));
+            boolean watched = sanitized || one.findings() != null;
+            results.accept(run(one, watched ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF)
+                    .from(new CaseResult.Source(one.file(), one.line()), one.findings() != null));
         }
     }
 
@@ -119,15 +122,33 @@ public final class TestBench implements TestBenchService {
         try (Machine machine = Machine.open(service, one.chip(), one.needs(), sanitizer)) {
             CaseResult result = run(one, machine);
             SanitizerReport findings = machine.findings();
-            boolean stale = findings.chipFaults() > 0 && result.outcome() == Outcome.PASSED;
             Map<Finding, List<String>> hints = machine.hints().findings(findings);
-            return (stale ? CaseResult.failed(one.id(), STALE).explained(stale(findings, hints)) : result)
+            return (result.outcome() == Outcome.PASSED ? judge(one, findings, hints, result) : result)
                     .with(findings, hints);
         } catch (BackendException e) {
             return e.errno() == Errno.EPROTONOSUPPORT
                     ? CaseResult.skipped(one.id(), e.getMessage())
                     : CaseResult.failed(one.id(), e.getMessage());
         }
+    }
+
+    /** Of a case that passed, what its findings make of it. */
+    private static CaseResult judge(
+            TestCase one, SanitizerReport findings, Map<Finding, List<String>> hints, CaseResult passed) {
+        if (one.findings() == null) {
+            return findings.chipFaults() == 0
+                    ? passed
+                    : CaseResult.failed(one.id(), STALE).explained(stale(findings, hints));
+        }
+        return one.findings().hold(findings.findings())
+                ? passed
+                : CaseResult.failed(
+                        one.id(),
+                        -1,
+                        "",
+                        one.findings().toJson(),
+                        ExpectedFindings.json(findings.findings()),
+                        OTHER_FINDINGS);
     }
 
     private static List<String> stale(SanitizerReport findings, Map<Finding, List<String>> hints) {
@@ -141,6 +162,7 @@ public final class TestBench implements TestBenchService {
     private static CaseResult run(TestCase one, Machine machine) {
         for (int i = 0; i < one.steps().size(); i++) {
             Step step = one.steps().get(i);
+            machine.at(Finding.Place.ofStep(i));
             try {
                 Answer answer = step.action().run(machine);
                 if (!answer.met()) {
