@@ -501,14 +501,14 @@ class Iommu4jCommandTest {
         SanitizerReport report =
                 new SanitizerReport(1, 1, 1, 1, Map.of(Finding.Kind.SUPERFLUOUS, 2L), List.of(finding));
         List<Object> asked = new ArrayList<>();
-        host.provide(TestBenchService.class, cases(asked, PASSED.with(report), SKIPPED));
+        host.provide(TestBenchService.class, cases(asked, PASSED.with(report).from(new CaseResult.Source("one.jsonl", 3), false), SKIPPED));
         Path file = folder.resolve("found.jsonl");
 
         assertEquals(0, run("cases", "one.jsonl", "--findings", file.toString()));
 
         assertEquals(true, asked.get(2));
         assertEquals("""
-                {"case":"a","kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
+                {"case":"a","file":"one.jsonl","line":3,"kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
                 """, Files.readString(file));
         assertEquals("""
                 skipped c: no AFL
