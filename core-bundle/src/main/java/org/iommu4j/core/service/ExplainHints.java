@@ -196,7 +196,7 @@ public final class ExplainHints {
         });
     }
 
-    /** What a sanitizer found: the table word before and after its edit, and the invalidation. */
+    /** What a sanitizer found: the table word before and after its edit, and the invalidation, or the one that nearly was. */
     public List<String> finding(Finding finding) {
         return list(
                 finding.edit() == null
@@ -205,12 +205,14 @@ public final class ExplainHints {
                 finding.edit() == null
                         ? NONE
                         : edited(finding.edit(), finding.edit().after()),
-                finding.command() == null
+                finding.command() == null ? NONE : invalidation(finding.command()),
+                finding.nearMiss() == null
                         ? NONE
-                        : invalidation(
-                                finding.command().name(),
-                                finding.command().word0(),
-                                finding.command().word1()));
+                        : invalidation(finding.nearMiss().command()));
+    }
+
+    private String invalidation(Finding.Command command) {
+        return invalidation(command.name(), command.word0(), command.word1());
     }
 
     /** A word of an entry before or after an edit; what else the entry says is not known. */

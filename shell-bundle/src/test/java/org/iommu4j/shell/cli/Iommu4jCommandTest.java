@@ -501,7 +501,9 @@ class Iommu4jCommandTest {
         SanitizerReport report =
                 new SanitizerReport(1, 1, 1, 1, Map.of(Finding.Kind.SUPERFLUOUS, 2L), List.of(finding));
         List<Object> asked = new ArrayList<>();
-        host.provide(TestBenchService.class, cases(asked, PASSED.with(report).from(new CaseResult.Source("one.jsonl", 3), false), SKIPPED));
+        host.provide(
+                TestBenchService.class,
+                cases(asked, PASSED.with(report).from(new CaseResult.Source("one.jsonl", 3), false), SKIPPED));
         Path file = folder.resolve("found.jsonl");
 
         assertEquals(0, run("cases", "one.jsonl", "--findings", file.toString()));
