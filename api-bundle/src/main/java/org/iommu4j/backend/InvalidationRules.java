@@ -1,5 +1,6 @@
 package org.iommu4j.backend;
 
+import org.iommu4j.layout.Layout;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /** What a model's architecture says about removing a cached entry, in words; asked only when there is a finding. */
@@ -17,4 +18,19 @@ public interface InvalidationRules {
 
     /** The rule that asks for it, with its section. */
     String rule(CachedKind kind);
+
+    /** What the architecture calls the tag of entries of a kind, in the middle of a sentence: domain, function and so on. */
+    default String tagName(CachedKind kind) {
+        return "tag";
+    }
+
+    /**
+     * The structure of a command, so that it can be shown by its bytes and fields.
+     *
+     * @param name as {@link TranslationObserver#invalidated} was told it
+     * @return a layout of one or two words; null if the command has no structure of its own, as a call
+     */
+    default Layout format(String name) {
+        return null;
+    }
 }

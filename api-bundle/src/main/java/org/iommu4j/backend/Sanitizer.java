@@ -18,6 +18,11 @@ public interface Sanitizer extends TranslationObserver {
         CAPTURE
     }
 
+    /** What is observed from now on comes from that place of somebody's input. */
+    default void at(Finding.Place place) {
+        // Findings then have only their times.
+    }
+
     /** Pages were given back to where they came from. */
     void freed(long pa, int pages);
 

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * What a sanitizer found.
@@ -26,6 +27,20 @@ public record SanitizerReport(
         ordered.putAll(counts);
         counts = Collections.unmodifiableMap(ordered);
         findings = List.copyOf(findings);
+    }
+
+    /** Both together. */
+    public SanitizerReport plus(SanitizerReport other) {
+        Map<Finding.Kind, Long> all = new EnumMap<>(Finding.Kind.class);
+        all.putAll(counts);
+        other.counts.forEach((kind, count) -> all.merge(kind, count, Long::sum));
+        return new SanitizerReport(
+                edits + other.edits,
+                fills + other.fills,
+                commands + other.commands,
+                accesses + other.accesses,
+                all,
+                Stream.concat(findings.stream(), other.findings.stream()).toList());
     }
 
     /** How many findings there are of a kind. */

@@ -1,5 +1,7 @@
 package org.iommu4j.backend;
 
+import java.util.function.Function;
+import org.iommu4j.layout.Layout;
 import org.osgi.annotation.versioning.ProviderType;
 
 /**
@@ -36,7 +38,7 @@ public interface TranslationObserver {
     /**
      * The chip uses what it kept.
      *
-     * @param tag domain id, VMID and ASID and so on, as the chip tags it
+     * @param tag domain id, VMID and ASID and so on, as the chip tags it; unsigned
      * @param pasid the PASID, or -1
      * @param first first address of the entry; the requester for {@link CachedKind#CONTEXT}
      * @param lengthBytes size of the page, a power of two; 1 where the entry is no page
@@ -63,6 +65,46 @@ public interface TranslationObserver {
      */
     void filled(CachedKind kind, long tag, int pasid, long first, long lengthBytes, long target, int words);
 
+    /**
+     * The chip read an entry of a table for the access that it is translating. Says which of its bits mean something, in which
+     * byte order, and which values lead nowhere; without it a word is taken as it was read, and leads nowhere if it is zero.
+     *
+     * @param layout the entry's; shorter than 64 bits where several share a word
+     * @param pa where it begins
+     */
+    default void read(Layout layout, long pa) {
+        // Of an entry without a format the words alone are known.
+    }
+
+    /**
+     * A listener of one walk that {@link #read}s each entry, and passes its steps on.
+     *
+     * @param next who listens too, or null
+     * @param formats the layout of an entry by the name that the walk gives it; null for none
+     */
+    default WalkListener reading(WalkListener next, Function<String, Layout> formats) {
+        return (what, pa, word) -> {
+            Layout layout = formats.apply(what);
+            if (layout != null) {
+                read(layout, pa);
+            }
+            if (next != null) {
+                next.step(what, pa, word);
+            }
+        };
+    }
+
+    /**
+     * A device presents an address as translated: it uses a translation that it keeps itself, {@link CachedKind#DEVICE}.
+     *
+     * @param tag as the device's translations are tagged
+     * @param pasid the PASID, or -1
+     * @param target the address, which a translation led to
+     */
+    default void presented(long tag, int pasid, long target) {
+        // Who does not follow devices has nothing to look for.
+    }
+
     /** The access is over. */
     void ends();
 
@@ -85,6 +127,29 @@ public interface TranslationObserver {
      * @param dropped entries that the chip dropped for it
      */
     void invalidated(String name, long word0, long word1, long dropped);
+
+    /**
+     * Something was carried out that is no invalidation, as a call that stores an entry, but had to drop what
+     * {@link #invalidates} told before it. It is never superfluous.
+     *
+     * @param name as the architecture calls it
+     * @param word0 its first word
+     * @param word1 its second word, or 0
+     * @param dropped entries that the chip dropped for it
+     */
+    default void implied(String name, long word0, long word1, long dropped) {
+        invalidated(name, word0, word1, dropped);
+    }
+
+    /**
+     * The architecture has software invalidate everything of a kind next, whatever there is to drop: the next command that
+     * does so is not superfluous.
+     *
+     * @param tag of what has to be invalidated, or {@link #ANY}
+     */
+    default void demands(CachedKind kind, long tag) {
+        // Who does not count superfluous commands need not know.
+    }
 
     /**
      * The chip dropped all but what devices keep, for something that is no invalidation, as turning translation off; it is

@@ -22,6 +22,9 @@ public final class Layout {
     private final List<BitField> fields;
     private final List<BitField> ignored;
     private final long[] reservedMasks;
+    private final long[] significantMasks;
+    private final long presentMask;
+    private final long absentMask;
 
     private Layout(Builder builder) {
         name = builder.name;
@@ -33,6 +36,9 @@ public final class Layout {
         fields = List.copyOf(builder.fields);
         ignored = List.copyOf(builder.ignored);
         reservedMasks = reserved(field -> true);
+        significantMasks = significant();
+        presentMask = builder.presentMask;
+        absentMask = builder.absentMask;
     }
 
     /** Starts the declaration of a structure. */
@@ -106,6 +112,21 @@ public final class Layout {
      */
     public long reservedMask(int word, int subVersion, Predicate<String> hasCapability) {
         return reserved(field -> field.isIn(subVersion, hasCapability))[word];
+    }
+
+    /**
+     * True if hardware takes an entry for one that leads somewhere: it is not zero, has one of the bits that
+     * {@link Builder#presentIfAny} names, and none of those that {@link Builder#absentIfAny} names.
+     *
+     * @param word0 its first word
+     */
+    public boolean isPresent(long word0) {
+        return word0 != 0 && (presentMask == 0 || (word0 & presentMask) != 0) && (word0 & absentMask) == 0;
+    }
+
+    /** The bits of a word that mean something to hardware: all but those that it ignores or leaves to software. */
+    public long significantMask(int word) {
+        return significantMasks[word];
     }
 
     /** The field of that name. */
@@ -271,6 +292,20 @@ public final class Layout {
         return masks;
     }
 
+    private long[] significant() {
+        long[] masks = new long[(sizeBits + Long.SIZE - 1) / Long.SIZE];
+        if (reservedPolicy == ReservedPolicy.IGNORED) {
+            fields.forEach(field -> masks[field.word()] |= field.mask());
+            return masks;
+        }
+        Arrays.fill(masks, -1L);
+        if (sizeBits % Long.SIZE != 0) {
+            masks[masks.length - 1] = -1L >>> (Long.SIZE - sizeBits % Long.SIZE);
+        }
+        ignored.forEach(field -> masks[field.word()] &= ~field.mask());
+        return masks;
+    }
+
     /** Collects the fields of a layout; each method returns the field, so that it can be kept in a constant. */
     public static final class Builder {
         private final String name;
@@ -281,6 +316,8 @@ public final class Layout {
         private Numbering numbering = Numbering.LSB0;
         private ReservedPolicy reservedPolicy = ReservedPolicy.CHECKED;
         private String section = "";
+        private long presentMask;
+        private long absentMask;
 
         private Builder(String name) {
             this.name = name;
@@ -343,6 +380,37 @@ public final class Layout {
         /** Bits that hardware ignores or leaves to software. */
         public BitField ignored(String fieldName, int from, int to) {
             return add(ignored, fieldName, from, to, false);
+        }
+
+        /**
+         * Hardware takes an entry for one that leads somewhere only if a bit of one of these fields is set.
+         *
+         * @throws IllegalArgumentException for a field that is not in the first word
+         */
+        public Builder presentIfAny(BitField... bits) {
+            presentMask = firstWord(bits);
+            return this;
+        }
+
+        /**
+         * Hardware takes an entry for one that leads nowhere if a bit of one of these fields is set, whatever the others say.
+         *
+         * @throws IllegalArgumentException for a field that is not in the first word
+         */
+        public Builder absentIfAny(BitField... bits) {
+            absentMask = firstWord(bits);
+            return this;
+        }
+
+        private long firstWord(BitField... bits) {
+            long mask = 0;
+            for (BitField field : bits) {
+                if (field.word() != 0) {
+                    throw new IllegalArgumentException(name + "." + field.name() + " is not in the first word");
+                }
+                mask |= field.mask();
+            }
+            return mask;
         }
 
         /**

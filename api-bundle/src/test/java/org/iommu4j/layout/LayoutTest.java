@@ -271,6 +271,34 @@ class LayoutTest {
         assertFalse(kind.isReservedValue(1));
     }
 
+    @Test
+    void shouldTellEntriesThatLeadSomewhereFromThoseThatDoNot() {
+        Layout.Builder builder = Layout.named("x").size(128);
+        BitField read = builder.bit("R", 0);
+        BitField invalid = builder.bit("I", 4);
+        BitField high = builder.bit("H", 64);
+        Layout layout = builder.presentIfAny(read).absentIfAny(invalid).build();
+
+        assertTrue(layout.isPresent(0x1001));
+        assertFalse(layout.isPresent(0x1000));
+        assertFalse(layout.isPresent(0x1011));
+        assertFalse(layout.isPresent(0));
+        assertThrows(IllegalArgumentException.class, () -> builder.presentIfAny(high));
+        assertTrue(Layout.named("plain").build().isPresent(2));
+    }
+
+    @Test
+    void shouldTellBitsThatMeanSomethingFromThoseThatHardwareIgnores() {
+        Layout.Builder checked = Layout.named("checked").size(16);
+        checked.bit("P", 0);
+        checked.ignored("AVAIL", 3, 2);
+        assertEquals(0xfff3, checked.build().significantMask(0));
+
+        Layout.Builder lax = Layout.named("lax").ignoreReserved();
+        lax.bits("A", 7, 4);
+        assertEquals(0xf0, lax.build().significantMask(0));
+    }
+
     private static String hex(byte[] bytes) {
         return HexFormat.of().formatHex(bytes);
     }

@@ -25,6 +25,8 @@ import org.iommu4j.core.service.OneLine;
  * @param findings what the sanitizer found; nothing if the case ran without one
  * @param explain command lines that decode the bytes at fault; empty if there are none
  * @param findingHints command lines that decode what a finding is about; nothing for one without bytes
+ * @param source where the case stands
+ * @param foretold true if the case itself says which findings it expects
  */
 public record CaseResult(
         String id,
@@ -36,7 +38,9 @@ public record CaseResult(
         String reason,
         SanitizerReport findings,
         List<String> explain,
-        Map<Finding, List<String>> findingHints) {
+        Map<Finding, List<String>> findingHints,
+        Source source,
+        boolean foretold) {
     /** Copies the list and the map. */
     public CaseResult {
         explain = List.copyOf(explain);
@@ -53,7 +57,18 @@ public record CaseResult(
             String got,
             String reason,
             SanitizerReport findings) {
-        this(id, outcome, step, op, expected, got, reason, findings, List.of(), Map.of());
+        this(id, outcome, step, op, expected, got, reason, findings, List.of(), Map.of(), Source.UNKNOWN, false);
+    }
+
+    /**
+     * Where a case stands.
+     *
+     * @param file its name; empty if nobody said
+     * @param line in that file, counted from 1; 0 if nobody said
+     */
+    public record Source(String file, long line) {
+        /** Nobody said. */
+        public static final Source UNKNOWN = new Source("", 0);
     }
 
     /** How a case ends. */
@@ -93,12 +108,23 @@ public record CaseResult(
 
     /** The same with what the sanitizer found, and what decodes it. */
     public CaseResult with(SanitizerReport found, Map<Finding, List<String>> hints) {
-        return new CaseResult(id, outcome, step, op, expected, got, reason, found, explain, hints);
+        return new CaseResult(id, outcome, step, op, expected, got, reason, found, explain, hints, source, foretold);
     }
 
     /** The same with what decodes the bytes at fault. */
     public CaseResult explained(List<String> commands) {
-        return new CaseResult(id, outcome, step, op, expected, got, reason, findings, commands, findingHints);
+        return new CaseResult(
+                id, outcome, step, op, expected, got, reason, findings, commands, findingHints, source, foretold);
+    }
+
+    /**
+     * The same with where the case stands.
+     *
+     * @param expectsFindings true if the case itself says which findings it expects
+     */
+    public CaseResult from(Source where, boolean expectsFindings) {
+        return new CaseResult(
+                id, outcome, step, op, expected, got, reason, findings, explain, findingHints, where, expectsFindings);
     }
 
     /** One line for people, without its end; empty if the case passed. */

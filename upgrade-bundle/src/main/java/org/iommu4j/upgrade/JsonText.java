@@ -57,6 +57,11 @@ final class JsonText {
         out.writeEndArray();
     }
 
+    /** A number of 32 bits, unsigned: a requester. */
+    static String hex(int value) {
+        return hex(Integer.toUnsignedLong(value));
+    }
+
     static String hex(long value) {
         return "0x" + Long.toHexString(value);
     }

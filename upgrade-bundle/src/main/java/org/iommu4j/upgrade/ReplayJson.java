@@ -73,8 +73,8 @@ final class ReplayJson {
         if (difference.t() >= 0) {
             out.writeNumberField("t", difference.t());
         }
-        if (difference.requester() >= 0) {
-            out.writeStringField("dev", JsonText.hex(difference.requester()));
+        if (difference.requester().isPresent()) {
+            out.writeStringField("dev", JsonText.hex(difference.requester().getAsInt()));
             out.writeStringField("iova", JsonText.hex(difference.address()));
         } else if (difference.what().equals("register")) {
             out.writeStringField("off", JsonText.hex(difference.address()));

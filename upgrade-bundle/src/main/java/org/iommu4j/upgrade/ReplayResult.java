@@ -3,6 +3,7 @@ package org.iommu4j.upgrade;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
@@ -178,7 +179,7 @@ public record ReplayResult(
      *
      * @param what translation, register, call, walk or requests
      * @param t of the record; -1 for a frozen walk, and for a call that brought the frozen machine up
-     * @param requester of the access; -1 if there is none
+     * @param requester of the access, 32 bits, unsigned; empty if there is none
      * @param address iova of the access, or offset of the register; 0 for calls and requests
      * @param expected by the capture
      * @param got from the chip
@@ -189,7 +190,7 @@ public record ReplayResult(
     public record Difference(
             String what,
             long t,
-            int requester,
+            OptionalInt requester,
             long address,
             String expected,
             String got,
@@ -207,7 +208,7 @@ public record ReplayResult(
         public Difference(
                 String what,
                 long t,
-                int requester,
+                OptionalInt requester,
                 long address,
                 String expected,
                 String got,

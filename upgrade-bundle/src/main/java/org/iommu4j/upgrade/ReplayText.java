@@ -8,6 +8,9 @@ import org.iommu4j.backend.SanitizerReport;
 
 /** A {@link ReplayResult} for people. */
 final class ReplayText {
+    /** Superfluous commands that are shown: they are a waste, and there may be many. */
+    private static final int SHOWN_SUPERFLUOUS = 5;
+
     private static final String ROW = "%-24s %9s %10s %9s %8s\n";
 
     private ReplayText() {}
@@ -94,13 +97,22 @@ final class ReplayText {
             text.append(String.format(Locale.ROOT, " %s %d", kind, report.count(kind)));
         }
         text.append('\n');
+        long superfluous = 0;
         for (Finding finding : report.findings()) {
+            if (finding.kind() == Finding.Kind.SUPERFLUOUS && ++superfluous > SHOWN_SUPERFLUOUS) {
+                continue;
+            }
             text.append("  ").append(finding.kind()).append(' ').append(finding.count());
             if (finding.cost() > 0) {
                 text.append(" (").append(finding.cost()).append(" right entries dropped)");
             }
             text.append(": ").append(finding.text()).append('\n');
             explain(text, result.findingHints().getOrDefault(finding, List.of()));
+        }
+        if (superfluous > SHOWN_SUPERFLUOUS) {
+            text.append("  and ")
+                    .append(superfluous - SHOWN_SUPERFLUOUS)
+                    .append(" more superfluous commands: --findings has them\n");
         }
     }
 
@@ -109,8 +121,8 @@ final class ReplayText {
         if (difference.t() >= 0) {
             text.append(" t=").append(difference.t());
         }
-        if (difference.requester() >= 0) {
-            text.append(" dev=").append(JsonText.hex(difference.requester()));
+        if (difference.requester().isPresent()) {
+            text.append(" dev=").append(JsonText.hex(difference.requester().getAsInt()));
             text.append(" iova=").append(JsonText.hex(difference.address()));
         } else if (difference.what().equals("register")) {
             text.append(" offset=").append(JsonText.hex(difference.address()));

@@ -2,6 +2,8 @@ package org.iommu4j.upgrade;
 
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
+import org.iommu4j.backend.Finding;
 
 /** An {@link UpgradeResult} as text and as JSON. */
 final class UpgradeReport {
@@ -48,6 +50,14 @@ final class UpgradeReport {
                 "other device accesses",
                 number(result.accesses()) + " checked, " + number(result.blocked()) + " blocked");
         row(text, "stale uses", number(result.stale()));
+        row(
+                text,
+                "findings",
+                result.findings().counts().isEmpty()
+                        ? "none"
+                        : result.findings().counts().entrySet().stream()
+                                .map(count -> number(count.getValue()) + " " + count.getKey())
+                                .collect(Collectors.joining(", ")));
         row(
                 text,
                 "swaps",
@@ -137,6 +147,12 @@ final class UpgradeReport {
             out.writeNumberField("max", swaps.pauseMaxNanos());
             out.writeEndObject();
             out.writeNumberField("longestRequestNanos", swaps.longestRequestNanos());
+            out.writeEndObject();
+            out.writeObjectFieldStart("findings");
+            for (Map.Entry<Finding.Kind, Long> count :
+                    result.findings().counts().entrySet()) {
+                out.writeNumberField(count.getKey().name(), count.getValue());
+            }
             out.writeEndObject();
             out.writeArrayFieldStart("problems");
             for (String problem : result.problems()) {

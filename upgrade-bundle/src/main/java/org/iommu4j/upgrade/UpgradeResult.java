@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade;
 
 import java.util.List;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 
 /**
@@ -23,6 +24,7 @@ import org.iommu4j.contract.IommuModel;
  * @param stale accesses that saw an old translation after a completed invalidation
  * @param blocked accesses that found no backend in time
  * @param swaps how the swaps went
+ * @param findings what the sanitizers of the guest and of the second client found
  * @param problems what went wrong, one line each; empty if nothing did
  * @param releasedSha256 digest of the released bundle's jar in hex; empty if it is not known
  * @param builtSha256 digest of the built bundle's jar
@@ -45,6 +47,7 @@ public record UpgradeResult(
         long stale,
         long blocked,
         Swaps swaps,
+        SanitizerReport findings,
         List<String> problems,
         String releasedSha256,
         String builtSha256) {
@@ -52,49 +55,6 @@ public record UpgradeResult(
     /** Copies the list. */
     public UpgradeResult {
         problems = List.copyOf(problems);
-    }
-
-    /** A result without digests. */
-    public UpgradeResult(
-            IommuModel model,
-            String released,
-            String built,
-            String capture,
-            double seconds,
-            int replays,
-            ReplayResult.RequestTally requests,
-            long exactlyOnce,
-            long deliberate,
-            long lost,
-            long doubled,
-            long reordered,
-            Tally translations,
-            long accesses,
-            long stale,
-            long blocked,
-            Swaps swaps,
-            List<String> problems) {
-        this(
-                model,
-                released,
-                built,
-                capture,
-                seconds,
-                replays,
-                requests,
-                exactlyOnce,
-                deliberate,
-                lost,
-                doubled,
-                reordered,
-                translations,
-                accesses,
-                stale,
-                blocked,
-                swaps,
-                problems,
-                "",
-                "");
     }
 
     /**

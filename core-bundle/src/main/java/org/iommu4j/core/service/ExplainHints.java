@@ -196,17 +196,39 @@ public final class ExplainHints {
         });
     }
 
-    /** What a sanitizer found: the table word before and after its edit, and the invalidation. */
+    /** What a sanitizer found: the table word before and after its edit, and the invalidation, or the one that nearly was. */
     public List<String> finding(Finding finding) {
         return list(
-                finding.edit() == null ? NONE : tableWord(finding.edit().before()),
-                finding.edit() == null ? NONE : tableWord(finding.edit().after()),
-                finding.command() == null
+                finding.edit() == null
                         ? NONE
-                        : invalidation(
-                                finding.command().name(),
-                                finding.command().word0(),
-                                finding.command().word1()));
+                        : edited(finding.edit(), finding.edit().before()),
+                finding.edit() == null
+                        ? NONE
+                        : edited(finding.edit(), finding.edit().after()),
+                finding.command() == null ? NONE : invalidation(finding.command()),
+                finding.nearMiss() == null
+                        ? NONE
+                        : invalidation(finding.nearMiss().command()));
+    }
+
+    private String invalidation(Finding.Command command) {
+        return invalidation(command.name(), command.word0(), command.word1());
+    }
+
+    /** A word of an entry before or after an edit; what else the entry says is not known. */
+    private String edited(Finding.Edit edit, long word) {
+        return guarded(() -> {
+            Layout layout = layout(edit.format());
+            if (layout == null) {
+                return tableWord(model.payloadOrder() == ByteOrder.BIG_ENDIAN ? Long.reverseBytes(word) : word);
+            }
+            StringBuilder text = new StringBuilder(as(layout));
+            for (int i = 0; i < layout.words(); i++) {
+                boolean here = edit.pa() / Long.BYTES % layout.words() == i;
+                text.append(' ').append(word(here ? word : 0));
+            }
+            return text.toString();
+        });
     }
 
     /** {@link #finding} for each finding of a report of which something can be decoded. */

@@ -9,9 +9,8 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.EventControl;
-import org.iommu4j.intel.table.ContextEntry;
-import org.iommu4j.intel.table.RootEntry;
-import org.iommu4j.intel.table.SlPte;
+import org.iommu4j.intel.table.EntryFormats;
+import org.iommu4j.layout.Layout;
 
 /** What a test bench has to know of VT-d. */
 public final class VtdBenchSupport implements BenchSupport {
@@ -70,11 +69,8 @@ public final class VtdBenchSupport implements BenchSupport {
 
     @Override
     public String entryFormat(String what) {
-        return switch (what) {
-            case "root entry", "root" -> RootEntry.LAYOUT.name();
-            case "context entry", "ctx" -> ContextEntry.LAYOUT.name();
-            default -> what.startsWith("second-stage entry") || what.equals("pte") ? SlPte.LAYOUT.name() : "";
-        };
+        Layout format = EntryFormats.of(what);
+        return format == null ? "" : format.name();
     }
 
     /** In the first byte of a descriptor is its type, in that of IOTLB only IVT and IIRG. */

@@ -1,5 +1,6 @@
 package org.iommu4j.intel.hardware;
 
+import java.util.stream.Stream;
 import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.backend.TranslationObserver;
@@ -7,6 +8,9 @@ import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
+import org.iommu4j.intel.command.VtdRegisters.Iotlb;
+import org.iommu4j.layout.Layout;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
@@ -19,6 +23,8 @@ final class CommandReports implements InvalidationRules {
     private static final int PAGE_SHIFT = 12;
     private static final long LAST = -1L;
     private static final int FUNCTIONS = 8;
+    private static final String CONTEXT_REGISTER = "CCMD_REG";
+    private static final String IOTLB_REGISTER = "IOTLB_REG";
 
     private final TranslationObserver observer;
 
@@ -36,7 +42,7 @@ final class CommandReports implements InvalidationRules {
                         ContextCacheInvalidate.DID.getInt(word0),
                         ContextCacheInvalidate.SID.getInt(word0),
                         ContextCacheInvalidate.FM.getInt(word0));
-                observer.invalidated("cc_inv_dsc", word0, word1, dropped);
+                observer.invalidated(ContextCacheInvalidate.LAYOUT.name(), word0, word1, dropped);
             }
             case VtdCommand.TYPE_IOTLB -> {
                 iotlb(
@@ -45,7 +51,7 @@ final class CommandReports implements InvalidationRules {
                         IotlbInvalidate.ADDR.get(word1),
                         IotlbInvalidate.AM.getInt(word1),
                         IotlbInvalidate.IH.isSet(word1));
-                observer.invalidated("iotlb_inv_dsc", word0, word1, dropped);
+                observer.invalidated(IotlbInvalidate.LAYOUT.name(), word0, word1, dropped);
             }
             case VtdCommand.TYPE_DEVICE_TLB -> {
                 int sourceId = DeviceTlbInvalidate.SID.getInt(word0);
@@ -56,7 +62,7 @@ final class CommandReports implements InvalidationRules {
                     long bytes = 1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(word1));
                     observer.invalidates(CachedKind.DEVICE, sourceId, NO_PASID, first, first + bytes - 1);
                 }
-                observer.invalidated("dev_tlb_inv_dsc", word0, word1, dropped);
+                observer.invalidated(DeviceTlbInvalidate.LAYOUT.name(), word0, word1, dropped);
             }
             default -> {
                 // Nothing that is observed.
@@ -67,7 +73,7 @@ final class CommandReports implements InvalidationRules {
     /** A command of CCMD, complete at once. */
     void contextRegister(int granularity, int domain, int sourceId, int functionMask, long value, long dropped) {
         context(granularity, domain, sourceId, functionMask);
-        observer.invalidated("CCMD_REG", value, 0, dropped);
+        observer.invalidated(CONTEXT_REGISTER, value, 0, dropped);
         observer.completed();
     }
 
@@ -82,8 +88,17 @@ final class CommandReports implements InvalidationRules {
             long address,
             long dropped) {
         iotlb(granularity, domain, iova, mask, leafOnly);
-        observer.invalidated("IOTLB_REG", value, address, dropped);
+        observer.invalidated(IOTLB_REGISTER, value, address, dropped);
         observer.completed();
+    }
+
+    /**
+     * A new root table, after which software invalidates all context entries and then all translations, VT-d 6.6 and 11.4.4;
+     * a unit with CAP.ESRTPS does so itself.
+     */
+    void rootTableSet() {
+        observer.demands(CachedKind.CONTEXT, ANY);
+        observer.demands(CachedKind.TRANSLATION, ANY);
     }
 
     /** A write of GCMD that drops everything but what devices hold, complete at once. */
@@ -111,6 +126,8 @@ final class CommandReports implements InvalidationRules {
                 }
             }
         }
+        // VT-d 6.5.3.3: translations of the domains go after their context entries, changed or not.
+        observer.demands(CachedKind.TRANSLATION, granularity == ContextCacheInvalidate.GLOBAL ? ANY : domain);
     }
 
     private void iotlb(int granularity, int domain, long iova, int mask, boolean leafOnly) {
@@ -152,6 +169,25 @@ final class CommandReports implements InvalidationRules {
             case PAGING_STRUCTURE ->
                 "VT-d 6.5.2.3: IOTLB G=1, G=2, or G=3 with IH=0, drops paging-structure entries;" + " IH=1 keeps them";
             case DEVICE -> "VT-d 6.5.2.5, 6.5.2.8: the device drops its translations after the IOTLB has";
+        };
+    }
+
+    @Override
+    public String tagName(CachedKind kind) {
+        return kind == CachedKind.DEVICE ? "source id" : "domain";
+    }
+
+    @Override
+    public Layout format(String name) {
+        return switch (name) {
+            case CONTEXT_REGISTER -> ContextCommand.LAYOUT;
+            case IOTLB_REGISTER -> Iotlb.LAYOUT;
+            default ->
+                Stream.of(VtdCommand.values())
+                        .map(VtdCommand::layout)
+                        .filter(layout -> layout.name().equals(name))
+                        .findFirst()
+                        .orElse(null);
         };
     }
 

@@ -8,6 +8,7 @@ import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.ContextEntry;
+import org.iommu4j.intel.table.EntryFormats;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.simulation.cache.TranslationCache;
 
@@ -133,7 +134,7 @@ final class DmaRemapper {
             if (observer != null) {
                 observer.missed(CachedKind.CONTEXT, TranslationObserver.ANY, NO_PASID, sourceId);
             }
-            int fault = walker.readContext(rootTable, sourceId, access.listener());
+            int fault = walker.readContext(rootTable, sourceId, listener(access));
             boolean keep = fault == TableWalker.OK || (cachingMode && !isAccessError(fault));
             context.fill(sourceId, walker.context0(), walker.context1(), fault, keep);
             if (observer != null && keep) {
@@ -157,6 +158,9 @@ final class DmaRemapper {
         if (type != ContextEntry.DEVICE_TLB && access.addressType() != AddressType.UNTRANSLATED) {
             refuseQualified(access, FaultReason.TRANSLATION_TYPE_BLOCKED.code());
             return;
+        }
+        if (observer != null && access.addressType() == AddressType.TRANSLATED) {
+            observer.presented(sourceId, NO_PASID, iova);
         }
         if (type == ContextEntry.PASS_THROUGH || access.addressType() == AddressType.TRANSLATED) {
             access.translated(iova, 0, RIGHTS, contextCached);
@@ -196,7 +200,7 @@ final class DmaRemapper {
     private void miss(DmaAccess access, long iova, int needed) {
         walks++;
         int domain = context.domain();
-        WalkListener listener = access.listener();
+        WalkListener listener = listener(access);
         TranslationCache tables = caches.pagingStructure;
         int cached = tables.lookup(domain, NO_PASID, iova);
         if (observer != null) {
@@ -233,6 +237,10 @@ final class DmaRemapper {
             caches.iotlb.insert(domain, NO_PASID, page, shift, fault, walker.rights() | TranslationCaches.FAULTING);
         }
         refuseQualified(access, fault);
+    }
+
+    private WalkListener listener(DmaAccess access) {
+        return observer == null ? access.listener() : observer.reading(access.listener(), EntryFormats::of);
     }
 
     private void observeLookup(int domain, long iova, int cached) {

@@ -236,6 +236,8 @@ public final class SimulatedVtd implements Hardware {
             setRootTable(registers.get(RootTableAddress.OFFSET));
             if (Cap.ESRTPS.isSet(unit.cap())) {
                 invalidateAll("GCMD.SRTP", written);
+            } else if (reports != null) {
+                reports.rootTableSet();
             }
             follow(Global.RTPS, true);
         }

@@ -49,7 +49,7 @@ public final class ContextEntry {
     public static final BitField DID = ENTRY.bits("DID", 87, 72, about("domain id"));
 
     /** The entry; address bits at or above the host address width are reserved too. */
-    public static final Layout LAYOUT = ENTRY.build();
+    public static final Layout LAYOUT = ENTRY.presentIfAny(P).build();
 
     /** Size of an entry. */
     public static final int BYTES = 16;

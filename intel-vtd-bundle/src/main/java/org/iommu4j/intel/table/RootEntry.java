@@ -17,7 +17,7 @@ public final class RootEntry {
     public static final BitField CTP = ENTRY.address("CTP", 63, 12, about("context table"));
 
     /** The entry; address bits at or above the host address width are reserved too. */
-    public static final Layout LAYOUT = ENTRY.build();
+    public static final Layout LAYOUT = ENTRY.presentIfAny(P).build();
 
     /** Size of an entry. */
     public static final int BYTES = 16;

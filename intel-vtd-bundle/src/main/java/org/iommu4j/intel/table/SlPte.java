@@ -36,7 +36,7 @@ public final class SlPte {
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 63:52", 63, 52);
 
     /** The entry; which bits are reserved depends on the level, see {@link TableWalker}. */
-    public static final Layout LAYOUT = ENTRY.build();
+    public static final Layout LAYOUT = ENTRY.presentIfAny(R, W).build();
 
     /** Size of an entry. */
     public static final int BYTES = 8;

@@ -476,6 +476,8 @@ class StaleTranslationTest {
         map(0, OLD);
         for (int function = 0; function < 8; function++) {
             unit.attach(DEVICE | function, DOMAIN, 1, ContextEntry.UNTRANSLATED_ONLY, table);
+        }
+        for (int function = 0; function < 8; function++) {
             unit.assertTranslates(DEVICE | function, IOVA, READ, OLD);
         }
         long masked = (long) DEVICE << 32 | 0x12_0031L;
@@ -485,8 +487,11 @@ class StaleTranslationTest {
         SanitizerReport report = report();
         assertEquals(Set.of(SUPERFLUOUS), kinds());
         // Functions 0 and 4; then 2 and 6, the others being gone.
-        assertEquals(2, only(SUPERFLUOUS).command().due());
-        assertEquals(4, only(SUPERFLUOUS).cost());
+        assertEquals(2, report.findings().size());
+        for (Finding finding : report.findings()) {
+            assertEquals(2, finding.command().due());
+            assertEquals(2, finding.cost());
+        }
         assertEquals(2, report.count(SUPERFLUOUS));
     }
 

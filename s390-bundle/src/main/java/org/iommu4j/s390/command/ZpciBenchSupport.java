@@ -4,9 +4,7 @@ import java.util.Arrays;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.FuzzSupport;
-import org.iommu4j.s390.table.PageEntry;
-import org.iommu4j.s390.table.RegionEntry;
-import org.iommu4j.s390.table.SegmentEntry;
+import org.iommu4j.s390.table.EntryFormats;
 
 /** What a test bench has to know of zPCI. */
 public final class ZpciBenchSupport implements BenchSupport {
@@ -40,11 +38,7 @@ public final class ZpciBenchSupport implements BenchSupport {
 
     @Override
     public String entryFormat(String what) {
-        return switch (what) {
-            case "page table entry", "pte" -> PageEntry.LAYOUT.name();
-            case "segment table entry", "ste" -> SegmentEntry.LAYOUT.name();
-            default -> RegionEntry.LAYOUT.name();
-        };
+        return EntryFormats.of(what).name();
     }
 
     @Override

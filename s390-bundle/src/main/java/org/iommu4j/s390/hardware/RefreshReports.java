@@ -4,6 +4,8 @@ import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.backend.TranslationObserver;
+import org.iommu4j.backend.WalkListener;
+import org.iommu4j.s390.table.EntryFormats;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
@@ -52,6 +54,11 @@ final class RefreshReports implements InvalidationRules {
         observer.begins(reading.begin(handle, address, DmaAccess.READ), root);
     }
 
+    /** Who sees the entries that are read. */
+    WalkListener reading() {
+        return observer.reading(null, EntryFormats::of);
+    }
+
     /** The unit has read a translation. */
     void installed(int function, long first, long lengthBytes, long frame) {
         installed = true;
@@ -79,7 +86,7 @@ final class RefreshReports implements InvalidationRules {
     void dropped(String name, int function, long request, long dropped) {
         if (dropped != 0) {
             observer.invalidates(CachedKind.TRANSLATION, function, NO_PASID, 0, -1L);
-            observer.invalidated(name, request, 0, dropped);
+            observer.implied(name, request, 0, dropped);
             observer.completed();
         }
     }
@@ -88,6 +95,11 @@ final class RefreshReports implements InvalidationRules {
     public String covering(CachedKind kind, long tag, int pasid, long first, long lengthBytes) {
         return "RPCIT of function " + tag + ", start 0x" + Long.toHexString(first) + ", length 0x"
                 + Long.toHexString(lengthBytes) + " (or MPCIFC 5 or 6)";
+    }
+
+    @Override
+    public String tagName(CachedKind kind) {
+        return "function";
     }
 
     @Override

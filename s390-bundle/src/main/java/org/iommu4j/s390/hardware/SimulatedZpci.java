@@ -29,6 +29,7 @@ import org.iommu4j.s390.facility.FunctionState;
 import org.iommu4j.s390.facility.PciFacility;
 import org.iommu4j.s390.facility.PciFunction;
 import org.iommu4j.s390.facility.ZpciOptions;
+import org.iommu4j.s390.table.EntryFormats;
 import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.table.TableLevel;
 import org.iommu4j.s390.table.TableWalker;
@@ -245,7 +246,9 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             return;
         }
         walks++;
-        int outcome = walker.walk(function.iota(), access.iova(), access.listener());
+        WalkListener listener =
+                observer == null ? access.listener() : observer.reading(access.listener(), EntryFormats::of);
+        int outcome = walker.walk(function.iota(), access.iova(), listener);
         if (outcome != TableWalker.MAPPED) {
             EventCode code = outcome == TableWalker.NOT_MAPPED ? EventCode.INVALID_ENTRY : EventCode.of(outcome);
             refuse(function, access, code, walker.level());
@@ -364,7 +367,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             boolean inTable = table != 0 && TableLevel.index(at, TableLevel.PAGE) != 0 && reports == null;
             int outcome = inTable
                     ? walker.page(table, walker.tableWritable(), at, null)
-                    : walker.walk(function.iota(), at, null);
+                    : walker.walk(function.iota(), at, reports == null ? null : reports.reading());
             table = walker.pageTable();
             if (outcome > TableWalker.MAPPED) {
                 if (reports != null) {

@@ -20,7 +20,7 @@ public final class PageEntry {
     public static final BitField P = ENTRY.bit("P", 54, about("write protected"));
 
     /** The entry. */
-    public static final Layout LAYOUT = ENTRY.build();
+    public static final Layout LAYOUT = ENTRY.absentIfAny(I).build();
 
     private PageEntry() {}
 }

@@ -38,7 +38,7 @@ public final class RegionEntry {
     public static final BitField TL = ENTRY.bits("TL", 62, 63, about("table length; must be 3"));
 
     /** The entry. */
-    public static final Layout LAYOUT = ENTRY.build();
+    public static final Layout LAYOUT = ENTRY.absentIfAny(I).build();
 
     /** {@link #TL} of a full table. */
     public static final int FULL_LENGTH = 3;

@@ -29,7 +29,7 @@ public final class SegmentEntry {
     public static final BitField TT = ENTRY.bits("TT", 60, 61, about("level of the entry; must be 0"));
 
     /** The entry. */
-    public static final Layout LAYOUT = ENTRY.build();
+    public static final Layout LAYOUT = ENTRY.absentIfAny(I).build();
 
     private SegmentEntry() {}
 }

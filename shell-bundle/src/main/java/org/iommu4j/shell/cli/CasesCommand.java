@@ -20,6 +20,7 @@ import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.FindingJson;
 import org.iommu4j.upgrade.OutputFile;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -41,7 +42,8 @@ import picocli.CommandLine.Spec;
             "",
             "With --findings every chip is observed: what software forgot to invalidate, tables freed too early, commands "
                     + "that dropped nothing, and translations that the chip should no longer have used are written to a "
-                    + "file, one JSON object a line. The last fails the case."
+                    + "file, one JSON object a line. The last fails the case. A case that says which findings it expects "
+                    + "is always observed, and fails if others or none come; its findings do not count for --fail-on."
         },
         footer = {
             "",
@@ -49,8 +51,9 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
             "  ./iommu4j cases my.jsonl --only read-denied --json",
             "  ./iommu4j cases my.jsonl --findings found.jsonl",
+            "  ./iommu4j cases my.jsonl --fail-on missing,use-after-free",
             "",
-            "Exit status: 0 if none failed; 1 if one failed; 2 for wrong arguments or a file that cannot be read (file, "
+            "Exit status: 0 if none failed; 1 if one failed, or something of --fail-on was found; 2 for wrong arguments or a file that cannot be read (file, "
                     + "line, column and key are named)."
         })
 public final class CasesCommand implements Callable<Integer> {
@@ -73,6 +76,9 @@ public final class CasesCommand implements Callable<Integer> {
             description = "Observes every chip with the sanitizer, and writes what it found as JSON Lines.")
     private Path findings;
 
+    @Mixin
+    private final FailOn failOn = new FailOn();
+
     @Spec
     private CommandSpec spec;
 
@@ -87,18 +93,27 @@ public final class CasesCommand implements Callable<Integer> {
         Set<String> ids = new LinkedHashSet<>(only);
         Map<Outcome, Integer> counts = new EnumMap<>(Outcome.class);
         Map<Finding.Kind, Long> totals = new EnumMap<>(Finding.Kind.class);
+        Map<Finding.Kind, Long> unexpected = new EnumMap<>(Finding.Kind.class);
         Outputs.check(files, findings);
         TestBenchService bench = host.service(TestBenchService.class);
         try (OutputFile file = findings == null ? null : Outputs.create(findings)) {
-            bench.run(files, ids, findings != null, result -> {
+            bench.run(files, ids, findings != null || failOn.isGiven(), result -> {
                 counts.merge(result.outcome(), 1, Integer::sum);
                 SanitizerReport found = result.findings();
                 found.counts().forEach((kind, count) -> totals.merge(kind, count, Long::sum));
+                if (!result.foretold()) {
+                    found.counts().forEach((kind, count) -> unexpected.merge(kind, count, Long::sum));
+                }
                 found.findings()
                         .forEach(one -> write(
                                 file,
                                 FindingJson.of(
-                                        result.id(), one, result.findingHints().getOrDefault(one, List.of()))));
+                                        new FindingJson.Case(
+                                                result.id(),
+                                                result.source().file(),
+                                                result.source().line()),
+                                        one,
+                                        result.findingHints().getOrDefault(one, List.of()))));
                 if (json) {
                     out.println(result.toJson());
                 } else if (result.outcome() != Outcome.PASSED) {
@@ -122,7 +137,10 @@ public final class CasesCommand implements Callable<Integer> {
                 + " failed, " + counts.getOrDefault(Outcome.SKIPPED, 0) + " skipped");
         totals.forEach((kind, count) -> summary.println("findings: " + count + " " + kind));
         summary.flush();
-        return counts.containsKey(Outcome.FAILED) ? ExitStatus.FAILED : ExitStatus.OK;
+        return failOn.status(
+                counts.containsKey(Outcome.FAILED) ? ExitStatus.FAILED : ExitStatus.OK,
+                unexpected,
+                spec.commandLine().getErr());
     }
 
     private void write(OutputFile file, String line) {

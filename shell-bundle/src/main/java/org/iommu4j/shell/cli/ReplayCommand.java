@@ -21,6 +21,7 @@ import org.iommu4j.upgrade.ReplayService;
 import org.iommu4j.upgrade.UpgradeException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -58,11 +59,12 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j replay traces/vtd/legacy-strict-nvme-e1000e",
             "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --path direct --cache worst-case",
             "  ./iommu4j replay /data/my-capture --json",
+            "  ./iommu4j replay /data/my-capture --fail-on missing --findings found.jsonl",
             "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --record requests.jsonl",
             "  ./iommu4j replay requests.jsonl --backend 1.0.0",
             "",
             "Exit status: 0 if everything is equal; 1 if something is different, or refused without a documented "
-                    + "reason, or a stale translation is the chip's fault, or the record is cut; 2 for wrong arguments or a capture or record that cannot be read."
+                    + "reason, or a stale translation is the chip's fault, or the record is cut, or something of --fail-on was found; 2 for wrong arguments or a capture or record that cannot be read."
         })
 public final class ReplayCommand implements Callable<Integer> {
     private final Supplier<ReplayService> replays;
@@ -111,6 +113,9 @@ public final class ReplayCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Prints one JSON object instead of the text.")
     private boolean json;
+
+    @Mixin
+    private final FailOn failOn = new FailOn();
 
     @Spec
     private CommandSpec spec;
@@ -163,7 +168,8 @@ public final class ReplayCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         boolean ofRecord = Files.isRegularFile(input);
-        for (String option : ofRecord ? List.of("--path", "--cache", "--findings") : List.of("--backend")) {
+        for (String option :
+                ofRecord ? List.of("--path", "--cache", "--findings", "--fail-on") : List.of("--backend")) {
             if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
                 throw new ParameterException(
                         spec.commandLine(),
@@ -206,7 +212,10 @@ public final class ReplayCommand implements Callable<Integer> {
         if (findings != null) {
             Outputs.write(findings, result.findingsToJsonLines());
         }
-        return print(json ? result.toJson() + "\n" : result.toText(), result.ok());
+        return failOn.status(
+                print(json ? result.toJson() + "\n" : result.toText(), result.ok()),
+                result.sanitizer().counts(),
+                spec.commandLine().getErr());
     }
 
     private int print(String text, boolean ok) {

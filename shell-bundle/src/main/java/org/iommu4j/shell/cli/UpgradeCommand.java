@@ -19,6 +19,7 @@ import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeResult;
 import org.iommu4j.upgrade.UpgradeService;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -42,7 +43,7 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j upgrade --json > upgrade.json",
             "  ./iommu4j upgrade --record requests.jsonl.gz",
             "",
-            "Exit status: 0 if nothing was lost, doubled, reordered, stale or different; 1 otherwise; 2 for wrong "
+            "Exit status: 0 if nothing was lost, doubled, reordered, stale or different, and nothing of --fail-on was found; 1 otherwise; 2 for wrong "
                     + "arguments or a file that cannot be read."
         })
 public final class UpgradeCommand implements Callable<Integer> {
@@ -119,6 +120,9 @@ public final class UpgradeCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Prints one JSON object instead of the table.")
     private boolean json;
 
+    @Mixin
+    private final FailOn failOn = new FailOn();
+
     @Spec
     private CommandSpec spec;
 
@@ -170,6 +174,9 @@ public final class UpgradeCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         out.print(json ? result.toJson() + "\n" : result.toText());
         out.flush();
-        return result.ok() ? ExitStatus.OK : ExitStatus.FAILED;
+        return failOn.status(
+                result.ok() ? ExitStatus.OK : ExitStatus.FAILED,
+                result.findings().counts(),
+                err);
     }
 }

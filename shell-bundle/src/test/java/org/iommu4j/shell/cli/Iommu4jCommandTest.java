@@ -385,6 +385,32 @@ class Iommu4jCommandTest {
     }
 
     @Test
+    void shouldEndWith1OnFindingsOfTheKindsThatFail() {
+        SanitizerReport found = new SanitizerReport(0, 0, 0, 0, Map.of(Finding.Kind.SUPERFLUOUS, 3L), List.of());
+        host.provide(UpgradeService.class, (options, progress) -> upgraded(options, 0, found));
+
+        assertEquals(
+                0,
+                run("upgrade --model intel --capture dir --built new.jar --released old.jar --fail-on missing,stale"
+                        .split(" ")));
+        assertEquals(
+                1,
+                run("upgrade --model intel --capture dir --built new.jar --released old.jar --fail-on superfluous"
+                        .split(" ")));
+        assertTrue(err.toString().contains("--fail-on: 3 SUPERFLUOUS\n"), err.toString());
+    }
+
+    @Test
+    void shouldRefuseAnUnknownKindOfFinding() {
+        for (String command : List.of("replay dir", "cases x.jsonl", "upgrade")) {
+            assertEquals(2, run((command + " --fail-on missing,nonsense").split(" ")));
+        }
+        assertTrue(
+                err.toString().contains("'nonsense' is not one of missing, stale, superfluous, use-after-free"),
+                err.toString());
+    }
+
+    @Test
     void shouldEndWith2WhenFindingsCannotBeWritten() {
         host.provide(ReplayService.class, (directory, options) -> result(options, 0));
 
@@ -489,14 +515,16 @@ class Iommu4jCommandTest {
         SanitizerReport report =
                 new SanitizerReport(1, 1, 1, 1, Map.of(Finding.Kind.SUPERFLUOUS, 2L), List.of(finding));
         List<Object> asked = new ArrayList<>();
-        host.provide(TestBenchService.class, cases(asked, PASSED.with(report), SKIPPED));
+        host.provide(
+                TestBenchService.class,
+                cases(asked, PASSED.with(report).from(new CaseResult.Source("one.jsonl", 3), false), SKIPPED));
         Path file = folder.resolve("found.jsonl");
 
         assertEquals(0, run("cases", "one.jsonl", "--findings", file.toString()));
 
         assertEquals(true, asked.get(2));
         assertEquals("""
-                {"case":"a","kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
+                {"case":"a","file":"one.jsonl","line":3,"kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
                 """, Files.readString(file));
         assertEquals("""
                 skipped c: no AFL
@@ -683,6 +711,10 @@ class Iommu4jCommandTest {
     }
 
     private static UpgradeResult upgraded(UpgradeOptions options, long stale) {
+        return upgraded(options, stale, SanitizerReport.NONE);
+    }
+
+    private static UpgradeResult upgraded(UpgradeOptions options, long stale, SanitizerReport found) {
         return new UpgradeResult(
                 options.model(),
                 "1.0.0",
@@ -701,7 +733,10 @@ class Iommu4jCommandTest {
                 stale,
                 0,
                 new UpgradeResult.Swaps(6, 6, 0, 1, 2, 3, 4, 5),
-                List.of());
+                found,
+                List.of(),
+                "",
+                "");
     }
 
     @Test

@@ -314,9 +314,7 @@ class PastedCommandsTest {
                         result -> result.findings()
                                 .findings()
                                 .forEach(finding -> found.addAll(commands(FindingJson.of(
-                                        result.id(),
-                                        finding,
-                                        result.findingHints().getOrDefault(finding, List.of()))))));
+                                        null, finding, result.findingHints().getOrDefault(finding, List.of()))))));
 
         assertFalse(found.isEmpty(), "no finding of " + model + " names a command");
         found.forEach(this::paste);

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.Explain;
 import org.iommu4j.core.service.ExplainService;
@@ -105,7 +106,10 @@ class UnwrittenOutputTest {
                         0,
                         0,
                         new UpgradeResult.Swaps(6, 6, 0, 1, 2, 3, 4, 5),
-                        List.of()));
+                        SanitizerReport.NONE,
+                        List.of(),
+                        "",
+                        ""));
         host.provide(FuzzService.class, (options, progress) -> new FuzzResult(1, 1, 1, 1, 1, Map.of(), null));
         host.provide(ExplainService.class, new Explain(Map.of(IommuModel.INTEL, new VtdBackend())::get));
         host.provide(TestBenchService.class, new TestBenchService() {

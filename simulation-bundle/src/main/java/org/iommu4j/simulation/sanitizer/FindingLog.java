@@ -9,19 +9,21 @@ import org.iommu4j.backend.Finding;
 
 /** Findings, those of one cause together. */
 final class FindingLog {
-    /** Most findings that are kept with details. */
+    /** Most findings of each kind that are kept with details. */
     private static final int KEPT = 1000;
 
     /** What makes two findings one: the kind, and an edit, a command or a name. */
     private record Cause(Finding.Kind kind, Object what) {}
 
     private final Map<Cause, Finding> byCause = new LinkedHashMap<>();
+    private final Map<Finding.Kind, Integer> kept = new EnumMap<>(Finding.Kind.class);
     private final Map<Finding.Kind, Long> counts = new EnumMap<>(Finding.Kind.class);
 
     FindingLog() {}
 
     FindingLog(FindingLog other) {
         byCause.putAll(other.byCause);
+        kept.putAll(other.kept);
         counts.putAll(other.counts);
     }
 
@@ -30,23 +32,8 @@ final class FindingLog {
         Cause key = new Cause(finding.kind(), cause);
         Finding first = byCause.get(key);
         if (first != null) {
-            byCause.put(
-                    key,
-                    new Finding(
-                            first.kind(),
-                            first.count() + finding.count(),
-                            first.cost() + finding.cost(),
-                            first.edit(),
-                            first.fill(),
-                            first.command(),
-                            first.at(),
-                            first.requester(),
-                            first.pasid(),
-                            first.iova(),
-                            first.covering(),
-                            first.rule(),
-                            first.text()));
-        } else if (byCause.size() < KEPT) {
+            byCause.put(key, first.plus(finding.count(), finding.cost()));
+        } else if (kept.merge(finding.kind(), 1, Integer::sum) <= KEPT) {
             byCause.put(key, finding);
         }
         counts.merge(finding.kind(), finding.count(), Long::sum);

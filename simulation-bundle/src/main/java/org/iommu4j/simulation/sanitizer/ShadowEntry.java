@@ -21,6 +21,7 @@ final class ShadowEntry {
     final WalkPath path;
     final long at;
     final int requester;
+    final Finding.Place place;
 
     /** An entry for the same page that is not the same, and was not dropped; or null. */
     ShadowEntry older;
@@ -41,7 +42,8 @@ final class ShadowEntry {
     boolean reported;
 
     /** A use of what was right before an edit. */
-    record Suspicion(Finding.Edit edit, long at, int requester, int pasid, long iova, boolean used) {}
+    record Suspicion(
+            Finding.Edit edit, long at, Finding.Place place, int requester, int pasid, long iova, boolean used) {}
 
     ShadowEntry(
             CachedKind kind,
@@ -54,7 +56,8 @@ final class ShadowEntry {
             ShadowEntry parent,
             WalkPath path,
             long at,
-            int requester) {
+            int requester,
+            Finding.Place place) {
         this.kind = kind;
         this.tag = tag;
         this.pasid = pasid;
@@ -66,34 +69,31 @@ final class ShadowEntry {
         this.path = path;
         this.at = at;
         this.requester = requester;
+        this.place = place;
     }
 
     /** True if tables no longer say what it says. */
     boolean isStale() {
-        return path.firstDifference() >= 0 || (parent != null && parent.path.firstDifference() >= 0);
+        return path.firstDifference() != null || (parent != null && parent.path.firstDifference() != null);
     }
 
     /** The edit after which it was wrong, or null if it is right, or if none of its words was changed. */
     Finding.Edit edit() {
-        int changed = path.firstDifference();
-        if (changed < 0) {
-            return null;
-        }
-        Finding.Edit edit = path.word(changed).editAfter(path.time(changed));
-        return edit != null ? edit : path.word(changed).lastEdit();
+        Reading changed = path.firstDifference();
+        return changed == null ? null : changed.edit();
     }
 
-    /** True if one of its changed words was cleared and used for something else. */
+    /** True if the first of its entries that changed was made to lead nowhere, and then used for something else. */
     boolean isReused() {
-        int changed = path.firstDifference();
-        return changed >= 0 && path.word(changed).reusedSince(path.time(changed));
+        Reading changed = path.firstDifference();
+        return changed != null && changed.isReused();
     }
 
     /** The last edit of one of its words, or null. */
     Finding.Edit lastEdit() {
         Finding.Edit last = null;
-        for (int i = 0; i < path.length(); i++) {
-            Finding.Edit edit = path.word(i).lastEdit();
+        for (Reading reading : path.readings()) {
+            Finding.Edit edit = reading.lastEdit();
             if (edit != null && (last == null || edit.at() > last.at())) {
                 last = edit;
             }
@@ -101,7 +101,17 @@ final class ShadowEntry {
         return last;
     }
 
+    /** Its last address. */
+    long last() {
+        return first + lengthBytes - 1;
+    }
+
+    /** True if it leads to an address. */
+    boolean leadsTo(long address) {
+        return Long.compareUnsigned(address - target, lengthBytes) < 0;
+    }
+
     Finding.Fill describe() {
-        return new Finding.Fill(at, kind, tag, pasid, first, lengthBytes, target, requester);
+        return new Finding.Fill(at, kind, tag, pasid, first, lengthBytes, target, requester, place);
     }
 }

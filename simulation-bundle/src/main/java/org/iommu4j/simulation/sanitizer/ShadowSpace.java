@@ -1,8 +1,10 @@
 package org.iommu4j.simulation.sanitizer;
 
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -63,6 +65,19 @@ final class ShadowSpace {
                     : size.getValue().subMap(from, true, last, true).values();
             found.forEach(sink);
         }
+    }
+
+    /** The entries that lead to an address and were not dropped, replaced ones included. */
+    List<ShadowEntry> leadingTo(long target) {
+        List<ShadowEntry> found = new ArrayList<>();
+        all(entry -> {
+            for (ShadowEntry each = entry; each != null; each = each.older) {
+                if (!each.gone && each.leadsTo(target)) {
+                    found.add(each);
+                }
+            }
+        });
+        return found;
     }
 
     /** Shows all that were not dropped. */

@@ -2,9 +2,9 @@ package org.iommu4j.simulation.sanitizer;
 
 import org.iommu4j.backend.Finding;
 
-/** A 64-bit word of a table that a chip has read, and its last changes. */
+/** A 64-bit word of a table that a chip has read, little endian, and its last changes. */
 final class TableWord {
-    private static final int EDITS = 4;
+    private static final int KEPT = 4;
 
     final long pa;
     private long value;
@@ -12,8 +12,17 @@ final class TableWord {
     /** Bits that the chip itself changes, as accessed and dirty: they say nothing about a translation. */
     private long ownedByChip;
 
-    private final Finding.Edit[] edits = new Finding.Edit[EDITS];
-    private int edited;
+    private final Change[] changes = new Change[KEPT];
+    private int changed;
+
+    /** A write of software. */
+    record Change(long at, long before, long after, Finding.Place place) {}
+
+    /** Looks at a change. */
+    @FunctionalInterface
+    interface Test {
+        boolean holds(Change change);
+    }
 
     TableWord(long pa, long value) {
         this.pa = pa;
@@ -25,11 +34,11 @@ final class TableWord {
     }
 
     /** Software changes it; false if it stays what it is. */
-    boolean edit(long at, long after) {
+    boolean edit(long at, long after, Finding.Place place) {
         if (after == value) {
             return false;
         }
-        edits[edited++ % EDITS] = new Finding.Edit(at, pa, value, after);
+        changes[changed++ % KEPT] = new Change(at, value, after, place);
         value = after;
         return true;
     }
@@ -40,33 +49,24 @@ final class TableWord {
         value = after;
     }
 
-    /** True if it no longer says what it said. */
-    boolean differs(long from) {
-        return ((value ^ from) & ~ownedByChip) != 0;
+    /** A value without what the chip itself writes. */
+    long bySoftware(long word) {
+        return word & ~ownedByChip;
     }
 
-    /** The first change after a time that is still known, or null. */
-    Finding.Edit editAfter(long time) {
-        for (int i = Math.max(0, edited - EDITS); i < edited; i++) {
-            if (edits[i % EDITS].at() > time) {
-                return edits[i % EDITS];
+    /** The first change after a time that is still known and for which something holds; or null. */
+    Change firstAfter(long time, Test test) {
+        for (int i = Math.max(0, changed - KEPT); i < changed; i++) {
+            Change change = changes[i % KEPT];
+            if (change.at() > time && test.holds(change)) {
+                return change;
             }
         }
         return null;
     }
 
     /** The last change, or null. */
-    Finding.Edit lastEdit() {
-        return edited == 0 ? null : edits[(edited - 1) % EDITS];
-    }
-
-    /** True if it was cleared after that time and is in use again. */
-    boolean reusedSince(long time) {
-        boolean cleared = false;
-        for (int i = Math.max(0, edited - EDITS); i < edited; i++) {
-            Finding.Edit edit = edits[i % EDITS];
-            cleared |= edit.at() > time && edit.before() != 0 && edit.after() == 0;
-        }
-        return cleared && value != 0;
+    Change last() {
+        return changed == 0 ? null : changes[(changed - 1) % KEPT];
     }
 }

@@ -1,10 +1,14 @@
 package org.iommu4j.simulation.sanitizer;
 
+import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
@@ -13,6 +17,7 @@ import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
+import org.iommu4j.layout.Layout;
 import org.iommu4j.simulation.sanitizer.ShadowEntry.Suspicion;
 
 /**
@@ -26,7 +31,7 @@ import org.iommu4j.simulation.sanitizer.ShadowEntry.Suspicion;
  *   <li>One of them was changed, and a covering invalidation has completed since the entry was read: the chip's fault.
  * </ul>
  *
- * An entry is also wrong if the tables by which the access came to it now lead to another table than the one at which its
+ * What a word means is decided by the format of the entry that it is a part of, see {@link Reading}. An entry is also wrong if the tables by which the access came to it now lead to another table than the one at which its
  * walk began. Guarded by itself: table words and timeline change together.
  */
 public final class TranslationSanitizer implements Sanitizer {
@@ -34,12 +39,28 @@ public final class TranslationSanitizer implements Sanitizer {
     private static final int NONE = -1;
     private static final int MOST_OUTSTANDING = 1 << 16;
 
+    /** Most parts of commands among which a near miss is looked for. */
+    private static final int MOST_REACHES = 1 << 12;
+
     private final PhysicalMemory memory;
     private final boolean allWritesSeen;
     private final Map<Long, TableWord> words = new HashMap<>();
     private final Map<CachedKind, Map<Long, ShadowSpace>> spaces = new EnumMap<>(CachedKind.class);
     private final ArrayDeque<Invalidation> outstanding = new ArrayDeque<>();
+    private final ArrayDeque<Reach> reaches = new ArrayDeque<>();
+
+    /** What the architecture has software invalidate next. */
+    private final Set<Demand> demands = new HashSet<>();
+
     private final FindingLog log = new FindingLog();
+    private Finding.Place place = Finding.Place.UNKNOWN;
+
+    /** Pages that hold words of tables, by number. */
+    private final Set<Long> tablePages = new HashSet<>();
+
+    /** True if software wrote beside known words of tables since it waited last: nobody knows what that entry is for. */
+    private boolean editedUnread;
+
     private InvalidationRules rules;
     private Invalidation command;
 
@@ -58,6 +79,9 @@ public final class TranslationSanitizer implements Sanitizer {
     private long iova;
     private long origin;
     private ShadowEntry parent;
+
+    /** What has to be invalidated: everything of a kind and a tag. */
+    private record Demand(CachedKind kind, long tag) {}
 
     /** An entry that had to be gone and was used for this access, or null. */
     private ShadowEntry misled;
@@ -82,12 +106,12 @@ public final class TranslationSanitizer implements Sanitizer {
     }
 
     /** The chip read a word. */
-    void wordRead(long pa) {
+    void wordRead(long pa, ByteOrder order) {
         TableWord word = words.get(pa);
         if (word == null) {
             word = new TableWord(pa, memory.readLongLe(pa));
         }
-        path.add(word, word.value(), ++clock);
+        path.add(new Reading(word, ++clock, order));
     }
 
     /** Somebody wrote; the memory has it already. */
@@ -97,14 +121,16 @@ public final class TranslationSanitizer implements Sanitizer {
         }
         for (long at = pa & -Long.BYTES; at < pa + length; at += Long.BYTES) {
             TableWord word = words.get(at);
-            if (word != null) {
-                long now = memory.readLongLe(at);
-                if (isWalking()) {
-                    word.update(now);
-                } else if (word.edit(clock + 1, now)) {
-                    clock++;
-                    edits++;
-                }
+            if (word == null) {
+                editedUnread |= !isWalking() && tablePages.contains(at / PAGE_BYTES);
+                continue;
+            }
+            long now = memory.readLongLe(at);
+            if (isWalking()) {
+                word.update(now);
+            } else if (word.edit(clock + 1, now, place)) {
+                clock++;
+                edits++;
             }
         }
     }
@@ -115,8 +141,15 @@ public final class TranslationSanitizer implements Sanitizer {
     }
 
     @Override
+    public synchronized void at(Finding.Place where) {
+        place = where;
+    }
+
+    @Override
     public synchronized void started(InvalidationRules ofModel) {
         rules = ofModel;
+        reaches.clear();
+        demands.clear();
         spaces.values().forEach(Map::clear);
         outstanding.clear();
         command = null;
@@ -162,12 +195,50 @@ public final class TranslationSanitizer implements Sanitizer {
     }
 
     @Override
+    public synchronized void read(Layout layout, long pa) {
+        path.isEntry(layout, pa);
+    }
+
+    @Override
+    public synchronized void presented(long tag, int ofPasid, long target) {
+        ShadowSpace space = spaces.get(CachedKind.DEVICE).get(key(tag, ofPasid));
+        ShadowEntry newest = null;
+        if (space != null) {
+            for (ShadowEntry entry : space.leadingTo(target)) {
+                if (!entry.isStale() && entry.origin == origin) {
+                    // It may well use this one.
+                    return;
+                }
+                newest = newest == null || entry.at > newest.at ? entry : newest;
+            }
+        }
+        if (newest != null) {
+            iova = newest.first + (target - newest.target);
+            judge(newest, true);
+        }
+    }
+
+    @Override
     public synchronized void filled(
             CachedKind kind, long tag, int ofPasid, long first, long lengthBytes, long target, int read) {
         fills++;
-        path.register(words);
+        path.forEachRead(word -> {
+            words.putIfAbsent(word.pa, word);
+            tablePages.add(word.pa / PAGE_BYTES);
+        });
         ShadowEntry entry = new ShadowEntry(
-                kind, tag, ofPasid, first, lengthBytes, target, origin, parent, path.first(read), ++clock, requester);
+                kind,
+                tag,
+                ofPasid,
+                first,
+                lengthBytes,
+                target,
+                origin,
+                parent,
+                path.first(read),
+                ++clock,
+                requester,
+                place);
         entry.readBy = misled;
         ShadowEntry before = spaces.get(kind)
                 .computeIfAbsent(key(tag, ofPasid), key -> new ShadowSpace(tag, ofPasid))
@@ -187,6 +258,15 @@ public final class TranslationSanitizer implements Sanitizer {
     public synchronized void invalidates(CachedKind kind, long tag, int ofPasid, long first, long last) {
         Invalidation current = command();
         current.concerns(kind);
+        Reach reach = new Reach(kind, tag, ofPasid, first, last, current);
+        if (reaches.size() == MOST_REACHES) {
+            reaches.removeFirst();
+        }
+        reaches.add(reach);
+        if (reach.isWhole()
+                && demands.removeIf(demand -> demand.kind() == kind && (tag == ANY || demand.tag() == tag))) {
+            current.isDemanded();
+        }
         forSpaces(
                 kind,
                 tag,
@@ -203,34 +283,51 @@ public final class TranslationSanitizer implements Sanitizer {
 
     @Override
     public synchronized void invalidated(String name, long word0, long word1, long dropped) {
-        Invalidation current = command();
-        command = null;
-        commands++;
-        current.carriedOut(name, word0, word1, dropped);
-        await(current);
+        Invalidation current = endCommand(name, word0, word1, dropped);
         long right = current.due.stream().filter(entry -> !entry.isStale()).count();
         boolean superfluous = allWritesSeen
-                ? right == current.due.size()
+                ? right == current.due.size() && !editedUnread
                 : current.due.isEmpty() && dropped == 0 && current.concernsChip();
-        if (superfluous) {
-            String text = name + " dropped nothing that had changed";
+        if (superfluous && !current.demanded()) {
+            Finding.Command described = current.describe();
             log.add(
-                    name,
+                    described.decoded(),
                     new Finding(
                             Finding.Kind.SUPERFLUOUS,
                             1,
                             right,
                             null,
                             null,
-                            current.describe(),
+                            described,
                             current.at,
                             NONE,
                             NONE,
                             0,
                             null,
                             null,
-                            text));
+                            current.text() + " dropped nothing that had changed",
+                            place,
+                            null));
         }
+    }
+
+    @Override
+    public synchronized void implied(String name, long word0, long word1, long dropped) {
+        endCommand(name, word0, word1, dropped);
+    }
+
+    private Invalidation endCommand(String name, long word0, long word1, long dropped) {
+        Invalidation current = command();
+        command = null;
+        commands++;
+        current.carriedOut(name, word0, word1, dropped, rules);
+        await(current);
+        return current;
+    }
+
+    @Override
+    public synchronized void demands(CachedKind kind, long tag) {
+        demands.add(new Demand(kind, tag));
     }
 
     @Override
@@ -242,7 +339,7 @@ public final class TranslationSanitizer implements Sanitizer {
         }
         Invalidation current = command();
         command = null;
-        current.carriedOut(cause, value, 0, dropped);
+        current.carriedOut(cause, value, 0, dropped, rules);
         clock++;
         complete(current);
     }
@@ -252,6 +349,7 @@ public final class TranslationSanitizer implements Sanitizer {
         clock++;
         outstanding.forEach(this::complete);
         outstanding.clear();
+        editedUnread = false;
     }
 
     @Override
@@ -322,7 +420,7 @@ public final class TranslationSanitizer implements Sanitizer {
 
     private Invalidation command() {
         if (command == null) {
-            command = new Invalidation(++clock);
+            command = new Invalidation(++clock, place);
         }
         return command;
     }
@@ -372,7 +470,7 @@ public final class TranslationSanitizer implements Sanitizer {
             return;
         }
         if (entry.suspicion == null) {
-            entry.suspicion = new Suspicion(edit, clock, requester, pasid, iova, used);
+            entry.suspicion = new Suspicion(edit, clock, place, requester, pasid, iova, used);
         }
         if (allWritesSeen && !entry.reported && entry.isReused()) {
             entry.reported = true;
@@ -381,45 +479,85 @@ public final class TranslationSanitizer implements Sanitizer {
     }
 
     private void addStale(ShadowEntry entry, Finding.Edit edit) {
-        Finding.Command dropper = entry.dropper.describe();
-        String text = "requester 0x" + Integer.toHexString(requester) + " used a " + entry.kind.label()
-                + " entry for iova 0x" + Long.toHexString(iova) + " that was read at " + entry.at
-                + edited(edit) + "; " + dropper.name() + " had to drop it and was complete at "
-                + dropper.completedAt();
+        String text = "requester 0x" + Integer.toHexString(requester) + " used " + read(entry)
+                + " for iova 0x" + Long.toHexString(iova) + edited(edit) + "; " + entry.dropper.text()
+                + " had to drop it and was complete";
         log.add(
                 entry.dropper,
-                finding(Finding.Kind.STALE_AFTER_COMPLETION, entry, edit, clock, requester, pasid, iova, text));
+                finding(
+                        Finding.Kind.STALE_AFTER_COMPLETION,
+                        entry,
+                        edit,
+                        clock,
+                        place,
+                        requester,
+                        pasid,
+                        iova,
+                        text,
+                        null));
     }
 
     private void addMissing(FindingLog target, ShadowEntry entry) {
         Suspicion use = entry.suspicion;
+        Finding.NearMiss nearMiss = entry.dropper == null ? nearMiss(entry) : null;
         String text = "requester 0x" + Integer.toHexString(use.requester())
-                + (use.used() ? " used a " : " could have used a ") + entry.kind.label()
-                + " entry for iova 0x" + Long.toHexString(use.iova()) + " that was read at " + entry.at
-                + edited(use.edit()) + "; "
+                + (use.used() ? " used " : " could have used ") + read(entry)
+                + " for iova 0x" + Long.toHexString(use.iova()) + edited(use.edit()) + "; "
                 + (entry.dropper == null
                         ? "no invalidation covered it"
-                        : entry.dropper.describe().name() + " covered it at " + entry.dropper.at
-                                + ", and software did not wait for it");
+                        : entry.dropper.text() + " covered it, and software did not wait for it")
+                + (nearMiss == null
+                        ? ""
+                        : "; " + nearMiss.command().decoded() + " at "
+                                + nearMiss.command().place() + " " + nearMiss.text());
         target.add(
-                use.edit() == null ? entry : use.edit(),
+                new Due(use.edit() == null ? entry : use.edit(), entry.kind == CachedKind.DEVICE, entry.tag),
                 finding(
                         Finding.Kind.MISSING_INVALIDATION,
                         entry,
                         use.edit(),
                         use.at(),
+                        use.place(),
                         use.requester(),
                         use.pasid(),
                         use.iova(),
-                        text));
+                        text,
+                        nearMiss));
+    }
+
+    /** What software forgot: one thing for each edit, each tag, and for devices apart from the chip. */
+    private record Due(Object edit, boolean ofDevice, long tag) {}
+
+    /**
+     * The last command since an entry went wrong that missed it by one thing; one for entries of its own kind, if there is any.
+     */
+    private Finding.NearMiss nearMiss(ShadowEntry entry) {
+        Finding.Edit edit = entry.suspicion.edit();
+        long since = edit == null ? entry.at : edit.at();
+        Finding.NearMiss ofOtherKind = null;
+        for (Iterator<Reach> latest = reaches.descendingIterator(); latest.hasNext(); ) {
+            Reach reach = latest.next();
+            if (reach.command().at <= since) {
+                break;
+            }
+            String missed = reach.missed(entry, rules);
+            if (missed != null) {
+                Finding.NearMiss miss = new Finding.NearMiss(reach.command().describe(), missed);
+                if (reach.kind() == entry.kind) {
+                    return miss;
+                }
+                ofOtherKind = ofOtherKind == null ? miss : ofOtherKind;
+            }
+        }
+        return ofOtherKind;
     }
 
     private void freedWhileReachable(ShadowEntry entry) {
-        String text = "a " + entry.kind.label() + " entry that was read at " + entry.at + " leads to the table at 0x"
-                + Long.toHexString(entry.target) + ", which was given back at " + clock
+        String text = read(entry) + " leads to the table at 0x" + Long.toHexString(entry.target)
+                + ", which was given back at " + place
                 + (entry.dropper == null
                         ? " before an invalidation covered the entry"
-                        : " before " + entry.dropper.describe().name() + " was known to be complete");
+                        : " before " + entry.dropper.text() + " was known to be complete");
         log.add(
                 entry,
                 finding(
@@ -427,10 +565,12 @@ public final class TranslationSanitizer implements Sanitizer {
                         entry,
                         entry.edit(),
                         clock,
+                        place,
                         entry.requester,
                         entry.pasid,
                         entry.kind == CachedKind.CONTEXT ? 0 : entry.first,
-                        text));
+                        text,
+                        null));
     }
 
     private Finding finding(
@@ -438,10 +578,12 @@ public final class TranslationSanitizer implements Sanitizer {
             ShadowEntry entry,
             Finding.Edit edit,
             long at,
+            Finding.Place where,
             int byRequester,
             int withPasid,
             long atIova,
-            String text) {
+            String text,
+            Finding.NearMiss nearMiss) {
         return new Finding(
                 kind,
                 1,
@@ -455,13 +597,19 @@ public final class TranslationSanitizer implements Sanitizer {
                 atIova,
                 rules.covering(entry.kind, entry.tag, entry.pasid, entry.first, entry.lengthBytes),
                 rules.rule(entry.kind),
-                text);
+                text,
+                where,
+                nearMiss);
+    }
+
+    private static String read(ShadowEntry entry) {
+        return "a " + entry.kind.label() + " entry that was read at " + entry.place;
     }
 
     private static String edited(Finding.Edit edit) {
         return edit == null
                 ? "; another table is in its place now"
                 : ", and 0x" + Long.toHexString(edit.pa()) + " was changed from 0x" + Long.toHexString(edit.before())
-                        + " to 0x" + Long.toHexString(edit.after()) + " at " + edit.at();
+                        + " to 0x" + Long.toHexString(edit.after()) + " at " + edit.place();
     }
 }

@@ -1,88 +1,99 @@
 package org.iommu4j.simulation.sanitizer;
 
-import java.util.Arrays;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.iommu4j.layout.Layout;
 
-/** Table words in the order in which they were read, with what they said and when: what a translation comes from. */
+/** Table words in the order in which they were read: what a translation comes from. */
 final class WalkPath {
-    private static final int FIRST = 16;
+    private static final long IN_WORD = Long.BYTES - 1;
 
-    private TableWord[] words = new TableWord[FIRST];
-    private long[] values = new long[FIRST];
-    private long[] times = new long[FIRST];
-    private int length;
+    private final List<Reading> readings;
 
     /** Words that came with an entry that was hit. */
     private int inherited;
 
+    WalkPath() {
+        this(new ArrayList<>());
+    }
+
+    private WalkPath(List<Reading> readings) {
+        this.readings = readings;
+    }
+
     void clear() {
-        length = 0;
+        readings.clear();
         inherited = 0;
     }
 
-    void add(TableWord word, long value, long at) {
-        if (length == words.length) {
-            words = Arrays.copyOf(words, 2 * length);
-            values = Arrays.copyOf(values, 2 * length);
-            times = Arrays.copyOf(times, 2 * length);
-        }
-        words[length] = word;
-        values[length] = value;
-        times[length++] = at;
+    void add(Reading reading) {
+        readings.add(reading);
     }
 
-    /** Lets writes to its words be noticed. */
-    void register(Map<Long, TableWord> watched) {
-        for (int i = inherited; i < length; i++) {
-            watched.putIfAbsent(words[i].pa, words[i]);
+    /** The entry at that address, which was read last, is of that format. */
+    void isEntry(Layout layout, long pa) {
+        Reading head = lastOf(pa & ~IN_WORD);
+        for (long at = pa & ~IN_WORD; head != null && at < pa + layout.sizeBytes(); at += Long.BYTES) {
+            Reading part = lastOf(at);
+            if (part != null) {
+                part.isPartOf(layout, pa, head);
+            }
+        }
+    }
+
+    private Reading lastOf(long pa) {
+        for (int i = readings.size() - 1; i >= inherited; i--) {
+            if (readings.get(i).word.pa == pa) {
+                return readings.get(i);
+            }
+        }
+        return null;
+    }
+
+    /** Shows the words that this access has read itself. */
+    void forEachRead(Consumer<TableWord> sink) {
+        for (int i = inherited; i < readings.size(); i++) {
+            sink.accept(readings.get(i).word);
         }
     }
 
     /** Goes on where an entry leads. */
     void inherit(WalkPath from) {
-        for (int i = 0; i < from.length; i++) {
-            add(from.words[i], from.values[i], from.times[i]);
-        }
-        inherited = length;
+        readings.addAll(from.readings);
+        inherited = readings.size();
     }
 
     /** A copy of its beginning: all inherited words and so many more. */
     WalkPath first(int read) {
-        int kept = inherited + Math.min(read, length - inherited);
-        WalkPath copy = new WalkPath();
-        copy.words = Arrays.copyOf(words, kept);
-        copy.values = Arrays.copyOf(values, kept);
-        copy.times = Arrays.copyOf(times, kept);
-        copy.length = kept;
-        return copy;
+        int kept = inherited + Math.min(read, readings.size() - inherited);
+        return new WalkPath(List.copyOf(readings.subList(0, kept)));
     }
 
-    int length() {
-        return length;
+    List<Reading> readings() {
+        return readings;
     }
 
-    TableWord word(int i) {
-        return words[i];
-    }
-
-    long time(int i) {
-        return times[i];
-    }
-
-    /** The first word that no longer says what it said, or -1. */
-    int firstDifference() {
-        for (int i = 0; i < length; i++) {
-            if (words[i].differs(values[i])) {
-                return i;
+    /** The first word that no longer means what it meant, or null. */
+    Reading firstDifference() {
+        for (int i = 0; i < readings.size(); i++) {
+            if (readings.get(i).differs()) {
+                return readings.get(i);
             }
         }
-        return -1;
+        return null;
     }
 
     /** True if the other one read the same. */
     boolean isSame(WalkPath other) {
-        return length == other.length
-                && Arrays.equals(words, 0, length, other.words, 0, length)
-                && Arrays.equals(values, 0, length, other.values, 0, length);
+        if (readings.size() != other.readings.size()) {
+            return false;
+        }
+        for (int i = 0; i < readings.size(); i++) {
+            if (!readings.get(i).isSame(other.readings.get(i))) {
+                return false;
+            }
+        }
+        return true;
     }
 }

@@ -1,5 +1,6 @@
 package org.iommu4j.simulation.sanitizer;
 
+import java.nio.ByteOrder;
 import org.iommu4j.backend.PhysicalMemory;
 
 /** Memory of a machine with a sanitizer: shows it what a chip reads during an access, and every write. */
@@ -17,12 +18,22 @@ public final class WatchedMemory implements PhysicalMemory {
 
     @Override
     public long readLongLe(long pa) {
+        return readLong(pa, ByteOrder.LITTLE_ENDIAN);
+    }
+
+    @Override
+    public long readLongBe(long pa) {
+        return Long.reverseBytes(readLong(pa, ByteOrder.BIG_ENDIAN));
+    }
+
+    /** The little-endian word, which somebody reads in that order. */
+    private long readLong(long pa, ByteOrder order) {
         if (!sanitizer.isWalking()) {
             return memory.readLongLe(pa);
         }
         synchronized (sanitizer) {
             long value = memory.readLongLe(pa);
-            sanitizer.wordRead(pa);
+            sanitizer.wordRead(pa, order);
             return value;
         }
     }
@@ -35,14 +46,9 @@ public final class WatchedMemory implements PhysicalMemory {
         }
         synchronized (sanitizer) {
             memory.readPairLe(pa, target);
-            sanitizer.wordRead(pa);
-            sanitizer.wordRead(pa + Long.BYTES);
+            sanitizer.wordRead(pa, ByteOrder.LITTLE_ENDIAN);
+            sanitizer.wordRead(pa + Long.BYTES, ByteOrder.LITTLE_ENDIAN);
         }
-    }
-
-    @Override
-    public long readLongBe(long pa) {
-        return Long.reverseBytes(readLongLe(pa));
     }
 
     @Override
@@ -52,7 +58,7 @@ public final class WatchedMemory implements PhysicalMemory {
         }
         synchronized (sanitizer) {
             int value = memory.readIntLe(pa);
-            sanitizer.wordRead(pa & ~IN_WORD);
+            sanitizer.wordRead(pa & ~IN_WORD, ByteOrder.LITTLE_ENDIAN);
             return value;
         }
     }
@@ -95,7 +101,7 @@ public final class WatchedMemory implements PhysicalMemory {
         synchronized (sanitizer) {
             memory.read(pa, target, offset, length);
             for (long word = pa & ~IN_WORD; word < pa + length; word += Long.BYTES) {
-                sanitizer.wordRead(word);
+                sanitizer.wordRead(word, ByteOrder.LITTLE_ENDIAN);
             }
         }
     }

@@ -66,7 +66,7 @@ class TranslationSanitizerTest {
         Finding finding = report().findings().get(report().findings().size() - 1);
         assertEquals(Finding.Kind.STALE_AFTER_COMPLETION, finding.kind());
         assertEquals(PASID, finding.pasid());
-        assertEquals(Long.reverseBytes(0x6000), finding.edit().after());
+        assertEquals(0x6000, finding.edit().after());
         assertEquals("drop translation 3.7 4096+4096", finding.covering());
         assertEquals("rule of translation", finding.rule());
     }

@@ -1,8 +1,10 @@
 package org.iommu4j.spapr.hardware;
 
+import java.util.stream.Stream;
 import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.backend.TranslationObserver;
+import org.iommu4j.layout.Layout;
 import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprRegisters.RtcInvalidate;
@@ -29,14 +31,14 @@ final class CommandReports implements InvalidationRules {
     void stored(int function, DmaWindow window, long iova, long entries, long dropped) {
         long last = iova + (entries << window.table().pageShift()) - 1;
         observer.invalidates(CachedKind.TRANSLATION, window.pe(), NO_PASID, iova, last);
-        observer.invalidated(SpaprCall.of(function).name(), Integer.toUnsignedLong(window.liobn()), iova, dropped);
+        observer.implied(SpaprCall.of(function).name(), Integer.toUnsignedLong(window.liobn()), iova, dropped);
         observer.completed();
     }
 
     /** Windows of an endpoint that came, moved or went. */
     void windowsChanged(String cause, int pe, long dropped) {
         observer.invalidates(CachedKind.TRANSLATION, pe, NO_PASID, 0, LAST);
-        observer.invalidated(cause, pe, 0, dropped);
+        observer.implied(cause, pe, 0, dropped);
         observer.completed();
     }
 
@@ -51,7 +53,7 @@ final class CommandReports implements InvalidationRules {
             last = first + (1L << shift) - 1;
         }
         observer.invalidates(CachedKind.TRANSLATION, tag, NO_PASID, first, last);
-        observer.invalidated("TCE_KILL", word, 0, dropped);
+        observer.invalidated(TceKill.LAYOUT.name(), word, 0, dropped);
         if (!syncs) {
             observer.completed();
         }
@@ -63,7 +65,7 @@ final class CommandReports implements InvalidationRules {
         long requester = RtcInvalidate.RID.get(word);
         observer.invalidates(
                 CachedKind.CONTEXT, TranslationObserver.ANY, NO_PASID, all ? 0 : requester, all ? LAST : requester);
-        observer.invalidated("RTC_INVALIDATE", word, 0, 0);
+        observer.invalidated(RtcInvalidate.LAYOUT.name(), word, 0, 0);
         observer.completed();
     }
 
@@ -79,6 +81,19 @@ final class CommandReports implements InvalidationRules {
         }
         String where = "0x" + Long.toHexString(first) + " in PE 0x" + Long.toHexString(tag);
         return "H_PUT_TCE of IOBA=" + where + ", or TCE_KILL ONE of it";
+    }
+
+    @Override
+    public String tagName(CachedKind kind) {
+        return "PE";
+    }
+
+    @Override
+    public Layout format(String name) {
+        return Stream.of(TceKill.LAYOUT, RtcInvalidate.LAYOUT)
+                .filter(layout -> layout.name().equals(name))
+                .findFirst()
+                .orElse(null);
     }
 
     @Override

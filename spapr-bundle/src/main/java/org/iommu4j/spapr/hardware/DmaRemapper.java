@@ -4,6 +4,7 @@ import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.TranslationObserver;
+import org.iommu4j.backend.WalkListener;
 import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.hypervisor.DmaWindow;
@@ -176,7 +177,9 @@ final class DmaRemapper {
         }
         TceTable table = tve.table();
         TableWalker walker = tve.isOwn() ? ownTables : guestTables;
-        int fault = walker.walk(table, offset, access.listener());
+        WalkListener listener =
+                observer == null ? access.listener() : observer.reading(access.listener(), what -> Tce.LAYOUT);
+        int fault = walker.walk(table, offset, listener);
         if (fault != TableWalker.OK) {
             refuse(access, pe, FaultReason.of(fault));
             return;

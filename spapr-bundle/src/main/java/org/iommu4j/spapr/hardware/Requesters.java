@@ -9,6 +9,7 @@ import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.simulation.cache.KeyedCache;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
+import org.iommu4j.spapr.table.RttEntry;
 
 /**
  * Which endpoint each requester id belongs to: the default one from reset on, until the host says otherwise, by calls or by a
@@ -97,6 +98,9 @@ final class Requesters {
             observer.missed(CachedKind.CONTEXT, TranslationObserver.ANY, NO_PASID, requester);
         }
         int pe = read(requester);
+        if (observer != null) {
+            observer.read(RttEntry.LAYOUT, table + (long) RttEntry.BYTES * requester);
+        }
         if (pe == NONE) {
             return NONE;
         }
@@ -120,7 +124,7 @@ final class Requesters {
     /** Entry of the table: 16 bits, big endian. */
     private int read(int requester) {
         try {
-            long at = table + 2L * requester;
+            long at = table + (long) RttEntry.BYTES * requester;
             long word = memory.readLongBe(at & WORD_MASK);
             int pe = (int) (word >>> (48 - 8 * (at & ~WORD_MASK))) & 0xffff;
             return pe < endpoints ? pe : NONE;

@@ -24,7 +24,7 @@ public final class Tce {
     public static final BitField READ = ENTRY.bit("R", 63, about("read allowed"));
 
     /** The entry. */
-    public static final Layout LAYOUT = ENTRY.build();
+    public static final Layout LAYOUT = ENTRY.presentIfAny(READ, WRITE).build();
 
     /** log2 of the size of one entry in bytes. */
     public static final int SHIFT = 3;

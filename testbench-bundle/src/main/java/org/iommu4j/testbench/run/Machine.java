@@ -8,6 +8,7 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.DevicePort;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
@@ -51,6 +52,8 @@ final class Machine implements AutoCloseable {
     private Recording recording;
     private int interrupts;
     private Container container;
+
+    private Finding.Place place = Finding.Place.UNKNOWN;
 
     private Machine(
             IommuService service,
@@ -211,6 +214,20 @@ final class Machine implements AutoCloseable {
     /** From now on keeps what is written to memory; null for no longer. */
     void record(Recording to) {
         recording = to;
+    }
+
+    /** What is done from now on is done by that step. */
+    void at(Finding.Place place) {
+        this.place = place;
+        Sanitizer sanitizer = unit.platform().sanitizer();
+        if (sanitizer != null) {
+            sanitizer.at(place);
+        }
+    }
+
+    /** The step that is being done. */
+    Finding.Place place() {
+        return place;
     }
 
     /** What the sanitizer found so far; nothing if the machine has none. */

@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
@@ -369,11 +370,14 @@ final class StepParser {
         long rounds =
                 rounds(fields, count, steps.stream().mapToLong(Step::rounds).sum());
         return new Step("repeat", needs, rounds, machine -> {
+            Finding.Place place = machine.place();
             for (int round = 0; round < count; round++) {
                 for (int i = 0; i < steps.size(); i++) {
                     machine.progress().again();
                     String where = "round " + round + ", step " + i + " ("
                             + steps.get(i).op() + ")";
+                    String outer = place.within();
+                    machine.at(place.within(outer.isEmpty() ? where : outer + ": " + where));
                     Answer answer;
                     try {
                         answer = steps.get(i).action().run(machine);

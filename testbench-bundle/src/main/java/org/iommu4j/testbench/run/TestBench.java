@@ -28,6 +28,7 @@ import org.iommu4j.testbench.TestBenchService;
 /** Runs cases and opens test benches through a core. */
 public final class TestBench implements TestBenchService {
     private static final String STALE = "the chip used a translation that a completed invalidation had to drop";
+    private static final String OTHER_FINDINGS = "the sanitizer found something else than the case expects";
 
     /** Different configurations of which is known that they were checked; more are checked again. */
     private static final int MOST_CHECKED = 4096;
@@ -68,7 +69,6 @@ public final class TestBench implements TestBenchService {
             for (String id : missing) {
                 throw new CaseFileException("", 0, 0, "", "no case has the id '" + id + "'", null);
             }
-            Sanitizer.Mode mode = sanitized ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF;
             AtomicInteger hangs = new AtomicInteger();
             forEach(files, lines, only, one -> {
                 if (hangs.get() == MOST_HANGS) {
@@ -76,7 +76,9 @@ public final class TestBench implements TestBenchService {
                             Errno.ETIMEDOUT,
                             MOST_HANGS + " cases did not come back: '" + one.id() + "' and what follows was not run");
                 }
-                results.accept(run(one, mode, watch, hangs));
+                boolean watched = sanitized || one.findings() != null;
+                results.accept(run(one, watched ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF, watch, hangs)
+                        .from(new CaseResult.Source(one.file(), one.line()), one.findings() != null));
             });
         }
     }
@@ -135,15 +137,33 @@ public final class TestBench implements TestBenchService {
             machine.tell(progress);
             CaseResult result = run(one, machine);
             SanitizerReport findings = machine.findings();
-            boolean stale = findings.chipFaults() > 0 && result.outcome() == Outcome.PASSED;
             Map<Finding, List<String>> hints = machine.hints().findings(findings);
-            return (stale ? CaseResult.failed(one.id(), STALE).explained(stale(findings, hints)) : result)
+            return (result.outcome() == Outcome.PASSED ? judge(one, findings, hints, result) : result)
                     .with(findings, hints);
         } catch (BackendException e) {
             return e.errno() == Errno.EPROTONOSUPPORT
                     ? CaseResult.skipped(one.id(), e.getMessage())
                     : CaseResult.failed(one.id(), e.getMessage());
         }
+    }
+
+    /** Of a case that passed, what its findings make of it. */
+    private static CaseResult judge(
+            TestCase one, SanitizerReport findings, Map<Finding, List<String>> hints, CaseResult passed) {
+        if (one.findings() == null) {
+            return findings.chipFaults() == 0
+                    ? passed
+                    : CaseResult.failed(one.id(), STALE).explained(stale(findings, hints));
+        }
+        return one.findings().hold(findings.findings())
+                ? passed
+                : CaseResult.failed(
+                        one.id(),
+                        -1,
+                        "",
+                        one.findings().toJson(),
+                        ExpectedFindings.json(findings.findings()),
+                        OTHER_FINDINGS);
     }
 
     private static List<String> stale(SanitizerReport findings, Map<Finding, List<String>> hints) {
@@ -158,6 +178,7 @@ public final class TestBench implements TestBenchService {
         for (int i = 0; i < one.steps().size(); i++) {
             Step step = one.steps().get(i);
             machine.progress().begin(i, step.op());
+            machine.at(Finding.Place.ofStep(i));
             try {
                 Answer answer = step.action().run(machine);
                 if (!answer.met()) {

@@ -15,8 +15,17 @@ import org.iommu4j.contract.IommuModel;
  * @param config the text of its configuration, to know equal ones by
  * @param configColumn where that stands in the line
  * @param steps what it does
+ * @param findings what the sanitizer has to find; null if it may find anything but a fault of the chip
  */
-record TestCase(String file, long line, String id, Chip chip, String config, int configColumn, List<Step> steps) {
+record TestCase(
+        String file,
+        long line,
+        String id,
+        Chip chip,
+        String config,
+        int configColumn,
+        List<Step> steps,
+        ExpectedFindings findings) {
     /**
      * Reads a case.
      *
@@ -42,6 +51,8 @@ record TestCase(String file, long line, String id, Chip chip, String config, int
         Json config = fields.get("config");
         Chip chip = Chip.of(model, subVersion, config);
         List<Step> steps = new StepParser(model, calls.apply(model)).parse(fields.require("steps"), "steps");
+        Json findings = fields.get("findings");
+        ExpectedFindings expected = findings == null ? null : new ExpectedFindings(findings);
         fields.end();
         long rounds = steps.stream().mapToLong(Step::rounds).sum();
         if (rounds > StepParser.MOST_ROUNDS) {
@@ -54,7 +65,8 @@ record TestCase(String file, long line, String id, Chip chip, String config, int
                 chip,
                 config == null ? "" : config.toText(),
                 config == null ? json.column() : config.column(),
-                steps);
+                steps,
+                expected);
     }
 
     /** What all steps together need. */

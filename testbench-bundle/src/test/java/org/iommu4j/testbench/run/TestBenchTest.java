@@ -348,6 +348,65 @@ class TestBenchTest {
         assertEquals(0x310, finding.requester());
         assertEquals(0x12345abcL, finding.iova());
         assertEquals(0x6a28, finding.edit().pa());
+        assertEquals(12, finding.place().step());
+        assertEquals(11, finding.edit().place().step());
+        assertEquals(10, finding.fill().place().step());
+        assertEquals(1, results.get(1).source().line());
         assertEquals(Map.of(), results.get(2).findings().counts());
+    }
+
+    /** The case of the worked example in which something is forgotten, with what it expects. */
+    private CaseResult forgotten(String findings) throws IOException {
+        String line = Files.readAllLines(Path.of("..", "docs", "examples", "stale.jsonl"))
+                .get(0);
+        return run(line.substring(0, line.lastIndexOf('}')) + ",\"findings\":" + findings.replace('\'', '"') + "}")
+                .get(0);
+    }
+
+    @Test
+    void shouldPassACaseWhoseFindingsAreThoseThatItExpects() throws IOException {
+        String kind = "'kind':'MISSING_INVALIDATION'";
+        for (String expected : List.of(
+                "[{" + kind + "}]",
+                "[{" + kind + ",'count':1,'step':12,'dev':'0x310','iova':'0x12345abc',"
+                        + "'edit':{'step':11,'pa':'0x6a28','before':'0x678003','after':'0x999003'},"
+                        + "'fill':{'cache':'translation','tag':18}}]")) {
+            CaseResult result = forgotten(expected);
+            assertEquals(Outcome.PASSED, result.outcome(), result.toText());
+            assertTrue(result.foretold());
+        }
+    }
+
+    @Test
+    void shouldFailACaseWhoseFindingsAreOthersThanItExpects() throws IOException {
+        String kind = "'kind':'MISSING_INVALIDATION'";
+        for (String expected : List.of(
+                "[]",
+                "[{'kind':'SUPERFLUOUS'}]",
+                "[{" + kind + "},{" + kind + "}]",
+                "[{" + kind + ",'dev':'0x311'}]",
+                "[{" + kind + ",'edit':{'after':'0x999001'}}]",
+                "[{" + kind + ",'command':{'name':'iotlb_inv_dsc'}}]")) {
+            CaseResult result = forgotten(expected);
+            assertEquals(Outcome.FAILED, result.outcome(), expected);
+            assertTrue(result.got().contains("\"kind\":\"MISSING_INVALIDATION\""), result.got());
+        }
+    }
+
+    @Test
+    void shouldRefuseExpectedFindingsThatCannotBe() {
+        assertEquals(
+                "kind",
+                refused("{\"id\":\"x\",\"model\":\"intel\",\"steps\":[],\"findings\":[{}]}")
+                        .key());
+        assertEquals(
+                "kind",
+                refused("{\"id\":\"x\",\"model\":\"intel\",\"steps\":[],\"findings\":[{\"kind\":\"LOST\"}]}")
+                        .key());
+        assertEquals(
+                "iowa",
+                refused("{\"id\":\"x\",\"model\":\"intel\",\"steps\":[],"
+                                + "\"findings\":[{\"kind\":\"SUPERFLUOUS\",\"iowa\":1}]}")
+                        .key());
     }
 }

@@ -69,6 +69,11 @@ public final class Timeline implements Closeable {
         return kind;
     }
 
+    /** The line of that record, counted from 1. */
+    public long lineNumber() {
+        return lines.lineNumber();
+    }
+
     private String name(String key) {
         String name = line.text(key);
         if (name.isEmpty() || name.length() > MAX_NAME) {

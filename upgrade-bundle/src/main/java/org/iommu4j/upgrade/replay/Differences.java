@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.replay;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.stream.Stream;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.core.service.ExplainHints;
@@ -47,7 +48,8 @@ final class Differences {
                 .filter(hint -> !hint.isEmpty())
                 .distinct()
                 .toList();
-        kept.add(new Difference(what, t, access.requester(), access.iova(), expected, got, steps, captured, explain));
+        kept.add(new Difference(
+                what, t, OptionalInt.of(access.requester()), access.iova(), expected, got, steps, captured, explain));
     }
 
     /** Keeps a difference of a register. */
@@ -58,7 +60,15 @@ final class Differences {
                     .distinct()
                     .toList();
             kept.add(new Difference(
-                    "register", read.t(), -1, read.offset(), hex(expected), hex(got), List.of(), List.of(), explain));
+                    "register",
+                    read.t(),
+                    OptionalInt.empty(),
+                    read.offset(),
+                    hex(expected),
+                    hex(got),
+                    List.of(),
+                    List.of(),
+                    explain));
         }
     }
 
@@ -72,7 +82,7 @@ final class Differences {
             kept.add(new Difference(
                     "call",
                     t,
-                    -1,
+                    OptionalInt.empty(),
                     0,
                     mismatch.what() + " " + mismatch.expected(),
                     mismatch.got(),
@@ -84,7 +94,8 @@ final class Differences {
 
     /** Keeps a difference between what was sent and what the containers counted, whatever the limit. */
     void requests(RequestTally sent, RequestTally counted) {
-        kept.add(new Difference("requests", -1, -1, 0, sent.toString(), counted.toString(), List.of(), List.of()));
+        kept.add(new Difference(
+                "requests", -1, OptionalInt.empty(), 0, sent.toString(), counted.toString(), List.of(), List.of()));
     }
 
     /** The outcome of an access for people. */

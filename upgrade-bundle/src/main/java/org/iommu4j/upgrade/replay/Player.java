@@ -9,7 +9,9 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.upgrade.ReplayResult.Step;
 import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.capture.Capture;
@@ -38,6 +40,9 @@ final class Player {
     /** What the captured hardware read for the translation that follows. */
     private final List<Step> captured = new ArrayList<>();
 
+    /** Who is told which record is played, or null. */
+    private final Sanitizer sanitizer;
+
     private CaptureScan.Edit nextEdit;
     private final AtomicLong translated = new AtomicLong();
 
@@ -52,6 +57,7 @@ final class Player {
         this.ownChip = ownChip;
         this.differences = differences;
         memory = machine.unit().platform().memory();
+        sanitizer = machine.unit().platform().sanitizer();
         edits = scan.edits().iterator();
         nextEdit = edits.hasNext() ? edits.next() : null;
     }
@@ -67,6 +73,9 @@ final class Player {
             while (next != null) {
                 if (!goOn.getAsBoolean()) {
                     return false;
+                }
+                if (sanitizer != null) {
+                    sanitizer.at(Finding.Place.ofRecord(timeline.lineNumber()));
                 }
                 editUpTo(next.t());
                 play(next);

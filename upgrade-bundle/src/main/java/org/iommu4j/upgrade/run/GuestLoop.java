@@ -4,6 +4,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
@@ -31,6 +32,7 @@ final class GuestLoop implements Runnable {
     private Tally translations = Tally.NONE;
     private long parked;
     private long stale;
+    private SanitizerReport findings = SanitizerReport.NONE;
     private final AtomicLong sentBefore = new AtomicLong();
     private final AtomicLong translatedBefore = new AtomicLong();
     private volatile GuestRun current;
@@ -92,9 +94,11 @@ final class GuestLoop implements Runnable {
         counted = counted.plus(run.counted());
         translations = translations.plus(run.translations());
         parked += run.parked();
+        SanitizerReport found = run.findings();
+        findings = findings.plus(found);
         stale += problems.stale(
                 "replay " + replays,
-                run.findings(),
+                found,
                 ExplainHints.of(service, capture.model().model()));
         sentBefore.addAndGet(run.sent());
         translatedBefore.addAndGet(run.translated());
@@ -146,6 +150,11 @@ final class GuestLoop implements Runnable {
     /** Translations that were used though a completed invalidation had to drop them. */
     long stale() {
         return stale;
+    }
+
+    /** What the sanitizer found in all replays. */
+    SanitizerReport findings() {
+        return findings;
     }
 
     /** Requests that waited. */

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ContainerCounters;
 import org.iommu4j.core.service.IommuService;
@@ -114,6 +115,7 @@ public final class UpgradeRun implements UpgradeService {
         }
         long exactlyOnce = sent.equals(counted) ? sent.completed() + sent.refusedTotal() : received - surplus;
         List<Long> pauses = swaps.pauses();
+        SanitizerReport found = load.findings();
         return new UpgradeResult(
                 options.model(),
                 released.version().toString(),
@@ -129,10 +131,7 @@ public final class UpgradeRun implements UpgradeService {
                 invalidator.reordered(),
                 guest.translations(),
                 invalidator.accesses() + devices.accesses(),
-                invalidator.stale()
-                        + devices.stale()
-                        + guest.stale()
-                        + problems.stale("load", load.findings(), load.hints()),
+                invalidator.stale() + devices.stale() + guest.stale() + problems.stale("load", found, load.hints()),
                 invalidator.blocked() + devices.blocked(),
                 new UpgradeResult.Swaps(
                         swaps.sideBySide(),
@@ -143,6 +142,7 @@ public final class UpgradeRun implements UpgradeService {
                         percentile(pauses, 100),
                         parked,
                         Math.max(invalidator.longestNanos(), devices.longestNanos())),
+                guest.findings().plus(found),
                 problems.lines(),
                 released.sha256(),
                 built.sha256());

@@ -115,7 +115,9 @@ class ReplayGoldenTest {
         SanitizerReport found = result.sanitizer();
         assertTrue(found.edits() > 0 && found.fills() > 0 && found.commands() > 0, found::toString);
         assertEquals(expected.translations(), found.accesses());
-        assertEquals(Set.of(Finding.Kind.SUPERFLUOUS), found.counts().keySet(), found::toString);
+        // A strict guest flushes pages that no device has used, which the replay cannot know to have been mapped.
+        Set<Finding.Kind> kinds = capture.contains("lazy") ? Set.of() : Set.of(Finding.Kind.SUPERFLUOUS);
+        assertEquals(kinds, found.counts().keySet(), found::toString);
         assertEquals(List.of("irte"), List.copyOf(result.notModelled().keySet()));
     }
 

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.Finding;
@@ -120,7 +121,7 @@ class ReplayTest {
         assertEquals(new Tally(1, 0, 1), result.translations());
         ReplayResult.Difference difference = result.differences().get(0);
         assertEquals(15, difference.t());
-        assertEquals(0x18, difference.requester());
+        assertEquals(OptionalInt.of(0x18), difference.requester());
         assertEquals(0x5010, difference.address());
         assertEquals("0x8010 read/write", difference.expected());
         assertEquals("0x9010 read/write", difference.got());
