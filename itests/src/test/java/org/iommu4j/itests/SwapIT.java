@@ -7,6 +7,7 @@ import static org.ops4j.pax.exam.CoreOptions.options;
 
 import java.io.InputStream;
 import java.lang.ref.WeakReference;
+import java.lang.reflect.Array;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -211,7 +212,7 @@ public class SwapIT {
         var reference = vendor.getRegisteredServices()[0];
         assertEquals("intel", reference.getProperty("model"));
         assertEquals(active(), reference.getProperty("version"));
-        assertEquals(2, ((Object[]) reference.getProperty("generations")).length);
+        assertEquals(2, Array.getLength(reference.getProperty("generations")));
     }
 
     private String absence() {

@@ -37,7 +37,7 @@ final class VendorBundles {
     private static final int LONGEST_REASON = 300;
 
     private static final Pattern PROVIDES =
-            Pattern.compile("interface\\s*=\\s*[\"']" + Pattern.quote(BACKEND) + "[\"']");
+            Pattern.compile("<(\\w+:)?provide\\s[^>]*interface\\s*=\\s*[\"']" + Pattern.quote(BACKEND) + "[\"']");
     private static final Pattern COMPONENT_MODEL =
             Pattern.compile("name\\s*=\\s*[\"']model[\"'][^>]*value\\s*=\\s*[\"'](\\w+)[\"']");
     private static final Pattern HEADER_MODEL = Pattern.compile("model\\s*=\\s*\"?(\\w+)\"?");

@@ -44,9 +44,9 @@ class IommuCommandsTest {
     @Test
     void shouldListBackendsWithStateModelAndGenerations() {
         assertEquals("""
-                id  model  name        version  state   sub_versions   state-version         reason
-                 1  intel  Intel VT-d  1.0.0    ACTIVE  0x0100 0x0110  writes 1, reads 1..1  -
-                 2  -      broken      1.1.0    FAILED  -              -                     throws at once
+                id  model  name        version  state   sub_versions   state-version         exceptions  reason
+                 1  intel  Intel VT-d  1.0.0    ACTIVE  0x0100 0x0110  writes 1, reads 1..1           0  -
+                 2  -      broken      1.1.0    FAILED  -              -                              0  throws at once
                 """, shown(commands::backends));
     }
 

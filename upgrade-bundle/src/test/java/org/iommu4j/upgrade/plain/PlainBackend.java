@@ -97,7 +97,7 @@ public final class PlainBackend implements Backend {
 
     @Override
     public Hardware restoreHardware(Snapshot state, Platform platform) {
-        return (Hardware) kept(state);
+        return ((PlainChip) kept(state)).on(platform);
     }
 
     @Override
@@ -121,8 +121,13 @@ public final class PlainBackend implements Backend {
     }
 
     @Override
+    public GuestDecoder restoreGuestDecoder(Snapshot state, Platform platform) {
+        return ((PlainGuest) kept(state)).on(platform);
+    }
+
+    @Override
     public GuestDecoder restoreGuestDecoder(Snapshot state, PhysicalMemory memory) {
-        return (GuestDecoder) kept(state);
+        throw new UnsupportedOperationException("the virtual IOMMU needs pages");
     }
 
     @Override

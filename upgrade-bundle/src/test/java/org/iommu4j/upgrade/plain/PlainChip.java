@@ -7,6 +7,7 @@ import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 
 /** A chip that is a {@link PlainMachine}, with three calls of its own for the host's driver. */
@@ -24,6 +25,12 @@ final class PlainChip implements Hardware {
         this.backend = backend;
         this.config = config;
         this.machine = machine;
+    }
+
+    /** The same chip in another view of its machine. */
+    PlainChip on(Platform view) {
+        machine.on(view);
+        return this;
     }
 
     @Override

@@ -3,6 +3,7 @@ package org.iommu4j.upgrade.plain;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.RequestWriter;
@@ -21,6 +22,12 @@ final class PlainGuest implements GuestDecoder {
         this.backend = backend;
         this.machine = machine;
         writer = new RequestWriter(Abi.LP64_LE, backend.model(), subVersion);
+    }
+
+    /** The same virtual IOMMU in another view of its machine. */
+    PlainGuest on(Platform view) {
+        machine.on(view);
+        return this;
     }
 
     /** Sends what changes. */

@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.plain;
 
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.Platform;
 
 /**
  * A model that has calls, written as plainly as can be: what a guest's calls do to the tables, and where accesses then go.
@@ -31,6 +32,9 @@ interface PlainMachine {
         /** The guest tells that a range of its table has changed. */
         void changed(int requester, long iova, long lengthBytes);
     }
+
+    /** Goes on in another view of the same machine. */
+    void on(Platform view);
 
     /** Tells of the tables that devices have from reset. */
     void opened(Changes changes);

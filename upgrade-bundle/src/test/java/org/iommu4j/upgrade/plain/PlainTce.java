@@ -32,15 +32,20 @@ final class PlainTce implements PlainMachine {
             format(Kind.RTAS, "ibm,create-pe-dma-window", CREATE),
             format(Kind.RTAS, "ibm,remove-pe-dma-window", REMOVE));
 
-    private final Platform platform;
-    private final PhysicalMemory memory;
+    private Platform platform;
+    private PhysicalMemory memory;
     private final Map<Integer, Window> windows = new TreeMap<>();
     private final Map<Integer, Map<Long, Long>> kept = new HashMap<>();
 
     PlainTce(Platform platform) {
-        this.platform = platform;
-        memory = platform.memory();
+        on(platform);
         windows.put(LIOBN, window(LIOBN, 0, 12, 1 << 18));
+    }
+
+    @Override
+    public final void on(Platform view) {
+        platform = view;
+        memory = view.memory();
     }
 
     private record Window(int liobn, long base, int pageShift, long entries, long table) {

@@ -35,15 +35,20 @@ final class PlainZpci implements PlainMachine {
                     Operand.field("oc", 0, 0, 8, "").orNothing(),
                     Operand.memory("fib", 1, 80, "")));
 
-    private final PhysicalMemory memory;
+    private PhysicalMemory memory;
     private final Map<Integer, Function> functions = new TreeMap<>();
 
     PlainZpci(Platform platform) {
-        memory = platform.memory();
+        on(platform);
         for (int index = 0; index < 2; index++) {
             Function function = new Function(0x2_0000 | index);
             functions.put(function.handle, function);
         }
+    }
+
+    @Override
+    public final void on(Platform view) {
+        memory = view.memory();
     }
 
     private static final class Function {

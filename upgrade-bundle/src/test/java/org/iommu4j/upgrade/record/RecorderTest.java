@@ -306,7 +306,8 @@ class RecorderTest {
         Backend backend = new VtdBackend(version);
         return (Backend) Proxy.newProxyInstance(
                 Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (proxy, method, arguments) -> {
-                    if (method.getName().equals("restoreTranslator")) {
+                    boolean trial = Thread.currentThread().getName().equals("iommu4j-trial");
+                    if (method.getName().equals("restoreTranslator") && !trial) {
                         holds.countDown();
                         assertTrue(goOn.await(HOLD_NANOS, TimeUnit.NANOSECONDS));
                     }

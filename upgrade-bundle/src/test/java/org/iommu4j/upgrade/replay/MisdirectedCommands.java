@@ -59,7 +59,7 @@ final class MisdirectedCommands {
         });
         return wrap(Platform.class, (method, arguments) -> switch (method.getName()) {
             case "memory" -> memory;
-            case "sanitizer" -> sanitizer;
+            case "sanitizer" -> right.sanitizer() == null ? null : sanitizer;
             default -> call(right, method, arguments);
         });
     }
