@@ -20,7 +20,6 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.RegisterImage;
-import org.iommu4j.intel.command.VtdBenchSupport;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;

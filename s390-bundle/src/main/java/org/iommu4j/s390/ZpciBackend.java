@@ -24,7 +24,6 @@ import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.s390.command.BindPgtable;
 import org.iommu4j.s390.command.InvalidateData;
-import org.iommu4j.s390.command.ZpciBenchSupport;
 import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciGeneration;
 import org.iommu4j.s390.command.ZpciInstruction;

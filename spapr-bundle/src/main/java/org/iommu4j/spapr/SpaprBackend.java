@@ -28,7 +28,6 @@ import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.InvalidateData;
-import org.iommu4j.spapr.command.SpaprBenchSupport;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCommand;
 import org.iommu4j.spapr.command.SpaprGeneration;
@@ -169,7 +168,7 @@ public class SpaprBackend implements Backend {
     @Override
     public List<Register> registers(int subVersion) {
         return description.generation(subVersion) != null && SpaprGeneration.hasRegisters(subVersion)
-                ? SpaprRegisters.ALL
+                ? SpaprRegisters.all()
                 : List.of();
     }
 

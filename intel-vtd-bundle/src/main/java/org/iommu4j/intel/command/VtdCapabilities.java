@@ -60,9 +60,9 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
         }
         for (Map.Entry<String, Map<String, Long>> group : new TreeMap<>(config.fields()).entrySet()) {
             switch (group.getKey()) {
-                case "ver" -> ver = withFields(ver, Ver.LAYOUT, group);
-                case "cap" -> cap = withFields(cap, Cap.LAYOUT, group);
-                case "ecap" -> ecap = withFields(ecap, Ecap.LAYOUT, group);
+                case "ver" -> ver = withFields(ver, Ver.REGISTER.layout(), group);
+                case "cap" -> cap = withFields(cap, Cap.REGISTER.layout(), group);
+                case "ecap" -> ecap = withFields(ecap, Ecap.REGISTER.layout(), group);
                 default ->
                     throw new BackendException(
                             Errno.EINVAL, "unknown capability group " + group.getKey() + "; known: ver, cap, ecap");
@@ -72,7 +72,7 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
         if (version != null) {
             ver = parseVersion(version);
         }
-        if (ver >>> Ver.LAYOUT.sizeBits() != 0 || ver >>> 8 != 0) {
+        if (ver >>> Ver.REGISTER.layout().sizeBits() != 0 || ver >>> 8 != 0) {
             throw new BackendException(Errno.EINVAL, "VER=0x" + Long.toHexString(ver) + " exceeds 8 bits");
         }
         VtdCapabilities capabilities = new VtdCapabilities(ver, cap, ecap);
@@ -98,12 +98,12 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
 
     /** True if a capability of one bit, by its name in CAP or ECAP, is present; false for names that do not exist. */
     public boolean has(String capability) {
-        for (BitField field : Cap.LAYOUT.fields()) {
+        for (BitField field : Cap.REGISTER.layout().fields()) {
             if (field.name().equals(capability)) {
                 return field.isSet(cap);
             }
         }
-        for (BitField field : Ecap.LAYOUT.fields()) {
+        for (BitField field : Ecap.REGISTER.layout().fields()) {
             if (field.name().equals(capability)) {
                 return field.isSet(ecap);
             }
@@ -131,19 +131,19 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
         return Math.min(16, 4 + 2 * Cap.ND.getInt(cap));
     }
 
+    /** Largest address mask of a page-selective command; -1 if the unit has none. */
+    public int largestAddressMask() {
+        return Cap.PSI.isSet(cap) ? Cap.MAMV.getInt(cap) : -1;
+    }
+
+    /** Largest index mask of an interrupt-entry-cache command. */
+    public int largestIndexMask() {
+        return Ecap.MHMV.getInt(ecap);
+    }
+
     /** Number of fault records. */
     public int faultRecords() {
         return Cap.NFR.getInt(cap) + 1;
-    }
-
-    /** Offset in bytes of the first fault record. */
-    public int faultRecordOffset() {
-        return Cap.FRO.getInt(cap) * 16;
-    }
-
-    /** Offset in bytes of IVA; IOTLB follows 8 bytes further. */
-    public int iotlbOffset() {
-        return Ecap.IRO.getInt(ecap) * 16;
     }
 
     private static long withFields(long register, Layout layout, Map.Entry<String, Map<String, Long>> group) {

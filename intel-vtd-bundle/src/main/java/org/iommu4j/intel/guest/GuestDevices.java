@@ -14,7 +14,6 @@ import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.VtdCapabilities;
-import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.table.Agaw;
@@ -33,6 +32,7 @@ final class GuestDevices {
 
     private final PhysicalMemory memory;
     private final VtdCapabilities unit;
+    private final int subVersion;
     private final RequestWriter writer;
     private final TreeMap<Integer, GuestContext> bound = new TreeMap<>();
     private long rootTable;
@@ -42,6 +42,7 @@ final class GuestDevices {
     GuestDevices(PhysicalMemory memory, VtdCapabilities unit, int subVersion) {
         this.memory = memory;
         this.unit = unit;
+        this.subVersion = subVersion;
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, subVersion);
     }
 
@@ -229,8 +230,8 @@ final class GuestDevices {
 
     private GuestContext decode(long word0, long word1) {
         if (!ContextEntry.P.isSet(word0)
-                || (word0 & ContextEntry.LAYOUT.reservedMask(0, VtdGeneration.LEGACY_QI, unit::has)) != 0
-                || (word1 & ContextEntry.LAYOUT.reservedMask(1, VtdGeneration.LEGACY_QI, unit::has)) != 0) {
+                || (word0 & ContextEntry.LAYOUT.reservedMask(0, subVersion, unit::has)) != 0
+                || (word1 & ContextEntry.LAYOUT.reservedMask(1, subVersion, unit::has)) != 0) {
             return null;
         }
         int aw = ContextEntry.AW.getInt(word1);

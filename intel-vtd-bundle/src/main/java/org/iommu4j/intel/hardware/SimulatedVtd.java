@@ -18,14 +18,15 @@ import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
-import org.iommu4j.intel.command.VtdRegisters.EventControl;
-import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
 import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.ProtectedMemory;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.front.FaultRecorder;
+import org.iommu4j.intel.front.VtdFront;
+import org.iommu4j.intel.front.VtdOptions;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.intel.table.WalkerConfig;
-import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -51,14 +52,10 @@ public final class SimulatedVtd implements Hardware {
     private final TranslationCaches caches;
     private final FaultRecorder faults;
     private final DmaRemapper remapper;
-    private final InvalidationQueue queue;
-    private final RegisterInvalidation registerInvalidation;
+    private final VtdFront front;
 
-    /** Who observes, or null for both. */
+    /** Who observes, or null. */
     private final TranslationObserver observer;
-
-    private final CommandReports reports;
-    private long rootTableAddress;
 
     private SimulatedVtd(
             HardwareConfig config,
@@ -71,39 +68,28 @@ public final class SimulatedVtd implements Hardware {
         TableWalker walker = new TableWalker(WalkerConfig.of(unit, platform.hostAddressWidth()), platform.memory());
         caches = cachesFactory.apply(config.cache(), walker);
         observer = platform.sanitizer();
-        reports = observer == null ? null : new CommandReports(observer);
-        boolean extendedMessages = Ecap.EIM.isSet(unit.ecap());
-        EventMessage faultEvent =
-                new EventMessage(registers, EventControl.FAULT_OFFSET, extendedMessages, platform.interrupts());
-        faults = new FaultRecorder(
-                registers, unit.faultRecordOffset(), unit.faultRecords(), options.faultCollapse(), faultEvent);
-        remapper =
-                new DmaRemapper(walker, caches, faults, Cap.CM.isSet(unit.cap()), Cap.ZLR.isSet(unit.cap()), observer);
-        queue = unit.hasQueue()
-                ? new InvalidationQueue(
-                        config.subVersion(),
-                        unit,
-                        options,
-                        registers,
-                        platform.memory(),
-                        platform.devices(),
-                        caches,
-                        faults,
-                        new EventMessage(
-                                registers, EventControl.INVALIDATION_OFFSET, extendedMessages, platform.interrupts()),
-                        reports)
-                : null;
-        registerInvalidation = unit.hasRegisterInvalidation()
-                ? new RegisterInvalidation(unit, registers, queue, caches, reports)
-                : null;
-        registers.onWrite(Global.COMMAND_OFFSET, (before, after, written, lanes) -> command(written));
-        registers.onWrite(FaultStatus.OFFSET, (before, after, written, lanes) -> faultStatusWritten(before, after));
-        if (hasProtectedMemory(unit)) {
-            registers.onWrite(
-                    ProtectedMemory.OFFSET,
-                    (before, after, written, lanes) -> registers.set(
-                            ProtectedMemory.OFFSET, ProtectedMemory.PRS.set(after, ProtectedMemory.EPM.get(after))));
-        }
+        faults = new FaultRecorder(unit, options, registers, platform.interrupts());
+        remapper = new DmaRemapper(
+                walker,
+                caches,
+                faults,
+                Cap.CM.isSet(unit.cap()),
+                Cap.ZLR.isSet(unit.cap()),
+                observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer));
+        boolean rootTableInvalidates = Cap.ESRTPS.isSet(unit.cap());
+        CacheEffects effects = observer == null
+                ? new CacheEffects(caches, remapper, platform.devices(), rootTableInvalidates)
+                : new ObservedEffects(
+                        caches, remapper, platform.devices(), rootTableInvalidates, new CommandReports(observer));
+        front = new VtdFront(
+                config.subVersion(),
+                unit,
+                options,
+                registers,
+                faults,
+                platform.memory(),
+                platform.interrupts(),
+                effects);
     }
 
     /**
@@ -167,7 +153,7 @@ public final class SimulatedVtd implements Hardware {
     }
 
     private void translateObserved(DmaAccess access) {
-        observer.begins(access, RootTableAddress.RTA.get(rootTableAddress));
+        observer.begins(access, RootTableAddress.RTA.get(remapper.rootTableAddress()));
         try {
             remapper.translate(access);
         } finally {
@@ -177,14 +163,14 @@ public final class SimulatedVtd implements Hardware {
 
     @Override
     public void stepping(boolean on) {
-        if (queue != null) {
-            queue.stepping(on);
+        if (front.queue() != null) {
+            front.queue().stepping(on);
         }
     }
 
     @Override
     public int step(int commands) {
-        return queue != null ? queue.run(commands) : 0;
+        return front.queue() != null ? front.queue().run(commands) : 0;
     }
 
     @Override
@@ -192,11 +178,9 @@ public final class SimulatedVtd implements Hardware {
         SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.HARDWARE, STATE_VERSION);
         ConfigState.save(config, out.section("config"));
         registers.save(out.section("registers"));
-        out.section("root").putLong(rootTableAddress);
+        out.section("root").putLong(remapper.rootTableAddress());
         faults.save(out.section("faults"));
-        if (queue != null) {
-            queue.save(out.section("queue"));
-        }
+        front.saveQueue(out);
         return out.build();
     }
 
@@ -212,9 +196,8 @@ public final class SimulatedVtd implements Hardware {
 
     @Override
     public HardwareCounters counters() {
-        long commands = (queue != null ? queue.commands() : 0)
-                + (registerInvalidation != null ? registerInvalidation.commands() : 0);
-        return new HardwareCounters(commands, remapper.hits(), remapper.walks(), remapper.refused(), caches.dropped());
+        return new HardwareCounters(
+                front.commands(), remapper.hits(), remapper.walks(), remapper.refused(), caches.dropped());
     }
 
     private static RegisterFile registerFile(VtdCapabilities unit) {
@@ -229,94 +212,28 @@ public final class SimulatedVtd implements Hardware {
         }
     }
 
-    /** Carries out a write of GCMD: one-shot commands first, then what changes of the persistent ones. */
-    private void command(long written) {
-        if (Global.SRTP.isSet(written)) {
-            setRootTable(registers.get(RootTableAddress.OFFSET));
-            if (Cap.ESRTPS.isSet(unit.cap())) {
-                invalidateAll("GCMD.SRTP", written);
-            }
-            follow(Global.RTPS, true);
-        }
-        if (Ecap.IR.isSet(unit.ecap())) {
-            if (Global.SIRTP.isSet(written)) {
-                follow(Global.IRTPS, true);
-            }
-            follow(Global.IRES, Global.IRE.isSet(written));
-            follow(Global.CFIS, Global.CFI.isSet(written));
-        }
-        if (queue != null && Global.QIE.isSet(written) != queue.isEnabled()) {
-            if (Global.QIE.isSet(written)) {
-                follow(Global.QIES, true);
-                queue.enable();
-            } else if (queue.disable()) {
-                follow(Global.QIES, false);
-            }
-        }
-        boolean translate = Global.TE.isSet(written);
-        if (remapper.isEnabled() && !translate) {
-            invalidateAll("GCMD.TE=0", written);
-        }
-        remapper.enable(translate);
-        follow(Global.TES, translate);
-    }
-
-    private void invalidateAll(String name, long written) {
-        long dropped = caches.dropped();
-        caches.invalidateAll();
-        if (reports != null) {
-            reports.everything(name, written, caches.dropped() - dropped);
-        }
-    }
-
-    private void follow(BitField status, boolean on) {
-        long value = registers.get(Global.STATUS_OFFSET);
-        registers.set(Global.STATUS_OFFSET, on ? value | status.mask() : value & ~status.mask());
-    }
-
-    private void setRootTable(long address) {
-        rootTableAddress = address;
-        remapper.setRootTable(RootTableAddress.RTA.get(address), RootTableAddress.TTM.get(address) == 0);
-    }
-
-    private void faultStatusWritten(long before, long after) {
-        faults.statusWritten(before, after);
-        long cleared = before & ~after;
-        if (queue != null && (FaultStatus.IQE.isSet(cleared) || FaultStatus.ITE.isSet(cleared))) {
-            queue.resume();
-        }
-    }
-
-    private static boolean hasProtectedMemory(VtdCapabilities unit) {
-        return Cap.PLMR.isSet(unit.cap()) || Cap.PHMR.isSet(unit.cap());
-    }
-
     private boolean isProtected(long iova) {
-        if (!hasProtectedMemory(unit) || !ProtectedMemory.EPM.isSet(registers.get(ProtectedMemory.OFFSET))) {
-            return false;
-        }
-        return (Cap.PLMR.isSet(unit.cap())
-                        && isInside(iova, ProtectedMemory.LOW_BASE_OFFSET, ProtectedMemory.LOW_LIMIT_OFFSET))
-                || (Cap.PHMR.isSet(unit.cap())
-                        && isInside(iova, ProtectedMemory.HIGH_BASE_OFFSET, ProtectedMemory.HIGH_LIMIT_OFFSET));
+        boolean low = Cap.PLMR.isSet(unit.cap());
+        boolean high = Cap.PHMR.isSet(unit.cap());
+        return (low || high)
+                && registers.isSet(ProtectedMemory.ENABLE, ProtectedMemory.EPM)
+                && ((low && isInside(iova, ProtectedMemory.LOW_BASE, ProtectedMemory.LOW_LIMIT))
+                        || (high && isInside(iova, ProtectedMemory.HIGH_BASE, ProtectedMemory.HIGH_LIMIT)));
     }
 
-    private boolean isInside(long iova, int baseOffset, int limitOffset) {
-        return Long.compareUnsigned(iova, registers.get(baseOffset)) >= 0
-                && Long.compareUnsigned(iova, registers.get(limitOffset) | PROTECTED_GRANULE_MASK) <= 0;
+    private boolean isInside(long iova, Register base, Register limit) {
+        return Long.compareUnsigned(iova, registers.get(base)) >= 0
+                && Long.compareUnsigned(iova, registers.get(limit) | PROTECTED_GRANULE_MASK) <= 0;
     }
 
     private void load(SnapshotReader in) {
         registers.load(in.section("registers"));
         in.endSection();
-        setRootTable(in.section("root").getLong());
+        remapper.setRootTable(in.section("root").getLong());
         in.endSection();
         faults.load(in.section("faults"));
         in.endSection();
-        if (queue != null) {
-            queue.load(in.section("queue"));
-            in.endSection();
-        }
-        remapper.enable(Global.TES.isSet(registers.get(Global.STATUS_OFFSET)));
+        front.loadQueue(in);
+        remapper.enable(registers.isSet(Global.STATUS, Global.TES));
     }
 }

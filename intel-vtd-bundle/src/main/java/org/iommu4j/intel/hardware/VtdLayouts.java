@@ -27,7 +27,7 @@ public final class VtdLayouts {
             layouts.add(command.layout());
         }
         layouts.addAll(structures());
-        for (Register register : VtdRegisters.ALL) {
+        for (Register register : VtdRegisters.all()) {
             layouts.add(register.layout());
         }
         return new ArrayList<>(layouts);

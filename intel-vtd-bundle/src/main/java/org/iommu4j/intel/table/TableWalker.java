@@ -7,7 +7,7 @@ import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.command.FaultReason;
 
 /**
- * Walks legacy-mode tables as the hardware does, VT-d 3.4 and 3.7. It reads memory and nothing else, and allocates nothing;
+ * Walks legacy-mode tables as the hardware does, VT-d 3.4.2 and 3.7. It reads memory and nothing else, and allocates nothing;
  * the outcome of a walk stands in its accessors until the next one.
  */
 public final class TableWalker {
@@ -68,8 +68,15 @@ public final class TableWalker {
     }
 
     /**
-     * Reads the context entry of a device, VT-d 3.4.3; {@link #context0} and {@link #context1} hold it, or zero if the walk
+     * Reads the context entry of a device, VT-d 3.4.2; {@link #context0} and {@link #context1} hold it, or zero if the walk
      * ended before it was read.
+     *
+     * <ol>
+     *   <li>The bus number selects the root entry, 9.1.
+     *   <li>It is present, and its reserved bits are 0.
+     *   <li>Device and function number select the context entry, 9.3.
+     *   <li>It is present, its reserved bits are 0, and the unit can do what it says.
+     * </ol>
      *
      * @param rootTable physical address of the root table
      * @param sourceId bus in bits 15:8, device and function below
@@ -78,6 +85,7 @@ public final class TableWalker {
     public int readContext(long rootTable, int sourceId, WalkListener listener) {
         context0 = 0;
         context1 = 0;
+        // 1. the root entry
         long rootAt = rootTable + (long) (sourceId >>> 8 & 0xff) * RootEntry.BYTES;
         long root;
         long rootHigh;
@@ -90,12 +98,14 @@ public final class TableWalker {
         if (listener != null) {
             listener.step("root entry", rootAt, root);
         }
+        // 2. what it says
         if (!RootEntry.P.isSet(root)) {
             return FaultReason.ROOT_NOT_PRESENT.code();
         }
         if ((root & rootReserved0) != 0 || (rootHigh & ROOT_RESERVED_1) != 0) {
             return FaultReason.ROOT_RESERVED.code();
         }
+        // 3. the context entry
         long contextAt = RootEntry.CTP.get(root) + (long) (sourceId & 0xff) * ContextEntry.BYTES;
         long low;
         long high;
@@ -110,6 +120,7 @@ public final class TableWalker {
         if (listener != null) {
             listener.step("context entry", contextAt, low);
         }
+        // 4. what it says
         if (!ContextEntry.P.isSet(low)) {
             return FaultReason.CONTEXT_NOT_PRESENT.code();
         }
@@ -140,7 +151,15 @@ public final class TableWalker {
     }
 
     /**
-     * Walks a second-stage table, VT-d 3.7; permissions are checked before reserved bits at each level.
+     * Walks a second-stage table, VT-d 3.7. At each level:
+     *
+     * <ol>
+     *   <li>Nine bits of the address select the entry, 9.8.
+     *   <li>3.7.1: the permissions of all levels together are enough; checked before reserved bits.
+     *   <li>3.7: the entry is a leaf at level 1, or with PS set where CAP.SPS has the size.
+     *   <li>Its reserved bits are 0.
+     *   <li>3.15: a leaf does not map into the interrupt range. Otherwise the walk goes on at the next table.
+     * </ol>
      *
      * @param table physical address of the table of {@code fromLevel}
      * @param fromLevel level at which the walk enters, 1 to 5
@@ -158,24 +177,28 @@ public final class TableWalker {
         long at = table;
         try {
             while (true) {
+                // 1. the entry
                 long entryAt = at + (long) Agaw.index(iova, level) * SlPte.BYTES;
                 long entry = memory.readLongLe(entryAt);
                 if (listener != null) {
                     listener.step("second-stage entry, level " + level, entryAt, entry);
                 }
+                // 2. permissions: of all levels together, since a zero-length read needs one right that every level grants
                 int entryRights = (int) entry & RIGHTS;
                 rights &= entryRights;
-                // Of all levels together: a zero-length read needs one right that every level grants.
                 int denied = denial(rights, needed);
                 if (denied != OK) {
                     entryCacheable = entryRights == 0;
                     return denied;
                 }
+                // 3. leaf or table
                 boolean leaf = level == 1 || (SlPte.PS.isSet(entry) && isSuperpageLevel(level));
+                // 4. reserved bits
                 if ((entry & (leaf ? reservedInLeaf[level] : reservedInTable[level])) != 0) {
                     entryCacheable = true;
                     return FaultReason.PAGING_ENTRY_RESERVED.code();
                 }
+                // 5. where it leads
                 if (leaf) {
                     pageAddress = SlPte.ADDR.get(entry);
                     return overlapsInterrupts(pageAddress, level) ? FaultReason.INTERRUPT_RANGE_OUTPUT.code() : OK;

@@ -76,8 +76,8 @@ final class QueueCommands implements CommandPath {
 
     /** Switches the chip's queue on, empty. */
     void start() {
-        port.writeRegister(QueueTail.OFFSET, Long.BYTES, 0);
-        port.writeRegister(QueueAddress.OFFSET, Long.BYTES, QueueAddress.IQA_BASE.of(ring));
+        port.write(QueueTail.REGISTER, 0);
+        port.write(QueueAddress.REGISTER, QueueAddress.IQA_BASE.of(ring));
         chip.enable(Global.QIE, Global.QIES, true);
     }
 
@@ -218,7 +218,7 @@ final class QueueCommands implements CommandPath {
 
     /** True if the chip has done meanwhile what it did not go on with. */
     private boolean hasCaughtUp() {
-        long head = QueueHead.QH.get(port.readRegister(QueueHead.OFFSET, Long.BYTES));
+        long head = QueueHead.QH.get(port.read(QueueHead.REGISTER));
         if (head != tail || memory.readIntLe(statusAddress) != sequence) {
             return false;
         }
@@ -231,7 +231,7 @@ final class QueueCommands implements CommandPath {
         if (!stuck) {
             sequence++;
             store(waitWord(), statusAddress);
-            port.writeRegister(QueueTail.OFFSET, Long.BYTES, tail);
+            port.write(QueueTail.REGISTER, tail);
             if (memory.readIntLe(statusAddress) == sequence) {
                 written = 0;
                 return;
@@ -253,8 +253,8 @@ final class QueueCommands implements CommandPath {
     private void recover() {
         int waits = 0;
         for (int poll = 0; poll < ChipPort.MAX_POLLS; poll++) {
-            long errors = chip.read32(FaultStatus.OFFSET);
-            long head = QueueHead.QH.get(port.readRegister(QueueHead.OFFSET, Long.BYTES));
+            long errors = port.read(FaultStatus.REGISTER);
+            long head = QueueHead.QH.get(port.read(QueueHead.REGISTER));
             if (FaultStatus.IQE.isSet(errors)) {
                 fail(Errno.EIO);
                 memory.writePairLe(ring + head, waitWord(), statusAddress);
@@ -270,7 +270,7 @@ final class QueueCommands implements CommandPath {
                 }
                 fail(Errno.EIO);
                 store(waitWord(), statusAddress);
-                port.writeRegister(QueueTail.OFFSET, Long.BYTES, tail);
+                port.write(QueueTail.REGISTER, tail);
             }
         }
         stuck = true;

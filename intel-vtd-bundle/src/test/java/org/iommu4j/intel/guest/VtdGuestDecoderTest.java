@@ -278,6 +278,30 @@ class VtdGuestDecoderTest {
     }
 
     @Test
+    void shouldKeepTheQueueOnUntilItIsEmptyAndEndsWithAWait() {
+        bringUp();
+        command(0xd2, 0);
+        write(0x88, 4, 0x30);
+        write(0x18, 4, 0x8000_0000L);
+        assertEquals(0xc400_0000L, guest.readRegister(0x1c, 4), "the last descriptor is no wait");
+        command(0x0000_0002_0000_0025L, STATUS);
+        write(0x18, 4, 0x8000_0000L);
+        assertEquals(0xc400_0000L, guest.readRegister(0x1c, 4), "the tail is not where the head is");
+        write(0x88, 4, 0x40);
+        write(0x18, 4, 0x8000_0000L);
+        assertEquals(0xc000_0000L, guest.readRegister(0x1c, 4));
+        assertEquals(0, guest.readRegister(0x80, 8));
+    }
+
+    @Test
+    void shouldLockTheCommandRegistersWhileTheQueueIsOn() {
+        bringUp();
+        write(0x28, 8, 0xa000_0000_0000_0000L);
+        assertEquals(0, guest.readRegister(0x28, 8));
+        assertEquals(List.of("refused: ICC: the queue is on"), host.take());
+    }
+
+    @Test
     void shouldNeverAcknowledgeWhatTheHostDidNotDo() {
         bringUpWithDevice();
         long head = guest.readRegister(0x80, 8);

@@ -36,7 +36,7 @@ class RandomSoftwarePropertyTest {
             VtdUnit.Recipe recipe = recipe();
             for (int i = random.nextInt(6); i >= 0; i--) {
                 boolean extended = random.nextBoolean();
-                List<BitField> fields = (extended ? Ecap.LAYOUT : Cap.LAYOUT).fields();
+                List<BitField> fields = (extended ? Ecap.REGISTER : Cap.REGISTER).fields();
                 BitField field = fields.get(random.nextInt(fields.size()));
                 long value = random.nextLong() & field.mask() >>> field.shift();
                 if (extended) {
@@ -68,7 +68,7 @@ class RandomSoftwarePropertyTest {
             recipe.ram(0x100_0000);
         }
         VtdUnit unit = recipe.make();
-        List<Register> rows = VtdRegisters.ALL;
+        List<Register> rows = VtdRegisters.all();
         for (int i = 0; i < 300; i++) {
             switch (random.nextInt(10)) {
                 case 0, 1, 2 -> {

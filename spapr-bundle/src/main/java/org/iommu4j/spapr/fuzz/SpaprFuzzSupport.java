@@ -197,7 +197,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
         NativeCall call = new NativeCall();
         setEeh(port, call, EEH_RELEASE_MMIO);
         setEeh(port, call, EEH_RELEASE_DMA);
-        port.writeRegister(TceKill.OFFSET, Long.BYTES, TceKill.ALL.mask());
+        port.write(TceKill.REGISTER, TceKill.ALL.mask());
         if (!scene.valuesOf(KILL).isEmpty()) {
             return true;
         }
@@ -243,7 +243,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     /** Each access to the data register of the on-chip tables may move the address on to the next entry. */
     @Override
     public boolean isReadFree(Register register) {
-        return register.offset() != IodaData.OFFSET;
+        return register.offset() != IodaData.REGISTER.offset();
     }
 
     @Override

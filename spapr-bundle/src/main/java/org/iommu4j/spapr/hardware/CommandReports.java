@@ -7,7 +7,7 @@ import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprRegisters.RtcInvalidate;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.table.DmaWindow;
 
 /**
  * Tells an observer what the architecture has each operation remove, sheet 4.2: from the operation's own arguments, apart

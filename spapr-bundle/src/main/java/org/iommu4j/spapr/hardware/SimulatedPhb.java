@@ -25,13 +25,13 @@ import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
-import org.iommu4j.spapr.hypervisor.DmaWindows;
-import org.iommu4j.spapr.hypervisor.EehCalls;
-import org.iommu4j.spapr.hypervisor.EndpointStates;
-import org.iommu4j.spapr.hypervisor.HostTables;
-import org.iommu4j.spapr.hypervisor.TceCalls;
-import org.iommu4j.spapr.hypervisor.WindowCalls;
+import org.iommu4j.spapr.table.DmaWindow;
+import org.iommu4j.spapr.front.DmaWindows;
+import org.iommu4j.spapr.front.EehCalls;
+import org.iommu4j.spapr.front.EndpointStates;
+import org.iommu4j.spapr.front.HostTables;
+import org.iommu4j.spapr.front.TceCalls;
+import org.iommu4j.spapr.front.WindowCalls;
 import org.iommu4j.spapr.table.TceTable;
 
 /**
@@ -287,14 +287,14 @@ public final class SimulatedPhb implements Hardware {
         long first = call.word(4);
         long pages = call.word(5);
         if (type == OpalCode.KILL_ALL) {
-            registers.write(TceKill.OFFSET, Long.BYTES, TceKill.ALL.mask());
+            registers.write(TceKill.REGISTER, TceKill.ALL.mask());
             return OpalCode.SUCCESS;
         }
         if (pe < 0 || pe >= platform.pes() || (type != OpalCode.KILL_PE && type != OpalCode.KILL_PAGES)) {
             return OpalCode.PARAMETER;
         }
         if (type == OpalCode.KILL_PE) {
-            registers.write(TceKill.OFFSET, Long.BYTES, TceKill.PE.mask() | pe);
+            registers.write(TceKill.REGISTER, TceKill.PE.mask() | pe);
             return OpalCode.SUCCESS;
         }
         int shift = Long.numberOfTrailingZeros(pageBytes);
@@ -305,8 +305,7 @@ public final class SimulatedPhb implements Hardware {
         boolean selects = size > 0 && SpaprGeneration.isIoda3(config.subVersion());
         for (long page = 0; page < pages; page++) {
             long word = TceKill.ONE.mask() | first + (page << shift) | pe;
-            registers.write(
-                    TceKill.OFFSET, Long.BYTES, selects ? word | TceKill.PSEL.mask() | TceKill.SIZE.of(size) : word);
+            registers.write(TceKill.REGISTER, selects ? word | TceKill.PSEL.mask() | TceKill.SIZE.of(size) : word);
         }
         return OpalCode.SUCCESS;
     }

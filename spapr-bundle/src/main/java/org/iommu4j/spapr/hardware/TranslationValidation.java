@@ -3,7 +3,7 @@ package org.iommu4j.spapr.hardware;
 import java.util.Arrays;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.table.TceTable;
 import org.iommu4j.spapr.table.Tve;
 

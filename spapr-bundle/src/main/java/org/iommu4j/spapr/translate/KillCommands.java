@@ -107,11 +107,13 @@ final class KillCommands implements CommandPath {
         }
         unsynced = false;
         if (tap != null) {
-            tap.command(SpaprCommand.DMA_READ_SYNC.layout().encode(DmaReadSync.OFFSET, DmaReadSync.START.mask()));
+            tap.command(SpaprCommand.DMA_READ_SYNC
+                    .layout()
+                    .encode(DmaReadSync.REGISTER.offset(), DmaReadSync.START.mask()));
         }
-        port.writeRegister(DmaReadSync.OFFSET, Long.BYTES, DmaReadSync.START.mask());
+        port.write(DmaReadSync.REGISTER, DmaReadSync.START.mask());
         for (int poll = 0; poll < MAX_POLLS; poll++) {
-            if (DmaReadSync.COMPLETE.isSet(port.readRegister(DmaReadSync.OFFSET, Long.BYTES))) {
+            if (DmaReadSync.COMPLETE.isSet(port.read(DmaReadSync.REGISTER))) {
                 return Errno.OK;
             }
         }
@@ -141,16 +143,16 @@ final class KillCommands implements CommandPath {
         }
         long whole = word | domain.pe();
         if (tap != null) {
-            tap.command(TceKill.LAYOUT.encode(whole));
+            tap.command(TceKill.REGISTER.layout().encode(whole));
         }
-        port.writeRegister(TceKill.OFFSET, Long.BYTES, whole);
+        port.write(TceKill.REGISTER, whole);
         unsynced = ioda3;
         return Errno.OK;
     }
 
     private boolean hasRoom() {
         for (int poll = 0; poll < MAX_POLLS; poll++) {
-            if ((port.readRegister(TceKill.OFFSET, Long.BYTES) & TceKill.BUSY) == 0) {
+            if ((port.read(TceKill.REGISTER) & TceKill.BUSY) == 0) {
                 return true;
             }
         }

@@ -27,7 +27,7 @@ import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 

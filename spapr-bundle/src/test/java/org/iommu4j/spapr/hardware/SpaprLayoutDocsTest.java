@@ -22,7 +22,7 @@ class SpaprLayoutDocsTest {
                         + "\n## Structures in memory\n\n"
                         + LayoutDocs.layouts(SpaprLayouts.structures())
                         + "\n## Registers, from generation 3 on\n\n"
-                        + LayoutDocs.registers(SpaprRegisters.ALL)
+                        + LayoutDocs.registers(SpaprRegisters.all())
                         + "\n## Calls\n\n"
                         + LayoutDocs.calls(SpaprCall.ALL);
         GeneratedDocs.assertCurrent(
