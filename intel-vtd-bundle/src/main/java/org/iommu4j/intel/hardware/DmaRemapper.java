@@ -45,6 +45,7 @@ final class DmaRemapper {
     private final boolean cachingMode;
     private final boolean zeroLengthReads;
 
+    /** Who is told what the caches go through. */
     private final AccessWatch watch;
 
     private boolean enabled;

@@ -45,6 +45,10 @@ final class OneFrontPropertyTest {
         unit.chip.stepping(true);
         VtdGuestDecoder guest = new VtdGuestDecoder(recipe.config(), unit.memory);
         Requests requests = new Requests();
+        if (random.nextInt(4) != 0) {
+            write(VtdUnit.IQA, 8, QUEUE, unit, guest, requests);
+            write(VtdUnit.GCMD, 4, VtdUnit.QIE, unit, guest, requests);
+        }
         List<Register> registers = VtdRegisters.of(VtdCapabilities.of(recipe.config()));
         int consumed = 0;
         for (int i = 0; i < 60; i++) {
@@ -52,9 +56,11 @@ final class OneFrontPropertyTest {
                 Register register = registers.get(random.nextInt(registers.size()));
                 int size = random.nextInt(3) == 0 ? 8 : register.widthBytes();
                 long value = value(register, random);
-                unit.chip.writeRegister(register.offset(), size, value);
-                guest.writeRegister(register.offset(), size, value, requests);
+                write(register.offset(), size, value, unit, guest, requests);
             } else {
+                if (random.nextBoolean()) {
+                    write(VtdUnit.FSTS, 4, -1L, unit, guest, requests);
+                }
                 consumed += descriptor(random, unit, guest, requests);
             }
             for (int offset = 0; offset < BLOCK_BYTES; offset += 4) {
@@ -65,6 +71,12 @@ final class OneFrontPropertyTest {
             }
         }
         return consumed;
+    }
+
+    private static void write(
+            int offset, int size, long value, VtdUnit unit, VtdGuestDecoder guest, GuestRequests requests) {
+        unit.chip.writeRegister(offset, size, value);
+        guest.writeRegister(offset, size, value, requests);
     }
 
     private static long value(Register register, SplittableRandom random) {
@@ -84,8 +96,7 @@ final class OneFrontPropertyTest {
         int bytes = (address & 0x800) != 0 ? 32 : 16;
         long head = unit.read8(VtdUnit.IQH);
         long tail = (head + bytes) & ((0x1000L << (address & 7)) - 1);
-        unit.chip.writeRegister(VtdUnit.IQT, 8, tail);
-        guest.writeRegister(VtdUnit.IQT, 8, tail, requests);
+        write(VtdUnit.IQT, 8, tail, unit, guest, requests);
         long word0 = NEARLY[random.nextInt(NEARLY.length)] | (long) random.nextInt(8) << 32;
         long word1 = (word0 & 0xf) == 5 ? STATUS : (long) random.nextInt(1 << 20) << 12 | random.nextInt(20);
         if (random.nextInt(4) == 0) {
