@@ -183,7 +183,8 @@ public final class TableWalker {
                 if (listener != null) {
                     listener.step("second-stage entry, level " + level, entryAt, entry);
                 }
-                // 2. permissions: of all levels together, since a zero-length read needs one right that every level grants
+                // 2. permissions: of all levels together, since a zero-length read needs one right that every level
+                // grants
                 int entryRights = (int) entry & RIGHTS;
                 rights &= entryRights;
                 int denied = denial(rights, needed);

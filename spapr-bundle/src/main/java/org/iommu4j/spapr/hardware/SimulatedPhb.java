@@ -25,13 +25,13 @@ import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
-import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.front.DmaWindows;
 import org.iommu4j.spapr.front.EehCalls;
 import org.iommu4j.spapr.front.EndpointStates;
 import org.iommu4j.spapr.front.HostTables;
 import org.iommu4j.spapr.front.TceCalls;
 import org.iommu4j.spapr.front.WindowCalls;
+import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.table.TceTable;
 
 /**

@@ -1,6 +1,5 @@
 package org.iommu4j.spapr.table;
 
-
 /**
  * A DMA window, sheet 3.2: a range of bus addresses of a partitionable endpoint with the table behind it.
  *
