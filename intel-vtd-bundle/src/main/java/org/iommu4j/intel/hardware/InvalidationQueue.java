@@ -19,6 +19,8 @@ import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
+import org.iommu4j.intel.command.VtdSettings;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.ring.CommandRing;
@@ -59,7 +61,8 @@ final class InvalidationQueue {
     /** Who observes, or null. */
     private final CommandReports reports;
 
-    private final VtdOptions options;
+    private final boolean refusesTailBeforeEnable;
+    private final boolean hidesTimedOutSource;
 
     private final int subVersion;
     private final int largestMask;
@@ -87,7 +90,7 @@ final class InvalidationQueue {
     InvalidationQueue(
             int subVersion,
             VtdCapabilities unit,
-            VtdOptions options,
+            SettingValues chosen,
             RegisterFile registers,
             PhysicalMemory memory,
             DevicePort devices,
@@ -96,7 +99,8 @@ final class InvalidationQueue {
             EventMessage completion,
             CommandReports reports) {
         this.subVersion = subVersion;
-        this.options = options;
+        refusesTailBeforeEnable = chosen.isSet(VtdSettings.TAIL_BEFORE_ENABLE);
+        hidesTimedOutSource = chosen.isSet(VtdSettings.TIMEOUT_SOURCE_ID);
         this.registers = registers;
         this.memory = memory;
         fetched = new PageCursor(memory);
@@ -158,7 +162,7 @@ final class InvalidationQueue {
         endsWithWait = true;
         timedOut = NOBODY;
         long tail = registers.get(QueueTail.OFFSET);
-        if (tail != 0 && !options.tailBeforeEnable()) {
+        if (tail != 0 && refusesTailBeforeEnable) {
             fail(QueueError.INVALID_TAIL);
         } else {
             tailWritten(tail);
@@ -265,7 +269,7 @@ final class InvalidationQueue {
 
     private void reportTimeout() {
         long record = registers.get(QueueError.OFFSET);
-        int sourceId = options.timeoutSourceId() ? timedOut : 0;
+        int sourceId = hidesTimedOutSource ? 0 : timedOut;
         registers.set(QueueError.OFFSET, QueueError.ITESID.set(record, sourceId));
         timedOut = NOBODY;
         faults.raise(FaultStatus.ITE.mask());

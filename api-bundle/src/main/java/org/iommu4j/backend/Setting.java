@@ -1,0 +1,27 @@
+package org.iommu4j.backend;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * One thing about a chip that a {@link HardwareConfig} can choose: a capability, or a switch where the architecture leaves
+ * a choice. For documents, help and messages.
+ *
+ * @param name by which a configuration names it
+ * @param aliases other names that are understood
+ * @param group the group of {@link HardwareConfig#fields} that it stands in; {@code "*"}: any group, or
+ *     {@link HardwareConfig#options}; empty: options only
+ * @param values the legal values in words, as {@code 0..0x3f} or {@code on, off}
+ * @param defaults what a chip has if nothing is said, by generation
+ * @param about meaning in a few words
+ */
+public record Setting(
+        String name, List<String> aliases, String group, String values, Map<Integer, String> defaults, String about) {
+    /** Copies the collections; defaults are ordered by generation. */
+    public Setting {
+        aliases = List.copyOf(aliases);
+        defaults = Collections.unmodifiableMap(new TreeMap<>(defaults));
+    }
+}
