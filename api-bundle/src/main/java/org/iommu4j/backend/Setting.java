@@ -24,4 +24,22 @@ public record Setting(
         aliases = List.copyOf(aliases);
         defaults = Collections.unmodifiableMap(new TreeMap<>(defaults));
     }
+
+    /** The default, or the defaults with the first generation that has each, as {@code 0; from 0x110 on 1}. */
+    public String defaultsInWords() {
+        StringBuilder text = new StringBuilder();
+        String before = null;
+        for (Map.Entry<Integer, String> entry : defaults.entrySet()) {
+            if (before == null) {
+                text.append(entry.getValue());
+            } else if (!entry.getValue().equals(before)) {
+                text.append("; from 0x")
+                        .append(Integer.toHexString(entry.getKey()))
+                        .append(" on ")
+                        .append(entry.getValue());
+            }
+            before = entry.getValue();
+        }
+        return text.toString();
+    }
 }

@@ -142,7 +142,7 @@ public final class SettingRow {
         return group.isEmpty() && !words.isEmpty();
     }
 
-    long byDefault(int subVersion) {
+    long defaultOf(int subVersion) {
         return byDefault.applyAsLong(subVersion);
     }
 

@@ -200,7 +200,7 @@ public final class SettingTable {
         }
         for (SettingRow row : rows) {
             if (row.register() == null) {
-                values.put(row, row.byDefault(subVersion));
+                values.put(row, row.defaultOf(subVersion));
             }
         }
         return values;
@@ -276,7 +276,7 @@ public final class SettingTable {
             }
             SettingValues values = defaults(subVersion);
             new TreeMap<>(given)
-                    .forEach((name, value) -> values.choose(find(ANY_GROUP, name), element + "." + name, value));
+                    .forEach((name, value) -> values.choose(find(element, name), element + "." + name, value));
             elements.add(values);
         }
     }
@@ -364,7 +364,7 @@ public final class SettingTable {
     private Setting setting(SettingRow row, String group) {
         Map<Integer, String> defaults = new TreeMap<>();
         for (int generation : generations) {
-            defaults.put(generation, row.show(row.byDefault(generation)));
+            defaults.put(generation, row.show(row.defaultOf(generation)));
         }
         return new Setting(row.name(), row.aliases(), group, row.values(), defaults, row.about());
     }

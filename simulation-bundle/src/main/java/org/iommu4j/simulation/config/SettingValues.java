@@ -66,7 +66,7 @@ public final class SettingValues {
     public Map<String, Long> changed() {
         Map<String, Long> changed = new TreeMap<>();
         numbers.forEach((row, value) -> {
-            if (!row.group().isEmpty() && value != row.byDefault(subVersion)) {
+            if (!row.group().isEmpty() && value != row.defaultOf(subVersion)) {
                 changed.put(row.name(), value);
             }
         });
