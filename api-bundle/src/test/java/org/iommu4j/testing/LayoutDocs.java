@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Operand;
+import org.iommu4j.backend.Setting;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
@@ -103,6 +104,21 @@ public final class LayoutDocs {
                         Stream.of(field.access().text()),
                         field.guards().stream().map(Guard::text))
                 .collect(Collectors.joining("; "));
+    }
+
+    /** A table of what a configuration can choose. */
+    public static String settings(List<Setting> settings) {
+        StringBuilder text =
+                new StringBuilder("| group | name | also | values | default | meaning |\n|---|---|---|---|---|---|\n");
+        for (Setting setting : settings) {
+            text.append("| ").append(setting.group().isEmpty() ? "(option)" : setting.group());
+            text.append(" | ").append(setting.name());
+            text.append(" | ").append(String.join(", ", setting.aliases()));
+            text.append(" | ").append(escape(setting.values()));
+            text.append(" | ").append(escape(setting.defaultsInWords()));
+            text.append(" | ").append(escape(setting.about())).append(" |\n");
+        }
+        return text.toString();
     }
 
     /** The vendor part of each bind operation. */

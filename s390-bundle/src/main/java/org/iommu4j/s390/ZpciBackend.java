@@ -13,6 +13,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
@@ -28,6 +29,7 @@ import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciGeneration;
 import org.iommu4j.s390.command.ZpciInstruction;
 import org.iommu4j.s390.command.ZpciMeanings;
+import org.iommu4j.s390.command.ZpciSettings;
 import org.iommu4j.s390.fuzz.ZpciFuzzSupport;
 import org.iommu4j.s390.guest.ZpciGuestDecoder;
 import org.iommu4j.s390.hardware.SimulatedZpci;
@@ -150,6 +152,11 @@ public class ZpciBackend implements Backend {
     public List<BindFormat> bindFormats() {
         return List.of(new BindFormat(
                 Uapi.BIND_PGTABLE, IommuModel.S390, ZpciGeneration.BASE, BindPgtable.FLAGS, BindPgtable.LAYOUT));
+    }
+
+    @Override
+    public List<Setting> settings() {
+        return ZpciSettings.table().settings();
     }
 
     @Override

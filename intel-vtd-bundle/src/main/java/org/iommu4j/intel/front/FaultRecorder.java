@@ -9,7 +9,9 @@ import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.EventControl;
 import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
 import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
+import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.layout.Register;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.fault.FaultSlots;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -35,13 +37,13 @@ public final class FaultRecorder {
     /**
      * A recorder with empty records.
      *
-     * @param options whether a fault of a device that has a pending record is dropped without overflow
+     * @param chosen whether a fault of a device that has a pending record is dropped without overflow
      */
-    public FaultRecorder(VtdCapabilities unit, VtdOptions options, RegisterFile registers, InterruptSink sink) {
+    public FaultRecorder(VtdCapabilities unit, SettingValues chosen, RegisterFile registers, InterruptSink sink) {
         this.registers = registers;
         event = new EventMessage(registers, EventControl.FAULT, Ecap.EIM.isSet(unit.ecap()), sink);
         slots = new FaultSlots(unit.faultRecords());
-        slots.collapsing(options.faultCollapse());
+        slots.collapsing(!chosen.isSet(VtdSettings.FAULT_COLLAPSE));
         low = new Register[unit.faultRecords()];
         high = new Register[unit.faultRecords()];
         for (int slot = 0; slot < low.length; slot++) {

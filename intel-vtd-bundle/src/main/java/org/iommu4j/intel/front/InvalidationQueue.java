@@ -12,7 +12,9 @@ import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
+import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.front.CommandEffects.Outcome;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.ring.CommandRing;
@@ -51,7 +53,8 @@ public final class InvalidationQueue {
     private final CommandEffects effects;
     private final FaultRecorder faults;
     private final EventMessage completion;
-    private final VtdOptions options;
+    private final boolean refusesTailBeforeEnable;
+    private final boolean hidesTimedOutSource;
     private final long[] descriptor = new long[2];
 
     private final CommandRing ring = new CommandRing(RingStyle.BYTE_OFFSET);
@@ -64,7 +67,7 @@ public final class InvalidationQueue {
 
     InvalidationQueue(
             int subVersion,
-            VtdOptions options,
+            SettingValues chosen,
             RegisterFile registers,
             PhysicalMemory memory,
             CommandDispatch dispatch,
@@ -72,7 +75,8 @@ public final class InvalidationQueue {
             FaultRecorder faults,
             EventMessage completion) {
         this.subVersion = subVersion;
-        this.options = options;
+        refusesTailBeforeEnable = chosen.isSet(VtdSettings.TAIL_BEFORE_ENABLE);
+        hidesTimedOutSource = chosen.isSet(VtdSettings.TIMEOUT_SOURCE_ID);
         this.registers = registers;
         this.memory = memory;
         fetched = new PageCursor(memory);
@@ -111,7 +115,7 @@ public final class InvalidationQueue {
         endsWithWait = true;
         timedOut = NOBODY;
         long tail = registers.get(QueueTail.REGISTER);
-        if (tail != 0 && !options.tailBeforeEnable()) {
+        if (tail != 0 && refusesTailBeforeEnable) {
             fail(QueueError.INVALID_TAIL);
         } else {
             tailWritten(tail);
@@ -265,7 +269,7 @@ public final class InvalidationQueue {
     }
 
     private void reportTimeout() {
-        registers.set(QueueError.REGISTER, QueueError.ITESID, options.timeoutSourceId() ? timedOut : 0);
+        registers.set(QueueError.REGISTER, QueueError.ITESID, hidesTimedOutSource ? 0 : timedOut);
         timedOut = NOBODY;
         faults.raise(FaultStatus.ITE.mask());
     }

@@ -11,6 +11,7 @@ import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.ProtectedMemory;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.layout.BitField;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -30,6 +31,7 @@ public final class VtdFront {
     /**
      * A front after reset.
      *
+     * @param chosen what the architecture leaves to a unit, {@link org.iommu4j.intel.command.VtdSettings}
      * @param registers the unit's
      * @param memory where the queue is and where waits store their status
      * @param interrupts where messages go
@@ -38,7 +40,7 @@ public final class VtdFront {
     public VtdFront(
             int subVersion,
             VtdCapabilities unit,
-            VtdOptions options,
+            SettingValues chosen,
             RegisterFile registers,
             FaultRecorder faults,
             PhysicalMemory memory,
@@ -52,7 +54,7 @@ public final class VtdFront {
         queue = unit.hasQueue()
                 ? new InvalidationQueue(
                         subVersion,
-                        options,
+                        chosen,
                         registers,
                         memory,
                         dispatch,

@@ -28,6 +28,7 @@ import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
 import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.ContextEntry;
 import org.iommu4j.intel.table.RootEntry;
@@ -49,29 +50,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
     /** Status bits that are commands when they are written back to GCMD. */
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        HardwareConfig plain = HardwareConfig.of(subVersion);
-        Map<String, Long> cap = new HashMap<>();
-        Map<String, Long> ecap = new HashMap<>();
-        sometimes(random, cap, "SAGAW", 2L + random.nextInt(7) * 2L);
-        sometimes(random, cap, "MGAW", 29L + random.nextInt(28));
-        sometimes(random, cap, "SPS", (long) random.nextInt(4));
-        for (String flag : List.of("CM", "ZLR", "PSI", "ESRTPS", "PLMR", "PHMR")) {
-            sometimes(random, cap, flag, (long) random.nextInt(2));
-        }
-        sometimes(random, cap, "ND", (long) random.nextInt(7));
-        sometimes(random, cap, "NFR", (long) random.nextInt(4));
-        sometimes(random, cap, "MAMV", (long) random.nextInt(20));
-        for (String flag : List.of("PT", "SC", "DT")) {
-            sometimes(random, ecap, flag, (long) random.nextInt(2));
-        }
-        return new HardwareConfig(
-                subVersion, Map.of("cap", cap, "ecap", ecap), Map.of(), plain.cache(), plain.options());
-    }
-
-    private static void sometimes(RandomGenerator random, Map<String, Long> fields, String name, long value) {
-        if (random.nextInt(5) == 0) {
-            fields.put(name, value);
-        }
+        return VtdSettings.table().vary(subVersion, random);
     }
 
     @Override

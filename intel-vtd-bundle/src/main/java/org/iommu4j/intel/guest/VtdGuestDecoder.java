@@ -18,10 +18,11 @@ import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
+import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.front.FaultRecorder;
 import org.iommu4j.intel.front.InvalidationQueue;
 import org.iommu4j.intel.front.VtdFront;
-import org.iommu4j.intel.front.VtdOptions;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -63,10 +64,10 @@ public final class VtdGuestDecoder implements GuestDecoder {
         registers = new RegisterFile(VtdRegisters.of(unit));
         devices = new GuestDevices(memory, unit, subVersion);
         effects = new GuestEffects(subVersion, unit, devices);
-        VtdOptions options = VtdOptions.of(Map.of());
+        SettingValues chosen = VtdSettings.table().defaults(subVersion);
         InterruptSink undelivered = (address, data) -> {};
-        FaultRecorder faults = new FaultRecorder(unit, options, registers, undelivered);
-        front = new VtdFront(subVersion, unit, options, registers, faults, memory, undelivered, effects);
+        FaultRecorder faults = new FaultRecorder(unit, chosen, registers, undelivered);
+        front = new VtdFront(subVersion, unit, chosen, registers, faults, memory, undelivered, effects);
         if (front.queue() != null) {
             front.queue().stepping(true);
         }

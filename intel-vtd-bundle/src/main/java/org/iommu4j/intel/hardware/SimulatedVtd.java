@@ -21,12 +21,13 @@ import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.ProtectedMemory;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.front.FaultRecorder;
 import org.iommu4j.intel.front.VtdFront;
-import org.iommu4j.intel.front.VtdOptions;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.intel.table.WalkerConfig;
 import org.iommu4j.layout.Register;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -34,7 +35,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * One VT-d remapping unit of legacy mode, generations 0x0100 and 0x0110. Which registers, commands and table formats exist
- * follows its capability registers; {@link VtdOptions} lists the choices that the architecture leaves open.
+ * follows its capability registers; {@link VtdSettings} lists the choices that the architecture leaves open.
  *
  * <p>Not modelled: interrupt remapping (its status bits follow its commands, its cache is empty), advanced fault logging,
  * write buffers (a table write is seen at once, with or without WBF), drain (every access is over before the next command).
@@ -62,13 +63,13 @@ public final class SimulatedVtd implements Hardware {
             Platform platform,
             BiFunction<CacheConfig, TableWalker, TranslationCaches> cachesFactory) {
         this.config = config;
-        unit = VtdCapabilities.of(config);
-        VtdOptions options = VtdOptions.of(config.options());
+        SettingValues chosen = VtdSettings.of(config);
+        unit = VtdCapabilities.of(chosen);
         registers = registerFile(unit);
         TableWalker walker = new TableWalker(WalkerConfig.of(unit, platform.hostAddressWidth()), platform.memory());
         caches = cachesFactory.apply(config.cache(), walker);
         observer = platform.sanitizer();
-        faults = new FaultRecorder(unit, options, registers, platform.interrupts());
+        faults = new FaultRecorder(unit, chosen, registers, platform.interrupts());
         remapper = new DmaRemapper(
                 walker,
                 caches,
@@ -84,7 +85,7 @@ public final class SimulatedVtd implements Hardware {
         front = new VtdFront(
                 config.subVersion(),
                 unit,
-                options,
+                chosen,
                 registers,
                 faults,
                 platform.memory(),

@@ -6,6 +6,7 @@ import org.iommu4j.s390.command.Clp;
 import org.iommu4j.s390.command.ProgramInterruption;
 import org.iommu4j.s390.command.ZpciCapabilities;
 import org.iommu4j.s390.command.ZpciInstruction;
+import org.iommu4j.s390.command.ZpciSettings;
 
 /** CLP for PCI, sheet 2.8: list, query function, query group, set function. Store characteristics is not modelled. */
 final class ClpService {
@@ -141,11 +142,11 @@ final class ClpService {
         }
         long[] words = new long[Clp.FunctionResponse.LAYOUT.words()];
         words[0] = Clp.Header.of(Clp.FunctionResponse.LAYOUT.sizeBytes(), Clp.OK);
-        words[Clp.FunctionResponse.VFN.word()] |= Clp.FunctionResponse.VFN.of(unit.value("vfn"));
+        words[Clp.FunctionResponse.VFN.word()] |= Clp.FunctionResponse.VFN.of(unit.value(ZpciSettings.VFN));
         words[Clp.FunctionResponse.PFGID.word()] |= Clp.FunctionResponse.PFGID.of(unit.group());
-        words[Clp.FunctionResponse.PCHID.word()] |= Clp.FunctionResponse.PCHID.of(unit.value("pchid"));
-        words[Clp.FunctionResponse.PORT.word()] |= Clp.FunctionResponse.PORT.of(unit.value("port"));
-        words[Clp.FunctionResponse.PFT.word()] |= Clp.FunctionResponse.PFT.of(unit.value("pft"));
+        words[Clp.FunctionResponse.PCHID.word()] |= Clp.FunctionResponse.PCHID.of(unit.value(ZpciSettings.PCHID));
+        words[Clp.FunctionResponse.PORT.word()] |= Clp.FunctionResponse.PORT.of(unit.value(ZpciSettings.PORT));
+        words[Clp.FunctionResponse.PFT.word()] |= Clp.FunctionResponse.PFT.of(unit.value(ZpciSettings.PFT));
         words[Clp.FunctionResponse.FID.word()] |= Clp.FunctionResponse.FID.of(function.index());
         words[Clp.FunctionResponse.FMB_LENGTH.word()] |= Clp.FunctionResponse.FMB_LENGTH.of(FMB_WORDS);
         words[Clp.FunctionResponse.SDMA.word()] = unit.sdma();
@@ -163,16 +164,16 @@ final class ClpService {
         }
         long[] words = new long[Clp.GroupResponse.LAYOUT.words()];
         words[0] = Clp.Header.of(Clp.GroupResponse.LAYOUT.sizeBytes(), Clp.OK);
-        words[Clp.GroupResponse.NOI.word()] = Clp.GroupResponse.NOI.of(unit.value("noi"))
-                | Clp.GroupResponse.VERSION.of(unit.value("version"))
+        words[Clp.GroupResponse.NOI.word()] = Clp.GroupResponse.NOI.of(unit.value(ZpciSettings.NOI))
+                | Clp.GroupResponse.VERSION.of(unit.value(ZpciSettings.VERSION))
                 | Clp.GroupResponse.RTR.of(unit.relaxed() ? 1 : 0)
-                | Clp.GroupResponse.FRAME.of(unit.value("frame"))
+                | Clp.GroupResponse.FRAME.of(unit.value(ZpciSettings.FRAME))
                 | Clp.GroupResponse.REFRESH.of(unit.refresh() ? 1 : 0)
-                | Clp.GroupResponse.MAXSTBL.of(unit.value("maxstbl"))
-                | Clp.GroupResponse.MUI.of(unit.value("mui"));
+                | Clp.GroupResponse.MAXSTBL.of(unit.value(ZpciSettings.MAXSTBL))
+                | Clp.GroupResponse.MUI.of(unit.value(ZpciSettings.MUI));
         words[Clp.GroupResponse.DTSM.word()] = Clp.GroupResponse.DTSM.of(unit.dtsm());
-        words[Clp.GroupResponse.DASM.word()] = unit.value("mask");
-        words[Clp.GroupResponse.MSIA.word()] = unit.value("msia");
+        words[Clp.GroupResponse.DASM.word()] = unit.value(ZpciSettings.MASK);
+        words[Clp.GroupResponse.MSIA.word()] = unit.value(ZpciSettings.MSIA);
         return Clp.GroupResponse.LAYOUT.encode(words);
     }
 

@@ -6,6 +6,7 @@ import org.iommu4j.s390.command.RequestRegister;
 import org.iommu4j.s390.command.Status;
 import org.iommu4j.s390.command.ZpciCapabilities;
 import org.iommu4j.s390.command.ZpciInstruction;
+import org.iommu4j.s390.command.ZpciSettings;
 
 /**
  * PCILG, PCISTG and PCISTB, sheet 2.1 and 2.7: everything that is checked before an access reaches a function. Behind it there is no
@@ -30,7 +31,7 @@ final class LoadStore {
 
     LoadStore(PciFacility facility, ZpciCapabilities unit) {
         this.facility = facility;
-        longestBlock = unit.value("maxstbl");
+        longestBlock = unit.value(ZpciSettings.MAXSTBL);
     }
 
     /** PCILG. */

@@ -24,15 +24,16 @@ import org.iommu4j.s390.command.FunctionHandle;
 import org.iommu4j.s390.command.RequestRegister;
 import org.iommu4j.s390.command.Status;
 import org.iommu4j.s390.command.ZpciCapabilities;
+import org.iommu4j.s390.command.ZpciSettings;
 import org.iommu4j.s390.front.AddressTranslation;
 import org.iommu4j.s390.front.FunctionState;
 import org.iommu4j.s390.front.PciFacility;
 import org.iommu4j.s390.front.PciFunction;
-import org.iommu4j.s390.front.ZpciOptions;
 import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.table.TableLevel;
 import org.iommu4j.s390.table.TableWalker;
 import org.iommu4j.simulation.cache.TranslationCache;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -56,7 +57,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
 
     private final HardwareConfig config;
     private final ZpciCapabilities unit;
-    private final ZpciOptions options;
+    private final int busy;
     private final PciFacility facility;
     private final TranslationCaches caches;
     private final TableWalker walker;
@@ -81,14 +82,19 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             Platform platform,
             BiFunction<CacheConfig, ZpciCapabilities, TranslationCaches> cachesFactory) {
         this.config = config;
-        unit = ZpciCapabilities.of(config);
-        options = ZpciOptions.of(config.options(), unit.functions());
+        SettingValues chosen = ZpciSettings.of(config);
+        unit = ZpciCapabilities.of(chosen);
+        busy = chosen.getInt(ZpciSettings.RPCIT_BUSY);
         caches = cachesFactory.apply(config.cache(), unit);
         walker = new TableWalker(platform.memory(), unit.largeFrames());
-        facility = new PciFacility(unit, platform.memory(), this, options.states());
+        facility = new PciFacility(
+                unit,
+                platform.memory(),
+                this,
+                FunctionState.fromReset(chosen.text(ZpciSettings.FUNCTION_STATES), unit.functions()));
         observer = platform.sanitizer();
         reports = observer == null ? null : new RefreshReports(observer);
-        busyLeft = options.busy();
+        busyLeft = busy;
     }
 
     /**
@@ -324,7 +330,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             busyLeft--;
             return BUSY;
         }
-        busyLeft = options.busy();
+        busyLeft = busy;
         long from = first & ~PAGE_OFFSET;
         if (reports != null) {
             reports.begins(caches.holds(function.index(), from, last | PAGE_OFFSET), caches.dropped());
@@ -455,7 +461,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.S390, Snapshot.Kind.HARDWARE, STATE_VERSION);
         Map<String, String> choices = new HashMap<>(config.options());
-        choices.keySet().removeIf(ZpciCapabilities::isCapability);
+        choices.keySet().removeIf(ZpciSettings.table()::isNumber);
         out.section("config")
                 .putInt(config.subVersion())
                 .putString(config.cache().name())

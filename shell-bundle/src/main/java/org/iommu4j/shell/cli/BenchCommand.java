@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.CaseFileException;
@@ -49,7 +50,9 @@ public final class BenchCommand implements Callable<Integer> {
             names = "--config",
             paramLabel = "JSON",
             defaultValue = "",
-            description = "The chip, as the 'config' of a case. Default: the model's default chip.")
+            description =
+                    "The chip, as the 'config' of a case; 'help' lists what can be chosen, and ends. Default: the "
+                            + "model's default chip.")
     private String config;
 
     @Option(
@@ -72,6 +75,10 @@ public final class BenchCommand implements Callable<Integer> {
         int generation = generation();
         host.awaitBackend(wanted);
         PrintWriter out = spec.commandLine().getOut();
+        if ("help".equals(config)) {
+            SettingsTable.print(host.service(IommuService.class).backend(wanted).settings(), out);
+            return ExitStatus.OK;
+        }
         try (BenchSession session = host.service(TestBenchService.class).open(wanted, generation, config);
                 BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
             for (String line = in.readLine(); line != null; line = in.readLine()) {

@@ -27,6 +27,7 @@ import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprRegisters.IodaData;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
+import org.iommu4j.spapr.command.SpaprSettings;
 import org.iommu4j.spapr.table.Tce;
 
 /** What a fuzzer has to know of sPAPR. */
@@ -52,21 +53,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        HardwareConfig plain = HardwareConfig.of(subVersion);
-        Map<String, Long> fields = new LinkedHashMap<>();
-        if (random.nextInt(4) == 0) {
-            fields.put("dma32_size", 1L << (SMALL_WINDOW_SHIFT + random.nextInt(10)));
-        } else if (!SpaprGeneration.hasRegisters(subVersion)) {
-            // There every entry of a window is stored again to drop it: small windows, more cases.
-            fields.put("dma32_size", 1L << (SMALL_WINDOW_SHIFT + random.nextInt(3)));
-        }
-        if (random.nextInt(4) == 0 && subVersion != SpaprGeneration.TCE_V1) {
-            fields.put("multi_tce", (long) random.nextInt(2));
-        }
-        if (random.nextInt(4) == 0 && SpaprGeneration.hasRegisters(subVersion)) {
-            fields.put("pgsizes", 0x1211000L);
-        }
-        return new HardwareConfig(subVersion, Map.of("pe", fields), Map.of(), plain.cache(), plain.options());
+        return SpaprSettings.table().vary(subVersion, random);
     }
 
     @Override

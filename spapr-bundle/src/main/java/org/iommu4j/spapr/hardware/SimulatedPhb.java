@@ -15,6 +15,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -25,6 +26,7 @@ import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
+import org.iommu4j.spapr.command.SpaprSettings;
 import org.iommu4j.spapr.front.DmaWindows;
 import org.iommu4j.spapr.front.EehCalls;
 import org.iommu4j.spapr.front.EndpointStates;
@@ -37,7 +39,7 @@ import org.iommu4j.spapr.table.TceTable;
 /**
  * A hypervisor and its host bridge, generations 1 to 5. From reset on there is the default window: LIOBN 80000000 | index of
  * the bridge &lt;&lt; 8, pages of 4 KiB, its table empty and in pages of the host, in the endpoint that every requester
- * belongs to. What it can do follows {@link SpaprCapabilities}; {@link SpaprOptions} lists the choices.
+ * belongs to. What it can do follows {@link SpaprCapabilities}; {@link SpaprSettings} lists the choices.
  *
  * <p>Not modelled: MMIO of devices (that it is stopped shows in the endpoint's state), interrupts, requests that are under
  * way (every access is over before the next call), shared resources that are taken back (H_RESCINDED).
@@ -76,8 +78,8 @@ public final class SimulatedPhb implements Hardware {
 
     private SimulatedPhb(HardwareConfig config, Platform machine, Function<CacheConfig, TceCache> caches) {
         this.config = config;
-        platform = SpaprCapabilities.of(config);
-        SpaprOptions options = SpaprOptions.of(config.options());
+        SettingValues chosen = SpaprSettings.of(config);
+        platform = SpaprCapabilities.of(chosen);
         windows = new DmaWindows(platform.pes());
         tables = new HostTables(machine);
         states = new EndpointStates(platform.pes());
@@ -86,15 +88,31 @@ public final class SimulatedPhb implements Hardware {
         requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), observer);
         validation = new TranslationValidation(platform.pes());
         cache = caches.apply(config.cache());
-        faults = new FaultRecorder(states, machine.memory(), options.stopsEndpoints());
+        faults = new FaultRecorder(states, machine.memory(), !chosen.isSet(SpaprSettings.EEH));
         remapper = new DmaRemapper(
-                machine.memory(), windows, requesters, states, validation, cache, faults, options.msi32(), observer);
+                machine.memory(),
+                windows,
+                requesters,
+                states,
+                validation,
+                cache,
+                faults,
+                chosen.isSet(SpaprSettings.MSI32),
+                observer);
         tceCalls = new TceCalls(machine.memory(), windows, tables, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
         hostCalls = new HostCalls(platform, tables, windows, validation, requesters, states, this::windowsChanged);
         boolean visible = SpaprGeneration.hasRegisters(config.subVersion());
         windowCalls = visible
-                ? new WindowCalls(platform, windows, requesters::named, hostCalls, platform.pe(), options.thirdWindow())
+                ? new WindowCalls(
+                        platform,
+                        windows,
+                        requesters::named,
+                        hostCalls,
+                        platform.pe(),
+                        chosen.isSet(SpaprSettings.THIRD_WINDOW)
+                                ? RtasStatus.HARDWARE_ERROR
+                                : RtasStatus.PARAMETER_ERROR)
                 : null;
         registers = visible
                 ? new PhbRegisters(
@@ -104,7 +122,7 @@ public final class SimulatedPhb implements Hardware {
                         states,
                         requesters,
                         faults,
-                        options.losesPageKills(),
+                        chosen.isSet(SpaprSettings.PAGE_KILLS),
                         reports)
                 : null;
     }
