@@ -1,6 +1,6 @@
 package org.iommu4j.intel.command;
 
-/** Why a request was refused, VT-d 7.1: the codes that legacy mode reports, by the code of FRCD.FR. */
+/** Why a request was refused, VT-d 7.1.3: the codes that legacy mode reports, by the code of FRCD.FR. */
 public enum FaultReason {
     /** Root entry not present. */
     ROOT_NOT_PRESENT(0x1, false, "root entry: P=0"),

@@ -257,7 +257,7 @@ public final class VtdRegisters {
         public static final int STATUS_OFFSET = 0x1c;
 
         private static final Layout.Builder GCMD =
-                Layout.named("GCMD_REG").size(32).spec("VT-d 11.4.4");
+                Layout.named("GCMD_REG").size(32).spec("VT-d 11.4.4.1");
 
         /** Compatibility-format interrupts; status CFIS. */
         public static final BitField CFI = GCMD.bit("CFI", 23);
@@ -290,7 +290,7 @@ public final class VtdRegisters {
         public static final Layout LAYOUT = GCMD.build();
 
         private static final Layout.Builder GSTS =
-                Layout.named("GSTS_REG").size(32).ignoreReserved().spec("VT-d 11.4.4");
+                Layout.named("GSTS_REG").size(32).ignoreReserved().spec("VT-d 11.4.4.2");
 
         /** Status of {@link #CFI}. */
         public static final BitField CFIS = GSTS.bit("CFIS", 23);
@@ -380,7 +380,7 @@ public final class VtdRegisters {
 
     /** Invalidate address register, at {@link Ecap#IRO} * 16; write-only. */
     public static final class InvalidateAddress {
-        private static final Layout.Builder IVA = Layout.named("IVA_REG").spec("VT-d 11.4.6.2");
+        private static final Layout.Builder IVA = Layout.named("IVA_REG").spec("VT-d 11.4.6.4");
 
         /** Address mask. */
         public static final BitField AM = IVA.bits("AM", 5, 0, about("2^AM pages of 4 KiB"));

@@ -10,7 +10,7 @@ import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.BindRequest;
 
 /**
- * A translation of legacy mode written from the text of the architecture (VT-d 3.4 to 3.7, 7.1, 9.1, 9.3, 9.8) with none of
+ * A translation of legacy mode written from the text of the architecture (VT-d 3.4.2, 3.7, 7.1.3, 9.1, 9.3, 9.8) with none of
  * the chip's code: numbers are typed out, nothing is kept but the root table that software has set and what was bound.
  *
  * <p>With a driver in front it takes a device's table from what was attached and bound; memory must agree that a device

@@ -474,7 +474,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
         return true;
     }
 
-    /** Stops the queue at the descriptor that the head names, VT-d 6.5.2.9. Always false. */
+    /** Stops the queue at the descriptor that the head names, VT-d 6.5.2.11. Always false. */
     private boolean stop(int error, String reason) {
         long status = registers.get(FaultStatus.OFFSET);
         registers.set(FaultStatus.OFFSET, status | FaultStatus.IQE.mask());

@@ -12,7 +12,7 @@ import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * Translates accesses of devices, VT-d 3.4 to 3.7 and 3.14, legacy mode: caches first, then the tables. Allocates nothing.
+ * Translates accesses of devices, VT-d 3.4.2, 3.7, 3.14 and 3.15, legacy mode: caches first, then the tables. Allocates nothing.
  *
  * <ol>
  *   <li>Translation off: the address goes through as it is.

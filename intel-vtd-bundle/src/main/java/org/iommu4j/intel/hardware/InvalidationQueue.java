@@ -179,7 +179,7 @@ final class InvalidationQueue {
         return true;
     }
 
-    /** Software has cleared errors: fetching goes on at the head, VT-d 6.5.2.9. */
+    /** Software has cleared errors: fetching goes on at the head, VT-d 6.5.2.11. */
     void resume() {
         if (!stepping) {
             run(Integer.MAX_VALUE);

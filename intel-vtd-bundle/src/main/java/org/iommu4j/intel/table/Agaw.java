@@ -28,7 +28,7 @@ public final class Agaw {
     }
 
     /**
-     * The widest supported AW that is not wider than MGAW needs, VT-d 3.6; the narrowest wider one if there is none.
+     * The widest supported AW that is not wider than MGAW needs, VT-d 3.7; the narrowest wider one if there is none.
      *
      * @param sagaw CAP.SAGAW
      * @param mgawBits address width of the unit in bits

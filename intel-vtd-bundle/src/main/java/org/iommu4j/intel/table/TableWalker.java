@@ -7,7 +7,7 @@ import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.command.FaultReason;
 
 /**
- * Walks legacy-mode tables as the hardware does, VT-d 3.4 and 3.7. It reads memory and nothing else, and allocates nothing;
+ * Walks legacy-mode tables as the hardware does, VT-d 3.4.2 and 3.7. It reads memory and nothing else, and allocates nothing;
  * the outcome of a walk stands in its accessors until the next one.
  */
 public final class TableWalker {
@@ -68,7 +68,7 @@ public final class TableWalker {
     }
 
     /**
-     * Reads the context entry of a device, VT-d 3.4.3; {@link #context0} and {@link #context1} hold it, or zero if the walk
+     * Reads the context entry of a device, VT-d 3.4.2; {@link #context0} and {@link #context1} hold it, or zero if the walk
      * ended before it was read.
      *
      * @param rootTable physical address of the root table

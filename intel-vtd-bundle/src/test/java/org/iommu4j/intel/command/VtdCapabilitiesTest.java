@@ -49,7 +49,7 @@ class VtdCapabilitiesTest {
     }
 
     @Test
-    void shouldHaveTheDefaultsOfTheFactSheet() {
+    void shouldHaveThePlausibleDefaults() {
         VtdCapabilities queue = VtdCapabilities.of(HardwareConfig.of(VtdGeneration.LEGACY_QI));
         assertEquals(16, queue.domainIdBits());
         assertEquals(48, queue.mgawBits());

@@ -79,7 +79,7 @@ class VtdRegisterTest {
     }
 
     @Test
-    void shouldHaveTheResetValuesOfTheFactSheet() {
+    void shouldHaveTheResetValuesOfTheSpecification() {
         for (int subVersion : new int[] {VtdGeneration.LEGACY_REG, VtdGeneration.LEGACY_QI}) {
             VtdCapabilities capabilities = VtdCapabilities.defaultOf(subVersion);
             VtdUnit unit = recipe().generation(subVersion).make();

@@ -10,8 +10,8 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
 
 /**
- * What the functions of a chip can do, sheet 6, and how many there are. A configuration names a capability in a group of any
- * name ({@code clp}, {@code function}, {@code group}), or alone as an option:
+ * What the functions of a chip can do, docs/spec/s390-zpci.md 6, and how many there are. A configuration names a
+ * capability in a group of any name ({@code clp}, {@code function}, {@code group}), or alone as an option:
  *
  * <table>
  * <caption>Capabilities</caption>

@@ -1,6 +1,6 @@
 package org.iommu4j.s390.facility;
 
-/** States of a function, sheet 2.7. Saved by their names. */
+/** States of a function, docs/spec/s390-zpci.md 2.7. Saved by their names. */
 public enum FunctionState {
     /** Belongs to nobody here. */
     RESERVED,

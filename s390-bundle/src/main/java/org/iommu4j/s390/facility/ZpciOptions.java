@@ -19,8 +19,8 @@ import org.iommu4j.s390.command.ZpciCapabilities;
  * state than configured and disabled from reset: {@code standby}, {@code reserved}, {@code permanent-error}</td></tr>
  * <tr><td>{@code rpcit-busy}</td><td>0, up to a million</td><td>how often each RPCIT that is in order is answered with condition
  * code 2 before it is carried out</td></tr>
- * <tr><td>{@code profile}</td><td>sim</td><td>where the sheet and QEMU differ, the chip follows the sheet; {@code qemu} is known, and
- * not modelled</td></tr>
+ * <tr><td>{@code profile}</td><td>sim</td><td>where QEMU differs from docs/spec/s390-zpci.md 7, the chip follows the
+ * document; {@code qemu} is known, and not modelled</td></tr>
  * </table>
  *
  * @param states see {@code function-states}
@@ -64,7 +64,8 @@ public record ZpciOptions(Map<Integer, FunctionState> states, int busy) {
             case "sim" -> {
                 // What the chip does anyway.
             }
-            case "qemu" -> throw new BackendException(Errno.EPROTONOSUPPORT, "the chip follows the sheet, not QEMU");
+            case "qemu" ->
+                throw new BackendException(Errno.EPROTONOSUPPORT, "the chip follows the architecture, not QEMU");
             default ->
                 throw new BackendException(Errno.EINVAL, "option " + PROFILE + ": " + name + "; known: sim, qemu");
         }

@@ -10,7 +10,8 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
 
 /**
- * What one platform can do, sheet 6. A configuration sets fields by these names, as they are or in groups of any name:
+ * What one platform can do, docs/spec/spapr-tce.md 6. A configuration sets fields by these names, as they are or in
+ * groups of any name:
  *
  * <table>
  * <caption>Fields</caption>
@@ -34,7 +35,8 @@ import org.iommu4j.contract.Errno;
  * generation is known</td></tr>
  * </table>
  *
- * <p>The sheet's {@code precision} may also be {@code page} or {@code PE}, and the names of VFIO's information structure,
+ * <p>The {@code precision} of docs/spec/spapr-tce.md 6 may also be {@code page} or {@code PE}, and the names of VFIO's
+ * information structure,
  * {@code max_dynamic_windows} and {@code levels}, are known, too. A list {@code windows} says which windows are there from reset
  * on, each by {@code liobn} (by default the next one of the host bridge), {@code base}, {@code page_shift}, {@code size} in
  * bytes, {@code levels} and {@code default}; the one that is marked, or else the first, is the default window.

@@ -20,18 +20,18 @@ public final class SpaprRegisters {
     private static final class Form {
         private Form() {}
 
-        static Layout.Builder register(String name, String section) {
+        static Layout.Builder register(String name, String source) {
             return Layout.named(name)
                     .size(64)
                     .bigEndian()
                     .msb0()
-                    .spec("IODA2 and IODA3, registers of the host bridge; sheet " + section);
+                    .spec("IODA2 and IODA3, registers of the host bridge; " + source);
         }
     }
 
     /** Where the requester translation table is. */
     public static final class RttBar {
-        private static final Layout.Builder REG = Form.register("RTT_BAR", "3.5");
+        private static final Layout.Builder REG = Form.register("RTT_BAR", "docs/spec/spapr-tce.md 3.5");
 
         /** The table is in use. */
         public static final BitField ENABLE =
@@ -51,7 +51,7 @@ public final class SpaprRegisters {
 
     /** Where the endpoint state table is. */
     public static final class PestBar {
-        private static final Layout.Builder REG = Form.register("PEST_BAR", "3.6");
+        private static final Layout.Builder REG = Form.register("PEST_BAR", "docs/spec/spapr-tce.md 3.6");
 
         /** The table is in use. */
         public static final BitField ENABLE = REG.bit("ENABLE", 0, about("fault records are also stored there"));
@@ -70,7 +70,7 @@ public final class SpaprRegisters {
 
     /** DMA read sync. */
     public static final class DmaReadSync {
-        private static final Layout.Builder REG = Form.register("DMARD_SYNC", "2.3");
+        private static final Layout.Builder REG = Form.register("DMARD_SYNC", "docs/spec/spapr-tce.md 2.3");
 
         /** Starts it. */
         public static final BitField START = REG.bit("START", 0, about("starts a sync"));
@@ -89,7 +89,7 @@ public final class SpaprRegisters {
 
     /** Drops what is cached of the requester translation table. */
     public static final class RtcInvalidate {
-        private static final Layout.Builder REG = Form.register("RTC_INVALIDATE", "4.1");
+        private static final Layout.Builder REG = Form.register("RTC_INVALIDATE", "docs/spec/spapr-tce.md 4.1");
 
         /** All of it. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every requester"));
@@ -108,7 +108,7 @@ public final class SpaprRegisters {
 
     /** TCE Kill: drops cached entries. */
     public static final class TceKill {
-        private static final Layout.Builder REG = Form.register("TCE_KILL", "2.3");
+        private static final Layout.Builder REG = Form.register("TCE_KILL", "docs/spec/spapr-tce.md 2.3");
 
         /** Everything of the host bridge. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every entry of the host bridge"));
@@ -177,7 +177,7 @@ public final class SpaprRegisters {
 
     /** Selects an entry of an on-chip table. */
     public static final class IodaAddress {
-        private static final Layout.Builder REG = Form.register("IODA_ADDR", "3.6");
+        private static final Layout.Builder REG = Form.register("IODA_ADDR", "docs/spec/spapr-tce.md 3.6");
 
         /** The index grows by one with each access of the data register. */
         public static final BitField AUTO_INCREMENT =
@@ -212,7 +212,7 @@ public final class SpaprRegisters {
 
     /** The selected entry. */
     public static final class IodaData {
-        private static final Layout.Builder REG = Form.register("IODA_DATA0", "3.6");
+        private static final Layout.Builder REG = Form.register("IODA_DATA0", "docs/spec/spapr-tce.md 3.6");
 
         /** The entry. */
         public static final BitField DATA = REG.bits("DATA", 0, 63, about("the entry that IODA_ADDR selects"));

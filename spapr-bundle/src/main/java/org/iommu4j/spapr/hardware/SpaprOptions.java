@@ -14,7 +14,8 @@ import org.iommu4j.spapr.command.SpaprCapabilities;
  * <table>
  * <caption>Options</caption>
  * <tr><th>name</th><th>values, default first</th><th>meaning</th></tr>
- * <tr><td>{@code msi32}</td><td>off, on</td><td>addresses FFFF0000 to FFFFFFFF are messages, sheet 3.5 step 3</td></tr>
+ * <tr><td>{@code msi32}</td><td>off, on</td><td>addresses FFFF0000 to FFFFFFFF are messages,
+ * docs/spec/spapr-tce.md 3.5 step 3</td></tr>
  * <tr><td>{@code third-window}</td><td>parameter-error, hardware-error</td><td>status of create for a window too many: -3 as PAPR
  * says, or -1 as QEMU answers</td></tr>
  * <tr><td>{@code page-kills}</td><td>kept, lost</td><td>what a kill of one page does while the queue is full, HW560152: its
