@@ -34,9 +34,15 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
 
     private static final List<BitField> NOT_MODELLED_ECAP = List.of(Ecap.ECS, Ecap.SMTS);
 
+    /** What older revisions of the specification call a field, by its name now. */
+    private static final Map<String, String> FORMER_NAMES = Map.of(
+            "SPS", "SSLPS", "SLLPS", "SSLPS", "FLTS", "FSTS", "SLTS", "SSTS", "SLADS", "SSADS", "TDXIO", "TDXCS",
+            "PBDS", "SSIRWS");
+
     /**
      * The capabilities that a configuration asks for: the generation's default, then whole registers (VER, CAP, ECAP), then
-     * single fields (groups {@code ver}, {@code cap}, {@code ecap}, by the names of the layouts), then the option
+     * single fields (groups {@code ver}, {@code cap}, {@code ecap}, by the names of the layouts or those of
+     * older revisions), then the option
      * {@code ver} as {@code "major.minor"}.
      *
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or an ability that is known but not
@@ -126,6 +132,11 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
         return Cap.MGAW.getInt(cap) + 1;
     }
 
+    /** The bits of an address of a device; the others are ignored in commands. */
+    public long addressMask() {
+        return mgawBits() < Long.SIZE ? (1L << mgawBits()) - 1 : -1L;
+    }
+
     /** Width of a domain id in bits, 4 to 16. */
     public int domainIdBits() {
         return Math.min(16, 4 + 2 * Cap.ND.getInt(cap));
@@ -166,8 +177,9 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
     }
 
     private static BitField fieldOf(Layout layout, String name) {
+        String today = FORMER_NAMES.getOrDefault(name, name);
         for (BitField field : layout.fields()) {
-            if (field.name().equals(name)) {
+            if (field.name().equals(today)) {
                 return field;
             }
         }

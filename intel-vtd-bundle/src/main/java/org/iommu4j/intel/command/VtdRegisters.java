@@ -63,7 +63,7 @@ public final class VtdRegisters {
         /** Caching mode: entries that are not present may be cached. */
         public static final BitField CM = CAP.bit("CM", 7);
 
-        /** Supported table widths: bit n stands for AW n. */
+        /** Supported table widths: bit n stands for AW n; 0 and 4 are reserved. */
         public static final BitField SAGAW = CAP.bits("SAGAW", 12, 8, about("bit n: AW n, 30+9n bits"));
 
         /** Widest address that a device may use, in bits, less one. */
@@ -78,8 +78,8 @@ public final class VtdRegisters {
         /** Offset of the fault records in units of 16 bytes. */
         public static final BitField FRO = CAP.bits("FRO", 33, 24, about("offset of the fault records / 16"));
 
-        /** Superpages: 2 MiB, 1 GiB, 512 GiB, 1 TiB from bit 0 up. */
-        public static final BitField SPS = CAP.bits("SPS", 37, 34, about("superpages of 2M, 1G, 512G, 1T"));
+        /** Second-stage large pages: 2 MiB, 1 GiB from bit 0 up; the other bits are reserved. */
+        public static final BitField SSLPS = CAP.bits("SSLPS", 37, 34, about("second-stage pages of 2M, 1G"));
 
         /** Page-selective invalidation. */
         public static final BitField PSI = CAP.bit("PSI", 39);
@@ -222,7 +222,7 @@ public final class VtdRegisters {
         public static final BitField RPS = ECAP.bit("RPS", 49);
 
         /** Trusted domain extensions. */
-        public static final BitField TDXIO = ECAP.bit("TDXIO", 50);
+        public static final BitField TDXCS = ECAP.bit("TDXCS", 50);
 
         /** Performance monitoring. */
         public static final BitField PMS = ECAP.bit("PMS", 51);
@@ -233,14 +233,29 @@ public final class VtdRegisters {
         /** Privilege for requests without PASID. */
         public static final BitField RPRIVS = ECAP.bit("RPRIVS", 53);
 
-        /** Half-page tables. */
+        /** Host permission tables. */
         public static final BitField HPTS = ECAP.bit("HPTS", 55);
 
-        /** Page tables of requests with PASID. */
+        /** PASID in translated requests. */
         public static final BitField PTRS = ECAP.bit("PTRS", 56);
 
-        /** Page-based device behaviour. */
-        public static final BitField PBDS = ECAP.bit("PBDS", 57);
+        /** Second-stage permissions in bits of their own. */
+        public static final BitField SSIRWS = ECAP.bit("SSIRWS", 57);
+
+        /** Stop markers. */
+        public static final BitField SMS = ECAP.bit("SMS", 58);
+
+        /** Host permission tables of 1 GiB pages. */
+        public static final BitField HPT1GPS = ECAP.bit("HPT1GPS", 59);
+
+        /** Configuration of resource director technology. */
+        public static final BitField RDTS = ECAP.bit("RDTS", 60);
+
+        /** Extended interrupt mode is required. */
+        public static final BitField EIMER = ECAP.bit("EIMER", 61);
+
+        /** Interrupt remapping is required. */
+        public static final BitField IRREQ = ECAP.bit("IRREQ", 62);
 
         /** The register. */
         public static final Layout LAYOUT = ECAP.build();
@@ -788,7 +803,8 @@ public final class VtdRegisters {
 
     /** Invalidation completion status; with ECAP.QI. */
     public static final Register ICS = Register.readOnly("ICS", CompletionStatus.OFFSET, 32, 0, CompletionStatus.LAYOUT)
-            .clearing(CompletionStatus.IWC.mask());
+            .clearing(CompletionStatus.IWC.mask())
+            .surviving();
 
     /** Invalidation event control; with ECAP.QI. */
     public static final Register IECTL =
@@ -796,7 +812,7 @@ public final class VtdRegisters {
 
     /** Invalidation event data; with ECAP.QI. */
     public static final Register IEDATA =
-            Register.readWrite("IEDATA", 0xa4, 32, 0, 0xffff_ffffL, Plain.word("IEDATA_REG", 32, "VT-d 11.4.9.6"));
+            Register.readWrite("IEDATA", 0xa4, 32, 0, 0xffff, Plain.word("IEDATA_REG", 32, "VT-d 11.4.9.6"));
 
     /** Invalidation event address; with ECAP.QI. */
     public static final Register IEADDR =

@@ -56,7 +56,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
         Map<String, Long> ecap = new HashMap<>();
         sometimes(random, cap, "SAGAW", 2L + random.nextInt(7) * 2L);
         sometimes(random, cap, "MGAW", 29L + random.nextInt(28));
-        sometimes(random, cap, "SPS", (long) random.nextInt(4));
+        sometimes(random, cap, "SSLPS", (long) random.nextInt(4));
         for (String flag : List.of("CM", "ZLR", "PSI", "ESRTPS", "PLMR", "PHMR")) {
             sometimes(random, cap, flag, (long) random.nextInt(2));
         }
@@ -370,9 +370,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
         private void map(FuzzScene.Root root, long iova) {
             int leaf = 1;
             if (random.nextInt(4) == 0) {
-                leaf = (Cap.SPS.get(cap) & 2) != 0 && random.nextInt(3) == 0 && root.levels() > 2
+                leaf = (Cap.SSLPS.get(cap) & 2) != 0 && random.nextInt(3) == 0 && root.levels() > 2
                         ? 3
-                        : (Cap.SPS.get(cap) & 1) != 0 ? 2 : 1;
+                        : (Cap.SSLPS.get(cap) & 1) != 0 ? 2 : 1;
             }
             long at = root.table();
             for (int level = root.levels(); level > leaf; level--) {

@@ -105,13 +105,10 @@ public final class VtdGuestDecoder implements GuestDecoder {
         registers = new RegisterFile(VtdRegisters.of(unit));
         devices = new GuestDevices(memory, unit, subVersion);
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, subVersion);
-        long beyondDomains = IotlbInvalidate.DID.mask() & (-1L << (IotlbInvalidate.DID.shift() + unit.domainIdBits()));
         for (VtdCommand command : VtdCommand.values()) {
             reserved0[command.opcode()] = command.layout().reservedMask(0, subVersion, unit::has);
             reserved1[command.opcode()] = command.layout().reservedMask(1, subVersion, unit::has);
         }
-        reserved0[VtdCommand.TYPE_CONTEXT_CACHE] |= beyondDomains;
-        reserved0[VtdCommand.TYPE_IOTLB] |= beyondDomains;
         listen();
     }
 
@@ -162,6 +159,10 @@ public final class VtdGuestDecoder implements GuestDecoder {
         }
         if (FaultStatus.IQE.isSet(registers.get(FaultStatus.OFFSET))) {
             sink.refused("the guest's queue has stopped at an error");
+            return;
+        }
+        if (!legacyTables()) {
+            stop(QueueError.INVALID_TABLE_MODE, "the guest's root table is of a mode that is not in this release");
             return;
         }
         if (bytes.length != DESCRIPTOR_BYTES && bytes.length != MAX_DESCRIPTOR_BYTES) {
@@ -284,6 +285,11 @@ public final class VtdGuestDecoder implements GuestDecoder {
         return Global.QIES.isSet(registers.get(Global.STATUS_OFFSET));
     }
 
+    /** True unless the guest has set a root table of another mode. */
+    private boolean legacyTables() {
+        return !Global.RTPS.isSet(registers.get(Global.STATUS_OFFSET)) || devices.isRootUsable();
+    }
+
     private void globalCommand(long written) {
         long before = registers.get(Global.STATUS_OFFSET);
         if (Global.SRTP.isSet(written)) {
@@ -339,6 +345,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
     private void contextCommand(long value) {
         int granularity = ContextCommand.CIRG.getInt(value);
         boolean done = !queueOn()
+                && legacyTables()
                 && invalidateContext(
                         granularity,
                         ContextCommand.DID.getInt(value),
@@ -349,15 +356,15 @@ public final class VtdGuestDecoder implements GuestDecoder {
         if (done) {
             sink.handled("context entries are read again");
         } else {
-            sink.refused("CCMD: reserved granularity, or the queue is on");
+            sink.refused("CCMD: reserved granularity, the queue is on, or the root table is not one of legacy mode");
         }
     }
 
     private void iotlbCommand(int offset, long value) {
         long where = registers.get(offset - Long.BYTES);
         int granularity = Iotlb.IIRG.getInt(value);
-        String wrong = queueOn()
-                ? "IOTLB: the queue is on"
+        String wrong = queueOn() || !legacyTables()
+                ? "IOTLB: the queue is on, or the root table is not one of legacy mode"
                 : invalidateIotlb(
                         granularity,
                         Iotlb.DID.getInt(value),
@@ -503,12 +510,16 @@ public final class VtdGuestDecoder implements GuestDecoder {
         }
     }
 
-    // ---- what the guest invalidates
+    // ---- what the guest invalidates; the bits that its unit does not have are ignored, VT-d 6.5.2.3
+
+    private int domainMask() {
+        return (1 << unit.domainIdBits()) - 1;
+    }
 
     private boolean invalidateContext(int granularity, int domain, int sourceId, int functionMask) {
         switch (granularity) {
             case ContextCacheInvalidate.GLOBAL -> devices.invalidateAll(sink);
-            case ContextCacheInvalidate.DOMAIN -> devices.invalidateDomain(domain, sink);
+            case ContextCacheInvalidate.DOMAIN -> devices.invalidateDomain(domain & domainMask(), sink);
             case ContextCacheInvalidate.DEVICE ->
                 devices.invalidateDevice(sourceId, ContextCacheInvalidate.ignoredSourceBits(functionMask), sink);
             default -> {
@@ -522,8 +533,9 @@ public final class VtdGuestDecoder implements GuestDecoder {
     private String invalidateIotlb(int granularity, int domain, int order, boolean leafOnly, long address) {
         return switch (granularity) {
             case IotlbInvalidate.GLOBAL -> outcome(invalidate(ALL_DOMAINS, 0, 0, 0, 0, NO_PAYLOAD));
-            case IotlbInvalidate.DOMAIN -> invalidateGuestDomain(domain);
-            case IotlbInvalidate.PAGE -> invalidateGuestPages(domain, order, leafOnly, address);
+            case IotlbInvalidate.DOMAIN -> invalidateGuestDomain(domain & domainMask());
+            case IotlbInvalidate.PAGE ->
+                invalidateGuestPages(domain & domainMask(), order, leafOnly, address & unit.addressMask());
             default -> "iotlb_inv_dsc: reserved granularity";
         };
     }

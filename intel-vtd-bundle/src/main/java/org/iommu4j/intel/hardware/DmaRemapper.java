@@ -16,9 +16,14 @@ import org.iommu4j.simulation.cache.TranslationCache;
  *
  * <ol>
  *   <li>Translation off: the address goes through as it is.
- *   <li>Without PASID and in 0xfee00000-0xfeefffff: not translated; it belongs to the interrupt logic, whatever its rights.
- *   <li>With PASID: fault 0x31. Root table address with a mode other than legacy: fault 0x30.
- *   <li>Root and context entry, then the second-stage table.
+ *   <li>Without PASID and in 0xfee00000-0xfeefffff, VT-d 3.15: a write of one doubleword is an interrupt request, a
+ *       zero-length read completes, both untranslated; everything else is fault 0x29. A translation request is answered with
+ *       write permission for untranslated accesses only, VT-d 7.1.3 condition S.1.
+ *   <li>Root table address with a mode other than legacy: fault 0x30. With PASID: fault 0x31; a translated request with PASID
+ *       never comes so far, VT-d 4.2.1.
+ *   <li>Root and context entry. Translated requests and pass-through go on with the address as it is, if the host has it.
+ *   <li>The second-stage table. An output in the interrupt range is fault 0xe: the accessed address counts, of a translation
+ *       request all that it would be given.
  * </ol>
  *
  * A fault of a translation request that only says that nothing is mapped (0x4, 0x5, 0x6) is an answer without permissions
@@ -27,8 +32,9 @@ import org.iommu4j.simulation.cache.TranslationCache;
 final class DmaRemapper {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
-    private static final long INTERRUPT_RANGE = 0xfee;
-    private static final int INTERRUPT_RANGE_SHIFT = 20;
+    private static final long INTERRUPT_FIRST = 0xfee0_0000L;
+    private static final long INTERRUPT_LAST = 0xfeef_ffffL;
+    private static final int DOUBLEWORD = 4;
     private static final int SOURCE_ID_BITS = 16;
 
     private final TableWalker walker;
@@ -37,6 +43,7 @@ final class DmaRemapper {
     private final FaultRecorder faults;
     private final boolean cachingMode;
     private final boolean zeroLengthReads;
+    private final long lastHostAddress;
 
     /** Who observes, or null. */
     private final TranslationObserver observer;
@@ -54,6 +61,7 @@ final class DmaRemapper {
      *
      * @param cachingMode CAP.CM
      * @param zeroLengthReads CAP.ZLR
+     * @param hostAddressWidth physical address width in bits
      * @param observer who observes, or null
      */
     DmaRemapper(
@@ -62,6 +70,7 @@ final class DmaRemapper {
             FaultRecorder faults,
             boolean cachingMode,
             boolean zeroLengthReads,
+            int hostAddressWidth,
             TranslationObserver observer) {
         this.walker = walker;
         this.caches = caches;
@@ -69,6 +78,7 @@ final class DmaRemapper {
         this.faults = faults;
         this.cachingMode = cachingMode;
         this.zeroLengthReads = zeroLengthReads;
+        lastHostAddress = (1L << hostAddressWidth) - 1;
         this.observer = observer;
     }
 
@@ -116,16 +126,18 @@ final class DmaRemapper {
             access.blocked();
             return;
         }
-        if (access.pasid() != DmaAccess.NO_PASID) {
-            refuse(access, FaultReason.PASID_IN_LEGACY_MODE.code());
-            return;
-        }
-        if (iova >>> INTERRUPT_RANGE_SHIFT == INTERRUPT_RANGE) {
-            access.translated(iova, 0, access.rights(), false);
+        boolean translated = access.addressType() == AddressType.TRANSLATED;
+        boolean withPasid = access.pasid() != DmaAccess.NO_PASID;
+        if (translated ? withPasid : !withPasid && isInterruptAddress(iova)) {
+            special(access);
             return;
         }
         if (!legacyRoot) {
             refuse(access, FaultReason.ROOT_ADDRESS_INVALID.code());
+            return;
+        }
+        if (withPasid) {
+            refuse(access, FaultReason.PASID_IN_LEGACY_MODE.code());
             return;
         }
         boolean contextCached = context.select(sourceId);
@@ -158,8 +170,8 @@ final class DmaRemapper {
             refuseQualified(access, FaultReason.TRANSLATION_TYPE_BLOCKED.code());
             return;
         }
-        if (type == ContextEntry.PASS_THROUGH || access.addressType() == AddressType.TRANSLATED) {
-            access.translated(iova, 0, RIGHTS, contextCached);
+        if (type == ContextEntry.PASS_THROUGH || translated) {
+            untranslated(access, contextCached);
             return;
         }
         if (Long.compareUnsigned(iova, context.lastAddress()) > 0) {
@@ -188,9 +200,52 @@ final class DmaRemapper {
             refuseQualified(access, denied);
         } else if ((attributes & TranslationCaches.FAULTING) != 0) {
             refuseQualified(access, (int) iotlb.value(entry));
+        } else if (reachesInterrupts(access, iotlb.value(entry), iotlb.pageShift(entry))) {
+            refuseQualified(access, FaultReason.INTERRUPT_RANGE_OUTPUT.code());
         } else {
             succeed(access, iova, iotlb.value(entry), iotlb.pageShift(entry), attributes & RIGHTS, true);
         }
+    }
+
+    /** What is decided before the root table: a request to the interrupt range, or a translated one with PASID. */
+    private void special(DmaAccess access) {
+        boolean writes = (access.rights() & DmaAccess.WRITE) != 0;
+        boolean reads = (access.rights() & ~DmaAccess.WRITE) != 0;
+        if (access.addressType() == AddressType.TRANSLATED) {
+            access.blocked();
+        } else if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
+            access.translated(access.iova(), 0, DmaAccess.WRITE, false);
+        } else if (writes
+                ? !reads && access.lengthBytes() == DOUBLEWORD && (access.iova() & (DOUBLEWORD - 1)) == 0
+                : access.lengthBytes() == 0) {
+            access.translated(access.iova(), 0, access.rights(), false);
+        } else {
+            refuse(access, FaultReason.INTERRUPT_REQUEST_BLOCKED.code());
+        }
+    }
+
+    /** Pass-through, or an address that the device has translated: it only has to be one that the host has. */
+    private void untranslated(DmaAccess access, boolean contextCached) {
+        if (Long.compareUnsigned(access.iova(), lastHostAddress) > 0) {
+            refuseQualified(access, FaultReason.ADDRESS_BEYOND_WIDTH.code());
+        } else if (isInterruptAddress(access.iova())) {
+            refuseQualified(access, FaultReason.INTERRUPT_RANGE_OUTPUT.code());
+        } else {
+            access.translated(access.iova(), 0, RIGHTS, contextCached);
+        }
+    }
+
+    private static boolean isInterruptAddress(long address) {
+        return address >= INTERRUPT_FIRST && address <= INTERRUPT_LAST;
+    }
+
+    /** True if what the access would be given reaches the interrupt range: one address, or a translation of a whole page. */
+    private static boolean reachesInterrupts(DmaAccess access, long page, int shift) {
+        long inPage = (1L << shift) - 1;
+        if (access.addressType() == AddressType.UNTRANSLATED) {
+            return isInterruptAddress(page | (access.iova() & inPage));
+        }
+        return page <= INTERRUPT_LAST && (page | inPage) >= INTERRUPT_FIRST;
     }
 
     private void miss(DmaAccess access, long iova, int needed) {
@@ -214,6 +269,9 @@ final class DmaRemapper {
             }
             int level = Agaw.levelOf(tables.pageShift(cached)) - 1;
             fault = walker.walk(tables.value(cached), level, false, granted, iova, needed, listener);
+        }
+        if (fault == TableWalker.OK && reachesInterrupts(access, walker.pageAddress(), Agaw.shift(walker.level()))) {
+            fault = FaultReason.INTERRUPT_RANGE_OUTPUT.code();
         }
         int highest = Math.min(walker.topLevel(), caches.highestTableLevel);
         for (int level = highest; level > walker.level(); level--) {

@@ -3,7 +3,11 @@ package org.iommu4j.intel.hardware;
 import java.util.function.Consumer;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.intel.command.FaultRecord;
+import org.iommu4j.intel.command.VtdCapabilities;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
+import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.simulation.fault.FaultSlots;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -11,7 +15,8 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * Fault records and the fault status register, VT-d 7.2 and 7.3. All causes of the fault event meet here: the event is
- * raised when the first of PFO, PPF, IQE, ICE and ITE appears, and withdrawn when the last is gone.
+ * raised when PPF, IQE, ICE or ITE appears while none of PFO, PPF, IQE, ICE and ITE was there, and withdrawn when the last
+ * is gone.
  */
 final class FaultRecorder {
     private static final int HIGH = Long.BYTES;
@@ -26,18 +31,24 @@ final class FaultRecorder {
     private final FaultSlots slots;
     private final int firstRecord;
     private final EventMessage event;
+    private final boolean hasDeviceTlbs;
+
+    /** The bits of an address that a record holds: those of the widest table, VT-d 11.4.7.6. */
+    private final long addressBits;
 
     /**
      * A recorder with empty records.
      *
-     * @param firstRecord offset in bytes of the first fault record
-     * @param records how many there are
      * @param collapse true if a fault of a device that has a pending record is dropped without overflow
      */
-    FaultRecorder(RegisterFile registers, int firstRecord, int records, boolean collapse, EventMessage event) {
+    FaultRecorder(RegisterFile registers, VtdCapabilities unit, boolean collapse, EventMessage event) {
         this.registers = registers;
-        this.firstRecord = firstRecord;
         this.event = event;
+        firstRecord = unit.faultRecordOffset();
+        hasDeviceTlbs = Ecap.DT.isSet(unit.ecap());
+        int widest = Agaw.widest(Cap.SAGAW.get(unit.cap()), Integer.MAX_VALUE);
+        addressBits = (1L << Agaw.width(widest < 0 ? Agaw.MAX_AW : widest)) - 1;
+        int records = unit.faultRecords();
         slots = new FaultSlots(records);
         slots.collapsing(collapse);
         for (int slot = 0; slot < records; slot++) {
@@ -61,10 +72,12 @@ final class FaultRecorder {
             return false;
         }
         int sourceId = access.requester() & 0xffff;
-        int slot = slots.record(FaultRecord.FI.get(access.iova()), high(code, sourceId, access), sourceId);
+        int slot =
+                slots.record(FaultRecord.FI.get(access.iova() & addressBits), high(code, sourceId, access), sourceId);
         if (slot < 0) {
             if (slots.overflowed()) {
-                raise(FaultStatus.PFO.mask());
+                long status = registers.get(FaultStatus.OFFSET);
+                registers.set(FaultStatus.OFFSET, status | FaultStatus.PFO.mask());
             }
             return false;
         }
@@ -76,6 +89,11 @@ final class FaultRecorder {
             raise(FaultStatus.PPF.mask());
         }
         return true;
+    }
+
+    /** The next record goes into the first slot: address and interrupt translation are both off, VT-d 7.2.1. */
+    void restart() {
+        slots.restart();
     }
 
     /** Sets a cause; the event follows if it is the first. */
@@ -149,12 +167,12 @@ final class FaultRecorder {
         };
     }
 
-    private static long high(int code, int sourceId, DmaAccess access) {
+    private long high(int code, int sourceId, DmaAccess access) {
         boolean write = (access.rights() & DmaAccess.WRITE) != 0 && !access.atomic();
         long word = FaultRecord.F.of(1)
                 | FaultRecord.FR.of(code)
                 | FaultRecord.SID.of(sourceId)
-                | FaultRecord.AT.of(addressType(access.addressType()));
+                | FaultRecord.AT.of(hasDeviceTlbs ? addressType(access.addressType()) : 0);
         if (!write) {
             word |= FaultRecord.T1.of(1);
         }

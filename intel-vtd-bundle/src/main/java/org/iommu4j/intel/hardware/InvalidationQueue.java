@@ -19,6 +19,7 @@ import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.ring.CommandRing;
@@ -74,11 +75,17 @@ final class InvalidationQueue {
     /** By type: the bits of the second word that must be zero. */
     private final long[] reserved1 = new long[TYPES];
 
+    /** By type: the bits of the words that the unit ignores, as those of an address that it does not have. */
+    private final long[] ignored0 = new long[TYPES];
+
+    private final long[] ignored1 = new long[TYPES];
+
     private final long[] descriptor = new long[2];
 
     private final CommandRing ring = new CommandRing(RingStyle.BYTE_OFFSET);
     private boolean enabled;
     private boolean longDescriptors;
+    private boolean tableModeLegal = true;
     private boolean stepping;
     private boolean endsWithWait = true;
     private int timedOut = NOBODY;
@@ -91,6 +98,7 @@ final class InvalidationQueue {
             RegisterFile registers,
             PhysicalMemory memory,
             DevicePort devices,
+            int hostAddressWidth,
             TranslationCaches caches,
             FaultRecorder faults,
             EventMessage completion,
@@ -107,8 +115,10 @@ final class InvalidationQueue {
         this.reports = reports;
         largestMask = Cap.PSI.isSet(unit.cap()) ? Cap.MAMV.getInt(unit.cap()) : NOBODY;
         largestIndexMask = Ecap.MHMV.getInt(unit.ecap());
-        // Bits of a domain id that the unit does not implement are reserved in descriptors.
-        long beyondDomains = IotlbInvalidate.DID.mask() & (-1L << (IotlbInvalidate.DID.shift() + unit.domainIdBits()));
+        ignored0[VtdCommand.TYPE_CONTEXT_CACHE] = from(ContextCacheInvalidate.DID, unit.domainIdBits());
+        ignored0[VtdCommand.TYPE_IOTLB] = from(IotlbInvalidate.DID, unit.domainIdBits());
+        ignored1[VtdCommand.TYPE_IOTLB] = IotlbInvalidate.ADDR.mask() & ~unit.addressMask();
+        ignored1[VtdCommand.TYPE_WAIT] = InvalidationWait.STATUS_ADDRESS.mask() & (-1L << hostAddressWidth);
         int legal = 0;
         for (VtdCommand command : VtdCommand.values()) {
             boolean known = switch (command) {
@@ -116,13 +126,10 @@ final class InvalidationQueue {
                 case INTERRUPT_ENTRY_CACHE_INVALIDATE -> Ecap.IR.isSet(unit.ecap());
                 case CONTEXT_CACHE_INVALIDATE, IOTLB_INVALIDATE, INVALIDATION_WAIT -> true;
             };
-            boolean namesDomain =
-                    command == VtdCommand.CONTEXT_CACHE_INVALIDATE || command == VtdCommand.IOTLB_INVALIDATE;
             if (known) {
                 int type = command.opcode();
                 legal |= 1 << type;
-                reserved0[type] =
-                        command.layout().reservedMask(0, subVersion, unit::has) | (namesDomain ? beyondDomains : 0);
+                reserved0[type] = command.layout().reservedMask(0, subVersion, unit::has);
                 reserved1[type] = command.layout().reservedMask(1, subVersion, unit::has);
             }
         }
@@ -134,6 +141,15 @@ final class InvalidationQueue {
                 completion.withdraw();
             }
         });
+    }
+
+    /**
+     * The root table pointer was set.
+     *
+     * @param legal false if it names a mode that the unit does not have: no descriptor is carried out then
+     */
+    void setTableMode(boolean legal) {
+        tableModeLegal = legal;
     }
 
     /** True while the queue is on. */
@@ -202,7 +218,10 @@ final class InvalidationQueue {
         int consumed = 0;
         if (enabled && !isStopped()) {
             while (consumed < most && !ring.isEmpty()) {
-                int error = longDescriptors ? QueueError.INVALID_WIDTH : fetch(ring.headAddress());
+                int error = configurationError();
+                if (error == OK) {
+                    error = fetch(ring.headAddress());
+                }
                 if (error != OK) {
                     fail(error);
                     break;
@@ -245,13 +264,25 @@ final class InvalidationQueue {
         if (!enabled) {
             return;
         }
-        if (longDescriptors && (tail & SHORT_DESCRIPTOR) != 0) {
-            fail(QueueError.UNALIGNED_TAIL);
-        } else if (!ring.setTail(tail)) {
-            fail(QueueError.INVALID_TAIL);
-        } else {
+        boolean aligned = !longDescriptors || (tail & SHORT_DESCRIPTOR) == 0;
+        if (aligned && ring.setTail(tail)) {
             resume();
+        } else {
+            fail(aligned ? QueueError.INVALID_TAIL : QueueError.UNALIGNED_TAIL);
         }
+    }
+
+    /** What is wrong with the queue itself, before any descriptor is looked at; 256-bit descriptors need scalable mode. */
+    private int configurationError() {
+        if (!tableModeLegal) {
+            return QueueError.INVALID_TABLE_MODE;
+        }
+        return longDescriptors ? QueueError.INVALID_WIDTH : OK;
+    }
+
+    /** The bits of a field from one of its own bits on. */
+    private static long from(BitField field, int bit) {
+        return field.mask() & (-1L << (field.shift() + bit));
     }
 
     /** Sets IQE; an error that is there already keeps its cause. */
@@ -288,6 +319,8 @@ final class InvalidationQueue {
         if (((word0 & reserved0[type]) | (word1 & reserved1[type])) != 0) {
             return QueueError.RESERVED_FIELD;
         }
+        word0 &= ~ignored0[type];
+        word1 &= ~ignored1[type];
         return reports == null ? carryOut(type, word0, word1) : carryOutObserved(type, word0, word1);
     }
 

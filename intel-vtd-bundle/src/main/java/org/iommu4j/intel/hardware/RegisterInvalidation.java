@@ -11,7 +11,7 @@ import org.iommu4j.simulation.register.RegisterFile;
 /**
  * Register-based invalidation, VT-d 6.5.1: a write that sets ICC or IVT in the upper half of CCMD or IOTLB starts a command;
  * it is done, with the busy bit clear and the actual granularity set, when the write returns. A wrong request has granularity
- * 0. While the queue is on, writes are ignored.
+ * 0, as has every request while the root table is not one of legacy mode. While the queue is on, writes are ignored.
  */
 final class RegisterInvalidation {
     private static final int IOTLB = 8;
@@ -27,6 +27,8 @@ final class RegisterInvalidation {
     private final int addressOffset;
     private final long domainMask;
     private final int largestMask;
+    private final long addressBits;
+    private boolean legacyTables = true;
     private long commands;
 
     RegisterInvalidation(
@@ -41,6 +43,7 @@ final class RegisterInvalidation {
         this.reports = reports;
         addressOffset = unit.iotlbOffset();
         domainMask = (1L << unit.domainIdBits()) - 1;
+        addressBits = unit.addressMask();
         largestMask = Cap.PSI.isSet(unit.cap()) ? Cap.MAMV.getInt(unit.cap()) : -1;
         ignoreWhileQueued(ContextCommand.OFFSET);
         ignoreWhileQueued(addressOffset);
@@ -55,6 +58,15 @@ final class RegisterInvalidation {
                 iotlbCommand(after);
             }
         });
+    }
+
+    /**
+     * The root table pointer was set.
+     *
+     * @param legacy false if the table is of another mode: every request is wrong then, VT-d 11.4.6.1
+     */
+    void setTableMode(boolean legacy) {
+        legacyTables = legacy;
     }
 
     /** Commands executed since the unit was made. */
@@ -77,7 +89,7 @@ final class RegisterInvalidation {
     private void contextCommand(long value) {
         commands++;
         int domain = (int) (ContextCommand.DID.get(value) & domainMask);
-        int granularity = ContextCommand.CIRG.getInt(value);
+        int granularity = legacyTables ? ContextCommand.CIRG.getInt(value) : 0;
         long dropped = caches.dropped();
         switch (granularity) {
             case 1 -> caches.invalidateContexts();
@@ -104,22 +116,19 @@ final class RegisterInvalidation {
     private void iotlbCommand(long value) {
         commands++;
         int domain = (int) (Iotlb.DID.get(value) & domainMask);
-        int granularity = Iotlb.IIRG.getInt(value);
-        long address = registers.get(addressOffset);
+        int granularity = legacyTables ? Iotlb.IIRG.getInt(value) : 0;
+        long where = registers.get(addressOffset);
+        long address = InvalidateAddress.ADDR.get(where) & addressBits;
         long dropped = caches.dropped();
         switch (granularity) {
             case 1 -> caches.invalidateTranslations();
             case 2 -> caches.invalidateDomain(domain);
             case 3 -> {
-                int addressMask = InvalidateAddress.AM.getInt(address);
+                int addressMask = InvalidateAddress.AM.getInt(where);
                 if (addressMask > largestMask) {
                     granularity = 0;
                 } else {
-                    caches.invalidatePages(
-                            domain,
-                            InvalidateAddress.ADDR.get(address),
-                            addressMask,
-                            InvalidateAddress.IH.isSet(address));
+                    caches.invalidatePages(domain, address, addressMask, InvalidateAddress.IH.isSet(where));
                 }
             }
             default -> {
@@ -130,11 +139,11 @@ final class RegisterInvalidation {
             reports.iotlbRegister(
                     granularity,
                     domain,
-                    InvalidateAddress.ADDR.get(address),
-                    InvalidateAddress.AM.getInt(address),
-                    InvalidateAddress.IH.isSet(address),
-                    value,
                     address,
+                    InvalidateAddress.AM.getInt(where),
+                    InvalidateAddress.IH.isSet(where),
+                    value,
+                    where,
                     caches.dropped() - dropped);
         }
         registers.set(addressOffset + IOTLB, Iotlb.IAIG.set(value & ~Iotlb.IVT.mask(), granularity));

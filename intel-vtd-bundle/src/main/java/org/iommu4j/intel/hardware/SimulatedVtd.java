@@ -6,6 +6,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
@@ -23,6 +24,7 @@ import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
 import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.ProtectedMemory;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.command.VtdRegisters.Ver;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.intel.table.WalkerConfig;
 import org.iommu4j.layout.BitField;
@@ -37,13 +39,15 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  *
  * <p>Not modelled: interrupt remapping (its status bits follow its commands, its cache is empty), advanced fault logging,
  * write buffers (a table write is seen at once, with or without WBF), drain (every access is over before the next command).
- * Protected memory regions block accesses while translation is off.
+ * Protected memory regions block accesses while translation is off; while it is on, those that no table translates and, from
+ * major version 2 on, all, VT-d 11.4.8.1.
  */
 public final class SimulatedVtd implements Hardware {
     /** Version of the state that {@link #save} writes; see the package's description. */
     public static final int STATE_VERSION = 1;
 
     private static final long PROTECTED_GRANULE_MASK = 0xf_ffff;
+    private static final int FIRST_MAJOR_THAT_PROTECTS_ALWAYS = 2;
 
     private final HardwareConfig config;
     private final VtdCapabilities unit;
@@ -58,6 +62,11 @@ public final class SimulatedVtd implements Hardware {
     private final TranslationObserver observer;
 
     private final CommandReports reports;
+    private final boolean hasProtectedMemory;
+
+    /** True if protected memory is protected from accesses that a table translates, too. */
+    private final boolean protectsAlways;
+
     private long rootTableAddress;
 
     private SimulatedVtd(
@@ -67,6 +76,8 @@ public final class SimulatedVtd implements Hardware {
         this.config = config;
         unit = VtdCapabilities.of(config);
         VtdOptions options = VtdOptions.of(config.options());
+        hasProtectedMemory = Cap.PLMR.isSet(unit.cap()) || Cap.PHMR.isSet(unit.cap());
+        protectsAlways = Ver.MAJOR.get(unit.ver()) >= FIRST_MAJOR_THAT_PROTECTS_ALWAYS;
         registers = registerFile(unit);
         TableWalker walker = new TableWalker(WalkerConfig.of(unit, platform.hostAddressWidth()), platform.memory());
         caches = cachesFactory.apply(config.cache(), walker);
@@ -75,10 +86,15 @@ public final class SimulatedVtd implements Hardware {
         boolean extendedMessages = Ecap.EIM.isSet(unit.ecap());
         EventMessage faultEvent =
                 new EventMessage(registers, EventControl.FAULT_OFFSET, extendedMessages, platform.interrupts());
-        faults = new FaultRecorder(
-                registers, unit.faultRecordOffset(), unit.faultRecords(), options.faultCollapse(), faultEvent);
-        remapper =
-                new DmaRemapper(walker, caches, faults, Cap.CM.isSet(unit.cap()), Cap.ZLR.isSet(unit.cap()), observer);
+        faults = new FaultRecorder(registers, unit, options.faultCollapse(), faultEvent);
+        remapper = new DmaRemapper(
+                walker,
+                caches,
+                faults,
+                Cap.CM.isSet(unit.cap()),
+                Cap.ZLR.isSet(unit.cap()),
+                platform.hostAddressWidth(),
+                observer);
         queue = unit.hasQueue()
                 ? new InvalidationQueue(
                         config.subVersion(),
@@ -87,6 +103,7 @@ public final class SimulatedVtd implements Hardware {
                         registers,
                         platform.memory(),
                         platform.devices(),
+                        platform.hostAddressWidth(),
                         caches,
                         faults,
                         new EventMessage(
@@ -98,7 +115,7 @@ public final class SimulatedVtd implements Hardware {
                 : null;
         registers.onWrite(Global.COMMAND_OFFSET, (before, after, written, lanes) -> command(written));
         registers.onWrite(FaultStatus.OFFSET, (before, after, written, lanes) -> faultStatusWritten(before, after));
-        if (hasProtectedMemory(unit)) {
+        if (hasProtectedMemory) {
             registers.onWrite(
                     ProtectedMemory.OFFSET,
                     (before, after, written, lanes) -> registers.set(
@@ -159,11 +176,23 @@ public final class SimulatedVtd implements Hardware {
             } else {
                 translateObserved(access);
             }
-        } else if (isProtected(access.iova())) {
+            if (hasProtectedMemory && isCutOff(access)) {
+                access.blocked();
+            }
+        } else if (access.addressType() != AddressType.UNTRANSLATED || isProtected(access.iova())) {
+            // Requests of a device TLB are unsupported while translation is off, VT-d 4.2.1.
             access.blocked();
         } else {
             access.translated(access.iova(), 0, DmaAccess.READ | DmaAccess.WRITE, false);
         }
+    }
+
+    /** True if a translated access goes to protected memory, from which the unit protects it. */
+    private boolean isCutOff(DmaAccess access) {
+        return access.outcome() == DmaAccess.Outcome.TRANSLATED
+                && access.addressType() != AddressType.TRANSLATION_REQUEST
+                && (protectsAlways || access.pageBytes() == 0)
+                && isProtected(access.spa());
     }
 
     private void translateObserved(DmaAccess access) {
@@ -259,6 +288,10 @@ public final class SimulatedVtd implements Hardware {
         }
         remapper.enable(translate);
         follow(Global.TES, translate);
+        long status = registers.get(Global.STATUS_OFFSET);
+        if (!Global.TES.isSet(status) && !Global.IRES.isSet(status)) {
+            faults.restart();
+        }
     }
 
     private void invalidateAll(String name, long written) {
@@ -276,7 +309,14 @@ public final class SimulatedVtd implements Hardware {
 
     private void setRootTable(long address) {
         rootTableAddress = address;
-        remapper.setRootTable(RootTableAddress.RTA.get(address), RootTableAddress.TTM.get(address) == 0);
+        boolean legacy = RootTableAddress.TTM.get(address) == 0;
+        remapper.setRootTable(RootTableAddress.RTA.get(address), legacy);
+        if (queue != null) {
+            queue.setTableMode(legacy);
+        }
+        if (registerInvalidation != null) {
+            registerInvalidation.setTableMode(legacy);
+        }
     }
 
     private void faultStatusWritten(long before, long after) {
@@ -287,12 +327,8 @@ public final class SimulatedVtd implements Hardware {
         }
     }
 
-    private static boolean hasProtectedMemory(VtdCapabilities unit) {
-        return Cap.PLMR.isSet(unit.cap()) || Cap.PHMR.isSet(unit.cap());
-    }
-
     private boolean isProtected(long iova) {
-        if (!hasProtectedMemory(unit) || !ProtectedMemory.EPM.isSet(registers.get(ProtectedMemory.OFFSET))) {
+        if (!hasProtectedMemory || !ProtectedMemory.EPM.isSet(registers.get(ProtectedMemory.OFFSET))) {
             return false;
         }
         return (Cap.PLMR.isSet(unit.cap())

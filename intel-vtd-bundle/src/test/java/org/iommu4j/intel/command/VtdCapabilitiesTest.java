@@ -54,7 +54,7 @@ class VtdCapabilitiesTest {
         assertEquals(16, queue.domainIdBits());
         assertEquals(48, queue.mgawBits());
         assertEquals(6, Cap.SAGAW.get(queue.cap()));
-        assertEquals(3, Cap.SPS.get(queue.cap()));
+        assertEquals(3, Cap.SSLPS.get(queue.cap()));
         assertEquals(18, Cap.MAMV.get(queue.cap()));
         assertEquals(0x220, queue.faultRecordOffset());
         assertEquals(0xf0, queue.iotlbOffset());
