@@ -25,10 +25,10 @@ import org.iommu4j.intel.table.SlPte;
 
 /** What a test bench has to know of VT-d. */
 final class VtdBenchSupport implements BenchSupport {
-    /** Where the fact sheet writes the first fault record. */
+    /** Where cases write the first fault record. */
     private static final long WRITTEN_FRO = 0x120;
 
-    /** Where the fact sheet writes IVA; IOTLB, the register that starts, is 8 bytes further, at 0x108. */
+    /** Where cases write IVA; IOTLB, the register that starts, is 8 bytes further, at 0x108. */
     private static final long WRITTEN_IRO = 0x100;
 
     private static final long MESSAGE_ADDRESS = 0xfee0_0000L;

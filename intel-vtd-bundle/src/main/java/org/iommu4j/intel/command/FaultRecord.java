@@ -9,10 +9,10 @@ import static org.iommu4j.layout.FieldOption.oneOf;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Fault recording register, VT-d 11.4.8 (FRCD_REG); 128 bits at CAP.FRO * 16 + 16 * n. */
+/** Fault recording register, VT-d 11.4.7.6 (FRCD_REG); 128 bits at CAP.FRO * 16 + 16 * n. */
 public final class FaultRecord {
     private static final Layout.Builder FRCD =
-            Layout.named("FRCD").size(128).littleEndian().spec("VT-d 11.4.8");
+            Layout.named("FRCD").size(128).littleEndian().spec("VT-d 11.4.7.6");
 
     /** Fault information: page of the faulting address. */
     public static final BitField FI = FRCD.address("FI", 63, 12, READ_ONLY, about("page address"));

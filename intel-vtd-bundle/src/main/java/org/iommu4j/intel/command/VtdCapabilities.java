@@ -84,6 +84,11 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
         return Cap.MGAW.getInt(cap) + 1;
     }
 
+    /** The bits of an address of a device; the others are ignored in commands. */
+    public long addressMask() {
+        return mgawBits() < Long.SIZE ? (1L << mgawBits()) - 1 : -1L;
+    }
+
     /** Width of a domain id in bits, 4 to 16. */
     public int domainIdBits() {
         return Math.min(16, 4 + 2 * Cap.ND.getInt(cap));

@@ -18,6 +18,7 @@ public enum VtdCommand implements CommandFormat {
             "context_cache",
             ContextCacheInvalidate.G,
             ContextCacheInvalidate.DID,
+            null,
             null),
     /** IOTLB and paging-structure caches. */
     IOTLB_INVALIDATE(
@@ -27,9 +28,10 @@ public enum VtdCommand implements CommandFormat {
             "iotlb",
             IotlbInvalidate.G,
             IotlbInvalidate.DID,
+            IotlbInvalidate.ADDR,
             new Limit(IotlbInvalidate.AM, IotlbInvalidate.PAGE, "CAP.MAMV", VtdCapabilities::largestAddressMask)),
     /** The device's own TLB. */
-    DEVICE_TLB_INVALIDATE(0x3, DeviceTlbInvalidate.LAYOUT, "DT", "dev_iotlb", null, null, null),
+    DEVICE_TLB_INVALIDATE(0x3, DeviceTlbInvalidate.LAYOUT, "DT", "dev_iotlb", null, null, null, null),
     /** Interrupt entry cache. */
     INTERRUPT_ENTRY_CACHE_INVALIDATE(
             0x4,
@@ -38,13 +40,14 @@ public enum VtdCommand implements CommandFormat {
             "iec",
             InterruptEntryCacheInvalidate.G,
             null,
+            null,
             new Limit(
                     InterruptEntryCacheInvalidate.IM,
                     InterruptEntryCacheInvalidate.INDEX,
                     "ECAP.MHMV",
                     VtdCapabilities::largestIndexMask)),
     /** Completion of all earlier descriptors. */
-    INVALIDATION_WAIT(0x5, InvalidationWait.LAYOUT, "", "wait", null, null, null);
+    INVALIDATION_WAIT(0x5, InvalidationWait.LAYOUT, "", "wait", null, null, null, null);
 
     /** {@link #CONTEXT_CACHE_INVALIDATE} as a constant, for a switch over the type. */
     public static final int TYPE_CONTEXT_CACHE = 0x1;
@@ -93,6 +96,9 @@ public enum VtdCommand implements CommandFormat {
     private final BitField domain;
 
     @SuppressWarnings("ImmutableEnumChecker")
+    private final BitField address;
+
+    @SuppressWarnings("ImmutableEnumChecker")
     private final Limit limit;
 
     VtdCommand(
@@ -102,6 +108,7 @@ public enum VtdCommand implements CommandFormat {
             String shortName,
             BitField granularity,
             BitField domain,
+            BitField address,
             Limit limit) {
         this.type = type;
         this.layout = layout;
@@ -109,6 +116,7 @@ public enum VtdCommand implements CommandFormat {
         this.shortName = shortName;
         this.granularity = granularity;
         this.domain = domain;
+        this.address = address;
         this.limit = limit;
     }
 
@@ -140,6 +148,11 @@ public enum VtdCommand implements CommandFormat {
     /** Field of the first word with a domain id; null if it has none. */
     public BitField domain() {
         return domain;
+    }
+
+    /** Field of the second word with an address, of which only the bits below CAP.MGAW count; null if it has none. */
+    public BitField address() {
+        return address;
     }
 
     /** What limits a field; null if nothing does. */

@@ -12,7 +12,6 @@ import static org.iommu4j.layout.FieldOption.whileClear;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.iommu4j.layout.Access;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Register;
 
@@ -45,12 +44,13 @@ public final class VtdRegisters {
         public static final BitField PLMR = CAP.bit("PLMR", 5, about("protected low memory region"));
         public static final BitField PHMR = CAP.bit("PHMR", 6, about("protected high memory region"));
         public static final BitField CM = CAP.bit("CM", 7, about("caching mode: absent entries may be cached"));
-        public static final BitField SAGAW = CAP.bits("SAGAW", 12, 8, about("bit n: AW n, 30+9n bits"));
+        public static final BitField SAGAW =
+                CAP.bits("SAGAW", 12, 8, about("bit n: AW n, 30+9n bits; 0 and 4 are reserved"));
         public static final BitField MGAW = CAP.bits("MGAW", 21, 16, about("bits of an address, less 1"));
         public static final BitField ZLR = CAP.bit("ZLR", 22, about("zero-length reads pass on write-only pages"));
         public static final BitField ISOCH = CAP.bit("ISOCH", 23, about("isochronous unit"));
         public static final BitField FRO = CAP.bits("FRO", 33, 24, about("offset of the fault records / 16"));
-        public static final BitField SPS = CAP.bits("SPS", 37, 34, about("superpages of 2M, 1G, 512G, 1T"));
+        public static final BitField SSLPS = CAP.bits("SSLPS", 37, 34, about("second-stage pages of 2M, 1G"));
         public static final BitField PSI = CAP.bit("PSI", 39, about("page-selective invalidation"));
         public static final BitField NFR = CAP.bits("NFR", 47, 40, about("number of fault records, less 1"));
         public static final BitField MAMV = CAP.bits("MAMV", 53, 48, about("largest AM"));
@@ -102,13 +102,18 @@ public final class VtdRegisters {
         public static final BitField FSTS = ECAP.bit("FSTS", 47, about("first stage in scalable mode"));
         public static final BitField SMPWCS = ECAP.bit("SMPWCS", 48, about("walk snoop control in scalable mode"));
         public static final BitField RPS = ECAP.bit("RPS", 49, about("PASID for requests without one"));
-        public static final BitField TDXIO = ECAP.bit("TDXIO", 50, about("trusted domain extensions"));
+        public static final BitField TDXCS = ECAP.bit("TDXCS", 50, about("trusted domain extensions"));
         public static final BitField PMS = ECAP.bit("PMS", 51, about("performance monitoring"));
         public static final BitField ADMS = ECAP.bit("ADMS", 52, about("abort-DMA mode"));
         public static final BitField RPRIVS = ECAP.bit("RPRIVS", 53, about("privilege for requests without PASID"));
-        public static final BitField HPTS = ECAP.bit("HPTS", 55, about("half-page tables"));
-        public static final BitField PTRS = ECAP.bit("PTRS", 56, about("page tables of requests with PASID"));
-        public static final BitField PBDS = ECAP.bit("PBDS", 57, about("page-based device behaviour"));
+        public static final BitField HPTS = ECAP.bit("HPTS", 55, about("host permission tables"));
+        public static final BitField PTRS = ECAP.bit("PTRS", 56, about("PASID in translated requests"));
+        public static final BitField SSIRWS = ECAP.bit("SSIRWS", 57, about("second-stage permissions in own bits"));
+        public static final BitField SMS = ECAP.bit("SMS", 58, about("stop markers"));
+        public static final BitField HPT1GPS = ECAP.bit("HPT1GPS", 59, about("host permission tables of 1 GiB pages"));
+        public static final BitField RDTS = ECAP.bit("RDTS", 60, about("resource director technology"));
+        public static final BitField EIMER = ECAP.bit("EIMER", 61, about("extended interrupt mode is required"));
+        public static final BitField IRREQ = ECAP.bit("IRREQ", 62, about("interrupt remapping is required"));
 
         public static final Register REGISTER = ECAP.build();
     }
@@ -116,7 +121,7 @@ public final class VtdRegisters {
     /** Global command register and, with the same bit positions, global status register. */
     public static final class Global {
         private static final Register.Builder GCMD =
-                register("GCMD", 0x18, 32, "11.4.4").each(WRITE_ONLY);
+                register("GCMD", 0x18, 32, "11.4.4.1").each(WRITE_ONLY);
 
         public static final BitField CFI = GCMD.bit("CFI", 23, about("compatibility-format interrupts"));
         public static final BitField SIRTP = GCMD.bit("SIRTP", 24, about("one-shot: set interrupt table pointer"));
@@ -135,7 +140,7 @@ public final class VtdRegisters {
         public static final long PERSISTENT = CFI.mask() | IRE.mask() | QIE.mask() | EAFL.mask() | TE.mask();
 
         private static final Register.Builder GSTS =
-                register("GSTS", 0x1c, 32, "11.4.4").ignoreReserved().each(READ_ONLY);
+                register("GSTS", 0x1c, 32, "11.4.4.2").ignoreReserved().each(READ_ONLY);
 
         public static final BitField CFIS = GSTS.bit("CFIS", 23, about("status of CFI"));
         public static final BitField IRTPS = GSTS.bit("IRTPS", 24, about("status of SIRTP"));
@@ -196,7 +201,7 @@ public final class VtdRegisters {
     /** Invalidate address register. Locked while the queue is on. */
     public static final class InvalidateAddress {
         private static final Register.Builder IVA =
-                register("IVA", 0, 64, "11.4.6.2").each(WRITE_ONLY, whileClear(Global.STATUS, Global.QIES));
+                register("IVA", 0, 64, "11.4.6.4").each(WRITE_ONLY, whileClear(Global.STATUS, Global.QIES));
 
         public static final BitField AM = IVA.bits("AM", 5, 0, about("2^AM pages of 4 KiB"));
         public static final BitField IH = IVA.bit("IH", 6, about("only leaf entries were changed"));
@@ -290,24 +295,24 @@ public final class VtdRegisters {
 
         private static final Register FECTL = ECTL.build();
 
-        /** Fault events; of the data only 16 bits can be written. */
+        /** Fault events. */
         public static final EventRegisters FAULT = new EventRegisters(
                 FECTL,
-                data("FEDATA", 0x3c, READ_ONLY, "11.4.7.3"),
+                data("FEDATA", 0x3c, "11.4.7.3"),
                 address("FEADDR", 0x40, "11.4.7.4"),
                 upperAddress("FEUADDR", 0x44, "11.4.7.5"));
 
         /** Invalidation completion events. */
         public static final EventRegisters INVALIDATION = new EventRegisters(
                 FECTL.at("IECTL", 0xa0),
-                data("IEDATA", 0xa4, READ_WRITE, "11.4.9.6"),
+                data("IEDATA", 0xa4, "11.4.9.6"),
                 address("IEADDR", 0xa8, "11.4.9.7"),
                 upperAddress("IEUADDR", 0xac, "11.4.9.8"));
 
-        private static Register data(String name, int offset, Access extended, String section) {
+        /** The upper half is reserved in a unit whose messages have 16 bits of data. */
+        private static Register data(String name, int offset, String section) {
             Register.Builder data = register(name, offset, 32, section);
             data.bits("IMD", 15, 0, READ_WRITE, about("message data"));
-            data.bits("EIMD", 31, 16, extended, about("extended message data"));
             return data.build();
         }
 
@@ -396,7 +401,7 @@ public final class VtdRegisters {
 
         public static final BitField IWC = ICS.bit("IWC", 0, WRITE_ONE_CLEARS, about("a wait with IF has completed"));
 
-        public static final Register REGISTER = ICS.build();
+        public static final Register REGISTER = ICS.build().surviving();
     }
 
     /** Invalidation queue error record register; with ECAP.QI. */

@@ -49,9 +49,16 @@ public final class VtdSettings {
         for (BitField field : List.of(Cap.AFL, Ecap.ECS, Ecap.SMTS)) {
             ROWS.field(field).legal("0; not modelled in this release", (generation, value) -> value == 0);
         }
+        // Names of older revisions of the specification.
+        ROWS.field(Cap.SSLPS).alias("SPS", "SLLPS");
+        ROWS.field(Ecap.SSADS).alias("SLADS");
+        ROWS.field(Ecap.SSTS).alias("SLTS");
+        ROWS.field(Ecap.FSTS).alias("FLTS");
+        ROWS.field(Ecap.TDXCS).alias("TDXIO");
+        ROWS.field(Ecap.SSIRWS).alias("PBDS");
         vary(Cap.SAGAW, random -> 2L + random.nextInt(7) * 2L);
         vary(Cap.MGAW, random -> 29L + random.nextInt(28));
-        vary(Cap.SPS, random -> random.nextInt(4));
+        vary(Cap.SSLPS, random -> random.nextInt(4));
         for (BitField flag : List.of(Cap.CM, Cap.ZLR, Cap.PSI, Cap.ESRTPS, Cap.PLMR, Cap.PHMR)) {
             vary(flag, random -> random.nextInt(2));
         }

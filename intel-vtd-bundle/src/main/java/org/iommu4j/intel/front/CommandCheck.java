@@ -16,6 +16,11 @@ final class CommandCheck {
     private final long reserved0;
     private final long reserved1;
 
+    /** The bits that the unit looks at: not those of a domain id or an address that it does not have, VT-d 6.5.2.3. */
+    private final long meant0;
+
+    private final long meant1;
+
     /** The granularity: where it stands in the first word, and a bit for each legal value. */
     private final int granularityShift;
 
@@ -33,9 +38,10 @@ final class CommandCheck {
     private CommandCheck(VtdCommand command, int subVersion, VtdCapabilities unit) {
         this.command = command;
         BitField domain = command.domain();
-        // Bits of a domain id that the unit does not implement are reserved in descriptors.
-        long beyondDomains = domain == null ? 0 : domain.mask() & (-1L << (domain.shift() + unit.domainIdBits()));
-        reserved0 = command.layout().reservedMask(0, subVersion, unit::has) | beyondDomains;
+        BitField address = command.address();
+        meant0 = domain == null ? -1L : ~(domain.mask() & (-1L << (domain.shift() + unit.domainIdBits())));
+        meant1 = address == null ? -1L : ~(address.mask() & ~unit.addressMask());
+        reserved0 = command.layout().reservedMask(0, subVersion, unit::has);
         reserved1 = command.layout().reservedMask(1, subVersion, unit::has);
         BitField granularity = command.granularity();
         granularityShift = granularity == null ? 0 : granularity.shift();
@@ -64,6 +70,16 @@ final class CommandCheck {
             }
         }
         return checks;
+    }
+
+    /** The first word without the bits that the unit ignores. */
+    long meant0(long word0) {
+        return word0 & meant0;
+    }
+
+    /** The second word without the bits that the unit ignores. */
+    long meant1(long word1) {
+        return word1 & meant1;
     }
 
     /** {@link #OK} or a code of IQEI. */

@@ -12,10 +12,21 @@ import org.iommu4j.intel.front.CommandEffects.Outcome;
 final class CommandDispatch {
     private final CommandCheck[] checks;
     private final CommandEffects effects;
+    private boolean tableModeLegal = true;
 
     CommandDispatch(int subVersion, VtdCapabilities unit, CommandEffects effects) {
         checks = CommandCheck.of(subVersion, unit);
         this.effects = effects;
+    }
+
+    /** The root table pointer was set; in a mode that the unit does not have, no command is carried out. */
+    void setTableMode(boolean legal) {
+        tableModeLegal = legal;
+    }
+
+    /** True unless the root table is of a mode that the unit does not have. */
+    boolean isTableModeLegal() {
+        return tableModeLegal;
     }
 
     /** {@link CommandCheck#OK} or a code of IQEI. */
@@ -31,7 +42,9 @@ final class CommandDispatch {
     }
 
     /** Hands on a command that was checked, other than a wait. */
-    Outcome carryOut(int type, long word0, long word1) {
+    Outcome carryOut(int type, long command0, long command1) {
+        long word0 = checks[type].meant0(command0);
+        long word1 = checks[type].meant1(command1);
         return type == VtdCommand.TYPE_IOTLB
                 ? effects.iotlb(
                         IotlbInvalidate.G.getInt(word0),
@@ -57,7 +70,12 @@ final class CommandDispatch {
 
     /** Tells that a command of the queue is done. */
     void carriedOut(int type, long word0, long word1) {
-        VtdCommand command = VtdCommand.of(type);
-        effects.carriedOut(command, word0, word1, command.layout().name(), word0, word1);
+        carriedOut(type, word0, word1, VtdCommand.of(type).layout().name(), word0, word1);
+    }
+
+    /** Tells that a command is done; {@code name} and the values are what software wrote. */
+    void carriedOut(int type, long word0, long word1, String name, long value0, long value1) {
+        CommandCheck check = checks[type];
+        effects.carriedOut(VtdCommand.of(type), check.meant0(word0), check.meant1(word1), name, value0, value1);
     }
 }

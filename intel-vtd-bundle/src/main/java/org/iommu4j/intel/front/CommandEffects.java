@@ -4,7 +4,8 @@ import org.iommu4j.intel.command.VtdCommand;
 
 /**
  * What a command does once the front has accepted it: the chip drops cache entries, a virtual unit asks the host. Legality,
- * reserved bits and granularity have been checked; fields have the meaning of the descriptors.
+ * reserved bits and granularity have been checked; fields have the meaning of the descriptors, without bits that the unit
+ * ignores.
  */
 public interface CommandEffects {
     /** How it ended. */
@@ -13,7 +14,7 @@ public interface CommandEffects {
         DONE,
         /** It could not be done, so it is not acknowledged: the queue stops at it, a register reports granularity 0. */
         NOT_DONE,
-        /** The device did not answer in time, VT-d 6.5.2.10: the waits behind it do not complete. */
+        /** The device did not answer in time, VT-d 6.5.2.11: the waits behind it do not complete. */
         NO_ANSWER
     }
 
@@ -42,7 +43,7 @@ public interface CommandEffects {
      */
     Outcome deviceTlb(int sourceId, long word1);
 
-    /** Drops interrupt entries, VT-d 6.5.2.7. */
+    /** Drops interrupt entries, VT-d 6.5.2.8. */
     Outcome interruptEntryCache();
 
     /** A wait is over, and everything before it. */

@@ -5,11 +5,13 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.InterruptSink;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.VtdCapabilities;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.EventControl;
 import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
 import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
 import org.iommu4j.intel.command.VtdSettings;
+import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.fault.FaultSlots;
@@ -19,7 +21,8 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * Fault records and the fault status register, VT-d 7.2 and 7.3. All causes of the fault event meet here: the event is
- * raised when the first of PFO, PPF, IQE, ICE and ITE appears, and withdrawn when the last is gone.
+ * raised when PPF, IQE, ICE or ITE appears while none of PFO, PPF, IQE, ICE and ITE was there, and withdrawn when the last
+ * is gone.
  */
 public final class FaultRecorder {
     private static final long CAUSES = FaultStatus.PFO.mask()
@@ -33,6 +36,10 @@ public final class FaultRecorder {
     private final Register[] low;
     private final Register[] high;
     private final EventMessage event;
+    private final boolean hasDeviceTlbs;
+
+    /** The bits of an address that a record holds: those of the widest table, VT-d 11.4.7.6. */
+    private final long addressBits;
 
     /**
      * A recorder with empty records.
@@ -42,6 +49,9 @@ public final class FaultRecorder {
     public FaultRecorder(VtdCapabilities unit, SettingValues chosen, RegisterFile registers, InterruptSink sink) {
         this.registers = registers;
         event = new EventMessage(registers, EventControl.FAULT, Ecap.EIM.isSet(unit.ecap()), sink);
+        hasDeviceTlbs = Ecap.DT.isSet(unit.ecap());
+        int widest = Agaw.widest(Cap.SAGAW.get(unit.cap()), Integer.MAX_VALUE);
+        addressBits = (1L << Agaw.width(widest < 0 ? Agaw.MAX_AW : widest)) - 1;
         slots = new FaultSlots(unit.faultRecords());
         slots.collapsing(!chosen.isSet(VtdSettings.FAULT_COLLAPSE));
         low = new Register[unit.faultRecords()];
@@ -69,10 +79,11 @@ public final class FaultRecorder {
             return false;
         }
         int sourceId = access.requester() & 0xffff;
-        int slot = slots.record(FaultRecord.FI.get(access.iova()), high(code, sourceId, access), sourceId);
+        int slot =
+                slots.record(FaultRecord.FI.get(access.iova() & addressBits), high(code, sourceId, access), sourceId);
         if (slot < 0) {
             if (slots.overflowed()) {
-                raise(FaultStatus.PFO.mask());
+                registers.set(FaultStatus.REGISTER, FaultStatus.PFO, true);
             }
             return false;
         }
@@ -83,6 +94,11 @@ public final class FaultRecorder {
             raise(FaultStatus.PPF.mask());
         }
         return true;
+    }
+
+    /** The next record goes into the first slot: address and interrupt translation are both off, VT-d 7.2.1. */
+    void restart() {
+        slots.restart();
     }
 
     /** Sets a cause; the event follows if it is the first. */
@@ -152,12 +168,12 @@ public final class FaultRecorder {
         };
     }
 
-    private static long high(int code, int sourceId, DmaAccess access) {
+    private long high(int code, int sourceId, DmaAccess access) {
         boolean write = (access.rights() & DmaAccess.WRITE) != 0 && !access.atomic();
         long word = FaultRecord.F.of(1)
                 | FaultRecord.FR.of(code)
                 | FaultRecord.SID.of(sourceId)
-                | FaultRecord.AT.of(addressType(access.addressType()));
+                | FaultRecord.AT.of(hasDeviceTlbs ? addressType(access.addressType()) : 0);
         if (!write) {
             word |= FaultRecord.T1.of(1);
         }

@@ -55,6 +55,9 @@ public final class InvalidationQueue {
     private final EventMessage completion;
     private final boolean refusesTailBeforeEnable;
     private final boolean hidesTimedOutSource;
+    /** The bits of an address of the host; the others of a wait's status address are ignored. */
+    private final long hostAddressBits;
+
     private final long[] descriptor = new long[2];
 
     private final CommandRing ring = new CommandRing(RingStyle.BYTE_OFFSET);
@@ -70,6 +73,7 @@ public final class InvalidationQueue {
             SettingValues chosen,
             RegisterFile registers,
             PhysicalMemory memory,
+            int hostAddressWidth,
             CommandDispatch dispatch,
             CommandEffects effects,
             FaultRecorder faults,
@@ -80,6 +84,7 @@ public final class InvalidationQueue {
         this.registers = registers;
         this.memory = memory;
         fetched = new PageCursor(memory);
+        hostAddressBits = hostAddressWidth < Long.SIZE ? (1L << hostAddressWidth) - 1 : -1L;
         this.dispatch = dispatch;
         this.effects = effects;
         this.faults = faults;
@@ -97,7 +102,7 @@ public final class InvalidationQueue {
         return enabled;
     }
 
-    /** True if it has stopped at an error, VT-d 6.5.2.9, or at a device that did not answer. */
+    /** True if it has stopped at an error, VT-d 6.5.2.11, or at a device that did not answer. */
     public boolean isStopped() {
         return faults.isRaised(FaultStatus.IQE.mask() | FaultStatus.ITE.mask());
     }
@@ -136,7 +141,7 @@ public final class InvalidationQueue {
         return true;
     }
 
-    /** Software has cleared errors: fetching goes on at the head, VT-d 6.5.2.9. */
+    /** Software has cleared errors: fetching goes on at the head, VT-d 6.5.2.11. */
     void resume() {
         if (!stepping) {
             run(Integer.MAX_VALUE);
@@ -159,7 +164,10 @@ public final class InvalidationQueue {
         int consumed = 0;
         if (enabled && !isStopped()) {
             while (consumed < most && !ring.isEmpty()) {
-                int error = longDescriptors ? QueueError.INVALID_WIDTH : fetch(ring.headAddress());
+                int error = configurationError();
+                if (error == OK) {
+                    error = fetch(ring.headAddress());
+                }
                 if (error != OK) {
                     stop(error);
                     break;
@@ -180,7 +188,10 @@ public final class InvalidationQueue {
     public void take(long word0, long word1) {
         descriptor[0] = word0;
         descriptor[1] = word1;
-        int error = longDescriptors ? QueueError.INVALID_WIDTH : execute(word0, word1);
+        int error = configurationError();
+        if (error == OK) {
+            error = execute(word0, word1);
+        }
         if (error != OK) {
             stop(error);
             return;
@@ -191,11 +202,17 @@ public final class InvalidationQueue {
     }
 
     /**
-     * Stops at the descriptor at the head, VT-d 6.5.2.9; an error that is there already keeps its cause.
+     * Stops at the descriptor at the head, which nobody could fetch; what is wrong with the queue itself goes first.
      *
      * @param error code of IQEI
      */
-    public void fail(int error) {
+    public void takeUnfetched(int error) {
+        int before = configurationError();
+        fail(before == OK ? error : before);
+    }
+
+    /** Stops at the descriptor at the head, VT-d 6.5.2.11; an error that is there already keeps its cause. */
+    private void fail(int error) {
         refuse(error, QueueError.IQEI.meaningOf(error));
     }
 
@@ -241,18 +258,25 @@ public final class InvalidationQueue {
         if (!enabled) {
             return;
         }
-        if (longDescriptors && (tail & DESCRIPTOR_BYTES) != 0) {
-            fail(QueueError.UNALIGNED_TAIL);
-        } else if (!ring.setTail(tail)) {
-            fail(QueueError.INVALID_TAIL);
-        } else {
+        boolean aligned = !longDescriptors || (tail & DESCRIPTOR_BYTES) == 0;
+        if (aligned && ring.setTail(tail)) {
             resume();
+        } else {
+            fail(aligned ? QueueError.INVALID_TAIL : QueueError.UNALIGNED_TAIL);
         }
+    }
+
+    /** What is wrong with the queue itself, before any descriptor is looked at; 256-bit descriptors need scalable mode. */
+    private int configurationError() {
+        if (!dispatch.isTableModeLegal()) {
+            return QueueError.INVALID_TABLE_MODE;
+        }
+        return longDescriptors ? QueueError.INVALID_WIDTH : OK;
     }
 
     /** Stops at a descriptor that was read. */
     private void stop(int error) {
-        boolean read = error != QueueError.INVALID_WIDTH && error != QueueError.FETCH_ERROR;
+        boolean read = configurationError() == OK && error != QueueError.FETCH_ERROR;
         refuse(
                 error,
                 read
@@ -315,7 +339,8 @@ public final class InvalidationQueue {
         if (told && InvalidationWait.SW.isSet(word0)) {
             try {
                 memory.writeIntLe(
-                        InvalidationWait.STATUS_ADDRESS.get(word1), InvalidationWait.STATUS_DATA.getInt(word0));
+                        InvalidationWait.STATUS_ADDRESS.get(word1) & hostAddressBits,
+                        InvalidationWait.STATUS_DATA.getInt(word0));
             } catch (BusErrorException | BackendException e) {
                 return QueueError.FETCH_ERROR;
             }

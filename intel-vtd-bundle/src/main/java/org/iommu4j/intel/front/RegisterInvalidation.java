@@ -7,6 +7,7 @@ import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 import org.iommu4j.intel.command.VtdRegisters.Iotlb;
+import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.front.CommandEffects.Outcome;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Register;
@@ -15,7 +16,8 @@ import org.iommu4j.simulation.register.RegisterFile;
 /**
  * Register-based invalidation, VT-d 6.5.1: a write that sets ICC or IVT in the upper half of CCMD or IOTLB starts a command;
  * it is done, with the busy bit clear and the actual granularity set, when the write returns. A wrong request has granularity
- * 0. While the queue is on, the registers are locked. Bits of a domain id that the unit does not implement are ignored.
+ * 0, as has every request while the root table is not one of legacy mode, VT-d 11.4.6.1. While the queue is on, the registers
+ * are locked.
  */
 final class RegisterInvalidation {
     private final RegisterFile registers;
@@ -23,7 +25,6 @@ final class RegisterInvalidation {
     private final CommandEffects effects;
     private final Register address;
     private final Register iotlb;
-    private final long domainMask;
     private long commands;
 
     RegisterInvalidation(
@@ -33,7 +34,6 @@ final class RegisterInvalidation {
         this.effects = effects;
         address = InvalidateAddress.of(unit.ecap());
         iotlb = Iotlb.of(unit.ecap());
-        domainMask = (1L << unit.domainIdBits()) - 1;
         registers.onWrite(ContextCommand.REGISTER, (before, after, written, lanes) -> {
             if (isStarted(ContextCommand.ICC, written, lanes)) {
                 contextCommand(after);
@@ -62,7 +62,7 @@ final class RegisterInvalidation {
         int granularity = ContextCommand.CIRG.getInt(value);
         long word0 = ContextCacheInvalidate.TYPE.of(VtdCommand.TYPE_CONTEXT_CACHE)
                 | ContextCacheInvalidate.G.of(granularity)
-                | ContextCacheInvalidate.DID.of(ContextCommand.DID.get(value) & domainMask)
+                | ContextCacheInvalidate.DID.of(ContextCommand.DID.get(value))
                 | ContextCacheInvalidate.SID.of(ContextCommand.SID.get(value))
                 | ContextCacheInvalidate.FM.of(ContextCommand.FM.get(value));
         boolean done = carryOut(VtdCommand.CONTEXT_CACHE_INVALIDATE, word0, 0, ContextCommand.REGISTER, value, 0);
@@ -76,7 +76,7 @@ final class RegisterInvalidation {
         long where = registers.get(address);
         long word0 = IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB)
                 | IotlbInvalidate.G.of(granularity)
-                | IotlbInvalidate.DID.of(Iotlb.DID.get(value) & domainMask);
+                | IotlbInvalidate.DID.of(Iotlb.DID.get(value));
         long word1 = IotlbInvalidate.ADDR.of(InvalidateAddress.ADDR.get(where))
                 | IotlbInvalidate.AM.of(InvalidateAddress.AM.get(where))
                 | (InvalidateAddress.IH.isSet(where) ? IotlbInvalidate.IH.mask() : 0);
@@ -87,12 +87,16 @@ final class RegisterInvalidation {
     private boolean carryOut(VtdCommand command, long word0, long word1, Register register, long value, long where) {
         commands++;
         int type = command.opcode();
+        if (!dispatch.isTableModeLegal()) {
+            effects.refused(QueueError.IQEI.meaningOf(QueueError.INVALID_TABLE_MODE));
+            return false;
+        }
         if (dispatch.check(type, word0, word1) != CommandCheck.OK
                 || dispatch.carryOut(type, word0, word1) != Outcome.DONE) {
             effects.refused(dispatch.reason(type, word0, word1));
             return false;
         }
-        effects.carriedOut(command, word0, word1, register.layout().name(), value, where);
+        dispatch.carriedOut(type, word0, word1, register.layout().name(), value, where);
         effects.completed();
         return true;
     }

@@ -25,6 +25,7 @@ public final class VtdFront {
     private final RegisterFile registers;
     private final CommandEffects effects;
     private final FaultRecorder faults;
+    private final CommandDispatch dispatch;
     private final InvalidationQueue queue;
     private final RegisterInvalidation registerInvalidation;
 
@@ -34,6 +35,7 @@ public final class VtdFront {
      * @param chosen what the architecture leaves to a unit, {@link org.iommu4j.intel.command.VtdSettings}
      * @param registers the unit's
      * @param memory where the queue is and where waits store their status
+     * @param hostAddressWidth bits of an address in that memory; 64 if any may be meant
      * @param interrupts where messages go
      * @param effects what accepted commands do
      */
@@ -44,19 +46,21 @@ public final class VtdFront {
             RegisterFile registers,
             FaultRecorder faults,
             PhysicalMemory memory,
+            int hostAddressWidth,
             InterruptSink interrupts,
             CommandEffects effects) {
         this.unit = unit;
         this.registers = registers;
         this.effects = effects;
         this.faults = faults;
-        CommandDispatch dispatch = new CommandDispatch(subVersion, unit, effects);
+        dispatch = new CommandDispatch(subVersion, unit, effects);
         queue = unit.hasQueue()
                 ? new InvalidationQueue(
                         subVersion,
                         chosen,
                         registers,
                         memory,
+                        hostAddressWidth,
                         dispatch,
                         effects,
                         faults,
@@ -109,10 +113,17 @@ public final class VtdFront {
         return queue == null || queue.loadFromRegisters(registers.isSet(Global.STATUS, Global.QIES));
     }
 
+    /** Goes on with a root table that was set before; without legacy tables no command is carried out. */
+    public void loadTableMode(boolean legacy) {
+        dispatch.setTableMode(legacy);
+    }
+
     /** Carries out a write of GCMD: one-shot commands first, then what changes of the persistent ones. */
     private void command(long written) {
         if (Global.SRTP.isSet(written)) {
-            effects.rootTable(registers.get(RootTableAddress.REGISTER), written);
+            long address = registers.get(RootTableAddress.REGISTER);
+            dispatch.setTableMode(RootTableAddress.TTM.get(address) == 0);
+            effects.rootTable(address, written);
             follow(Global.RTPS, true);
         }
         if (Ecap.IR.isSet(unit.ecap())) {
@@ -134,6 +145,9 @@ public final class VtdFront {
         if (translate != registers.isSet(Global.STATUS, Global.TES)) {
             follow(Global.TES, translate);
             effects.translation(translate, written);
+        }
+        if (!registers.isSet(Global.STATUS, Global.TES) && !registers.isSet(Global.STATUS, Global.IRES)) {
+            faults.restart();
         }
     }
 

@@ -345,9 +345,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
         private void map(FuzzScene.Root root, long iova) {
             int leaf = 1;
             if (random.nextInt(4) == 0) {
-                leaf = (Cap.SPS.get(cap) & 2) != 0 && random.nextInt(3) == 0 && root.levels() > 2
+                leaf = (Cap.SSLPS.get(cap) & 2) != 0 && random.nextInt(3) == 0 && root.levels() > 2
                         ? 3
-                        : (Cap.SPS.get(cap) & 1) != 0 ? 2 : 1;
+                        : (Cap.SSLPS.get(cap) & 1) != 0 ? 2 : 1;
             }
             long at = root.table();
             for (int level = root.levels(); level > leaf; level--) {

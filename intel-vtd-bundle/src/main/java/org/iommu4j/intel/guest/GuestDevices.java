@@ -56,6 +56,11 @@ final class GuestDevices {
         rootUsable = usable;
     }
 
+    /** True if the guest has set a root table of a mode that is in this release. */
+    boolean isRootUsable() {
+        return rootUsable;
+    }
+
     /** The guest has switched translation on or off: every device gets what holds from now on. */
     void translate(boolean on, GuestRequests sink) {
         if (on != translating) {
@@ -236,7 +241,7 @@ final class GuestDevices {
         }
         int aw = ContextEntry.AW.getInt(word1);
         int domain = ContextEntry.DID.getInt(word1);
-        if (!Agaw.isSupported(aw, Cap.SAGAW.get(unit.cap()))) {
+        if (domain >>> unit.domainIdBits() != 0 || !Agaw.isSupported(aw, Cap.SAGAW.get(unit.cap()))) {
             return null;
         }
         long table = ContextEntry.SSPTPTR.get(word0);

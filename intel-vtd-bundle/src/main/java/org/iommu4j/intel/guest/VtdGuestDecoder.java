@@ -17,6 +17,7 @@ import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters;
+import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.front.FaultRecorder;
@@ -67,7 +68,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
         SettingValues chosen = VtdSettings.table().defaults(subVersion);
         InterruptSink undelivered = (address, data) -> {};
         FaultRecorder faults = new FaultRecorder(unit, chosen, registers, undelivered);
-        front = new VtdFront(subVersion, unit, chosen, registers, faults, memory, undelivered, effects);
+        front = new VtdFront(subVersion, unit, chosen, registers, faults, memory, Long.SIZE, undelivered, effects);
         if (front.queue() != null) {
             front.queue().stepping(true);
         }
@@ -99,6 +100,8 @@ public final class VtdGuestDecoder implements GuestDecoder {
         in.endSection();
         in.section("devices");
         decoder.devices.load(in);
+        decoder.front.loadTableMode(
+                !decoder.registers.isSet(Global.STATUS, Global.RTPS) || decoder.devices.isRootUsable());
         in.endSection();
         return decoder;
     }
@@ -125,7 +128,8 @@ public final class VtdGuestDecoder implements GuestDecoder {
         } else if (bytes.length == DESCRIPTOR_BYTES) {
             queue.take(wordAt(bytes, 0), wordAt(bytes, 1));
         } else {
-            queue.fail(bytes.length == MAX_DESCRIPTOR_BYTES ? QueueError.INVALID_WIDTH : QueueError.FETCH_ERROR);
+            queue.takeUnfetched(
+                    bytes.length == MAX_DESCRIPTOR_BYTES ? QueueError.INVALID_WIDTH : QueueError.FETCH_ERROR);
         }
     }
 

@@ -118,7 +118,7 @@ final class CommandReports implements InvalidationRules {
             case TRANSLATION -> "VT-d 6.5.2.3: IOTLB G=1, G=2, or G=3 on an overlapping page, drops a translation";
             case PAGING_STRUCTURE ->
                 "VT-d 6.5.2.3: IOTLB G=1, G=2, or G=3 with IH=0, drops paging-structure entries;" + " IH=1 keeps them";
-            case DEVICE -> "VT-d 6.5.2.5, 6.5.2.8: the device drops its translations after the IOTLB has";
+            case DEVICE -> "VT-d 6.5.2.5, 6.5.2.12: the device drops its translations after the IOTLB has";
         };
     }
 

@@ -16,16 +16,20 @@ import org.iommu4j.simulation.cache.TranslationCache;
  * that do the step. Allocates nothing.
  *
  * <ol>
- *   <li>3.4.1: a source id has 16 bits. A request with PASID faults in legacy mode, 7.1.3 reason 0x31.
- *   <li>3.15: a request without PASID in 0xfee00000-0xfeefffff is not translated; it belongs to the interrupt logic, whatever
- *       its rights.
- *   <li>11.4.5: a root table of another mode faults, reason 0x30.
+ *   <li>3.4.1: a source id has 16 bits. 4.2.1: a translated request with PASID is unsupported.
+ *   <li>3.15: a request without PASID in 0xfee00000-0xfeefffff is not translated: a write of one doubleword is an interrupt
+ *       request, a zero-length read completes, everything else faults, reason 0x29. 7.1.3, condition S.1: a translation request
+ *       is answered with write permission for untranslated accesses only.
+ *   <li>11.4.5: a root table of another mode faults, reason 0x30; then a request with PASID does in legacy mode, 7.1.3 reason
+ *       0x31.
  *   <li>6.2.2, else 9.1 and 9.3: the context entry of the source id.
  *   <li>4.2.3, 4.2.5: requests of device TLBs where the entry allows them.
- *   <li>3.9 and 4.2.5: pass-through, and what a device has translated, go on as they are.
+ *   <li>3.9 and 4.2.5: pass-through, and what a device has translated, go on as they are, if the host has the address.
  *   <li>3.7: an address that the table's width and MGAW do not cover faults, reason 0x4.
  *   <li>6.2.4: the IOTLB.
- *   <li>6.2.5, then 3.7: the paging-structure caches, then the second-stage table.
+ *   <li>6.2.5, then 3.7: the paging-structure caches, then the second-stage table. 3.15: an output in the interrupt range
+ *       faults, reason 0xe, here as from the IOTLB: the accessed address counts, of a translation request all that it would be
+ *       given.
  * </ol>
  *
  * A fault of a translation request that only says that nothing is mapped (0x4, 0x5, 0x6) is an answer without permissions
@@ -34,8 +38,9 @@ import org.iommu4j.simulation.cache.TranslationCache;
 final class DmaRemapper {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
-    private static final long INTERRUPT_RANGE = 0xfee;
-    private static final int INTERRUPT_RANGE_SHIFT = 20;
+    private static final long INTERRUPT_FIRST = 0xfee0_0000L;
+    private static final long INTERRUPT_LAST = 0xfeef_ffffL;
+    private static final int DOUBLEWORD = 4;
     private static final int SOURCE_ID_BITS = 16;
 
     private final TableWalker walker;
@@ -44,6 +49,7 @@ final class DmaRemapper {
     private final FaultRecorder faults;
     private final boolean cachingMode;
     private final boolean zeroLengthReads;
+    private final long lastHostAddress;
 
     /** Who is told what the caches go through. */
     private final AccessWatch watch;
@@ -62,6 +68,7 @@ final class DmaRemapper {
      *
      * @param cachingMode CAP.CM
      * @param zeroLengthReads CAP.ZLR
+     * @param hostAddressWidth physical address width in bits
      * @param watch who is told what the caches go through
      */
     DmaRemapper(
@@ -70,6 +77,7 @@ final class DmaRemapper {
             FaultRecorder faults,
             boolean cachingMode,
             boolean zeroLengthReads,
+            int hostAddressWidth,
             AccessWatch watch) {
         this.walker = walker;
         this.caches = caches;
@@ -77,6 +85,7 @@ final class DmaRemapper {
         this.faults = faults;
         this.cachingMode = cachingMode;
         this.zeroLengthReads = zeroLengthReads;
+        lastHostAddress = (1L << hostAddressWidth) - 1;
         this.watch = watch;
     }
 
@@ -126,18 +135,24 @@ final class DmaRemapper {
             access.blocked();
             return;
         }
-        if (access.pasid() != DmaAccess.NO_PASID) {
-            refuse(access, FaultReason.PASID_IN_LEGACY_MODE.code());
+        boolean translated = access.addressType() == AddressType.TRANSLATED;
+        boolean withPasid = access.pasid() != DmaAccess.NO_PASID;
+        if (translated && withPasid) {
+            access.blocked();
             return;
         }
         // 2. interrupts
-        if (iova >>> INTERRUPT_RANGE_SHIFT == INTERRUPT_RANGE) {
-            access.translated(iova, 0, access.rights(), false);
+        if (!translated && !withPasid && isInterruptAddress(iova)) {
+            interruptRange(access);
             return;
         }
         // 3. the mode of the root table
         if (!legacyRoot) {
             refuse(access, FaultReason.ROOT_ADDRESS_INVALID.code());
+            return;
+        }
+        if (withPasid) {
+            refuse(access, FaultReason.PASID_IN_LEGACY_MODE.code());
             return;
         }
         // 4. the context entry
@@ -164,8 +179,8 @@ final class DmaRemapper {
             return;
         }
         // 6. addresses that go on as they are
-        if (type == ContextEntry.PASS_THROUGH || access.addressType() == AddressType.TRANSLATED) {
-            access.translated(iova, 0, RIGHTS, contextCached);
+        if (type == ContextEntry.PASS_THROUGH || translated) {
+            untranslated(access, contextCached);
             return;
         }
         // 7. the width of the table
@@ -189,9 +204,50 @@ final class DmaRemapper {
             refuseQualified(access, denied);
         } else if ((attributes & TranslationCaches.FAULTING) != 0) {
             refuseQualified(access, (int) iotlb.value(entry));
+        } else if (reachesInterrupts(access, iotlb.value(entry), iotlb.pageShift(entry))) {
+            refuseQualified(access, FaultReason.INTERRUPT_RANGE_OUTPUT.code());
         } else {
             succeed(access, iova, iotlb.value(entry), iotlb.pageShift(entry), attributes & RIGHTS, true);
         }
+    }
+
+    /** A request without PASID, not translated before, to the interrupt range, VT-d 3.15. */
+    private void interruptRange(DmaAccess access) {
+        boolean writes = (access.rights() & DmaAccess.WRITE) != 0;
+        boolean reads = (access.rights() & ~DmaAccess.WRITE) != 0;
+        if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
+            access.translated(access.iova(), 0, DmaAccess.WRITE, false);
+        } else if (writes
+                ? !reads && access.lengthBytes() == DOUBLEWORD && (access.iova() & (DOUBLEWORD - 1)) == 0
+                : access.lengthBytes() == 0) {
+            access.translated(access.iova(), 0, access.rights(), false);
+        } else {
+            refuse(access, FaultReason.INTERRUPT_REQUEST_BLOCKED.code());
+        }
+    }
+
+    /** Pass-through, or an address that the device has translated: it only has to be one that the host has. */
+    private void untranslated(DmaAccess access, boolean contextCached) {
+        if (Long.compareUnsigned(access.iova(), lastHostAddress) > 0) {
+            refuseQualified(access, FaultReason.ADDRESS_BEYOND_WIDTH.code());
+        } else if (isInterruptAddress(access.iova())) {
+            refuseQualified(access, FaultReason.INTERRUPT_RANGE_OUTPUT.code());
+        } else {
+            access.translated(access.iova(), 0, RIGHTS, contextCached);
+        }
+    }
+
+    private static boolean isInterruptAddress(long address) {
+        return address >= INTERRUPT_FIRST && address <= INTERRUPT_LAST;
+    }
+
+    /** True if what the access would be given reaches the interrupt range: one address, or a translation of a whole page. */
+    private static boolean reachesInterrupts(DmaAccess access, long page, int shift) {
+        long inPage = (1L << shift) - 1;
+        if (access.addressType() == AddressType.UNTRANSLATED) {
+            return isInterruptAddress(page | (access.iova() & inPage));
+        }
+        return page <= INTERRUPT_LAST && (page | inPage) >= INTERRUPT_FIRST;
     }
 
     /** 9. the paging-structure caches, then the tables. */
@@ -214,6 +270,9 @@ final class DmaRemapper {
             }
             int level = Agaw.levelOf(tables.pageShift(cached)) - 1;
             fault = walker.walk(tables.value(cached), level, false, granted, iova, needed, listener);
+        }
+        if (fault == TableWalker.OK && reachesInterrupts(access, walker.pageAddress(), Agaw.shift(walker.level()))) {
+            fault = FaultReason.INTERRUPT_RANGE_OUTPUT.code();
         }
         int highest = Math.min(walker.topLevel(), caches.highestTableLevel);
         for (int level = highest; level > walker.level(); level--) {

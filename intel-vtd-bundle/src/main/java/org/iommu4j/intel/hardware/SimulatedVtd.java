@@ -6,6 +6,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
@@ -21,6 +22,7 @@ import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.ProtectedMemory;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.command.VtdRegisters.Ver;
 import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.front.FaultRecorder;
 import org.iommu4j.intel.front.VtdFront;
@@ -39,13 +41,15 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  *
  * <p>Not modelled: interrupt remapping (its status bits follow its commands, its cache is empty), advanced fault logging,
  * write buffers (a table write is seen at once, with or without WBF), drain (every access is over before the next command).
- * Protected memory regions block accesses while translation is off.
+ * Protected memory regions block accesses while translation is off; while it is on, those that no table translates and, from
+ * major version 2 on, all, VT-d 11.4.8.1.
  */
 public final class SimulatedVtd implements Hardware {
     /** Version of the state that {@link #save} writes; see the package's description. */
     public static final int STATE_VERSION = 1;
 
     private static final long PROTECTED_GRANULE_MASK = 0xf_ffff;
+    private static final int FIRST_MAJOR_THAT_PROTECTS_ALWAYS = 2;
 
     private final HardwareConfig config;
     private final VtdCapabilities unit;
@@ -54,6 +58,11 @@ public final class SimulatedVtd implements Hardware {
     private final FaultRecorder faults;
     private final DmaRemapper remapper;
     private final VtdFront front;
+
+    private final boolean hasProtectedMemory;
+
+    /** True if protected memory is protected from accesses that a table translates, too. */
+    private final boolean protectsAlways;
 
     /** Who observes, or null. */
     private final TranslationObserver observer;
@@ -65,6 +74,8 @@ public final class SimulatedVtd implements Hardware {
         this.config = config;
         SettingValues chosen = VtdSettings.of(config);
         unit = VtdCapabilities.of(chosen);
+        hasProtectedMemory = Cap.PLMR.isSet(unit.cap()) || Cap.PHMR.isSet(unit.cap());
+        protectsAlways = Ver.MAJOR.get(unit.ver()) >= FIRST_MAJOR_THAT_PROTECTS_ALWAYS;
         registers = registerFile(unit);
         TableWalker walker = new TableWalker(WalkerConfig.of(unit, platform.hostAddressWidth()), platform.memory());
         caches = cachesFactory.apply(config.cache(), walker);
@@ -76,6 +87,7 @@ public final class SimulatedVtd implements Hardware {
                 faults,
                 Cap.CM.isSet(unit.cap()),
                 Cap.ZLR.isSet(unit.cap()),
+                platform.hostAddressWidth(),
                 observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer));
         boolean rootTableInvalidates = Cap.ESRTPS.isSet(unit.cap());
         CacheEffects effects = observer == null
@@ -89,6 +101,7 @@ public final class SimulatedVtd implements Hardware {
                 registers,
                 faults,
                 platform.memory(),
+                platform.hostAddressWidth(),
                 platform.interrupts(),
                 effects);
     }
@@ -146,11 +159,23 @@ public final class SimulatedVtd implements Hardware {
             } else {
                 translateObserved(access);
             }
-        } else if (isProtected(access.iova())) {
+            if (hasProtectedMemory && isCutOff(access)) {
+                access.blocked();
+            }
+        } else if (access.addressType() != AddressType.UNTRANSLATED || isProtected(access.iova())) {
+            // Requests of a device TLB are unsupported while translation is off, VT-d 4.2.1.
             access.blocked();
         } else {
             access.translated(access.iova(), 0, DmaAccess.READ | DmaAccess.WRITE, false);
         }
+    }
+
+    /** True if a translated access goes to protected memory, from which the unit protects it. */
+    private boolean isCutOff(DmaAccess access) {
+        return access.outcome() == DmaAccess.Outcome.TRANSLATED
+                && access.addressType() != AddressType.TRANSLATION_REQUEST
+                && (protectsAlways || access.pageBytes() == 0)
+                && isProtected(access.spa());
     }
 
     private void translateObserved(DmaAccess access) {
@@ -216,7 +241,7 @@ public final class SimulatedVtd implements Hardware {
     private boolean isProtected(long iova) {
         boolean low = Cap.PLMR.isSet(unit.cap());
         boolean high = Cap.PHMR.isSet(unit.cap());
-        return (low || high)
+        return hasProtectedMemory
                 && registers.isSet(ProtectedMemory.ENABLE, ProtectedMemory.EPM)
                 && ((low && isInside(iova, ProtectedMemory.LOW_BASE, ProtectedMemory.LOW_LIMIT))
                         || (high && isInside(iova, ProtectedMemory.HIGH_BASE, ProtectedMemory.HIGH_LIMIT)));
@@ -230,7 +255,9 @@ public final class SimulatedVtd implements Hardware {
     private void load(SnapshotReader in) {
         registers.load(in.section("registers"));
         in.endSection();
-        remapper.setRootTable(in.section("root").getLong());
+        long rootTableAddress = in.section("root").getLong();
+        remapper.setRootTable(rootTableAddress);
+        front.loadTableMode(RootTableAddress.TTM.get(rootTableAddress) == 0);
         in.endSection();
         faults.load(in.section("faults"));
         in.endSection();

@@ -19,18 +19,21 @@ public final class TableWalker {
 
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
     private static final int MAX_LEVEL = Agaw.levels(Agaw.MAX_AW);
-    private static final long INTERRUPT_FIRST = 0xfee0_0000L;
-    private static final long INTERRUPT_LAST = 0xfeef_ffffL;
-    private static final long TRANSIENT_MAPPING = 1L << 62;
 
     private static final long ROOT_RESERVED_1 = RootEntry.LAYOUT.reservedMask(1);
-    private static final long CONTEXT_RESERVED_1 = ContextEntry.LAYOUT.reservedMask(1);
 
     private final WalkerConfig config;
     private final PhysicalMemory memory;
+
+    /** Bits that must be zero in the words of a context entry. */
     private final long contextReserved0;
+
+    private final long contextReserved1;
+
+    /** Bits of a table's address that must be zero, unless TT is pass-through. */
+    private final long tableReserved;
+
     private final long rootReserved0;
-    private final long domainIdMask;
 
     /** By level: bits that must be zero in an entry that points to a table, and in a leaf. */
     private final long[] reservedInTable = new long[MAX_LEVEL + 1];
@@ -55,14 +58,16 @@ public final class TableWalker {
         long hostMask = (1L << config.hostAddressWidth()) - 1;
         long beyondHost = SlPte.ADDR.mask() & ~hostMask;
         rootReserved0 = RootEntry.LAYOUT.reservedMask(0) | (RootEntry.CTP.mask() & ~hostMask);
-        contextReserved0 = ContextEntry.LAYOUT.reservedMask(0) | (ContextEntry.SSPTPTR.mask() & ~hostMask);
-        domainIdMask = (1L << config.domainIdBits()) - 1;
+        long domains = (1L << config.domainIdBits()) - 1;
+        contextReserved0 = ContextEntry.LAYOUT.reservedMask(0);
+        contextReserved1 =
+                ContextEntry.LAYOUT.reservedMask(1) | (ContextEntry.DID.mask() & ~ContextEntry.DID.of(domains));
+        tableReserved = ContextEntry.SSPTPTR.mask() & ~hostMask;
         for (int at = 1; at <= MAX_LEVEL; at++) {
             long common = beyondHost | SlPte.LAYOUT.reservedMask(0);
-            reservedInTable[at] = common | SlPte.PS.mask() | SlPte.SNP.mask() | TRANSIENT_MAPPING;
+            reservedInTable[at] = common | SlPte.PS.mask() | SlPte.SNP.mask();
             reservedInLeaf[at] = common
                     | (config.snoopControl() ? 0 : SlPte.SNP.mask())
-                    | (config.deviceTlb() ? 0 : TRANSIENT_MAPPING)
                     | (SlPte.ADDR.mask() & ~(-1L << Agaw.shift(at)));
         }
     }
@@ -124,7 +129,8 @@ public final class TableWalker {
         if (!ContextEntry.P.isSet(low)) {
             return FaultReason.CONTEXT_NOT_PRESENT.code();
         }
-        if ((low & contextReserved0) != 0 || (high & CONTEXT_RESERVED_1) != 0) {
+        boolean walks = ContextEntry.TT.getInt(low) != ContextEntry.PASS_THROUGH;
+        if ((low & contextReserved0) != 0 || (walks && (low & tableReserved) != 0) || (high & contextReserved1) != 0) {
             return FaultReason.CONTEXT_RESERVED.code();
         }
         return isLegal(low, high) ? OK : FaultReason.CONTEXT_INVALID.code();
@@ -140,11 +146,6 @@ public final class TableWalker {
         return context1;
     }
 
-    /** The domain id of a context entry, without the bits that the unit does not implement. */
-    public int domainId(long context1Word) {
-        return (int) (ContextEntry.DID.get(context1Word) & domainIdMask);
-    }
-
     /** The largest address that a table of {@code aw} translates on this unit. */
     public long lastAddress(int aw) {
         return (1L << Math.min(Agaw.width(aw), config.mgawBits())) - 1;
@@ -156,9 +157,9 @@ public final class TableWalker {
      * <ol>
      *   <li>Nine bits of the address select the entry, 9.8.
      *   <li>3.7.1: the permissions of all levels together are enough; checked before reserved bits.
-     *   <li>3.7: the entry is a leaf at level 1, or with PS set where CAP.SPS has the size.
+     *   <li>3.7: the entry is a leaf at level 1, or with PS set where CAP.SSLPS has the size.
      *   <li>Its reserved bits are 0.
-     *   <li>3.15: a leaf does not map into the interrupt range. Otherwise the walk goes on at the next table.
+     *   <li>A leaf ends the walk; otherwise it goes on at the next table.
      * </ol>
      *
      * @param table physical address of the table of {@code fromLevel}
@@ -202,7 +203,7 @@ public final class TableWalker {
                 // 5. where it leads
                 if (leaf) {
                     pageAddress = SlPte.ADDR.get(entry);
-                    return overlapsInterrupts(pageAddress, level) ? FaultReason.INTERRUPT_RANGE_OUTPUT.code() : OK;
+                    return OK;
                 }
                 at = SlPte.ADDR.get(entry);
                 nextTable[level] = at;
@@ -280,9 +281,5 @@ public final class TableWalker {
 
     private boolean isSuperpageLevel(int at) {
         return at <= 3 && (config.sps() >>> (at - 2) & 1) != 0;
-    }
-
-    private static boolean overlapsInterrupts(long page, int atLevel) {
-        return page <= INTERRUPT_LAST && page + (1L << Agaw.shift(atLevel)) - 1 >= INTERRUPT_FIRST;
     }
 }

@@ -51,12 +51,12 @@ class VtdCapabilitiesTest {
     }
 
     @Test
-    void shouldHaveTheDefaultsOfTheFactSheet() {
+    void shouldHaveThePlausibleDefaults() {
         VtdCapabilities queue = VtdCapabilities.of(HardwareConfig.of(VtdGeneration.LEGACY_QI));
         assertEquals(16, queue.domainIdBits());
         assertEquals(48, queue.mgawBits());
         assertEquals(6, Cap.SAGAW.get(queue.cap()));
-        assertEquals(3, Cap.SPS.get(queue.cap()));
+        assertEquals(3, Cap.SSLPS.get(queue.cap()));
         assertEquals(18, Cap.MAMV.get(queue.cap()));
         assertEquals(0x220, FaultRecordRegisters.low(queue.cap(), 0).offset());
         assertEquals(0xf0, InvalidateAddress.of(queue.ecap()).offset());

@@ -333,7 +333,24 @@ class VtdGuestDecoderTest {
         guest.deviceAccess(DEVICE, host);
         assertEquals(List.of(), host.take());
         guest.command(new byte[32], host);
+        assertEquals(7, guest.readRegister(0xb0, 8) & 0xf);
+        write(0x20, 8, ROOT);
+        write(0x18, 4, 0xc400_0000L);
+        write(0x34, 4, 0x10);
+        guest.command(new byte[32], host);
         assertEquals(5, guest.readRegister(0xb0, 8) & 0xf);
+    }
+
+    @Test
+    void shouldRefuseRegisterCommandsWithoutALegacyRootTable() {
+        bringUp();
+        write(0x18, 4, 0x8000_0000L);
+        write(0x20, 8, ROOT | 0x400);
+        write(0x18, 4, 0xc000_0000L);
+        write(0x28, 8, 0xa000_0000_0000_0000L);
+        assertEquals(0, guest.readRegister(0x28, 8) >>> 59 & 3);
+        write(0xf8, 8, 0x9000_0000_0000_0000L);
+        assertEquals(0, guest.readRegister(0xf8, 8) >>> 57 & 3);
     }
 
     @Test

@@ -43,7 +43,7 @@ class VtdRegisterTest {
         "0x88, 8, 0x7fff0",
         "0x90, 8, 0xfffffffffffff807",
         "0xa0, 4, 0x80000000",
-        "0xa4, 4, 0xffffffff",
+        "0xa4, 4, 0x0000ffff",
         "0xa8, 4, 0xfffffffc",
         "0xac, 4, 0xffffffff",
         "0xb8, 8, 0xfffffffffffff80f",
@@ -79,7 +79,7 @@ class VtdRegisterTest {
     }
 
     @Test
-    void shouldHaveTheResetValuesOfTheFactSheet() {
+    void shouldHaveTheResetValuesOfTheSpecification() {
         for (int subVersion : new int[] {VtdGeneration.LEGACY_REG, VtdGeneration.LEGACY_QI}) {
             VtdCapabilities capabilities = VtdCapabilities.defaultOf(subVersion);
             VtdUnit unit = recipe().generation(subVersion).make();

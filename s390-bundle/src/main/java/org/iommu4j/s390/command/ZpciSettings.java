@@ -7,8 +7,8 @@ import org.iommu4j.simulation.config.SettingTable;
 import org.iommu4j.simulation.config.SettingValues;
 
 /**
- * What a configuration of a chip can choose: what its functions report and can do, how many there are, and choices that the
- * architecture leaves to a machine. Case, hyphens and underscores of names do not matter.
+ * What a configuration of a chip can choose: what its functions report and can do, docs/spec/s390-zpci.md 6, how many there
+ * are, and choices that the architecture leaves to a machine. Case, hyphens and underscores of names do not matter.
  */
 public final class ZpciSettings {
     private static final int TABLE_TYPE_REGION_THIRD = 0x40;
@@ -120,7 +120,7 @@ public final class ZpciSettings {
         ROWS.choice("profile", "sim", "qemu")
                 .legal("sim", (generation, value) -> value == 0)
                 .about(
-                        "where this project's reference and QEMU differ, the chip follows the reference; qemu is known, and "
+                        "where QEMU differs from docs/spec/s390-zpci.md 7, the chip follows the document; qemu is known, and "
                                 + "not modelled");
         vary();
     }

@@ -8,7 +8,10 @@ import org.iommu4j.s390.command.ZpciCapabilities;
 import org.iommu4j.s390.command.ZpciInstruction;
 import org.iommu4j.s390.command.ZpciSettings;
 
-/** CLP for PCI, sheet 2.8: list, query function, query group, set function. Store characteristics is not modelled. */
+/**
+ * CLP for PCI, docs/spec/s390-zpci.md 2.8: list, query function, query group, set function. Store characteristics is
+ * not modelled.
+ */
 final class ClpService {
     /** Longest request, and longest response. */
     private static final int MOST_REQUEST = 8184;

@@ -7,7 +7,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.s390.command.ZpciSettings;
 
-/** States of a function, sheet 2.7. Saved by their names. */
+/** States of a function, docs/spec/s390-zpci.md 2.7. Saved by their names. */
 public enum FunctionState {
     /** Belongs to nobody here. */
     RESERVED,

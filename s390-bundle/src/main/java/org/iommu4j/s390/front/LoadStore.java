@@ -9,9 +9,9 @@ import org.iommu4j.s390.command.ZpciInstruction;
 import org.iommu4j.s390.command.ZpciSettings;
 
 /**
- * PCILG, PCISTG and PCISTB, sheet 2.1 and 2.7: everything that is checked before an access reaches a function. Behind it there is no
- * device: its configuration space reads as zeros and takes no stores, and it has no BARs, so that an access to one is an operand
- * exception.
+ * PCILG, PCISTG and PCISTB, docs/spec/s390-zpci.md 2.1 and 2.7: everything that is checked before an access reaches a
+ * function. Behind it there is no device: its configuration space reads as zeros and takes no stores, and it has no
+ * BARs, so that an access to one is an operand exception.
  *
  * <p>The order of checks is that of MPCIFC: register or handle, state, address space, then length and offset. A function in error or
  * in permanent error is blocked (status 12); one that is only in the state blocked works.

@@ -27,8 +27,9 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * The functions of a chip and the instructions that control them, in the sheet's order of checks. Nothing that software does
- * throws: it ends in a condition code with its status, or in a program interruption.
+ * The functions of a chip and the instructions that control them, in the order of checks of docs/spec/s390-zpci.md 2.3
+ * and 2.4. Nothing that software does throws: it ends in a condition code with its status, or in a program
+ * interruption.
  *
  * <p>Not modelled: the registers of functions ({@link LoadStore}), adapter interrupts (MPCIFC 2 and 3 keep what is registered),
  * directed interrupts, memory I/O: its instructions are operation exceptions.
@@ -140,7 +141,7 @@ public final class PciFacility {
         };
     }
 
-    // ---- RPCIT, sheet 2.3
+    // ---- RPCIT, docs/spec/s390-zpci.md 2.3
 
     private void refresh(NativeCall call) {
         if ((call.word(ZpciInstruction.R2_NUMBER) & 1) != 0) {
@@ -196,7 +197,7 @@ public final class PciFacility {
         }
     }
 
-    // ---- MPCIFC, sheet 2.4
+    // ---- MPCIFC, docs/spec/s390-zpci.md 2.4
 
     private void modify(NativeCall call) {
         long block = call.word(ZpciInstruction.FIB);
@@ -341,7 +342,7 @@ public final class PciFacility {
         return RequestRegister.DMAAS.isSet(call.word(ZpciInstruction.R1));
     }
 
-    // ---- STPCIFC, sheet 2.5
+    // ---- STPCIFC, docs/spec/s390-zpci.md 2.5
 
     private void store(NativeCall call) {
         if (isOtherSpace(call)) {
@@ -383,7 +384,7 @@ public final class PciFacility {
         call.result(DONE);
     }
 
-    // ---- SIC, sheet 2.9
+    // ---- SIC, docs/spec/s390-zpci.md 2.9
 
     private void setInterruptionControls(NativeCall call) {
         int mode = (int) call.word(ZpciInstruction.MODE) & 0xffff;
@@ -435,7 +436,7 @@ public final class PciFacility {
     }
 
     /**
-     * A function comes, goes, is asked to go, or breaks, sheet 3.4; an event tells of it.
+     * A function comes, goes, is asked to go, or breaks, docs/spec/s390-zpci.md 3.4; an event tells of it.
      *
      * @param event one of the availability events, {@link EventCode#PERMANENT_ERROR} or {@link EventCode#RECOVERY_FAILED}
      */
@@ -487,7 +488,7 @@ public final class PciFacility {
         }
     }
 
-    /** Sheet 2.3 row 4, 2.4: the states in which a handle counts as invalid. */
+    /** docs/spec/s390-zpci.md 2.3 row 4, 2.4: the states in which a handle counts as invalid. */
     private static boolean isOut(PciFunction function) {
         return switch (function.state()) {
             case RESERVED, STANDBY, DISABLED, PERMANENT_ERROR -> true;

@@ -1,6 +1,7 @@
 /**
- * The zPCI facility: functions, their states and handles, and the instructions that control them, sheet 2, with their order of
- * checks. What stands behind a registered function is its owner's: a chip walks tables, a virtual IOMMU sends contract requests.
+ * The zPCI facility: functions, their states and handles, and the instructions that control them,
+ * docs/spec/s390-zpci.md 2, with their order of checks. What stands behind a registered function is its owner's: a chip
+ * walks tables, a virtual IOMMU sends contract requests.
  *
  * <h2>Saved state of the functions</h2>
  *

@@ -157,7 +157,10 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                 && (status == Status.SEQUENCE || status == Status.INVALID_DMA_SPACE || status == Status.NOT_AVAILABLE);
     }
 
-    /** A wrong table or a fault has put a function into the error state, in which it refuses RPCIT: sheet 2.3 rows 5 and 11. */
+    /**
+     * A wrong table or a fault has put a function into the error state, in which it refuses RPCIT:
+     * docs/spec/s390-zpci.md 2.3 rows 5 and 11.
+     */
     @Override
     public boolean isGuestsFault(HardwareConfig config, NativePort port) {
         long block = port.platform().allocatePages(2);

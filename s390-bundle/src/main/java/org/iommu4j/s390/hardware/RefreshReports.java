@@ -7,8 +7,9 @@ import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * Tells an observer what the architecture has each instruction remove, sheet 4, and what a refresh reads. A refresh that removes
- * nothing and installs something is how a new mapping is announced: it is no invalidation.
+ * Tells an observer what the architecture has each instruction remove, docs/spec/s390-zpci.md 4, and what a refresh
+ * reads. A refresh that removes nothing and installs something is how a new mapping is announced: it is no
+ * invalidation.
  */
 final class RefreshReports implements InvalidationRules {
     private static final int NO_PASID = TranslationCache.NO_PASID;
@@ -92,6 +93,6 @@ final class RefreshReports implements InvalidationRules {
 
     @Override
     public String rule(CachedKind kind) {
-        return "zPCI, sheet 4: RPCIT drops what is known of its range, and nothing else; every function has its own";
+        return "zPCI, docs/spec/s390-zpci.md 4: RPCIT drops what is known of its range, and nothing else; every function has its own";
     }
 }

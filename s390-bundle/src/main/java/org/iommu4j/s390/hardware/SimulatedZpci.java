@@ -163,7 +163,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         return 0;
     }
 
-    // ---- accesses, sheet 3.3
+    // ---- accesses, docs/spec/s390-zpci.md 3.3
 
     @Override
     public void translate(DmaAccess access) {

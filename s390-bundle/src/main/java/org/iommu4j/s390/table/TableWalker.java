@@ -7,8 +7,8 @@ import org.iommu4j.s390.command.EventCode;
 import org.iommu4j.simulation.memory.PageCursor;
 
 /**
- * Walks the tables of an address space, sheet 3.3 steps 4 and 6 to 8. It reads memory and nothing else, and allocates nothing;
- * the outcome of a walk stands in its accessors until the next one.
+ * Walks the tables of an address space, docs/spec/s390-zpci.md 3.3 steps 4 and 6 to 8. It reads memory and nothing
+ * else, and allocates nothing; the outcome of a walk stands in its accessors until the next one.
  */
 public final class TableWalker {
     /** Outcome: the address is mapped. */
@@ -91,7 +91,7 @@ public final class TableWalker {
     }
 
     /**
-     * Looks at the anchor alone, sheet 3.3 steps 4 and 6: whether tables of its type lead to an address.
+     * Looks at the anchor alone, docs/spec/s390-zpci.md 3.3 steps 4 and 6: whether tables of its type lead to an address.
      *
      * @param iota anchor with T = 1
      * @return {@link #MAPPED} if they do, or the code of an {@link EventCode}

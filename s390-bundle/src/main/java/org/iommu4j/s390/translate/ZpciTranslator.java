@@ -480,7 +480,7 @@ public final class ZpciTranslator implements Translator {
                         Long.compareUnsigned(begin, registration.pba()) < 0 ? registration.pba() : begin,
                         Long.compareUnsigned(end, registration.pal()) > 0 ? registration.pal() : end);
                 if (isShort(status)) {
-                    // Once over everything, so that the host finds what is dead: sheet 5.1.
+                    // Once over everything, so that the host finds what is dead: docs/spec/s390-zpci.md 5.1.
                     status = refresh(bound[i].handle(), registration.pba(), registration.pal());
                     completion.widened(WHOLE_APERTURE);
                 }

@@ -46,7 +46,7 @@ public enum SpaprCommand implements CommandFormat {
                 .size((1 + arguments.length) * Long.SIZE)
                 .bigEndian()
                 .msb0()
-                .spec("PAPR, TCE hypercalls; sheet 2.1");
+                .spec("PAPR, TCE hypercalls; docs/spec/spapr-tce.md 2.1");
         words.bits("R3", 0, 63, oneOf(code(function, name())));
         for (int i = 0; i < arguments.length; i++) {
             words.bits(arguments[i], (i + 1) * Long.SIZE, (i + 2) * Long.SIZE - 1, about("R" + (4 + i)));
@@ -58,8 +58,11 @@ public enum SpaprCommand implements CommandFormat {
     }
 
     private static Layout syncLayout() {
-        Layout.Builder store =
-                Layout.named("DMA_READ_SYNC").size(128).bigEndian().msb0().spec("IODA3, DMA read sync; sheet 2.3");
+        Layout.Builder store = Layout.named("DMA_READ_SYNC")
+                .size(128)
+                .bigEndian()
+                .msb0()
+                .spec("IODA3, DMA read sync; docs/spec/spapr-tce.md 2.3");
         store.bits("offset", 0, 63, oneOf(code(DmaReadSync.REGISTER.offset(), "DMARD_SYNC")));
         store.bit("START", 64, about("starts a sync"));
         return store.build();

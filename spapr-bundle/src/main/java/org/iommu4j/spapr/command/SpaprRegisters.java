@@ -220,6 +220,6 @@ public final class SpaprRegisters {
                 .at(offset, 64)
                 .bigEndian()
                 .msb0()
-                .spec("IODA2 and IODA3, registers of the host bridge; sheet " + section);
+                .spec("IODA2 and IODA3, registers of the host bridge; docs/spec/spapr-tce.md " + section);
     }
 }

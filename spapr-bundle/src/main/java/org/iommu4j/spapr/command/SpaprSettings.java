@@ -6,7 +6,10 @@ import org.iommu4j.simulation.config.SettingRow;
 import org.iommu4j.simulation.config.SettingTable;
 import org.iommu4j.simulation.config.SettingValues;
 
-/** What a configuration of a platform can choose: its capabilities, and choices that the architecture leaves to it. */
+/**
+ * What a configuration of a platform can choose: its capabilities, docs/spec/spapr-tce.md 6, and choices that the architecture
+ * leaves to it.
+ */
 public final class SpaprSettings {
     /** Name of the list of windows that are there from reset on. */
     static final String WINDOWS = "windows";
@@ -91,8 +94,8 @@ public final class SpaprSettings {
             .about("how many of: reset, six cells of query, limited addressing");
 
     /** Addresses FFFF0000 to FFFFFFFF are messages. */
-    public static final SettingRow MSI32 =
-            ROWS.choice("msi32", "off", "on").about("addresses FFFF0000 to FFFFFFFF are messages");
+    public static final SettingRow MSI32 = ROWS.choice("msi32", "off", "on")
+            .about("addresses FFFF0000 to FFFFFFFF are messages, docs/spec/spapr-tce.md 3.5 step 3");
 
     /** Status of create for a window too many: -3 as PAPR says, or -1 as QEMU answers. */
     public static final SettingRow THIRD_WINDOW = ROWS.choice("third-window", "parameter-error", "hardware-error")
@@ -140,6 +143,8 @@ public final class SpaprSettings {
                 .legal("the default", (generation, value) -> value == precision(generation))
                 .about("1, page: kills of pages can be trusted; 0, PE: they cannot");
         ROWS.number("sync_required", Integer.SIZE)
+                .word("true", 1)
+                .word("false", 0)
                 .byDefault(SpaprSettings::syncRequired)
                 .legal("the default", (generation, value) -> value == syncRequired(generation))
                 .about("a DMA read sync follows kills");

@@ -7,8 +7,9 @@ import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 
 /**
- * RTAS calls that control enhanced error handling, sheet 2.4. Recovery without reset: release MMIO (state 2 to 4), release
- * DMA (4 to 0). With reset: set-slot-reset 1 or 3 (to 1), then 0 (to 0). None touches a table, and what is cached stays.
+ * RTAS calls that control enhanced error handling, docs/spec/spapr-tce.md 2.4. Recovery without reset: release MMIO
+ * (state 2 to 4), release DMA (4 to 0). With reset: set-slot-reset 1 or 3 (to 1), then 0 (to 0). None touches a table,
+ * and what is cached stays.
  *
  * <p>A call that the state gives no sense to changes nothing, and is answered as PAPR's table of PE state control says: -7, an
  * unexpected state change, or -3 where there is nothing to release.

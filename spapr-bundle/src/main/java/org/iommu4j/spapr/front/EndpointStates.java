@@ -4,8 +4,8 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * States of partitionable endpoints, sheet 2.4 and 3.6: stopped for MMIO, stopped for DMA, in reset. From reset on every
- * endpoint is normal and error handling is on.
+ * States of partitionable endpoints, docs/spec/spapr-tce.md 2.4 and 3.6: stopped for MMIO, stopped for DMA, in reset.
+ * From reset on every endpoint is normal and error handling is on.
  */
 public final class EndpointStates {
     /** {@link #state}: normal. */

@@ -10,9 +10,9 @@ import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 
 /**
- * A hypervisor's tables, in pages of the host that no partition may reach. A small table has one level; of a larger one only the
- * top level is there at first, and the levels below come with the first entry that needs them, as Linux does it (sheet 3.4). So a
- * window of terabytes takes what is used of it.
+ * A hypervisor's tables, in pages of the host that no partition may reach. A small table has one level; of a larger one
+ * only the top level is there at first, and the levels below come with the first entry that needs them, as Linux does
+ * it (docs/spec/spapr-tce.md 3.4). So a window of terabytes takes what is used of it.
  */
 public final class HostTables {
     /** Most index bits of a level that a window is given: 8 MiB. */

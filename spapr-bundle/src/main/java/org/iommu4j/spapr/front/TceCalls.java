@@ -15,8 +15,9 @@ import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 
 /**
- * The TCE hypercalls, sheet 2.1: the checks in the order of the outcome matrix, column SIM. Everything is checked before
- * anything is written, so that a call that fails has changed nothing. For one thread at a time; allocates nothing.
+ * The TCE hypercalls, docs/spec/spapr-tce.md 2.1: the checks in the order of the outcome matrix, column SIM. Everything
+ * is checked before anything is written, so that a call that fails has changed nothing. For one thread at a time;
+ * allocates nothing.
  *
  * <p>Where QEMU differs, the architecture is followed: misaligned addresses are refused (row 3), pages that the partition
  * does not own and reserved bits are refused (rows 5, 6), a bad entry of a list leaves all as it was (row 9), a count of 0

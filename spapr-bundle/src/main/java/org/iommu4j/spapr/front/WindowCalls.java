@@ -9,8 +9,8 @@ import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.table.DmaWindow;
 
 /**
- * RTAS calls for dynamic DMA windows, sheet 2.2. The first window of an endpoint sits at bus address 0, the second at 2^59;
- * when the last one goes and it is not the default one, the default one comes back.
+ * RTAS calls for dynamic DMA windows, docs/spec/spapr-tce.md 2.2. The first window of an endpoint sits at bus address
+ * 0, the second at 2^59; when the last one goes and it is not the default one, the default one comes back.
  *
  * <p>QEMU answers -1 to a window too many, PAPR -3; the default is PAPR's. QEMU also keeps the mark of the default window
  * on the LIOBN, so that the default window does not come back after a dynamic one that took its LIOBN; here it does.

@@ -10,8 +10,9 @@ import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
 import org.iommu4j.spapr.table.DmaWindow;
 
 /**
- * Tells an observer what the architecture has each operation remove, sheet 4.2: from the operation's own arguments, apart
- * from what the cache does with them. A hypercall is complete when it returns, a kill of IODA3 with the next DMA read sync.
+ * Tells an observer what the architecture has each operation remove, docs/spec/spapr-tce.md 4.2: from the operation's
+ * own arguments, apart from what the cache does with them. A hypercall is complete when it returns, a kill of IODA3
+ * with the next DMA read sync.
  */
 final class CommandReports implements InvalidationRules {
     private static final int NO_PASID = TranslationCache.NO_PASID;

@@ -15,9 +15,9 @@ import org.iommu4j.spapr.table.TceTable;
 import org.iommu4j.spapr.table.Tve;
 
 /**
- * Translates accesses of devices, sheet 3.5. A requester with the top bit set is a LIOBN: the access goes through that
- * window. Any other is a requester id, which goes through its endpoint and the slot that bit 59 selects. Allocates nothing
- * unless it faults.
+ * Translates accesses of devices, docs/spec/spapr-tce.md 3.5. A requester with the top bit set is a LIOBN: the access
+ * goes through that window. Any other is a requester id, which goes through its endpoint and the slot that bit 59
+ * selects. Allocates nothing unless it faults.
  *
  * <p>There are no PASIDs and no translation requests here: such an access is an unsupported request, which is aborted.
  */

@@ -12,8 +12,8 @@ import org.iommu4j.spapr.command.PestEntry;
 import org.iommu4j.spapr.front.EndpointStates;
 
 /**
- * Faults of endpoints, sheet 3.6: one record for each endpoint, that of its last fault, and the stop that follows. A stopped
- * endpoint makes no further faults.
+ * Faults of endpoints, docs/spec/spapr-tce.md 3.6: one record for each endpoint, that of its last fault, and the stop
+ * that follows. A stopped endpoint makes no further faults.
  */
 final class FaultRecorder {
     /** No table in memory. */

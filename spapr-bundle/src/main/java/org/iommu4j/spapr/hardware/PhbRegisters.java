@@ -137,7 +137,7 @@ final class PhbRegisters {
         }
     }
 
-    /** Carries out a kill, sheet 2.3; the widest of the bits that are set counts. */
+    /** Carries out a kill, docs/spec/spapr-tce.md 2.3; the widest of the bits that are set counts. */
     private void kill(long word) {
         if ((word & TceKill.BUSY) == 0) {
             return;

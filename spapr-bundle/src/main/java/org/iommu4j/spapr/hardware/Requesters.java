@@ -12,7 +12,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * Which endpoint each requester id belongs to: the default one from reset on, until the host says otherwise, by calls or by a
- * requester translation table in memory, whose entries are cached (sheet 4.1, RTC).
+ * requester translation table in memory, whose entries are cached (docs/spec/spapr-tce.md 4.1, RTC).
  */
 final class Requesters {
     /** No endpoint: accesses are aborted. */

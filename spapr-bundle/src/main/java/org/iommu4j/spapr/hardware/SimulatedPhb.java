@@ -297,7 +297,7 @@ public final class SimulatedPhb implements Hardware {
         return HypercallCode.SUCCESS;
     }
 
-    /** OPAL_PCI_TCE_KILL, sheet 2.3: checks what it is asked for and writes the register. */
+    /** OPAL_PCI_TCE_KILL, docs/spec/spapr-tce.md 2.3: checks what it is asked for and writes the register. */
     private long opalKill(NativeCall call) {
         long type = call.word(1);
         long pe = call.word(2);

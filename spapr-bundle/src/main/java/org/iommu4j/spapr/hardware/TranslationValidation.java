@@ -8,8 +8,8 @@ import org.iommu4j.spapr.table.TceTable;
 import org.iommu4j.spapr.table.Tve;
 
 /**
- * The translation validation table, sheet 3.3: an entry for each endpoint and slot. The hypervisor sets an entry with each
- * window; software of the host may set it through the IODA registers too, and then that holds.
+ * The translation validation table, docs/spec/spapr-tce.md 3.3: an entry for each endpoint and slot. The hypervisor
+ * sets an entry with each window; software of the host may set it through the IODA registers too, and then that holds.
  */
 final class TranslationValidation {
     private static final long SLOT_BYTES = 1L << DmaWindow.SLOT_SHIFT;

@@ -1,7 +1,7 @@
 package org.iommu4j.spapr.table;
 
 /**
- * A DMA window, sheet 3.2: a range of bus addresses of a partitionable endpoint with the table behind it.
+ * A DMA window, docs/spec/spapr-tce.md 3.2: a range of bus addresses of a partitionable endpoint with the table behind it.
  *
  * @param liobn its logical I/O bus number
  * @param pe whose it is

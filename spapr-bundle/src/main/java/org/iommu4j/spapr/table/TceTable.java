@@ -1,7 +1,7 @@
 package org.iommu4j.spapr.table;
 
 /**
- * A table of a window: where it is and how an address goes through it, sheet 3.3 and 3.4.
+ * A table of a window: where it is and how an address goes through it, docs/spec/spapr-tce.md 3.3 and 3.4.
  *
  * @param root address of the top level
  * @param pageShift log2 of the page size in bytes
@@ -16,7 +16,7 @@ public record TceTable(long root, int pageShift, int levels, int levelBits, long
     /** Most levels. */
     public static final int MAX_LEVELS = 5;
 
-    /** Index bits of all levels and the page shift must stay below; sheet 3.4. */
+    /** Index bits of all levels and the page shift must stay below; docs/spec/spapr-tce.md 3.4. */
     public static final int ADDRESS_BITS_LIMIT = 55;
 
     /** Index bits of each level when nobody says otherwise: as few as do, but a level has at least 4 KiB. */

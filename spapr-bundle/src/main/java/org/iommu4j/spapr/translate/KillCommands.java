@@ -12,8 +12,9 @@ import org.iommu4j.spapr.command.SpaprRegisters.DmaReadSync;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
 
 /**
- * Generations 3 to 5, sheet 2.3: stores to the TCE Kill register, and from 4 on a DMA read sync after them. Each word is built
- * from checked fields. Pages that the register has no size for are killed in pieces (sheet 1.3, d and f); beyond
+ * Generations 3 to 5, docs/spec/spapr-tce.md 2.3: stores to the TCE Kill register, and from 4 on a DMA read sync after
+ * them. Each word is built from checked fields. Pages that the register has no size for are killed in pieces
+ * (docs/spec/spapr-tce.md 1.3, d and f); beyond
  * {@link #MAX_KILLS} kills the whole endpoint costs less. Generation 5 does not trust kills of pages (HW560152).
  */
 final class KillCommands implements CommandPath {

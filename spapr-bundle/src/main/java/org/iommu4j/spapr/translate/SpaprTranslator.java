@@ -419,7 +419,7 @@ public final class SpaprTranslator implements Translator {
                 : requester < 0 && bound.liobn() != requester;
     }
 
-    /** The field that makes a window impossible on this generation, or null; sheet 3.2 and 3.4. */
+    /** The field that makes a window impossible on this generation, or null; docs/spec/spapr-tce.md 3.2 and 3.4. */
     private BitField wrongGeometry(long[] words) {
         long pageShift = BindPgtable.PAGE_SHIFT.get(words);
         long windowShift = BindPgtable.WINDOW_SHIFT.get(words);

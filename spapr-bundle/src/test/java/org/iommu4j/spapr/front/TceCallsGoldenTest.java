@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The outcome matrix of sheet 2.1, row by row, column SIM; numbers typed from the sheet. */
+/** The outcome matrix of docs/spec/spapr-tce.md 2.1, row by row, column SIM; numbers typed from there. */
 class TceCallsGoldenTest {
     private static final int GET = 0x1c;
     private static final int PUT = 0x20;
