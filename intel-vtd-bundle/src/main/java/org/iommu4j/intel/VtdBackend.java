@@ -21,11 +21,11 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdMeanings;
-import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.fuzz.VtdFuzzSupport;
 import org.iommu4j.intel.guest.VtdGuestDecoder;
@@ -140,7 +140,7 @@ public class VtdBackend implements Backend {
     public List<Register> registers(int subVersion) {
         return description.generation(subVersion) == null
                 ? List.of()
-                : VtdRegisters.of(VtdCapabilities.defaultOf(subVersion));
+                : UnitRegisters.of(VtdCapabilities.defaultOf(subVersion));
     }
 
     @Override

@@ -10,15 +10,15 @@ import static org.iommu4j.layout.FieldOption.oneOf;
 import static org.iommu4j.layout.FieldOption.reset;
 import static org.iommu4j.layout.FieldOption.whileClear;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.FieldOption;
 import org.iommu4j.layout.Register;
 
 /**
  * The remapping registers, VT-d 11.4, each declared once: place, width, section, fields and what software may do with them.
- * A chip takes those that its capabilities give it; the two IOTLB registers stand at {@link Ecap#IRO} * 16 and the fault
- * records at {@link Cap#FRO} * 16.
+ * {@link UnitRegisters} says which a unit has. The two IOTLB registers stand at {@link Ecap#IRO} * 16 and the fault records at
+ * {@link Cap#FRO} * 16.
  */
 public final class VtdRegisters {
 
@@ -26,7 +26,6 @@ public final class VtdRegisters {
     public static final class Ver {
         private static final Register.Builder VER =
                 register("VER", 0x00, 32, "11.4.1").ignoreReserved().each(READ_ONLY);
-
         public static final BitField MINOR = VER.bits("MIN", 3, 0, about("minor number"));
         public static final BitField MAJOR = VER.bits("MAJOR", 7, 4, about("major number"));
 
@@ -37,15 +36,13 @@ public final class VtdRegisters {
     public static final class Cap {
         private static final Register.Builder CAP =
                 register("CAP", 0x08, 64, "11.4.2").ignoreReserved().each(READ_ONLY);
-
         public static final BitField ND = CAP.bits("ND", 2, 0, about("2^(4+2*ND) domain ids"));
         public static final BitField AFL = CAP.bit("AFL", 3, about("advanced fault logging"));
         public static final BitField RWBF = CAP.bit("RWBF", 4, about("write-buffer flush is needed"));
         public static final BitField PLMR = CAP.bit("PLMR", 5, about("protected low memory region"));
         public static final BitField PHMR = CAP.bit("PHMR", 6, about("protected high memory region"));
         public static final BitField CM = CAP.bit("CM", 7, about("caching mode: absent entries may be cached"));
-        public static final BitField SAGAW =
-                CAP.bits("SAGAW", 12, 8, about("bit n: AW n, 30+9n bits; 0 and 4 are reserved"));
+        public static final BitField SAGAW = CAP.bits("SAGAW", 12, 8, about("bit n, 1 to 3: AW n, 30+9n bits"));
         public static final BitField MGAW = CAP.bits("MGAW", 21, 16, about("bits of an address, less 1"));
         public static final BitField ZLR = CAP.bit("ZLR", 22, about("zero-length reads pass on write-only pages"));
         public static final BitField ISOCH = CAP.bit("ISOCH", 23, about("isochronous unit"));
@@ -70,7 +67,6 @@ public final class VtdRegisters {
     public static final class Ecap {
         private static final Register.Builder ECAP =
                 register("ECAP", 0x10, 64, "11.4.3").ignoreReserved().each(READ_ONLY);
-
         public static final BitField C = ECAP.bit("C", 0, about("page walks are coherent"));
         public static final BitField QI = ECAP.bit("QI", 1, about("queued invalidation"));
         public static final BitField DT = ECAP.bit("DT", 2, about("device TLBs"));
@@ -122,7 +118,6 @@ public final class VtdRegisters {
     public static final class Global {
         private static final Register.Builder GCMD =
                 register("GCMD", 0x18, 32, "11.4.4.1").each(WRITE_ONLY);
-
         public static final BitField CFI = GCMD.bit("CFI", 23, about("compatibility-format interrupts"));
         public static final BitField SIRTP = GCMD.bit("SIRTP", 24, about("one-shot: set interrupt table pointer"));
         public static final BitField IRE = GCMD.bit("IRE", 25, about("interrupt remapping enable"));
@@ -141,7 +136,6 @@ public final class VtdRegisters {
 
         private static final Register.Builder GSTS =
                 register("GSTS", 0x1c, 32, "11.4.4.2").ignoreReserved().each(READ_ONLY);
-
         public static final BitField CFIS = GSTS.bit("CFIS", 23, about("status of CFI"));
         public static final BitField IRTPS = GSTS.bit("IRTPS", 24, about("status of SIRTP"));
         public static final BitField IRES = GSTS.bit("IRES", 25, about("status of IRE"));
@@ -160,7 +154,6 @@ public final class VtdRegisters {
     public static final class RootTableAddress {
         private static final Register.Builder RTADDR =
                 register("RTADDR", 0x20, 64, "11.4.5").each(READ_WRITE);
-
         public static final BitField TTM =
                 RTADDR.bits("TTM", 11, 10, oneOf(code(0, "legacy"), code(1, "scalable"), code(3, "abort DMA")));
         public static final BitField RTA = RTADDR.address("RTA", 63, 12, about("root table"));
@@ -172,26 +165,15 @@ public final class VtdRegisters {
     public static final class ContextCommand {
         private static final Register.Builder CCMD =
                 register("CCMD", 0x28, 64, "11.4.6.1").each(whileClear(Global.STATUS, Global.QIES));
-
         public static final BitField DID = CCMD.bits("DID", 15, 0, READ_WRITE, about("domain id"));
         public static final BitField SID = CCMD.bits("SID", 31, 16, WRITE_ONLY, about("source id"));
         public static final BitField FM = CCMD.bits("FM", 33, 32, WRITE_ONLY, about("function mask"));
 
-        /** Granularity that hardware used. */
-        public static final BitField CAIG = CCMD.bits(
-                "CAIG",
-                60,
-                59,
-                READ_ONLY,
-                oneOf(code(0, "refused"), code(1, "global"), code(2, "domain"), code(3, "device")));
+        public static final BitField CAIG =
+                CCMD.bits("CAIG", 60, 59, READ_ONLY, granularity("refused", "device"), about("what hardware used"));
 
-        /** Requested granularity. */
-        public static final BitField CIRG = CCMD.bits(
-                "CIRG",
-                62,
-                61,
-                READ_WRITE,
-                oneOf(code(0, "reserved"), code(1, "global"), code(2, "domain"), code(3, "device")));
+        public static final BitField CIRG =
+                CCMD.bits("CIRG", 62, 61, READ_WRITE, granularity("reserved", "device"), about("what is asked for"));
 
         public static final BitField ICC = CCMD.bit("ICC", 63, READ_WRITE, about("start; reads 1 while busy"));
 
@@ -202,7 +184,6 @@ public final class VtdRegisters {
     public static final class InvalidateAddress {
         private static final Register.Builder IVA =
                 register("IVA", 0, 64, "11.4.6.4").each(WRITE_ONLY, whileClear(Global.STATUS, Global.QIES));
-
         public static final BitField AM = IVA.bits("AM", 5, 0, about("2^AM pages of 4 KiB"));
         public static final BitField IH = IVA.bit("IH", 6, about("only leaf entries were changed"));
         public static final BitField ADDR = IVA.address("ADDR", 63, 12, about("first page"));
@@ -220,22 +201,15 @@ public final class VtdRegisters {
     public static final class Iotlb {
         private static final Register.Builder IOTLB =
                 register("IOTLB", 8, 64, "11.4.6.3").each(READ_WRITE, whileClear(Global.STATUS, Global.QIES));
-
         public static final BitField DID = IOTLB.bits("DID", 47, 32, about("domain id"));
         public static final BitField DW = IOTLB.bit("DW", 48, about("drain writes"));
         public static final BitField DR = IOTLB.bit("DR", 49, about("drain reads"));
 
-        /** Granularity that hardware used. */
-        public static final BitField IAIG = IOTLB.bits(
-                "IAIG",
-                58,
-                57,
-                READ_ONLY,
-                oneOf(code(0, "refused"), code(1, "global"), code(2, "domain"), code(3, "page")));
+        public static final BitField IAIG =
+                IOTLB.bits("IAIG", 58, 57, READ_ONLY, granularity("refused", "page"), about("what hardware used"));
 
-        /** Requested granularity. */
-        public static final BitField IIRG = IOTLB.bits(
-                "IIRG", 61, 60, oneOf(code(0, "reserved"), code(1, "global"), code(2, "domain"), code(3, "page")));
+        public static final BitField IIRG =
+                IOTLB.bits("IIRG", 61, 60, granularity("reserved", "page"), about("what is asked for"));
 
         public static final BitField IVT = IOTLB.bit("IVT", 63, about("start; reads 1 while busy"));
 
@@ -256,7 +230,6 @@ public final class VtdRegisters {
     public static final class FaultStatus {
         private static final Register.Builder FSTS =
                 register("FSTS", 0x34, 32, "11.4.7.1").ignoreReserved();
-
         public static final BitField PFO = FSTS.bit("PFO", 0, WRITE_ONE_CLEARS, about("overflow: a fault was lost"));
         public static final BitField PPF = FSTS.bit("PPF", 1, READ_ONLY, about("a fault record is in use"));
         public static final BitField AFO = FSTS.bit("AFO", 2, READ_ONLY, about("advanced fault overflow"));
@@ -289,7 +262,6 @@ public final class VtdRegisters {
     public static final class EventControl {
         private static final Register.Builder ECTL =
                 register("FECTL", 0x38, 32, "11.4.7.2, 11.4.9.5").ignoreReserved();
-
         public static final BitField IP = ECTL.bit("IP", 30, READ_ONLY, about("the message waits, it is masked"));
         public static final BitField IM = ECTL.bit("IM", 31, READ_WRITE, reset(1), about("messages are masked"));
 
@@ -333,7 +305,6 @@ public final class VtdRegisters {
     public static final class ProtectedMemory {
         private static final Register.Builder PMEN =
                 register("PMEN", 0x64, 32, "11.4.8.1").ignoreReserved();
-
         public static final BitField PRS = PMEN.bit("PRS", 0, READ_ONLY, about("the regions are protected"));
         public static final BitField EPM = PMEN.bit("EPM", 31, READ_WRITE, about("protect the regions"));
 
@@ -363,7 +334,6 @@ public final class VtdRegisters {
     public static final class QueueHead {
         private static final Register.Builder IQH =
                 register("IQH", 0x80, 64, "11.4.9.1").ignoreReserved();
-
         public static final BitField QH = IQH.address("QH", 18, 4, READ_ONLY, about("next descriptor to be fetched"));
 
         public static final Register REGISTER = IQH.build();
@@ -372,7 +342,6 @@ public final class VtdRegisters {
     /** Invalidation queue tail register; with ECAP.QI. */
     public static final class QueueTail {
         private static final Register.Builder IQT = register("IQT", 0x88, 64, "11.4.9.2");
-
         public static final BitField QT = IQT.address("QT", 18, 4, READ_WRITE, about("next descriptor to be written"));
 
         public static final Register REGISTER = IQT.build();
@@ -382,7 +351,6 @@ public final class VtdRegisters {
     public static final class QueueAddress {
         private static final Register.Builder IQA =
                 register("IQA", 0x90, 64, "11.4.9.3").each(READ_WRITE, whileClear(Global.STATUS, Global.QIES));
-
         public static final BitField QS = IQA.bits("QS", 2, 0, about("2^QS pages"));
 
         /** Descriptor width; 256 bits need scalable mode. */
@@ -398,7 +366,6 @@ public final class VtdRegisters {
     public static final class CompletionStatus {
         private static final Register.Builder ICS =
                 register("ICS", 0x9c, 32, "11.4.9.4").ignoreReserved();
-
         public static final BitField IWC = ICS.bit("IWC", 0, WRITE_ONE_CLEARS, about("a wait with IF has completed"));
 
         public static final Register REGISTER = ICS.build().surviving();
@@ -406,33 +373,18 @@ public final class VtdRegisters {
 
     /** Invalidation queue error record register; with ECAP.QI. */
     public static final class QueueError {
-        /** {@link #IQEI}: no information. */
+        // Codes of IQEI, which says what each means.
         public static final int NO_INFORMATION = 0;
-
-        /** {@link #IQEI}: the tail lies beyond the queue. */
         public static final int INVALID_TAIL = 1;
-
-        /** {@link #IQEI}: a descriptor could not be fetched. */
         public static final int FETCH_ERROR = 2;
-
-        /** {@link #IQEI}: the type is unknown. */
         public static final int UNKNOWN_TYPE = 3;
-
-        /** {@link #IQEI}: a reserved bit or value. */
         public static final int RESERVED_FIELD = 4;
-
-        /** {@link #IQEI}: the descriptor width is not legal. */
         public static final int INVALID_WIDTH = 5;
-
-        /** {@link #IQEI}: the tail is not a multiple of the descriptor's size. */
         public static final int UNALIGNED_TAIL = 6;
-
-        /** {@link #IQEI}: the table mode is not legal for the operation. */
         public static final int INVALID_TABLE_MODE = 7;
 
         private static final Register.Builder IQERCD =
                 register("IQERCD", 0xb0, 64, "11.4.9.9").ignoreReserved().each(READ_ONLY);
-
         /** Why FSTS.IQE is set. */
         public static final BitField IQEI = IQERCD.bits(
                 "IQEI",
@@ -458,7 +410,6 @@ public final class VtdRegisters {
     public static final class InterruptTableAddress {
         private static final Register.Builder IRTA =
                 register("IRTA", 0xb8, 64, "11.4.10").each(READ_WRITE);
-
         public static final BitField S = IRTA.bits("S", 3, 0, about("2^(S+1) entries"));
         public static final BitField EIME = IRTA.bit("EIME", 11, about("extended interrupt mode"));
         public static final BitField IRTA_BASE = IRTA.address("IRTA", 63, 12, about("interrupt remapping table"));
@@ -492,55 +443,8 @@ public final class VtdRegisters {
 
     private VtdRegisters() {}
 
-    /** Every register, as a unit that has them all has them; for explanations and documentation. */
-    public static List<Register> all() {
-        VtdCapabilities queued = VtdCapabilities.LEGACY_QI;
-        return of(new VtdCapabilities(
-                queued.ver(), queued.cap() | Cap.PLMR.mask() | Cap.PHMR.mask(), queued.ecap() | Ecap.EIM.mask()));
-    }
-
-    /**
-     * The registers of one unit: those that its capabilities give it, with its reset values and at its offsets. What is not
-     * there reads 0 and ignores writes.
-     */
-    public static List<Register> of(VtdCapabilities unit) {
-        List<Register> rows = new ArrayList<>();
-        boolean extended = Ecap.EIM.isSet(unit.ecap());
-        boolean low = Cap.PLMR.isSet(unit.cap());
-        boolean high = Cap.PHMR.isSet(unit.cap());
-        rows.add(Ver.REGISTER.resetTo(unit.ver()));
-        rows.add(Cap.REGISTER.resetTo(unit.cap()));
-        rows.add(Ecap.REGISTER.resetTo(unit.ecap()));
-        rows.addAll(List.of(Global.COMMAND, Global.STATUS, RootTableAddress.REGISTER, FaultStatus.REGISTER));
-        rows.addAll(EventControl.FAULT.basic());
-        addIf(extended, rows, EventControl.FAULT.upperAddress());
-        addIf(low || high, rows, ProtectedMemory.ENABLE);
-        addIf(low, rows, ProtectedMemory.LOW_BASE, ProtectedMemory.LOW_LIMIT);
-        addIf(high, rows, ProtectedMemory.HIGH_BASE, ProtectedMemory.HIGH_LIMIT);
-        if (unit.hasQueue()) {
-            rows.addAll(List.of(QueueHead.REGISTER, QueueTail.REGISTER, QueueAddress.REGISTER));
-            rows.add(CompletionStatus.REGISTER);
-            rows.addAll(EventControl.INVALIDATION.basic());
-            rows.add(QueueError.REGISTER);
-            addIf(extended, rows, EventControl.INVALIDATION.upperAddress());
-        }
-        addIf(Ecap.IR.isSet(unit.ecap()), rows, InterruptTableAddress.REGISTER);
-        if (unit.hasRegisterInvalidation()) {
-            rows.add(ContextCommand.REGISTER);
-            rows.add(InvalidateAddress.of(unit.ecap()));
-            rows.add(Iotlb.of(unit.ecap()));
-        }
-        for (int record = 0; record < unit.faultRecords(); record++) {
-            rows.add(FaultRecordRegisters.low(unit.cap(), record));
-            rows.add(FaultRecordRegisters.high(unit.cap(), record));
-        }
-        return List.copyOf(rows);
-    }
-
-    private static void addIf(boolean there, List<Register> rows, Register... registers) {
-        if (there) {
-            rows.addAll(List.of(registers));
-        }
+    private static FieldOption granularity(String none, String narrowest) {
+        return oneOf(code(0, none), code(1, "global"), code(2, "domain"), code(3, narrowest));
     }
 
     /** Begins a register; the specification calls it NAME_REG. */

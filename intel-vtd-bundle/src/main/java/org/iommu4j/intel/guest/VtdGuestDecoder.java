@@ -14,9 +14,9 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
-import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.command.VtdSettings;
@@ -62,7 +62,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
     public VtdGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         subVersion = config.subVersion();
         unit = VtdCapabilities.of(config);
-        registers = new RegisterFile(VtdRegisters.of(unit));
+        registers = new RegisterFile(UnitRegisters.of(unit));
         devices = new GuestDevices(memory, unit, subVersion);
         effects = new GuestEffects(subVersion, unit, devices);
         SettingValues chosen = VtdSettings.table().defaults(subVersion);

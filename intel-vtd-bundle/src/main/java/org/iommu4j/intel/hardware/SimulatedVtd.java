@@ -15,8 +15,8 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
-import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.Global;
@@ -228,7 +228,7 @@ public final class SimulatedVtd implements Hardware {
 
     private static RegisterFile registerFile(VtdCapabilities unit) {
         try {
-            return new RegisterFile(VtdRegisters.of(unit));
+            return new RegisterFile(UnitRegisters.of(unit));
         } catch (IllegalArgumentException e) {
             throw new BackendException(
                     Errno.EINVAL,

@@ -9,9 +9,9 @@ import java.util.SplittableRandom;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdGeneration;
-import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.intel.guest.VtdGuestDecoder;
 import org.iommu4j.layout.Register;
 import org.iommu4j.testing.Property;
@@ -49,7 +49,7 @@ final class OneFrontPropertyTest {
             write(VtdUnit.IQA, 8, QUEUE, unit, guest, requests);
             write(VtdUnit.GCMD, 4, VtdUnit.QIE, unit, guest, requests);
         }
-        List<Register> registers = VtdRegisters.of(VtdCapabilities.of(recipe.config()));
+        List<Register> registers = UnitRegisters.of(VtdCapabilities.of(recipe.config()));
         int consumed = 0;
         for (int i = 0; i < 60; i++) {
             if (random.nextInt(3) == 0) {

@@ -23,9 +23,9 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.intel.command.FaultReason;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdGeneration;
-import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.layout.Register;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -83,7 +83,7 @@ class VtdRegisterTest {
         for (int subVersion : new int[] {VtdGeneration.LEGACY_REG, VtdGeneration.LEGACY_QI}) {
             VtdCapabilities capabilities = VtdCapabilities.defaultOf(subVersion);
             VtdUnit unit = recipe().generation(subVersion).make();
-            for (Register row : VtdRegisters.of(capabilities)) {
+            for (Register row : UnitRegisters.of(capabilities)) {
                 long expected = switch (row.name()) {
                     case "VER" -> 0x10;
                     case "CAP" -> capabilities.cap();

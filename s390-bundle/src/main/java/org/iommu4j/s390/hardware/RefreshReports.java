@@ -11,7 +11,7 @@ import org.iommu4j.simulation.cache.TranslationCache;
  * reads. A refresh that removes nothing and installs something is how a new mapping is announced: it is no
  * invalidation.
  */
-final class RefreshReports implements InvalidationRules {
+final class RefreshReports implements RefreshWatch, InvalidationRules {
     private static final int NO_PASID = TranslationCache.NO_PASID;
 
     private final TranslationObserver observer;
@@ -25,47 +25,43 @@ final class RefreshReports implements InvalidationRules {
         observer.started(this);
     }
 
-    TranslationObserver observer() {
-        return observer;
+    @Override
+    public boolean readsFromTheAnchor() {
+        return true;
     }
 
-    /**
-     * A refresh begins.
-     *
-     * @param held true if something in its range is known
-     * @param dropped entries dropped so far
-     */
-    void begins(boolean held, long dropped) {
-        invalidates = held;
+    @Override
+    public void begins(TranslationCaches caches, int function, long first, long last) {
+        invalidates = caches.holds(function, first, last);
         installed = false;
-        droppedBefore = dropped;
+        droppedBefore = caches.dropped();
     }
 
-    /** The refresh has come to a part of its range, and dropped it. */
-    void refreshed(int function, long first, long last) {
+    @Override
+    public void refreshed(int function, long first, long last) {
         if (invalidates) {
             observer.invalidates(CachedKind.TRANSLATION, function, NO_PASID, first, last);
         }
     }
 
-    /** The unit begins to read tables for a part of a refresh. */
-    void reads(int handle, long address, long root) {
+    @Override
+    public void reads(int handle, long address, long root) {
         observer.begins(reading.begin(handle, address, DmaAccess.READ), root);
     }
 
-    /** The unit has read a translation. */
-    void installed(int function, long first, long lengthBytes, long frame) {
+    @Override
+    public void installed(int function, long first, long lengthBytes, long frame) {
         installed = true;
         observer.filled(CachedKind.TRANSLATION, function, NO_PASID, first, lengthBytes, frame, TranslationObserver.ALL);
     }
 
-    /** The unit has read what there was. */
-    void read() {
+    @Override
+    public void read() {
         observer.ends();
     }
 
-    /** The refresh is over; complete at once. */
-    void ends(int function, long first, long last, long request, long dropped) {
+    @Override
+    public void ends(int function, long first, long last, long request, long dropped) {
         if (!invalidates && !installed) {
             observer.invalidates(CachedKind.TRANSLATION, function, NO_PASID, first, last);
             invalidates = true;
@@ -76,8 +72,8 @@ final class RefreshReports implements InvalidationRules {
         }
     }
 
-    /** Everything of a function was dropped, if there was anything. */
-    void dropped(String name, int function, long request, long dropped) {
+    @Override
+    public void dropped(String name, int function, long request, long dropped) {
         if (dropped != 0) {
             observer.invalidates(CachedKind.TRANSLATION, function, NO_PASID, 0, -1L);
             observer.invalidated(name, request, 0, dropped);

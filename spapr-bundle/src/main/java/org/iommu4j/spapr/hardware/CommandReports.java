@@ -14,7 +14,7 @@ import org.iommu4j.spapr.table.DmaWindow;
  * own arguments, apart from what the cache does with them. A hypercall is complete when it returns, a kill of IODA3
  * with the next DMA read sync.
  */
-final class CommandReports implements InvalidationRules {
+final class CommandReports implements CommandWatch, InvalidationRules {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final long LAST = -1L;
     private static final int PAGE_SHIFT = 12;
@@ -26,23 +26,23 @@ final class CommandReports implements InvalidationRules {
         observer.started(this);
     }
 
-    /** A hypercall that stored entries. */
-    void stored(int function, DmaWindow window, long iova, long entries, long dropped) {
+    @Override
+    public void stored(int function, DmaWindow window, long iova, long entries, long dropped) {
         long last = iova + (entries << window.table().pageShift()) - 1;
         observer.invalidates(CachedKind.TRANSLATION, window.pe(), NO_PASID, iova, last);
         observer.invalidated(SpaprCall.of(function).name(), Integer.toUnsignedLong(window.liobn()), iova, dropped);
         observer.completed();
     }
 
-    /** Windows of an endpoint that came, moved or went. */
-    void windowsChanged(String cause, int pe, long dropped) {
+    @Override
+    public void windowsChanged(String cause, int pe, long dropped) {
         observer.invalidates(CachedKind.TRANSLATION, pe, NO_PASID, 0, LAST);
         observer.invalidated(cause, pe, 0, dropped);
         observer.completed();
     }
 
-    /** A kill, as its word says; without a sync that tells more it is complete at once. */
-    void kill(long word, int pe, boolean syncs, long dropped) {
+    @Override
+    public void kill(long word, int pe, boolean syncs, long dropped) {
         int tag = TceKill.ALL.isSet(word) ? TranslationObserver.ANY : pe;
         long first = 0;
         long last = LAST;
@@ -58,8 +58,8 @@ final class CommandReports implements InvalidationRules {
         }
     }
 
-    /** RTC_INVALIDATE, complete at once. */
-    void requesters(long word) {
+    @Override
+    public void requesters(long word) {
         boolean all = RtcInvalidate.ALL.isSet(word);
         long requester = RtcInvalidate.RID.get(word);
         observer.invalidates(
@@ -68,8 +68,8 @@ final class CommandReports implements InvalidationRules {
         observer.completed();
     }
 
-    /** A DMA read sync. */
-    void completed() {
+    @Override
+    public void completed() {
         observer.completed();
     }
 

@@ -1,10 +1,7 @@
 package org.iommu4j.spapr.hardware;
 
-import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.TranslationObserver;
-import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.front.DmaWindows;
 import org.iommu4j.spapr.front.EndpointStates;
@@ -22,7 +19,6 @@ import org.iommu4j.spapr.table.Tve;
  * <p>There are no PASIDs and no translation requests here: such an access is an unsupported request, which is aborted.
  */
 final class DmaRemapper {
-    private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
     private static final int REQUESTER_BITS = 16;
     private static final int SPACE_SHIFT = 60;
@@ -39,8 +35,8 @@ final class DmaRemapper {
     private final TableWalker walker;
     private final boolean msi32;
 
-    /** Who observes, or null. */
-    private final TranslationObserver observer;
+    /** Who is told what the cache goes through. */
+    private final AccessWatch watch;
 
     private long hits;
     private long walks;
@@ -55,7 +51,7 @@ final class DmaRemapper {
             TceCache cache,
             FaultRecorder faults,
             boolean msi32,
-            TranslationObserver observer) {
+            AccessWatch watch) {
         this.windows = windows;
         this.requesters = requesters;
         this.states = states;
@@ -63,7 +59,7 @@ final class DmaRemapper {
         this.cache = cache;
         this.faults = faults;
         this.msi32 = msi32;
-        this.observer = observer;
+        this.watch = watch;
         walker = new TableWalker(memory);
     }
 
@@ -161,17 +157,13 @@ final class DmaRemapper {
         if (entry != TceCache.MISS) {
             hits++;
             int shift = cache.pageShift(entry);
-            if (observer != null) {
-                observer.hit(CachedKind.TRANSLATION, pe, NO_PASID, iova & -1L << shift, 1L << shift);
-            }
+            watch.translationHit(pe, iova, shift);
             finish(access, pe, cache.tce(entry), shift, true);
             return;
         }
         // 8. and 9. the table
         walks++;
-        if (observer != null) {
-            observer.missed(CachedKind.TRANSLATION, pe, NO_PASID, iova);
-        }
+        watch.translationMissed(pe, iova);
         int fault = walker.walk(table, offset, access.listener());
         if (fault != TableWalker.OK) {
             refuse(access, pe, FaultReason.of(fault));
@@ -184,16 +176,7 @@ final class DmaRemapper {
         }
         int shift = table.pageShift();
         cache.fill(pe, iova, shift, tce);
-        if (observer != null) {
-            observer.filled(
-                    CachedKind.TRANSLATION,
-                    pe,
-                    NO_PASID,
-                    iova & -1L << shift,
-                    1L << shift,
-                    tce & -1L << shift,
-                    TranslationObserver.ALL);
-        }
+        watch.translationFilled(pe, iova, shift, tce);
         finish(access, pe, tce, shift, false);
     }
 

@@ -27,7 +27,7 @@ final class PhbRegisters {
     private final EndpointStates states;
     private final Requesters requesters;
     private final FaultRecorder faults;
-    private final CommandReports reports;
+    private final CommandWatch watch;
     private final boolean ioda3;
     private final boolean losesPageKills;
     private long commands;
@@ -36,7 +36,7 @@ final class PhbRegisters {
      * The registers after reset.
      *
      * @param losesPageKills true if kills of single pages do nothing, as HW560152 lets happen
-     * @param reports who tells an observer, or null
+     * @param watch who is told what is dropped
      */
     PhbRegisters(
             int subVersion,
@@ -46,13 +46,13 @@ final class PhbRegisters {
             Requesters requesters,
             FaultRecorder faults,
             boolean losesPageKills,
-            CommandReports reports) {
+            CommandWatch watch) {
         this.cache = cache;
         this.validation = validation;
         this.states = states;
         this.requesters = requesters;
         this.faults = faults;
-        this.reports = reports;
+        this.watch = watch;
         this.losesPageKills = losesPageKills;
         ioda3 = SpaprGeneration.isIoda3(subVersion);
         // Kills of requesters and entries of tables go elsewhere: the registers keep nothing of them.
@@ -122,18 +122,14 @@ final class PhbRegisters {
         } else {
             requesters.forget(RtcInvalidate.RID.getInt(written));
         }
-        if (reports != null) {
-            reports.requesters(written);
-        }
+        watch.requesters(written);
     }
 
     private void sync(long written) {
         if (DmaReadSync.START.isSet(written)) {
             // Nothing is under way between two calls: it is over at once.
             registers.set(DmaReadSync.REGISTER, DmaReadSync.COMPLETE.mask());
-            if (reports != null) {
-                reports.completed();
-            }
+            watch.completed();
         }
     }
 
@@ -158,9 +154,7 @@ final class PhbRegisters {
             // The kill is in the queue, and carried out: there is room for another.
             registers.set(TceKill.REGISTER, word & ~TceKill.BUSY);
         }
-        if (reports != null) {
-            reports.kill(word, pe, ioda3, cache.dropped() - dropped);
-        }
+        watch.kill(word, pe, ioda3, cache.dropped() - dropped);
     }
 
     private void killPage(int pe, long word) {

@@ -3,9 +3,7 @@ package org.iommu4j.spapr.hardware;
 import java.util.Arrays;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.CacheConfig;
-import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.simulation.cache.KeyedCache;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -23,7 +21,6 @@ final class Requesters {
 
     private static final int COUNT = 1 << 16;
     private static final int DEFAULT_RTC_ENTRIES = 1024;
-    private static final int NO_PASID = -1;
     private static final long WORD_MASK = ~7L;
 
     private final int home;
@@ -39,8 +36,8 @@ final class Requesters {
     private final KeyedCache cache;
     private final long[] cached = new long[1];
 
-    /** Who observes, or null. */
-    private final TranslationObserver observer;
+    /** Who is told what the cache goes through. */
+    private final AccessWatch watch;
 
     private long table = NO_TABLE;
 
@@ -50,17 +47,12 @@ final class Requesters {
      * @param defaultEndpoint which one
      * @param endpoints how many there are
      */
-    Requesters(
-            int defaultEndpoint,
-            int endpoints,
-            PhysicalMemory memory,
-            CacheConfig cacheConfig,
-            TranslationObserver observer) {
+    Requesters(int defaultEndpoint, int endpoints, PhysicalMemory memory, CacheConfig cacheConfig, AccessWatch watch) {
         home = defaultEndpoint;
         common = defaultEndpoint;
         this.endpoints = endpoints;
         this.memory = memory;
-        this.observer = observer;
+        this.watch = watch;
         cache = KeyedCache.of(cacheConfig, DEFAULT_RTC_ENTRIES, cached.length);
     }
 
@@ -88,23 +80,17 @@ final class Requesters {
         int entry = cache.lookup(requester);
         if (entry != KeyedCache.MISS) {
             int pe = (int) cache.word(entry, 0);
-            if (observer != null) {
-                observer.hit(CachedKind.CONTEXT, pe, NO_PASID, requester, 1);
-            }
+            watch.requesterHit(requester, pe);
             return pe;
         }
-        if (observer != null) {
-            observer.missed(CachedKind.CONTEXT, TranslationObserver.ANY, NO_PASID, requester);
-        }
+        watch.requesterMissed(requester);
         int pe = read(requester);
         if (pe == NONE) {
             return NONE;
         }
         cached[0] = pe;
         cache.insert(requester, pe, cached);
-        if (observer != null) {
-            observer.filled(CachedKind.CONTEXT, pe, NO_PASID, requester, 1, 0, TranslationObserver.ALL);
-        }
+        watch.requesterFilled(requester, pe);
         return pe;
     }
 

@@ -70,10 +70,12 @@ public final class SimulatedPhb implements Hardware {
     /** Null before generation 3. */
     private final PhbRegisters registers;
 
-    /** Who observes, or null for both. */
+    /** Who observes, or null. */
     private final TranslationObserver observer;
 
-    private final CommandReports reports;
+    /** Who is told what operations drop. */
+    private final CommandWatch watch;
+
     private long commands;
 
     private SimulatedPhb(HardwareConfig config, Platform machine, Function<CacheConfig, TceCache> caches) {
@@ -84,8 +86,9 @@ public final class SimulatedPhb implements Hardware {
         tables = new HostTables(machine);
         states = new EndpointStates(platform.pes());
         observer = machine.sanitizer();
-        reports = observer == null ? null : new CommandReports(observer);
-        requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), observer);
+        watch = observer == null ? CommandWatch.NOBODY : new CommandReports(observer);
+        AccessWatch accesses = observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer);
+        requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), accesses);
         validation = new TranslationValidation(platform.pes());
         cache = caches.apply(config.cache());
         faults = new FaultRecorder(states, machine.memory(), !chosen.isSet(SpaprSettings.EEH));
@@ -98,7 +101,7 @@ public final class SimulatedPhb implements Hardware {
                 cache,
                 faults,
                 chosen.isSet(SpaprSettings.MSI32),
-                observer);
+                accesses);
         tceCalls = new TceCalls(machine.memory(), windows, tables, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
         hostCalls = new HostCalls(platform, tables, windows, validation, requesters, states, this::windowsChanged);
@@ -123,7 +126,7 @@ public final class SimulatedPhb implements Hardware {
                         requesters,
                         faults,
                         chosen.isSet(SpaprSettings.PAGE_KILLS),
-                        reports)
+                        watch)
                 : null;
     }
 
@@ -291,9 +294,7 @@ public final class SimulatedPhb implements Hardware {
             cache.invalidateRange(
                     window.pe(), iova, iova + (entries << window.table().pageShift()) - 1);
         }
-        if (reports != null) {
-            reports.stored(function, window, iova, entries, cache.dropped() - before);
-        }
+        watch.stored(function, window, iova, entries, cache.dropped() - before);
         return HypercallCode.SUCCESS;
     }
 
@@ -331,9 +332,7 @@ public final class SimulatedPhb implements Hardware {
     private void windowsChanged(String cause, int pe) {
         long before = cache.dropped();
         cache.invalidateEndpoint(pe);
-        if (reports != null) {
-            reports.windowsChanged(cause, pe, cache.dropped() - before);
-        }
+        watch.windowsChanged(cause, pe, cache.dropped() - before);
     }
 
     private void load(SnapshotReader in) {
