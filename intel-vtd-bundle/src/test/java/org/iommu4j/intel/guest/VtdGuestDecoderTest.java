@@ -342,6 +342,19 @@ class VtdGuestDecoderTest {
     }
 
     @Test
+    void shouldKnowTheModeOfItsTablesAfterARestore() {
+        bringUp();
+        VtdGuestDecoder legacy = VtdGuestDecoder.restore(guest.save(), machine.memory());
+        legacy.command(new byte[16], host);
+        assertEquals(3, legacy.readRegister(0xb0, 8) & 0xf);
+        write(0x20, 8, ROOT | 0x400);
+        write(0x18, 4, 0xc400_0000L);
+        VtdGuestDecoder scalable = VtdGuestDecoder.restore(guest.save(), machine.memory());
+        scalable.command(new byte[16], host);
+        assertEquals(7, scalable.readRegister(0xb0, 8) & 0xf);
+    }
+
+    @Test
     void shouldRefuseRegisterCommandsWithoutALegacyRootTable() {
         bringUp();
         write(0x18, 4, 0x8000_0000L);
