@@ -19,7 +19,7 @@ public final class SpaprRegisters {
     /** Where the requester translation table is. */
     public static final class RttBar {
         private static final Register.Builder REG =
-                register("RTT_BAR", 0x168, "3.5").each(READ_WRITE);
+                register("RTT_BAR", 0x168, "docs/spec/spapr-tce.md 3.5").each(READ_WRITE);
 
         /** The table is in use. */
         public static final BitField ENABLE =
@@ -37,7 +37,7 @@ public final class SpaprRegisters {
     /** Where the endpoint state table is. */
     public static final class PestBar {
         private static final Register.Builder REG =
-                register("PEST_BAR", 0x1a8, "3.6").each(READ_WRITE);
+                register("PEST_BAR", 0x1a8, "docs/spec/spapr-tce.md 3.6").each(READ_WRITE);
 
         /** The table is in use. */
         public static final BitField ENABLE = REG.bit("ENABLE", 0, about("fault records are also stored there"));
@@ -53,7 +53,7 @@ public final class SpaprRegisters {
 
     /** DMA read sync. */
     public static final class DmaReadSync {
-        private static final Register.Builder REG = register("DMARD_SYNC", 0x200, "2.3");
+        private static final Register.Builder REG = register("DMARD_SYNC", 0x200, "docs/spec/spapr-tce.md 2.3");
 
         /** Starts it. */
         public static final BitField START = REG.bit("START", 0, WRITE_ONLY, about("starts a sync"));
@@ -70,7 +70,7 @@ public final class SpaprRegisters {
     /** Drops what is cached of the requester translation table. */
     public static final class RtcInvalidate {
         private static final Register.Builder REG =
-                register("RTC_INVALIDATE", 0x208, "4.1").each(WRITE_ONLY);
+                register("RTC_INVALIDATE", 0x208, "docs/spec/spapr-tce.md 4.1").each(WRITE_ONLY);
 
         /** All of it. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every requester"));
@@ -87,7 +87,7 @@ public final class SpaprRegisters {
     /** TCE Kill: drops cached entries. */
     public static final class TceKill {
         private static final Register.Builder REG =
-                register("TCE_KILL", 0x210, "2.3").each(READ_WRITE);
+                register("TCE_KILL", 0x210, "docs/spec/spapr-tce.md 2.3").each(READ_WRITE);
 
         /** Everything of the host bridge. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every entry of the host bridge"));
@@ -157,7 +157,7 @@ public final class SpaprRegisters {
     /** Selects an entry of an on-chip table. */
     public static final class IodaAddress {
         private static final Register.Builder REG =
-                register("IODA_ADDR", 0x220, "3.6").each(READ_WRITE);
+                register("IODA_ADDR", 0x220, "docs/spec/spapr-tce.md 3.6").each(READ_WRITE);
 
         /** The index grows by one with each access of the data register. */
         public static final BitField AUTO_INCREMENT =
@@ -190,7 +190,7 @@ public final class SpaprRegisters {
     /** The selected entry; a read as a whole finds it in its table. */
     public static final class IodaData {
         private static final Register.Builder REG =
-                register("IODA_DATA0", 0x228, "3.6").each(WRITE_ONLY);
+                register("IODA_DATA0", 0x228, "docs/spec/spapr-tce.md 3.6").each(WRITE_ONLY);
 
         /** The entry. */
         public static final BitField DATA = REG.bits("DATA", 0, 63, about("the entry that IODA_ADDR selects"));
@@ -215,11 +215,11 @@ public final class SpaprRegisters {
                 IodaData.REGISTER);
     }
 
-    private static Register.Builder register(String name, int offset, String section) {
+    private static Register.Builder register(String name, int offset, String source) {
         return Register.named(name)
                 .at(offset, 64)
                 .bigEndian()
                 .msb0()
-                .spec("IODA2 and IODA3, registers of the host bridge; docs/spec/spapr-tce.md " + section);
+                .spec("IODA2 and IODA3, registers of the host bridge; " + source);
     }
 }
