@@ -128,6 +128,14 @@ public interface Backend {
     }
 
     /**
+     * What a configuration of its chips can choose, of all generations; for documents and help. Empty if the backend does
+     * not tell.
+     */
+    default List<Setting> settings() {
+        return List.of();
+    }
+
+    /**
      * The vendor part of each bind operation that it understands; see {@link BindFormat}. A 32-bit layout of the same name
      * and {@code " flags"} in {@link #layouts} says what the header's flags mean.
      */

@@ -68,7 +68,7 @@ public interface BenchSupport {
      * Where a register is whose place is told by a capability.
      *
      * @param anchor name of the capability field
-     * @param offset the place, in bytes, that the register has on the chip for which the fact sheet writes it
+     * @param offset the place, in bytes, that the register has on the chip for which cases write it
      * @throws BackendException {@code EINVAL} for an unknown name
      */
     default long relocated(String anchor, long offset, NativePort port) {

@@ -6,7 +6,7 @@ import java.util.Set;
  * One hardware generation that a backend can translate for and simulate.
  *
  * @param subVersion its number in the contract
- * @param name short name, as the fact sheet gives it
+ * @param name short name, as its document in docs/spec gives it
  * @param payloadLengths the legal lengths in bytes of the vendor part of an invalidation; 0 means that it may be absent.
  *     A negative length {@code -n} stands for any positive multiple of {@code n}
  * @param granuleShift log2 of the smallest range that a request may name, in bytes

@@ -6,7 +6,7 @@ import java.util.Map;
  * Which chip to make.
  *
  * @param subVersion the generation
- * @param fields capability fields by register group and the fact sheet's names, raw field values; what is not given has
+ * @param fields capability fields by register group and the specification's names, raw field values; what is not given has
  *     the generation's default
  * @param registers whole capability registers by name; they win over the generation's default, {@code fields} over them
  * @param cache how much it keeps

@@ -58,7 +58,7 @@ public final class Completion {
         return refuse(byRule, byRule.errno(), fieldName, fieldOffset, fieldValue, why);
     }
 
-    /** As {@link #refuse(Rule, String, int, long, String)}, with an errno that the model's fact sheet fixes. */
+    /** As {@link #refuse(Rule, String, int, long, String)}, with an errno that the model fixes. */
     public int refuse(Rule byRule, Errno withErrno, String fieldName, int fieldOffset, long fieldValue, String why) {
         errno = withErrno;
         handled = 0;

@@ -16,6 +16,9 @@ import java.util.function.Predicate;
  * @param since first {@code sub_version} that has the field; 0 if all
  * @param capability capability without which the bits are reserved; empty if none
  * @param about meaning, may be empty
+ * @param access what software may do with it, in a register
+ * @param reset value after reset, in a register
+ * @param guards what locks it, in a register; empty if nothing
  */
 public record BitField(
         String name,
@@ -26,17 +29,25 @@ public record BitField(
         List<Code> codes,
         int since,
         String capability,
-        String about) {
+        String about,
+        Access access,
+        long reset,
+        List<Guard> guards) {
 
-    /** Checks the position and the codes, and copies them. */
+    /** Checks the position, the codes and the reset value, and copies the lists. */
     public BitField {
         if (width < 1 || shift < 0 || shift + width > Long.SIZE || word < 0) {
             throw new IllegalArgumentException(name + ": width " + width + " at bit " + shift + " of word " + word);
         }
         codes = List.copyOf(codes);
+        guards = List.copyOf(guards);
         long legal = -1L >>> (Long.SIZE - width);
         if (inPlace) {
             legal <<= shift;
+        }
+        if ((reset & ~legal) != 0) {
+            throw new IllegalArgumentException(
+                    name + ": reset value 0x" + Long.toHexString(reset) + " exceeds " + width + " bits");
         }
         for (int i = 0; i < codes.size(); i++) {
             long value = codes.get(i).value();
@@ -51,6 +62,20 @@ public record BitField(
                 }
             }
         }
+    }
+
+    /** A field of a structure in memory, or of a register that software can read and write, 0 after reset. */
+    public BitField(
+            String name,
+            int word,
+            int shift,
+            int width,
+            boolean inPlace,
+            List<Code> codes,
+            int since,
+            String capability,
+            String about) {
+        this(name, word, shift, width, inPlace, codes, since, capability, about, Access.READ_WRITE, 0, List.of());
     }
 
     /** The bits of the word that the field covers. */

@@ -2,8 +2,18 @@ package org.iommu4j.layout;
 
 import java.util.List;
 
-/** What a declaration may add to a field: allowed codes, the first generation that has it, a gate, a remark. */
-public sealed interface FieldOption {
+/**
+ * What a declaration may add to a field: allowed codes, the first generation that has it, a gate, a remark; of a register
+ * also what software may do with it ({@link Access}), its value after reset, and what locks it ({@link Guard}).
+ */
+public sealed interface FieldOption
+        permits Access,
+                Guard,
+                FieldOption.OneOf,
+                FieldOption.Since,
+                FieldOption.When,
+                FieldOption.About,
+                FieldOption.Reset {
 
     /** The only legal values; every other value is a reserved value. */
     static FieldOption oneOf(Code... codes) {
@@ -25,6 +35,24 @@ public sealed interface FieldOption {
         return new About(text);
     }
 
+    /** The value after reset, as the field holds it; 0 if not given. */
+    static FieldOption reset(long value) {
+        return new Reset(value);
+    }
+
+    /**
+     * Writes to the field are ignored unless all the given fields are 0.
+     *
+     * @param register the register that has them
+     */
+    static FieldOption whileClear(Register register, BitField... fields) {
+        long mask = 0;
+        for (BitField field : fields) {
+            mask |= field.mask();
+        }
+        return new Guard(register, mask);
+    }
+
     /** Made by {@link #oneOf(Code...)}. */
     record OneOf(List<Code> codes) implements FieldOption {}
 
@@ -36,4 +64,7 @@ public sealed interface FieldOption {
 
     /** Made by {@link #about(String)}. */
     record About(String text) implements FieldOption {}
+
+    /** Made by {@link #reset(long)}. */
+    record Reset(long value) implements FieldOption {}
 }

@@ -450,6 +450,9 @@ public final class Layout {
             int since = 0;
             String capability = "";
             String about = "";
+            Access access = Access.READ_WRITE;
+            long reset = 0;
+            List<Guard> guards = new ArrayList<>();
             for (FieldOption option : options) {
                 if (option instanceof FieldOption.OneOf oneOf) {
                     codes = oneOf.codes();
@@ -459,6 +462,12 @@ public final class Layout {
                     capability = when.capability();
                 } else if (option instanceof FieldOption.About text) {
                     about = text.text();
+                } else if (option instanceof Access rule) {
+                    access = rule;
+                } else if (option instanceof FieldOption.Reset value) {
+                    reset = value.value();
+                } else if (option instanceof Guard guard) {
+                    guards.add(guard);
                 }
             }
             BitField field = new BitField(
@@ -470,7 +479,10 @@ public final class Layout {
                     codes,
                     since,
                     capability,
-                    about);
+                    about,
+                    access,
+                    reset,
+                    guards);
             list.add(field);
             return field;
         }

@@ -10,7 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Access;
 import org.iommu4j.layout.Code;
 import org.iommu4j.layout.FieldOption;
 import org.iommu4j.layout.Layout;
@@ -77,16 +77,21 @@ class GeneratedDocsTest {
 
     @Test
     void shouldPrintRegistersWithTheirAccess() {
-        Layout.Builder builder = Layout.named("FSTS_REG").size(32);
-        BitField overflow = builder.bit("PFO", 0, FieldOption.when("FL"));
-        Register register = Register.readWrite("FSTS", 0x34, 32, 0, 0, builder.build())
-                .clearing(overflow.mask())
-                .surviving();
+        Register.Builder builder = Register.named("FSTS").layout("FSTS_REG").at(0x34, 32);
+        builder.bit("PFO", 0, FieldOption.when("FL"), Access.WRITE_ONE_CLEARS);
+        Register register = builder.build().surviving();
+        Register.Builder locked = Register.named("BASE").at(0x38, 32);
+        locked.address(
+                "ADDR",
+                31,
+                12,
+                FieldOption.whileClear(register, register.fields().get(0)));
 
-        String text = LayoutDocs.registers(List.of(register, register));
+        String text = LayoutDocs.registers(List.of(register, register, locked.build()));
 
-        assertTrue(text.contains("| 0x034 | FSTS | 32 | 0x0 | none | 0x1 | all | yes |"), text);
+        assertTrue(text.contains("| 0x034 | FSTS | 32 | 0x0 | yes |"), text);
         assertEquals(text.indexOf("### FSTS_REG"), text.lastIndexOf("### FSTS_REG"));
-        assertTrue(text.contains("| 0 | PFO |  | with capability FL |"), text);
+        assertTrue(text.contains("| 0 | PFO | write 1 clears |  | with capability FL |"), text);
+        assertTrue(text.contains("| 31:12 | ADDR | read, write; locked while set: FSTS.PFO |"), text);
     }
 }

@@ -11,13 +11,16 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Operand;
+import org.iommu4j.backend.Setting;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Code;
 import org.iommu4j.layout.CommandFormat;
+import org.iommu4j.layout.Guard;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Numbering;
 import org.iommu4j.layout.Register;
@@ -34,13 +37,23 @@ public final class LayoutDocs {
 
     /** One structure: a heading and a table of all its bits. */
     public static String layout(Layout layout) {
+        return layout(layout, false);
+    }
+
+    private static String layout(Layout layout, boolean isRegister) {
         StringBuilder text = new StringBuilder();
         text.append("### ").append(layout.name()).append("\n\n");
         text.append(facts(layout)).append("\n\n");
-        text.append("| bits | field | values | meaning |\n|---|---|---|---|\n");
+        text.append(
+                isRegister
+                        ? "| bits | field | access | values | meaning |\n|---|---|---|---|---|\n"
+                        : "| bits | field | values | meaning |\n|---|---|---|---|\n");
         for (Row row : rows(layout)) {
             text.append("| ").append(layout.bits(row.field));
             text.append(" | ").append(row.name);
+            if (isRegister) {
+                text.append(" | ").append(layout.fields().contains(row.field) ? access(row.field) : "");
+            }
             text.append(" | ").append(values(row.field));
             text.append(" | ").append(row.meaning).append(" |\n");
         }
@@ -67,25 +80,45 @@ public final class LayoutDocs {
     /** A table of the registers, then the layout of each that has one. */
     public static String registers(List<Register> registers) {
         StringBuilder text = new StringBuilder("""
-                | offset | register | width | reset | writable | write 1 clears | readable | survives reset |
-                |---|---|---|---|---|---|---|---|
+                | offset | register | width | reset | survives reset |
+                |---|---|---|---|---|
                 """);
         Set<Layout> layouts = new LinkedHashSet<>();
         for (Register register : registers) {
-            long all = -1L >>> (Long.SIZE - register.widthBits());
             text.append("| ").append(String.format(Locale.ROOT, "0x%03x", register.offset()));
             text.append(" | ").append(register.name());
             text.append(" | ").append(register.widthBits());
             text.append(" | ").append(hex(register.reset()));
-            text.append(" | ").append(mask(register.writable() & all, all));
-            text.append(" | ").append(mask(register.writeOneToClear() & all, all));
-            text.append(" | ").append(mask(register.readable() & all, all));
             text.append(" | ").append(register.sticky() ? "yes" : "no").append(" |\n");
             if (register.layout() != null) {
                 layouts.add(register.layout());
             }
         }
-        return text.append('\n').append(layouts(layouts)).toString();
+        return text.append('\n')
+                .append(layouts.stream().map(layout -> layout(layout, true)).collect(Collectors.joining("\n")))
+                .toString();
+    }
+
+    private static String access(BitField field) {
+        return Stream.concat(
+                        Stream.of(field.access().text()),
+                        field.guards().stream().map(Guard::text))
+                .collect(Collectors.joining("; "));
+    }
+
+    /** A table of what a configuration can choose. */
+    public static String settings(List<Setting> settings) {
+        StringBuilder text =
+                new StringBuilder("| group | name | also | values | default | meaning |\n|---|---|---|---|---|---|\n");
+        for (Setting setting : settings) {
+            text.append("| ").append(setting.group().isEmpty() ? "(option)" : setting.group());
+            text.append(" | ").append(setting.name());
+            text.append(" | ").append(String.join(", ", setting.aliases()));
+            text.append(" | ").append(escape(setting.values()));
+            text.append(" | ").append(escape(setting.defaultsInWords()));
+            text.append(" | ").append(escape(setting.about())).append(" |\n");
+        }
+        return text.toString();
     }
 
     /** The vendor part of each bind operation. */
@@ -199,10 +232,6 @@ public final class LayoutDocs {
         return field.codes().stream()
                 .map(code -> code.value() + " = " + escape(code.meaning()))
                 .collect(Collectors.joining("; "));
-    }
-
-    private static String mask(long value, long all) {
-        return value == all ? "all" : value == 0 ? "none" : hex(value);
     }
 
     /** One line: a field, an ignored range, or a range that nobody claims. */

@@ -266,8 +266,7 @@ public final class Explain implements ExplainService {
             return Explanation.problem("register " + register.name() + " has " + register.widthBits() + " bits"
                     + (tooLarge ? ": " + Formats.hex(input.words()[0]) + " does not fit" : ", not " + input.size()));
         }
-        // A register may be one word of a longer record.
-        int word = layout.words() == 1 ? 0 : register.offset() / Long.BYTES % layout.words();
+        int word = register.word();
         long[] words = new long[layout.words()];
         words[word] = value;
         List<Line> lines = formats.lines(layout, generation.subVersion(), words, word);

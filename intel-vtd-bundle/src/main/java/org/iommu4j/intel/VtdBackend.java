@@ -12,6 +12,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
@@ -20,12 +21,12 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.RegisterImage;
-import org.iommu4j.intel.command.VtdBenchSupport;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdMeanings;
-import org.iommu4j.intel.command.VtdRegisters;
+import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.fuzz.VtdFuzzSupport;
 import org.iommu4j.intel.guest.VtdGuestDecoder;
 import org.iommu4j.intel.hardware.SimulatedVtd;
@@ -139,7 +140,7 @@ public class VtdBackend implements Backend {
     public List<Register> registers(int subVersion) {
         return description.generation(subVersion) == null
                 ? List.of()
-                : VtdRegisters.of(VtdCapabilities.defaultOf(subVersion));
+                : UnitRegisters.of(VtdCapabilities.defaultOf(subVersion));
     }
 
     @Override
@@ -151,6 +152,11 @@ public class VtdBackend implements Backend {
     public List<BindFormat> bindFormats() {
         return List.of(new BindFormat(
                 Uapi.BIND_PGTABLE, IommuModel.INTEL, VtdGeneration.LEGACY_REG, BindPgtable.FLAGS, BindPgtable.LAYOUT));
+    }
+
+    @Override
+    public List<Setting> settings() {
+        return VtdSettings.table().settings();
     }
 
     @Override

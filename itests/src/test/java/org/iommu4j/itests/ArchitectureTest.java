@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
@@ -59,6 +60,16 @@ class ArchitectureTest {
             "testbench-bundle",
             "shell-bundle",
             "log-bundle");
+
+    /** Of each package of a vendor's bundle, which others of the bundle it may know. */
+    private static final Map<String, List<String>> LAYERS = Map.of(
+            "command", List.of(),
+            "table", List.of("command"),
+            "front", List.of("command", "table"),
+            "hardware", List.of("command", "table", "front"),
+            "guest", List.of("command", "table", "front"),
+            "translate", List.of("command", "table"),
+            "shim", List.of("command"));
 
     private static final String MODEL = "org/iommu4j/contract/IommuModel";
 
@@ -120,18 +131,22 @@ class ArchitectureTest {
         onlyKnows(join(ownPackages(vendor), SIMULATION, API, JDK, OSGI)).check(vendor);
     }
 
+    /** What a vendor's packages may know of each other: formats, then tables, then the front, then those who act. */
     @ParameterizedTest
     @MethodSource("vendors")
-    void shouldHoldOnlyFormatsInCommandAndTableOfAVendor(String folder) {
-        for (String formats : List.of("..command..", "..table..")) {
-            noClasses()
-                    .that()
-                    .resideInAPackage(formats)
-                    .should()
-                    .dependOnClassesThat()
-                    .resideInAnyPackage("..hardware..", "..translate..")
-                    .check(module(folder));
+    void shouldKnowOnlyWhatIsBelowInAVendor(String folder) {
+        JavaClasses vendor = module(folder);
+        for (Map.Entry<String, List<String>> layer : LAYERS.entrySet()) {
+            mayKnow(layer.getKey(), layer.getValue(), vendor).check(vendor);
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("vendors")
+    void shouldHaveAFrontInAVendor(String folder) {
+        assertTrue(
+                module(folder).stream().anyMatch(type -> type.getPackageName().endsWith(".front")),
+                folder + " has no package front");
     }
 
     @ParameterizedTest
@@ -177,6 +192,13 @@ class ArchitectureTest {
     }
 
     @Test
+    void shouldCatchATableThatMayNotKnowFormats() {
+        JavaClasses vendor = module("intel-vtd-bundle");
+        assertThrows(
+                AssertionError.class, () -> mayKnow("table", List.of(), vendor).check(vendor));
+    }
+
+    @Test
     void shouldCatchAVendorInPlaceOfTheCore() {
         JavaClasses vendor = module("intel-vtd-bundle");
         assertThrows(
@@ -216,6 +238,19 @@ class ArchitectureTest {
     })
     void shouldTellAVendorWord(String text, boolean expected) {
         assertEquals(expected, !vendorWordsIn(text).isEmpty());
+    }
+
+    /** Of the vendor's own packages these, and itself. */
+    private static ArchRule mayKnow(String layer, List<String> known, JavaClasses vendor) {
+        List<String> allowed = new ArrayList<>(known);
+        allowed.add(layer);
+        String[] inside = allowed.stream().map(name -> ".." + name + "..").toArray(String[]::new);
+        return noClasses()
+                .that()
+                .resideInAPackage(".." + layer + "..")
+                .should()
+                .dependOnClassesThat(JavaClass.Predicates.resideInAnyPackage(ownPackages(vendor))
+                        .and(JavaClass.Predicates.resideOutsideOfPackages(inside)));
     }
 
     private static ArchRule onlyKnows(String... packages) {

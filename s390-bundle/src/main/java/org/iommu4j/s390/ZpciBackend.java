@@ -13,6 +13,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
@@ -24,16 +25,17 @@ import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.s390.command.BindPgtable;
 import org.iommu4j.s390.command.InvalidateData;
-import org.iommu4j.s390.command.ZpciBenchSupport;
 import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciGeneration;
 import org.iommu4j.s390.command.ZpciInstruction;
 import org.iommu4j.s390.command.ZpciMeanings;
+import org.iommu4j.s390.command.ZpciSettings;
 import org.iommu4j.s390.fuzz.ZpciFuzzSupport;
 import org.iommu4j.s390.guest.ZpciGuestDecoder;
 import org.iommu4j.s390.hardware.SimulatedZpci;
 import org.iommu4j.s390.hardware.ZpciLayouts;
 import org.iommu4j.s390.shim.SameVendorPart;
+import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.translate.ZpciTranslator;
 
 /**
@@ -64,6 +66,18 @@ public class ZpciBackend implements Backend {
                     "large-frames",
                     "table-types",
                     "pass-through"));
+
+    /** Where in {@link BindPgtable#IOTA} the table is; an anchor without one has zeros there. */
+    private static final BitField BOUND_TABLE = new BitField(
+            BindPgtable.IOTA.name(),
+            BindPgtable.IOTA.word(),
+            Iota.ORIGIN.shift(),
+            Iota.ORIGIN.width(),
+            Iota.ORIGIN.inPlace(),
+            List.of(),
+            0,
+            "",
+            Iota.ORIGIN.about());
 
     private final BackendDescription description;
 
@@ -155,7 +169,12 @@ public class ZpciBackend implements Backend {
                 ZpciGeneration.BASE,
                 BindPgtable.FLAGS,
                 BindPgtable.LAYOUT,
-                BindPgtable.TABLE));
+                BOUND_TABLE));
+    }
+
+    @Override
+    public List<Setting> settings() {
+        return ZpciSettings.table().settings();
     }
 
     @Override

@@ -17,14 +17,14 @@ import org.iommu4j.testing.BackendMachine;
 
 /** A machine with PCI functions, its memory and, once it is asked for, its driver, joined as the core joins them. */
 public final class Machine extends BackendMachine {
-    /** The sheet's tables: region third, segment and page table, and their anchor. */
+    /** The tables of docs/spec/s390-zpci.md 8: region third, segment and page table, and their anchor. */
     public static final long RT = 0x1000_0000L;
 
     public static final long ST = 0x1000_4000L;
     public static final long PT = 0x1000_8000L;
     public static final long IOTA = 0x1000_0804L;
 
-    /** The sheet's aperture. */
+    /** The aperture of docs/spec/s390-zpci.md 8. */
     public static final long PBA = 0x1_0000_0000L;
 
     public static final long PAL = 0x1_ffff_ffffL;
@@ -69,12 +69,12 @@ public final class Machine extends BackendMachine {
         return this;
     }
 
-    /** The sheet's tables with their first page: 100002000 goes to 12345000. */
+    /** The tables of docs/spec/s390-zpci.md 8 with their first page: 100002000 goes to 12345000. */
     public Machine withTables() {
         return write(RT + 2 * 8, 0x1000_4007L).write(ST, 0x1000_8000L).page(2, 0x1234_5000L);
     }
 
-    /** An entry of the sheet's page table. */
+    /** An entry of the page table of docs/spec/s390-zpci.md 8. */
     public Machine page(int index, long entry) {
         return write(PT + index * 8L, entry);
     }
@@ -161,7 +161,7 @@ public final class Machine extends BackendMachine {
         return Integer.parseUnsignedInt(answer.substring(32, 40), 16);
     }
 
-    /** The sheet's setup: function 1 is enabled and registered; the answer is its handle. */
+    /** The setup of docs/spec/s390-zpci.md 8: function 1 is enabled and registered; the answer is its handle. */
     public int setUp() {
         int handle = enable(0x0002_0001);
         if (mpcifc(handle, 4, PBA, PAL, IOTA) != 0) {

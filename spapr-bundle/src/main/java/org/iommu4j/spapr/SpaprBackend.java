@@ -15,6 +15,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
@@ -28,12 +29,12 @@ import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.InvalidateData;
-import org.iommu4j.spapr.command.SpaprBenchSupport;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCommand;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprMeanings;
 import org.iommu4j.spapr.command.SpaprRegisters;
+import org.iommu4j.spapr.command.SpaprSettings;
 import org.iommu4j.spapr.fuzz.SpaprFuzzSupport;
 import org.iommu4j.spapr.guest.SpaprGuestDecoder;
 import org.iommu4j.spapr.hardware.SimulatedPhb;
@@ -169,7 +170,7 @@ public class SpaprBackend implements Backend {
     @Override
     public List<Register> registers(int subVersion) {
         return description.generation(subVersion) != null && SpaprGeneration.hasRegisters(subVersion)
-                ? SpaprRegisters.ALL
+                ? SpaprRegisters.all()
                 : List.of();
     }
 
@@ -182,6 +183,11 @@ public class SpaprBackend implements Backend {
     public List<BindFormat> bindFormats() {
         return List.of(
                 new BindFormat(Uapi.BIND_PGTABLE, IommuModel.SPAPR, SpaprGeneration.TCE_V1, 0, BindPgtable.LAYOUT));
+    }
+
+    @Override
+    public List<Setting> settings() {
+        return SpaprSettings.table().settings();
     }
 
     @Override

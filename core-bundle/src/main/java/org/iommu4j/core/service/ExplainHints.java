@@ -282,11 +282,7 @@ public final class ExplainHints {
 
     /** What an access at an offset shows of a register. */
     private static long part(Register register, long offset, int sizeBytes, long value) {
-        int bytes = (int) (offset - register.offset());
-        if (register.layout().byteOrder() == ByteOrder.BIG_ENDIAN) {
-            bytes = register.widthBits() / Byte.SIZE - sizeBytes - bytes;
-        }
-        int shift = bytes * Byte.SIZE;
+        int shift = register.shiftOf(offset, sizeBytes);
         long shifted = shift >= 0 ? value << shift : value >>> -shift;
         return shifted & -1L >>> (Long.SIZE - register.widthBits());
     }

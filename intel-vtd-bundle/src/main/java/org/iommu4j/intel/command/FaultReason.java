@@ -1,6 +1,6 @@
 package org.iommu4j.intel.command;
 
-/** Why a request was refused, VT-d 7.1: the codes that legacy mode reports, by the code of FRCD.FR. */
+/** Why a request was refused, VT-d 7.1.3: the codes that legacy mode reports, by the code of FRCD.FR. */
 public enum FaultReason {
     /** Root entry not present. */
     ROOT_NOT_PRESENT(0x1, false, "root entry: P=0"),
@@ -30,6 +30,8 @@ public enum FaultReason {
     TRANSLATION_TYPE_BLOCKED(0xD, true, "translation or translated request blocked by TT"),
     /** The output lies in 0xfee00000-0xfeefffff. */
     INTERRUPT_RANGE_OUTPUT(0xE, true, "output in the interrupt range"),
+    /** Without PASID and in 0xfee00000-0xfeefffff, and neither a write of one doubleword nor a zero-length read. */
+    INTERRUPT_REQUEST_BLOCKED(0x29, false, "illegal request to the interrupt range"),
     /** The root table address register names a mode that the chip does not have. */
     ROOT_ADDRESS_INVALID(0x30, false, "root table address register: mode not supported"),
     /** A request with PASID while the root table is a legacy one. */
@@ -70,7 +72,7 @@ public enum FaultReason {
 
     /** Where the code is defined. */
     public String section() {
-        return "VT-d 7.1.3";
+        return this == INTERRUPT_REQUEST_BLOCKED ? "VT-d 3.15, 5.1.4.1" : "VT-d 7.1.3";
     }
 
     /** The reason of a code, or null if it is none of legacy mode's. */

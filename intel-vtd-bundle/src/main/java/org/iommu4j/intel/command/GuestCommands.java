@@ -1,6 +1,9 @@
 package org.iommu4j.intel.command;
 
-/** Which descriptors a guest may put into a request, sheet 5.4: everything else is either the host's or unknown. */
+/**
+ * Which descriptors a guest may put into a request, docs/spec/intel-vtd.md 5.4: everything else is either the host's or
+ * unknown.
+ */
 public final class GuestCommands {
     /** Page group response: has its own path. */
     private static final int TYPE_PAGE_GROUP_RESPONSE = 0x9;

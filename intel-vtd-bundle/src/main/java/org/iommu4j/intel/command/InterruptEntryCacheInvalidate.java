@@ -8,16 +8,19 @@ import static org.iommu4j.layout.FieldOption.since;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Interrupt-entry-cache invalidate descriptor, type 0x4, VT-d 6.5.2.7. */
+/** Interrupt-entry-cache invalidate descriptor, type 0x4, VT-d 6.5.2.8. */
 public final class InterruptEntryCacheInvalidate {
+    /** {@link #G}: some entries. */
+    public static final int INDEX = 1;
+
     private static final Layout.Builder DSC =
-            Layout.named("iec_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.7");
+            Layout.named("iec_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.8");
 
     /** Type code, 4. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(4, "interrupt-entry-cache invalidate")));
 
     /** What to drop. */
-    public static final BitField G = DSC.bit("G", 4, oneOf(code(0, "global"), code(1, "index-selective")));
+    public static final BitField G = DSC.bit("G", 4, oneOf(code(0, "global"), code(INDEX, "index")));
 
     /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =

@@ -9,10 +9,10 @@ import static org.iommu4j.layout.FieldOption.when;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Invalidation wait descriptor, type 0x5, VT-d 6.5.2.8. */
+/** Invalidation wait descriptor, type 0x5, VT-d 6.5.2.9. */
 public final class InvalidationWait {
     private static final Layout.Builder DSC =
-            Layout.named("inv_wait_dsc").size(128).littleEndian().spec("VT-d 6.5.2.8");
+            Layout.named("inv_wait_dsc").size(128).littleEndian().spec("VT-d 6.5.2.9");
 
     /** Type code, 5. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(5, "invalidation wait")));

@@ -9,12 +9,12 @@ import org.iommu4j.layout.Layout;
 
 /**
  * Vendor part of an invalidation in generation 0x0100: what a guest writes to the IOTLB register ({@code low}) and to the
- * IVA register ({@code high}), VT-d 11.4.6.2 and 11.4.6.3. The bits that hardware answers in (IAIG) are reserved here; IVT
+ * IVA register ({@code high}), VT-d 11.4.6.3 and 11.4.6.4. The bits that hardware answers in (IAIG) are reserved here; IVT
  * is the guest's start bit and may have either value, since the host starts the command.
  */
 public final class RegisterImage {
     private static final Layout.Builder IMAGE =
-            Layout.named("vtd_iotlb_register_image").size(128).littleEndian().spec("VT-d 11.4.6.2, 11.4.6.3");
+            Layout.named("vtd_iotlb_register_image").size(128).littleEndian().spec("VT-d 11.4.6.3, 11.4.6.4");
 
     /** Domain id; the host's, so zero in a request. */
     public static final BitField DID = IMAGE.bits("DID", 47, 32, about("domain id; zero in a request"));

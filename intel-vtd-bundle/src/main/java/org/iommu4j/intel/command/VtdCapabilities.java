@@ -1,16 +1,12 @@
 package org.iommu4j.intel.command;
 
-import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.Ver;
 import org.iommu4j.layout.BitField;
-import org.iommu4j.layout.Layout;
+import org.iommu4j.simulation.config.SettingValues;
 
 /**
  * The capability registers of one unit.
@@ -29,56 +25,19 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
     /** First major version without register-based invalidation. */
     private static final int QUEUE_ONLY_MAJOR = 6;
 
-    /** Abilities that change what software sees and that no generation of this release has. */
-    private static final List<BitField> NOT_MODELLED_CAP = List.of(Cap.AFL);
-
-    private static final List<BitField> NOT_MODELLED_ECAP = List.of(Ecap.ECS, Ecap.SMTS);
-
     /**
-     * The capabilities that a configuration asks for: the generation's default, then whole registers (VER, CAP, ECAP), then
-     * single fields (groups {@code ver}, {@code cap}, {@code ecap}, by the names of the layouts), then the option
-     * {@code ver} as {@code "major.minor"}.
+     * The capabilities that a configuration asks for.
      *
-     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or an ability that is known but not
-     *     modelled, {@code EINVAL} for an unknown name or a value that does not fit
+     * @throws BackendException as {@link VtdSettings#of}
      */
     public static VtdCapabilities of(HardwareConfig config) {
-        VtdCapabilities base = defaultOf(config.subVersion());
-        long ver = base.ver;
-        long cap = base.cap;
-        long ecap = base.ecap;
-        for (Map.Entry<String, Long> register : new TreeMap<>(config.registers()).entrySet()) {
-            switch (register.getKey()) {
-                case "VER" -> ver = register.getValue();
-                case "CAP" -> cap = register.getValue();
-                case "ECAP" -> ecap = register.getValue();
-                default ->
-                    throw new BackendException(
-                            Errno.EINVAL,
-                            "unknown capability register " + register.getKey() + "; known: VER, CAP, ECAP");
-            }
-        }
-        for (Map.Entry<String, Map<String, Long>> group : new TreeMap<>(config.fields()).entrySet()) {
-            switch (group.getKey()) {
-                case "ver" -> ver = withFields(ver, Ver.LAYOUT, group);
-                case "cap" -> cap = withFields(cap, Cap.LAYOUT, group);
-                case "ecap" -> ecap = withFields(ecap, Ecap.LAYOUT, group);
-                default ->
-                    throw new BackendException(
-                            Errno.EINVAL, "unknown capability group " + group.getKey() + "; known: ver, cap, ecap");
-            }
-        }
-        String version = config.options().get("ver");
-        if (version != null) {
-            ver = parseVersion(version);
-        }
-        if (ver >>> Ver.LAYOUT.sizeBits() != 0 || ver >>> 8 != 0) {
-            throw new BackendException(Errno.EINVAL, "VER=0x" + Long.toHexString(ver) + " exceeds 8 bits");
-        }
-        VtdCapabilities capabilities = new VtdCapabilities(ver, cap, ecap);
-        refuse(NOT_MODELLED_CAP, "CAP", cap);
-        refuse(NOT_MODELLED_ECAP, "ECAP", ecap);
-        return capabilities;
+        return of(VtdSettings.of(config));
+    }
+
+    /** The capabilities that have been chosen. */
+    public static VtdCapabilities of(SettingValues values) {
+        return new VtdCapabilities(
+                VtdSettings.version(values), values.register(VtdSettings.CAP), values.register(VtdSettings.ECAP));
     }
 
     /**
@@ -87,23 +46,22 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation
      */
     public static VtdCapabilities defaultOf(int subVersion) {
-        return switch (subVersion) {
-            case VtdGeneration.LEGACY_REG -> LEGACY_REG;
-            case VtdGeneration.LEGACY_QI -> LEGACY_QI;
-            default ->
-                throw new BackendException(
-                        Errno.EPROTONOSUPPORT, "VT-d generation 0x" + Integer.toHexString(subVersion) + " is unknown");
-        };
+        return of(VtdSettings.table().defaults(subVersion));
+    }
+
+    /** Registers of a known generation's default unit. */
+    static VtdCapabilities base(int subVersion) {
+        return subVersion == VtdGeneration.LEGACY_REG ? LEGACY_REG : LEGACY_QI;
     }
 
     /** True if a capability of one bit, by its name in CAP or ECAP, is present; false for names that do not exist. */
     public boolean has(String capability) {
-        for (BitField field : Cap.LAYOUT.fields()) {
+        for (BitField field : Cap.REGISTER.layout().fields()) {
             if (field.name().equals(capability)) {
                 return field.isSet(cap);
             }
         }
-        for (BitField field : Ecap.LAYOUT.fields()) {
+        for (BitField field : Ecap.REGISTER.layout().fields()) {
             if (field.name().equals(capability)) {
                 return field.isSet(ecap);
             }
@@ -126,72 +84,28 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
         return Cap.MGAW.getInt(cap) + 1;
     }
 
+    /** The bits of an address of a device; the others are ignored in commands. */
+    public long addressMask() {
+        return mgawBits() < Long.SIZE ? (1L << mgawBits()) - 1 : -1L;
+    }
+
     /** Width of a domain id in bits, 4 to 16. */
     public int domainIdBits() {
         return Math.min(16, 4 + 2 * Cap.ND.getInt(cap));
     }
 
+    /** Largest address mask of a page-selective command; -1 if the unit has none. */
+    public int largestAddressMask() {
+        return Cap.PSI.isSet(cap) ? Cap.MAMV.getInt(cap) : -1;
+    }
+
+    /** Largest index mask of an interrupt-entry-cache command. */
+    public int largestIndexMask() {
+        return Ecap.MHMV.getInt(ecap);
+    }
+
     /** Number of fault records. */
     public int faultRecords() {
         return Cap.NFR.getInt(cap) + 1;
-    }
-
-    /** Offset in bytes of the first fault record. */
-    public int faultRecordOffset() {
-        return Cap.FRO.getInt(cap) * 16;
-    }
-
-    /** Offset in bytes of IVA; IOTLB follows 8 bytes further. */
-    public int iotlbOffset() {
-        return Ecap.IRO.getInt(ecap) * 16;
-    }
-
-    private static long withFields(long register, Layout layout, Map.Entry<String, Map<String, Long>> group) {
-        long value = register;
-        for (Map.Entry<String, Long> wanted : new TreeMap<>(group.getValue()).entrySet()) {
-            BitField field = fieldOf(layout, wanted.getKey());
-            if (field == null) {
-                throw new BackendException(
-                        Errno.EINVAL, "unknown capability " + group.getKey() + "." + wanted.getKey());
-            }
-            if (wanted.getValue() < 0 || (field.width() < 63 && wanted.getValue() >>> field.width() != 0)) {
-                throw new BackendException(
-                        Errno.EINVAL,
-                        "capability " + group.getKey() + "." + field.name() + "=0x"
-                                + Long.toHexString(wanted.getValue()) + " exceeds " + field.width() + " bits");
-            }
-            value = field.set(value, wanted.getValue());
-        }
-        return value;
-    }
-
-    private static BitField fieldOf(Layout layout, String name) {
-        for (BitField field : layout.fields()) {
-            if (field.name().equals(name)) {
-                return field;
-            }
-        }
-        return null;
-    }
-
-    private static void refuse(List<BitField> fields, String register, long value) {
-        for (BitField field : fields) {
-            if (field.isSet(value)) {
-                throw new BackendException(
-                        Errno.EPROTONOSUPPORT, register + "." + field.name() + " is not modelled in this release");
-            }
-        }
-    }
-
-    private static long parseVersion(String text) {
-        String[] parts = text.split("\\.", -1);
-        if (parts.length == 2) {
-            try {
-                return Ver.MAJOR.of(Integer.parseInt(parts[0])) | Ver.MINOR.of(Integer.parseInt(parts[1]));
-            } catch (IllegalArgumentException e) {
-                throw new BackendException(Errno.EINVAL, "ver=" + text + " is no major.minor of 4 bits each", e);
-            }
-        }
-        throw new BackendException(Errno.EINVAL, "ver=" + text + " is no major.minor");
     }
 }

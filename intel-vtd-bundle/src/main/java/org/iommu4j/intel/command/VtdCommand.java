@@ -1,23 +1,53 @@
 package org.iommu4j.intel.command;
 
+import java.util.function.ToIntFunction;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 
 /**
- * The invalidation descriptors by their type, VT-d 6.5.2. The table is open: {@link #of} answers null for a type that is
- * not in it.
+ * The invalidation descriptors by their type, VT-d 6.5.2, and what makes one of them legal. The table is open: {@link #of}
+ * answers null for a type that is not in it.
  */
 public enum VtdCommand implements CommandFormat {
     /** Context cache. */
-    CONTEXT_CACHE_INVALIDATE(0x1, ContextCacheInvalidate.LAYOUT),
+    CONTEXT_CACHE_INVALIDATE(
+            0x1,
+            ContextCacheInvalidate.LAYOUT,
+            "",
+            "context_cache",
+            ContextCacheInvalidate.G,
+            ContextCacheInvalidate.DID,
+            null,
+            null),
     /** IOTLB and paging-structure caches. */
-    IOTLB_INVALIDATE(0x2, IotlbInvalidate.LAYOUT),
+    IOTLB_INVALIDATE(
+            0x2,
+            IotlbInvalidate.LAYOUT,
+            "",
+            "iotlb",
+            IotlbInvalidate.G,
+            IotlbInvalidate.DID,
+            IotlbInvalidate.ADDR,
+            new Limit(IotlbInvalidate.AM, IotlbInvalidate.PAGE, "CAP.MAMV", VtdCapabilities::largestAddressMask)),
     /** The device's own TLB. */
-    DEVICE_TLB_INVALIDATE(0x3, DeviceTlbInvalidate.LAYOUT),
+    DEVICE_TLB_INVALIDATE(0x3, DeviceTlbInvalidate.LAYOUT, "DT", "dev_iotlb", null, null, null, null),
     /** Interrupt entry cache. */
-    INTERRUPT_ENTRY_CACHE_INVALIDATE(0x4, InterruptEntryCacheInvalidate.LAYOUT),
+    INTERRUPT_ENTRY_CACHE_INVALIDATE(
+            0x4,
+            InterruptEntryCacheInvalidate.LAYOUT,
+            "IR",
+            "iec",
+            InterruptEntryCacheInvalidate.G,
+            null,
+            null,
+            new Limit(
+                    InterruptEntryCacheInvalidate.IM,
+                    InterruptEntryCacheInvalidate.INDEX,
+                    "ECAP.MHMV",
+                    VtdCapabilities::largestIndexMask)),
     /** Completion of all earlier descriptors. */
-    INVALIDATION_WAIT(0x5, InvalidationWait.LAYOUT);
+    INVALIDATION_WAIT(0x5, InvalidationWait.LAYOUT, "", "wait", null, null, null, null);
 
     /** {@link #CONTEXT_CACHE_INVALIDATE} as a constant, for a switch over the type. */
     public static final int TYPE_CONTEXT_CACHE = 0x1;
@@ -34,6 +64,16 @@ public enum VtdCommand implements CommandFormat {
     /** {@link #INVALIDATION_WAIT} as a constant. */
     public static final int TYPE_WAIT = 0x5;
 
+    /**
+     * The largest value of a field at one granularity.
+     *
+     * @param field the field
+     * @param granularity at other granularities every value is legal
+     * @param name what limits it, as the specification calls it
+     * @param most the limit of a unit; -1 if no value is legal
+     */
+    public record Limit(BitField field, int granularity, String name, ToIntFunction<VtdCapabilities> most) {}
+
     private static final VtdCommand[] BY_TYPE = new VtdCommand[16];
 
     static {
@@ -43,13 +83,41 @@ public enum VtdCommand implements CommandFormat {
     }
 
     private final int type;
+    private final String capability;
+    private final String shortName;
     /** Immutable, though its class cannot say so to the static analysis. */
     @SuppressWarnings("ImmutableEnumChecker")
     private final Layout layout;
 
-    VtdCommand(int type, Layout layout) {
+    @SuppressWarnings("ImmutableEnumChecker")
+    private final BitField granularity;
+
+    @SuppressWarnings("ImmutableEnumChecker")
+    private final BitField domain;
+
+    @SuppressWarnings("ImmutableEnumChecker")
+    private final BitField address;
+
+    @SuppressWarnings("ImmutableEnumChecker")
+    private final Limit limit;
+
+    VtdCommand(
+            int type,
+            Layout layout,
+            String capability,
+            String shortName,
+            BitField granularity,
+            BitField domain,
+            BitField address,
+            Limit limit) {
         this.type = type;
         this.layout = layout;
+        this.capability = capability;
+        this.shortName = shortName;
+        this.granularity = granularity;
+        this.domain = domain;
+        this.address = address;
+        this.limit = limit;
     }
 
     @Override
@@ -65,6 +133,31 @@ public enum VtdCommand implements CommandFormat {
     @Override
     public int since() {
         return VtdGeneration.LEGACY_QI;
+    }
+
+    /** The capability of ECAP without which the type is unknown; empty if every queue has it. */
+    public String capability() {
+        return capability;
+    }
+
+    /** Field of the first word whose codes say what is dropped; null if it has none. */
+    public BitField granularity() {
+        return granularity;
+    }
+
+    /** Field of the first word with a domain id; null if it has none. */
+    public BitField domain() {
+        return domain;
+    }
+
+    /** Field of the second word with an address, of which only the bits below CAP.MGAW count; null if it has none. */
+    public BitField address() {
+        return address;
+    }
+
+    /** What limits a field; null if nothing does. */
+    public Limit limit() {
+        return limit;
     }
 
     /** The descriptor of a type, or null if none has it. */
@@ -83,5 +176,24 @@ public enum VtdCommand implements CommandFormat {
         return subVersion < VtdGeneration.WIDE_TYPE
                 ? low
                 : ContextCacheInvalidate.TYPE_HIGH.getInt(word0) << ContextCacheInvalidate.TYPE.width() | low;
+    }
+
+    /** What captures call a descriptor: its short name with its granularity, or with what a wait does. */
+    public static String nameOf(long word0, int subVersion) {
+        int type = typeOf(word0, subVersion);
+        VtdCommand command = of(type);
+        if (command == null) {
+            return "type_0x" + Integer.toHexString(type);
+        }
+        if (command == INVALIDATION_WAIT) {
+            return InvalidationWait.SW.isSet(word0)
+                    ? "wait.status"
+                    : InvalidationWait.IF.isSet(word0) ? "wait.interrupt" : "wait.fence";
+        }
+        if (command.granularity == null) {
+            return command.shortName;
+        }
+        String what = command.granularity.meaningOf(command.granularity.get(word0));
+        return command.shortName + "." + (what == null ? "reserved" : what);
     }
 }

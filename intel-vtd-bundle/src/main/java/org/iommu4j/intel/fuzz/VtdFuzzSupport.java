@@ -28,11 +28,13 @@ import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
 import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.ContextEntry;
 import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.SlPte;
 import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Register;
 
 /** What a fuzzer has to know of VT-d in legacy mode. */
 public final class VtdFuzzSupport implements FuzzSupport {
@@ -46,34 +48,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
     private static final int POLLS = 4;
 
     /** Status bits that are commands when they are written back to GCMD. */
-    private static final long PERSISTENT =
-            Global.TES.mask() | Global.QIES.mask() | Global.IRES.mask() | Global.CFIS.mask();
-
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        HardwareConfig plain = HardwareConfig.of(subVersion);
-        Map<String, Long> cap = new HashMap<>();
-        Map<String, Long> ecap = new HashMap<>();
-        sometimes(random, cap, "SAGAW", 2L + random.nextInt(7) * 2L);
-        sometimes(random, cap, "MGAW", 29L + random.nextInt(28));
-        sometimes(random, cap, "SPS", (long) random.nextInt(4));
-        for (String flag : List.of("CM", "ZLR", "PSI", "ESRTPS", "PLMR", "PHMR")) {
-            sometimes(random, cap, flag, (long) random.nextInt(2));
-        }
-        sometimes(random, cap, "ND", (long) random.nextInt(7));
-        sometimes(random, cap, "NFR", (long) random.nextInt(4));
-        sometimes(random, cap, "MAMV", (long) random.nextInt(20));
-        for (String flag : List.of("PT", "SC", "DT")) {
-            sometimes(random, ecap, flag, (long) random.nextInt(2));
-        }
-        return new HardwareConfig(
-                subVersion, Map.of("cap", cap, "ecap", ecap), Map.of(), plain.cache(), plain.options());
-    }
-
-    private static void sometimes(RandomGenerator random, Map<String, Long> fields, String name, long value) {
-        if (random.nextInt(5) == 0) {
-            fields.put(name, value);
-        }
+        return VtdSettings.table().vary(subVersion, random);
     }
 
     @Override
@@ -112,7 +89,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
         if (hasQueue(port)) {
             enableQueue(port, ring);
         }
-        port.writeRegister(RootTableAddress.OFFSET, Long.BYTES, root);
+        port.write(RootTableAddress.REGISTER, root);
         command(port, Global.SRTP.mask());
         command(port, Global.TE.mask());
         return scenery.scene.build();
@@ -133,21 +110,21 @@ public final class VtdFuzzSupport implements FuzzSupport {
     }
 
     private static boolean hasQueue(NativePort port) {
-        return Ecap.QI.isSet(port.readRegister(Ecap.OFFSET, Long.BYTES));
+        return Ecap.QI.isSet(port.read(Ecap.REGISTER));
     }
 
     private static long status(NativePort port) {
-        return port.readRegister(Global.STATUS_OFFSET, Integer.BYTES);
+        return port.read(Global.STATUS);
     }
 
     /** Writes GCMD so that what is on stays on. */
     private static void command(NativePort port, long bits) {
-        port.writeRegister(Global.COMMAND_OFFSET, Integer.BYTES, (status(port) & PERSISTENT) | bits);
+        port.write(Global.COMMAND, (status(port) & Global.PERSISTENT) | bits);
     }
 
     private static void enableQueue(NativePort port, long ring) {
-        port.writeRegister(QueueTail.OFFSET, Long.BYTES, 0);
-        port.writeRegister(QueueAddress.OFFSET, Long.BYTES, ring);
+        port.write(QueueTail.REGISTER, 0);
+        port.write(QueueAddress.REGISTER, ring);
         command(port, Global.QIE.mask());
     }
 
@@ -156,14 +133,14 @@ public final class VtdFuzzSupport implements FuzzSupport {
         if (!Global.QIES.isSet(status(port))) {
             return;
         }
-        long address = port.readRegister(QueueAddress.OFFSET, Long.BYTES);
+        long address = port.read(QueueAddress.REGISTER);
         long bytes = (long) RING_BYTES << QueueAddress.QS.get(address);
-        long tail = port.readRegister(QueueTail.OFFSET, Long.BYTES) % bytes;
+        long tail = port.read(QueueTail.REGISTER) % bytes;
         long at = QueueAddress.IQA_BASE.get(address) + tail;
         if (port.platform().memory().contains(at, command.length)) {
             port.platform().memory().write(at, command, 0, command.length);
         }
-        port.writeRegister(QueueTail.OFFSET, Long.BYTES, (tail + command.length) % bytes);
+        port.write(QueueTail.REGISTER, (tail + command.length) % bytes);
     }
 
     @Override
@@ -175,26 +152,25 @@ public final class VtdFuzzSupport implements FuzzSupport {
     }
 
     private boolean settleByQueue(FuzzScene scene, NativePort port) {
-        long address = port.readRegister(QueueAddress.OFFSET, Long.BYTES);
+        long address = port.read(QueueAddress.REGISTER);
         if (Global.QIES.isSet(status(port))) {
             if (QueueAddress.DW.isSet(address)) {
                 // A width that the unit cannot fetch: such a queue is stuck for good.
                 return false;
             }
             replaceWaiting(port, address);
-            port.writeRegister(
-                    FaultStatus.OFFSET,
-                    Integer.BYTES,
-                    FaultStatus.LAYOUT.fields().stream()
+            port.write(
+                    FaultStatus.REGISTER,
+                    FaultStatus.REGISTER.fields().stream()
                             .mapToLong(BitField::mask)
                             .sum());
         } else {
-            port.writeRegister(FaultStatus.OFFSET, Integer.BYTES, FaultStatus.IQE.mask() | FaultStatus.ITE.mask());
+            port.write(FaultStatus.REGISTER, FaultStatus.IQE.mask() | FaultStatus.ITE.mask());
             enableQueue(port, scene.valuesOf("IQA").get(0));
         }
         submit(scene, port, words(VtdCommand.TYPE_CONTEXT_CACHE | ContextCacheInvalidate.G.of(1), 0));
         submit(scene, port, words(VtdCommand.TYPE_IOTLB | IotlbInvalidate.G.of(1), 0));
-        if (Ecap.DT.isSet(port.readRegister(Ecap.OFFSET, Long.BYTES))) {
+        if (Ecap.DT.isSet(port.read(Ecap.REGISTER))) {
             for (int requester : scene.requesters()) {
                 submit(
                         scene,
@@ -220,13 +196,13 @@ public final class VtdFuzzSupport implements FuzzSupport {
     private static void replaceWaiting(NativePort port, long address) {
         long bytes = (long) RING_BYTES << QueueAddress.QS.get(address);
         long base = QueueAddress.IQA_BASE.get(address);
-        long tail = port.readRegister(QueueTail.OFFSET, Long.BYTES);
+        long tail = port.read(QueueTail.REGISTER);
         if (tail >= bytes || !port.platform().memory().contains(base, bytes)) {
             // A tail beyond the end never counted: the chip goes on from the one before.
-            port.writeRegister(QueueTail.OFFSET, Long.BYTES, port.readRegister(QueueHead.OFFSET, Long.BYTES));
+            port.write(QueueTail.REGISTER, port.read(QueueHead.REGISTER));
             return;
         }
-        long at = port.readRegister(QueueHead.OFFSET, Long.BYTES);
+        long at = port.read(QueueHead.REGISTER);
         while (at != tail) {
             port.platform().memory().writePairLe(base + at, VtdCommand.TYPE_WAIT, 0);
             at = (at + 16) % bytes;
@@ -238,12 +214,11 @@ public final class VtdFuzzSupport implements FuzzSupport {
     }
 
     private static boolean settleByRegisters(NativePort port) {
-        port.writeRegister(ContextCommand.OFFSET, Long.BYTES, ContextCommand.ICC.of(1) | ContextCommand.CIRG.of(1));
-        long iotlb = Ecap.IRO.get(port.readRegister(Ecap.OFFSET, Long.BYTES)) * 16 + 8;
-        port.writeRegister(iotlb, Long.BYTES, Iotlb.IVT.of(1) | Iotlb.IIRG.of(1));
+        port.write(ContextCommand.REGISTER, ContextCommand.ICC.of(1) | ContextCommand.CIRG.of(1));
+        Register iotlb = Iotlb.of(port.read(Ecap.REGISTER));
+        port.write(iotlb, Iotlb.IVT.of(1) | Iotlb.IIRG.of(1));
         for (int i = 0; i < POLLS; i++) {
-            if (!ContextCommand.ICC.isSet(port.readRegister(ContextCommand.OFFSET, Long.BYTES))
-                    && !Iotlb.IVT.isSet(port.readRegister(iotlb, Long.BYTES))) {
+            if (!ContextCommand.ICC.isSet(port.read(ContextCommand.REGISTER)) && !Iotlb.IVT.isSet(port.read(iotlb))) {
                 return true;
             }
         }
@@ -270,8 +245,8 @@ public final class VtdFuzzSupport implements FuzzSupport {
             this.random = random;
             memory = port.platform().memory();
             hostBits = port.platform().hostAddressWidth();
-            cap = port.readRegister(Cap.OFFSET, Long.BYTES);
-            ecap = port.readRegister(Ecap.OFFSET, Long.BYTES);
+            cap = port.read(Cap.REGISTER);
+            ecap = port.read(Ecap.REGISTER);
         }
 
         long page() {
@@ -370,9 +345,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
         private void map(FuzzScene.Root root, long iova) {
             int leaf = 1;
             if (random.nextInt(4) == 0) {
-                leaf = (Cap.SPS.get(cap) & 2) != 0 && random.nextInt(3) == 0 && root.levels() > 2
+                leaf = (Cap.SSLPS.get(cap) & 2) != 0 && random.nextInt(3) == 0 && root.levels() > 2
                         ? 3
-                        : (Cap.SPS.get(cap) & 1) != 0 ? 2 : 1;
+                        : (Cap.SSLPS.get(cap) & 1) != 0 ? 2 : 1;
             }
             long at = root.table();
             for (int level = root.levels(); level > leaf; level--) {

@@ -10,7 +10,7 @@ import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.BindRequest;
 
 /**
- * A translation of legacy mode written from the text of the architecture (VT-d 3.4 to 3.7, 7.1, 9.1, 9.3, 9.8) with none of
+ * A translation of legacy mode written from the text of the architecture (VT-d 3.4.2, 3.7, 7.1.3, 9.1, 9.3, 9.8) with none of
  * the chip's code: numbers are typed out, nothing is kept but the root table that software has set and what was bound.
  *
  * <p>With a driver in front it takes a device's table from what was attached and bound; memory must agree that a device
@@ -31,6 +31,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
     private static final int PAGING_RESERVED = 0xc;
     private static final int TYPE_BLOCKED = 0xd;
     private static final int INTERRUPT_OUTPUT = 0xe;
+    private static final int INTERRUPT_BLOCKED = 0x29;
     private static final int ROOT_INVALID = 0x30;
     private static final int WITH_PASID = 0x31;
 
@@ -124,28 +125,43 @@ final class VtdReferenceWalker implements ReferenceWalker {
 
     @Override
     public boolean translate(DmaAccess access) {
+        // Protected ranges are not its business.
+        boolean protects = (port.readRegister(PMEN, Integer.BYTES) >>> 31 & 1) != 0;
         boolean enabled = (port.readRegister(GSTS, Integer.BYTES) >>> 31 & 1) != 0;
-        if (!enabled) {
-            // Protected ranges are not its business.
-            boolean protects = (port.readRegister(PMEN, Integer.BYTES) >>> 31 & 1) != 0;
-            access.translated(access.iova(), 0, DmaAccess.READ | DmaAccess.WRITE, false);
-            return !protects;
+        return (enabled ? remap(access) : bypass(access)) && !protects;
+    }
+
+    /** Translation is off: device TLBs are not served, everything else goes through. */
+    private static boolean bypass(DmaAccess access) {
+        if (access.addressType() == DmaAccess.AddressType.UNTRANSLATED) {
+            return pass(access);
         }
+        access.blocked();
+        return true;
+    }
+
+    private boolean remap(DmaAccess access) {
         int requester = access.requester();
         long iova = access.iova();
         if (requester < 0 || requester > 0xffff) {
             access.blocked();
             return true;
         }
-        if (access.pasid() != DmaAccess.NO_PASID) {
-            return fault(access, WITH_PASID);
+        boolean pasid = access.pasid() != DmaAccess.NO_PASID;
+        boolean translated = access.addressType() == DmaAccess.AddressType.TRANSLATED;
+        if (translated && pasid) {
+            access.blocked();
+            return true;
         }
-        if (Long.compareUnsigned(iova, 0xfee0_0000L) >= 0 && Long.compareUnsigned(iova, 0xfeef_ffffL) <= 0) {
-            return pass(access);
+        if (!translated && !pasid && isInterrupt(iova)) {
+            return interrupt(access);
         }
         long rootTable = driver ? port.readRegister(RTADDR, Long.BYTES) : root;
         if ((rootTable & 0xc00) != 0) {
             return fault(access, ROOT_INVALID);
+        }
+        if (pasid) {
+            return fault(access, WITH_PASID);
         }
         Found found = context(rootTable & PAGE_MASK, requester);
         Stage stage = found.stage;
@@ -163,13 +179,28 @@ final class VtdReferenceWalker implements ReferenceWalker {
         return translate(access, stage);
     }
 
+    private static boolean isInterrupt(long address) {
+        return address >>> 20 == 0xfee;
+    }
+
+    /** A request to the interrupt range without PASID, VT-d 3.15. */
+    private static boolean interrupt(DmaAccess access) {
+        boolean request = access.rights() == DmaAccess.WRITE && access.lengthBytes() == 4 && access.iova() % 4 == 0;
+        boolean zeroLengthRead = (access.rights() & DmaAccess.WRITE) == 0 && access.lengthBytes() == 0;
+        boolean passes = request || zeroLengthRead || access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST;
+        return passes ? pass(access) : fault(access, INTERRUPT_BLOCKED);
+    }
+
     private boolean translate(DmaAccess access, Stage stage) {
         long iova = access.iova();
         if (stage.type != 1 && access.addressType() != DmaAccess.AddressType.UNTRANSLATED) {
             return fault(access, TYPE_BLOCKED);
         }
         if (stage.type == 2 || access.addressType() == DmaAccess.AddressType.TRANSLATED) {
-            return pass(access);
+            if (iova >>> hostBits != 0) {
+                return fault(access, BEYOND_WIDTH);
+            }
+            return isInterrupt(iova) ? fault(access, INTERRUPT_OUTPUT) : pass(access);
         }
         int widest = (int) (cap >>> 16 & 0x3f) + 1;
         int bits = Math.min(30 + 9 * stage.width, widest);
@@ -206,16 +237,20 @@ final class VtdReferenceWalker implements ReferenceWalker {
         if ((low & 1) == 0) {
             return Found.fault(CONTEXT_NOT_PRESENT);
         }
-        if ((low & 0xff0) != 0 || isBeyondHost(low) || (high & 0xffff_ffff_ff00_0080L) != 0) {
+        int domainBits = 4 + 2 * (int) (cap & 7);
+        int domain = (int) (high >>> 8 & 0xffff);
+        int type = (int) (low >>> 2 & 3);
+        if ((low & 0xff0) != 0
+                || (type != 2 && isBeyondHost(low))
+                || (high & 0xffff_ffff_ff00_0080L) != 0
+                || domain >>> domainBits != 0) {
             return Found.fault(CONTEXT_RESERVED);
         }
-        int type = (int) (low >>> 2 & 3);
         int width = (int) (high & 7);
-        boolean legal = width <= 3
+        boolean legal = width >= 1
+                && width <= 3
                 && (cap >>> (8 + width) & 1) != 0
                 && (type == 0 || (type == 1 && (ecap >>> 2 & 1) != 0) || (type == 2 && (ecap >>> 6 & 1) != 0));
-        int domainBits = 4 + 2 * (int) (cap & 7);
-        int domain = (int) (high >>> 8 & 0xffff) & (1 << domainBits) - 1;
         return legal ? new Found(new Stage(low & PAGE_MASK, width, type, domain), 0) : Found.fault(CONTEXT_INVALID);
     }
 
@@ -281,10 +316,13 @@ final class VtdReferenceWalker implements ReferenceWalker {
                 continue;
             }
             long bytes = 1L << shift;
-            if (address <= 0xfeef_ffffL && address + bytes > 0xfee0_0000L) {
+            long output = address + (access.iova() & (bytes - 1));
+            boolean whole = access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST;
+            boolean overlaps = address <= 0xfeef_ffffL && address + bytes > 0xfee0_0000L;
+            if (whole ? overlaps : isInterrupt(output)) {
                 return fault(access, INTERRUPT_OUTPUT);
             }
-            access.translated(address + (access.iova() & (bytes - 1)), bytes, 0, false);
+            access.translated(output, bytes, 0, false);
             return true;
         }
     }
@@ -314,13 +352,13 @@ final class VtdReferenceWalker implements ReferenceWalker {
     private boolean hasReservedBits(long entry, boolean leaf, int shift) {
         boolean beyondHost = hostBits < 52 && (entry & 0x000f_ffff_ffff_ffffL) >>> hostBits != 0;
         boolean snoop = (entry & 0x800) != 0;
-        boolean transientMapping = (entry >>> 62 & 1) != 0;
+        boolean bit62 = (entry >>> 62 & 1) != 0;
         if (!leaf) {
-            return beyondHost || snoop || transientMapping || (entry & 0x80) != 0;
+            return beyondHost || snoop || bit62 || (entry & 0x80) != 0;
         }
         return beyondHost
+                || bit62
                 || (snoop && (ecap >>> 7 & 1) == 0)
-                || (transientMapping && (ecap >>> 2 & 1) == 0)
                 || (entry & 0x000f_ffff_ffff_f000L & (1L << shift) - 1) != 0;
     }
 

@@ -14,7 +14,6 @@ import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.VtdCapabilities;
-import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.table.Agaw;
@@ -33,6 +32,7 @@ final class GuestDevices {
 
     private final PhysicalMemory memory;
     private final VtdCapabilities unit;
+    private final int subVersion;
     private final RequestWriter writer;
     private final TreeMap<Integer, GuestContext> bound = new TreeMap<>();
     private long rootTable;
@@ -42,6 +42,7 @@ final class GuestDevices {
     GuestDevices(PhysicalMemory memory, VtdCapabilities unit, int subVersion) {
         this.memory = memory;
         this.unit = unit;
+        this.subVersion = subVersion;
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, subVersion);
     }
 
@@ -53,6 +54,11 @@ final class GuestDevices {
     void root(long address, boolean usable) {
         rootTable = address;
         rootUsable = usable;
+    }
+
+    /** True if the guest has set a root table of a mode that is in this release. */
+    boolean isRootUsable() {
+        return rootUsable;
     }
 
     /** The guest has switched translation on or off: every device gets what holds from now on. */
@@ -229,13 +235,13 @@ final class GuestDevices {
 
     private GuestContext decode(long word0, long word1) {
         if (!ContextEntry.P.isSet(word0)
-                || (word0 & ContextEntry.LAYOUT.reservedMask(0, VtdGeneration.LEGACY_QI, unit::has)) != 0
-                || (word1 & ContextEntry.LAYOUT.reservedMask(1, VtdGeneration.LEGACY_QI, unit::has)) != 0) {
+                || (word0 & ContextEntry.LAYOUT.reservedMask(0, subVersion, unit::has)) != 0
+                || (word1 & ContextEntry.LAYOUT.reservedMask(1, subVersion, unit::has)) != 0) {
             return null;
         }
         int aw = ContextEntry.AW.getInt(word1);
         int domain = ContextEntry.DID.getInt(word1);
-        if (!Agaw.isSupported(aw, Cap.SAGAW.get(unit.cap()))) {
+        if (domain >>> unit.domainIdBits() != 0 || !Agaw.isSupported(aw, Cap.SAGAW.get(unit.cap()))) {
             return null;
         }
         long table = ContextEntry.SSPTPTR.get(word0);

@@ -23,8 +23,6 @@ final class CommandReports implements InvalidationRules {
     private static final int PAGE_SHIFT = 12;
     private static final long LAST = -1L;
     private static final int FUNCTIONS = 8;
-    private static final String CONTEXT_REGISTER = "CCMD_REG";
-    private static final String IOTLB_REGISTER = "IOTLB_REG";
 
     private final TranslationObserver observer;
 
@@ -33,63 +31,17 @@ final class CommandReports implements InvalidationRules {
         observer.started(this);
     }
 
-    /** A descriptor that was carried out; waits and interrupt commands remove no translation. */
-    void queued(int type, long word0, long word1, long dropped) {
-        switch (type) {
-            case VtdCommand.TYPE_CONTEXT_CACHE -> {
-                context(
-                        ContextCacheInvalidate.G.getInt(word0),
-                        ContextCacheInvalidate.DID.getInt(word0),
-                        ContextCacheInvalidate.SID.getInt(word0),
-                        ContextCacheInvalidate.FM.getInt(word0));
-                observer.invalidated(ContextCacheInvalidate.LAYOUT.name(), word0, word1, dropped);
-            }
-            case VtdCommand.TYPE_IOTLB -> {
-                iotlb(
-                        IotlbInvalidate.G.getInt(word0),
-                        IotlbInvalidate.DID.getInt(word0),
-                        IotlbInvalidate.ADDR.get(word1),
-                        IotlbInvalidate.AM.getInt(word1),
-                        IotlbInvalidate.IH.isSet(word1));
-                observer.invalidated(IotlbInvalidate.LAYOUT.name(), word0, word1, dropped);
-            }
-            case VtdCommand.TYPE_DEVICE_TLB -> {
-                int sourceId = DeviceTlbInvalidate.SID.getInt(word0);
-                if (DeviceTlbInvalidate.isAll(word1)) {
-                    observer.invalidates(CachedKind.DEVICE, sourceId, NO_PASID, 0, LAST);
-                } else {
-                    long first = DeviceTlbInvalidate.firstAddress(word1);
-                    long bytes = 1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(word1));
-                    observer.invalidates(CachedKind.DEVICE, sourceId, NO_PASID, first, first + bytes - 1);
-                }
-                observer.invalidated(DeviceTlbInvalidate.LAYOUT.name(), word0, word1, dropped);
-            }
+    /** A command that was carried out; those of the interrupt entry cache remove no translation. */
+    void carriedOut(VtdCommand command, long word0, long word1, String name, long value0, long value1, long dropped) {
+        switch (command) {
+            case CONTEXT_CACHE_INVALIDATE -> context(word0);
+            case IOTLB_INVALIDATE -> iotlb(word0, word1);
+            case DEVICE_TLB_INVALIDATE -> deviceTlb(DeviceTlbInvalidate.SID.getInt(word0), word1);
             default -> {
-                // Nothing that is observed.
+                return;
             }
         }
-    }
-
-    /** A command of CCMD, complete at once. */
-    void contextRegister(int granularity, int domain, int sourceId, int functionMask, long value, long dropped) {
-        context(granularity, domain, sourceId, functionMask);
-        observer.invalidated(CONTEXT_REGISTER, value, 0, dropped);
-        observer.completed();
-    }
-
-    /** A command of the IOTLB register, complete at once. */
-    void iotlbRegister(
-            int granularity,
-            int domain,
-            long iova,
-            int mask,
-            boolean leafOnly,
-            long value,
-            long address,
-            long dropped) {
-        iotlb(granularity, domain, iova, mask, leafOnly);
-        observer.invalidated(IOTLB_REGISTER, value, address, dropped);
-        observer.completed();
+        observer.invalidated(name, value0, value1, dropped);
     }
 
     /**
@@ -111,14 +63,16 @@ final class CommandReports implements InvalidationRules {
         observer.completed();
     }
 
-    private void context(int granularity, int domain, int sourceId, int functionMask) {
+    private void context(long word0) {
+        int granularity = ContextCacheInvalidate.G.getInt(word0);
+        int domain = ContextCacheInvalidate.DID.getInt(word0);
         switch (granularity) {
             case ContextCacheInvalidate.GLOBAL -> observer.invalidates(CachedKind.CONTEXT, ANY, NO_PASID, 0, LAST);
             case ContextCacheInvalidate.DOMAIN -> observer.invalidates(CachedKind.CONTEXT, domain, NO_PASID, 0, LAST);
             default -> {
                 // FM leaves out the upper bits of the function: its sources are not always neighbours.
-                int ignored = ContextCacheInvalidate.ignoredSourceBits(functionMask);
-                int from = sourceId & ~ignored;
+                int ignored = ContextCacheInvalidate.ignoredSourceBits(ContextCacheInvalidate.FM.getInt(word0));
+                int from = ContextCacheInvalidate.SID.getInt(word0) & ~ignored;
                 for (int bits = 0; bits < FUNCTIONS; bits++) {
                     if ((bits & ~ignored) == 0) {
                         observer.invalidates(CachedKind.CONTEXT, domain, NO_PASID, from | bits, from | bits);
@@ -130,18 +84,30 @@ final class CommandReports implements InvalidationRules {
         observer.demands(CachedKind.TRANSLATION, granularity == ContextCacheInvalidate.GLOBAL ? ANY : domain);
     }
 
-    private void iotlb(int granularity, int domain, long iova, int mask, boolean leafOnly) {
+    private void iotlb(long word0, long word1) {
+        int granularity = IotlbInvalidate.G.getInt(word0);
         long first = 0;
         long last = LAST;
         if (granularity == IotlbInvalidate.PAGE) {
-            long inBlock = (1L << (PAGE_SHIFT + mask)) - 1;
+            long iova = IotlbInvalidate.ADDR.get(word1);
+            long inBlock = (1L << (PAGE_SHIFT + IotlbInvalidate.AM.getInt(word1))) - 1;
             first = iova & ~inBlock;
             last = iova | inBlock;
         }
-        int tag = granularity == IotlbInvalidate.GLOBAL ? ANY : domain;
+        int tag = granularity == IotlbInvalidate.GLOBAL ? ANY : IotlbInvalidate.DID.getInt(word0);
         observer.invalidates(CachedKind.TRANSLATION, tag, NO_PASID, first, last);
-        if (granularity != IotlbInvalidate.PAGE || !leafOnly) {
+        if (granularity != IotlbInvalidate.PAGE || !IotlbInvalidate.IH.isSet(word1)) {
             observer.invalidates(CachedKind.PAGING_STRUCTURE, tag, NO_PASID, first, last);
+        }
+    }
+
+    private void deviceTlb(int sourceId, long word1) {
+        if (DeviceTlbInvalidate.isAll(word1)) {
+            observer.invalidates(CachedKind.DEVICE, sourceId, NO_PASID, 0, LAST);
+        } else {
+            long first = DeviceTlbInvalidate.firstAddress(word1);
+            long bytes = 1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(word1));
+            observer.invalidates(CachedKind.DEVICE, sourceId, NO_PASID, first, first + bytes - 1);
         }
     }
 
@@ -168,7 +134,7 @@ final class CommandReports implements InvalidationRules {
             case TRANSLATION -> "VT-d 6.5.2.3: IOTLB G=1, G=2, or G=3 on an overlapping page, drops a translation";
             case PAGING_STRUCTURE ->
                 "VT-d 6.5.2.3: IOTLB G=1, G=2, or G=3 with IH=0, drops paging-structure entries;" + " IH=1 keeps them";
-            case DEVICE -> "VT-d 6.5.2.5, 6.5.2.8: the device drops its translations after the IOTLB has";
+            case DEVICE -> "VT-d 6.5.2.5, 6.5.2.12: the device drops its translations after the IOTLB has";
         };
     }
 
@@ -179,16 +145,12 @@ final class CommandReports implements InvalidationRules {
 
     @Override
     public Layout format(String name) {
-        return switch (name) {
-            case CONTEXT_REGISTER -> ContextCommand.LAYOUT;
-            case IOTLB_REGISTER -> Iotlb.LAYOUT;
-            default ->
-                Stream.of(VtdCommand.values())
-                        .map(VtdCommand::layout)
-                        .filter(layout -> layout.name().equals(name))
-                        .findFirst()
-                        .orElse(null);
-        };
+        return Stream.concat(
+                        Stream.of(ContextCommand.REGISTER.layout(), Iotlb.REGISTER.layout()),
+                        Stream.of(VtdCommand.values()).map(VtdCommand::layout))
+                .filter(layout -> layout.name().equals(name))
+                .findFirst()
+                .orElse(null);
     }
 
     private static String page(long first, long lengthBytes) {

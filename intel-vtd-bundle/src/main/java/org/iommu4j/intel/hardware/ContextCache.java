@@ -156,7 +156,7 @@ final class ContextCache {
         faultsSuppressed = ContextEntry.FPD.isSet(low);
         translationType = ContextEntry.TT.getInt(low);
         int aw = ContextEntry.AW.getInt(high);
-        domain = faultCode == TableWalker.OK ? walker.domainId(high) : 0;
+        domain = faultCode == TableWalker.OK ? ContextEntry.DID.getInt(high) : 0;
         levels = Agaw.levels(aw);
         table = ContextEntry.SSPTPTR.get(low);
         lastAddress = walker.lastAddress(Math.min(aw, Agaw.MAX_AW));

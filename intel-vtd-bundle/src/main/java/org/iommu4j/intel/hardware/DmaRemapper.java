@@ -1,25 +1,35 @@
 package org.iommu4j.intel.hardware;
 
-import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
-import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.command.FaultReason;
+import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+import org.iommu4j.intel.front.FaultRecorder;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.ContextEntry;
-import org.iommu4j.intel.table.EntryFormats;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * Translates accesses of devices, VT-d 3.4 to 3.7 and 3.14, legacy mode: caches first, then the tables. Allocates nothing.
+ * Translates accesses of devices in legacy mode, VT-d 3.4.2: caches first, then the tables. The numbers stand above the lines
+ * that do the step. Allocates nothing.
  *
  * <ol>
- *   <li>Translation off: the address goes through as it is.
- *   <li>Without PASID and in 0xfee00000-0xfeefffff: not translated; it belongs to the interrupt logic, whatever its rights.
- *   <li>With PASID: fault 0x31. Root table address with a mode other than legacy: fault 0x30.
- *   <li>Root and context entry, then the second-stage table.
+ *   <li>3.4.1: a source id has 16 bits. 4.2.1: a translated request with PASID is unsupported.
+ *   <li>3.15: a request without PASID in 0xfee00000-0xfeefffff is not translated: a write of one doubleword is an interrupt
+ *       request, a zero-length read completes, everything else faults, reason 0x29. 7.1.3, condition S.1: a translation request
+ *       is answered with write permission for untranslated accesses only.
+ *   <li>11.4.5: a root table of another mode faults, reason 0x30; then a request with PASID does in legacy mode, 7.1.3 reason
+ *       0x31.
+ *   <li>6.2.2, else 9.1 and 9.3: the context entry of the source id.
+ *   <li>4.2.3, 4.2.5: requests of device TLBs where the entry allows them.
+ *   <li>3.9 and 4.2.5: pass-through, and what a device has translated, go on as they are, if the host has the address.
+ *   <li>3.7: an address that the table's width and MGAW do not cover faults, reason 0x4.
+ *   <li>6.2.4: the IOTLB.
+ *   <li>6.2.5, then 3.7: the paging-structure caches, then the second-stage table. 3.15: an output in the interrupt range
+ *       faults, reason 0xe, here as from the IOTLB: the accessed address counts, of a translation request all that it would be
+ *       given.
  * </ol>
  *
  * A fault of a translation request that only says that nothing is mapped (0x4, 0x5, 0x6) is an answer without permissions
@@ -28,8 +38,9 @@ import org.iommu4j.simulation.cache.TranslationCache;
 final class DmaRemapper {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
-    private static final long INTERRUPT_RANGE = 0xfee;
-    private static final int INTERRUPT_RANGE_SHIFT = 20;
+    private static final long INTERRUPT_FIRST = 0xfee0_0000L;
+    private static final long INTERRUPT_LAST = 0xfeef_ffffL;
+    private static final int DOUBLEWORD = 4;
     private static final int SOURCE_ID_BITS = 16;
 
     private final TableWalker walker;
@@ -38,11 +49,13 @@ final class DmaRemapper {
     private final FaultRecorder faults;
     private final boolean cachingMode;
     private final boolean zeroLengthReads;
+    private final long lastHostAddress;
 
-    /** Who observes, or null. */
-    private final TranslationObserver observer;
+    /** Who is told what the caches go through. */
+    private final AccessWatch watch;
 
     private boolean enabled;
+    private long rootTableAddress;
     private long rootTable;
     private boolean legacyRoot = true;
 
@@ -55,7 +68,8 @@ final class DmaRemapper {
      *
      * @param cachingMode CAP.CM
      * @param zeroLengthReads CAP.ZLR
-     * @param observer who observes, or null
+     * @param hostAddressWidth physical address width in bits
+     * @param watch who is told what the caches go through
      */
     DmaRemapper(
             TableWalker walker,
@@ -63,14 +77,16 @@ final class DmaRemapper {
             FaultRecorder faults,
             boolean cachingMode,
             boolean zeroLengthReads,
-            TranslationObserver observer) {
+            int hostAddressWidth,
+            AccessWatch watch) {
         this.walker = walker;
         this.caches = caches;
         this.context = caches.context;
         this.faults = faults;
         this.cachingMode = cachingMode;
         this.zeroLengthReads = zeroLengthReads;
-        this.observer = observer;
+        lastHostAddress = (1L << hostAddressWidth) - 1;
+        this.watch = watch;
     }
 
     /** Turns translation on or off. */
@@ -83,15 +99,16 @@ final class DmaRemapper {
         return enabled;
     }
 
-    /**
-     * Sets the root table.
-     *
-     * @param address its physical address
-     * @param legacy false if the table has a mode that the unit does not know: every access faults then
-     */
-    void setRootTable(long address, boolean legacy) {
-        rootTable = address;
-        legacyRoot = legacy;
+    /** Sets the root table as RTADDR has it; if it has a mode that the unit does not know, every access faults. */
+    void setRootTable(long address) {
+        rootTableAddress = address;
+        rootTable = RootTableAddress.RTA.get(address);
+        legacyRoot = RootTableAddress.TTM.get(address) == 0;
+    }
+
+    /** The root table in force, as RTADDR had it. */
+    long rootTableAddress() {
+        return rootTableAddress;
     }
 
     /** Accesses that a cache answered. */
@@ -113,63 +130,68 @@ final class DmaRemapper {
     void translate(DmaAccess access) {
         long iova = access.iova();
         int sourceId = access.requester();
+        // 1. the requester
         if (sourceId >>> SOURCE_ID_BITS != 0) {
             access.blocked();
             return;
         }
-        if (access.pasid() != DmaAccess.NO_PASID) {
-            refuse(access, FaultReason.PASID_IN_LEGACY_MODE.code());
+        boolean translated = access.addressType() == AddressType.TRANSLATED;
+        boolean withPasid = access.pasid() != DmaAccess.NO_PASID;
+        if (translated && withPasid) {
+            access.blocked();
             return;
         }
-        if (iova >>> INTERRUPT_RANGE_SHIFT == INTERRUPT_RANGE) {
-            access.translated(iova, 0, access.rights(), false);
+        // 2. interrupts
+        if (!translated && !withPasid && isInterruptAddress(iova)) {
+            interruptRange(access);
             return;
         }
+        // 3. the mode of the root table
         if (!legacyRoot) {
             refuse(access, FaultReason.ROOT_ADDRESS_INVALID.code());
             return;
         }
+        if (withPasid) {
+            refuse(access, FaultReason.PASID_IN_LEGACY_MODE.code());
+            return;
+        }
+        // 4. the context entry
         boolean contextCached = context.select(sourceId);
         if (!contextCached) {
-            if (observer != null) {
-                observer.missed(CachedKind.CONTEXT, TranslationObserver.ANY, NO_PASID, sourceId);
-            }
-            int fault = walker.readContext(rootTable, sourceId, listener(access));
+            watch.contextMissed(sourceId);
+            int fault = walker.readContext(rootTable, sourceId, watch.reading(access.listener()));
             boolean keep = fault == TableWalker.OK || (cachingMode && !isAccessError(fault));
             context.fill(sourceId, walker.context0(), walker.context1(), fault, keep);
-            if (observer != null && keep) {
-                observer.filled(
-                        CachedKind.CONTEXT,
-                        context.domain(),
-                        NO_PASID,
-                        sourceId,
-                        1,
-                        context.table(),
-                        TranslationObserver.ALL);
+            if (keep) {
+                watch.contextFilled(context, sourceId);
             }
-        } else if (observer != null) {
-            observer.hit(CachedKind.CONTEXT, context.domain(), NO_PASID, sourceId, 1);
+        } else {
+            watch.contextHit(context, sourceId);
         }
         if (context.fault() != TableWalker.OK) {
             refuseQualified(access, context.fault());
             return;
         }
         int type = context.translationType();
+        // 5. requests of device TLBs
         if (type != ContextEntry.DEVICE_TLB && access.addressType() != AddressType.UNTRANSLATED) {
             refuseQualified(access, FaultReason.TRANSLATION_TYPE_BLOCKED.code());
             return;
         }
-        if (observer != null && access.addressType() == AddressType.TRANSLATED) {
-            observer.presented(sourceId, NO_PASID, iova);
+        // 6. addresses that go on as they are
+        if (translated) {
+            watch.presented(sourceId, iova);
         }
-        if (type == ContextEntry.PASS_THROUGH || access.addressType() == AddressType.TRANSLATED) {
-            access.translated(iova, 0, RIGHTS, contextCached);
+        if (type == ContextEntry.PASS_THROUGH || translated) {
+            untranslated(access, contextCached);
             return;
         }
+        // 7. the width of the table
         if (Long.compareUnsigned(iova, context.lastAddress()) > 0) {
             refuseQualified(access, FaultReason.ADDRESS_BEYOND_WIDTH.code());
             return;
         }
+        // 8. the IOTLB
         TranslationCache iotlb = caches.iotlb;
         int needed = needed(access);
         int entry = iotlb.lookup(context.domain(), NO_PASID, iova);
@@ -178,34 +200,67 @@ final class DmaRemapper {
             return;
         }
         hits++;
-        if (observer != null) {
-            observer.hit(
-                    CachedKind.TRANSLATION,
-                    context.domain(),
-                    NO_PASID,
-                    iotlb.iova(entry),
-                    1L << iotlb.pageShift(entry));
-        }
+        watch.translationHit(context.domain(), iotlb, entry);
         int attributes = iotlb.attributes(entry);
         int denied = TableWalker.denial(attributes & RIGHTS, needed);
         if (denied != TableWalker.OK) {
             refuseQualified(access, denied);
         } else if ((attributes & TranslationCaches.FAULTING) != 0) {
             refuseQualified(access, (int) iotlb.value(entry));
+        } else if (reachesInterrupts(access, iotlb.value(entry), iotlb.pageShift(entry))) {
+            refuseQualified(access, FaultReason.INTERRUPT_RANGE_OUTPUT.code());
         } else {
             succeed(access, iova, iotlb.value(entry), iotlb.pageShift(entry), attributes & RIGHTS, true);
         }
     }
 
+    /** A request without PASID, not translated before, to the interrupt range, VT-d 3.15. */
+    private void interruptRange(DmaAccess access) {
+        boolean writes = (access.rights() & DmaAccess.WRITE) != 0;
+        boolean reads = (access.rights() & ~DmaAccess.WRITE) != 0;
+        if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
+            access.translated(access.iova(), 0, DmaAccess.WRITE, false);
+        } else if (writes
+                ? !reads && access.lengthBytes() == DOUBLEWORD && (access.iova() & (DOUBLEWORD - 1)) == 0
+                : access.lengthBytes() == 0) {
+            access.translated(access.iova(), 0, access.rights(), false);
+        } else {
+            refuse(access, FaultReason.INTERRUPT_REQUEST_BLOCKED.code());
+        }
+    }
+
+    /** Pass-through, or an address that the device has translated: it only has to be one that the host has. */
+    private void untranslated(DmaAccess access, boolean contextCached) {
+        if (Long.compareUnsigned(access.iova(), lastHostAddress) > 0) {
+            refuseQualified(access, FaultReason.ADDRESS_BEYOND_WIDTH.code());
+        } else if (isInterruptAddress(access.iova())) {
+            refuseQualified(access, FaultReason.INTERRUPT_RANGE_OUTPUT.code());
+        } else {
+            access.translated(access.iova(), 0, RIGHTS, contextCached);
+        }
+    }
+
+    private static boolean isInterruptAddress(long address) {
+        return address >= INTERRUPT_FIRST && address <= INTERRUPT_LAST;
+    }
+
+    /** True if what the access would be given reaches the interrupt range: one address, or a translation of a whole page. */
+    private static boolean reachesInterrupts(DmaAccess access, long page, int shift) {
+        long inPage = (1L << shift) - 1;
+        if (access.addressType() == AddressType.UNTRANSLATED) {
+            return isInterruptAddress(page | (access.iova() & inPage));
+        }
+        return page <= INTERRUPT_LAST && (page | inPage) >= INTERRUPT_FIRST;
+    }
+
+    /** 9. the paging-structure caches, then the tables. */
     private void miss(DmaAccess access, long iova, int needed) {
         walks++;
         int domain = context.domain();
-        WalkListener listener = listener(access);
+        WalkListener listener = watch.reading(access.listener());
         TranslationCache tables = caches.pagingStructure;
         int cached = tables.lookup(domain, NO_PASID, iova);
-        if (observer != null) {
-            observeLookup(domain, iova, cached);
-        }
+        watch.translationMissed(domain, iova, tables, cached);
         int fault;
         if (cached == TranslationCache.MISS) {
             fault = walker.walk(context.table(), context.levels(), true, RIGHTS, iova, needed, listener);
@@ -219,73 +274,33 @@ final class DmaRemapper {
             int level = Agaw.levelOf(tables.pageShift(cached)) - 1;
             fault = walker.walk(tables.value(cached), level, false, granted, iova, needed, listener);
         }
+        if (fault == TableWalker.OK && reachesInterrupts(access, walker.pageAddress(), Agaw.shift(walker.level()))) {
+            fault = FaultReason.INTERRUPT_RANGE_OUTPUT.code();
+        }
         int highest = Math.min(walker.topLevel(), caches.highestTableLevel);
         for (int level = highest; level > walker.level(); level--) {
             tables.insert(domain, NO_PASID, iova, Agaw.shift(level), walker.nextTable(level), walker.rightsAt(level));
         }
-        if (observer != null) {
-            observeFills(domain, iova, fault);
-        }
+        boolean keepsFault = cachingMode && walker.entryCacheable();
+        boolean found = fault == TableWalker.OK;
+        watch.walked(domain, iova, walker, found || keepsFault, found ? walker.pageAddress() : 0);
         int shift = Agaw.shift(walker.level());
         long page = iova & -1L << shift;
-        if (fault == TableWalker.OK) {
+        if (found) {
             caches.iotlb.insert(domain, NO_PASID, page, shift, walker.pageAddress(), walker.rights());
             succeed(access, iova, walker.pageAddress(), shift, walker.rights(), false);
             return;
         }
-        if (cachingMode && walker.entryCacheable()) {
+        if (keepsFault) {
             caches.iotlb.insert(domain, NO_PASID, page, shift, fault, walker.rights() | TranslationCaches.FAULTING);
         }
         refuseQualified(access, fault);
     }
 
-    private WalkListener listener(DmaAccess access) {
-        return observer == null ? access.listener() : observer.reading(access.listener(), EntryFormats::of);
-    }
-
-    private void observeLookup(int domain, long iova, int cached) {
-        observer.missed(CachedKind.TRANSLATION, domain, NO_PASID, iova);
-        if (cached == TranslationCache.MISS) {
-            observer.missed(CachedKind.PAGING_STRUCTURE, domain, NO_PASID, iova);
-        } else {
-            TranslationCache tables = caches.pagingStructure;
-            observer.hit(
-                    CachedKind.PAGING_STRUCTURE, domain, NO_PASID, tables.iova(cached), 1L << tables.pageShift(cached));
-        }
-    }
-
-    /** Tells what the walk lets a unit keep, whatever this one has room for. */
-    private void observeFills(int domain, long iova, int fault) {
-        for (int level = walker.topLevel(); level > walker.level(); level--) {
-            observeFill(CachedKind.PAGING_STRUCTURE, domain, iova, level, walker.nextTable(level));
-        }
-        if (fault == TableWalker.OK) {
-            observeFill(CachedKind.TRANSLATION, domain, iova, walker.level(), walker.pageAddress());
-        } else if (cachingMode && walker.entryCacheable()) {
-            observeFill(CachedKind.TRANSLATION, domain, iova, walker.level(), 0);
-        }
-    }
-
-    private void observeFill(CachedKind kind, int domain, long iova, int level, long target) {
-        int shift = Agaw.shift(level);
-        observer.filled(
-                kind, domain, NO_PASID, iova & -1L << shift, 1L << shift, target, walker.topLevel() - level + 1);
-    }
-
     private void succeed(DmaAccess access, long iova, long pageAddress, int shift, int rights, boolean hit) {
         if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
             caches.deviceTlb.insert(access.requester(), NO_PASID, iova & -1L << shift, shift, pageAddress, rights);
-            if (observer != null) {
-                observer.missed(CachedKind.DEVICE, access.requester(), NO_PASID, iova);
-                observer.filled(
-                        CachedKind.DEVICE,
-                        access.requester(),
-                        NO_PASID,
-                        iova & -1L << shift,
-                        1L << shift,
-                        pageAddress,
-                        TranslationObserver.ALL);
-            }
+            watch.deviceFilled(access.requester(), iova, shift, pageAddress);
         }
         long pageBytes = 1L << shift;
         access.translated(pageAddress | (iova & (pageBytes - 1)), pageBytes, rights, hit);

@@ -7,8 +7,8 @@ import java.util.Set;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCommand;
-import org.iommu4j.intel.command.VtdRegisters;
 import org.iommu4j.intel.table.ContextEntry;
 import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.SlPte;
@@ -27,7 +27,7 @@ public final class VtdLayouts {
             layouts.add(command.layout());
         }
         layouts.addAll(structures());
-        for (Register register : VtdRegisters.ALL) {
+        for (Register register : UnitRegisters.all()) {
             layouts.add(register.layout());
         }
         return new ArrayList<>(layouts);

@@ -2,6 +2,9 @@ package org.iommu4j.intel.table;
 
 /** Widths of second-stage tables: the AW code of a context entry, the levels and the address bits that it stands for. */
 public final class Agaw {
+    /** Smallest AW that is defined: 39 bits, 3 levels. */
+    public static final int MIN_AW = 1;
+
     /** Largest AW that is defined: 57 bits, 5 levels. */
     public static final int MAX_AW = 3;
 
@@ -22,21 +25,21 @@ public final class Agaw {
         return 30 + SlPte.LEVEL_BITS * aw;
     }
 
-    /** True if hardware supports a width. */
+    /** True if hardware supports a width; AW 0 and everything beyond {@link #MAX_AW} is reserved. */
     public static boolean isSupported(int aw, long sagaw) {
-        return aw <= MAX_AW && (sagaw >>> aw & 1) != 0;
+        return aw >= MIN_AW && aw <= MAX_AW && (sagaw >>> aw & 1) != 0;
     }
 
     /**
-     * The widest supported AW that is not wider than MGAW needs, VT-d 3.6; the narrowest wider one if there is none.
+     * The widest supported AW that is not wider than MGAW needs, VT-d 3.7; the narrowest wider one if there is none.
      *
      * @param sagaw CAP.SAGAW
      * @param mgawBits address width of the unit in bits
-     * @return the AW, or -1 if SAGAW is empty
+     * @return the AW, or -1 if SAGAW names none
      */
     public static int widest(long sagaw, int mgawBits) {
         int narrowestWider = -1;
-        for (int aw = MAX_AW; aw >= 0; aw--) {
+        for (int aw = MAX_AW; aw >= MIN_AW; aw--) {
             if (isSupported(aw, sagaw)) {
                 if (width(aw) <= mgawBits) {
                     return aw;

@@ -36,11 +36,7 @@ public final class ContextEntry {
             "AW",
             66,
             64,
-            oneOf(
-                    code(0, "30 bits, 2 levels"),
-                    code(1, "39 bits, 3 levels"),
-                    code(2, "48 bits, 4 levels"),
-                    code(3, "57 bits, 5 levels")));
+            oneOf(code(1, "39 bits, 3 levels"), code(2, "48 bits, 4 levels"), code(3, "57 bits, 5 levels")));
 
     /** Left to software. */
     public static final BitField AVAIL = ENTRY.ignored("AVAIL", 70, 67);

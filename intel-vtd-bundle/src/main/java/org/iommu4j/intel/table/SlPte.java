@@ -17,7 +17,7 @@ public final class SlPte {
     /** Write permission. */
     public static final BitField W = ENTRY.bit("W", 1, about("write"));
 
-    /** Page size: the entry is a leaf above level 1; only where CAP.SPS has the size. */
+    /** Page size: the entry is a leaf above level 1; only where CAP.SSLPS has the size. */
     public static final BitField PS = ENTRY.bit("PS", 7, about("leaf above level 1"));
 
     /** Snoop: leaves only. */
@@ -26,14 +26,17 @@ public final class SlPte {
     /** Next table or page. */
     public static final BitField ADDR = ENTRY.address("ADDR", 51, 12, about("next table or page"));
 
-    /** Execute permission where it is supported, else ignored. */
+    /** Ignored in legacy mode: memory type of leaves, and bit 2. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 6:2", 6, 2);
 
     /** Accessed, dirty and software bits; ignored without ECAP.SSADS. */
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 10:8", 10, 8);
 
-    /** Software bits and, at 62, transient mapping of older units. */
-    public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 63:52", 63, 52);
+    /** Software bits; bit 62 above them is reserved. */
+    public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 61:52", 61, 52);
+
+    /** Software bit. */
+    public static final BitField IGNORED_TOP = ENTRY.ignored("ignored 63", 63, 63);
 
     /** The entry; which bits are reserved depends on the level, see {@link TableWalker}. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(R, W).build();

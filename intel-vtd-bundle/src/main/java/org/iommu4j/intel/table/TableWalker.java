@@ -7,7 +7,7 @@ import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.command.FaultReason;
 
 /**
- * Walks legacy-mode tables as the hardware does, VT-d 3.4 and 3.7. It reads memory and nothing else, and allocates nothing;
+ * Walks legacy-mode tables as the hardware does, VT-d 3.4.2 and 3.7. It reads memory and nothing else, and allocates nothing;
  * the outcome of a walk stands in its accessors until the next one.
  */
 public final class TableWalker {
@@ -19,19 +19,22 @@ public final class TableWalker {
 
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
     private static final int MAX_LEVEL = Agaw.levels(Agaw.MAX_AW);
-    private static final long INTERRUPT_FIRST = 0xfee0_0000L;
-    private static final long INTERRUPT_LAST = 0xfeef_ffffL;
-    private static final long TRANSIENT_MAPPING = 1L << 62;
 
     private static final long ROOT_RESERVED_1 = RootEntry.LAYOUT.reservedMask(1);
-    private static final long CONTEXT_RESERVED_1 = ContextEntry.LAYOUT.reservedMask(1);
 
     private final WalkerConfig config;
     private final PhysicalMemory memory;
     private final PhysicalMemory guestTables;
+
+    /** Bits that must be zero in the words of a context entry. */
     private final long contextReserved0;
+
+    private final long contextReserved1;
+
+    /** Bits of a table's address that must be zero, unless TT is pass-through. */
+    private final long tableReserved;
+
     private final long rootReserved0;
-    private final long domainIdMask;
 
     /** By level: bits that must be zero in an entry that points to a table, and in a leaf. */
     private final long[] reservedInTable = new long[MAX_LEVEL + 1];
@@ -62,21 +65,30 @@ public final class TableWalker {
         long hostMask = (1L << config.hostAddressWidth()) - 1;
         long beyondHost = SlPte.ADDR.mask() & ~hostMask;
         rootReserved0 = RootEntry.LAYOUT.reservedMask(0) | (RootEntry.CTP.mask() & ~hostMask);
-        contextReserved0 = ContextEntry.LAYOUT.reservedMask(0) | (ContextEntry.SSPTPTR.mask() & ~hostMask);
-        domainIdMask = (1L << config.domainIdBits()) - 1;
+        long domains = (1L << config.domainIdBits()) - 1;
+        contextReserved0 = ContextEntry.LAYOUT.reservedMask(0);
+        contextReserved1 =
+                ContextEntry.LAYOUT.reservedMask(1) | (ContextEntry.DID.mask() & ~ContextEntry.DID.of(domains));
+        tableReserved = ContextEntry.SSPTPTR.mask() & ~hostMask;
         for (int at = 1; at <= MAX_LEVEL; at++) {
             long common = beyondHost | SlPte.LAYOUT.reservedMask(0);
-            reservedInTable[at] = common | SlPte.PS.mask() | SlPte.SNP.mask() | TRANSIENT_MAPPING;
+            reservedInTable[at] = common | SlPte.PS.mask() | SlPte.SNP.mask();
             reservedInLeaf[at] = common
                     | (config.snoopControl() ? 0 : SlPte.SNP.mask())
-                    | (config.deviceTlb() ? 0 : TRANSIENT_MAPPING)
                     | (SlPte.ADDR.mask() & ~(-1L << Agaw.shift(at)));
         }
     }
 
     /**
-     * Reads the context entry of a device, VT-d 3.4.3; {@link #context0} and {@link #context1} hold it, or zero if the walk
+     * Reads the context entry of a device, VT-d 3.4.2; {@link #context0} and {@link #context1} hold it, or zero if the walk
      * ended before it was read.
+     *
+     * <ol>
+     *   <li>The bus number selects the root entry, 9.1.
+     *   <li>It is present, and its reserved bits are 0.
+     *   <li>Device and function number select the context entry, 9.3.
+     *   <li>It is present, its reserved bits are 0, and the unit can do what it says.
+     * </ol>
      *
      * @param rootTable physical address of the root table
      * @param sourceId bus in bits 15:8, device and function below
@@ -85,6 +97,7 @@ public final class TableWalker {
     public int readContext(long rootTable, int sourceId, WalkListener listener) {
         context0 = 0;
         context1 = 0;
+        // 1. the root entry
         long rootAt = rootTable + (long) (sourceId >>> 8 & 0xff) * RootEntry.BYTES;
         long root;
         long rootHigh;
@@ -97,12 +110,14 @@ public final class TableWalker {
         if (listener != null) {
             listener.step("root entry", rootAt, root);
         }
+        // 2. what it says
         if (!RootEntry.P.isSet(root)) {
             return FaultReason.ROOT_NOT_PRESENT.code();
         }
         if ((root & rootReserved0) != 0 || (rootHigh & ROOT_RESERVED_1) != 0) {
             return FaultReason.ROOT_RESERVED.code();
         }
+        // 3. the context entry
         long contextAt = RootEntry.CTP.get(root) + (long) (sourceId & 0xff) * ContextEntry.BYTES;
         long low;
         long high;
@@ -117,10 +132,12 @@ public final class TableWalker {
         if (listener != null) {
             listener.step("context entry", contextAt, low);
         }
+        // 4. what it says
         if (!ContextEntry.P.isSet(low)) {
             return FaultReason.CONTEXT_NOT_PRESENT.code();
         }
-        if ((low & contextReserved0) != 0 || (high & CONTEXT_RESERVED_1) != 0) {
+        boolean walks = ContextEntry.TT.getInt(low) != ContextEntry.PASS_THROUGH;
+        if ((low & contextReserved0) != 0 || (walks && (low & tableReserved) != 0) || (high & contextReserved1) != 0) {
             return FaultReason.CONTEXT_RESERVED.code();
         }
         return isLegal(low, high) ? OK : FaultReason.CONTEXT_INVALID.code();
@@ -136,18 +153,21 @@ public final class TableWalker {
         return context1;
     }
 
-    /** The domain id of a context entry, without the bits that the unit does not implement. */
-    public int domainId(long context1Word) {
-        return (int) (ContextEntry.DID.get(context1Word) & domainIdMask);
-    }
-
     /** The largest address that a table of {@code aw} translates on this unit. */
     public long lastAddress(int aw) {
         return (1L << Math.min(Agaw.width(aw), config.mgawBits())) - 1;
     }
 
     /**
-     * Walks a second-stage table, VT-d 3.7; permissions are checked before reserved bits at each level.
+     * Walks a second-stage table, VT-d 3.7. At each level:
+     *
+     * <ol>
+     *   <li>Nine bits of the address select the entry, 9.8.
+     *   <li>3.7.1: the permissions of all levels together are enough; checked before reserved bits.
+     *   <li>3.7: the entry is a leaf at level 1, or with PS set where CAP.SSLPS has the size.
+     *   <li>Its reserved bits are 0.
+     *   <li>A leaf ends the walk; otherwise it goes on at the next table.
+     * </ol>
      *
      * @param table physical address of the table of {@code fromLevel}
      * @param fromLevel level at which the walk enters, 1 to 5
@@ -165,27 +185,32 @@ public final class TableWalker {
         long at = table;
         try {
             while (true) {
+                // 1. the entry
                 long entryAt = at + (long) Agaw.index(iova, level) * SlPte.BYTES;
                 long entry = guestTables.readLongLe(entryAt);
                 if (listener != null) {
                     listener.step("second-stage entry, level " + level, entryAt, entry);
                 }
+                // 2. permissions: of all levels together, since a zero-length read needs one right that every level
+                // grants
                 int entryRights = (int) entry & RIGHTS;
                 rights &= entryRights;
-                // Of all levels together: a zero-length read needs one right that every level grants.
                 int denied = denial(rights, needed);
                 if (denied != OK) {
                     entryCacheable = entryRights == 0;
                     return denied;
                 }
+                // 3. leaf or table
                 boolean leaf = level == 1 || (SlPte.PS.isSet(entry) && isSuperpageLevel(level));
+                // 4. reserved bits
                 if ((entry & (leaf ? reservedInLeaf[level] : reservedInTable[level])) != 0) {
                     entryCacheable = true;
                     return FaultReason.PAGING_ENTRY_RESERVED.code();
                 }
+                // 5. where it leads
                 if (leaf) {
                     pageAddress = SlPte.ADDR.get(entry);
-                    return overlapsInterrupts(pageAddress, level) ? FaultReason.INTERRUPT_RANGE_OUTPUT.code() : OK;
+                    return OK;
                 }
                 at = SlPte.ADDR.get(entry);
                 nextTable[level] = at;
@@ -263,9 +288,5 @@ public final class TableWalker {
 
     private boolean isSuperpageLevel(int at) {
         return at <= 3 && (config.sps() >>> (at - 2) & 1) != 0;
-    }
-
-    private static boolean overlapsInterrupts(long page, int atLevel) {
-        return page <= INTERRUPT_LAST && page + (1L << Agaw.shift(atLevel)) - 1 >= INTERRUPT_FIRST;
     }
 }

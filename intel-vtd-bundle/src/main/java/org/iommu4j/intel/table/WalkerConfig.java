@@ -10,10 +10,10 @@ import org.iommu4j.intel.command.VtdRegisters.Ecap;
  * @param hostAddressWidth physical address width in bits, 32 to 52
  * @param mgawBits widest address of a device in bits
  * @param sagaw CAP.SAGAW: bit n stands for AW n
- * @param sps CAP.SPS: superpages of 2 MiB and 1 GiB in bits 0 and 1
- * @param domainIdBits width of a domain id; context entries' upper bits are ignored
+ * @param sps CAP.SSLPS: superpages of 2 MiB and 1 GiB in bits 0 and 1
+ * @param domainIdBits width of a domain id; the bits above are reserved in a context entry
  * @param snoopControl ECAP.SC: SNP is legal in leaves
- * @param deviceTlb ECAP.DT: TT=1 is legal, bit 62 of a leaf is ignored
+ * @param deviceTlb ECAP.DT: TT=1 is legal
  * @param passThrough ECAP.PT: TT=2 is legal
  */
 public record WalkerConfig(
@@ -32,7 +32,7 @@ public record WalkerConfig(
                 hostAddressWidth,
                 unit.mgawBits(),
                 Cap.SAGAW.get(unit.cap()),
-                Cap.SPS.get(unit.cap()),
+                Cap.SSLPS.get(unit.cap()),
                 unit.domainIdBits(),
                 Ecap.SC.isSet(unit.ecap()),
                 Ecap.DT.isSet(unit.ecap()),

@@ -17,9 +17,6 @@ final class ChipPort {
     /** Reads of a status register before a chip counts as dead. */
     static final int MAX_POLLS = 1000;
 
-    private static final long PERSISTENT_COMMANDS =
-            Global.TE.mask() | Global.QIE.mask() | Global.IRE.mask() | Global.EAFL.mask() | Global.CFI.mask();
-
     private final NativePort port;
     private final long cap;
     private final long ecap;
@@ -31,9 +28,9 @@ final class ChipPort {
      */
     ChipPort(NativePort port) {
         this.port = port;
-        long version = read32(Ver.OFFSET);
-        cap = port.readRegister(Cap.OFFSET, Long.BYTES);
-        ecap = port.readRegister(Ecap.OFFSET, Long.BYTES);
+        long version = port.read(Ver.REGISTER);
+        cap = port.read(Cap.REGISTER);
+        ecap = port.read(Ecap.REGISTER);
         if (Ver.MAJOR.get(version) == 0 || cap == -1L || cap == 0) {
             throw new BackendException(Errno.EIO, "no VT-d unit answers: VER=0x" + Long.toHexString(version));
         }
@@ -74,30 +71,20 @@ final class ChipPort {
         return Cap.MGAW.getInt(cap) + 1;
     }
 
-    /** Reads a 32-bit register. */
-    long read32(int offset) {
-        return port.readRegister(offset, Integer.BYTES) & 0xffff_ffffL;
-    }
-
-    /** Writes a 32-bit register. */
-    void write32(int offset, long value) {
-        port.writeRegister(offset, Integer.BYTES, value);
-    }
-
     /** Global status. */
     long status() {
-        return read32(Global.STATUS_OFFSET);
+        return port.read(Global.STATUS);
     }
 
     /** Writes 1 to every error bit of the fault status that is set. */
     void clearErrors() {
         long errors = FaultStatus.IQE.mask() | FaultStatus.ICE.mask() | FaultStatus.ITE.mask();
-        write32(FaultStatus.OFFSET, read32(FaultStatus.OFFSET) & errors);
+        port.write(FaultStatus.REGISTER, port.read(FaultStatus.REGISTER) & errors);
     }
 
     /** Sets the root table and waits until the chip has taken it. */
     void setRoot(long rootTable) {
-        port.writeRegister(RootTableAddress.OFFSET, Long.BYTES, RootTableAddress.RTA.of(rootTable));
+        port.write(RootTableAddress.REGISTER, RootTableAddress.RTA.of(rootTable));
         command(Global.SRTP, Global.RTPS, true);
     }
 
@@ -120,9 +107,9 @@ final class ChipPort {
 
     /** One bit a write: the persistent functions as they are, and the command. */
     private void command(BitField command, BitField status, boolean wanted) {
-        long value = status() & PERSISTENT_COMMANDS;
-        boolean oneShot = (command.mask() & PERSISTENT_COMMANDS) == 0;
-        write32(Global.COMMAND_OFFSET, oneShot || wanted ? value | command.mask() : value & ~command.mask());
+        long value = status() & Global.PERSISTENT;
+        boolean oneShot = (command.mask() & Global.PERSISTENT) == 0;
+        port.write(Global.COMMAND, oneShot || wanted ? value | command.mask() : value & ~command.mask());
         for (int poll = 0; poll < MAX_POLLS; poll++) {
             if (status.isSet(status()) == wanted) {
                 return;

@@ -77,8 +77,8 @@ final class QueueCommands implements CommandPath {
 
     /** Switches the chip's queue on, empty. */
     void start() {
-        port.writeRegister(QueueTail.OFFSET, Long.BYTES, 0);
-        port.writeRegister(QueueAddress.OFFSET, Long.BYTES, QueueAddress.IQA_BASE.of(ring));
+        port.write(QueueTail.REGISTER, 0);
+        port.write(QueueAddress.REGISTER, QueueAddress.IQA_BASE.of(ring));
         chip.enable(Global.QIE, Global.QIES, true);
     }
 
@@ -219,7 +219,7 @@ final class QueueCommands implements CommandPath {
 
     /** True if the chip has done meanwhile what it did not go on with. */
     private boolean hasCaughtUp() {
-        long head = QueueHead.QH.get(port.readRegister(QueueHead.OFFSET, Long.BYTES));
+        long head = QueueHead.QH.get(port.read(QueueHead.REGISTER));
         if (head != tail || memory.readIntLe(statusAddress) != sequence) {
             return false;
         }
@@ -258,7 +258,7 @@ final class QueueCommands implements CommandPath {
     }
 
     private void ring() {
-        port.writeRegister(QueueTail.OFFSET, Long.BYTES, tail);
+        port.write(QueueTail.REGISTER, tail);
     }
 
     private void complete() {
@@ -291,8 +291,8 @@ final class QueueCommands implements CommandPath {
         boolean rung = false;
         int waits = 0;
         for (int poll = 0; poll < ChipPort.MAX_POLLS; poll++) {
-            long errors = chip.read32(FaultStatus.OFFSET);
-            long head = QueueHead.QH.get(port.readRegister(QueueHead.OFFSET, Long.BYTES));
+            long errors = port.read(FaultStatus.REGISTER);
+            long head = QueueHead.QH.get(port.read(QueueHead.REGISTER));
             if (FaultStatus.IQE.isSet(errors)) {
                 fail(Errno.EIO);
                 memory.writePairLe(ring + head, waitWord(), statusAddress);

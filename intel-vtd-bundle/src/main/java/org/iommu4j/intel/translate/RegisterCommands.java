@@ -8,9 +8,10 @@ import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
-import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 import org.iommu4j.intel.command.VtdRegisters.Iotlb;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
@@ -19,16 +20,16 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  */
 final class RegisterCommands implements CommandPath {
     private final NativePort port;
-    private final int addressOffset;
-    private final int iotlbOffset;
+    private final Register address;
+    private final Register iotlb;
     private final long drain;
     private NativeCommandListener listener;
     private Errno failure = Errno.OK;
 
     RegisterCommands(ChipPort chip) {
         port = chip.port();
-        addressOffset = Ecap.IRO.getInt(chip.ecap()) * 16;
-        iotlbOffset = addressOffset + Long.BYTES;
+        address = InvalidateAddress.of(chip.ecap());
+        iotlb = Iotlb.of(chip.ecap());
         drain = (Cap.DWD.isSet(chip.cap()) ? Iotlb.DW.mask() : 0) | (Cap.DRD.isSet(chip.cap()) ? Iotlb.DR.mask() : 0);
     }
 
@@ -55,11 +56,11 @@ final class RegisterCommands implements CommandPath {
     }
 
     @Override
-    public void iotlbPages(int domainId, long address, int order, boolean leafOnly) {
-        long where = InvalidateAddress.ADDR.of(address)
+    public void iotlbPages(int domainId, long first, int order, boolean leafOnly) {
+        long where = InvalidateAddress.ADDR.of(first)
                 | InvalidateAddress.AM.of(order)
                 | (leafOnly ? InvalidateAddress.IH.mask() : 0);
-        port.writeRegister(addressOffset, Long.BYTES, where);
+        port.write(address, where);
         iotlb(Iotlb.IIRG.of(IotlbInvalidate.PAGE) | Iotlb.DID.of(domainId), where);
     }
 
@@ -98,11 +99,11 @@ final class RegisterCommands implements CommandPath {
 
     private void context(long request) {
         long value = request | ContextCommand.ICC.mask();
-        port.writeRegister(ContextCommand.OFFSET, Long.BYTES, value);
+        port.write(ContextCommand.REGISTER, value);
         if (listener != null) {
             listener.command(ByteBuffer.allocate(Long.BYTES).putLong(value).array());
         }
-        long answer = await(ContextCommand.OFFSET, ContextCommand.ICC.mask());
+        long answer = await(ContextCommand.REGISTER, ContextCommand.ICC);
         if (ContextCommand.CAIG.get(answer) == 0) {
             fail(Errno.EIO);
         }
@@ -110,23 +111,23 @@ final class RegisterCommands implements CommandPath {
 
     private void iotlb(long request, long where) {
         long value = request | drain | Iotlb.IVT.mask();
-        port.writeRegister(iotlbOffset, Long.BYTES, value);
+        port.write(iotlb, value);
         if (listener != null) {
             listener.command(ByteBuffer.allocate(2 * Long.BYTES)
                     .putLong(value)
                     .putLong(where)
                     .array());
         }
-        long answer = await(iotlbOffset, Iotlb.IVT.mask());
+        long answer = await(iotlb, Iotlb.IVT);
         if (Iotlb.IAIG.get(answer) == 0) {
             fail(Errno.EIO);
         }
     }
 
-    private long await(int offset, long busy) {
+    private long await(Register register, BitField busy) {
         for (int poll = 0; poll < ChipPort.MAX_POLLS; poll++) {
-            long answer = port.readRegister(offset, Long.BYTES);
-            if ((answer & busy) == 0) {
+            long answer = port.read(register);
+            if (!busy.isSet(answer)) {
                 return answer;
             }
         }

@@ -523,7 +523,8 @@ public final class VtdTranslator implements Translator {
     }
 
     /**
-     * A range, sheet 5.1 and 5.2: IOTLB first, then the devices, so that a device that asks again sees the new tables.
+     * A range, docs/spec/intel-vtd.md 5.1 and 5.2: IOTLB first, then the devices, so that a device that asks again sees
+     * the new tables.
      *
      * @param block true if the vendor part names the aligned block that holds the range
      */
@@ -638,7 +639,7 @@ public final class VtdTranslator implements Translator {
     }
 
     /**
-     * Drops what the chip may keep of a context entry that was replaced, sheet 2.5: the entry, its domain's translations,
+     * Drops what the chip may keep of a context entry that was replaced, VT-d 6.5.3.3: the entry, its domain's translations,
      * the device's own; then gives up the stage if nobody uses it any more.
      *
      * @param newBus true if the root entry was absent until now

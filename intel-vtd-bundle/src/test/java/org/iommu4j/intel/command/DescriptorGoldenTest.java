@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Descriptors typed from the fact sheet: what each field must give, and which bits are reserved for which generation. */
+/** Descriptors typed from VT-d 6.5.2: what each field must give, and which bits are reserved for which generation. */
 class DescriptorGoldenTest {
     private static final int G2 = VtdGeneration.LEGACY_QI;
     private static final int G5 = VtdGeneration.WIDE_TYPE;

@@ -13,6 +13,8 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
+import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 import org.junit.jupiter.api.Test;
 
 class VtdCapabilitiesTest {
@@ -25,7 +27,7 @@ class VtdCapabilitiesTest {
         assertTrue(unit.has("ZLR") && unit.has("DWD") && unit.has("DRD"));
         assertEquals(2, Cap.SAGAW.get(cap));
         assertEquals(39, unit.mgawBits());
-        assertEquals(0x200, unit.faultRecordOffset());
+        assertEquals(0x200, FaultRecordRegisters.low(unit.cap(), 0).offset());
         assertEquals(9, Cap.MAMV.get(cap));
         assertEquals(1, unit.faultRecords());
     }
@@ -36,7 +38,7 @@ class VtdCapabilitiesTest {
         assertTrue(unit.has("RWBF"));
         assertFalse(unit.has("PSI"));
         assertEquals(36, unit.mgawBits());
-        assertEquals(0x200, unit.faultRecordOffset());
+        assertEquals(0x200, FaultRecordRegisters.low(unit.cap(), 0).offset());
     }
 
     @Test
@@ -44,24 +46,24 @@ class VtdCapabilitiesTest {
         VtdCapabilities unit = new VtdCapabilities(0x10, 0, 0xf0101aL);
         assertTrue(unit.hasQueue() && unit.has("IR") && unit.has("EIM"));
         assertFalse(unit.has("DT"));
-        assertEquals(0x100, unit.iotlbOffset());
+        assertEquals(0x100, InvalidateAddress.of(unit.ecap()).offset());
         assertEquals(15, Ecap.MHMV.get(unit.ecap()));
     }
 
     @Test
-    void shouldHaveTheDefaultsOfTheFactSheet() {
+    void shouldHaveThePlausibleDefaults() {
         VtdCapabilities queue = VtdCapabilities.of(HardwareConfig.of(VtdGeneration.LEGACY_QI));
         assertEquals(16, queue.domainIdBits());
         assertEquals(48, queue.mgawBits());
         assertEquals(6, Cap.SAGAW.get(queue.cap()));
-        assertEquals(3, Cap.SPS.get(queue.cap()));
+        assertEquals(3, Cap.SSLPS.get(queue.cap()));
         assertEquals(18, Cap.MAMV.get(queue.cap()));
-        assertEquals(0x220, queue.faultRecordOffset());
-        assertEquals(0xf0, queue.iotlbOffset());
+        assertEquals(0x220, FaultRecordRegisters.low(queue.cap(), 0).offset());
+        assertEquals(0xf0, InvalidateAddress.of(queue.ecap()).offset());
         VtdCapabilities registers = VtdCapabilities.of(HardwareConfig.of(VtdGeneration.LEGACY_REG));
         assertFalse(registers.hasQueue());
         assertTrue(registers.hasRegisterInvalidation());
-        assertEquals(0x100, registers.iotlbOffset());
+        assertEquals(0x100, InvalidateAddress.of(registers.ecap()).offset());
         assertEquals(39, registers.mgawBits());
     }
 

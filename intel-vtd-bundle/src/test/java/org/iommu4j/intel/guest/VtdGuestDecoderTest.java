@@ -278,6 +278,30 @@ class VtdGuestDecoderTest {
     }
 
     @Test
+    void shouldKeepTheQueueOnUntilItIsEmptyAndEndsWithAWait() {
+        bringUp();
+        command(0xd2, 0);
+        write(0x88, 4, 0x30);
+        write(0x18, 4, 0x8000_0000L);
+        assertEquals(0xc400_0000L, guest.readRegister(0x1c, 4), "the last descriptor is no wait");
+        command(0x0000_0002_0000_0025L, STATUS);
+        write(0x18, 4, 0x8000_0000L);
+        assertEquals(0xc400_0000L, guest.readRegister(0x1c, 4), "the tail is not where the head is");
+        write(0x88, 4, 0x40);
+        write(0x18, 4, 0x8000_0000L);
+        assertEquals(0xc000_0000L, guest.readRegister(0x1c, 4));
+        assertEquals(0, guest.readRegister(0x80, 8));
+    }
+
+    @Test
+    void shouldLockTheCommandRegistersWhileTheQueueIsOn() {
+        bringUp();
+        write(0x28, 8, 0xa000_0000_0000_0000L);
+        assertEquals(0, guest.readRegister(0x28, 8));
+        assertEquals(List.of("refused: ICC: the queue is on"), host.take());
+    }
+
+    @Test
     void shouldNeverAcknowledgeWhatTheHostDidNotDo() {
         bringUpWithDevice();
         long head = guest.readRegister(0x80, 8);
@@ -309,7 +333,37 @@ class VtdGuestDecoderTest {
         guest.deviceAccess(DEVICE, host);
         assertEquals(List.of(), host.take());
         guest.command(new byte[32], host);
+        assertEquals(7, guest.readRegister(0xb0, 8) & 0xf);
+        write(0x20, 8, ROOT);
+        write(0x18, 4, 0xc400_0000L);
+        write(0x34, 4, 0x10);
+        guest.command(new byte[32], host);
         assertEquals(5, guest.readRegister(0xb0, 8) & 0xf);
+    }
+
+    @Test
+    void shouldKnowTheModeOfItsTablesAfterARestore() {
+        bringUp();
+        VtdGuestDecoder legacy = VtdGuestDecoder.restore(guest.save(), machine.memory());
+        legacy.command(new byte[16], host);
+        assertEquals(3, legacy.readRegister(0xb0, 8) & 0xf);
+        write(0x20, 8, ROOT | 0x400);
+        write(0x18, 4, 0xc400_0000L);
+        VtdGuestDecoder scalable = VtdGuestDecoder.restore(guest.save(), machine.memory());
+        scalable.command(new byte[16], host);
+        assertEquals(7, scalable.readRegister(0xb0, 8) & 0xf);
+    }
+
+    @Test
+    void shouldRefuseRegisterCommandsWithoutALegacyRootTable() {
+        bringUp();
+        write(0x18, 4, 0x8000_0000L);
+        write(0x20, 8, ROOT | 0x400);
+        write(0x18, 4, 0xc000_0000L);
+        write(0x28, 8, 0xa000_0000_0000_0000L);
+        assertEquals(0, guest.readRegister(0x28, 8) >>> 59 & 3);
+        write(0xf8, 8, 0x9000_0000_0000_0000L);
+        assertEquals(0, guest.readRegister(0xf8, 8) >>> 57 & 3);
     }
 
     @Test

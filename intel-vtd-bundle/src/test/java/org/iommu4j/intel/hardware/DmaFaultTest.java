@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
@@ -193,21 +194,21 @@ class DmaFaultTest {
     @ParameterizedTest
     @CsvSource({
         // level, entry, capability and its value, legal
-        "2, 0x40001083, SPS, 3, false", // V38
-        "2, 0x40000083, SPS, 3, true",
-        "2, 0x40000083, SPS, 2, false",
-        "3, 0x40000083, SPS, 2, true",
-        "3, 0x40200083, SPS, 3, false",
-        "3, 0x40000083, SPS, 1, false",
-        "4, 0x40000083, SPS, 15, false",
-        "1, 0x40001083, SPS, 0, true",
+        "2, 0x40001083, SSLPS, 3, false", // V38
+        "2, 0x40000083, SSLPS, 3, true",
+        "2, 0x40000083, SSLPS, 2, false",
+        "3, 0x40000083, SSLPS, 2, true",
+        "3, 0x40200083, SSLPS, 3, false",
+        "3, 0x40000083, SSLPS, 1, false",
+        "4, 0x40000083, SSLPS, 15, false",
+        "1, 0x40001083, SSLPS, 0, true",
         "1, 0x40001003, SC, 0, true",
         "1, 0x40001803, SC, 1, true",
         "1, 0x40001803, SC, 0, false",
         "2, 0x40000883, SC, 1, true",
         "2, 0x40000803, SC, 1, false",
         "1, 0xbff000004000107b, SC, 1, true",
-        "1, 0x400000004000177b, DT, 1, true",
+        "1, 0x4000000040001003, DT, 1, false",
         "1, 0x4000000040001003, DT, 0, false",
         "2, 0x4000000040000003, DT, 1, false",
         "1, 0x0008000040001003, SC, 1, false",
@@ -216,7 +217,7 @@ class DmaFaultTest {
     void shouldCheckReservedBitsOfPagingEntries(int level, String word, String capability, long value, boolean legal) {
         VtdUnit.Recipe recipe = recipe();
         VtdUnit unit =
-                (capability.equals("SPS") ? recipe.cap(capability, value) : recipe.ecap(capability, value)).make();
+                (capability.equals("SSLPS") ? recipe.cap(capability, value) : recipe.ecap(capability, value)).make();
         long table = unit.attach(DEVICE, DOMAIN, 2);
         unit.tables.map(table, 4, 0, 0x5000, 1, BOTH);
         long at = table;
@@ -238,11 +239,11 @@ class DmaFaultTest {
     @ParameterizedTest
     @EnumSource(CacheConfig.class)
     void shouldTranslateThroughEveryDepthAndSize(CacheConfig cache) {
-        for (int aw = 0; aw <= 3; aw++) {
+        for (int aw = 1; aw <= 3; aw++) {
             int levels = aw + 2;
             for (int leaf = 1; leaf <= Math.min(3, levels); leaf++) {
                 VtdUnit unit = recipe().cache(cache)
-                        .cap("SAGAW", 0xf)
+                        .cap("SAGAW", 0xe)
                         .cap("MGAW", 56)
                         .host(52)
                         .make();
@@ -263,29 +264,147 @@ class DmaFaultTest {
 
     @ParameterizedTest
     @CsvSource({
-        "0xfee00000, 1, true", "0xfeeff000, 1, true", "0xfedff000, 1, false", "0xfef00000, 1, false",
-        "0xfee00000, 2, true", "0xfec00000, 2, false", "0xc0000000, 3, true", "0x100000000, 3, false"
+        // page, level, offset of the access in it, blocked, blocked as a translation request
+        "0xfee00000, 1, 0x0, true, true",
+        "0xfeeff000, 1, 0xfff, true, true",
+        "0xfedff000, 1, 0xfff, false, false",
+        "0xfef00000, 1, 0x0, false, false",
+        "0xfee00000, 2, 0xfffff, true, true",
+        "0xfee00000, 2, 0x100000, false, true",
+        "0xfec00000, 2, 0x1fffff, false, false",
+        "0xc0000000, 3, 0x3ee00000, true, true",
+        "0xc0000000, 3, 0x3edfffff, false, true",
+        "0x100000000, 3, 0x0, false, false"
     })
-    void shouldFaultWhenThePageOverlapsTheInterruptRange(String spa, int level, boolean blocked) {
+    void shouldFaultWhenTheOutputReachesTheInterruptRange(
+            String page, int level, String offset, boolean blocked, boolean blockedAsTranslation) {
+        for (AddressType type : List.of(AddressType.UNTRANSLATED, AddressType.TRANSLATION_REQUEST)) {
+            VtdUnit unit = recipe().make();
+            long table = unit.tables.newTable();
+            unit.attach(DEVICE, DOMAIN, 1, ContextEntry.DEVICE_TLB, table);
+            unit.tables.map(table, 3, 0x4000_0000L, Long.decode(page), level, BOTH);
+            unit.translating();
+            long iova = 0x4000_0000L + Long.decode(offset);
+            for (int i = 0; i < 2; i++) {
+                unit.chip.translate(unit.access.begin(DEVICE, iova, WRITE).as(type));
+                if (type == AddressType.UNTRANSLATED ? blocked : blockedAsTranslation) {
+                    unit.assertFault(FaultReason.INTERRUPT_RANGE_OUTPUT);
+                } else {
+                    assertEquals(Long.decode(page) + Long.decode(offset), unit.access.spa());
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldBlockAPartOfAPageWhoseTranslationIsCached() {
         VtdUnit unit = recipe().make();
         long table = unit.attach(DEVICE, DOMAIN, 1);
-        unit.tables.map(table, 3, 0x4000_0000L, Long.decode(spa), level, BOTH);
+        unit.tables.map(table, 3, 0x4000_0000L, 0xfee0_0000L, 2, BOTH);
         unit.translating();
-        for (int i = 0; i < 2; i++) {
-            if (blocked) {
-                unit.assertFaults(DEVICE, 0x4000_0000L, WRITE, FaultReason.INTERRUPT_RANGE_OUTPUT);
-            } else {
-                unit.assertTranslates(DEVICE, 0x4000_0000L, WRITE, Long.decode(spa));
-            }
+        unit.assertTranslates(DEVICE, 0x4010_0000L, READ, 0xfef0_0000L);
+        assertEquals(1, unit.cached("iotlb"));
+        unit.assertFaults(DEVICE, 0x400f_ffffL, READ, FaultReason.INTERRUPT_RANGE_OUTPUT);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        // address, rights, bytes, passes
+        "0xfee00000, 2, 4, true",
+        "0xfeeffffc, 2, 4, true",
+        "0xfee00002, 2, 4, false",
+        "0xfee00000, 2, 1, false",
+        "0xfee00000, 2, 8, false",
+        "0xfee00000, 3, 4, false",
+        "0xfee00000, 1, 4, false",
+        "0xfee00000, 1, 0, true"
+    })
+    void shouldTakeOnlyInterruptRequestsAndZeroLengthReadsInTheInterruptRange(
+            String address, int rights, int bytes, boolean passes) {
+        VtdUnit unit = recipe().make().translating();
+        unit.access.begin(DEVICE, Long.decode(address), rights).withLength(bytes);
+        unit.chip.translate(unit.access);
+        if (passes) {
+            assertEquals(Outcome.TRANSLATED, unit.access.outcome());
+            assertEquals(Long.decode(address), unit.access.spa());
+            assertEquals(0, unit.access.pageBytes());
+        } else {
+            unit.assertFault(FaultReason.INTERRUPT_REQUEST_BLOCKED);
+            assertTrue(unit.access.recorded());
+        }
+    }
+
+    @Test
+    void shouldLeaveDeviceTlbsOutOfTheInterruptRange() {
+        VtdUnit unit = recipe().make();
+        unit.attach(DEVICE, DOMAIN, 1, ContextEntry.DEVICE_TLB, unit.tables.newTable());
+        unit.translating();
+        unit.chip.translate(unit.access.begin(DEVICE, 0xfee0_0000L, READ).as(AddressType.TRANSLATION_REQUEST));
+        assertEquals(Outcome.TRANSLATED, unit.access.outcome());
+        assertEquals(WRITE, unit.access.grantedRights());
+        assertEquals(0, unit.cached("device-tlb"));
+        unit.chip.translate(
+                unit.access.begin(DEVICE, 0xfee0_0000L, WRITE).withLength(4).as(AddressType.TRANSLATED));
+        unit.assertFault(FaultReason.INTERRUPT_RANGE_OUTPUT);
+    }
+
+    @Test
+    void shouldCheckAddressesThatNoTableTranslatesAgainstTheHostsWidth() {
+        VtdUnit unit = recipe().host(46).cap("NFR", 7).make();
+        unit.attach(DEVICE, DOMAIN, 2, ContextEntry.PASS_THROUGH, 0);
+        unit.attach(DEVICE + 1, DOMAIN, 2, ContextEntry.DEVICE_TLB, unit.tables.newTable());
+        unit.translating();
+        unit.assertTranslates(DEVICE, (1L << 46) - 1, WRITE, (1L << 46) - 1);
+        unit.assertFaults(DEVICE, 1L << 46, WRITE, FaultReason.ADDRESS_BEYOND_WIDTH);
+        unit.chip.translate(unit.access.begin(DEVICE + 1, 1L << 46, READ).as(AddressType.TRANSLATED));
+        unit.assertFault(FaultReason.ADDRESS_BEYOND_WIDTH);
+        assertTrue(unit.access.recorded());
+    }
+
+    @Test
+    void shouldIgnoreTheTablePointerOfPassThrough() {
+        VtdUnit unit = recipe().host(46).make();
+        unit.attach(DEVICE, DOMAIN, 2, ContextEntry.PASS_THROUGH, 1L << 62);
+        unit.translating();
+        unit.assertTranslates(DEVICE, 0x1000, WRITE, 0x1000);
+    }
+
+    @Test
+    void shouldFaultADomainIdBeyondItsWidth() {
+        VtdUnit unit = recipe().cap("ND", 2).make();
+        unit.attach(DEVICE, 0x112, 1);
+        unit.translating();
+        unit.assertFaults(DEVICE, 0x1000, READ, FaultReason.CONTEXT_RESERVED);
+    }
+
+    @Test
+    void shouldReportTheRootTableModeBeforeAPasid() {
+        VtdUnit unit = recipe().make();
+        unit.root |= 0x800;
+        unit.translating();
+        unit.chip.translate(unit.access.begin(DEVICE, 0x1000, READ).withPasid(5));
+        unit.assertFault(FaultReason.ROOT_ADDRESS_INVALID);
+    }
+
+    @Test
+    void shouldBlockTranslatedRequestsWithPasidBeforeAnyTable() {
+        VtdUnit unit = recipe().make().translating();
+        unit.chip.translate(unit.access.begin(DEVICE, 0x1000, READ).withPasid(5).as(AddressType.TRANSLATED));
+        assertEquals(Outcome.BLOCKED, unit.access.outcome());
+    }
+
+    @Test
+    void shouldNotServeDeviceTlbsWhileTranslationIsOff() {
+        VtdUnit unit = recipe().make();
+        for (AddressType type : List.of(AddressType.TRANSLATED, AddressType.TRANSLATION_REQUEST)) {
+            unit.chip.translate(unit.access.begin(DEVICE, 0x1000, READ).as(type));
+            assertEquals(Outcome.BLOCKED, unit.access.outcome());
         }
     }
 
     @Test
     void shouldNotTranslateTheInterruptRange() {
         VtdUnit unit = recipe().make().translating();
-        unit.assertTranslates(DEVICE, 0xfee0_0000L, WRITE, 0xfee0_0000L);
-        unit.assertTranslates(DEVICE, 0xfeef_fffcL, WRITE, 0xfeef_fffcL);
-        assertEquals(0, unit.access.pageBytes());
         unit.assertFaults(DEVICE, 0xfef0_0000L, WRITE, FaultReason.ROOT_NOT_PRESENT);
         unit.assertFaults(DEVICE, 0xfedf_ffffL, WRITE, FaultReason.ROOT_NOT_PRESENT);
     }

@@ -14,7 +14,7 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.DmaAccess.Outcome;
 import org.iommu4j.intel.command.FaultReason;
-import org.iommu4j.intel.command.VtdRegisters;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.layout.BitField;
@@ -36,7 +36,7 @@ class RandomSoftwarePropertyTest {
             VtdUnit.Recipe recipe = recipe();
             for (int i = random.nextInt(6); i >= 0; i--) {
                 boolean extended = random.nextBoolean();
-                List<BitField> fields = (extended ? Ecap.LAYOUT : Cap.LAYOUT).fields();
+                List<BitField> fields = (extended ? Ecap.REGISTER : Cap.REGISTER).fields();
                 BitField field = fields.get(random.nextInt(fields.size()));
                 long value = random.nextLong() & field.mask() >>> field.shift();
                 if (extended) {
@@ -68,7 +68,7 @@ class RandomSoftwarePropertyTest {
             recipe.ram(0x100_0000);
         }
         VtdUnit unit = recipe.make();
-        List<Register> rows = VtdRegisters.ALL;
+        List<Register> rows = UnitRegisters.all();
         for (int i = 0; i < 300; i++) {
             switch (random.nextInt(10)) {
                 case 0, 1, 2 -> {

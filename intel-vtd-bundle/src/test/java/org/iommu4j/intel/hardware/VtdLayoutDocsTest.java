@@ -1,8 +1,9 @@
 package org.iommu4j.intel.hardware;
 
 import java.util.List;
+import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCommand;
-import org.iommu4j.intel.command.VtdRegisters;
+import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.testing.GeneratedDocs;
 import org.iommu4j.testing.LayoutChecks;
 import org.iommu4j.testing.LayoutDocs;
@@ -19,8 +20,11 @@ class VtdLayoutDocsTest {
                 + "\n## Structures in memory\n\n"
                 + LayoutDocs.layouts(VtdLayouts.structures())
                 + "\n## Registers\n\n"
-                + "IVA and IOTLB stand at ECAP.IRO * 16, fault record n at CAP.FRO * 16 + 16 * n.\n\n"
-                + LayoutDocs.registers(VtdRegisters.ALL);
+                + "As a unit of generation 0x0110 with protected memory has them: IVA and IOTLB stand at ECAP.IRO * 16,"
+                + " fault record n at CAP.FRO * 16 + 16 * n.\n\n"
+                + LayoutDocs.registers(UnitRegisters.all())
+                + "\n## Configuration\n\n"
+                + LayoutDocs.settings(VtdSettings.table().settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("intel.md"), text);
     }

@@ -68,6 +68,17 @@ class VtdSnapshotTest {
     }
 
     @Test
+    void shouldKnowTheModeOfItsTables() {
+        VtdUnit unit = recipe().make().queueing(0);
+        unit.write8(VtdUnit.RTADDR, 0x400);
+        unit.write(VtdUnit.GCMD, VtdUnit.QIE | VtdUnit.SRTP);
+        unit.chip = SimulatedVtd.restore(unit.chip.save(), unit.platform);
+        unit.put(0x45, 0);
+        unit.ring();
+        assertEquals(7, unit.iqei());
+    }
+
+    @Test
     void shouldGoOnWithAnErrorOfTheQueue() {
         VtdUnit unit = recipe().make().queueing(0);
         unit.put(0xb, 0);

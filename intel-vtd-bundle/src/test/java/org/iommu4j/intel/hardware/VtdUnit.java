@@ -23,6 +23,7 @@ import org.iommu4j.simulation.platform.SimulatedPlatform;
 
 /** A unit on a machine of its own, with the little software that tests need. */
 final class VtdUnit {
+    static final int HOST_ADDRESS_WIDTH = 48;
     static final int DEVICE = 0x0310;
     static final int DOMAIN = 0x12;
     static final int READ = DmaAccess.READ;
@@ -67,7 +68,7 @@ final class VtdUnit {
     /** What a unit is made of, with the defaults of the queue generation. */
     static final class Recipe {
         private int subVersion = VtdGeneration.LEGACY_QI;
-        private int hostAddressWidth = 48;
+        private int hostAddressWidth = HOST_ADDRESS_WIDTH;
         private List<Range> ram = List.of();
         private CacheConfig cache = CacheConfig.DEFAULT;
         private Sanitizer.Mode sanitizer = Sanitizer.Mode.OFF;

@@ -18,16 +18,14 @@ final class PlainWalker {
     private final boolean twoMegabytes;
     private final boolean oneGigabyte;
     private final boolean snoop;
-    private final boolean deviceTlb;
 
-    PlainWalker(Map<Long, Long> memory, long memoryEnd, int hostBits, int sps, boolean snoop, boolean deviceTlb) {
+    PlainWalker(Map<Long, Long> memory, long memoryEnd, int hostBits, int sps, boolean snoop) {
         this.memory = memory;
         this.memoryEnd = memoryEnd;
         this.hostBits = hostBits;
         twoMegabytes = sps == 1 || sps == 3;
         oneGigabyte = sps == 2 || sps == 3;
         this.snoop = snoop;
-        this.deviceTlb = deviceTlb;
     }
 
     Result walk(long table, int levels, long iova, boolean read, boolean write) {
@@ -62,10 +60,7 @@ final class PlainWalker {
             }
             long address = entry & 0x000f_ffff_ffff_f000L;
             if (leaf) {
-                boolean touchesInterrupts = address < 0xfef0_0000L && address + divisor > 0xfee0_0000L;
-                return touchesInterrupts
-                        ? new Result(0xE, 0, 0, 0)
-                        : new Result(0, address, divisor, (mayRead ? 1 : 0) + (mayWrite ? 2 : 0));
+                return new Result(0, address, divisor, (mayRead ? 1 : 0) + (mayWrite ? 2 : 0));
             }
             table = address;
         }
@@ -78,11 +73,13 @@ final class PlainWalker {
             }
         }
         boolean snoopBit = (entry & 0x800) != 0;
-        boolean transientMapping = (entry & 0x4000_0000_0000_0000L) != 0;
-        if (!leaf) {
-            return snoopBit || transientMapping || (entry & 0x80) != 0;
+        if ((entry & 0x4000_0000_0000_0000L) != 0) {
+            return true;
         }
-        if ((snoopBit && !snoop) || (transientMapping && !deviceTlb)) {
+        if (!leaf) {
+            return snoopBit || (entry & 0x80) != 0;
+        }
+        if (snoopBit && !snoop) {
             return true;
         }
         return (level == 2 && (entry & 0x1f_f000) != 0) || (level == 3 && (entry & 0x3fff_f000) != 0);

@@ -46,7 +46,7 @@ class TableWalkerPropertyTest {
         }
         TableWalker walker =
                 new TableWalker(new WalkerConfig(hostBits, 57, 0xf, sps, 16, snoop, deviceTlb, true), memory, memory);
-        PlainWalker plain = new PlainWalker(plainMemory, MEMORY_END, hostBits, sps, snoop, deviceTlb);
+        PlainWalker plain = new PlainWalker(plainMemory, MEMORY_END, hostBits, sps, snoop);
         for (long iova : iovas) {
             for (int levels = 2; levels <= 5; levels++) {
                 for (int rights = 1; rights <= 3; rights++) {

@@ -85,7 +85,7 @@ class LostDoorbellTest {
     @Test
     void shouldRingAgainWhenADoorbellIsLost() {
         open();
-        port.lose(QueueTail.OFFSET, 1);
+        port.lose(QueueTail.REGISTER.offset(), 1);
         assertEquals(Errno.OK, invalidate());
         assertEquals(Errno.OK, invalidate());
     }
@@ -94,7 +94,7 @@ class LostDoorbellTest {
     @ValueSource(booleans = {false, true})
     void shouldSetTheQueueUpAnewWhenItDoesNotGoOn(boolean swapped) {
         open();
-        port.lose(QueueTail.OFFSET, 2);
+        port.lose(QueueTail.REGISTER.offset(), 2);
         assertNotEquals(Errno.OK, invalidate());
         if (swapped) {
             driver = VtdTranslator.restore(driver.save(), port);

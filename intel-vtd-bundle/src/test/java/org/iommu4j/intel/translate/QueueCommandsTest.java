@@ -18,14 +18,16 @@ import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
 import org.junit.jupiter.api.Test;
 
-/** What the driver does when the queue reports an error, sheet 2.2 and 2.6: never acknowledged, and the queue goes on. */
+/** What the driver does when the queue reports an error, VT-d 6.5.2.11 and 7.3: never acknowledged, and the queue goes on. */
 class QueueCommandsTest {
     private static final int DEVICE = 0x310;
     private static final int NO_PASID = Uapi.FLAGS_NO_PASID;
 
     private static void assertClean(Machine machine) {
-        assertEquals(0, machine.readRegister(FaultStatus.OFFSET, 4) & 0x70);
-        assertEquals(machine.readRegister(QueueTail.OFFSET, 8), machine.readRegister(QueueHead.OFFSET, 8));
+        assertEquals(0, machine.readRegister(FaultStatus.REGISTER.offset(), 4) & 0x70);
+        assertEquals(
+                machine.readRegister(QueueTail.REGISTER.offset(), 8),
+                machine.readRegister(QueueHead.REGISTER.offset(), 8));
     }
 
     @Test
@@ -71,7 +73,7 @@ class QueueCommandsTest {
         // Somebody writes over the next descriptor while it waits for the doorbell.
         long ring = machine.readRegister(0x90, 8) & ~0xfffL;
         machine.chip().stepping(true);
-        long slot = ring + machine.readRegister(QueueTail.OFFSET, 8);
+        long slot = ring + machine.readRegister(QueueTail.REGISTER.offset(), 8);
         machine.translator().tap(bytes -> {
             if ((bytes[0] & 0xf) == 5) {
                 machine.memory().writeLongLe(slot, 0xb);

@@ -16,7 +16,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The vendor part of an invalidation, sheet 5.4: which descriptors pass, and which error wins if several are there. */
+/**
+ * The vendor part of an invalidation, docs/spec/intel-vtd.md 5.4: which descriptors pass, and which error wins if
+ * several are there.
+ */
 class VendorPartTest {
     private static final int RANGE = Uapi.SCOPE_VADDR;
     private static final int NO_PASID = Uapi.FLAGS_NO_PASID;
@@ -55,15 +58,15 @@ class VendorPartTest {
                 + machine.last().field() + " " + machine.last().offset();
     }
 
-    // The sheet's V34 is a type 6, which 0x0110 does not have, hence EINVAL. A host-owned DID in a type that it has is
-    // EPERM: there the architecture's order (V34, V36, V35) wins over the errno of the sheet's vector.
+    // V34 of docs/spec/intel-vtd.md 8.2 is a type 6, which 0x0110 does not have, hence EINVAL. A host-owned DID in a
+    // type that it has is EPERM: there the architecture's order (V34, V36, V35) wins over the errno of that vector.
     @ParameterizedTest
     @CsvSource({
         // low, high, scope, flags, vaddr, size, expected
-        "0x00000000000000d2, 0, 0, 1, 0, 0, EPERM V36 DW 0", // sheet V33: global and drain bits
+        "0x00000000000000d2, 0, 0, 1, 0, 0, EPERM V36 DW 0", // vector V33: global and drain bits
         "0x0000000000000012, 0, 0, 1, 0, 0, EPERM V36 G 0", // global alone
-        "0x0000034500120036, 0, 0, 1, 0, 0, EINVAL V34 Type 0", // sheet V34
-        "0x0000000200000025, 0, 0, 1, 0, 0, EPERM V36 Type 0", // sheet V35
+        "0x0000034500120036, 0, 0, 1, 0, 0, EINVAL V34 Type 0", // vector V34
+        "0x0000000200000025, 0, 0, 1, 0, 0, EPERM V36 Type 0", // vector V35
         "0x0000000000000031, 0, 0, 1, 0, 0, EPERM V36 Type 0", // context cache
         "0x0000000000000004, 0, 0, 1, 0, 0, EPERM V36 Type 0", // interrupt entry cache
         "0x0000000000000009, 0, 0, 1, 0, 0, EPERM V36 Type 0", // page group response
@@ -73,10 +76,10 @@ class VendorPartTest {
         "0x0000000000120022, 0, 0, 1, 0, 0, EPERM V36 DID 2",
         "0x0000000000000062, 0, 0, 1, 0, 0, EPERM V36 DW 0",
         "0x00000000000000a2, 0, 0, 1, 0, 0, EPERM V36 DR 0",
-        "0x0000000000000002, 0, 0, 1, 0, 0, EINVAL V34 G 0", // sheet V25
+        "0x0000000000000002, 0, 0, 1, 0, 0, EINVAL V34 G 0", // vector V25
         "0x0000000100000022, 0, 0, 1, 0, 0, EINVAL V34 low 0",
         "0x0000000100120022, 0, 0, 1, 0, 0, EINVAL V34 low 0", // reserved before host-owned
-        "0x0000000000000222, 0, 0, 1, 0, 0, EINVAL V34 low 0", // sheet B21: upper type bits
+        "0x0000000000000222, 0, 0, 1, 0, 0, EINVAL V34 low 0", // erratum B21: upper type bits
         "0x0000000000000032, 0x1080, 2, 1, 0x1000, 0x1000, EINVAL V34 high 8",
         "0x0000000000120032, 0x2001, 2, 1, 0x1000, 0x1000, EPERM V36 DID 2", // host-owned before contradiction
         "0x0000000000000022, 0, 2, 1, 0x1000, 0x1000, EINVAL V35 G 0", // wider

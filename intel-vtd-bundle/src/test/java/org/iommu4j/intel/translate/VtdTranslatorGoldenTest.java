@@ -15,7 +15,10 @@ import org.iommu4j.intel.command.BindPgtable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/** The sheet's examples E1 to E14 that concern legacy mode, and its register vectors, bit exact as the chip gets them. */
+/**
+ * Examples E1 to E14 of docs/spec/intel-vtd.md 5.3 that concern legacy mode, and its register vectors, bit exact as the
+ * chip gets them.
+ */
 class VtdTranslatorGoldenTest {
     private static final int DEVICE = 0x310;
     private static final int DOMAIN = 3;

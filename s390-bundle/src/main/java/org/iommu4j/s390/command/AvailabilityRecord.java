@@ -5,10 +5,10 @@ import static org.iommu4j.layout.FieldOption.about;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Content of an availability event, sheet 3.4; 32 bytes. */
+/** Content of an availability event, docs/spec/s390-zpci.md 3.4; 32 bytes. */
 public final class AvailabilityRecord {
     private static final Layout.Builder RECORD =
-            Layout.named("ccdf_availability").size(256).bigEndian().msb0().spec("zPCI, sheet 3.4");
+            Layout.named("ccdf_availability").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 3.4");
 
     /** Function handle. */
     public static final BitField HANDLE = RECORD.bits("handle", 32, 63, about("function handle"));

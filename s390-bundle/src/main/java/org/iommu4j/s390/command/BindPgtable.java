@@ -2,10 +2,8 @@ package org.iommu4j.s390.command;
 
 import static org.iommu4j.layout.FieldOption.about;
 
-import java.util.List;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
-import org.iommu4j.s390.table.Iota;
 
 /**
  * Vendor part of BIND_PGTABLE: an IOTA registration of one function with its aperture, as MPCIFC operation 4 has it. It follows
@@ -28,18 +26,6 @@ public final class BindPgtable {
     /** The anchor as MPCIFC registers it: origin, T, P, table type; the storage key must be 0. */
     public static final BitField IOTA = DATA.bits(
             "iota", 64, 127, about("I/O translation anchor: origin 64:113, T 116, P 118, table type 123:125"));
-
-    /** Where in {@link #IOTA} the table is; an anchor without one has zeros there. */
-    public static final BitField TABLE = new BitField(
-            IOTA.name(),
-            IOTA.word(),
-            Iota.ORIGIN.shift(),
-            Iota.ORIGIN.width(),
-            Iota.ORIGIN.inPlace(),
-            List.of(),
-            0,
-            "",
-            Iota.ORIGIN.about());
 
     /** First address of the aperture. */
     public static final BitField PBA = DATA.address("pba", 128, 179, about("first address, a multiple of 4096"));

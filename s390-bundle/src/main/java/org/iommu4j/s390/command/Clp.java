@@ -6,7 +6,8 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * Blocks of CLP for PCI, sheet 2.8: a request of 32 bytes, behind it the response, whose length the requester has filled in.
+ * Blocks of CLP for PCI, docs/spec/s390-zpci.md 2.8: a request of 32 bytes, behind it the response, whose length the
+ * requester has filled in.
  */
 public final class Clp {
     /** Command: list the functions. */
@@ -84,7 +85,7 @@ public final class Clp {
     /** Header of every request and response. */
     public static final class Header {
         private static final Layout.Builder HEADER =
-                Layout.named("clp_header").size(128).bigEndian().msb0().spec("zPCI, sheet 2.8");
+                Layout.named("clp_header").size(128).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
 
         /** Bytes, header included. */
         public static final BitField LENGTH = HEADER.bits("length", 0, 15, about("bytes, header included"));
@@ -109,7 +110,7 @@ public final class Clp {
     /** What follows the header of a request: each command reads its own part. */
     public static final class Request {
         private static final Layout.Builder REQUEST =
-                Layout.named("clp_request").size(256).bigEndian().msb0().spec("zPCI, sheet 2.8");
+                Layout.named("clp_request").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
 
         /** Bytes. */
         public static final BitField LENGTH = REQUEST.bits("length", 0, 15, about("32"));
@@ -141,7 +142,7 @@ public final class Clp {
     /** Request of query group. */
     public static final class GroupRequest {
         private static final Layout.Builder REQUEST =
-                Layout.named("clp_group_request").size(256).bigEndian().msb0().spec("zPCI, sheet 6");
+                Layout.named("clp_group_request").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 6");
 
         /** Bytes. */
         public static final BitField LENGTH = REQUEST.bits("length", 0, 15, about("32"));
@@ -161,7 +162,7 @@ public final class Clp {
     /** Response of list: this, then an entry of 16 bytes for each function. */
     public static final class ListResponse {
         private static final Layout.Builder RESPONSE =
-                Layout.named("clp_list_response").size(256).bigEndian().msb0().spec("zPCI, sheet 2.8");
+                Layout.named("clp_list_response").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
 
         /** Bytes. */
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes, entries included"));
@@ -188,7 +189,7 @@ public final class Clp {
     /** Entry of a list. */
     public static final class ListEntry {
         private static final Layout.Builder ENTRY =
-                Layout.named("clp_list_entry").size(128).bigEndian().msb0().spec("zPCI, sheet 2.8");
+                Layout.named("clp_list_entry").size(128).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
 
         /** PCI device id. */
         public static final BitField DEVICE = ENTRY.bits("device_id", 0, 15, about("PCI device id"));
@@ -214,13 +215,13 @@ public final class Clp {
         private ListEntry() {}
     }
 
-    /** Response of query function, sheet 6. */
+    /** Response of query function, docs/spec/s390-zpci.md 6. */
     public static final class FunctionResponse {
         private static final Layout.Builder RESPONSE = Layout.named("clp_function_response")
                 .size(384 * 8)
                 .bigEndian()
                 .msb0()
-                .spec("zPCI, sheet 6");
+                .spec("zPCI, docs/spec/s390-zpci.md 6");
 
         /** Bytes. */
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));
@@ -264,10 +265,10 @@ public final class Clp {
         private FunctionResponse() {}
     }
 
-    /** Response of query group, sheet 6. */
+    /** Response of query group, docs/spec/s390-zpci.md 6. */
     public static final class GroupResponse {
         private static final Layout.Builder RESPONSE =
-                Layout.named("clp_group_response").size(512).bigEndian().msb0().spec("zPCI, sheet 6");
+                Layout.named("clp_group_response").size(512).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 6");
 
         /** Bytes. */
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));
@@ -314,7 +315,7 @@ public final class Clp {
     /** Response of set function. */
     public static final class SetResponse {
         private static final Layout.Builder RESPONSE =
-                Layout.named("clp_set_response").size(256).bigEndian().msb0().spec("zPCI, sheet 2.8");
+                Layout.named("clp_set_response").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
 
         /** Bytes. */
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));

@@ -6,14 +6,14 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * Content of an error event (CCDF), as store event information gives it behind its header; sheet 3.4, 32 bytes.
+ * Content of an error event (CCDF), as store event information gives it behind its header; docs/spec/s390-zpci.md 3.4, 32 bytes.
  *
  * <p>Which numbers the expected table type has, and that the read/write bit is one for a write, no public text says; here page
  * is 0, segment 1, region third 2, second 3, first 4.
  */
 public final class ErrorRecord {
     private static final Layout.Builder RECORD =
-            Layout.named("ccdf_error").size(256).bigEndian().msb0().spec("zPCI, sheet 3.4");
+            Layout.named("ccdf_error").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 3.4");
 
     /** Function handle. */
     public static final BitField HANDLE = RECORD.bits("handle", 32, 63, about("function handle"));

@@ -1,6 +1,6 @@
 package org.iommu4j.s390.command;
 
-/** Why a function went into error, or what became of it, by the code in the event's record; sheet 3.4. */
+/** Why a function went into error, or what became of it, by the code in the event's record; docs/spec/s390-zpci.md 3.4. */
 public enum EventCode {
     /** No address translation is registered. */
     NOT_REGISTERED(0x1, "no address translation registered"),

@@ -7,10 +7,10 @@ import static org.iommu4j.layout.FieldOption.oneOf;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Function information block, sheet 2.6; 80 bytes, aligned to 8. */
+/** Function information block, docs/spec/s390-zpci.md 2.6; 80 bytes, aligned to 8. */
 public final class Fib {
     private static final Layout.Builder FIB =
-            Layout.named("FIB").size(640).bigEndian().msb0().spec("zPCI, sheet 2.6");
+            Layout.named("FIB").size(640).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.6");
 
     /** Format. */
     public static final BitField FORMAT = FIB.bits("format", 0, 7, oneOf(code(0, "the only format")));

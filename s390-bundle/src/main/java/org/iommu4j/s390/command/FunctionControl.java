@@ -3,7 +3,7 @@ package org.iommu4j.s390.command;
 import java.util.List;
 import org.iommu4j.layout.Code;
 
-/** Operations of MPCIFC, sheet 2.4. */
+/** Operations of MPCIFC, docs/spec/s390-zpci.md 2.4. */
 public final class FunctionControl {
     /** Register interrupts. */
     public static final int REGISTER_INTERRUPTS = 2;

@@ -7,10 +7,13 @@ import static org.iommu4j.layout.FieldOption.oneOf;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Function handle, sheet 2.2: names a function as it is now; another one after every enabling and disabling. */
+/**
+ * Function handle, docs/spec/s390-zpci.md 2.2: names a function as it is now; another one after every enabling and
+ * disabling.
+ */
 public final class FunctionHandle {
     private static final Layout.Builder HANDLE =
-            Layout.named("function_handle").size(32).bigEndian().msb0().spec("zPCI, sheet 2.2");
+            Layout.named("function_handle").size(32).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.2");
 
     /** The function is enabled. */
     public static final BitField ENABLED = HANDLE.bit("enabled", 0, about("the function is enabled"));

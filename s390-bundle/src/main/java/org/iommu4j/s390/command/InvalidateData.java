@@ -8,15 +8,15 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * Vendor part of an invalidation, sheet 5.2; 24 bytes, or absent. It confirms what the client believes to be bound; nothing in it
- * reaches a register.
+ * Vendor part of an invalidation, docs/spec/s390-zpci.md 5.2; 24 bytes, or absent. It confirms what the client believes
+ * to be bound; nothing in it reaches a register.
  */
 public final class InvalidateData {
     private static final Layout.Builder DATA = Layout.named("s390_iommu_invalidate_data")
             .size(192)
             .bigEndian()
             .msb0()
-            .spec("zPCI, sheet 5.2");
+            .spec("zPCI, docs/spec/s390-zpci.md 5.2");
 
     /** 0, or the handle of a function of the container as it is now. */
     public static final BitField FH = DATA.bits("fh", 0, 31, about("0, or the current handle of a function"));

@@ -3,7 +3,7 @@ package org.iommu4j.s390.command;
 import java.util.List;
 import org.iommu4j.layout.Code;
 
-/** Program interruptions that an instruction may end in, sheet 2.1. */
+/** Program interruptions that an instruction may end in, docs/spec/s390-zpci.md 2.1. */
 public final class ProgramInterruption {
     /** No such instruction. */
     public static final int OPERATION = 0x1;

@@ -6,12 +6,12 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * The register R1 of RPCIT, MPCIFC and STPCIFC, sheet 2.1: the request going in, a status coming back. What the status does not
- * cover stays as it was.
+ * The register R1 of RPCIT, MPCIFC and STPCIFC, docs/spec/s390-zpci.md 2.1: the request going in, a status coming back.
+ * What the status does not cover stays as it was.
  */
 public final class RequestRegister {
     private static final Layout.Builder REGISTER =
-            Layout.named("request_register").bigEndian().msb0().spec("zPCI, sheet 2.1");
+            Layout.named("request_register").bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.1");
 
     /** Function handle. */
     public static final BitField HANDLE = REGISTER.bits("handle", 0, 31, about("function handle"));

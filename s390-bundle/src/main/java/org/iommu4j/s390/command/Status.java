@@ -3,7 +3,7 @@ package org.iommu4j.s390.command;
 import java.util.List;
 import org.iommu4j.layout.Code;
 
-/** Status codes that come back in R1 with condition code 1, sheet 2.4. */
+/** Status codes that come back in R1 with condition code 1, docs/spec/s390-zpci.md 2.4. */
 public final class Status {
     /** A resource is not available. */
     public static final int RESOURCE = 4;

@@ -54,7 +54,7 @@ public enum ZpciCommand implements CommandFormat {
 
     private static Layout.Builder rre(String name, int words, int opcode, String mnemonic) {
         Layout.Builder command =
-                Layout.named(name).size(words * Long.SIZE).bigEndian().msb0().spec("zPCI, sheet 2.1");
+                Layout.named(name).size(words * Long.SIZE).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.1");
         command.bits("opcode", 0, 15, oneOf(code(opcode, mnemonic)));
         return command;
     }
@@ -72,7 +72,7 @@ public enum ZpciCommand implements CommandFormat {
 
     private static Layout mpcifc() {
         Layout.Builder command =
-                Layout.named("mpcifc").size(12 * Long.SIZE).bigEndian().msb0().spec("zPCI, sheet 2.1");
+                Layout.named("mpcifc").size(12 * Long.SIZE).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.1");
         command.bits("opcode", 0, 7, oneOf(code(0xE3, "RXY")));
         command.bits("r1", 8, 11, about("register of request and status"));
         command.bits("x2", 12, 15, about("index register"));

@@ -1,6 +1,6 @@
 package org.iommu4j.s390.command;
 
-/** Numbers of the generations, as {@code sub_version} carries them; sheet 1.1. */
+/** Numbers of the generations, as {@code sub_version} carries them; docs/spec/s390-zpci.md 1.1. */
 public final class ZpciGeneration {
     /** Three levels; hardware reads the operating system's tables. */
     public static final int BASE = 1;

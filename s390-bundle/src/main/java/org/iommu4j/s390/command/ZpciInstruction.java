@@ -107,7 +107,7 @@ public final class ZpciInstruction {
             .orNothing();
 
     private static final List<Code> CODES = codes();
-    private static final String LOAD_STORE = "zPCI, sheet 2.1, 2.7";
+    private static final String LOAD_STORE = "zPCI, docs/spec/s390-zpci.md 2.1, 2.7";
 
     /** As many as PCISTB stores at most, in one page. */
     private static final int STORED_BYTES = 4096;
@@ -129,7 +129,7 @@ public final class ZpciInstruction {
                             PROBLEM),
                     List.of(register("r1", "request register"), status(R1)),
                     CODES,
-                    "zPCI, sheet 2.3"),
+                    "zPCI, docs/spec/s390-zpci.md 2.3"),
             new CallFormat(
                     Kind.INSTRUCTION,
                     "MPCIFC",
@@ -147,7 +147,7 @@ public final class ZpciInstruction {
                             PROBLEM),
                     List.of(register("r1", "request register"), status(R1)),
                     CODES,
-                    "zPCI, sheet 2.4"),
+                    "zPCI, docs/spec/s390-zpci.md 2.4"),
             new CallFormat(
                     Kind.INSTRUCTION,
                     "STPCIFC",
@@ -165,7 +165,7 @@ public final class ZpciInstruction {
                             status(R1),
                             Operand.memory("fib", FIB, Fib.BYTES, "function information block")),
                     CODES,
-                    "zPCI, sheet 2.5"),
+                    "zPCI, docs/spec/s390-zpci.md 2.5"),
             new CallFormat(
                     Kind.INSTRUCTION,
                     "CLP",
@@ -184,7 +184,7 @@ public final class ZpciInstruction {
                             org.iommu4j.s390.command.Clp.BLOCK_BYTES - org.iommu4j.s390.command.Clp.REQUEST_BYTES,
                             "the response")),
                     CODES,
-                    "zPCI, sheet 2.8"),
+                    "zPCI, docs/spec/s390-zpci.md 2.8"),
             new CallFormat(
                     Kind.INSTRUCTION,
                     "SIC",
@@ -197,7 +197,7 @@ public final class ZpciInstruction {
                             PROBLEM),
                     List.of(),
                     CODES,
-                    "zPCI, sheet 2.9"),
+                    "zPCI, docs/spec/s390-zpci.md 2.9"),
             new CallFormat(
                     Kind.INSTRUCTION,
                     "PCILG",

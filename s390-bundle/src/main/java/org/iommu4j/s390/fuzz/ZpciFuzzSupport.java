@@ -1,9 +1,7 @@
 package org.iommu4j.s390.fuzz;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.random.RandomGenerator;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.FuzzScene;
@@ -25,8 +23,8 @@ import org.iommu4j.s390.command.FunctionHandle;
 import org.iommu4j.s390.command.RequestRegister;
 import org.iommu4j.s390.command.Status;
 import org.iommu4j.s390.command.ZpciCapabilities;
-import org.iommu4j.s390.command.ZpciGeneration;
 import org.iommu4j.s390.command.ZpciInstruction;
+import org.iommu4j.s390.command.ZpciSettings;
 import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.table.PageEntry;
 import org.iommu4j.s390.table.RegionEntry;
@@ -45,29 +43,13 @@ public final class ZpciFuzzSupport implements FuzzSupport {
     private static final long PAGE = 4096;
     private static final long INVALID = 0x20;
     private static final long INVALID_PAGE = 0x400;
-    private static final int DTSM_TYPES = 4;
 
     /** Mappings that no case comes to. */
     private static final int PLENTY = 1 << 12;
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        Map<String, Long> clp = new HashMap<>();
-        clp.put("functions", (long) MOST_FUNCTIONS + random.nextInt(4));
-        if (random.nextInt(4) == 0) {
-            clp.put("sdma", random.nextInt(4) * 0x1000_0000L);
-        }
-        if (random.nextInt(4) == 0) {
-            clp.put("edma", -1L >>> random.nextInt(22));
-        }
-        if (random.nextInt(16) == 0) {
-            clp.put("dma_avail", 1L + random.nextInt(MOST_PAGES));
-        }
-        if (subVersion >= ZpciGeneration.TABLES && random.nextInt(4) == 0) {
-            clp.put("dtsm", 0x40L | (long) random.nextInt(1 << DTSM_TYPES) << DTSM_TYPES);
-        }
-        HardwareConfig plain = HardwareConfig.of(subVersion);
-        return new HardwareConfig(subVersion, Map.of("clp", clp), Map.of(), plain.cache(), plain.options());
+        return ZpciSettings.table().vary(subVersion, random);
     }
 
     @Override
@@ -175,7 +157,10 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                 && (status == Status.SEQUENCE || status == Status.INVALID_DMA_SPACE || status == Status.NOT_AVAILABLE);
     }
 
-    /** A wrong table or a fault has put a function into the error state, in which it refuses RPCIT: sheet 2.3 rows 5 and 11. */
+    /**
+     * A wrong table or a fault has put a function into the error state, in which it refuses RPCIT:
+     * docs/spec/s390-zpci.md 2.3 rows 5 and 11.
+     */
     @Override
     public boolean isGuestsFault(HardwareConfig config, NativePort port) {
         long block = port.platform().allocatePages(2);

@@ -22,11 +22,13 @@ import org.iommu4j.s390.command.RequestRegister;
 import org.iommu4j.s390.command.Status;
 import org.iommu4j.s390.command.ZpciCapabilities;
 import org.iommu4j.s390.command.ZpciInstruction;
-import org.iommu4j.s390.facility.AddressTranslation;
-import org.iommu4j.s390.facility.PciFacility;
-import org.iommu4j.s390.facility.PciFunction;
-import org.iommu4j.s390.facility.ZpciOptions;
+import org.iommu4j.s390.command.ZpciSettings;
+import org.iommu4j.s390.front.AddressTranslation;
+import org.iommu4j.s390.front.FunctionState;
+import org.iommu4j.s390.front.PciFacility;
+import org.iommu4j.s390.front.PciFunction;
 import org.iommu4j.s390.table.TableWalker;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -63,12 +65,13 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
      * @throws BackendException as {@link ZpciCapabilities#of}
      */
     public ZpciGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
-        unit = ZpciCapabilities.of(config);
+        SettingValues chosen = ZpciSettings.of(config);
+        unit = ZpciCapabilities.of(chosen);
         facility = new PciFacility(
                 unit,
                 memory,
                 this,
-                ZpciOptions.of(config.options(), unit.functions()).states());
+                FunctionState.fromReset(chosen.text(ZpciSettings.FUNCTION_STATES), unit.functions()));
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.S390, config.subVersion());
         walker = new TableWalker(memory, unit.largeFrames());
     }

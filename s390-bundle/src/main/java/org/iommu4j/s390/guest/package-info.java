@@ -9,7 +9,7 @@
  * <ul>
  *   <li>{@code unit}: int sub_version; capabilities that differ from the generation's default: int count, then string name and
  *       long value each.
- *   <li>{@code functions}: as {@code org.iommu4j.s390.facility} describes.
+ *   <li>{@code functions}: as {@code org.iommu4j.s390.front} describes.
  * </ul>
  */
 package org.iommu4j.s390.guest;

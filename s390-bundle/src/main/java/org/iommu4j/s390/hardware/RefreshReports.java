@@ -9,10 +9,11 @@ import org.iommu4j.s390.table.EntryFormats;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * Tells an observer what the architecture has each instruction remove, sheet 4, and what a refresh reads. A refresh that removes
- * nothing and installs something is how a new mapping is announced: it is no invalidation.
+ * Tells an observer what the architecture has each instruction remove, docs/spec/s390-zpci.md 4, and what a refresh
+ * reads. A refresh that removes nothing and installs something is how a new mapping is announced: it is no
+ * invalidation.
  */
-final class RefreshReports implements InvalidationRules {
+final class RefreshReports implements RefreshWatch, InvalidationRules {
     private static final int NO_PASID = TranslationCache.NO_PASID;
 
     private final TranslationObserver observer;
@@ -26,52 +27,48 @@ final class RefreshReports implements InvalidationRules {
         observer.started(this);
     }
 
-    TranslationObserver observer() {
-        return observer;
+    @Override
+    public boolean readsFromTheAnchor() {
+        return true;
     }
 
-    /**
-     * A refresh begins.
-     *
-     * @param held true if something in its range is known
-     * @param dropped entries dropped so far
-     */
-    void begins(boolean held, long dropped) {
-        invalidates = held;
+    @Override
+    public void begins(TranslationCaches caches, int function, long first, long last) {
+        invalidates = caches.holds(function, first, last);
         installed = false;
-        droppedBefore = dropped;
+        droppedBefore = caches.dropped();
     }
 
-    /** The refresh has come to a part of its range, and dropped it. */
-    void refreshed(int function, long first, long last) {
+    @Override
+    public void refreshed(int function, long first, long last) {
         if (invalidates) {
             observer.invalidates(CachedKind.TRANSLATION, function, NO_PASID, first, last);
         }
     }
 
-    /** The unit begins to read tables for a part of a refresh. */
-    void reads(int handle, long address, long root) {
+    @Override
+    public void reads(int handle, long address, long root) {
         observer.begins(reading.begin(handle, address, DmaAccess.READ), root);
     }
 
-    /** Who sees the entries that are read. */
-    WalkListener reading() {
+    @Override
+    public WalkListener listener() {
         return observer.reading(null, EntryFormats::of);
     }
 
-    /** The unit has read a translation. */
-    void installed(int function, long first, long lengthBytes, long frame) {
+    @Override
+    public void installed(int function, long first, long lengthBytes, long frame) {
         installed = true;
         observer.filled(CachedKind.TRANSLATION, function, NO_PASID, first, lengthBytes, frame, TranslationObserver.ALL);
     }
 
-    /** The unit has read what there was. */
-    void read() {
+    @Override
+    public void read() {
         observer.ends();
     }
 
-    /** The refresh is over; complete at once. */
-    void ends(int function, long first, long last, long request, long dropped) {
+    @Override
+    public void ends(int function, long first, long last, long request, long dropped) {
         if (!invalidates && !installed) {
             observer.invalidates(CachedKind.TRANSLATION, function, NO_PASID, first, last);
             invalidates = true;
@@ -82,8 +79,8 @@ final class RefreshReports implements InvalidationRules {
         }
     }
 
-    /** Everything of a function was dropped, if there was anything. */
-    void dropped(String name, int function, long request, long dropped) {
+    @Override
+    public void dropped(String name, int function, long request, long dropped) {
         if (dropped != 0) {
             observer.invalidates(CachedKind.TRANSLATION, function, NO_PASID, 0, -1L);
             observer.implied(name, request, 0, dropped);
@@ -104,6 +101,6 @@ final class RefreshReports implements InvalidationRules {
 
     @Override
     public String rule(CachedKind kind) {
-        return "zPCI, sheet 4: RPCIT drops what is known of its range, and nothing else; every function has its own";
+        return "zPCI, docs/spec/s390-zpci.md 4: RPCIT drops what is known of its range, and nothing else; every function has its own";
     }
 }

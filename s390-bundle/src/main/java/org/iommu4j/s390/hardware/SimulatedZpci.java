@@ -7,7 +7,6 @@ import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
-import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.Hardware;
@@ -24,16 +23,16 @@ import org.iommu4j.s390.command.FunctionHandle;
 import org.iommu4j.s390.command.RequestRegister;
 import org.iommu4j.s390.command.Status;
 import org.iommu4j.s390.command.ZpciCapabilities;
-import org.iommu4j.s390.facility.AddressTranslation;
-import org.iommu4j.s390.facility.FunctionState;
-import org.iommu4j.s390.facility.PciFacility;
-import org.iommu4j.s390.facility.PciFunction;
-import org.iommu4j.s390.facility.ZpciOptions;
-import org.iommu4j.s390.table.EntryFormats;
+import org.iommu4j.s390.command.ZpciSettings;
+import org.iommu4j.s390.front.AddressTranslation;
+import org.iommu4j.s390.front.FunctionState;
+import org.iommu4j.s390.front.PciFacility;
+import org.iommu4j.s390.front.PciFunction;
 import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.table.TableLevel;
 import org.iommu4j.s390.table.TableWalker;
 import org.iommu4j.simulation.cache.TranslationCache;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -49,7 +48,6 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     /** Version of the state that {@link #save} writes; see the package's description. */
     public static final int STATE_VERSION = 1;
 
-    private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final long PAGE_OFFSET = (1L << TableLevel.PAGE_SHIFT) - 1;
 
     /** Most entries that a pass looks at: 64 GiB in pages. Tables that share their entries could keep it busy for years. */
@@ -57,15 +55,18 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
 
     private final HardwareConfig config;
     private final ZpciCapabilities unit;
-    private final ZpciOptions options;
+    private final int busy;
     private final PciFacility facility;
     private final TranslationCaches caches;
     private final TableWalker walker;
 
-    /** Who observes, or null for both. */
+    /** Who observes, or null. */
     private final TranslationObserver observer;
 
-    private final RefreshReports reports;
+    /** Who is told what accesses and refreshes do. */
+    private final AccessWatch accesses;
+
+    private final RefreshWatch refreshes;
 
     /** Busy answers that the RPCIT under way has still to get. */
     private int busyLeft;
@@ -82,14 +83,20 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             Platform platform,
             BiFunction<CacheConfig, ZpciCapabilities, TranslationCaches> cachesFactory) {
         this.config = config;
-        unit = ZpciCapabilities.of(config);
-        options = ZpciOptions.of(config.options(), unit.functions());
+        SettingValues chosen = ZpciSettings.of(config);
+        unit = ZpciCapabilities.of(chosen);
+        busy = chosen.getInt(ZpciSettings.RPCIT_BUSY);
         caches = cachesFactory.apply(config.cache(), unit);
         walker = new TableWalker(platform.guestTables(), unit.largeFrames());
-        facility = new PciFacility(unit, platform.memory(), this, options.states());
+        facility = new PciFacility(
+                unit,
+                platform.memory(),
+                this,
+                FunctionState.fromReset(chosen.text(ZpciSettings.FUNCTION_STATES), unit.functions()));
         observer = platform.sanitizer();
-        reports = observer == null ? null : new RefreshReports(observer);
-        busyLeft = options.busy();
+        accesses = observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer);
+        refreshes = observer == null ? RefreshWatch.NOBODY : new RefreshReports(observer);
+        busyLeft = busy;
     }
 
     /**
@@ -158,10 +165,11 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         return 0;
     }
 
-    // ---- accesses, sheet 3.3
+    // ---- accesses, docs/spec/s390-zpci.md 3.3; the numbers of the steps stand above the lines that do them
 
     @Override
     public void translate(DmaAccess access) {
+        // 1. the function, and its state
         PciFunction function = facility.at(FunctionHandle.indexOf(access.requester()));
         if (function == null
                 || function.state() != FunctionState.ENABLED
@@ -185,18 +193,22 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     private void translate(PciFunction function, DmaAccess access) {
         long iova = access.iova();
         boolean write = (access.rights() & DmaAccess.WRITE) != 0;
+        // 2. its registration
         if (!function.registered()) {
             refuse(function, access, EventCode.NOT_REGISTERED, 0);
             return;
         }
+        // 3. its range
         if (!function.covers(iova, iova + Math.max(1, access.spanBytes()) - 1)) {
             refuse(function, access, EventCode.OUTSIDE_RANGE, 0);
             return;
         }
+        // 2. no tables
         if (!Iota.T.isSet(function.iota())) {
             identity(function, access, write);
             return;
         }
+        // 5. the cache
         TranslationCache translations = caches.translations;
         int entry = caches.lookup(function.index(), iova);
         if (entry == TranslationCache.MISS) {
@@ -205,14 +217,12 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         }
         hits++;
         int shift = translations.pageShift(entry);
-        if (observer != null) {
-            observer.hit(CachedKind.TRANSLATION, function.index(), NO_PASID, translations.iova(entry), 1L << shift);
-        }
+        accesses.hit(function.index(), translations.iova(entry), shift);
         show(function, iova, access.listener());
         finish(function, access, write, translations.value(entry), shift, translations.attributes(entry), true);
     }
 
-    /** T = 0: the aperture is the machine's memory from address 0 on; no tables. */
+    /** 2. T = 0: the aperture is the machine's memory from address 0 on; no tables. */
     private void identity(PciFunction function, DmaAccess access, boolean write) {
         boolean sealed = Iota.P.isSet(function.iota());
         if (write && sealed) {
@@ -231,9 +241,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     }
 
     private void miss(PciFunction function, DmaAccess access, boolean write) {
-        if (observer != null) {
-            observer.missed(CachedKind.TRANSLATION, function.index(), NO_PASID, access.iova());
-        }
+        accesses.missed(function.index(), access.iova());
         if (unit.refresh()) {
             // The tables are the host's business at RPCIT only: what it has not installed is not there.
             show(function, access.iova(), access.listener());
@@ -245,10 +253,9 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             }
             return;
         }
+        // 4., 6. to 8. the tables
         walks++;
-        WalkListener listener =
-                observer == null ? access.listener() : observer.reading(access.listener(), EntryFormats::of);
-        int outcome = walker.walk(function.iota(), access.iova(), listener);
+        int outcome = walker.walk(function.iota(), access.iova(), accesses.reading(access.listener()));
         if (outcome != TableWalker.MAPPED) {
             EventCode code = outcome == TableWalker.NOT_MAPPED ? EventCode.INVALID_ENTRY : EventCode.of(outcome);
             refuse(function, access, code, walker.level());
@@ -258,19 +265,11 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         int rights = walker.writable() ? TranslationCaches.READ_WRITE : DmaAccess.READ;
         long page = access.iova() & -1L << shift;
         caches.install(function.index(), page, shift, walker.frame(), rights);
-        if (observer != null) {
-            observer.filled(
-                    CachedKind.TRANSLATION,
-                    function.index(),
-                    NO_PASID,
-                    page,
-                    1L << shift,
-                    walker.frame(),
-                    TranslationObserver.ALL);
-        }
+        accesses.filled(function.index(), page, shift, walker.frame());
         finish(function, access, write, walker.frame(), shift, rights, false);
     }
 
+    /** 9. protection of the anchor, then of the entries. */
     private void finish(
             PciFunction function, DmaAccess access, boolean write, long frame, int shift, int rights, boolean hit) {
         boolean sealed = Iota.P.isSet(function.iota());
@@ -316,9 +315,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
 
     private void drop(PciFunction function, String name) {
         int dropped = caches.dropFunction(function.index());
-        if (reports != null) {
-            reports.dropped(name, function.index(), RequestRegister.of(function.handle(), 0), dropped);
-        }
+        refreshes.dropped(name, function.index(), RequestRegister.of(function.handle(), 0), dropped);
     }
 
     @Override
@@ -327,19 +324,15 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             busyLeft--;
             return BUSY;
         }
-        busyLeft = options.busy();
+        busyLeft = busy;
         long from = first & ~PAGE_OFFSET;
-        if (reports != null) {
-            reports.begins(caches.holds(function.index(), from, last | PAGE_OFFSET), caches.dropped());
-        }
+        refreshes.begins(caches, function.index(), from, last | PAGE_OFFSET);
         boolean right = pass(function, first, last);
         if (right && exhausted) {
             // What the first pass freed further on may be enough for what it had no room for.
             right = pass(function, first, last);
         }
-        if (reports != null) {
-            reports.ends(function.index(), from, last, RequestRegister.of(function.handle(), 0), caches.dropped());
-        }
+        refreshes.ends(function.index(), from, last, RequestRegister.of(function.handle(), 0), caches.dropped());
         if (!right) {
             return Status.FUNCTION_IN_ERROR;
         }
@@ -360,27 +353,22 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
                 giveUp(function, at, last);
                 return true;
             }
-            if (reports != null) {
-                reports.reads(function.handle(), at, function.iota());
-            }
+            refreshes.reads(function.handle(), at, function.iota());
             // Pages next to each other are in one page table, mostly: it is found once.
-            boolean inTable = table != 0 && TableLevel.index(at, TableLevel.PAGE) != 0 && reports == null;
+            boolean inTable =
+                    table != 0 && TableLevel.index(at, TableLevel.PAGE) != 0 && !refreshes.readsFromTheAnchor();
             int outcome = inTable
                     ? walker.page(table, walker.tableWritable(), at, null)
-                    : walker.walk(function.iota(), at, reports == null ? null : reports.reading());
+                    : walker.walk(function.iota(), at, refreshes.listener());
             table = walker.pageTable();
             if (outcome > TableWalker.MAPPED) {
-                if (reports != null) {
-                    reports.read();
-                }
+                refreshes.read();
                 long failing = Long.compareUnsigned(at, first) < 0 ? first : at;
                 facility.error(function, EventCode.of(outcome), failing, false, walker.level());
                 return false;
             }
             long end = renew(function, at, last, outcome == TableWalker.MAPPED);
-            if (reports != null) {
-                reports.read();
-            }
+            refreshes.read();
             if (Long.compareUnsigned(end, last) >= 0) {
                 return true;
             }
@@ -392,9 +380,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     private void giveUp(PciFunction function, long at, long last) {
         exhausted = true;
         caches.dropRange(function.index(), at, last | PAGE_OFFSET);
-        if (reports != null) {
-            reports.refreshed(function.index(), at, last | PAGE_OFFSET);
-        }
+        refreshes.refreshed(function.index(), at, last | PAGE_OFFSET);
     }
 
     /** Drops what was known where the last walk ended, and installs what it found; the answer is the last address there. */
@@ -407,9 +393,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         } else {
             long dropEnd = Long.compareUnsigned(end, last) < 0 ? end : last | PAGE_OFFSET;
             caches.dropRange(function.index(), at, dropEnd);
-            if (reports != null) {
-                reports.refreshed(function.index(), at, dropEnd);
-            }
+            refreshes.refreshed(function.index(), at, dropEnd);
         }
         return end;
     }
@@ -420,9 +404,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         if (!known) {
             caches.dropRange(function.index(), page, end);
         }
-        if (reports != null) {
-            reports.refreshed(function.index(), page, end);
-        }
+        refreshes.refreshed(function.index(), page, end);
         if (!known && !caches.hasRoom()) {
             exhausted = true;
             return;
@@ -430,9 +412,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         if (!known) {
             caches.install(function.index(), page, shift, walker.frame(), rights);
         }
-        if (reports != null) {
-            reports.installed(function.index(), page, 1L << shift, walker.frame());
-        }
+        refreshes.installed(function.index(), page, 1L << shift, walker.frame());
     }
 
     // ---- what can be seen of it
@@ -458,7 +438,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.S390, Snapshot.Kind.HARDWARE, STATE_VERSION);
         Map<String, String> choices = new HashMap<>(config.options());
-        choices.keySet().removeIf(ZpciCapabilities::isCapability);
+        choices.keySet().removeIf(ZpciSettings.table()::isNumber);
         out.section("config")
                 .putInt(config.subVersion())
                 .putString(config.cache().name())

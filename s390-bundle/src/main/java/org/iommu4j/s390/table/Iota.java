@@ -7,10 +7,10 @@ import static org.iommu4j.layout.FieldOption.oneOf;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** I/O translation anchor, sheet 3.1: where the tables begin and of what type the first is. */
+/** I/O translation anchor, docs/spec/s390-zpci.md 3.1: where the tables begin and of what type the first is. */
 public final class Iota {
     private static final Layout.Builder ANCHOR =
-            Layout.named("IOTA").bigEndian().msb0().spec("zPCI, sheet 3.1");
+            Layout.named("IOTA").bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 3.1");
 
     /** First table, aligned to 16 KiB. */
     public static final BitField ORIGIN = ANCHOR.address("origin", 0, 49, about("first table, aligned to 16 KiB"));

@@ -5,10 +5,13 @@ import static org.iommu4j.layout.FieldOption.about;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Entry of a page table, sheet 3.2; 256 in a table of 2 KiB. */
+/** Entry of a page table, docs/spec/s390-zpci.md 3.2; 256 in a table of 2 KiB. */
 public final class PageEntry {
-    private static final Layout.Builder ENTRY =
-            Layout.named("page_table_entry").bigEndian().msb0().ignoreReserved().spec("zPCI, sheet 3.2");
+    private static final Layout.Builder ENTRY = Layout.named("page_table_entry")
+            .bigEndian()
+            .msb0()
+            .ignoreReserved()
+            .spec("zPCI, docs/spec/s390-zpci.md 3.2");
 
     /** Frame. */
     public static final BitField FRAME = ENTRY.address("frame", 0, 51, about("frame of 4 KiB"));

@@ -7,13 +7,16 @@ import static org.iommu4j.layout.FieldOption.oneOf;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Entry of a region table, sheet 3.2; 2048 in a table of 16 KiB. The type names the level of the entry itself. */
+/**
+ * Entry of a region table, docs/spec/s390-zpci.md 3.2; 2048 in a table of 16 KiB. The type names the level of the entry
+ * itself.
+ */
 public final class RegionEntry {
     private static final Layout.Builder ENTRY = Layout.named("region_table_entry")
             .bigEndian()
             .msb0()
             .ignoreReserved()
-            .spec("zPCI, sheet 3.2");
+            .spec("zPCI, docs/spec/s390-zpci.md 3.2");
 
     /** Next table, aligned to 16 KiB. */
     public static final BitField ORIGIN = ENTRY.address("origin", 0, 49, about("next table"));

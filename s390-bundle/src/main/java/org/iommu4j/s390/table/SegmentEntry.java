@@ -5,13 +5,13 @@ import static org.iommu4j.layout.FieldOption.about;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Entry of a segment table, sheet 3.2; 2048 in a table of 16 KiB. */
+/** Entry of a segment table, docs/spec/s390-zpci.md 3.2; 2048 in a table of 16 KiB. */
 public final class SegmentEntry {
     private static final Layout.Builder ENTRY = Layout.named("segment_table_entry")
             .bigEndian()
             .msb0()
             .ignoreReserved()
-            .spec("zPCI, sheet 3.2");
+            .spec("zPCI, docs/spec/s390-zpci.md 3.2");
 
     /** Page table, aligned to 2 KiB. */
     public static final BitField ORIGIN = ENTRY.address("origin", 0, 52, about("page table"));

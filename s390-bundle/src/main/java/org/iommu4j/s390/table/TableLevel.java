@@ -1,6 +1,9 @@
 package org.iommu4j.s390.table;
 
-/** Levels of the tables, sheet 1.2 and 3.2: 0 page, 1 segment, 2 region third, 3 region second, 4 region first. */
+/**
+ * Levels of the tables, docs/spec/s390-zpci.md 1.2 and 3.2: 0 page, 1 segment, 2 region third, 3 region second, 4
+ * region first.
+ */
 public final class TableLevel {
     /** Page table. */
     public static final int PAGE = 0;

@@ -7,8 +7,9 @@ import org.iommu4j.s390.command.EventCode;
 import org.iommu4j.simulation.memory.PageCursor;
 
 /**
- * Walks the tables of an address space, sheet 3.3 steps 4 and 6 to 8. It reads memory and nothing else, and allocates nothing;
- * the outcome of a walk stands in its accessors until the next one.
+ * Walks the tables of an address space, docs/spec/s390-zpci.md 3.3 steps 4 and 6 to 8; the numbers of the steps stand above
+ * the lines that do them. It reads memory and nothing else, and allocates nothing; the outcome of a walk stands in its
+ * accessors until the next one.
  */
 public final class TableWalker {
     /** Outcome: the address is mapped. */
@@ -54,12 +55,14 @@ public final class TableWalker {
     public int walk(long iota, long address, WalkListener listener) {
         pageTable = 0;
         writable = true;
+        // 4. and 6. the anchor
         int unreached = reach(iota, address);
         if (unreached != MAPPED) {
             return unreached;
         }
         long table = Iota.ORIGIN.get(iota);
         while (level > TableLevel.PAGE) {
+            // 7. an entry above the page table
             long at = table + (long) TableLevel.index(address, level) * TableLevel.ENTRY_BYTES;
             long entry;
             try {
@@ -74,9 +77,10 @@ public final class TableWalker {
             if (wrong != MAPPED) {
                 return wrong;
             }
-            // Protection is at the same place at every level, as is the invalid bit above the page table.
+            // 7. protection, which is at the same place at every level, as is the invalid bit above the page table
             writable &= !SegmentEntry.P.isSet(entry);
             if (level == TableLevel.SEGMENT) {
+                // 7. a frame of 1 MiB ends the walk
                 if (SegmentEntry.FC.isSet(entry)) {
                     frame = entry & -1L << TableLevel.SEGMENT_SHIFT;
                     return MAPPED;
@@ -87,26 +91,29 @@ public final class TableWalker {
             }
             level--;
         }
+        // 8. the page table
         return page(table, writable, address, listener);
     }
 
     /**
-     * Looks at the anchor alone, sheet 3.3 steps 4 and 6: whether tables of its type lead to an address.
+     * Looks at the anchor alone, docs/spec/s390-zpci.md 3.3 steps 4 and 6: whether tables of its type lead to an address.
      *
      * @param iota anchor with T = 1
      * @return {@link #MAPPED} if they do, or the code of an {@link EventCode}
      */
     public int reach(long iota, long address) {
+        // 4. type of table and reserved bits
         int type = Iota.DT.getInt(iota);
         level = TableLevel.ofType(type);
         if (type > TableLevel.MAX_TYPE || (iota & ANCHOR_RESERVED) != 0) {
             return EventCode.ANCHOR_FORMAT.code();
         }
+        // 6. the addresses that tables of the type lead to
         return Long.compareUnsigned(address, TableLevel.lastAddress(type)) > 0 ? EventCode.TABLE_LENGTH.code() : MAPPED;
     }
 
     /**
-     * Looks into a page table alone.
+     * Looks into a page table alone, docs/spec/s390-zpci.md 3.3 step 8.
      *
      * @param table the page table
      * @param above false if an entry above it protects against writes
@@ -136,6 +143,7 @@ public final class TableWalker {
         return MAPPED;
     }
 
+    /** 7. what an entry above the page table says: absent, then its type, then its length. */
     private int judge(long entry) {
         if (entry == 0) {
             return EventCode.INVALID_ENTRY.code();

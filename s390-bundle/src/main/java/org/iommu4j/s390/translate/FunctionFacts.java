@@ -5,7 +5,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.s390.command.Clp;
 
 /**
- * What CLP says of a function and its group, sheet 6.
+ * What CLP says of a function and its group, docs/spec/s390-zpci.md 6.
  *
  * @param sdma first DMA address
  * @param edma last DMA address, inclusive

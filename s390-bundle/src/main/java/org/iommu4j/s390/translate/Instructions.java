@@ -14,8 +14,8 @@ import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciInstruction;
 
 /**
- * Issues instructions, sheet 2.1: fills registers and blocks, repeats what is busy, and reads what comes back. One page holds the
- * FIB, another the CLP block.
+ * Issues instructions, docs/spec/s390-zpci.md 2.1: fills registers and blocks, repeats what is busy, and reads what
+ * comes back. One page holds the FIB, another the CLP block.
  */
 final class Instructions {
     /** Pages that it needs. */
@@ -33,7 +33,7 @@ final class Instructions {
     /** Outcome: the operand was refused. */
     static final int REFUSED = -3;
 
-    /** How often a busy instruction is repeated, sheet 5.1, and after how long. */
+    /** How often a busy instruction is repeated, docs/spec/s390-zpci.md 5.1, and after how long. */
     private static final int MOST_TRIES = 1000;
 
     private static final long BETWEEN_TRIES_NANOS = 1000;

@@ -9,9 +9,10 @@ import org.iommu4j.s390.command.FunctionHandle;
 import org.iommu4j.s390.command.InvalidateData;
 
 /**
- * Checks the vendor part of an invalidation, sheet 5.2, in this order: reserved bits (V34, EINVAL); the operation (V34,
- * EOPNOTSUPP); the address space (V34, EINVAL); the handle and the anchor are those of now (V36, ESTALE; ENODEV for a function of
- * somebody else); it agrees with the generic fields (V35, EINVAL). Nothing of it reaches a register. Allocates nothing.
+ * Checks the vendor part of an invalidation, docs/spec/s390-zpci.md 5.2, in this order: reserved bits (V34, EINVAL);
+ * the operation (V34, EOPNOTSUPP); the address space (V34, EINVAL); the handle and the anchor are those of now (V36,
+ * ESTALE; ENODEV for a function of somebody else); it agrees with the generic fields (V35, EINVAL). Nothing of it
+ * reaches a register. Allocates nothing.
  */
 final class VendorPart {
     private static final long RESERVED_0 = InvalidateData.LAYOUT.reservedMask(0);

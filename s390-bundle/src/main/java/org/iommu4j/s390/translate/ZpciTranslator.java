@@ -523,7 +523,7 @@ public final class ZpciTranslator implements Translator {
                 int status =
                         refresh(bound[i].handle(), later(begin, registration.pba()), earlier(end, registration.pal()));
                 if (isShort(status)) {
-                    // Once over everything, so that the host finds what is dead: sheet 5.1.
+                    // Once over everything, so that the host finds what is dead: docs/spec/s390-zpci.md 5.1.
                     status = refresh(bound[i].handle(), registration.pba(), registration.pal());
                     completion.widened(WHOLE_APERTURE);
                 }

@@ -9,7 +9,7 @@ import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.table.TableLevel;
 import org.junit.jupiter.api.Test;
 
-/** Bytes typed from the sheet: its vectors by their numbers, and the tables of masks. */
+/** Bytes typed from docs/spec/s390-zpci.md 8: its vectors by their numbers, and the tables of masks. */
 class FormatGoldenTest {
     private static String hex(byte[] bytes) {
         return HexFormat.of().withUpperCase().formatHex(bytes);
@@ -32,7 +32,7 @@ class FormatGoldenTest {
     }
 
     @Test
-    void shouldReachAsTheSheetSays() {
+    void shouldReachAsFarAsItsTables() {
         assertEquals(31, TableLevel.reach(0));
         assertEquals(42, TableLevel.reach(1));
         assertEquals(53, TableLevel.reach(2));
@@ -162,8 +162,9 @@ class FormatGoldenTest {
     }
 
     @Test
-    void shouldEncodeTheVendorPartAsTheSheetsExample() {
-        // Sheet 5.3, there little endian: fh 80020001, op RANGE, IOTA 10000804; here in the model's own order.
+    void shouldEncodeTheVendorPartAsInTheExample() {
+        // docs/spec/s390-zpci.md 5.3, there little endian: fh 80020001, op RANGE, IOTA 10000804; here in the model's
+        // own order.
         assertEquals(
                 "8002000100000000" + "0000000010000804" + "0000000000000000",
                 hex(InvalidateData.of(0x8002_0001, InvalidateData.RANGE, 0x1000_0804L)));

@@ -199,11 +199,11 @@ class ReferenceWalkerPropertyTest {
         assertEquals(Verdict.RIGHT, walker.invalidated(everything(), true));
         assertEquals(Verdict.WRONG, walker.invalidated(everything(), false));
 
-        // A segment table entry of a region's type: sheet 2.3 row 11.
+        // A segment table entry of a region's type: docs/spec/s390-zpci.md 2.3 row 11.
         machine.write(0x1000_4000L, 0x1000_8004L);
         assertEquals(Verdict.RIGHT, walker.invalidated(everything(), false));
 
-        // It is in error since: sheet 2.3 row 5.
+        // It is in error since: docs/spec/s390-zpci.md 2.3 row 5.
         machine.write(0x1000_4000L, 0x1000_8000L);
         assertEquals(Verdict.RIGHT, walker.invalidated(everything(), false));
         assertEquals(Verdict.WRONG, walker.invalidated(everything(), true));

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Accesses of functions: steps of sheet 3.3, event codes of 3.4, one record for each transition. */
+/** Accesses of functions: steps of docs/spec/s390-zpci.md 3.3, event codes of 3.4, one record for each transition. */
 class AccessTest {
     private static final int FUNCTION = 0x8002_0001;
     private static final long PAGE = 0x1_0000_2000L;
@@ -41,7 +41,7 @@ class AccessTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
     void shouldRefuseWritesToAProtectedPageWithCode5AsQuirk11(int generation) {
-        // The emulator of the sheet reports 4.
+        // QEMU reports 4.
         Machine machine = setUp(generation);
         machine.page(3, 0x1234_6200L).rpcit(FUNCTION, 0x1_0000_3000L, 0x1000);
         assertEquals("12346000", machine.read(FUNCTION, 0x1_0000_3000L));

@@ -8,7 +8,7 @@ import org.iommu4j.s390.Machine;
 import org.iommu4j.s390.command.EventCode;
 import org.junit.jupiter.api.Test;
 
-/** MPCIFC, STPCIFC, CLP and SIC, states and handles; sheet 2.4 to 2.9. */
+/** MPCIFC, STPCIFC, CLP and SIC, states and handles; docs/spec/s390-zpci.md 2.4 to 2.9. */
 class FunctionControlsTest {
     private static final int FUNCTION = 0x8002_0001;
     private static final long PAGE = 0x1_0000_2000L;
@@ -26,7 +26,7 @@ class FunctionControlsTest {
     // ---- MPCIFC
 
     @Test
-    void shouldCheckInTheSheetsOrder() {
+    void shouldCheckInTheOrderOfTheSpecification() {
         assertEquals(
                 -2, machine.execute(0xE3D0, request(1, 4), 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), "privileged");
         assertEquals(-6, machine.execute(0xE3D0, request(1, 4), 4), "alignment");
@@ -93,7 +93,7 @@ class FunctionControlsTest {
 
     @Test
     void shouldKeepTheOldRegistrationIfTheNewOneIsWrongAsQuirk8() {
-        // The emulator of the sheet has nothing registered then.
+        // QEMU has nothing registered then.
         machine.setUp();
         machine.rpcit(FUNCTION, PAGE, 0x1000);
         assertEquals(-0x15, machine.mpcifc(FUNCTION, 6, Machine.PBA, Machine.PAL, 0x1000_0004L));
@@ -104,7 +104,7 @@ class FunctionControlsTest {
 
     @Test
     void shouldNotRegisterInTheErrorStateAsQuirk12() {
-        // The emulator of the sheet lets it through.
+        // QEMU lets it through.
         machine.enable(0x0002_0001);
         machine.read(FUNCTION, PAGE);
         assertEquals(1, machine.mpcifc(FUNCTION, 4, Machine.PBA, Machine.PAL, Machine.IOTA));
@@ -161,7 +161,7 @@ class FunctionControlsTest {
 
     @Test
     void shouldDropAccessesWhileBlockedAsQuirk10() {
-        // The emulator of the sheet translates them.
+        // QEMU translates them.
         machine.setUp();
         machine.rpcit(FUNCTION, PAGE, 0x1000);
         assertEquals("code 7", machine.read(FUNCTION, 0x1_0000_3000L));
@@ -251,7 +251,7 @@ class FunctionControlsTest {
     }
 
     @Test
-    void shouldEnableAndDisableByTheResponseCodesOfTheSheet() {
+    void shouldEnableAndDisableByTheResponseCodesOfTheSpecification() {
         assertEquals("0103", code(set(0x0002_0001, 0, 0)));
         assertEquals("0104", code(set(0x0002_0001, 0, 2)));
         assertEquals("0101", code(set(0x0102_0001, 0, 1)));
@@ -265,7 +265,7 @@ class FunctionControlsTest {
     }
 
     @Test
-    void shouldRefuseRequestsByTheResponseCodesOfTheSheet() {
+    void shouldRefuseRequestsByTheResponseCodesOfTheSpecification() {
         assertEquals("0020", code("0020000900000000" + "0".repeat(48)));
         assertEquals("0020", code("0020000100000000" + "0".repeat(48)), "store characteristics is not modelled");
         assertEquals("0040", code("0020000310000000" + "0".repeat(48)));

@@ -7,7 +7,7 @@ import java.util.Map;
 import org.iommu4j.s390.Machine;
 import org.junit.jupiter.api.Test;
 
-/** RPCIT: the order of its checks and what each comes to, sheet 2.3 by its rows, on a unit that shadows. */
+/** RPCIT: the order of its checks and what each comes to, docs/spec/s390-zpci.md 2.3 by its rows, on a unit that shadows. */
 class RpcitTest {
     private static final int FUNCTION = 0x8002_0001;
     private static final long PAGE = 0x1_0000_2000L;
@@ -82,7 +82,7 @@ class RpcitTest {
 
     @Test
     void shouldStopTheFunctionForARangeThatEndsWhereTheApertureBegins() {
-        // The emulator of the sheet compares with an exclusive end and lets it pass.
+        // QEMU compares with an exclusive end and lets it pass.
         machine.setUp();
         assertEquals(1, machine.rpcit(FUNCTION, 0xffff_f000L, 0x1000));
         assertEquals(8, machine.status());
@@ -110,7 +110,7 @@ class RpcitTest {
 
     @Test
     void shouldStopTheFunctionForARangeThatWraps() {
-        // The emulator of the sheet does nothing.
+        // QEMU does nothing.
         machine.setUp();
         assertEquals(1, machine.rpcit(FUNCTION, PAGE, -0x1000));
         assertEquals(8, machine.status());
@@ -118,7 +118,7 @@ class RpcitTest {
 
     @Test
     void shouldClampARangeThatIsPartlyOutsideAsQuirk1() {
-        // The emulator of the sheet walks on past the last address.
+        // QEMU walks on past the last address.
         machine.setUp();
         machine.write(Machine.RT + 3 * 8, 0x1001_0007L).write(0x1001_0000L + 2047 * 8, 0x1000_8000L);
         machine.page(255, 0x7000_0000L);
@@ -162,7 +162,7 @@ class RpcitTest {
 
     @Test
     void shouldMapExactlyAsManyPagesAsTheBudgetHasAsQuirk2() {
-        // The emulator of the sheet maps all ten and reports status 16 all the same.
+        // QEMU maps all ten and reports status 16 all the same.
         Machine ten = Machine.of(2, Map.of("dma_avail", 10L)).withFreshTables();
         Machine nine = Machine.of(2, Map.of("dma_avail", 9L)).withFreshTables();
         for (Machine each : List.of(ten, nine)) {
@@ -206,7 +206,7 @@ class RpcitTest {
 
     @Test
     void shouldReadEveryPageFromItsOwnEntryAsQuirk3() {
-        // The emulator of the sheet maps 100003000 to 12346000: the first frame and one page more.
+        // QEMU maps 100003000 to 12346000: the first frame and one page more.
         machine.setUp();
         machine.page(3, 0x7777_3000L);
         assertEquals(0, machine.rpcit(FUNCTION, 0x1_0000_2ff0L, 0x20));
@@ -216,7 +216,7 @@ class RpcitTest {
 
     @Test
     void shouldStepByTheEntrysOwnBordersAsQuirk5() {
-        // The emulator of the sheet steps 2 GiB from the start address and drops 500002000.
+        // QEMU steps 2 GiB from the start address and drops 500002000.
         Machine wide = Machine.of(2).withFreshTables();
         wide.enable(0x0002_0001);
         wide.write(Machine.RT + 0xA * 8, 0x1000_4007L);
@@ -228,7 +228,7 @@ class RpcitTest {
 
     @Test
     void shouldNotLoseBudgetWhenAnEntryChangesAsQuirk7() {
-        // The emulator of the sheet loses one unit each time.
+        // QEMU loses one unit each time.
         Machine one = Machine.of(2, Map.of("dma_avail", 1L)).withFreshTables();
         one.setUp();
         for (int i = 0; i < 100; i++) {
@@ -312,7 +312,7 @@ class RpcitTest {
 
     @Test
     void shouldWalkAnewAtTheEdgeOfAFrameAsQuirk4AndVector14() {
-        // The emulator of the sheet carries on linearly: 100700000 goes to 50100000.
+        // QEMU carries on linearly: 100700000 goes to 50100000.
         Machine large = large();
         assertEquals(0, large.rpcit(FUNCTION, 0x1_0068_0000L, 0x10_0000));
         assertEquals("60000000", large.read(FUNCTION, 0x1_0070_0000L));

@@ -14,8 +14,8 @@ import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.Test;
 
 /**
- * The unit against a plain model of what RPCIT does, sheet 2.3 and 4: a map of pages for each function. Edits of tables, refreshes of
- * any range, registrations and swaps in any order.
+ * The unit against a plain model of what RPCIT does, docs/spec/s390-zpci.md 2.3 and 4: a map of pages for each
+ * function. Edits of tables, refreshes of any range, registrations and swaps in any order.
  */
 class ShadowModelPropertyTest {
     private static final long RT = Machine.RT;

@@ -3,6 +3,7 @@ package org.iommu4j.s390.hardware;
 import java.util.List;
 import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciInstruction;
+import org.iommu4j.s390.command.ZpciSettings;
 import org.iommu4j.testing.GeneratedDocs;
 import org.iommu4j.testing.LayoutChecks;
 import org.iommu4j.testing.LayoutDocs;
@@ -25,7 +26,9 @@ class ZpciLayoutDocsTest {
                 + "\n## Events\n\n"
                 + LayoutDocs.layouts(ZpciLayouts.events())
                 + "\n## Structures in memory\n\n"
-                + LayoutDocs.layouts(ZpciLayouts.structures());
+                + LayoutDocs.layouts(ZpciLayouts.structures())
+                + "\n## Configuration\n\n"
+                + LayoutDocs.settings(ZpciSettings.table().settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("s390.md"), text);
     }

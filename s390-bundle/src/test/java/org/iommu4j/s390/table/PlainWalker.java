@@ -3,7 +3,8 @@ package org.iommu4j.s390.table;
 import java.util.Map;
 
 /**
- * A walk written from the text of the sheet alone, with none of the code under test: numbers are typed out, memory is a map.
+ * A walk written from the text of docs/spec/s390-zpci.md 3.3 alone, with none of the code under test: numbers are typed
+ * out, memory is a map.
  */
 public final class PlainWalker {
     /**

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.iommu4j.s390.Machine;
 import org.junit.jupiter.api.Test;
 
-/** Masks of sheet 3.2, and the walks of sheet 8 by their numbers. */
+/** Masks of docs/spec/s390-zpci.md 3.2, and the walks of docs/spec/s390-zpci.md 8 by their numbers. */
 class TableGoldenTest {
     private final Machine machine = Machine.of(2).withTables();
     private final TableWalker walker = new TableWalker(machine.memory(), false);
@@ -89,7 +89,7 @@ class TableGoldenTest {
 
     @Test
     void shouldNotWrapBeyondTheReachOfTheTableAsVector15() {
-        // The emulator of the sheet wraps onto 12345000.
+        // QEMU wraps onto 12345000.
         assertEquals(8, walk(0x401_0000_2000L));
     }
 
@@ -105,7 +105,7 @@ class TableGoldenTest {
 
     @Test
     void shouldMaskTheAnchorsOriginWhollyAsQuirk6() {
-        // The emulator of the sheet keeps the protection bit in the origin, and reads 64 entries further on.
+        // QEMU keeps the protection bit in the origin, and reads 64 entries further on.
         assertEquals(TableWalker.MAPPED, walker.walk(Machine.IOTA | 0x200, 0x1_0000_2000L, null));
     }
 
@@ -117,7 +117,7 @@ class TableGoldenTest {
 
     @Test
     void shouldTakeAValidEntryOfFrame0AsQuirk9() {
-        // The emulator of the sheet reports code 9.
+        // QEMU reports code 9.
         machine.page(9, 0x200);
         assertEquals(TableWalker.MAPPED, walk(0x1_0000_9000L));
         assertEquals(0, walker.frame());

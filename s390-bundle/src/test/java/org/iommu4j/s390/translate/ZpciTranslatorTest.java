@@ -18,7 +18,7 @@ import org.iommu4j.s390.Machine;
 import org.iommu4j.s390.command.InvalidateData;
 import org.junit.jupiter.api.Test;
 
-/** The driver on a machine: what it issues, what it refuses, how it recovers. Sheet 5. */
+/** The driver on a machine: what it issues, what it refuses, how it recovers. docs/spec/s390-zpci.md 5. */
 class ZpciTranslatorTest {
     private static final int VADDR = Uapi.SCOPE_VADDR;
     private static final int NO_PASID = Uapi.FLAGS_NO_PASID;

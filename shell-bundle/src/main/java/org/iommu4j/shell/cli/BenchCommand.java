@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.BoundedLines;
@@ -52,7 +53,9 @@ public final class BenchCommand implements Callable<Integer> {
             names = "--config",
             paramLabel = "JSON",
             defaultValue = "",
-            description = "The chip, as the 'config' of a case. Default: the model's default chip.")
+            description =
+                    "The chip, as the 'config' of a case; 'help' lists what can be chosen, and ends. Default: the "
+                            + "model's default chip.")
     private String config;
 
     @Option(
@@ -75,6 +78,10 @@ public final class BenchCommand implements Callable<Integer> {
         int generation = generation();
         host.awaitBackend(wanted);
         PrintWriter out = spec.commandLine().getOut();
+        if ("help".equals(config)) {
+            SettingsTable.print(host.service(IommuService.class).backend(wanted).settings(), out);
+            return ExitStatus.OK;
+        }
         // Made, and its message looked at, while classes can be loaded: a bundle that has been replaced loads no more
         // of them.
         CommandFailure replaced = new CommandFailure(

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Vectors typed from the fact sheet and from the proposal, explained by the command line. */
+/** Vectors typed from the specification and from the proposal, explained by the command line. */
 class ExplainCommandGoldenTest {
     /** PASID 0x45, 0x7f0000400000 + 2 MiB, LEAF, sub_version 1, one 128-bit descriptor. */
     private static final String GOLDEN = """

@@ -100,6 +100,11 @@ public final class FaultSlots {
         return -1;
     }
 
+    /** Makes it the turn of slot 0; records that are pending stay. */
+    public void restart() {
+        next = 0;
+    }
+
     /** The slot whose turn is next. */
     public int next() {
         return next;

@@ -1,7 +1,11 @@
 package org.iommu4j.simulation.register;
 
+import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Guard;
 import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -12,7 +16,11 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  *
  * <p>Software may access a register of 64 bits as a whole or by halves, and two neighbouring registers of 32 bits with one
  * aligned access of 8 bytes, which is two accesses, lower offset first. An access of another size, not aligned to its
- * size, or where there is no register reads 0 or is ignored.
+ * size, or where there is no register reads 0 or is ignored. In a big endian block the half at the lower offset is the more
+ * significant one.
+ *
+ * <p>A field that is locked ({@link Guard}) is not part of a write: its bits stay, and they are in no {@code lanes} that a
+ * filter or an action is told of.
  */
 public final class RegisterFile {
     /** Largest offset in bytes, so that lookup can be an array. */
@@ -20,24 +28,48 @@ public final class RegisterFile {
 
     private static final int NONE = -1;
 
+    private final ByteOrder order;
     private final Register[] rows;
     private final long[] values;
     private final WriteFilter[] filters;
     private final WriteAction[] actions;
 
+    /** By register: what locks its fields; null if nothing does. */
+    private final Lock[][] locks;
+
     /** By offset / 4: index of the register that has these 4 bytes, or {@link #NONE}. */
     private final int[] byWord;
 
     /**
-     * A register block after reset.
+     * Bits of a register that cannot be written while bits of another are set.
+     *
+     * @param locked the bits
+     * @param by index of the other register
+     * @param lockedBy its bits
+     */
+    private record Lock(long locked, int by, long lockedBy) {}
+
+    /**
+     * A little endian register block after reset, whatever the layouts say.
      *
      * @param registers its registers, in any order; they must not overlap
      */
     public RegisterFile(List<Register> registers) {
+        this(ByteOrder.LITTLE_ENDIAN, registers);
+    }
+
+    /**
+     * A register block after reset.
+     *
+     * @param order byte order of the block: which half of a register is at the lower offset
+     * @param registers its registers, in any order; they must not overlap, and what locks a field must be among them
+     */
+    public RegisterFile(ByteOrder order, List<Register> registers) {
+        this.order = order;
         rows = registers.toArray(Register[]::new);
         int words = 0;
         for (Register row : rows) {
-            int bytes = row.widthBits() / Byte.SIZE;
+            int bytes = row.widthBytes();
             if (row.offset() > MAX_OFFSET || row.offset() % bytes != 0) {
                 throw new IllegalArgumentException(row.name() + ": offset " + row.offset() + " of " + bytes + " bytes");
             }
@@ -60,6 +92,10 @@ public final class RegisterFile {
         for (int index = 0; index < rows.length; index++) {
             values[index] = rows[index].reset();
         }
+        locks = new Lock[rows.length][];
+        for (int index = 0; index < rows.length; index++) {
+            locks[index] = locksOf(rows[index]);
+        }
     }
 
     /** The registers, in the order in which they were given. */
@@ -79,7 +115,11 @@ public final class RegisterFile {
             return readWord(offset);
         }
         if (sizeBytes == Long.BYTES && offset % Long.BYTES == 0) {
-            return readWord(offset) | (readWord(offset + Integer.BYTES) << Integer.SIZE);
+            long first = readWord(offset);
+            long second = readWord(offset + Integer.BYTES);
+            return order == ByteOrder.LITTLE_ENDIAN
+                    ? first | (second << Integer.SIZE)
+                    : (first << Integer.SIZE) | second;
         }
         return 0;
     }
@@ -99,8 +139,9 @@ public final class RegisterFile {
             if (index != NONE && rows[index].widthBits() == Long.SIZE) {
                 store(index, value, -1L);
             } else {
-                writeWord(offset, value);
-                writeWord(offset + Integer.BYTES, value >>> Integer.SIZE);
+                boolean little = order == ByteOrder.LITTLE_ENDIAN;
+                writeWord(offset, little ? value : value >>> Integer.SIZE);
+                writeWord(offset + Integer.BYTES, little ? value >>> Integer.SIZE : value);
             }
         }
     }
@@ -124,6 +165,48 @@ public final class RegisterFile {
     public void set(int offset, long value) {
         int index = require(offset);
         values[index] = rows[index].widthBits() == Integer.SIZE ? value & 0xFFFF_FFFFL : value;
+    }
+
+    /** A whole register as it is. */
+    public long get(Register register) {
+        return values[require(register.offset())];
+    }
+
+    /** The value of a field. */
+    public long get(Register register, BitField field) {
+        return field.get(get(register));
+    }
+
+    /** True if any bit of a field is set. */
+    public boolean isSet(Register register, BitField field) {
+        return field.isSet(get(register));
+    }
+
+    /** Changes a whole register, whatever its access rules say; nothing is started. */
+    public void set(Register register, long value) {
+        set(register.offset(), value);
+    }
+
+    /** Changes a field, whatever its access rules say; nothing is started. */
+    public void set(Register register, BitField field, long value) {
+        int index = require(register.offset());
+        values[index] = field.set(values[index], value);
+    }
+
+    /** Sets or clears every bit of a field, whatever its access rules say; nothing is started. */
+    public void set(Register register, BitField field, boolean on) {
+        int index = require(register.offset());
+        values[index] = on ? values[index] | field.mask() : values[index] & ~field.mask();
+    }
+
+    /** Lets {@code filter} decide what software's writes leave in a register. */
+    public void filterWrites(Register register, WriteFilter filter) {
+        filterWrites(register.offset(), filter);
+    }
+
+    /** Lets {@code action} follow software's writes to a register. */
+    public void onWrite(Register register, WriteAction action) {
+        onWrite(register.offset(), action);
     }
 
     /** Lets {@code filter} decide what software's writes leave in the register at {@code offset}. */
@@ -197,28 +280,57 @@ public final class RegisterFile {
         return index;
     }
 
+    private Lock[] locksOf(Register row) {
+        List<Lock> found = new ArrayList<>();
+        for (BitField field : row.fields()) {
+            for (Guard guard : field.guards()) {
+                found.add(new Lock(field.mask(), require(guard.register().offset()), guard.lockedBy()));
+            }
+        }
+        return found.isEmpty() ? null : found.toArray(Lock[]::new);
+    }
+
+    private long locked(int index) {
+        if (locks[index] == null) {
+            return 0;
+        }
+        long locked = 0;
+        for (Lock lock : locks[index]) {
+            if ((values[lock.by] & lock.lockedBy) != 0) {
+                locked |= lock.locked;
+            }
+        }
+        return locked;
+    }
+
     private long readWord(long offset) {
         int index = indexAt(offset);
         if (index == NONE) {
             return 0;
         }
-        long visible = values[index] & rows[index].readable();
-        return (visible >>> ((offset - rows[index].offset()) * Byte.SIZE)) & 0xFFFF_FFFFL;
+        Register row = rows[index];
+        int shift = row.shiftOf(offset, Integer.BYTES, order);
+        long visible = values[index] & row.readable();
+        values[index] &= ~(row.readToClear() & (0xFFFF_FFFFL << shift));
+        return (visible >>> shift) & 0xFFFF_FFFFL;
     }
 
     private void writeWord(long offset, long value) {
         int index = indexAt(offset);
         if (index != NONE) {
-            int shift = (int) (offset - rows[index].offset()) * Byte.SIZE;
+            int shift = rows[index].shiftOf(offset, Integer.BYTES, order);
             store(index, (value & 0xFFFF_FFFFL) << shift, 0xFFFF_FFFFL << shift);
         }
     }
 
-    private void store(int index, long written, long lanes) {
+    private void store(int index, long written, long covered) {
         Register row = rows[index];
+        long lanes = covered & ~locked(index);
         long before = values[index];
         long takes = row.writable() & lanes;
-        long proposed = ((before & ~takes) | (written & takes)) & ~(written & row.writeOneToClear() & lanes);
+        long ones = written & lanes;
+        long proposed = ((before & ~takes) | (written & takes) | (ones & row.writeOneToSet()))
+                & ~(ones & row.writeOneToClear());
         long after = filters[index] == null ? proposed : filters[index].filter(before, proposed, written, lanes);
         values[index] = after;
         if (actions[index] != null) {

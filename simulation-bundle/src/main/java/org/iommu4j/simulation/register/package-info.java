@@ -3,7 +3,7 @@
  * starts.
  */
 @Export
-@Version("1.0.0")
+@Version("1.1.0")
 package org.iommu4j.simulation.register;
 
 import org.osgi.annotation.bundle.Export;

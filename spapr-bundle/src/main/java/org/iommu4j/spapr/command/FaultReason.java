@@ -3,8 +3,8 @@ package org.iommu4j.spapr.command;
 import org.iommu4j.layout.BitField;
 
 /**
- * Why an access of a device was refused, sheet 3.5 and 3.6. The low byte of a code is the number of the bit that the fault
- * sets in the fault record; several reasons share the page fault's.
+ * Why an access of a device was refused, docs/spec/spapr-tce.md 3.5 and 3.6. The low byte of a code is the number of
+ * the bit that the fault sets in the fault record; several reasons share the page fault's.
  */
 public enum FaultReason {
     /** A control field of 00, in a leaf or above. */

@@ -8,10 +8,13 @@ import static org.iommu4j.layout.FieldOption.since;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Vendor part of an invalidation, sheet 5.3; 32 bytes, or absent. */
+/** Vendor part of an invalidation, docs/spec/spapr-tce.md 5.3; 32 bytes, or absent. */
 public final class InvalidateData {
-    private static final Layout.Builder DATA =
-            Layout.named("spapr_invalidate_data").size(256).bigEndian().msb0().spec("docs/layouts/spapr.md; sheet 5.3");
+    private static final Layout.Builder DATA = Layout.named("spapr_invalidate_data")
+            .size(256)
+            .bigEndian()
+            .msb0()
+            .spec("docs/layouts/spapr.md; docs/spec/spapr-tce.md 5.3");
 
     /** {@link #LIOBN}: every window. */
     public static final int ALL_WINDOWS = -1;

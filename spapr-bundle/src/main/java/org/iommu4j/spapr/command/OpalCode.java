@@ -5,7 +5,7 @@ import static org.iommu4j.layout.Code.code;
 import java.util.List;
 import org.iommu4j.layout.Code;
 
-/** Result codes and kinds of the firmware call OPAL_PCI_TCE_KILL; sheet 2.3. */
+/** Result codes and kinds of the firmware call OPAL_PCI_TCE_KILL; docs/spec/spapr-tce.md 2.3. */
 public final class OpalCode {
     /** Done. */
     public static final long SUCCESS = 0;

@@ -7,10 +7,13 @@ import static org.iommu4j.layout.FieldOption.oneOf;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Entry of the partitionable endpoint state table: the fault that stopped an endpoint; 16 bytes, sheet 3.6. */
+/** Entry of the partitionable endpoint state table: the fault that stopped an endpoint; 16 bytes, docs/spec/spapr-tce.md 3.6. */
 public final class PestEntry {
-    private static final Layout.Builder PEST =
-            Layout.named("pest_entry").size(128).bigEndian().msb0().spec("IODA2 and IODA3, PEST; sheet 3.6");
+    private static final Layout.Builder PEST = Layout.named("pest_entry")
+            .size(128)
+            .bigEndian()
+            .msb0()
+            .spec("IODA2 and IODA3, PEST; docs/spec/spapr-tce.md 3.6");
 
     /** MMIO caused it. */
     public static final BitField MMIO_CAUSE = PEST.bit("MMIO_CAUSE", 2, about("an MMIO access caused it"));

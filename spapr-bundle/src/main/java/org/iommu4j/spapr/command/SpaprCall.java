@@ -98,9 +98,9 @@ public final class SpaprCall {
 
     private static final int TOKEN_SHIFT = 12;
 
-    private static final String TCE_CALLS = "PAPR, TCE hypercalls; sheet 2.1";
+    private static final String TCE_CALLS = "PAPR, TCE hypercalls; docs/spec/spapr-tce.md 2.1";
     private static final String HOST_CALLS = "platform-private hypercall; docs/layouts/spapr.md";
-    private static final String RTAS_CALLS = "PAPR, RTAS calls; sheet 2.2 and 2.4";
+    private static final String RTAS_CALLS = "PAPR, RTAS calls; docs/spec/spapr-tce.md 2.2 and 2.4";
 
     private static final Operand LIOBN = Operand.word("LIOBN", 0, "logical I/O bus number, zero-extended to 64 bits");
     private static final Operand IOBA =
@@ -156,7 +156,9 @@ public final class SpaprCall {
                             Operand.word("window_shift", 4, "log2 of the window size in bytes; 0 removes the window"),
                             Operand.word("levels", 5, "levels of the table"),
                             Operand.word(
-                                    "level_shift", 6, "log2 of the bytes of one level; 0: by the rule of sheet 3.4"),
+                                    "level_shift",
+                                    6,
+                                    "log2 of the bytes of one level; 0: by the rule of docs/spec/spapr-tce.md 3.4"),
                             Operand.word("table", 7, "address of the table; -1: an empty table of the host")),
                     List.of(),
                     HOST_CALLS),
@@ -290,7 +292,7 @@ public final class SpaprCall {
                             Operand.word("npages", 5, "pages, at most 512")),
                     List.of(),
                     OpalCode.ALL,
-                    "OPAL firmware; sheet 2.3"));
+                    "OPAL firmware; docs/spec/spapr-tce.md 2.3"));
 
     private SpaprCall() {}
 

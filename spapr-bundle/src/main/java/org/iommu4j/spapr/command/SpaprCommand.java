@@ -23,9 +23,9 @@ public enum SpaprCommand implements CommandFormat {
     /** Stores a page of entries. */
     H_PUT_TCE_INDIRECT(SpaprCall.H_PUT_TCE_INDIRECT, "LIOBN", "IOBA", "list", "count"),
     /** A store to the TCE Kill register: its 8 bytes. */
-    TCE_KILL(TceKill.LAYOUT, TceKill.OFFSET, SpaprGeneration.IODA2),
+    TCE_KILL(TceKill.REGISTER.layout(), TceKill.REGISTER.offset(), SpaprGeneration.IODA2),
     /** A store to the DMA read sync register: its offset and its 8 bytes. */
-    DMA_READ_SYNC(syncLayout(), DmaReadSync.OFFSET, SpaprGeneration.IODA3);
+    DMA_READ_SYNC(syncLayout(), DmaReadSync.REGISTER.offset(), SpaprGeneration.IODA3);
 
     private final int function;
     /** Immutable, though its class cannot say so to the static analysis. */
@@ -46,7 +46,7 @@ public enum SpaprCommand implements CommandFormat {
                 .size((1 + arguments.length) * Long.SIZE)
                 .bigEndian()
                 .msb0()
-                .spec("PAPR, TCE hypercalls; sheet 2.1");
+                .spec("PAPR, TCE hypercalls; docs/spec/spapr-tce.md 2.1");
         words.bits("R3", 0, 63, oneOf(code(function, name())));
         for (int i = 0; i < arguments.length; i++) {
             words.bits(arguments[i], (i + 1) * Long.SIZE, (i + 2) * Long.SIZE - 1, about("R" + (4 + i)));
@@ -58,9 +58,12 @@ public enum SpaprCommand implements CommandFormat {
     }
 
     private static Layout syncLayout() {
-        Layout.Builder store =
-                Layout.named("DMA_READ_SYNC").size(128).bigEndian().msb0().spec("IODA3, DMA read sync; sheet 2.3");
-        store.bits("offset", 0, 63, oneOf(code(DmaReadSync.OFFSET, "DMARD_SYNC")));
+        Layout.Builder store = Layout.named("DMA_READ_SYNC")
+                .size(128)
+                .bigEndian()
+                .msb0()
+                .spec("IODA3, DMA read sync; docs/spec/spapr-tce.md 2.3");
+        store.bits("offset", 0, 63, oneOf(code(DmaReadSync.REGISTER.offset(), "DMARD_SYNC")));
         store.bit("START", 64, about("starts a sync"));
         return store.build();
     }

@@ -1,6 +1,6 @@
 package org.iommu4j.spapr.command;
 
-/** Numbers of the generations, as {@code sub_version} carries them; sheet 1.1. */
+/** Numbers of the generations, as {@code sub_version} carries them; docs/spec/spapr-tce.md 1.1. */
 public final class SpaprGeneration {
     /** H_GET_TCE and H_PUT_TCE only. */
     public static final int TCE_V1 = 1;

@@ -1,12 +1,14 @@
 package org.iommu4j.spapr.command;
 
+import static org.iommu4j.layout.Access.READ_ONLY;
+import static org.iommu4j.layout.Access.READ_WRITE;
+import static org.iommu4j.layout.Access.WRITE_ONLY;
 import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 
 import java.util.List;
 import org.iommu4j.layout.BitField;
-import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 
 /**
@@ -14,24 +16,10 @@ import org.iommu4j.layout.Register;
  * the one at the lower offset is the more significant.
  */
 public final class SpaprRegisters {
-    private SpaprRegisters() {}
-
-    /** Begins a layout. Apart from the outer class, whose list needs every layout complete. */
-    private static final class Form {
-        private Form() {}
-
-        static Layout.Builder register(String name, String section) {
-            return Layout.named(name)
-                    .size(64)
-                    .bigEndian()
-                    .msb0()
-                    .spec("IODA2 and IODA3, registers of the host bridge; sheet " + section);
-        }
-    }
-
     /** Where the requester translation table is. */
     public static final class RttBar {
-        private static final Layout.Builder REG = Form.register("RTT_BAR", "3.5");
+        private static final Register.Builder REG =
+                register("RTT_BAR", 0x168, "docs/spec/spapr-tce.md 3.5").each(READ_WRITE);
 
         /** The table is in use. */
         public static final BitField ENABLE =
@@ -41,17 +29,15 @@ public final class SpaprRegisters {
         public static final BitField BASE = REG.address("BASE", 8, 46, about("65536 entries of 16 bits, big endian"));
 
         /** The register. */
-        public static final Layout LAYOUT = REG.build();
-
-        /** Offset in bytes. */
-        public static final int OFFSET = 0x168;
+        public static final Register REGISTER = REG.build();
 
         private RttBar() {}
     }
 
     /** Where the endpoint state table is. */
     public static final class PestBar {
-        private static final Layout.Builder REG = Form.register("PEST_BAR", "3.6");
+        private static final Register.Builder REG =
+                register("PEST_BAR", 0x1a8, "docs/spec/spapr-tce.md 3.6").each(READ_WRITE);
 
         /** The table is in use. */
         public static final BitField ENABLE = REG.bit("ENABLE", 0, about("fault records are also stored there"));
@@ -60,36 +46,31 @@ public final class SpaprRegisters {
         public static final BitField BASE = REG.address("BASE", 8, 51, about("an entry of 16 bytes for each PE"));
 
         /** The register. */
-        public static final Layout LAYOUT = REG.build();
-
-        /** Offset in bytes. */
-        public static final int OFFSET = 0x1a8;
+        public static final Register REGISTER = REG.build();
 
         private PestBar() {}
     }
 
     /** DMA read sync. */
     public static final class DmaReadSync {
-        private static final Layout.Builder REG = Form.register("DMARD_SYNC", "2.3");
+        private static final Register.Builder REG = register("DMARD_SYNC", 0x200, "docs/spec/spapr-tce.md 2.3");
 
         /** Starts it. */
-        public static final BitField START = REG.bit("START", 0, about("starts a sync"));
+        public static final BitField START = REG.bit("START", 0, WRITE_ONLY, about("starts a sync"));
 
         /** It is over: what was read under old entries has arrived. */
-        public static final BitField COMPLETE = REG.bit("COMPLETE", 1, about("the sync is over"));
+        public static final BitField COMPLETE = REG.bit("COMPLETE", 1, READ_ONLY, about("the sync is over"));
 
         /** The register. */
-        public static final Layout LAYOUT = REG.build();
-
-        /** Offset in bytes. */
-        public static final int OFFSET = 0x200;
+        public static final Register REGISTER = REG.build();
 
         private DmaReadSync() {}
     }
 
     /** Drops what is cached of the requester translation table. */
     public static final class RtcInvalidate {
-        private static final Layout.Builder REG = Form.register("RTC_INVALIDATE", "4.1");
+        private static final Register.Builder REG =
+                register("RTC_INVALIDATE", 0x208, "docs/spec/spapr-tce.md 4.1").each(WRITE_ONLY);
 
         /** All of it. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every requester"));
@@ -98,17 +79,15 @@ public final class SpaprRegisters {
         public static final BitField RID = REG.bits("RID", 16, 31, about("one requester id"));
 
         /** The register. */
-        public static final Layout LAYOUT = REG.build();
-
-        /** Offset in bytes. */
-        public static final int OFFSET = 0x208;
+        public static final Register REGISTER = REG.build();
 
         private RtcInvalidate() {}
     }
 
     /** TCE Kill: drops cached entries. */
     public static final class TceKill {
-        private static final Layout.Builder REG = Form.register("TCE_KILL", "2.3");
+        private static final Register.Builder REG =
+                register("TCE_KILL", 0x210, "docs/spec/spapr-tce.md 2.3").each(READ_WRITE);
 
         /** Everything of the host bridge. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every entry of the host bridge"));
@@ -136,14 +115,14 @@ public final class SpaprRegisters {
                         code(2, "2 MiB with PSEL"),
                         code(3, "1 GiB with PSEL")));
 
+        /** Stored, without effect. */
+        public static final BitField UNUSED = REG.ignored("unused", 52, 54);
+
         /** Which endpoint; IODA2 has the low 8 bits of it. */
         public static final BitField PE_NUMBER = REG.bits("PE_NUMBER", 55, 63, about("PE; 8 bits on IODA2"));
 
         /** The register. */
-        public static final Layout LAYOUT = REG.build();
-
-        /** Offset in bytes. */
-        public static final int OFFSET = 0x210;
+        public static final Register REGISTER = REG.build();
 
         /** The bits that start something; on IODA3 they read 0 once there is room for another. */
         public static final long BUSY = ALL.mask() | PE.mask() | ONE.mask();
@@ -177,7 +156,8 @@ public final class SpaprRegisters {
 
     /** Selects an entry of an on-chip table. */
     public static final class IodaAddress {
-        private static final Layout.Builder REG = Form.register("IODA_ADDR", "3.6");
+        private static final Register.Builder REG =
+                register("IODA_ADDR", 0x220, "docs/spec/spapr-tce.md 3.6").each(READ_WRITE);
 
         /** The index grows by one with each access of the data register. */
         public static final BitField AUTO_INCREMENT =
@@ -190,10 +170,7 @@ public final class SpaprRegisters {
         public static final BitField INDEX = REG.bits("INDEX", 54, 63, about("9 bits on IODA2"));
 
         /** The register. */
-        public static final Layout LAYOUT = REG.build();
-
-        /** Offset in bytes. */
-        public static final int OFFSET = 0x220;
+        public static final Register REGISTER = REG.build();
 
         /** {@link #TABLE}: MMIO is stopped, bit 0 of each. */
         public static final int PESTA = 7;
@@ -210,37 +187,39 @@ public final class SpaprRegisters {
         private IodaAddress() {}
     }
 
-    /** The selected entry. */
+    /** The selected entry; a read as a whole finds it in its table. */
     public static final class IodaData {
-        private static final Layout.Builder REG = Form.register("IODA_DATA0", "3.6");
+        private static final Register.Builder REG =
+                register("IODA_DATA0", 0x228, "docs/spec/spapr-tce.md 3.6").each(WRITE_ONLY);
 
         /** The entry. */
         public static final BitField DATA = REG.bits("DATA", 0, 63, about("the entry that IODA_ADDR selects"));
 
         /** The register. */
-        public static final Layout LAYOUT = REG.build();
-
-        /** Offset in bytes. */
-        public static final int OFFSET = 0x228;
+        public static final Register REGISTER = REG.build();
 
         private IodaData() {}
     }
 
-    /** All of them. */
-    public static final List<Register> ALL = List.of(
-            row("RTT_BAR", RttBar.OFFSET, RttBar.ENABLE.mask() | RttBar.BASE.mask(), RttBar.LAYOUT),
-            row("PEST_BAR", PestBar.OFFSET, PestBar.ENABLE.mask() | PestBar.BASE.mask(), PestBar.LAYOUT),
-            row("DMARD_SYNC", DmaReadSync.OFFSET, 0, DmaReadSync.LAYOUT),
-            row("RTC_INVALIDATE", RtcInvalidate.OFFSET, 0, RtcInvalidate.LAYOUT),
-            row("TCE_KILL", TceKill.OFFSET, -1L, TceKill.LAYOUT),
-            row(
-                    "IODA_ADDR",
-                    IodaAddress.OFFSET,
-                    IodaAddress.AUTO_INCREMENT.mask() | IodaAddress.TABLE.mask() | IodaAddress.INDEX.mask(),
-                    IodaAddress.LAYOUT),
-            row("IODA_DATA0", IodaData.OFFSET, 0, IodaData.LAYOUT));
+    private SpaprRegisters() {}
 
-    private static Register row(String name, int offset, long writable, Layout layout) {
-        return Register.readWrite(name, offset, 64, 0, writable, layout);
+    /** All of them. */
+    public static List<Register> all() {
+        return List.of(
+                RttBar.REGISTER,
+                PestBar.REGISTER,
+                DmaReadSync.REGISTER,
+                RtcInvalidate.REGISTER,
+                TceKill.REGISTER,
+                IodaAddress.REGISTER,
+                IodaData.REGISTER);
+    }
+
+    private static Register.Builder register(String name, int offset, String source) {
+        return Register.named(name)
+                .at(offset, 64)
+                .bigEndian()
+                .msb0()
+                .spec("IODA2 and IODA3, registers of the host bridge; " + source);
     }
 }

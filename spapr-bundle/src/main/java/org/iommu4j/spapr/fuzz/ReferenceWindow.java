@@ -7,7 +7,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.spapr.command.FaultReason;
 
 /**
- * A window and a plain walk of its table, sheet 3.5, apart from the platform's.
+ * A window and a plain walk of its table, docs/spec/spapr-tce.md 3.5, apart from the platform's.
  *
  * @param base first bus address
  * @param pageShift log2 of the page size in bytes
@@ -22,7 +22,7 @@ record ReferenceWindow(long base, int pageShift, int windowShift, int levels, in
     private static final int SMALLEST_LEVEL_BITS = 9;
     private static final int ENTRY_SHIFT = 3;
 
-    /** A window; where {@code levelShift} is 0, levels are as large as the rule of sheet 3.4 says. */
+    /** A window; where {@code levelShift} is 0, levels are as large as the rule of docs/spec/spapr-tce.md 3.4 says. */
     static ReferenceWindow of(long base, int pageShift, int windowShift, int levels, int levelShift, long table) {
         int bits = levelShift != 0
                 ? levelShift - ENTRY_SHIFT
@@ -51,7 +51,10 @@ record ReferenceWindow(long base, int pageShift, int windowShift, int levels, in
         return slotOf(base);
     }
 
-    /** True if an access comes to the same whatever windows there are, sheet 3.5 steps 2 and 3: it says to what. */
+    /**
+     * True if an access comes to the same whatever windows there are, docs/spec/spapr-tce.md 3.5 steps 2 and 3: it says
+     * to what.
+     */
     static boolean needsNone(DmaAccess access) {
         long iova = access.iova();
         if (access.pasid() != DmaAccess.NO_PASID || access.addressType() != DmaAccess.AddressType.UNTRANSLATED) {
@@ -101,7 +104,7 @@ record ReferenceWindow(long base, int pageShift, int windowShift, int levels, in
         return entry;
     }
 
-    /** Fills in what an access through it comes to, sheet 3.5 from step 6 on. */
+    /** Fills in what an access through it comes to, docs/spec/spapr-tce.md 3.5 from step 6 on. */
     void translate(DmaAccess access, PhysicalMemory memory) {
         if (!contains(access.iova())) {
             access.fault(FaultReason.TCE_EXTENT_ERROR.code(), true);

@@ -27,6 +27,7 @@ import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprRegisters.IodaData;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
+import org.iommu4j.spapr.command.SpaprSettings;
 import org.iommu4j.spapr.table.Tce;
 
 /** What a fuzzer has to know of sPAPR. */
@@ -52,21 +53,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        HardwareConfig plain = HardwareConfig.of(subVersion);
-        Map<String, Long> fields = new LinkedHashMap<>();
-        if (random.nextInt(4) == 0) {
-            fields.put("dma32_size", 1L << (SMALL_WINDOW_SHIFT + random.nextInt(10)));
-        } else if (!SpaprGeneration.hasRegisters(subVersion)) {
-            // There every entry of a window is stored again to drop it: small windows, more cases.
-            fields.put("dma32_size", 1L << (SMALL_WINDOW_SHIFT + random.nextInt(3)));
-        }
-        if (random.nextInt(4) == 0 && subVersion != SpaprGeneration.TCE_V1) {
-            fields.put("multi_tce", (long) random.nextInt(2));
-        }
-        if (random.nextInt(4) == 0 && SpaprGeneration.hasRegisters(subVersion)) {
-            fields.put("pgsizes", 0x1211000L);
-        }
-        return new HardwareConfig(subVersion, Map.of("pe", fields), Map.of(), plain.cache(), plain.options());
+        return SpaprSettings.table().vary(subVersion, random);
     }
 
     @Override
@@ -197,7 +184,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
         NativeCall call = new NativeCall();
         setEeh(port, call, EEH_RELEASE_MMIO);
         setEeh(port, call, EEH_RELEASE_DMA);
-        port.writeRegister(TceKill.OFFSET, Long.BYTES, TceKill.ALL.mask());
+        port.write(TceKill.REGISTER, TceKill.ALL.mask());
         if (!scene.valuesOf(KILL).isEmpty()) {
             return true;
         }
@@ -243,7 +230,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     /** Each access to the data register of the on-chip tables may move the address on to the next entry. */
     @Override
     public boolean isReadFree(Register register) {
-        return register.offset() != IodaData.OFFSET;
+        return register.offset() != IodaData.REGISTER.offset();
     }
 
     @Override
@@ -255,10 +242,10 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     }
 
     /**
-     * What a driver stores into a table, or stores again, goes through the platform, which reads the table. It cannot where
-     * the table cannot be read (H_HARDWARE); and it does not take again an entry that came to the table past it and names a
-     * page of others (H_PARTIAL, sheet 5.2) or has reserved bits (H_PARAMETER, sheet 2.1 row 6). Kills read no table, and
-     * binds and attachments neither.
+     * What a driver stores into a table, or stores again, goes through the platform, which reads the table. It cannot
+     * where the table cannot be read (H_HARDWARE); and it does not take again an entry that came to the table past it
+     * and names a page of others (H_PARTIAL, docs/spec/spapr-tce.md 5.2) or has reserved bits (H_PARAMETER,
+     * docs/spec/spapr-tce.md 2.1 row 6). Kills read no table, and binds and attachments neither.
      */
     @Override
     public boolean isGuestsFault(HardwareConfig config, NativePort port, InvalidateRequest request) {

@@ -44,7 +44,7 @@ final class SpaprReferenceWalker implements ReferenceWalker {
 
     @Override
     public boolean wrote(long offset, int sizeBytes, long value) {
-        boolean drops = offset == TceKill.OFFSET || offset == DmaReadSync.OFFSET;
+        boolean drops = offset == TceKill.REGISTER.offset() || offset == DmaReadSync.REGISTER.offset();
         lost |= !drops;
         return !drops;
     }

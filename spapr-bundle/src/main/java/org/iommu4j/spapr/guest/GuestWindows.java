@@ -15,10 +15,10 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.SpaprCapabilities;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
-import org.iommu4j.spapr.hypervisor.DmaWindows;
-import org.iommu4j.spapr.hypervisor.HostTables;
-import org.iommu4j.spapr.hypervisor.WindowOwner;
+import org.iommu4j.spapr.front.DmaWindows;
+import org.iommu4j.spapr.front.HostTables;
+import org.iommu4j.spapr.front.WindowOwner;
+import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 

@@ -19,11 +19,11 @@ import org.iommu4j.spapr.command.RtasStatus;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
-import org.iommu4j.spapr.hypervisor.EehCalls;
-import org.iommu4j.spapr.hypervisor.EndpointStates;
-import org.iommu4j.spapr.hypervisor.TceCalls;
-import org.iommu4j.spapr.hypervisor.WindowCalls;
+import org.iommu4j.spapr.front.EehCalls;
+import org.iommu4j.spapr.front.EndpointStates;
+import org.iommu4j.spapr.front.TceCalls;
+import org.iommu4j.spapr.front.WindowCalls;
+import org.iommu4j.spapr.table.DmaWindow;
 
 /**
  * A virtual hypervisor in front of a guest, generations 1 to 5. It keeps the guest's tables in pages of the host, so that the

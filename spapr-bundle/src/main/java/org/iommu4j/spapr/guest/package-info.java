@@ -11,7 +11,7 @@
  *   <li>{@code config}: what the guest sees, as {@link org.iommu4j.simulation.snapshot.ConfigState} writes it.
  *   <li>{@code windows}: count of windows [int LIOBN, long base, int log2 of the bytes, int page shift, long table, boolean
  *       default, boolean bound]. The tables stay in memory.
- *   <li>{@code endpoint}: as {@link org.iommu4j.spapr.hypervisor.EndpointStates} writes it.
+ *   <li>{@code endpoint}: as {@link org.iommu4j.spapr.front.EndpointStates} writes it.
  *   <li>{@code devices}: long[] requester ids that are in the container, a bit set.
  * </ul>
  */

@@ -5,17 +5,19 @@ import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprRegisters.RtcInvalidate;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.table.DmaWindow;
 
 /**
- * Tells an observer what the architecture has each operation remove, sheet 4.2: from the operation's own arguments, apart
- * from what the cache does with them. A hypercall is complete when it returns, a kill of IODA3 with the next DMA read sync.
+ * Tells an observer what the architecture has each operation remove, docs/spec/spapr-tce.md 4.2: from the operation's
+ * own arguments, apart from what the cache does with them. A hypercall is complete when it returns, a kill of IODA3
+ * with the next DMA read sync.
  */
-final class CommandReports implements InvalidationRules {
+final class CommandReports implements CommandWatch, InvalidationRules {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final long LAST = -1L;
     private static final int PAGE_SHIFT = 12;
@@ -27,23 +29,23 @@ final class CommandReports implements InvalidationRules {
         observer.started(this);
     }
 
-    /** A hypercall that stored entries. */
-    void stored(int function, DmaWindow window, long iova, long entries, long dropped) {
+    @Override
+    public void stored(int function, DmaWindow window, long iova, long entries, long dropped) {
         long last = iova + (entries << window.table().pageShift()) - 1;
         observer.invalidates(CachedKind.TRANSLATION, window.pe(), NO_PASID, iova, last);
         observer.implied(SpaprCall.of(function).name(), Integer.toUnsignedLong(window.liobn()), iova, dropped);
         observer.completed();
     }
 
-    /** Windows of an endpoint that came, moved or went. */
-    void windowsChanged(String cause, int pe, long dropped) {
+    @Override
+    public void windowsChanged(String cause, int pe, long dropped) {
         observer.invalidates(CachedKind.TRANSLATION, pe, NO_PASID, 0, LAST);
         observer.implied(cause, pe, 0, dropped);
         observer.completed();
     }
 
-    /** A kill, as its word says; without a sync that tells more it is complete at once. */
-    void kill(long word, int pe, boolean syncs, long dropped) {
+    @Override
+    public void kill(long word, int pe, boolean syncs, long dropped) {
         int tag = TceKill.ALL.isSet(word) ? TranslationObserver.ANY : pe;
         long first = 0;
         long last = LAST;
@@ -53,24 +55,24 @@ final class CommandReports implements InvalidationRules {
             last = first + (1L << shift) - 1;
         }
         observer.invalidates(CachedKind.TRANSLATION, tag, NO_PASID, first, last);
-        observer.invalidated(TceKill.LAYOUT.name(), word, 0, dropped);
+        observer.invalidated(TceKill.REGISTER.name(), word, 0, dropped);
         if (!syncs) {
             observer.completed();
         }
     }
 
-    /** RTC_INVALIDATE, complete at once. */
-    void requesters(long word) {
+    @Override
+    public void requesters(long word) {
         boolean all = RtcInvalidate.ALL.isSet(word);
         long requester = RtcInvalidate.RID.get(word);
         observer.invalidates(
                 CachedKind.CONTEXT, TranslationObserver.ANY, NO_PASID, all ? 0 : requester, all ? LAST : requester);
-        observer.invalidated(RtcInvalidate.LAYOUT.name(), word, 0, 0);
+        observer.invalidated(RtcInvalidate.REGISTER.name(), word, 0, 0);
         observer.completed();
     }
 
-    /** A DMA read sync. */
-    void completed() {
+    @Override
+    public void completed() {
         observer.completed();
     }
 
@@ -90,7 +92,8 @@ final class CommandReports implements InvalidationRules {
 
     @Override
     public Layout format(String name) {
-        return Stream.of(TceKill.LAYOUT, RtcInvalidate.LAYOUT)
+        return Stream.of(TceKill.REGISTER, RtcInvalidate.REGISTER)
+                .map(Register::layout)
                 .filter(layout -> layout.name().equals(name))
                 .findFirst()
                 .orElse(null);

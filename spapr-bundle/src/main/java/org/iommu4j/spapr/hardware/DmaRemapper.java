@@ -1,29 +1,24 @@
 package org.iommu4j.spapr.hardware;
 
-import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Platform;
-import org.iommu4j.backend.TranslationObserver;
-import org.iommu4j.backend.WalkListener;
-import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.spapr.command.FaultReason;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
-import org.iommu4j.spapr.hypervisor.DmaWindows;
-import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.front.DmaWindows;
+import org.iommu4j.spapr.front.EndpointStates;
+import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.table.TableWalker;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 import org.iommu4j.spapr.table.Tve;
 
 /**
- * Translates accesses of devices, sheet 3.5. A requester with the top bit set is a LIOBN: the access goes through that
- * window. Any other is a requester id, which goes through its endpoint and the slot that bit 59 selects. Allocates nothing
- * unless it faults.
+ * Translates accesses of devices, docs/spec/spapr-tce.md 3.5. A requester with the top bit set is a LIOBN: the access
+ * goes through that window. Any other is a requester id, which goes through its endpoint and the slot that bit 59
+ * selects. Allocates nothing unless it faults.
  *
  * <p>There are no PASIDs and no translation requests here: such an access is an unsupported request, which is aborted.
  */
 final class DmaRemapper {
-    private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
     private static final int REQUESTER_BITS = 16;
     private static final int SPACE_SHIFT = 60;
@@ -41,8 +36,8 @@ final class DmaRemapper {
     private final TableWalker guestTables;
     private final boolean msi32;
 
-    /** Who observes, or null. */
-    private final TranslationObserver observer;
+    /** Who is told what the cache goes through. */
+    private final AccessWatch watch;
 
     private long hits;
     private long walks;
@@ -57,7 +52,7 @@ final class DmaRemapper {
             TceCache cache,
             FaultRecorder faults,
             boolean msi32,
-            TranslationObserver observer) {
+            AccessWatch watch) {
         this.windows = windows;
         this.requesters = requesters;
         this.states = states;
@@ -65,7 +60,7 @@ final class DmaRemapper {
         this.cache = cache;
         this.faults = faults;
         this.msi32 = msi32;
-        this.observer = observer;
+        this.watch = watch;
         ownTables = new TableWalker(machine.memory());
         guestTables = new TableWalker(machine.guestTables());
     }
@@ -164,22 +159,16 @@ final class DmaRemapper {
         if (entry != TceCache.MISS) {
             hits++;
             int shift = cache.pageShift(entry);
-            if (observer != null) {
-                observer.hit(CachedKind.TRANSLATION, pe, NO_PASID, iova & -1L << shift, 1L << shift);
-            }
+            watch.translationHit(pe, iova, shift);
             finish(access, pe, cache.tce(entry), shift, true);
             return;
         }
         // 8. and 9. the table
         walks++;
-        if (observer != null) {
-            observer.missed(CachedKind.TRANSLATION, pe, NO_PASID, iova);
-        }
+        watch.translationMissed(pe, iova);
         TceTable table = tve.table();
         TableWalker walker = tve.isOwn() ? ownTables : guestTables;
-        WalkListener listener =
-                observer == null ? access.listener() : observer.reading(access.listener(), what -> Tce.LAYOUT);
-        int fault = walker.walk(table, offset, listener);
+        int fault = walker.walk(table, offset, watch.reading(access.listener()));
         if (fault != TableWalker.OK) {
             refuse(access, pe, FaultReason.of(fault));
             return;
@@ -191,16 +180,7 @@ final class DmaRemapper {
         }
         int shift = table.pageShift();
         cache.fill(pe, iova, shift, tce);
-        if (observer != null) {
-            observer.filled(
-                    CachedKind.TRANSLATION,
-                    pe,
-                    NO_PASID,
-                    iova & -1L << shift,
-                    1L << shift,
-                    tce & -1L << shift,
-                    TranslationObserver.ALL);
-        }
+        watch.translationFilled(pe, iova, shift, tce);
         finish(access, pe, tce, shift, false);
     }
 

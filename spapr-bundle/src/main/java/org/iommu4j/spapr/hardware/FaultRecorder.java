@@ -9,11 +9,11 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.PestEntry;
-import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.front.EndpointStates;
 
 /**
- * Faults of endpoints, sheet 3.6: one record for each endpoint, that of its last fault, and the stop that follows. A stopped
- * endpoint makes no further faults.
+ * Faults of endpoints, docs/spec/spapr-tce.md 3.6: one record for each endpoint, that of its last fault, and the stop
+ * that follows. A stopped endpoint makes no further faults.
  */
 final class FaultRecorder {
     /** No table in memory. */

@@ -1,5 +1,7 @@
 package org.iommu4j.spapr.hardware;
 
+import java.nio.ByteOrder;
+import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -12,20 +14,20 @@ import org.iommu4j.spapr.command.SpaprRegisters.PestBar;
 import org.iommu4j.spapr.command.SpaprRegisters.RtcInvalidate;
 import org.iommu4j.spapr.command.SpaprRegisters.RttBar;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
-import org.iommu4j.spapr.hypervisor.EndpointStates;
+import org.iommu4j.spapr.front.EndpointStates;
 
 /** The registers of the host bridge from generation 3 on: kills, syncs, and the on-chip tables behind IODA_ADDR. */
 final class PhbRegisters {
     private static final int PE_BITS_IODA2 = 8;
     private static final int INDEX_BITS_IODA2 = 9;
 
-    private final RegisterFile registers = new RegisterFile(SpaprRegisters.ALL);
+    private final RegisterFile registers = new RegisterFile(ByteOrder.BIG_ENDIAN, SpaprRegisters.all());
     private final TceCache cache;
     private final TranslationValidation validation;
     private final EndpointStates states;
     private final Requesters requesters;
     private final FaultRecorder faults;
-    private final CommandReports reports;
+    private final CommandWatch watch;
     private final boolean ioda3;
     private final boolean losesPageKills;
     private long commands;
@@ -34,7 +36,7 @@ final class PhbRegisters {
      * The registers after reset.
      *
      * @param losesPageKills true if kills of single pages do nothing, as HW560152 lets happen
-     * @param reports who tells an observer, or null
+     * @param watch who is told what is dropped
      */
     PhbRegisters(
             int subVersion,
@@ -44,25 +46,28 @@ final class PhbRegisters {
             Requesters requesters,
             FaultRecorder faults,
             boolean losesPageKills,
-            CommandReports reports) {
+            CommandWatch watch) {
         this.cache = cache;
         this.validation = validation;
         this.states = states;
         this.requesters = requesters;
         this.faults = faults;
-        this.reports = reports;
+        this.watch = watch;
         this.losesPageKills = losesPageKills;
         ioda3 = SpaprGeneration.isIoda3(subVersion);
-        registers.onWrite(RttBar.OFFSET, (before, after, written, lanes) -> requestersMoved(after));
-        registers.onWrite(PestBar.OFFSET, (before, after, written, lanes) -> faultsMoved(after));
-        registers.onWrite(RtcInvalidate.OFFSET, (before, after, written, lanes) -> forgetRequesters(written));
-        registers.onWrite(DmaReadSync.OFFSET, (before, after, written, lanes) -> sync(written));
-        registers.onWrite(TceKill.OFFSET, (before, after, written, lanes) -> {
+        // Kills of requesters and entries of tables go elsewhere: the registers keep nothing of them.
+        registers.filterWrites(RtcInvalidate.REGISTER, (before, proposed, written, lanes) -> before);
+        registers.filterWrites(IodaData.REGISTER, (before, proposed, written, lanes) -> before);
+        registers.onWrite(RttBar.REGISTER, (before, after, written, lanes) -> requestersMoved(after));
+        registers.onWrite(PestBar.REGISTER, (before, after, written, lanes) -> faultsMoved(after));
+        registers.onWrite(RtcInvalidate.REGISTER, (before, after, written, lanes) -> forgetRequesters(written));
+        registers.onWrite(DmaReadSync.REGISTER, (before, after, written, lanes) -> sync(written));
+        registers.onWrite(TceKill.REGISTER, (before, after, written, lanes) -> {
             if ((lanes & TceKill.BUSY) != 0) {
                 kill(after);
             }
         });
-        registers.onWrite(IodaData.OFFSET, (before, after, written, lanes) -> {
+        registers.onWrite(IodaData.REGISTER, (before, after, written, lanes) -> {
             if (lanes == -1L) {
                 writeTable(written);
             }
@@ -76,15 +81,15 @@ final class PhbRegisters {
 
     /** Reads as software does. */
     long read(long offset, int sizeBytes) {
-        if (offset == IodaData.OFFSET && sizeBytes == Long.BYTES) {
+        if (offset == IodaData.REGISTER.offset() && sizeBytes == Long.BYTES) {
             return readTable();
         }
-        return registers.read(place(offset, sizeBytes), sizeBytes);
+        return registers.read(offset, sizeBytes);
     }
 
     /** Writes as software does. */
     void write(long offset, int sizeBytes, long value) {
-        registers.write(place(offset, sizeBytes), sizeBytes, value);
+        registers.write(offset, sizeBytes, value);
     }
 
     void save(SnapshotWriter out) {
@@ -93,13 +98,13 @@ final class PhbRegisters {
 
     void load(SnapshotReader in) {
         registers.load(in);
-        requestersMoved(registers.get(RttBar.OFFSET));
-        faultsMoved(registers.get(PestBar.OFFSET));
+        requestersMoved(registers.get(RttBar.REGISTER));
+        faultsMoved(registers.get(PestBar.REGISTER));
     }
 
-    /** The register file counts halves from the least significant; a big endian bus has the most significant first. */
-    private static long place(long offset, int sizeBytes) {
-        return sizeBytes == Integer.BYTES ? offset ^ Integer.BYTES : offset;
+    /** Writes a whole register as software does. */
+    void write(Register register, long value) {
+        registers.write(register.offset(), register.widthBytes(), value);
     }
 
     private void requestersMoved(long bar) {
@@ -117,22 +122,18 @@ final class PhbRegisters {
         } else {
             requesters.forget(RtcInvalidate.RID.getInt(written));
         }
-        if (reports != null) {
-            reports.requesters(written);
-        }
+        watch.requesters(written);
     }
 
     private void sync(long written) {
         if (DmaReadSync.START.isSet(written)) {
             // Nothing is under way between two calls: it is over at once.
-            registers.set(DmaReadSync.OFFSET, DmaReadSync.COMPLETE.mask());
-            if (reports != null) {
-                reports.completed();
-            }
+            registers.set(DmaReadSync.REGISTER, DmaReadSync.COMPLETE.mask());
+            watch.completed();
         }
     }
 
-    /** Carries out a kill, sheet 2.3; the widest of the bits that are set counts. */
+    /** Carries out a kill, docs/spec/spapr-tce.md 2.3; the widest of the bits that are set counts. */
     private void kill(long word) {
         if ((word & TceKill.BUSY) == 0) {
             return;
@@ -151,11 +152,9 @@ final class PhbRegisters {
         }
         if (ioda3) {
             // The kill is in the queue, and carried out: there is room for another.
-            registers.set(TceKill.OFFSET, word & ~TceKill.BUSY);
+            registers.set(TceKill.REGISTER, word & ~TceKill.BUSY);
         }
-        if (reports != null) {
-            reports.kill(word, pe, ioda3, cache.dropped() - dropped);
-        }
+        watch.kill(word, pe, ioda3, cache.dropped() - dropped);
     }
 
     private void killPage(int pe, long word) {
@@ -169,17 +168,17 @@ final class PhbRegisters {
     }
 
     private int takeIndex() {
-        long address = registers.get(IodaAddress.OFFSET);
+        long address = registers.get(IodaAddress.REGISTER);
         int mask = (1 << (ioda3 ? INDEX_BITS_IODA2 + 1 : INDEX_BITS_IODA2)) - 1;
         int index = IodaAddress.INDEX.getInt(address) & mask;
         if (IodaAddress.AUTO_INCREMENT.isSet(address)) {
-            registers.set(IodaAddress.OFFSET, IodaAddress.INDEX.set(address, index + 1 & mask));
+            registers.set(IodaAddress.REGISTER, IodaAddress.INDEX, index + 1 & mask);
         }
         return index;
     }
 
     private long readTable() {
-        int table = IodaAddress.TABLE.getInt(registers.get(IodaAddress.OFFSET));
+        int table = IodaAddress.TABLE.getInt(registers.get(IodaAddress.REGISTER));
         int index = takeIndex();
         return switch (table) {
             case IodaAddress.PESTA -> index < states.count() && states.stopsMmio(index) ? Long.MIN_VALUE : 0;
@@ -203,7 +202,7 @@ final class PhbRegisters {
     }
 
     private void writeTable(long value) {
-        int table = IodaAddress.TABLE.getInt(registers.get(IodaAddress.OFFSET));
+        int table = IodaAddress.TABLE.getInt(registers.get(IodaAddress.REGISTER));
         int index = takeIndex();
         switch (table) {
             case IodaAddress.PESTA -> {

@@ -3,9 +3,7 @@ package org.iommu4j.spapr.hardware;
 import java.util.Arrays;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.CacheConfig;
-import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.simulation.cache.KeyedCache;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -13,7 +11,7 @@ import org.iommu4j.spapr.table.RttEntry;
 
 /**
  * Which endpoint each requester id belongs to: the default one from reset on, until the host says otherwise, by calls or by a
- * requester translation table in memory, whose entries are cached (sheet 4.1, RTC).
+ * requester translation table in memory, whose entries are cached (docs/spec/spapr-tce.md 4.1, RTC).
  */
 final class Requesters {
     /** No endpoint: accesses are aborted. */
@@ -24,7 +22,6 @@ final class Requesters {
 
     private static final int COUNT = 1 << 16;
     private static final int DEFAULT_RTC_ENTRIES = 1024;
-    private static final int NO_PASID = -1;
     private static final long WORD_MASK = ~7L;
 
     private final int home;
@@ -40,8 +37,8 @@ final class Requesters {
     private final KeyedCache cache;
     private final long[] cached = new long[1];
 
-    /** Who observes, or null. */
-    private final TranslationObserver observer;
+    /** Who is told what the cache goes through. */
+    private final AccessWatch watch;
 
     private long table = NO_TABLE;
 
@@ -51,17 +48,12 @@ final class Requesters {
      * @param defaultEndpoint which one
      * @param endpoints how many there are
      */
-    Requesters(
-            int defaultEndpoint,
-            int endpoints,
-            PhysicalMemory memory,
-            CacheConfig cacheConfig,
-            TranslationObserver observer) {
+    Requesters(int defaultEndpoint, int endpoints, PhysicalMemory memory, CacheConfig cacheConfig, AccessWatch watch) {
         home = defaultEndpoint;
         common = defaultEndpoint;
         this.endpoints = endpoints;
         this.memory = memory;
-        this.observer = observer;
+        this.watch = watch;
         cache = KeyedCache.of(cacheConfig, DEFAULT_RTC_ENTRIES, cached.length);
     }
 
@@ -89,26 +81,18 @@ final class Requesters {
         int entry = cache.lookup(requester);
         if (entry != KeyedCache.MISS) {
             int pe = (int) cache.word(entry, 0);
-            if (observer != null) {
-                observer.hit(CachedKind.CONTEXT, pe, NO_PASID, requester, 1);
-            }
+            watch.requesterHit(requester, pe);
             return pe;
         }
-        if (observer != null) {
-            observer.missed(CachedKind.CONTEXT, TranslationObserver.ANY, NO_PASID, requester);
-        }
+        watch.requesterMissed(requester);
         int pe = read(requester);
-        if (observer != null) {
-            observer.read(RttEntry.LAYOUT, table + (long) RttEntry.BYTES * requester);
-        }
+        watch.requesterRead(addressOf(requester));
         if (pe == NONE) {
             return NONE;
         }
         cached[0] = pe;
         cache.insert(requester, pe, cached);
-        if (observer != null) {
-            observer.filled(CachedKind.CONTEXT, pe, NO_PASID, requester, 1, 0, TranslationObserver.ALL);
-        }
+        watch.requesterFilled(requester, pe);
         return pe;
     }
 
@@ -124,13 +108,18 @@ final class Requesters {
     /** Entry of the table: 16 bits, big endian. */
     private int read(int requester) {
         try {
-            long at = table + (long) RttEntry.BYTES * requester;
+            long at = addressOf(requester);
             long word = memory.readLongBe(at & WORD_MASK);
             int pe = (int) (word >>> (48 - 8 * (at & ~WORD_MASK))) & 0xffff;
             return pe < endpoints ? pe : NONE;
         } catch (BusErrorException e) {
             return NONE;
         }
+    }
+
+    /** Where a requester's entry of the table is. */
+    private long addressOf(int requester) {
+        return table + (long) RttEntry.BYTES * requester;
     }
 
     /** The endpoint of a requester id, 0 to 65535; {@link #NONE} if it has none. */

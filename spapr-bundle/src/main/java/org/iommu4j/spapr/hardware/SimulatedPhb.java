@@ -15,6 +15,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -25,19 +26,20 @@ import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
-import org.iommu4j.spapr.hypervisor.DmaWindows;
-import org.iommu4j.spapr.hypervisor.EehCalls;
-import org.iommu4j.spapr.hypervisor.EndpointStates;
-import org.iommu4j.spapr.hypervisor.HostTables;
-import org.iommu4j.spapr.hypervisor.TceCalls;
-import org.iommu4j.spapr.hypervisor.WindowCalls;
+import org.iommu4j.spapr.command.SpaprSettings;
+import org.iommu4j.spapr.front.DmaWindows;
+import org.iommu4j.spapr.front.EehCalls;
+import org.iommu4j.spapr.front.EndpointStates;
+import org.iommu4j.spapr.front.HostTables;
+import org.iommu4j.spapr.front.TceCalls;
+import org.iommu4j.spapr.front.WindowCalls;
+import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.table.TceTable;
 
 /**
  * A hypervisor and its host bridge, generations 1 to 5. From reset on there is the default window: LIOBN 80000000 | index of
  * the bridge &lt;&lt; 8, pages of 4 KiB, its table empty and in pages of the host, in the endpoint that every requester
- * belongs to. What it can do follows {@link SpaprCapabilities}; {@link SpaprOptions} lists the choices.
+ * belongs to. What it can do follows {@link SpaprCapabilities}; {@link SpaprSettings} lists the choices.
  *
  * <p>Not modelled: MMIO of devices (that it is stopped shows in the endpoint's state), interrupts, requests that are under
  * way (every access is over before the next call), shared resources that are taken back (H_RESCINDED).
@@ -68,33 +70,52 @@ public final class SimulatedPhb implements Hardware {
     /** Null before generation 3. */
     private final PhbRegisters registers;
 
-    /** Who observes, or null for both. */
+    /** Who observes, or null. */
     private final TranslationObserver observer;
 
-    private final CommandReports reports;
+    /** Who is told what operations drop. */
+    private final CommandWatch watch;
+
     private long commands;
 
     private SimulatedPhb(HardwareConfig config, Platform machine, Function<CacheConfig, TceCache> caches) {
         this.config = config;
-        platform = SpaprCapabilities.of(config);
-        SpaprOptions options = SpaprOptions.of(config.options());
+        SettingValues chosen = SpaprSettings.of(config);
+        platform = SpaprCapabilities.of(chosen);
         windows = new DmaWindows(platform.pes());
         tables = new HostTables(machine);
         states = new EndpointStates(platform.pes());
         observer = machine.sanitizer();
-        reports = observer == null ? null : new CommandReports(observer);
-        requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), observer);
+        watch = observer == null ? CommandWatch.NOBODY : new CommandReports(observer);
+        AccessWatch accesses = observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer);
+        requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), accesses);
         validation = new TranslationValidation(platform.pes(), tables::isOwn);
         cache = caches.apply(config.cache());
-        faults = new FaultRecorder(states, machine.memory(), options.stopsEndpoints());
+        faults = new FaultRecorder(states, machine.memory(), !chosen.isSet(SpaprSettings.EEH));
         remapper = new DmaRemapper(
-                machine, windows, requesters, states, validation, cache, faults, options.msi32(), observer);
+                machine,
+                windows,
+                requesters,
+                states,
+                validation,
+                cache,
+                faults,
+                chosen.isSet(SpaprSettings.MSI32),
+                accesses);
         tceCalls = new TceCalls(machine, windows, tables, platform.multiTce(), false, this::stored);
         eehCalls = new EehCalls(platform, states, requesters::named);
         hostCalls = new HostCalls(platform, tables, windows, validation, requesters, states, this::windowsChanged);
         boolean visible = SpaprGeneration.hasRegisters(config.subVersion());
         windowCalls = visible
-                ? new WindowCalls(platform, windows, requesters::named, hostCalls, platform.pe(), options.thirdWindow())
+                ? new WindowCalls(
+                        platform,
+                        windows,
+                        requesters::named,
+                        hostCalls,
+                        platform.pe(),
+                        chosen.isSet(SpaprSettings.THIRD_WINDOW)
+                                ? RtasStatus.HARDWARE_ERROR
+                                : RtasStatus.PARAMETER_ERROR)
                 : null;
         registers = visible
                 ? new PhbRegisters(
@@ -104,8 +125,8 @@ public final class SimulatedPhb implements Hardware {
                         states,
                         requesters,
                         faults,
-                        options.losesPageKills(),
-                        reports)
+                        chosen.isSet(SpaprSettings.PAGE_KILLS),
+                        watch)
                 : null;
     }
 
@@ -273,13 +294,11 @@ public final class SimulatedPhb implements Hardware {
             cache.invalidateRange(
                     window.pe(), iova, iova + (entries << window.table().pageShift()) - 1);
         }
-        if (reports != null) {
-            reports.stored(function, window, iova, entries, cache.dropped() - before);
-        }
+        watch.stored(function, window, iova, entries, cache.dropped() - before);
         return HypercallCode.SUCCESS;
     }
 
-    /** OPAL_PCI_TCE_KILL, sheet 2.3: checks what it is asked for and writes the register. */
+    /** OPAL_PCI_TCE_KILL, docs/spec/spapr-tce.md 2.3: checks what it is asked for and writes the register. */
     private long opalKill(NativeCall call) {
         long type = call.word(1);
         long pe = call.word(2);
@@ -287,14 +306,14 @@ public final class SimulatedPhb implements Hardware {
         long first = call.word(4);
         long pages = call.word(5);
         if (type == OpalCode.KILL_ALL) {
-            registers.write(TceKill.OFFSET, Long.BYTES, TceKill.ALL.mask());
+            registers.write(TceKill.REGISTER, TceKill.ALL.mask());
             return OpalCode.SUCCESS;
         }
         if (pe < 0 || pe >= platform.pes() || (type != OpalCode.KILL_PE && type != OpalCode.KILL_PAGES)) {
             return OpalCode.PARAMETER;
         }
         if (type == OpalCode.KILL_PE) {
-            registers.write(TceKill.OFFSET, Long.BYTES, TceKill.PE.mask() | pe);
+            registers.write(TceKill.REGISTER, TceKill.PE.mask() | pe);
             return OpalCode.SUCCESS;
         }
         int shift = Long.numberOfTrailingZeros(pageBytes);
@@ -305,8 +324,7 @@ public final class SimulatedPhb implements Hardware {
         boolean selects = size > 0 && SpaprGeneration.isIoda3(config.subVersion());
         for (long page = 0; page < pages; page++) {
             long word = TceKill.ONE.mask() | first + (page << shift) | pe;
-            registers.write(
-                    TceKill.OFFSET, Long.BYTES, selects ? word | TceKill.PSEL.mask() | TceKill.SIZE.of(size) : word);
+            registers.write(TceKill.REGISTER, selects ? word | TceKill.PSEL.mask() | TceKill.SIZE.of(size) : word);
         }
         return OpalCode.SUCCESS;
     }
@@ -314,9 +332,7 @@ public final class SimulatedPhb implements Hardware {
     private void windowsChanged(String cause, int pe) {
         long before = cache.dropped();
         cache.invalidateEndpoint(pe);
-        if (reports != null) {
-            reports.windowsChanged(cause, pe, cache.dropped() - before);
-        }
+        watch.windowsChanged(cause, pe, cache.dropped() - before);
     }
 
     private void load(SnapshotReader in) {

@@ -25,7 +25,7 @@ public final class SpaprLayouts {
             layouts.add(command.layout());
         }
         layouts.addAll(structures());
-        for (Register register : SpaprRegisters.ALL) {
+        for (Register register : SpaprRegisters.all()) {
             layouts.add(register.layout());
         }
         return new ArrayList<>(layouts);

@@ -5,8 +5,8 @@ import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * The TCE cache, sheet 4.1: leaves by PE and address, each for a page of its window; the value is the entry. Entries that
- * allow nothing are not kept, upper levels neither. What removes what, sheet 4.2:
+ * The TCE cache, docs/spec/spapr-tce.md 4.1: leaves by PE and address, each for a page of its window; the value is the
+ * entry. Entries that allow nothing are not kept, upper levels neither. What removes what, docs/spec/spapr-tce.md 4.2:
  *
  * <table>
  * <caption>Removal</caption>

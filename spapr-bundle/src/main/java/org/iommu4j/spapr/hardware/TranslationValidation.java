@@ -4,13 +4,13 @@ import java.util.Arrays;
 import java.util.function.LongPredicate;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.table.TceTable;
 import org.iommu4j.spapr.table.Tve;
 
 /**
- * The translation validation table, sheet 3.3: an entry for each endpoint and slot. The hypervisor sets an entry with each
- * window; software of the host may set it through the IODA registers too, and then that holds.
+ * The translation validation table, docs/spec/spapr-tce.md 3.3: an entry for each endpoint and slot. The hypervisor
+ * sets an entry with each window; software of the host may set it through the IODA registers too, and then that holds.
  */
 final class TranslationValidation {
     private static final long SLOT_BYTES = 1L << DmaWindow.SLOT_SHIFT;

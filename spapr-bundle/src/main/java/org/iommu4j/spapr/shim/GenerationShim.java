@@ -16,11 +16,12 @@ import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprGeneration;
 
 /**
- * A request of one generation for a driver of another, sheet 1.3. The vendor part has one form in all generations; between
- * calls (1, 2) and kills (3 to 5) REWRITE and KILL change places, which drop the same. What a generation cannot express is
- * refused: towards 1 and 2 every window but the default one, and a kill of the endpoint (c); towards 3 a PE number of more than
- * 8 bits (g). Towards 5 kills of pages become kills of the endpoint (a). A page size that the driver's register cannot name is
- * killed in pieces by the driver itself, so it is left to the window (d, f).
+ * A request of one generation for a driver of another, docs/spec/spapr-tce.md 1.3. The vendor part has one form in all
+ * generations; between calls (1, 2) and kills (3 to 5) REWRITE and KILL change places, which drop the same. What a
+ * generation cannot express is refused: towards 1 and 2 every window but the default one, and a kill of the endpoint
+ * (c); towards 3 a PE number of more than 8 bits (g). Towards 5 kills of pages become kills of the endpoint (a). A page
+ * size that the driver's register cannot name is killed in pieces by the driver itself, so it is left to the window (d,
+ * f).
  *
  * @param from the generation that the request has
  * @param to the generation that it gets

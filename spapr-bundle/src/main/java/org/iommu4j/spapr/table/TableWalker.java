@@ -7,8 +7,8 @@ import org.iommu4j.simulation.memory.PageCursor;
 import org.iommu4j.spapr.command.FaultReason;
 
 /**
- * Walks a window's table, sheet 3.5 steps 6 and 8. One walk at a time; what it found stands in the accessors. Allocates
- * nothing.
+ * Walks a window's table, docs/spec/spapr-tce.md 3.5 steps 6 and 8. One walk at a time; what it found stands in the
+ * accessors. Allocates nothing.
  */
 public final class TableWalker {
     /** Nothing wrong. */

@@ -6,13 +6,13 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * Translation control entry, sheet 3.1; 8 bytes. The page size is the window's, not the entry's: for a page of shift s the
- * bits of {@link #RPN} below s are zero. With control 00 hardware ignores the rest. An entry of an upper level has the same
- * form, and points to the next level if any control bit is set.
+ * Translation control entry, docs/spec/spapr-tce.md 3.1; 8 bytes. The page size is the window's, not the entry's: for a
+ * page of shift s the bits of {@link #RPN} below s are zero. With control 00 hardware ignores the rest. An entry of an
+ * upper level has the same form, and points to the next level if any control bit is set.
  */
 public final class Tce {
     private static final Layout.Builder ENTRY =
-            Layout.named("tce").size(64).bigEndian().msb0().spec("PAPR, TCE format; sheet 3.1");
+            Layout.named("tce").size(64).bigEndian().msb0().spec("PAPR, TCE format; docs/spec/spapr-tce.md 3.1");
 
     /** Real page number, in place. */
     public static final BitField RPN = ENTRY.address("RPN", 0, 51, about("real address of the page"));

@@ -1,7 +1,7 @@
 package org.iommu4j.spapr.table;
 
 /**
- * A table of a window: where it is and how an address goes through it, sheet 3.3 and 3.4.
+ * A table of a window: where it is and how an address goes through it, docs/spec/spapr-tce.md 3.3 and 3.4.
  *
  * @param root address of the top level
  * @param pageShift log2 of the page size in bytes
@@ -13,13 +13,13 @@ public record TceTable(long root, int pageShift, int levels, int levelBits, long
     /** Index bits of the smallest level, 4 KiB. */
     public static final int MIN_LEVEL_BITS = 9;
 
-    /** Index bits of the largest level that a validation entry can name, sheet 3.3: TTS has five bits. */
+    /** Index bits of the largest level that a validation entry can name, docs/spec/spapr-tce.md 3.3: TTS has five bits. */
     public static final int MAX_LEVEL_BITS = Tve.MAX_LEVEL_BITS;
 
     /** Most levels. */
     public static final int MAX_LEVELS = 5;
 
-    /** Index bits of all levels and the page shift must stay below; sheet 3.4. */
+    /** Index bits of all levels and the page shift must stay below; docs/spec/spapr-tce.md 3.4. */
     public static final int ADDRESS_BITS_LIMIT = 55;
 
     /** Index bits of each level when nobody says otherwise: as few as do, but a level has at least 4 KiB. */

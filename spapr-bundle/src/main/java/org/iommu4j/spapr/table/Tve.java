@@ -5,10 +5,13 @@ import static org.iommu4j.layout.FieldOption.about;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Translation validation entry of IODA2 and IODA3, sheet 3.3: how the addresses of an endpoint's slot are translated. */
+/**
+ * Translation validation entry of IODA2 and IODA3, docs/spec/spapr-tce.md 3.3: how the addresses of an endpoint's slot
+ * are translated.
+ */
 public final class Tve {
     private static final Layout.Builder ENTRY =
-            Layout.named("tve").size(64).bigEndian().msb0().spec("IODA2 and IODA3, TVE; sheet 3.3");
+            Layout.named("tve").size(64).bigEndian().msb0().spec("IODA2 and IODA3, TVE; docs/spec/spapr-tce.md 3.3");
 
     /** Address of the table, without its low 12 bits. */
     public static final BitField TABLE = ENTRY.bits("TABLE", 0, 47, about("address of the table >> 12"));
@@ -29,8 +32,11 @@ public final class Tve {
     /** The entry. */
     public static final Layout LAYOUT = ENTRY.build();
 
-    private static final Layout.Builder RANGE =
-            Layout.named("tve of a bypass").size(64).bigEndian().msb0().spec("IODA2 and IODA3, TVE; sheet 3.3");
+    private static final Layout.Builder RANGE = Layout.named("tve of a bypass")
+            .size(64)
+            .bigEndian()
+            .msb0()
+            .spec("IODA2 and IODA3, TVE; docs/spec/spapr-tce.md 3.3");
 
     /** Bits 24 to 47 of the first address, counted from the least significant. */
     public static final BitField START_LOW = RANGE.bits("START_LOW", 0, 23, about("bits 47:24 of the first address"));

@@ -173,7 +173,7 @@ final class ChipPort {
         return run();
     }
 
-    /** The error of a hypercall's code, sheet 5.2. */
+    /** The error of a hypercall's code, docs/spec/spapr-tce.md 5.2. */
     static Errno errno(long result) {
         if (result == HypercallCode.SUCCESS) {
             return Errno.OK;

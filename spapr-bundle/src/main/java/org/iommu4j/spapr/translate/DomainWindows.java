@@ -1,6 +1,6 @@
 package org.iommu4j.spapr.translate;
 
-import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.table.DmaWindow;
 
 /**
  * The windows of domains: those that are bound, and in the endpoint that is there from reset on those that the platform has

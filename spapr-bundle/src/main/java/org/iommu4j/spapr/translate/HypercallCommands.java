@@ -11,8 +11,9 @@ import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.table.Tce;
 
 /**
- * Generations 1 and 2, sheet 5.2: no call drops what is cached and does nothing else, so every entry is read and stored again
- * as it is, which leaves the table alone: its owner may write to it meanwhile. Many entries go through a list if the platform takes one; a single one is stored by itself, as Linux does.
+ * Generations 1 and 2, docs/spec/spapr-tce.md 5.2: no call drops what is cached and does nothing else, so every entry
+ * is read and stored again as it is, which leaves the table alone: its owner may write to it meanwhile. Many entries go
+ * through a list if the platform takes one; a single one is stored by itself, as Linux does.
  */
 final class HypercallCommands implements CommandPath {
     private final ChipPort chip;

@@ -12,8 +12,9 @@ import org.iommu4j.spapr.command.SpaprRegisters.DmaReadSync;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
 
 /**
- * Generations 3 to 5, sheet 2.3: stores to the TCE Kill register, and from 4 on a DMA read sync after them. Each word is built
- * from checked fields. Pages that the register has no size for are killed in pieces (sheet 1.3, d and f); beyond
+ * Generations 3 to 5, docs/spec/spapr-tce.md 2.3: stores to the TCE Kill register, and from 4 on a DMA read sync after
+ * them. Each word is built from checked fields. Pages that the register has no size for are killed in pieces
+ * (docs/spec/spapr-tce.md 1.3, d and f); beyond
  * {@link #MAX_KILLS} kills the whole endpoint costs less. Generation 5 does not trust kills of pages (HW560152).
  */
 final class KillCommands implements CommandPath {
@@ -107,11 +108,13 @@ final class KillCommands implements CommandPath {
         }
         unsynced = false;
         if (tap != null) {
-            tap.command(SpaprCommand.DMA_READ_SYNC.layout().encode(DmaReadSync.OFFSET, DmaReadSync.START.mask()));
+            tap.command(SpaprCommand.DMA_READ_SYNC
+                    .layout()
+                    .encode(DmaReadSync.REGISTER.offset(), DmaReadSync.START.mask()));
         }
-        port.writeRegister(DmaReadSync.OFFSET, Long.BYTES, DmaReadSync.START.mask());
+        port.write(DmaReadSync.REGISTER, DmaReadSync.START.mask());
         for (int poll = 0; poll < MAX_POLLS; poll++) {
-            if (DmaReadSync.COMPLETE.isSet(port.readRegister(DmaReadSync.OFFSET, Long.BYTES))) {
+            if (DmaReadSync.COMPLETE.isSet(port.read(DmaReadSync.REGISTER))) {
                 return Errno.OK;
             }
         }
@@ -141,16 +144,16 @@ final class KillCommands implements CommandPath {
         }
         long whole = word | domain.pe();
         if (tap != null) {
-            tap.command(TceKill.LAYOUT.encode(whole));
+            tap.command(TceKill.REGISTER.layout().encode(whole));
         }
-        port.writeRegister(TceKill.OFFSET, Long.BYTES, whole);
+        port.write(TceKill.REGISTER, whole);
         unsynced = ioda3;
         return Errno.OK;
     }
 
     private boolean hasRoom() {
         for (int poll = 0; poll < MAX_POLLS; poll++) {
-            if ((port.readRegister(TceKill.OFFSET, Long.BYTES) & TceKill.BUSY) == 0) {
+            if ((port.read(TceKill.REGISTER) & TceKill.BUSY) == 0) {
                 return true;
             }
         }

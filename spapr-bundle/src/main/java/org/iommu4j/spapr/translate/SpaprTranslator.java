@@ -27,7 +27,7 @@ import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
-import org.iommu4j.spapr.hypervisor.DmaWindow;
+import org.iommu4j.spapr.table.DmaWindow;
 import org.iommu4j.spapr.table.Tce;
 import org.iommu4j.spapr.table.TceTable;
 
@@ -424,7 +424,7 @@ public final class SpaprTranslator implements Translator {
                 : requester < 0 && bound.liobn() != requester;
     }
 
-    /** The field that makes a window impossible on this generation, or null; sheet 3.2 and 3.4. */
+    /** The field that makes a window impossible on this generation, or null; docs/spec/spapr-tce.md 3.2 and 3.4. */
     private BitField wrongGeometry(long[] words) {
         long pageShift = BindPgtable.PAGE_SHIFT.get(words);
         long windowShift = BindPgtable.WINDOW_SHIFT.get(words);

@@ -11,8 +11,9 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.spapr.command.InvalidateData;
 
 /**
- * Reads the vendor part of an invalidation, sheet 5.3, and checks what can be told without the windows, in this order:
- * reserved bits (V34, EINVAL); an operation of the generation (V34, EOPNOTSUPP). Reused by its owner; allocates nothing.
+ * Reads the vendor part of an invalidation, docs/spec/spapr-tce.md 5.3, and checks what can be told without the
+ * windows, in this order: reserved bits (V34, EINVAL); an operation of the generation (V34, EOPNOTSUPP). Reused by its
+ * owner; allocates nothing.
  */
 final class VendorPart {
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);

@@ -28,7 +28,7 @@ final class Window {
     /**
      * Says what is behind it.
      *
-     * @param newLevelShift log2 of the bytes of a level; 0: by the rule of sheet 3.4
+     * @param newLevelShift log2 of the bytes of a level; 0: by the rule of docs/spec/spapr-tce.md 3.4
      */
     Window table(int newLevels, int newLevelShift, long newRoot) {
         levels = newLevels;

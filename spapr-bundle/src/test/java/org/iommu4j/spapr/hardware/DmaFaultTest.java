@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Accesses of devices, faults and the stop that follows; sheet 3.5, 3.6 and 2.4. */
+/** Accesses of devices, faults and the stop that follows; docs/spec/spapr-tce.md 3.5, 3.6 and 2.4. */
 class DmaFaultTest {
     private static final long L = 0x8000_0000L;
     private static final int PUT = 0x20;
@@ -195,7 +195,7 @@ class DmaFaultTest {
 
     @Test
     void shouldEndAWindowWhereItsSlotEnds() {
-        // Sheet 3.5 step 4: bit 59 selects the slot, of an address in a window too.
+        // docs/spec/spapr-tce.md 3.5 step 4: bit 59 selects the slot, of an address in a window too.
         long base = (1L << 59) - 0x1000;
         NativeCall set = machine.hcall(SpaprCall.H_SET_TCE_TABLE, L, 0, base, 12, 20, 1, 0, SpaprCall.HOST_TABLE);
         assertEquals(0, set.result());

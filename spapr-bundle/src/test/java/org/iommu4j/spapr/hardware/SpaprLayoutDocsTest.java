@@ -4,6 +4,7 @@ import java.util.List;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCommand;
 import org.iommu4j.spapr.command.SpaprRegisters;
+import org.iommu4j.spapr.command.SpaprSettings;
 import org.iommu4j.testing.GeneratedDocs;
 import org.iommu4j.testing.LayoutChecks;
 import org.iommu4j.testing.LayoutDocs;
@@ -22,9 +23,11 @@ class SpaprLayoutDocsTest {
                         + "\n## Structures in memory\n\n"
                         + LayoutDocs.layouts(SpaprLayouts.structures())
                         + "\n## Registers, from generation 3 on\n\n"
-                        + LayoutDocs.registers(SpaprRegisters.ALL)
+                        + LayoutDocs.registers(SpaprRegisters.all())
                         + "\n## Calls\n\n"
-                        + LayoutDocs.calls(SpaprCall.ALL);
+                        + LayoutDocs.calls(SpaprCall.ALL)
+                        + "\n## Configuration\n\n"
+                        + LayoutDocs.settings(SpaprSettings.table().settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("spapr.md"), text);
     }

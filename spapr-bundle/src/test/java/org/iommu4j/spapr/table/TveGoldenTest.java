@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Vectors of sheet 8, and the rules of 3.3 and 3.4; numbers typed from the sheet. */
+/** Vectors of docs/spec/spapr-tce.md 8, and the rules of 3.3 and 3.4; numbers typed from there. */
 class TveGoldenTest {
     @ParameterizedTest
     @CsvSource({
@@ -21,7 +21,7 @@ class TveGoldenTest {
         "0x7F0000000, 24, 1, 9, 0x0000007F0000010D",
         "0x7F0000000, 28, 1, 9, 0x0000007F00000111",
     })
-    void shouldHoldATableAsTheSheetSays(String root, int pageShift, int levels, int levelBits, String word) {
+    void shouldHoldATableInAnEntry(String root, int pageShift, int levels, int levelBits, String word) {
         TceTable table =
                 new TceTable(Long.decode(root), pageShift, levels, levelBits, 1L << Math.min(62, levels * levelBits));
         long entry = Long.parseUnsignedLong(word.substring(2), 16);
@@ -33,7 +33,7 @@ class TveGoldenTest {
     }
 
     @Test
-    void shouldLetARangePassAsTheSheetSays() {
+    void shouldLetARangePass() {
         // vector 11
         long start = 1L << 59;
         long entry = Tve.bypass(start, start + (64L << 30));

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The examples of sheet 5.4 for generations 1 and 2; native words typed from the sheet. */
+/** The examples of docs/spec/spapr-tce.md 5.4 for generations 1 and 2; native words typed from there. */
 class SpaprTranslatorGoldenTest {
     private static final int DOMAIN = 1;
     private static final long TABLE = 0x1000_0000;

@@ -299,7 +299,7 @@ class SpaprTranslatorTest {
 
     @Test
     void shouldRefuseLevelsThatReachTooFar() {
-        // sheet 3.4
+        // docs/spec/spapr-tce.md 3.4
         Machine ioda = Machine.of(3);
         ioda.open(1);
         assertEquals(Errno.EINVAL, ioda.attach(1, RID, TABLE, 5));

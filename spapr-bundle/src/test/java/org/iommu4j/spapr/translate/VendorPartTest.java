@@ -12,7 +12,7 @@ import org.iommu4j.spapr.Machine;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Checks of the vendor part, sheet 5.3, in their order. */
+/** Checks of the vendor part, docs/spec/spapr-tce.md 5.3, in their order. */
 class VendorPartTest {
     private static final int DOMAIN = 1;
     private static final long L = 0x8000_0000L;

@@ -56,7 +56,7 @@ record Chip(IommuModel model, HardwareConfig hardware, int hostAddressWidth, Lis
             } else if (value.isText()) {
                 options.put(key, value.text(key));
             } else if (value.isNumber()) {
-                options.put(key, Long.toString(value.number(key)));
+                options.put(key, Long.toUnsignedString(value.number(key)));
             } else if (value.value() instanceof Boolean) {
                 options.put(key, value.value().toString());
             } else if (value.isList()) {

@@ -199,7 +199,7 @@ final class StepParser {
         };
     }
 
-    /** What was read, then what was expected; a register that moves goes by the place that the fact sheet writes. */
+    /** What was read, then what was expected; a register that moves goes by the place that cases write. */
     private static List<String> registers(Machine machine, long offset, int size, long value, long expected) {
         ExplainHints hints = machine.hints();
         int generation = machine.unit().subVersion();

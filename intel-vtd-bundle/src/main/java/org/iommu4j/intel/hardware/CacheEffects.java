@@ -1,0 +1,103 @@
+package org.iommu4j.intel.hardware;
+
+import org.iommu4j.backend.DevicePort;
+import org.iommu4j.intel.command.ContextCacheInvalidate;
+import org.iommu4j.intel.command.DeviceTlbInvalidate;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.front.CommandEffects;
+
+/** What accepted commands do on the chip: they drop cache entries. */
+class CacheEffects implements CommandEffects {
+    private static final int PAGE_SHIFT = 12;
+    private static final int NO_PASID = -1;
+
+    private final TranslationCaches caches;
+    private final DmaRemapper remapper;
+    private final DevicePort devices;
+
+    /** CAP.ESRTPS: a new root table drops everything but what devices hold. */
+    private final boolean rootTableInvalidates;
+
+    CacheEffects(TranslationCaches caches, DmaRemapper remapper, DevicePort devices, boolean rootTableInvalidates) {
+        this.caches = caches;
+        this.remapper = remapper;
+        this.devices = devices;
+        this.rootTableInvalidates = rootTableInvalidates;
+    }
+
+    @Override
+    public void rootTable(long rootTableAddress, long command) {
+        remapper.setRootTable(rootTableAddress);
+        if (rootTableInvalidates) {
+            everything("GCMD.SRTP", command);
+        }
+    }
+
+    @Override
+    public void translation(boolean on, long command) {
+        if (!on) {
+            everything("GCMD.TE=0", command);
+        }
+        remapper.enable(on);
+    }
+
+    /** Drops everything but what devices hold. */
+    void everything(String name, long command) {
+        caches.invalidateAll();
+    }
+
+    @Override
+    public Outcome contextCache(int granularity, int domain, int sourceId, int functionMask) {
+        switch (granularity) {
+            case ContextCacheInvalidate.GLOBAL -> caches.invalidateContexts();
+            case ContextCacheInvalidate.DOMAIN -> caches.invalidateContextsOfDomain(domain);
+            default -> caches.invalidateContextOfDevice(sourceId, functionMask, domain);
+        }
+        return Outcome.DONE;
+    }
+
+    @Override
+    public Outcome iotlb(int granularity, int domain, long address, int addressMask, boolean leafOnly) {
+        switch (granularity) {
+            case IotlbInvalidate.GLOBAL -> caches.invalidateTranslations();
+            case IotlbInvalidate.DOMAIN -> caches.invalidateDomain(domain);
+            default -> caches.invalidatePages(domain, address, addressMask, leafOnly);
+        }
+        return Outcome.DONE;
+    }
+
+    @Override
+    public Outcome deviceTlb(int sourceId, long word1) {
+        caches.invalidateDevice(sourceId, word1);
+        long bytes = DeviceTlbInvalidate.isAll(word1) ? 0 : 1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(word1));
+        boolean answered = devices.invalidate(sourceId, NO_PASID, DeviceTlbInvalidate.firstAddress(word1), bytes);
+        return answered ? Outcome.DONE : Outcome.NO_ANSWER;
+    }
+
+    /** Interrupt remapping is not modelled: the cache is always empty. */
+    @Override
+    public Outcome interruptEntryCache() {
+        return Outcome.DONE;
+    }
+
+    @Override
+    public void waited() {
+        // Every command is over before the next: there is nothing to wait for.
+    }
+
+    @Override
+    public void completed() {
+        // Nobody observes.
+    }
+
+    @Override
+    public void carriedOut(VtdCommand command, long word0, long word1, String name, long value0, long value1) {
+        // Nobody observes.
+    }
+
+    @Override
+    public void refused(String reason) {
+        // Software reads it in FSTS and IQERCD, or in CCMD and IOTLB.
+    }
+}

@@ -1,0 +1,78 @@
+package org.iommu4j.s390;
+
+import java.util.Arrays;
+import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.s390.command.AvailabilityRecord;
+import org.iommu4j.s390.command.Clp;
+import org.iommu4j.s390.command.ErrorRecord;
+import org.iommu4j.s390.command.EventCode;
+import org.iommu4j.s390.command.ZpciInstruction;
+import org.iommu4j.s390.table.EntryFormats;
+
+/** What a test bench has to know of zPCI. */
+final class ZpciBenchSupport implements BenchSupport {
+    private final FuzzSupport fuzz;
+
+    /**
+     * A bench's knowledge.
+     *
+     * @param fuzz a fuzzer's
+     */
+    ZpciBenchSupport(FuzzSupport fuzz) {
+        this.fuzz = fuzz;
+    }
+
+    @Override
+    public FuzzSupport fuzz() {
+        return fuzz;
+    }
+
+    @Override
+    public String faultName(int code) {
+        EventCode event = EventCode.of(code);
+        return event == null ? "" : event.name();
+    }
+
+    @Override
+    public String eventFormat(byte[] record) {
+        boolean available = eventCode(record) >= EventCode.CONFIGURED.code();
+        return (available ? AvailabilityRecord.LAYOUT : ErrorRecord.LAYOUT).name();
+    }
+
+    @Override
+    public String entryFormat(String what) {
+        return EntryFormats.of(what).name();
+    }
+
+    @Override
+    public int eventCode(byte[] record) {
+        return record.length == ErrorRecord.BYTES
+                ? ErrorRecord.PEC.getInt(ErrorRecord.LAYOUT.word(record, 0, ErrorRecord.PEC.word()))
+                : -1;
+    }
+
+    /** A CLP request alone gets a response header that has room for the whole answer. */
+    @Override
+    public byte[] completeBlock(CallFormat format, byte[] given) {
+        if (format.function() != ZpciInstruction.CLP || given.length < Clp.HEADER_BYTES) {
+            return given;
+        }
+        long first = Clp.Header.LAYOUT.word(given, 0, 0);
+        boolean alone = given.length == Clp.REQUEST_BYTES || given.length == Clp.Header.LENGTH.getInt(first);
+        if (!alone) {
+            return given;
+        }
+        int answer = switch (Clp.Header.CODE.getInt(first)) {
+            case Clp.LIST -> Clp.BLOCK_BYTES - Clp.REQUEST_BYTES;
+            case Clp.QUERY_FUNCTION -> Clp.FunctionResponse.LAYOUT.sizeBytes();
+            case Clp.QUERY_GROUP -> Clp.GroupResponse.LAYOUT.sizeBytes();
+            default -> Clp.SetResponse.LAYOUT.sizeBytes();
+        };
+        byte[] header = Clp.Header.LAYOUT.encode(Clp.Header.of(answer, 0), 0);
+        byte[] block = Arrays.copyOf(given, given.length + header.length);
+        System.arraycopy(header, 0, block, given.length, header.length);
+        return block;
+    }
+}

@@ -1,0 +1,38 @@
+package org.iommu4j.s390.hardware;
+
+import org.iommu4j.backend.CachedKind;
+import org.iommu4j.backend.TranslationObserver;
+import org.iommu4j.backend.WalkListener;
+import org.iommu4j.s390.table.EntryFormats;
+import org.iommu4j.simulation.cache.TranslationCache;
+
+/** Tells an observer what a unit may keep, docs/spec/s390-zpci.md 4, and what it uses. */
+final class ObservedAccess implements AccessWatch {
+    private static final int NO_PASID = TranslationCache.NO_PASID;
+
+    private final TranslationObserver observer;
+
+    ObservedAccess(TranslationObserver observer) {
+        this.observer = observer;
+    }
+
+    @Override
+    public WalkListener reading(WalkListener listener) {
+        return observer.reading(listener, EntryFormats::of);
+    }
+
+    @Override
+    public void hit(int function, long first, int shift) {
+        observer.hit(CachedKind.TRANSLATION, function, NO_PASID, first, 1L << shift);
+    }
+
+    @Override
+    public void missed(int function, long address) {
+        observer.missed(CachedKind.TRANSLATION, function, NO_PASID, address);
+    }
+
+    @Override
+    public void filled(int function, long first, int shift, long frame) {
+        observer.filled(CachedKind.TRANSLATION, function, NO_PASID, first, 1L << shift, frame, TranslationObserver.ALL);
+    }
+}
