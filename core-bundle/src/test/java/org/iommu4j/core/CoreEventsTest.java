@@ -88,7 +88,9 @@ class CoreEventsTest {
     void shouldTellOfASwapInPlaceOfADepartureAndOfTheArrivalThatEndsIt() throws Exception {
         bench.core.leaving(old);
         expect(Level.INFO, "backend #1 intel fake 1\\.0\\.0 leaves");
-        expect(Level.INFO, "swap of intel from 1\\.0\\.0 to nobody, departure: done, units 1, parked 0" + PAUSE
+        expect(
+                Level.INFO,
+                "swap of intel from 1\\.0\\.0 to nobody, departure: done, units 1, parked 0" + PAUSE
                         + "; no backend is left");
         bench.arrived("1.1.0");
         expectArrival(2, "1.1.0", "0x0001 0x0002");
