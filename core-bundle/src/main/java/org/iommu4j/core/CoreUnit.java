@@ -365,12 +365,20 @@ final class CoreUnit implements Unit {
             return;
         }
         chip.hardware().translate(access);
-        if (access.outcome() == DmaAccess.Outcome.TRANSLATED
-                && access.addressType() != DmaAccess.AddressType.TRANSLATION_REQUEST
-                && access.lengthBytes() > 0
-                && !memory.contains(access.spa(), access.lengthBytes())) {
+        if (access.outcome() == DmaAccess.Outcome.TRANSLATED && !isAllowed(access)) {
             access.busError();
         }
+    }
+
+    /**
+     * True if there is memory for devices where an access leads. A translation request reaches no memory, and its answer may
+     * name a device's own registers; but no device learns where a page is that is kept from it.
+     */
+    private boolean isAllowed(DmaAccess access) {
+        long pa = access.spa();
+        return access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST
+                ? memory.contains(pa, 1) || !platform.memory().contains(pa, 1)
+                : access.lengthBytes() <= 0 || memory.contains(pa, access.lengthBytes());
     }
 
     @Override

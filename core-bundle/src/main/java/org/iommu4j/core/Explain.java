@@ -85,7 +85,8 @@ public final class Explain implements ExplainService {
 
     @Override
     public Explanation request(Abi abi, IommuModel model, int subVersion, byte[] bytes) {
-        return guarded(() -> new RequestExplanation(abi, subVersion, bytes.clone()).with(model, this::formats));
+        return guarded(
+                () -> new RequestExplanation(abi, subVersion, bytes.clone()).with(model, this::formats, absence));
     }
 
     @Override

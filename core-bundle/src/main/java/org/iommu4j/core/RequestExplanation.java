@@ -47,8 +47,9 @@ final class RequestExplanation {
      *
      * @param model the container's; null for the one that the request names
      * @param backends gives the formats of a model, or null
+     * @param absence tells why none serves a model; empty if nothing is known
      */
-    Explanation with(IommuModel model, Function<IommuModel, Formats> backends) {
+    Explanation with(IommuModel model, Function<IommuModel, Formats> backends, Function<IommuModel, String> absence) {
         IommuModel named = IommuModel.ofCode((int) read(invalidates() ? Uapi.MODEL : Uapi.BIND_MODEL, -1));
         IommuModel container = model != null ? model : named;
         formats = container == null ? null : backends.apply(container);
@@ -58,6 +59,10 @@ final class RequestExplanation {
                             ? "the request names no model: the vendor part is not decoded"
                             : "model '" + container.label() + "' is not installed: the vendor part is not decoded, and"
                                     + " what depends on its generation is not checked");
+            String why = container == null ? "" : absence.apply(container);
+            if (!why.isEmpty()) {
+                notes.add("not serving: " + why);
+            }
         }
         Generation generation = generation();
         Terms terms = terms(container, generation);

@@ -1,8 +1,10 @@
 package org.iommu4j.core;
 
 import java.util.List;
+import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Generation;
@@ -37,7 +39,6 @@ final class Trial {
 
     private final BackendEntry entry;
     private final PlatformFactory platforms;
-    private volatile boolean makesChips;
 
     private Trial(BackendEntry entry, PlatformFactory platforms) {
         this.entry = entry;
@@ -55,26 +56,28 @@ final class Trial {
     /** Tries a backend, in a thread of its own and in a bounded time. */
     static Result of(BackendEntry entry, PlatformFactory platforms) {
         Trial trial = new Trial(entry, platforms);
+        VendorFailure failure = trial.ofEach("trial of " + entry, trial::run);
+        return new Result(failure, failure == null || trial.ofEach("chips of " + entry, trial::makeChip) == null);
+    }
+
+    /** The first failure of any generation, in a bounded time for all of them; null if there is none. */
+    private VendorFailure ofEach(String what, Consumer<Generation> part) {
         try (VendorThread thread = new VendorThread("iommu4j-trial")) {
-            thread.call("trial of " + entry, SwapLimits.DEFAULT.handoverNanos(), () -> {
-                List<Generation> generations = entry.description().generations();
-                for (Generation generation : generations) {
-                    trial.makeChip(generation);
-                }
-                trial.makesChips = true;
-                for (Generation generation : generations) {
-                    trial.run(generation);
-                }
+            thread.call(what, SwapLimits.DEFAULT.handoverNanos(), () -> {
+                entry.description().generations().forEach(part);
                 return null;
             });
-            return new Result(null, true);
+            return null;
         } catch (VendorFailure e) {
-            return new Result(e, trial.makesChips);
+            return e;
         }
     }
 
+    /** Small caches do: those of a whole chip would take most of the time of a trial to make. */
     private UnitConfig config(Generation generation) {
-        return UnitConfig.of(entry.description().model(), HardwareConfig.of(generation.subVersion()));
+        return UnitConfig.of(
+                entry.description().model(),
+                HardwareConfig.of(generation.subVersion()).with(CacheConfig.TINY));
     }
 
     private Lease machine(Generation generation) {

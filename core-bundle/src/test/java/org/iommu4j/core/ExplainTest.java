@@ -92,6 +92,10 @@ class ExplainTest {
         assertEquals("V13", answer.verdict().rule());
         assertEquals(16, answer.verdict().offset());
         assertTrue(answer.notes().get(0).startsWith("model 'amd' is not installed"), answer.notes()::toString);
+        assertEquals(1, answer.notes().size());
+        Explanation told = new Explain(model -> null, model -> "half.jar: it cannot be opened")
+                .request(Abi.LP64_BE, null, ExplainService.ANY, request.array());
+        assertEquals("not serving: half.jar: it cannot be opened", told.notes().get(1));
     }
 
     @Test

@@ -24,11 +24,14 @@ import org.iommu4j.core.service.Unit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestReporter;
 import org.junit.jupiter.api.Timeout;
 
 /** Requests and batches that take long let others, and swaps, in; and stay one request to their client. */
 @Timeout(60)
 class LongRequestTest {
+    private static final int MOST_TRIES = 5;
+
     private final Bench bench = new Bench();
     private FakeBackend backend;
     private Unit unit;
@@ -149,26 +152,49 @@ class LongRequestTest {
         }
     }
 
+    /**
+     * What a guest met beside the crowd.
+     *
+     * @param asked its requests
+     * @param worstMillis the longest that a request and an access took together
+     * @param machineMillis how late the machine woke, at worst, a thread that asked nobody for anything
+     */
+    private record Met(int asked, long worstMillis, long machineMillis) {}
+
+    /**
+     * The bar is 250 ms, whatever the machine does. Only if it stood still for more than 100 ms itself, as a control thread
+     * shows that asks nobody for anything, does a worse figure not count, and all of it is tried again.
+     */
     @Test
-    void shouldAnswerAnotherGuestWithinAQuarterOfASecondBesideEightThreadsOfBatches() throws Exception {
+    void shouldAnswerAnotherGuestWithinAQuarterOfASecondBesideEightThreadsOfBatches(TestReporter reporter)
+            throws Exception {
+        Met met = besideEightThreadsOfBatches();
+        for (int again = 1; again < MOST_TRIES && met.worstMillis >= 250 && met.machineMillis > 100; again++) {
+            met = besideEightThreadsOfBatches();
+        }
+        reporter.publishEntry("another guest", met.toString());
+        assertTrue(met.worstMillis < 250, met::toString);
+        assertTrue(met.asked > 100, met::toString);
+    }
+
+    private Met besideEightThreadsOfBatches() throws InterruptedException {
         AtomicBoolean stop = new AtomicBoolean();
         List<Thread> threads = new ArrayList<>();
         byte[] request = Bench.writer(1).invalidate(0, 0, 0, 0, 0, new byte[0]);
         int batchSize = 4096;
         for (int i = 0; i < 8; i++) {
             threads.add(start(() -> {
-                Container crowd = unit.openContainer(Bench.client(1, 30_000, batchSize));
-                RequestBatch batch = new RequestBatch(batchSize);
-                for (int r = 0; r < batchSize; r++) {
-                    batch.add(request, 0, request.length);
-                }
-                while (!stop.get()) {
-                    crowd.submit(batch);
+                try (Container crowd = unit.openContainer(Bench.client(1, 30_000, batchSize))) {
+                    RequestBatch batch = new RequestBatch(batchSize);
+                    for (int r = 0; r < batchSize; r++) {
+                        batch.add(request, 0, request.length);
+                    }
+                    while (!stop.get()) {
+                        crowd.submit(batch);
+                    }
                 }
             }));
         }
-        // How late the machine wakes a thread that asks nobody for anything: a busy build server is not the gate's
-        // fault.
         AtomicLong late = new AtomicLong();
         threads.add(start(() -> {
             while (!stop.get()) {
@@ -179,9 +205,9 @@ class LongRequestTest {
         }));
         DmaAccess access = new DmaAccess();
         long worst = 0;
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(2);
         int asked = 0;
         Thread.sleep(50);
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(2);
         while (System.nanoTime() < end) {
             long began = System.nanoTime();
             assertEquals(Errno.OK, Bench.send(container, request).errno());
@@ -193,9 +219,6 @@ class LongRequestTest {
         for (Thread thread : threads) {
             thread.join();
         }
-        long millis = TimeUnit.NANOSECONDS.toMillis(worst);
-        long machine = TimeUnit.NANOSECONDS.toMillis(late.get());
-        assertTrue(millis < 250 + machine, millis + " ms, the worst of " + asked + "; the machine: " + machine + " ms");
-        assertTrue(asked > 100, asked + " requests");
+        return new Met(asked, TimeUnit.NANOSECONDS.toMillis(worst), TimeUnit.NANOSECONDS.toMillis(late.get()));
     }
 }

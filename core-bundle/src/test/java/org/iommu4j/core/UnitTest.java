@@ -76,6 +76,22 @@ class UnitTest {
     }
 
     @Test
+    void shouldTellNoDeviceWhereAPageIsThatIsKeptFromIt() {
+        Container container = Bench.container(unit, 1);
+        long page = 2 * FakePlatform.PAGE_BYTES;
+        ((FakePlatform) unit.platform()).keepFromDevices(page);
+        container.attach(7, page, 4, new Completion());
+        for (DmaAccess.AddressType type : DmaAccess.AddressType.values()) {
+            unit.dma(access.begin(7, 0, DmaAccess.READ).as(type));
+            assertEquals(DmaAccess.Outcome.BUS_ERROR, access.outcome(), type::name);
+            unit.dma(access.begin(7, FakePlatform.PAGE_BYTES, DmaAccess.READ).as(type));
+            assertEquals(DmaAccess.Outcome.TRANSLATED, access.outcome(), type::name);
+        }
+        unit.dma(access.begin(7, 0, DmaAccess.READ).withLength(0).as(DmaAccess.AddressType.TRANSLATION_REQUEST));
+        assertEquals(DmaAccess.Outcome.BUS_ERROR, access.outcome());
+    }
+
+    @Test
     void shouldBlockWhenTheChipThrows() {
         backend.traps().on("translate", () -> {
             throw new IllegalStateException("broken");

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
@@ -29,10 +30,15 @@ import org.osgi.service.component.runtime.dto.UnsatisfiedReferenceDTO;
 
 /**
  * Vendors' bundles that are there and bring no backend, each with its root cause. A bundle is a vendor's if its manifest says
- * that it provides a backend, or one of its component descriptions does; one without any manifest may be anybody's.
+ * that it provides a backend, or one of its component descriptions does; one without any manifest may be anybody's, and so
+ * may a jar in a watched folder that became no bundle.
  */
 final class VendorBundles {
     private static final String BACKEND = Backend.class.getName();
+
+    /** The framework's property with the folders that FileInstall watches. */
+    private static final String WATCHED_FOLDERS = "felix.fileinstall.dir";
+
     private static final String SERVICE_COMPONENT = "Service-Component";
     private static final int LONGEST_REASON = 300;
 
@@ -57,7 +63,8 @@ final class VendorBundles {
      */
     List<BackendStatus> notServing(Set<Long> serving) {
         List<BackendStatus> found = new ArrayList<>();
-        for (Bundle bundle : context.getBundles()) {
+        Bundle[] bundles = context.getBundles();
+        for (Bundle bundle : bundles) {
             if (bundle.getState() != Bundle.UNINSTALLED && !serving.contains(bundle.getBundleId())) {
                 String descriptions = descriptions(bundle);
                 String provided = header(bundle, Constants.PROVIDE_CAPABILITY);
@@ -69,6 +76,9 @@ final class VendorBundles {
                 }
             }
         }
+        List<String> locations = Stream.of(bundles).map(Bundle::getLocation).toList();
+        WatchedJars.refused(context.getProperty(WATCHED_FOLDERS), locations)
+                .forEach((file, reason) -> found.add(failed(null, file, "", reason)));
         return found;
     }
 
@@ -76,16 +86,16 @@ final class VendorBundles {
         String name = bundle.getSymbolicName() == null ? bundle.getLocation() : bundle.getSymbolicName();
         String reason = bundle.getSymbolicName() == null ? "it is no bundle: no manifest names it" : reason(bundle);
         IommuModel model = model(COMPONENT_MODEL.matcher(descriptions));
-        return new BackendStatus(
-                0,
+        return failed(
                 model != null ? model : model(HEADER_MODEL.matcher(provided)),
-                bounded(name),
+                name,
                 bundle.getVersion().toString(),
-                BackendStatus.State.FAILED,
-                List.of(),
-                0,
-                0,
-                bounded(reason));
+                reason);
+    }
+
+    private static BackendStatus failed(IommuModel model, String name, String version, String reason) {
+        return new BackendStatus(
+                0, model, bounded(name), version, BackendStatus.State.FAILED, List.of(), 0, 0, bounded(reason));
     }
 
     private static IommuModel model(Matcher named) {

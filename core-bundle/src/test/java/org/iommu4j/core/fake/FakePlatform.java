@@ -15,9 +15,15 @@ public final class FakePlatform implements Platform {
     /** Bytes of memory. */
     public static final int MEMORY_BYTES = 65536;
 
+    /** Bytes of a page. */
+    public static final int PAGE_BYTES = 4096;
+
     private final PlatformConfig config;
     private final byte[] bytes = new byte[MEMORY_BYTES];
     private final BitSet hostPages = new BitSet();
+
+    /** A page of the memory that devices do not reach; negative for none. */
+    private volatile long kept = -1;
 
     /** A machine of that configuration. */
     public FakePlatform(PlatformConfig config) {
@@ -27,6 +33,16 @@ public final class FakePlatform implements Platform {
     @Override
     public PhysicalMemory memory() {
         return new Memory();
+    }
+
+    @Override
+    public PhysicalMemory deviceMemory() {
+        return new DeviceMemory();
+    }
+
+    /** From now on devices do not reach that page. */
+    public void keepFromDevices(long page) {
+        kept = page;
     }
 
     @Override
@@ -70,7 +86,7 @@ public final class FakePlatform implements Platform {
         return hostPages.cardinality();
     }
 
-    private final class Memory implements PhysicalMemory {
+    private class Memory implements PhysicalMemory {
         @Override
         public long readLongLe(long pa) {
             return Long.reverseBytes(readLongBe(pa));
@@ -145,6 +161,13 @@ public final class FakePlatform implements Platform {
                 throw new BusErrorException(pa);
             }
             return (int) pa;
+        }
+    }
+
+    private final class DeviceMemory extends Memory {
+        @Override
+        public boolean contains(long pa, long length) {
+            return super.contains(pa, length) && (kept < 0 || pa >= kept + PAGE_BYTES || pa + length <= kept);
         }
     }
 }

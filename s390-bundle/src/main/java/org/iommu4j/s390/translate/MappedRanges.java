@@ -1,6 +1,7 @@
 package org.iommu4j.s390.translate;
 
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.s390.command.Status;
 import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.table.TableLevel;
 import org.iommu4j.s390.table.TableWalker;
@@ -10,6 +11,13 @@ import org.iommu4j.s390.table.TableWalker;
  * pages, so that a table with entries that were never initialised is no error.
  */
 final class MappedRanges {
+    /**
+     * Most entries that are looked at for one bind, during which everybody else of the unit waits: well under 250
+     * milliseconds. Tables can name one another again and again, so that nothing else bounds their entries; it is 32 times as
+     * many as a unit's default budget for mappings.
+     */
+    static final int MOST_ENTRIES = 1 << 21;
+
     /** Takes a range that is mapped as a whole. */
     interface Sink {
         /**
@@ -36,7 +44,7 @@ final class MappedRanges {
     /**
      * Shows every maximal range of mapped pages in an aperture.
      *
-     * @return 0, or what the sink stopped with
+     * @return 0; what the sink stopped with; or {@link Status#INSUFFICIENT_RESOURCES} after {@link #MOST_ENTRIES}
      */
     int forEach(Registration registration, Sink sink) {
         if (!Iota.T.isSet(registration.iota())) {
@@ -50,7 +58,7 @@ final class MappedRanges {
         }
         long begin = 0;
         boolean open = false;
-        while (true) {
+        for (int looked = 0; looked < MOST_ENTRIES; looked++) {
             boolean mapped = walker.walk(registration.iota(), at, null) == TableWalker.MAPPED;
             if (mapped != open) {
                 if (open) {
@@ -68,6 +76,7 @@ final class MappedRanges {
             }
             at = end + 1;
         }
+        return Status.INSUFFICIENT_RESOURCES;
     }
 
     /**

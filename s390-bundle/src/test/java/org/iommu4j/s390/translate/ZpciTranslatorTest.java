@@ -49,6 +49,25 @@ class ZpciTranslatorTest {
     }
 
     @Test
+    void shouldNotLookForEverAtATableThatNamesItsTablesAgainAndAgain() {
+        for (long entry : new long[] {0x400, 0x1234_5000L}) {
+            Machine fresh = Machine.of(2).withFreshTables();
+            for (int i = 0; i < 2048; i++) {
+                fresh.write(Machine.RT + i * 8L, Machine.ST | 7).write(Machine.ST + i * 8L, Machine.PT);
+                fresh.page(i % 256, entry);
+            }
+            fresh.open(0);
+            fresh.attach(0, 1);
+            fresh.takeHex();
+            long begun = System.nanoTime();
+            assertEquals(Errno.ENOMEM, fresh.bind(0, 1, Machine.IOTA, Machine.PBA, (1L << 42) - 1, 0));
+            long millis = (System.nanoTime() - begun) / 1_000_000;
+            assertTrue(millis < 2000, millis + " ms");
+            assertEquals("blocked", fresh.read(1, PAGE));
+        }
+    }
+
+    @Test
     void shouldAnnounceNothingWhereTheUnitReadsTables() {
         Machine base = Machine.of(1).withFreshTables();
         base.open(0);

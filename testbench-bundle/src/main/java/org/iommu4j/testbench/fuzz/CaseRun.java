@@ -20,6 +20,7 @@ import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.ReferenceWalker.Verdict;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
@@ -755,5 +756,13 @@ final class CaseRun implements AutoCloseable {
             access.asPrivileged();
         }
         return access;
+    }
+
+    /** True if a translated access leads to memory for devices; a translation request may name what is no memory at all. */
+    static boolean isAllowed(DmaAccess access, Platform machine) {
+        long pa = access.spa();
+        return access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST
+                ? machine.deviceMemory().contains(pa, 1) || !machine.memory().contains(pa, 1)
+                : access.lengthBytes() <= 0 || machine.deviceMemory().contains(pa, access.lengthBytes());
     }
 }

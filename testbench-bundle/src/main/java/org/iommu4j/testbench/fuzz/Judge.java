@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.backend.ReferenceWalker.Verdict;
 import org.iommu4j.contract.BindRequest;
@@ -18,7 +18,7 @@ final class Judge {
     private static final int PAGE = 4096;
     private static final int MOST_BYTES = 1 << 20;
 
-    private final PhysicalMemory memory;
+    private final Platform machine;
     private ReferenceWalker walker;
 
     /** True if nothing that a chip may have kept is outdated. */
@@ -34,7 +34,7 @@ final class Judge {
      */
     Judge(ReferenceWalker walker, StepRunner runner) {
         this.walker = walker;
-        memory = runner.unit().platform().deviceMemory();
+        machine = runner.unit().platform();
     }
 
     /** True while only one answer is legal. */
@@ -128,8 +128,7 @@ final class Judge {
             if (access.outcome() == DmaAccess.Outcome.BLOCKED) {
                 return Map.of("fault", Map.of("name", "BLOCKED"));
             }
-            boolean request = access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST;
-            if (!request && piece > 0 && !memory.contains(access.spa(), piece)) {
+            if (!CaseRun.isAllowed(access, machine)) {
                 return Map.of("fault", Map.of("name", "BUS_ERROR"));
             }
             segments.add(new long[] {access.spa(), piece});

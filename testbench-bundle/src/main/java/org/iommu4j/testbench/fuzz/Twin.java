@@ -168,8 +168,7 @@ final class Twin {
                     return "fault 0x" + Integer.toHexString(access.faultCode());
                 }
                 case TRANSLATED -> {
-                    boolean request = access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST;
-                    if (!request && piece > 0 && !platform.deviceMemory().contains(access.spa(), piece)) {
+                    if (!CaseRun.isAllowed(access, platform)) {
                         return "BUS_ERROR";
                     }
                     first = first.isEmpty() ? Steps.hex(access.spa()) : first;

@@ -76,8 +76,10 @@ final class CallSteps {
     Step.Action parse(Kind kind, Fields fields) {
         if (calls == null) {
             fields.skip();
+            // Without a backend there is no machine, and that refusal says why; so one has come since.
             return machine -> {
-                throw new Step.StepFailure("model '" + model.label() + "' is not installed");
+                throw new Step.StepFailure(
+                        "model '" + model.label() + "' was not installed when the case was read; it is now");
             };
         }
         List<CallFormat> known =
