@@ -16,7 +16,9 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.iommu4j.core.service.Watch;
 
 /**
  * A file that a command writes: whole, or not at all. The bytes go to a file beside it, which takes its place in
@@ -25,6 +27,9 @@ import java.util.stream.Stream;
  * and so are standard output and standard error under their names in {@code /dev}. For one thread.
  */
 public final class OutputFile implements AutoCloseable {
+    /** A pipe that nobody has begun to read by then, in seconds, is refused. */
+    private static final int OPEN_SECONDS = 10;
+
     private static final int MOST_LINKS = 40;
 
     /** Characters of the target's name that are repeated in the name of the file beside it. */
@@ -68,7 +73,7 @@ public final class OutputFile implements AutoCloseable {
                 throw new IOException("is a directory");
             }
             if (Files.exists(target) && !Files.isRegularFile(target)) {
-                return new OutputFile(target, null, new FileOutputStream(target.toFile()));
+                return new OutputFile(target, null, awaited(target));
             }
             if (Files.exists(target) && !Files.isWritable(target)) {
                 throw new IOException("permission denied");
@@ -84,6 +89,23 @@ public final class OutputFile implements AutoCloseable {
             return made;
         } catch (FileSystemException e) {
             throw new IOException(reason(e), e);
+        }
+    }
+
+    /** To open a pipe waits for who reads it, for ever if nobody does. */
+    private static OutputStream awaited(Path target) throws IOException {
+        try (Watch watch = new Watch(TimeUnit.SECONDS.toNanos(OPEN_SECONDS))) {
+            return watch.run(progress -> {
+                try {
+                    return new FileOutputStream(target.toFile());
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        } catch (Watch.HangException e) {
+            throw new IOException("nobody has read from this pipe for " + OPEN_SECONDS + " s", e);
         }
     }
 

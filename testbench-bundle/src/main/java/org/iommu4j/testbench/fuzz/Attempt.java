@@ -12,8 +12,8 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Watch;
 import org.iommu4j.testbench.FuzzFailure.Kind;
-import org.iommu4j.testbench.run.Watch;
 
 /**
  * One run of a case, on a thread of its own: what hangs is left behind.

@@ -7,6 +7,8 @@ import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.OneLine;
+import org.iommu4j.core.service.Progress;
+import org.iommu4j.core.service.Watch;
 import org.iommu4j.testbench.BenchSession;
 
 /**

@@ -26,6 +26,7 @@ import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Offer;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 

@@ -18,6 +18,8 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
+import org.iommu4j.core.service.Watch;
 import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult;

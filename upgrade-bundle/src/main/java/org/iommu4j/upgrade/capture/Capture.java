@@ -1,9 +1,12 @@
 package org.iommu4j.upgrade.capture;
 
+import java.io.ByteArrayInputStream;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.iommu4j.core.service.ByteOrderMark;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.ReplayRefusedException;
 
@@ -70,7 +73,10 @@ public final class Capture {
             if (Files.size(path) > MAX_JSON_BYTES) {
                 throw new CaptureException(file, 0, 0, "", "is larger than " + MAX_JSON_BYTES + " bytes");
             }
-            bytes = Files.readAllBytes(path);
+            bytes = ByteOrderMark.skip(new ByteArrayInputStream(Files.readAllBytes(path)))
+                    .readAllBytes();
+        } catch (CharConversionException e) {
+            throw new CaptureException(file, 1, 0, "", e.getMessage(), e);
         } catch (IOException e) {
             throw new CaptureException(file, 0, 0, "", "cannot be read: " + e.getMessage(), e);
         }

@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade.capture;
 
 import java.io.BufferedInputStream;
+import java.io.CharConversionException;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
+import org.iommu4j.core.service.ByteOrderMark;
 import org.iommu4j.upgrade.CaptureException;
 
 /**
@@ -63,7 +65,7 @@ final class LineReader implements Closeable {
         try {
             limit = Math.max(FREE_BYTES, MAX_RATIO * Files.size(path));
             raw = Files.newInputStream(path);
-            in = packed ? new GZIPInputStream(new BufferedInputStream(raw, 1 << 16), 1 << 16) : raw;
+            in = ByteOrderMark.skip(packed ? new GZIPInputStream(new BufferedInputStream(raw, 1 << 16), 1 << 16) : raw);
         } catch (IOException e) {
             closeQuietly(raw);
             throw unreadable(e);
@@ -132,6 +134,9 @@ final class LineReader implements Closeable {
     private CaptureException unreadable(IOException e) {
         if (e instanceof EOFException) {
             return new CaptureException(file, lineNumber, 0, "", "is cut: the compressed data ends early", e);
+        }
+        if (e instanceof CharConversionException) {
+            return new CaptureException(file, 1, 0, "", e.getMessage(), e);
         }
         if (e instanceof ZipException) {
             return new CaptureException(file, lineNumber, 0, "", "is no intact gzip file: " + e.getMessage(), e);

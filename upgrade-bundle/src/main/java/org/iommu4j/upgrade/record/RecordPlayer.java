@@ -19,6 +19,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.RecordOptions;
@@ -76,9 +77,10 @@ final class RecordPlayer implements AutoCloseable {
         access.explainTo((what, pa, word) -> walk.add(new Entry(what, pa, word)));
     }
 
-    /** Plays it to its end. */
-    RecordResult play() {
+    /** Plays it to its end; the progress is told of each line. */
+    RecordResult play(Progress progress) {
         for (RecordLine line = reader.next(); line != null; line = reader.next()) {
+            progress.begin((int) reader.line(), "line");
             lines.merge(reader.kind(), 1L, Long::sum);
             if (line instanceof RecordLine.UnitOpened opened) {
                 open(opened);

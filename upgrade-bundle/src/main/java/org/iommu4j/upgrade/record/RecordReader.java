@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade.record;
 
 import java.io.BufferedInputStream;
+import java.io.CharConversionException;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
@@ -25,6 +26,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Agreement;
+import org.iommu4j.core.service.ByteOrderMark;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.upgrade.CaptureException;
 
@@ -87,7 +89,7 @@ final class RecordReader implements Closeable {
         raw.mark(2);
         int magic = raw.read() << Byte.SIZE | raw.read();
         raw.reset();
-        return magic == GZIP_MAGIC ? new GZIPInputStream(raw, BUFFER_BYTES) : raw;
+        return ByteOrderMark.skip(magic == GZIP_MAGIC ? new GZIPInputStream(raw, BUFFER_BYTES) : raw);
     }
 
     /**
@@ -196,6 +198,8 @@ final class RecordReader implements Closeable {
             what = "is missing";
         } else if (e instanceof EOFException) {
             what = "is cut: the compressed data ends early";
+        } else if (e instanceof CharConversionException) {
+            what = e.getMessage();
         } else if (e instanceof ZipException) {
             what = "is no intact gzip file: " + e.getMessage();
         }

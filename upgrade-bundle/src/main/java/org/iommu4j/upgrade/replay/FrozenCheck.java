@@ -5,6 +5,7 @@ import java.util.List;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.CaptureException;
@@ -23,9 +24,12 @@ public final class FrozenCheck {
     private final DmaAccess access = new DmaAccess();
     private final Comparison walks = new Comparison();
     private final Differences differences;
+    private final Progress progress;
 
-    FrozenCheck(Differences differences) {
+    /** A check; the progress is told of each mapping. */
+    FrozenCheck(Differences differences, Progress progress) {
         this.differences = differences;
+        this.progress = progress;
     }
 
     /**
@@ -39,11 +43,13 @@ public final class FrozenCheck {
                 FrozenImage.Walks rows = capture.frozen().walks()) {
             capture.frozen().loadPages(unit.platform().memory());
             CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), unit::call);
-            for (CallPlayer.Mismatch mismatch : bringUp(capture, unit::writeRegister, calls)) {
+            for (CallPlayer.Mismatch mismatch : bringUp(capture, unit::writeRegister, calls, progress)) {
                 walks.count(false);
                 differences.call(-1, mismatch);
             }
+            int count = 0;
             for (FrozenImage.Walk row = rows.next(); row != null; row = rows.next()) {
+                progress.begin(count++, "frozen walk");
                 check(unit, row);
             }
         }
@@ -61,10 +67,12 @@ public final class FrozenCheck {
      * Makes the guest's tables and devices what they were when the machine was stopped: writes what turns translation on, or
      * makes the calls.
      *
+     * @param progress is told of each record
      * @return what calls did not answer as the capture says
      * @throws CaptureException if a register is missing in the capture, or its timeline cannot be read
      */
-    public static List<CallPlayer.Mismatch> bringUp(Capture capture, Registers registers, CallPlayer calls) {
+    public static List<CallPlayer.Mismatch> bringUp(
+            Capture capture, Registers registers, CallPlayer calls, Progress progress) {
         for (CaptureModel.BringUp step : capture.model().bringUp()) {
             CaptureModel.RegisterPlace place = capture.model().registers().get(step.register());
             registers.write(place.offset(), place.sizeBytes(), value(capture, step));
@@ -75,6 +83,7 @@ public final class FrozenCheck {
             try (Timeline timeline = capture.timeline()) {
                 CaptureRecord next = timeline.next();
                 while (next != null && next.t() < stoppedAt) {
+                    progress.again();
                     if (next instanceof CaptureRecord.Call call) {
                         mismatches.addAll(calls.make(call));
                     }

@@ -7,6 +7,7 @@ import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.upgrade.ReplayResult.CommandTally;
 import org.iommu4j.upgrade.ReplayResult.Difference;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;
@@ -22,12 +23,12 @@ public final class GuestRun implements AutoCloseable {
     private final Player player;
     private final Differences differences;
 
-    /** A guest on a host of its own. */
-    public GuestRun(IommuService service, Capture capture, CaptureScan scan, HardwareConfig config) {
+    /** A guest on a host of its own; the progress is told of each record. */
+    public GuestRun(IommuService service, Capture capture, CaptureScan scan, HardwareConfig config, Progress progress) {
         differences = new Differences(
                 KEPT_DIFFERENCES, ExplainHints.of(service, capture.model().model()));
         machine = new GuestMachine(service, capture.model(), config, Sanitizer.Mode.CAPTURE);
-        player = new Player(capture, scan, machine, false, differences);
+        player = new Player(capture, scan, machine, false, differences, progress);
     }
 
     /**

@@ -12,6 +12,7 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.upgrade.ReplayResult.Step;
 import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.capture.Capture;
@@ -43,6 +44,7 @@ final class Player {
     /** Who is told which record is played, or null. */
     private final Sanitizer sanitizer;
 
+    private final Progress progress;
     private CaptureScan.Edit nextEdit;
     private final AtomicLong translated = new AtomicLong();
 
@@ -50,12 +52,20 @@ final class Player {
      * A player.
      *
      * @param ownChip true if registers and fault codes are the chip's own, so that they are compared as well
+     * @param progress is told of each record
      */
-    Player(Capture capture, CaptureScan scan, CapturedMachine machine, boolean ownChip, Differences differences) {
+    Player(
+            Capture capture,
+            CaptureScan scan,
+            CapturedMachine machine,
+            boolean ownChip,
+            Differences differences,
+            Progress progress) {
         this.capture = capture;
         this.machine = machine;
         this.ownChip = ownChip;
         this.differences = differences;
+        this.progress = progress;
         memory = machine.unit().platform().memory();
         sanitizer = machine.unit().platform().sanitizer();
         edits = scan.edits().iterator();
@@ -74,6 +84,7 @@ final class Player {
                 if (!goOn.getAsBoolean()) {
                     return false;
                 }
+                progress.begin((int) timeline.lineNumber(), "record");
                 if (sanitizer != null) {
                     sanitizer.at(Finding.Place.ofRecord(timeline.lineNumber()));
                 }

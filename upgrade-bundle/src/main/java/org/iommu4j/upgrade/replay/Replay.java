@@ -16,6 +16,8 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
+import org.iommu4j.core.service.Watch;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
@@ -30,24 +32,40 @@ import org.iommu4j.upgrade.capture.CaptureScan;
  */
 public final class Replay implements ReplayService {
     private final IommuService service;
+    private final long limitNanos;
 
-    /** A replay through a core. */
+    /** A replay through a core; a record that does not come back in the tools' usual time hangs. */
     public Replay(IommuService service) {
+        this(service, Watch.DEFAULT_LIMIT_NANOS);
+    }
+
+    /** The same with another limit. */
+    Replay(IommuService service, long limitNanos) {
         this.service = service;
+        this.limitNanos = limitNanos;
     }
 
     @Override
     public ReplayResult replay(Path directory, ReplayOptions options) {
         Capture capture = Capture.open(directory);
         CaptureScan scan = CaptureScan.of(capture);
+        try (Watch watch = new Watch(limitNanos)) {
+            return watch.run(progress -> replay(capture, scan, options, progress));
+        } catch (Watch.HangException e) {
+            throw e.toUsers("the machine");
+        }
+    }
+
+    private ReplayResult replay(Capture capture, CaptureScan scan, ReplayOptions options, Progress progress) {
         HardwareConfig config = config(service, capture, scan, options.cache());
         ExplainHints hints = ExplainHints.of(service, capture.model().model());
         Differences differences = new Differences(options.keptDifferences(), hints);
         List<String> notes = new ArrayList<>();
         ReplayResult played = options.path() == ReplayOptions.Path.DIRECT
-                ? direct(capture, scan, config, options, differences, notes)
-                : contract(capture, scan, config, options, differences, notes);
-        Tally walks = options.frozen() ? new FrozenCheck(differences).run(service, capture, config) : Tally.NONE;
+                ? direct(capture, scan, config, options, differences, notes, progress)
+                : contract(capture, scan, config, options, differences, notes, progress);
+        Tally walks =
+                options.frozen() ? new FrozenCheck(differences, progress).run(service, capture, config) : Tally.NONE;
         return new ReplayResult(
                 played.directory(),
                 played.model(),
@@ -107,10 +125,11 @@ public final class Replay implements ReplayService {
             HardwareConfig config,
             ReplayOptions options,
             Differences differences,
-            List<String> notes) {
+            List<String> notes,
+            Progress progress) {
         GuestMachine machine = new GuestMachine(service, capture.model(), config, mode(options));
         try (var unit = machine.unit()) {
-            Player player = new Player(capture, scan, machine, false, differences);
+            Player player = new Player(capture, scan, machine, false, differences, progress);
             player.play(() -> true);
             ReplayResult.RequestTally sent = machine.containers().requests();
             ReplayResult.RequestTally counted = machine.containers().counted();
@@ -128,10 +147,11 @@ public final class Replay implements ReplayService {
             HardwareConfig config,
             ReplayOptions options,
             Differences differences,
-            List<String> notes) {
+            List<String> notes,
+            Progress progress) {
         BareMachine machine = new BareMachine(service, capture.model(), config, mode(options));
         try (var unit = machine.unit()) {
-            Player player = new Player(capture, scan, machine, true, differences);
+            Player player = new Player(capture, scan, machine, true, differences, progress);
             player.play(() -> true);
             notes.add(counters(unit.hardwareCounters()));
             return result(capture, scan, options, player, ReplayResult.RequestTally.NONE, notes, machine.findings());

@@ -8,6 +8,7 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.ReplayResult.Difference;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;
@@ -36,6 +37,7 @@ final class GuestLoop implements Runnable {
     private final AtomicLong sentBefore = new AtomicLong();
     private final AtomicLong translatedBefore = new AtomicLong();
     private volatile GuestRun current;
+    private final Progress progress = new Progress();
 
     GuestLoop(
             IommuService service,
@@ -74,7 +76,7 @@ final class GuestLoop implements Runnable {
         long deadline = System.nanoTime() + Unit.DMA_WAIT_NANOS;
         while (true) {
             try {
-                return new GuestRun(service, capture, scan, config);
+                return new GuestRun(service, capture, scan, config, progress);
             } catch (BackendException e) {
                 if (e.errno() != Errno.ENODEV || System.nanoTime() - deadline > 0) {
                     throw e;
@@ -113,6 +115,11 @@ final class GuestLoop implements Runnable {
                             + difference.got(),
                     difference.explain());
         }
+    }
+
+    /** Records so far; for other threads. */
+    long records() {
+        return progress.begun();
     }
 
     /** Requests so far; for other threads. */

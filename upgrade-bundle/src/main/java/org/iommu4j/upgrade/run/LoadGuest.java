@@ -14,6 +14,7 @@ import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.UpgradeException;
@@ -46,8 +47,8 @@ final class LoadGuest implements AutoCloseable {
     private final ExplainHints hints;
     private final List<EditedPage> pages = new ArrayList<>();
 
-    /** A guest of a capture; the seed chooses its pages. */
-    LoadGuest(IommuService service, Capture capture, HardwareConfig config, long seed) {
+    /** A guest of a capture; the seed chooses its pages. The progress is told of what brings it up. */
+    LoadGuest(IommuService service, Capture capture, HardwareConfig config, long seed, Progress progress) {
         unit = service.openUnit(UnitConfig.of(capture.model().model(), config).withSanitizer(Sanitizer.Mode.ON));
         containers = new GuestContainers(unit);
         hints = ExplainHints.of(service, unit.model());
@@ -55,7 +56,7 @@ final class LoadGuest implements AutoCloseable {
             capture.frozen().loadPages(unit.platform().memory());
             Guest guest = unit.openGuest(config, containers);
             CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), guest::call);
-            List<CallPlayer.Mismatch> mismatches = FrozenCheck.bringUp(capture, guest::writeRegister, calls);
+            List<CallPlayer.Mismatch> mismatches = FrozenCheck.bringUp(capture, guest::writeRegister, calls, progress);
             if (!mismatches.isEmpty()) {
                 throw new UpgradeException(capture.directory() + ": the frozen guest cannot be brought up: "
                         + mismatches.get(0).explained());
@@ -64,6 +65,7 @@ final class LoadGuest implements AutoCloseable {
                 if (pages.size() == PAGES) {
                     break;
                 }
+                progress.again();
                 guest.deviceAccess(row.requester());
                 Container container = containers.containerOf(row.requester());
                 if (container != null) {

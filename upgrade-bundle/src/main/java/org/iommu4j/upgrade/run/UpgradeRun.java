@@ -8,6 +8,8 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ContainerCounters;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
+import org.iommu4j.core.service.Watch;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.UpgradeOptions;
@@ -32,11 +34,18 @@ public final class UpgradeRun implements UpgradeService {
 
     private final IommuService service;
     private final VendorBundles bundles;
+    private final long limitNanos;
 
-    /** Runs through a core, in a container. */
+    /** Runs through a core, in a container; what does not get on in the tools' usual time hangs. */
     public UpgradeRun(IommuService service, VendorBundles bundles) {
+        this(service, bundles, Watch.DEFAULT_LIMIT_NANOS);
+    }
+
+    /** The same with another limit. */
+    UpgradeRun(IommuService service, VendorBundles bundles, long limitNanos) {
         this.service = service;
         this.bundles = bundles;
+        this.limitNanos = limitNanos;
     }
 
     @Override
@@ -50,34 +59,50 @@ public final class UpgradeRun implements UpgradeService {
                     + options.model().label());
         }
         CaptureScan scan = CaptureScan.of(capture);
+        try (Watch watch = new Watch(limitNanos)) {
+            return watch.run(steps -> run(options, progress, built, released, capture, scan, steps));
+        } catch (Watch.HangException e) {
+            throw e.toUsers("the guest of the load");
+        }
+    }
+
+    private UpgradeResult run(
+            UpgradeOptions options,
+            Consumer<UpgradeProgress> progress,
+            VendorJar built,
+            VendorJar released,
+            Capture capture,
+            CaptureScan scan,
+            Progress steps) {
         HardwareConfig config = Replay.config(service, capture, scan, options.cache());
         Problems problems = new Problems();
         AtomicBoolean goOn = new AtomicBoolean(true);
         try (SwapDriver swaps = new SwapDriver(service, options.model(), bundles, built, released, problems);
-                LoadGuest load = new LoadGuest(service, capture, config, options.seed())) {
+                LoadGuest load = new LoadGuest(service, capture, config, options.seed(), steps)) {
             Invalidator invalidator = new Invalidator(load, options.seed(), goOn::get, problems);
             DeviceTraffic devices = new DeviceTraffic(load, ~options.seed(), goOn::get, problems);
             GuestLoop guest = new GuestLoop(service, capture, scan, config, goOn::get, problems);
             invalidator.prepare();
             long begin = System.nanoTime();
-            List<Thread> threads = List.of(
-                    new Thread(guest, "upgrade-guest"),
-                    new Thread(invalidator, "upgrade-client"),
-                    new Thread(devices, "upgrade-devices"));
-            threads.forEach(thread -> thread.setDaemon(true));
-            threads.forEach(Thread::start);
-            Watch watch = new Watch(progress, swaps, guest, invalidator, devices);
+            List<Worker> workers = List.of(
+                    new Worker("the replayed guest", guest, guest::records, limitNanos),
+                    new Worker("the invalidating client", invalidator, invalidator::sent, limitNanos),
+                    new Worker("the devices", devices, devices::accesses, limitNanos));
+            workers.forEach(Worker::start);
+            Attendance watch = new Attendance(progress, steps, swaps, guest, invalidator, devices, workers);
             try {
-                for (int i = 0; i < options.swaps(); i++) {
+                for (int i = 0; i < options.swaps() && watch.hanging().isEmpty(); i++) {
                     long next = begin + options.durationNanos() * (i + 1) / (options.swaps() + 1);
                     watch.until(next, (double) i / options.swaps(), "swap " + (i + 1) + " of " + options.swaps());
+                    steps.begin(i + 1, "swap");
                     swaps.swap();
                 }
                 swaps.finish();
                 watch.until(begin + options.durationNanos(), 1, "after the last swap");
             } finally {
                 goOn.set(false);
-                watch.join(threads);
+                watch.join();
+                watch.hanging().forEach(problems::add);
             }
             double seconds = (System.nanoTime() - begin) / NANOS_PER_SECOND;
             return result(options, built, released, seconds, swaps, load, guest, invalidator, devices, problems);
@@ -157,29 +182,44 @@ public final class UpgradeRun implements UpgradeService {
         return sorted.get(Math.max(1, rank) - 1);
     }
 
-    /** Tells of progress once a second while it waits. */
-    private static final class Watch {
+    /** Waits while the workers are at work, until one hangs; tells of progress once a second. */
+    private static final class Attendance {
         private final Consumer<UpgradeProgress> progress;
+        private final Progress steps;
         private final SwapDriver swaps;
         private final GuestLoop guest;
         private final Invalidator invalidator;
         private final DeviceTraffic devices;
+        private final List<Worker> workers;
         private long nextReport = System.nanoTime();
 
-        private Watch(
+        private Attendance(
                 Consumer<UpgradeProgress> progress,
+                Progress steps,
                 SwapDriver swaps,
                 GuestLoop guest,
                 Invalidator invalidator,
-                DeviceTraffic devices) {
+                DeviceTraffic devices,
+                List<Worker> workers) {
             this.progress = progress;
+            this.steps = steps;
             this.swaps = swaps;
             this.guest = guest;
             this.invalidator = invalidator;
             this.devices = devices;
+            this.workers = workers;
+        }
+
+        /** Which workers do not get on, and where they are. */
+        private List<String> hanging() {
+            return workers.stream()
+                    .map(Worker::hang)
+                    .filter(hang -> !hang.isEmpty())
+                    .toList();
         }
 
         private void report(double fraction, String doing) {
+            steps.again();
             if (System.nanoTime() - nextReport < 0) {
                 return;
             }
@@ -194,28 +234,28 @@ public final class UpgradeRun implements UpgradeService {
 
         private void until(long nanoTime, double fraction, String doing) {
             report(fraction, doing);
-            while (System.nanoTime() - nanoTime < 0) {
-                try {
-                    Thread.sleep(SLICE_MILLIS);
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                    throw new UpgradeException("interrupted", e);
-                }
+            while (System.nanoTime() - nanoTime < 0 && hanging().isEmpty()) {
+                sleep();
                 report(fraction, doing);
             }
         }
 
-        private void join(List<Thread> threads) {
-            for (Thread thread : threads) {
-                while (thread.isAlive()) {
-                    try {
-                        thread.join(SLICE_MILLIS);
-                    } catch (InterruptedException e) {
-                        Thread.currentThread().interrupt();
-                        throw new UpgradeException("interrupted", e);
-                    }
+        /** Waits for all that get on. */
+        private void join() {
+            for (Worker worker : workers) {
+                while (worker.isAlive() && worker.hang().isEmpty()) {
+                    sleep();
                     report(1, "the last replay ends");
                 }
+            }
+        }
+
+        private static void sleep() {
+            try {
+                Thread.sleep(SLICE_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new UpgradeException("interrupted", e);
             }
         }
     }

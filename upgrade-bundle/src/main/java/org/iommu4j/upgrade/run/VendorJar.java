@@ -30,7 +30,7 @@ public record VendorJar(Path file, String symbolicName, Version version, String 
      */
     public static VendorJar read(Path file) {
         if (!Files.isRegularFile(file)) {
-            throw new UpgradeException(file + " is missing");
+            throw new UpgradeException(file + (Files.exists(file) ? " is no file" : " is missing"));
         }
         try (JarFile jar = new JarFile(file.toFile())) {
             Manifest manifest = jar.getManifest();

@@ -324,6 +324,22 @@ class CaptureTest {
     }
 
     @Test
+    void shouldPassOverTheByteOrderMarkOfUtf8AndNameOtherEncodings() throws IOException {
+        Path run = directory.resolve("run.json");
+        String text = Files.readString(run);
+        Files.writeString(run, "\ufeff" + text);
+        assertEquals(IommuModel.INTEL, Capture.open(directory).model().model());
+        CaptureFiles.lines(directory, Timeline.FILE, "\ufeff{\"t\":0,\"k\":\"note\"}");
+        assertEquals(1, timeline().size());
+
+        Files.write(run, new byte[] {(byte) 0xff, (byte) 0xfe, '{', 0});
+        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(directory));
+
+        assertTrue(
+                refusal.getMessage().endsWith("is UTF-16 by its byte order mark; UTF-8 is read"), refusal.getMessage());
+    }
+
+    @Test
     void shouldAcceptALastLineWithoutItsEnd() throws IOException {
         try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(directory.resolve(Timeline.FILE)))) {
             out.write("{\"t\":0,\"k\":\"note\"}".getBytes(StandardCharsets.UTF_8));

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -115,6 +116,19 @@ class RecordReaderTest {
         String refusal = refusal(HEADER + UNIT + OPEN + line + "\n");
         assertTrue(refusal.startsWith("r.jsonl, line 4, column "), refusal);
         assertTrue(refusal.contains(message), refusal);
+    }
+
+    @Test
+    void shouldPassOverTheByteOrderMarkOfUtf8AndNameOtherEncodings() throws IOException {
+        assertTrue(play("\ufeff" + HEADER + "{\"k\":\"end\",\"lines\":1}\n").ok());
+        Path other = directory.resolve("utf16.jsonl");
+        Files.writeString(other, HEADER, StandardCharsets.UTF_16);
+
+        CaptureException refusal =
+                assertThrows(CaptureException.class, () -> new Records(null, null).play(other, RecordOptions.DEFAULT));
+
+        assertTrue(
+                refusal.getMessage().endsWith("is UTF-16 by its byte order mark; UTF-8 is read"), refusal.getMessage());
     }
 
     @Test

@@ -24,6 +24,7 @@ import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
+import org.iommu4j.upgrade.HangingVtd;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
@@ -39,6 +40,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A replay finds what is not as the capture says, and says where. */
 class ReplayTest {
     private static final ReplayOptions DIRECT = ReplayOptions.DEFAULT.withPath(ReplayOptions.Path.DIRECT);
+
+    private static final long HANG_NANOS = 300_000_000L;
 
     @TempDir
     private Path directory;
@@ -95,6 +98,27 @@ class ReplayTest {
             for (String key : List.of("dev", "iova", "edit", "fill", "command", "covering", "rule", "text")) {
                 assertTrue(stale.contains("\"" + key + "\":"), stale);
             }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(ReplayOptions.Path.class)
+    void shouldEndWhenTheChipDoesNotComeBackAndSayWhere(ReplayOptions.Path path) {
+        HangingVtd vendor = new HangingVtd("1.0.0");
+        try (IommuCore stuck = new IommuCore(new SimulatedPlatformFactory())) {
+            stuck.arrived(vendor);
+            vendor.hang(true);
+            Replay replay = new Replay(stuck, HANG_NANOS);
+
+            BackendException end = assertThrows(
+                    BackendException.class,
+                    () -> replay.replay(CaptureFiles.small(directory), ReplayOptions.DEFAULT.withPath(path)));
+
+            assertEquals(Errno.ETIMEDOUT, end.errno());
+            assertTrue(
+                    end.getMessage().matches("record \\d+ did not come back in 300 ms; it is at .*"), end.getMessage());
+        } finally {
+            vendor.hang(false);
         }
     }
 

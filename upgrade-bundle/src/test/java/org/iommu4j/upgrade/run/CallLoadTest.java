@@ -13,6 +13,7 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.upgrade.CaptureFiles;
 import org.iommu4j.upgrade.UpgradeException;
@@ -52,7 +53,7 @@ class CallLoadTest {
     private LoadGuest load(Path directory) {
         Capture capture = Capture.open(directory);
         CaptureScan scan = CaptureScan.of(capture);
-        return new LoadGuest(core, capture, Replay.config(core, capture, scan, CacheConfig.DEFAULT), 1);
+        return new LoadGuest(core, capture, Replay.config(core, capture, scan, CacheConfig.DEFAULT), 1, new Progress());
     }
 
     private static Backend backend(IommuModel model, String version) {

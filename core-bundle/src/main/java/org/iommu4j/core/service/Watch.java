@@ -1,4 +1,4 @@
-package org.iommu4j.testbench.run;
+package org.iommu4j.core.service;
 
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -12,16 +12,22 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 
 /**
- * Does work with chips and drivers on a thread of its own, which is left behind when it does not come back: what a vendor's
- * code does cannot be ended from outside. For one caller.
+ * Does work of which a vendor's code is a part on a thread of its own, which is left behind when it does not come back: what
+ * that code does cannot be ended from outside. Used by tools, which may take long as long as they get on; the core bounds its
+ * own calls. For one caller.
  */
 public final class Watch implements AutoCloseable {
+    /** Longest time, in nanoseconds, that tools wait for one step. */
+    public static final long DEFAULT_LIMIT_NANOS = 10_000_000_000L;
+
     /** How often the caller looks within the limit. */
     private static final int LOOKS = 20;
 
     /** Code that is not a vendor's: the place is looked for below it. */
     private static final List<String> OURS = List.of(
             "org.iommu4j.testbench.",
+            "org.iommu4j.upgrade.",
+            "org.iommu4j.shell.",
             "org.iommu4j.core.",
             "org.iommu4j.simulation.",
             "org.iommu4j.backend.",
@@ -42,7 +48,7 @@ public final class Watch implements AutoCloseable {
     }
 
     /** Work that did not come back. */
-    static final class HangException extends RuntimeException {
+    public static final class HangException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
         private final transient Progress progress;
@@ -52,8 +58,19 @@ public final class Watch implements AutoCloseable {
             this.progress = progress;
         }
 
-        /** Where it was. */
-        Progress progress() {
+        /**
+         * What a tool throws in its place.
+         *
+         * @param before what hangs if no step has begun
+         * @return {@code ETIMEDOUT}, which names the step
+         */
+        public BackendException toUsers(String before) {
+            String what = progress.step() < 0 ? before : progress.op() + " " + progress.step();
+            return new BackendException(Errno.ETIMEDOUT, what + " " + getMessage(), this);
+        }
+
+        /** How far it was. */
+        public Progress progress() {
             return progress;
         }
     }
@@ -61,10 +78,12 @@ public final class Watch implements AutoCloseable {
     /**
      * Does work and waits for it; what it throws is thrown here.
      *
+     * @param <T> what the work comes to
      * @param work tells how far it is
+     * @return what the work came to
      * @throws HangException if it does not come back
      */
-    <T> T run(Function<Progress, T> work) {
+    public <T> T run(Function<Progress, T> work) {
         if (executor == null) {
             executor = Executors.newSingleThreadExecutor(this::thread);
         }
@@ -87,7 +106,11 @@ public final class Watch implements AutoCloseable {
                 if (e.getCause() instanceof Error error) {
                     throw error;
                 }
-                throw (RuntimeException) e.getCause();
+                if (e.getCause() instanceof RuntimeException exception) {
+                    throw exception;
+                }
+                // Languages other than Java throw checked exceptions that no signature announces.
+                throw new BackendException(Errno.EIO, String.valueOf(e.getCause()), e.getCause());
             } catch (InterruptedException e) {
                 result.cancel(true);
                 Thread.currentThread().interrupt();
@@ -97,7 +120,7 @@ public final class Watch implements AutoCloseable {
     }
 
     private Thread thread(Runnable work) {
-        Thread thread = new Thread(work, "test-bench");
+        Thread thread = new Thread(work, "iommu4j-watched");
         thread.setDaemon(true);
         worker = thread;
         return thread;
@@ -111,7 +134,12 @@ public final class Watch implements AutoCloseable {
                 "did not come back in " + TimeUnit.NANOSECONDS.toMillis(limitNanos) + " ms" + place, progress);
     }
 
-    /** Where a thread is: the top of its stack in a vendor's code, else in any but Java's; empty if it has ended. */
+    /**
+     * Where a thread is.
+     *
+     * @param frames its stack, the top first
+     * @return the end of a sentence: the top of the stack in a vendor's code, else in any but Java's; empty if it has ended
+     */
     public static String place(StackTraceElement[] frames) {
         StackTraceElement found = null;
         for (StackTraceElement frame : frames) {

@@ -1,4 +1,4 @@
-package org.iommu4j.testbench.run;
+package org.iommu4j.core.service;
 
 /** How far work is: told by the thread that does it, seen by the one that waits for it. */
 public final class Progress {
@@ -6,8 +6,13 @@ public final class Progress {
     private volatile String op = "";
     private volatile long begun;
 
-    /** A step of a case begins. */
-    void begin(int index, String name) {
+    /**
+     * A step begins.
+     *
+     * @param index of the step, from 0
+     * @param name what it is
+     */
+    public void begin(int index, String name) {
         step = index;
         op = name;
         again();
@@ -21,17 +26,17 @@ public final class Progress {
     }
 
     /** Index of the step; -1 before the first. */
-    int step() {
+    public int step() {
         return step;
     }
 
     /** Name of the step; empty before the first. */
-    String op() {
+    public String op() {
         return op;
     }
 
     /** Changes whenever something begins. */
-    long begun() {
+    public long begun() {
         return begun;
     }
 }

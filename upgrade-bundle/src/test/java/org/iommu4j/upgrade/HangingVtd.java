@@ -1,0 +1,48 @@
+package org.iommu4j.upgrade;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import org.iommu4j.backend.Hardware;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Snapshot;
+import org.iommu4j.intel.VtdBackend;
+
+/** VT-d's bundle, whose chips stop to answer accesses while it is told to hang. */
+public final class HangingVtd extends VtdBackend {
+    private volatile boolean hanging;
+
+    /** A backend of that version, which does not hang yet. */
+    public HangingVtd(String version) {
+        super(version);
+    }
+
+    /** Lets accesses hang from now on, or lets go of them. */
+    public void hang(boolean on) {
+        hanging = on;
+    }
+
+    @Override
+    public Hardware createHardware(HardwareConfig config, Platform platform) {
+        return stuck(super.createHardware(config, platform));
+    }
+
+    @Override
+    public Hardware restoreHardware(Snapshot state, Platform platform) {
+        return stuck(super.restoreHardware(state, platform));
+    }
+
+    private Hardware stuck(Hardware chip) {
+        return (Hardware) Proxy.newProxyInstance(
+                Hardware.class.getClassLoader(), new Class<?>[] {Hardware.class}, (proxy, method, arguments) -> {
+                    while (hanging && method.getName().equals("translate")) {
+                        Thread.onSpinWait();
+                    }
+                    try {
+                        return method.invoke(chip, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+}
