@@ -66,39 +66,55 @@ final class Twin {
         if (!trace.isComplete()) {
             return;
         }
-        try (StepRunner machine =
-                StepRunner.open(service, setup.model(), setup.subVersion(), setup.config(), false, false, false)) {
-            platform = machine.unit().platform().forOwner(PageOwner.HOST);
-            hardware = backend.createHardware(config, platform);
-            NativePort port = new Direct();
-            guarded("the driver's start", () -> {
-                if (setup.driver()) {
-                    translator = backend.createTranslator(config.subVersion(), port);
-                    translator.openDomain(0, new Completion().begin());
-                }
-            });
-            guarded("setting up interrupts", () -> {
-                if (setup.interrupts()) {
-                    backend.bench().enableInterrupts(port);
-                }
-                if (setup.stepping()) {
-                    hardware.stepping(true);
-                }
-            });
-            for (Trace.Op op : trace.ops()) {
-                try {
-                    guarded(op.getClass().getSimpleName(), () -> run(op));
-                } catch (Failed e) {
-                    throw e.explained(hints(op));
-                }
+        platform = emptyMachine().forOwner(PageOwner.HOST);
+        hardware = backend.createHardware(config, platform);
+        NativePort port = new Direct();
+        guarded("the driver's start", () -> {
+            if (setup.driver()) {
+                translator = backend.createTranslator(config.subVersion(), port);
+                translator.openDomain(0, new Completion().begin());
             }
-            Snapshot saved = saved(hardware::save);
-            Hardware restored = restored(saved, state -> backend.restoreHardware(state, platform), Hardware::save);
-            compare(restored, trace);
-            if (translator != null) {
-                restored(saved(translator::save), state -> backend.restoreTranslator(state, port), Translator::save);
+        });
+        guarded("setting up interrupts", () -> {
+            if (setup.interrupts()) {
+                backend.bench().enableInterrupts(port);
+            }
+            if (setup.stepping()) {
+                hardware.stepping(true);
+            }
+        });
+        for (Trace.Op op : trace.ops()) {
+            try {
+                guarded(op.getClass().getSimpleName(), () -> run(op));
+            } catch (Failed e) {
+                throw e.explained(hints(op));
             }
         }
+        Snapshot saved = saved(hardware::save);
+        Hardware restored = restored(saved, state -> backend.restoreHardware(state, platform), Hardware::save);
+        compare(restored, trace);
+        if (translator != null) {
+            restored(saved(translator::save), state -> backend.restoreTranslator(state, port), Translator::save);
+        }
+    }
+
+    /**
+     * A machine like that of the case, without its unit, whose pages of the host are free again: so the twin's tables are where
+     * those of the case were. Software names them: it asks a platform where a table is, and sets it again.
+     */
+    private Platform emptyMachine() {
+        Platform empty;
+        try (StepRunner machine =
+                StepRunner.open(service, setup.model(), setup.subVersion(), setup.config(), false, false, false)) {
+            empty = machine.unit().platform();
+        }
+        // The host's pages begin in the middle of the address space, and a chip's stand one after the other.
+        long page = 1L << (empty.hostAddressWidth() - 1);
+        while (empty.memory().contains(page, PAGE) && !empty.guestTables().contains(page, PAGE)) {
+            empty.freePages(page, 1);
+            page += PAGE;
+        }
+        return empty;
     }
 
     private void run(Trace.Op op) {

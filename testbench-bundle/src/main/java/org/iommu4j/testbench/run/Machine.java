@@ -244,17 +244,25 @@ final class Machine implements AutoCloseable {
         return count;
     }
 
+    /** What the driver wrote since the last call; of more than {@link #MOST_COMMANDS} the first ones. */
+    List<byte[]> takeCommands() {
+        List<byte[]> taken = List.copyOf(commands);
+        commands.clear();
+        commandsLost = false;
+        return taken;
+    }
+
     /**
-     * What the driver wrote since the last call.
+     * All that the driver wrote since the last call.
      *
      * @throws Step.StepFailure if that is more than {@link #MOST_COMMANDS}
      */
-    List<byte[]> takeCommands() {
-        if (commandsLost) {
+    List<byte[]> takeAllCommands() {
+        boolean lost = commandsLost;
+        List<byte[]> taken = takeCommands();
+        if (lost) {
             throw new Step.StepFailure("the driver wrote more than " + MOST_COMMANDS + " commands since the last look");
         }
-        List<byte[]> taken = List.copyOf(commands);
-        commands.clear();
         return taken;
     }
 

@@ -458,7 +458,7 @@ final class StepParser {
         return machine -> {
             List<String> all = new ArrayList<>();
             List<String> working = new ArrayList<>();
-            for (byte[] command : machine.takeCommands()) {
+            for (byte[] command : machine.takeAllCommands()) {
                 all.add(HEX.formatHex(command));
                 if (!machine.support().isCompletion(command)) {
                     working.add(HEX.formatHex(command));

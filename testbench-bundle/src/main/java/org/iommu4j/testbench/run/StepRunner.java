@@ -116,7 +116,7 @@ public final class StepRunner implements AutoCloseable {
         return machine.support();
     }
 
-    /** What the driver wrote since the last call. */
+    /** What the driver wrote since the last call; where that is more than the machine keeps, the first ones. */
     public List<byte[]> takeCommands() {
         return machine.takeCommands();
     }

@@ -19,6 +19,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.BoundedLines;
 import org.iommu4j.testbench.CaseFileException;
@@ -134,6 +135,22 @@ class BoundsTest {
                 .get(0);
 
         assertEquals("the steps write to more than 16384 pages of memory", result.reason());
+    }
+
+    @Test
+    void shouldFailOnlyTheStepThatAsksForMoreCommandsThanAreKept() throws IOException {
+        String invalidateAll =
+                "{'op':'ioctl','request':'VFIO_IOMMU_OP','hex':'3c000000080000003000000000000000000000000000"
+                        + "0000000000000000000000000000000000000000000003000000010000000000000000000000',"
+                        + "'expect':{'errno':0}}";
+        String steps = invalidateAll + "," + invalidateAll + ",{'op':'native'}";
+        CaseResult result = run(
+                        bench(new SpaprBackend()),
+                        file("{'id':'a','model':'spapr','subVersion':1,'steps':[" + steps + "]}\n"))
+                .get(0);
+
+        assertEquals("the driver wrote more than 65536 commands since the last look", result.reason());
+        assertEquals(2, result.step());
     }
 
     @Test
