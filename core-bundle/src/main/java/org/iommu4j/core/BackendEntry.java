@@ -39,6 +39,7 @@ final class BackendEntry {
     private volatile CoreEvents events = CoreEvents.UNHEARD;
     private volatile Consumer<String> unloadable = reason -> {};
     private final LongAdder contained = new LongAdder();
+    private final Backend shown = new ContainedBackend(this);
 
     /** What it threw so far, without repetition; guarded by itself. */
     private final Set<String> logged = new HashSet<>();
@@ -229,6 +230,11 @@ final class BackendEntry {
     /** The backend and what it brings; null once it is retired. */
     Facts facts() {
         return facts;
+    }
+
+    /** The backend as users of the core have it; answers {@code ENODEV} once it is retired. */
+    Backend shown() {
+        return shown;
     }
 
     /** True if this is the entry of that object. */

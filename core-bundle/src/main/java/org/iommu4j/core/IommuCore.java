@@ -231,8 +231,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
     @Override
     public Backend backend(IommuModel model) {
         BackendEntry serving = registry(model).active();
-        BackendEntry.Facts facts = serving == null ? null : serving.facts();
-        return facts == null ? null : facts.backend();
+        return serving == null ? null : serving.shown();
     }
 
     @Override

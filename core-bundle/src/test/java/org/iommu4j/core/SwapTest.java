@@ -2,7 +2,6 @@ package org.iommu4j.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -72,7 +71,7 @@ class SwapTest {
 
     private void expectOldServes() {
         assertEquals(State.ACTIVE, bench.state("1.0.0"));
-        assertSame(old, bench.core.backend(IommuModel.INTEL));
+        assertTrue(bench.serves(old));
         expectServing();
     }
 
@@ -112,7 +111,7 @@ class SwapTest {
         assertEquals(Outcome.DONE, report.outcome());
         assertEquals(State.STANDBY, bench.core.backends().get(0).state());
         assertEquals(Outcome.DONE, bench.swap("1.0.0").outcome());
-        assertSame(old, bench.core.backend(IommuModel.INTEL));
+        assertTrue(bench.serves(old));
         assertEquals(State.ACTIVE, bench.core.backends().get(0).state());
         expectServing();
     }

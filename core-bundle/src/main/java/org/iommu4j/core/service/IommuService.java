@@ -22,7 +22,11 @@ public interface IommuService {
         return "";
     }
 
-    /** The backend that serves a model now, or null. For descriptions only: what it makes is not swapped. */
+    /**
+     * The backend that serves a model now, or null. For descriptions only: what it makes is not swapped. It may be kept: what
+     * the vendor's code throws arrives as {@link org.iommu4j.backend.BackendException}, and once its bundle is leaving every
+     * method but {@link Backend#describe} and {@link Backend#bench} answers {@code ENODEV}.
+     */
     Backend backend(IommuModel model);
 
     /**

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
@@ -38,6 +39,12 @@ public final class Bench implements AutoCloseable {
         FakeBackend backend = backend(version);
         core.arrived(backend);
         return backend;
+    }
+
+    /** True if that backend, and no other of its version, serves. */
+    public boolean serves(FakeBackend backend) {
+        Backend serving = core.backend(IommuModel.INTEL);
+        return serving != null && serving.meaning(null, null).equals(backend.meaning(null, null));
     }
 
     /** A unit of a generation. */

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.iommu4j.backend.Backend;
@@ -25,11 +26,14 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Code;
 import org.iommu4j.layout.Layout;
 
 /** A vendor of a simple chip: what a test wants to go wrong does. */
 public final class FakeBackend implements Backend {
+    private static final AtomicInteger MADE = new AtomicInteger();
+
     /** The vendor part of a bind: requester and base address. */
     public static final Layout BIND = bind();
 
@@ -48,6 +52,7 @@ public final class FakeBackend implements Backend {
     private final String version;
     private final Journal journal;
     private final Traps traps = new Traps();
+    private final int number = MADE.incrementAndGet();
     private final List<Shim> shims = new ArrayList<>();
     private UnaryOperator<BackendDescription> description = UnaryOperator.identity();
     private Consumer<NativePort> portUser = port -> {};
@@ -158,6 +163,13 @@ public final class FakeBackend implements Backend {
         traps.pass("describe");
         return description.apply(
                 new BackendDescription(IommuModel.INTEL, "fake", version, generations, stateWritten, stateOldestRead));
+    }
+
+    /** Its number, by which users of the core tell it from its like. */
+    @Override
+    public String meaning(Layout layout, BitField field, long... words) {
+        traps.pass("meaning");
+        return "fake " + number;
     }
 
     @Override

@@ -147,7 +147,7 @@ public final class TranslationSanitizer implements Sanitizer {
 
     @Override
     public synchronized void started(InvalidationRules ofModel) {
-        rules = ofModel;
+        rules = new ContainedRules(ofModel);
         reaches.clear();
         demands.clear();
         spaces.values().forEach(Map::clear);

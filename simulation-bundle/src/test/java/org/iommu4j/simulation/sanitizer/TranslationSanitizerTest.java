@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.CachedKind;
@@ -183,6 +185,31 @@ class TranslationSanitizerTest {
         assertEquals(pages, report().edits());
         assertEquals(pages, report().fills());
         assertEquals(2L * pages, report().accesses());
+    }
+
+    /** As when the vendor's bundle was replaced after the chip had stopped: its classes cannot be loaded any more. */
+    @Test
+    void shouldTellWhatItFoundThoughTheRulesOfTheModelHaveGone() {
+        sanitizer.started((InvalidationRules) Proxy.newProxyInstance(
+                InvalidationRules.class.getClassLoader(),
+                new Class<?>[] {InvalidationRules.class},
+                (proxy, method, arguments) -> {
+                    throw new IOException("the content of the bundle is closed");
+                }));
+        walk();
+        memory.writeLongBe(PAGE_WORD, 0x6000);
+        drop(TAG + 1, PASID);
+        hit();
+
+        Finding finding = report().findings().stream()
+                .filter(one -> one.kind() == Finding.Kind.MISSING_INVALIDATION)
+                .findFirst()
+                .orElseThrow();
+        assertEquals("an invalidation of the translation entry of 0x1000 with tag 0x3", finding.covering());
+        assertEquals("the model's rules could not be asked: its chip has gone", finding.rule());
+        assertTrue(
+                finding.nearMiss().text().contains("dropped tag 0x4"),
+                finding.nearMiss().text());
     }
 
     private static DmaAccess access() {

@@ -283,9 +283,10 @@ final class Twin {
     private static <T> boolean restoreDamaged(Snapshot damaged, Function<Snapshot, T> restore) {
         try {
             return restore.apply(damaged) != null;
-        } catch (BackendException e) {
-            return false;
         } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+            if (isRefusal(e)) {
+                return false;
+            }
             throw new Failed(
                             Kind.UNTYPED_EXCEPTION,
                             "a damaged state (" + Steps.hex(damaged.bytes()) + ") ends in " + CaseRun.describe(e),
@@ -306,13 +307,18 @@ final class Twin {
         return new Snapshot(state.model(), state.kind(), state.version(), bytes);
     }
 
+    /** True if the backend said no; an {@code EIO} is what the core makes of an error that it had to contain. */
+    private static boolean isRefusal(Throwable thrown) {
+        return thrown instanceof BackendException refusal && refusal.errno() != Errno.EIO;
+    }
+
     private static void guarded(String what, Runnable action) {
         try {
             action.run();
         } catch (Failed e) {
             throw e;
         } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
-            if (!(e instanceof BackendException refusal) || refusal.errno() == Errno.EIO) {
+            if (!isRefusal(e)) {
                 throw new Failed(Kind.UNTYPED_EXCEPTION, what + " ends in " + CaseRun.describe(e), e);
             }
         }

@@ -50,19 +50,28 @@ final class FrameworkBundles implements VendorBundles {
     public String symbolicName(IommuModel model) {
         try {
             for (ServiceReference<Backend> reference : context.getServiceReferences(Backend.class, null)) {
-                Backend backend = context.getService(reference);
-                try {
-                    if (backend != null && backend.describe().model() == model) {
-                        return reference.getBundle().getSymbolicName();
-                    }
-                } finally {
-                    context.ungetService(reference);
+                Bundle bundle = reference.getBundle();
+                if (bundle != null && modelOf(reference) == model) {
+                    return bundle.getSymbolicName();
                 }
             }
         } catch (InvalidSyntaxException e) {
             throw new IllegalStateException(e);
         }
         throw new UpgradeException("no bundle serves model " + model.label());
+    }
+
+    /** The model that a backend says it is of; null if it does not say, or has gone. */
+    private IommuModel modelOf(ServiceReference<Backend> reference) {
+        try {
+            Backend backend = context.getService(reference);
+            return backend == null ? null : backend.describe().model();
+        } catch (Throwable unspeakable) {
+            // The vendor's code, whatever it throws: such a backend serves nobody.
+            return null;
+        } finally {
+            context.ungetService(reference);
+        }
     }
 
     @Override
