@@ -1,6 +1,7 @@
 package org.iommu4j.core.service;
 
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -20,7 +21,10 @@ public final class Watch implements AutoCloseable {
     /** Longest time, in nanoseconds, that tools wait for one step. */
     public static final long DEFAULT_LIMIT_NANOS = 10_000_000_000L;
 
-    /** How often the caller looks within the limit. */
+    /**
+     * How often the caller looks within the limit. Looks are counted, not the clock's time: a process that was suspended, or got
+     * no processor, has missed one look and does not hang.
+     */
     private static final int LOOKS = 20;
 
     /** Code that is not a vendor's: the place is looked for below it. */
@@ -90,16 +94,15 @@ public final class Watch implements AutoCloseable {
         Progress progress = new Progress();
         Future<T> result = executor.submit(() -> work.apply(progress));
         long seen = progress.begun();
-        long since = System.nanoTime();
+        int idleLooks = 0;
         while (true) {
             try {
                 return result.get(Math.max(1, limitNanos / LOOKS), TimeUnit.NANOSECONDS);
             } catch (TimeoutException e) {
-                long now = System.nanoTime();
                 if (progress.begun() != seen) {
                     seen = progress.begun();
-                    since = now;
-                } else if (now - since >= limitNanos) {
+                    idleLooks = 0;
+                } else if (++idleLooks >= LOOKS) {
                     throw abandon(progress);
                 }
             } catch (ExecutionException e) {
@@ -117,6 +120,21 @@ public final class Watch implements AutoCloseable {
                 throw new BackendException(Errno.EIO, "interrupted", e);
             }
         }
+    }
+
+    /**
+     * Waits for something that tells of no progress on the way, as {@link #run} does.
+     *
+     * @param limitNanos longest wait
+     * @return true if it has come
+     */
+    public static boolean await(CountDownLatch event, long limitNanos) throws InterruptedException {
+        for (int look = 0; look < LOOKS; look++) {
+            if (event.await(Math.max(1, limitNanos / LOOKS), TimeUnit.NANOSECONDS)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private Thread thread(Runnable work) {

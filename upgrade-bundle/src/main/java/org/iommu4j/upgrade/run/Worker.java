@@ -6,12 +6,16 @@ import org.iommu4j.core.service.Watch;
 
 /** One thread of a run, and whether it gets on. Asked by one thread, again and again. */
 final class Worker {
+    /** Each time it is asked at most this part of the limit counts: a process that was suspended meanwhile does not hang. */
+    private static final int LOOKS = 20;
+
     private final String name;
     private final Thread thread;
     private final LongSupplier count;
     private final long limitNanos;
     private long seen;
-    private long since;
+    private long asked;
+    private long idleNanos;
 
     /**
      * Work that has not begun.
@@ -30,7 +34,7 @@ final class Worker {
 
     /** Begins. */
     void start() {
-        since = System.nanoTime();
+        asked = System.nanoTime();
         thread.start();
     }
 
@@ -42,13 +46,16 @@ final class Worker {
     /** Where it hangs, as one line; empty while it gets on, and when it has ended. */
     String hang() {
         long now = System.nanoTime();
+        long sinceAsked = now - asked;
+        asked = now;
         long reached = count.getAsLong();
         if (reached != seen || !thread.isAlive()) {
             seen = reached;
-            since = now;
+            idleNanos = 0;
             return "";
         }
-        return now - since < limitNanos
+        idleNanos += Math.min(sinceAsked, limitNanos / LOOKS);
+        return idleNanos < limitNanos
                 ? ""
                 : name + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(limitNanos) + " ms"
                         + Watch.place(thread.getStackTrace());
