@@ -241,8 +241,8 @@ public final class IommuCore implements IommuService, AutoCloseable {
     @Override
     public Backend backend(IommuModel model) {
         BackendEntry serving = registry(model).active();
-        BackendEntry.Facts facts = serving == null ? null : serving.facts();
-        return facts == null ? null : facts.backend();
+        BackendEntry.Parts parts = serving == null ? null : serving.parts();
+        return parts == null ? null : parts.backend();
     }
 
     @Override
@@ -263,14 +263,14 @@ public final class IommuCore implements IommuService, AutoCloseable {
         for (UnitInterposer interposer : interposers) {
             interpose(interposer, unit);
         }
-        return unit.shown();
+        return unit.clientView();
     }
 
     private void interpose(UnitInterposer interposer, CoreUnit unit) {
         try {
-            Unit shown = interposer.interpose(unit.shown(), unit.config());
-            if (shown != null) {
-                unit.showAs(shown);
+            Unit view = interposer.interpose(unit.clientView(), unit.config());
+            if (view != null) {
+                unit.showToClients(view);
             }
         } catch (Throwable t) {
             // Who only looks on must not keep a client from its unit.
@@ -282,7 +282,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
     public List<Unit> units() {
         List<Unit> open = new ArrayList<>();
         for (ModelRegistry registry : registries.values()) {
-            registry.units().forEach(unit -> open.add(unit.shown()));
+            registry.units().forEach(unit -> open.add(unit.clientView()));
         }
         return open;
     }

@@ -32,7 +32,7 @@ public final class BackendEntry {
     private final IommuModel model;
     private final BackendDescription description;
     private final BackendVersion version;
-    private volatile Facts facts;
+    private volatile Parts parts;
     private volatile BackendStatus.State state;
     private volatile String reason = "";
     private volatile boolean lastResort;
@@ -49,20 +49,20 @@ public final class BackendEntry {
             IommuModel model,
             BackendDescription description,
             BackendVersion version,
-            Facts facts,
+            Parts parts,
             BackendStatus.State state) {
         this.id = id;
         this.name = name;
         this.model = model;
         this.description = description;
         this.version = version;
-        this.facts = facts;
+        this.parts = parts;
         this.state = state;
     }
 
     /** The backend and what it brings; foreign objects. */
-    public record Facts(Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats) {
-        public Facts {
+    public record Parts(Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats) {
+        public Parts {
             shims = List.copyOf(shims);
             bindFormats = List.copyOf(bindFormats);
         }
@@ -146,7 +146,7 @@ public final class BackendEntry {
                 description.model(),
                 description,
                 BackendVersion.parse(description.version()),
-                new Facts(backend, answers.shims(), answers.bindFormats()),
+                new Parts(backend, answers.shims(), answers.bindFormats()),
                 BackendStatus.State.INSTALLED);
     }
 
@@ -162,7 +162,7 @@ public final class BackendEntry {
                 announced,
                 null,
                 null,
-                new Facts(backend, List.of(), List.of()),
+                new Parts(backend, List.of(), List.of()),
                 BackendStatus.State.INSTALLED);
     }
 
@@ -183,12 +183,12 @@ public final class BackendEntry {
      * @return what was thrown, as text
      */
     public Thrown contained(Throwable thrown) {
-        Thrown told = Thrown.inTime(thrown);
-        contained(told);
-        if (told.unloadable()) {
-            unloadable.accept(told.text());
+        Thrown plain = Thrown.inTime(thrown);
+        contained(plain);
+        if (plain.unloadable()) {
+            unloadable.accept(plain.text());
         }
-        return told;
+        return plain;
     }
 
     /** Something that it threw was contained: counts it, and logs it the first time. A refusal is no defect. */
@@ -227,13 +227,13 @@ public final class BackendEntry {
     }
 
     /** The backend and what it brings; null once it is retired. */
-    public Facts facts() {
-        return facts;
+    public Parts parts() {
+        return parts;
     }
 
     /** True if this is the entry of that object. */
     public boolean isOf(Backend backend) {
-        Facts present = facts;
+        Parts present = parts;
         return present != null && present.backend() == backend;
     }
 
@@ -276,7 +276,7 @@ public final class BackendEntry {
 
     /** It is gone: forgets everything that is not plain data. */
     public void retire() {
-        facts = null;
+        parts = null;
         state = BackendStatus.State.RETIRED;
     }
 

@@ -60,7 +60,7 @@ public final class ChipMaker {
 
     /** A chip fresh from reset, with its driver unless it is bare. Calls foreign code. */
     public static Chip fresh(UnitConfig config, Lease lease, BackendEntry by) {
-        Backend backend = by.facts().backend();
+        Backend backend = by.parts().backend();
         int subVersion = config.hardware().subVersion();
         Hardware hardware = checked(backend.createHardware(config.hardware(), lease), subVersion, by);
         if (config.bare()) {
@@ -73,7 +73,7 @@ public final class ChipMaker {
     /** A chip and a driver that go on where others stopped. Calls foreign code. */
     public static Chip resumed(
             Snapshot hardwareState, Snapshot driverState, int subVersion, Lease lease, BackendEntry by) {
-        Backend backend = by.facts().backend();
+        Backend backend = by.parts().backend();
         Hardware hardware = checked(backend.restoreHardware(hardwareState, lease), subVersion, by);
         Translator translator = backend.restoreTranslator(driverState, new HardwarePort(lease, hardware));
         return new Chip(by, hardware, checked(translator, subVersion, by));

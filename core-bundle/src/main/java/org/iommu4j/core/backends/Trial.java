@@ -151,7 +151,7 @@ public final class Trial {
     /** Binds by each format of the generation, as far as the backend takes a vendor part of zeroes. */
     private void bind(Translator translator, Generation generation, Completion completion) {
         BindRequest request = new BindRequest();
-        for (BindFormat format : entry.facts().bindFormats()) {
+        for (BindFormat format : entry.parts().bindFormats()) {
             if (Integer.compareUnsigned(format.subVersion(), generation.subVersion()) <= 0) {
                 byte[] payload = payload(format);
                 request.set(format.operation(), generation.subVersion(), 0, payload, 0, payload.length);

@@ -31,6 +31,9 @@ import org.iommu4j.layout.BitField;
 /**
  * A client's domain. Everything that is not final is touched inside the unit's gate, or while the gate is held and quiet;
  * what is read outside is volatile.
+ *
+ * <p>The class is long because a request's way, from its bytes to the answer, stays in one class: it is the hot path, alone,
+ * in a batch and in pieces, and the three share their steps.
  */
 public final class CoreContainer implements Container {
     private static final long BLOCKED = -1;
@@ -66,7 +69,7 @@ public final class CoreContainer implements Container {
     /** Why the chip did not close the domain; empty if it did, or has not been asked yet. */
     private volatile String unclosed = "";
 
-    private final Container shown;
+    private final Container clientView;
     private int id = -1;
     private int agreedSubVersion;
 
@@ -79,7 +82,7 @@ public final class CoreContainer implements Container {
         this.gate = gate;
         this.config = config;
         this.parking = new ParkingBound(config.maxParked());
-        this.shown = config.bounded() ? new BoundedContainer(this) : this;
+        this.clientView = config.bounded() ? new BoundedContainer(this) : this;
     }
 
     /** Inside the gate: the container has become a domain. */
@@ -111,8 +114,8 @@ public final class CoreContainer implements Container {
     }
 
     /** What the client has: this, or what makes its calls come back. */
-    Container shown() {
-        return shown;
+    Container clientView() {
+        return clientView;
     }
 
     /** How the client speaks. */
@@ -280,8 +283,8 @@ public final class CoreContainer implements Container {
 
     private int ioctlPatiently(
             Abi image, long request, byte[] bytes, int offset, int readable, long begun, Completion completion) {
-        Stay stay = new Stay();
-        stay.progress = begun;
+        RequestPosition position = new RequestPosition();
+        position.progress = begun;
         do {
             if (closing) {
                 session.refuse(completion.begin());
@@ -290,17 +293,17 @@ public final class CoreContainer implements Container {
             }
             // A request that has begun is in the line already, as far as the client's bound goes.
             Verdict verdict = gate.run(
-                    chip -> stay.progress =
-                            execute(chip, image, request, bytes, offset, readable, stay.progress, completion),
+                    chip -> position.progress =
+                            execute(chip, image, request, bytes, offset, readable, position.progress, completion),
                     config.waitNanos(),
-                    stay.progress == 0 ? parking : null,
+                    position.progress == 0 ? parking : null,
                     1);
             if (verdict != Verdict.RAN) {
                 answer(verdict, completion.begin());
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
-        } while (stay.progress > 0);
+        } while (position.progress > 0);
         return completion.errno().code();
     }
 
@@ -347,59 +350,61 @@ public final class CoreContainer implements Container {
     @Override
     public int submit(RequestBatch batch) {
         Route<Chip> route = gate.enter();
-        Stay stay;
+        RequestPosition position;
         if (route != null) {
             try {
                 Session current = session;
-                stay = current == null ? new Stay() : current.stay().begin();
-                execute(route.target, current, batch, stay);
-                if (stay.next == batch.count()) {
-                    return stay.done;
+                position = current == null
+                        ? new RequestPosition()
+                        : current.position().begin();
+                execute(route.target, current, batch, position);
+                if (position.next == batch.count()) {
+                    return position.done;
                 }
-                stay = stay.copy();
+                position = position.copy();
             } finally {
                 gate.leave(route);
             }
         } else {
-            stay = new Stay();
+            position = new RequestPosition();
         }
-        return submitPatiently(batch, stay);
+        return submitPatiently(batch, position);
     }
 
-    private int submitPatiently(RequestBatch batch, Stay stay) {
-        while (stay.next < batch.count()) {
+    private int submitPatiently(RequestBatch batch, RequestPosition position) {
+        while (position.next < batch.count()) {
             if (closing) {
                 Completion refusal = new Completion();
                 session.refuse(refusal);
-                turnAway(batch, stay, refusal);
-                return stay.done;
+                turnAway(batch, position, refusal);
+                return position.done;
             }
-            boolean begun = stay.next > 0 || stay.progress > 0;
+            boolean begun = position.next > 0 || position.progress > 0;
             Verdict verdict = gate.run(
-                    chip -> execute(chip, session, batch, stay),
+                    chip -> execute(chip, session, batch, position),
                     config.waitNanos(),
                     begun ? null : parking,
                     batch.count());
             if (verdict != Verdict.RAN) {
                 Completion refusal = new Completion();
                 answer(verdict, refusal);
-                turnAway(batch, stay, refusal);
+                turnAway(batch, position, refusal);
             }
         }
-        return stay.done;
+        return position.done;
     }
 
-    private void turnAway(RequestBatch batch, Stay stay, Completion refusal) {
-        for (; stay.next < batch.count(); stay.next++) {
-            batch.completion(stay.next).copy(refusal);
+    private void turnAway(RequestBatch batch, RequestPosition position, Completion refusal) {
+        for (; position.next < batch.count(); position.next++) {
+            batch.completion(position.next).copy(refusal);
             countTurnedAway(refusal);
         }
     }
 
     /** One stay of a batch: all that is left of it, or, if others wait, at least {@link #PIECE} requests. */
-    private void execute(Chip chip, Session current, RequestBatch batch, Stay stay) {
+    private void execute(Chip chip, Session current, RequestBatch batch, RequestPosition position) {
         int count = batch.count();
-        int first = stay.next;
+        int first = position.next;
         int unfinished = first;
         int exact = 0;
         boolean written = false;
@@ -419,17 +424,17 @@ public final class CoreContainer implements Container {
                     batch.readable(i),
                     completion);
             if (operation == Uapi.INVAL_IOTLB) {
-                long outcome = invalidate(chip, current, reader, stay.progress, completion);
-                stay.progress = 0;
+                long outcome = invalidate(chip, current, reader, position.progress, completion);
+                position.progress = 0;
                 if (outcome > 0) {
                     // What it has written so far is completed by itself, so that a failure is its own.
-                    stay.done += finish(chip, current, batch, unfinished, i, exact, written);
-                    stay.next = i;
+                    position.done += finish(chip, current, batch, unfinished, i, exact, written);
+                    position.next = i;
                     if (chip.translator().finish(completion) == 0) {
-                        stay.progress = outcome;
+                        position.progress = outcome;
                     } else {
                         count(chip, completion);
-                        stay.next++;
+                        position.next++;
                     }
                     return;
                 }
@@ -439,23 +444,23 @@ public final class CoreContainer implements Container {
                 }
             } else if (operation > 0) {
                 // A bind is done when it returns, so that what was asked before it has to be done before.
-                stay.done += finish(chip, current, batch, unfinished, i, exact, written);
+                position.done += finish(chip, current, batch, unfinished, i, exact, written);
                 bind(chip, current, reader, completion);
                 count(chip, completion);
-                stay.done += completion.errno() == Errno.OK ? 1 : 0;
+                position.done += completion.errno() == Errno.OK ? 1 : 0;
                 unfinished = i + 1;
                 exact = 0;
                 written = false;
             }
         }
-        stay.next = i;
+        position.next = i;
         if (current == null) {
             Completion refusal = new Completion();
             refusal.fail(Errno.EIO, GIVEN_UP);
-            turnAway(batch, stay, refusal);
+            turnAway(batch, position, refusal);
             return;
         }
-        stay.done += finish(chip, current, batch, unfinished, i, exact, written);
+        position.done += finish(chip, current, batch, unfinished, i, exact, written);
     }
 
     /**

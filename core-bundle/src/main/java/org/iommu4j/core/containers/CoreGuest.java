@@ -5,8 +5,6 @@ import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.contract.Errno;
-import org.iommu4j.core.backends.BackendEntry;
-import org.iommu4j.core.backends.Contained;
 import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.gate.Route;
 import org.iommu4j.core.lease.Lease;
@@ -19,76 +17,25 @@ import org.iommu4j.core.service.Unit;
  */
 public final class CoreGuest implements Guest {
     private final GuestRequests sink;
-    private final Gate<Seat> gate;
-
-    /** What is left while no backend serves; guarded by the registry's lock. */
-    private SavedUnit saved;
-
-    /** The machine as the present backend has it, or the last one had; changed under the registry's lock. */
-    private volatile Lease lease;
-
-    private boolean slotAbandoned;
-
-    /**
-     * What stands behind the gate.
-     *
-     * @param backend who made it
-     * @param decoder the virtual IOMMU; null if its state was lost
-     * @param lostBecause why it was lost; empty if it was not
-     */
-    public record Seat(BackendEntry backend, GuestDecoder decoder, String lostBecause) {
-        /** The decoder throws nothing but {@link BackendException} from here on. */
-        public Seat {
-            decoder = decoder == null ? null : Contained.decoder(decoder, backend);
-        }
-    }
+    private final GatedBackend<GuestBackend> gated;
+    private final Gate<GuestBackend> gate;
 
     /** A virtual IOMMU, which was made with {@code lease}. */
-    public CoreGuest(GuestRequests sink, Seat seat, Lease lease) {
+    public CoreGuest(GuestRequests sink, GuestBackend made, Lease lease) {
         this.sink = sink;
-        this.lease = lease;
-        this.gate = new Gate<>(seat);
+        this.gated = new GatedBackend<>(made, lease);
+        this.gate = gated.gate();
     }
 
-    /** Its gate. */
-    public Gate<Seat> gate() {
-        return gate;
-    }
-
-    /** The machine as the present backend has it, or the last one had. Under the registry's lock. */
-    public Lease lease() {
-        return lease;
-    }
-
-    /** Another backend has the machine from now on. Under the registry's lock. */
-    public void lease(Lease next) {
-        lease = next;
-    }
-
-    /** What is left of it while no backend serves; null if one does. Under the registry's lock. */
-    public SavedUnit saved() {
-        return saved;
-    }
-
-    /** Keeps what is left, or null. Under the registry's lock. */
-    public void keep(SavedUnit state) {
-        saved = state;
-    }
-
-    /** True if a call never came out of the gate and keeps the slot. While the gate is held. */
-    public boolean slotIsAbandoned() {
-        return slotAbandoned;
-    }
-
-    /** Notes whether a call never came out. While the gate is held. */
-    public void abandonSlot(boolean abandoned) {
-        slotAbandoned = abandoned;
+    /** The virtual IOMMU as the present backend made it, behind its gate. */
+    public GatedBackend<GuestBackend> gated() {
+        return gated;
     }
 
     /** Turns everybody away. */
     public void close() {
         gate.close();
-        lease.end();
+        gated.lease().end();
     }
 
     @Override
@@ -126,7 +73,7 @@ public final class CoreGuest implements Guest {
     }
 
     private void inside(DecoderCall call) {
-        Route<Seat> route = gate.enter();
+        Route<GuestBackend> route = gate.enter();
         if (route != null) {
             try {
                 carryOut(route.target, call);
@@ -134,15 +81,15 @@ public final class CoreGuest implements Guest {
                 gate.leave(route);
             }
         } else {
-            CoreUnit.expectRun(gate.run(seat -> carryOut(seat, call), Unit.DMA_WAIT_NANOS, null, 0));
+            CoreUnit.expectRun(gate.run(made -> carryOut(made, call), Unit.DMA_WAIT_NANOS, null, 0));
         }
     }
 
-    private static void carryOut(Seat seat, DecoderCall call) {
-        if (seat.decoder() == null) {
-            throw new BackendException(Errno.ESTALE, "the virtual IOMMU was lost: " + seat.lostBecause());
+    private static void carryOut(GuestBackend made, DecoderCall call) {
+        if (made.decoder() == null) {
+            throw new BackendException(Errno.ESTALE, "the virtual IOMMU was lost: " + made.lostBecause());
         }
-        call.make(seat.decoder());
+        call.make(made.decoder());
     }
 
     @FunctionalInterface

@@ -28,14 +28,18 @@ import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.gate.Route;
 import org.iommu4j.core.gate.Verdict;
 import org.iommu4j.core.lease.Lease;
-import org.iommu4j.core.negotiation.Negotiator;
+import org.iommu4j.core.negotiation.Negotiated;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 
-/** One chip behind its gate. What is not final is touched inside the gate, or while the gate is held and quiet. */
+/**
+ * One chip behind its gate. What is not final is touched inside the gate, or while the gate is held and quiet.
+ *
+ * <p>The class is long because {@link Unit} has many calls, and each says what becomes of it when nobody can carry it out.
+ */
 public final class CoreUnit implements Unit {
     private static final int DOMAINS = 65536;
     private static final HardwareCounters ZERO = new HardwareCounters(0, 0, 0, 0, 0);
@@ -48,6 +52,9 @@ public final class CoreUnit implements Unit {
     private final UnitConfig config;
     private final Platform platform;
     private final PhysicalMemory memory;
+    private final GatedBackend<Chip> gated;
+
+    /** The same gate, at hand for every call. */
     private final Gate<Chip> gate;
 
     /** Numbers of domains that a chip may know; guarded by this. */
@@ -62,15 +69,8 @@ public final class CoreUnit implements Unit {
     private volatile HardwareCounters carried = ZERO;
     private volatile NativeCommandListener tap;
     private volatile int chips = 1;
-    private volatile Unit shown = this;
+    private volatile Unit clientView = this;
     private boolean stepping;
-    private boolean slotAbandoned;
-
-    /** What is left while no backend serves; guarded by the registry's lock. */
-    private SavedUnit saved;
-
-    /** The machine as the present backend has it, or the last one had; changed under the registry's lock. */
-    private volatile Lease lease;
 
     /** A unit with a chip, which was made with {@code lease}. */
     public CoreUnit(int id, UnitRegistry registry, UnitConfig config, Platform platform, Chip chip, Lease lease) {
@@ -79,18 +79,13 @@ public final class CoreUnit implements Unit {
         this.config = config;
         this.platform = platform;
         this.memory = platform.deviceMemory();
-        this.gate = new Gate<>(chip);
-        this.lease = lease;
+        this.gated = new GatedBackend<>(chip, lease);
+        this.gate = gated.gate();
     }
 
-    /** The machine as the present backend has it, or the last one had. Under the registry's lock. */
-    public Lease lease() {
-        return lease;
-    }
-
-    /** Another backend has the machine from now on. Under the registry's lock. */
-    public void lease(Lease next) {
-        lease = next;
+    /** Chip and driver of the present backend behind their gate. */
+    public GatedBackend<Chip> gated() {
+        return gated;
     }
 
     /** Its gate. */
@@ -113,24 +108,14 @@ public final class CoreUnit implements Unit {
         return containers;
     }
 
-    /** What is left of it while no backend serves; null if one does. Under the registry's lock. */
-    public SavedUnit saved() {
-        return saved;
-    }
-
-    /** Keeps what is left, or null. Under the registry's lock. */
-    public void keep(SavedUnit state) {
-        saved = state;
-    }
-
     /** What its clients have in place of it; it has the same chip and, but for who looks on, the same memory. */
-    public Unit shown() {
-        return shown;
+    public Unit clientView() {
+        return clientView;
     }
 
     /** Chooses what its clients get. Before anybody has the unit. */
-    public void showAs(Unit unit) {
-        shown = unit;
+    public void showToClients(Unit unit) {
+        clientView = unit;
     }
 
     /** Another chip takes over. While the gate is held, before anybody can reach that chip. */
@@ -144,8 +129,8 @@ public final class CoreUnit implements Unit {
         carried = sum(carried, counters);
     }
 
-    /** Lets a new driver and chip know what users have set. Calls foreign code. */
-    public void equip(Chip chip) {
+    /** Gives a new chip and its driver the settings of the users: stepping and the tap. Calls foreign code. */
+    public void applySettings(Chip chip) {
         if (stepping) {
             chip.hardware().stepping(true);
         }
@@ -223,16 +208,6 @@ public final class CoreUnit implements Unit {
         return serving == null ? Thrown.inTime(thrown) : serving.contained(thrown);
     }
 
-    /** True if a call never came out of the gate and keeps the slot. While the gate is held. */
-    public boolean slotIsAbandoned() {
-        return slotAbandoned;
-    }
-
-    /** Notes whether a call never came out. While the gate is held. */
-    public void abandonSlot(boolean abandoned) {
-        slotAbandoned = abandoned;
-    }
-
     @Override
     public int id() {
         return id;
@@ -270,7 +245,7 @@ public final class CoreUnit implements Unit {
 
     /** The machine as its virtual IOMMUs have it. */
     public Platform guestPlatform() {
-        return shown.platform().forOwner(PageOwner.VIRTUAL_IOMMU);
+        return clientView.platform().forOwner(PageOwner.VIRTUAL_IOMMU);
     }
 
     @Override
@@ -289,18 +264,18 @@ public final class CoreUnit implements Unit {
         }
         CoreContainer container = new CoreContainer(this, gate, containerConfig);
         expectRun(gate.run(chip -> openInside(chip, container), containerConfig.waitNanos(), null, 0));
-        return container.shown();
+        return container.clientView();
     }
 
     private void openInside(Chip chip, CoreContainer container) {
         ContainerConfig containerConfig = container.config();
-        Negotiator.Found found = registry.negotiate(chip.backend(), containerConfig.offer(), subVersion());
-        if (!found.holds()) {
+        Negotiated negotiated = registry.negotiate(chip.backend(), containerConfig.offer(), subVersion());
+        if (!negotiated.holds()) {
             throw new BackendException(
                     containerConfig.offer().model() == model() ? Errno.EPROTONOSUPPORT : Errno.ENODEV,
-                    found.agreement().reason());
+                    negotiated.agreement().reason());
         }
-        Session session = registry.session(containerConfig, found, chip.backend());
+        Session session = registry.session(containerConfig, negotiated, chip.backend());
         int domain = takeNumber();
         Completion completion = new Completion();
         boolean booked = chip.translator().openDomain(domain, completion) == 0
@@ -335,7 +310,7 @@ public final class CoreUnit implements Unit {
         List<Container> open = new ArrayList<>();
         for (CoreContainer container : containers) {
             if (!container.isClosing()) {
-                open.add(container.shown());
+                open.add(container.clientView());
             }
         }
         return open;
@@ -571,7 +546,7 @@ public final class CoreUnit implements Unit {
         if (before != null && !before.isInside()) {
             gate.drained(before, Gate.deadline(CLOSE_NANOS));
         }
-        lease.end();
+        gated.lease().end();
         for (CoreGuest guest : guests) {
             guest.close();
         }

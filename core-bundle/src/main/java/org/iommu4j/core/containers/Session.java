@@ -17,7 +17,7 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Terms;
 import org.iommu4j.core.backends.BackendEntry;
 import org.iommu4j.core.backends.Contained;
-import org.iommu4j.core.negotiation.Negotiator;
+import org.iommu4j.core.negotiation.Negotiated;
 import org.iommu4j.core.negotiation.ShimLink;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.ContainerConfig;
@@ -27,7 +27,7 @@ import org.iommu4j.core.service.ContainerConfig;
  * made at every swap; it holds objects of the backend and of shims.
  */
 public final class Session {
-    private final Negotiator.Found found;
+    private final Negotiated negotiated;
     private final Agreement agreement;
 
     /** For the image that the client declared, or null. */
@@ -36,7 +36,7 @@ public final class Session {
     private final Map<Abi, RequestReader> others = new EnumMap<>(Abi.class);
 
     /** Used by whoever is inside; nobody who was left behind in an earlier session has them. */
-    private final Stay stay = new Stay();
+    private final RequestPosition position = new RequestPosition();
 
     private final Completion finished = new Completion();
     private final Contained.Rewriter[] shims;
@@ -48,7 +48,7 @@ public final class Session {
     private final String reason;
 
     private Session(
-            Negotiator.Found found,
+            Negotiated negotiated,
             BackendEntry serving,
             RequestReader reader,
             Generation host,
@@ -56,10 +56,10 @@ public final class Session {
             Rule rule,
             Errno refusal,
             String reason) {
-        this.found = found;
-        this.agreement = found.agreement();
+        this.negotiated = negotiated;
+        this.agreement = negotiated.agreement();
         this.reader = reader;
-        List<ShimLink> chain = found.chain();
+        List<ShimLink> chain = negotiated.chain();
         this.shims = new Contained.Rewriter[chain.size()];
         this.generations = new int[chain.size()];
         for (int i = 0; i < shims.length; i++) {
@@ -81,9 +81,9 @@ public final class Session {
      *     the serving backend has given up
      */
     public static Session of(
-            ContainerConfig config, Negotiator.Found found, BackendEntry serving, List<BackendDescription> known) {
-        Agreement agreement = found.agreement();
-        List<BindFormat> formats = serving.facts().bindFormats();
+            ContainerConfig config, Negotiated negotiated, BackendEntry serving, List<BackendDescription> known) {
+        Agreement agreement = negotiated.agreement();
+        List<BindFormat> formats = serving.parts().bindFormats();
         Generation host = serving.description().generation(agreement.hostSubVersion());
         Generation client = clientGeneration(agreement.clientSubVersion(), serving, known);
         // A generation that nobody ever described: its shim knows the lengths, so the shim checks them.
@@ -98,11 +98,11 @@ public final class Session {
                 granuleShift,
                 pasidBits,
                 formats);
-        return new Session(found, serving, new RequestReader(terms), host, formats, null, null, "");
+        return new Session(negotiated, serving, new RequestReader(terms), host, formats, null, null, "");
     }
 
     /** A session of a client whose agreement no longer exists: it refuses everything. */
-    public static Session lost(Negotiator.Found refused) {
+    public static Session lost(Negotiated refused) {
         return new Session(
                 refused,
                 null,
@@ -117,7 +117,7 @@ public final class Session {
     /** A session of a container that is closed, or whose bindings could not be brought back: it refuses everything. */
     public static Session stale(Agreement agreement, String reason) {
         return new Session(
-                new Negotiator.Found(agreement, List.of()), null, null, null, List.of(), null, Errno.ESTALE, reason);
+                new Negotiated(agreement, List.of()), null, null, null, List.of(), null, Errno.ESTALE, reason);
     }
 
     private static Generation clientGeneration(int subVersion, BackendEntry serving, List<BackendDescription> known) {
@@ -134,8 +134,8 @@ public final class Session {
     }
 
     /** Inside the gate: for the batch at hand. */
-    Stay stay() {
-        return stay;
+    RequestPosition position() {
+        return position;
     }
 
     /** Inside the gate: for the answer to the completion wait of a batch. */
@@ -245,7 +245,7 @@ public final class Session {
     }
 
     /** What was negotiated. */
-    public Negotiator.Found found() {
-        return found;
+    public Negotiated negotiated() {
+        return negotiated;
     }
 }

@@ -3,7 +3,7 @@ package org.iommu4j.core.containers;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.core.backends.BackendEntry;
-import org.iommu4j.core.negotiation.Negotiator;
+import org.iommu4j.core.negotiation.Negotiated;
 import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.Offer;
 
@@ -13,10 +13,10 @@ public interface UnitRegistry {
     BackendEntry active();
 
     /** What a client gets from a backend. */
-    Negotiator.Found negotiate(BackendEntry serving, Offer offer, int hostSubVersion);
+    Negotiated negotiate(BackendEntry serving, Offer offer, int hostSubVersion);
 
     /** A session with a backend. */
-    Session session(ContainerConfig config, Negotiator.Found found, BackendEntry serving);
+    Session session(ContainerConfig config, Negotiated found, BackendEntry serving);
 
     /** Makes a virtual IOMMU; waits for a backend as other calls of a unit do. */
     CoreGuest openGuest(CoreUnit unit, HardwareConfig config, GuestRequests sink);

@@ -22,6 +22,9 @@ import java.util.function.ToLongFunction;
  * <p>Holding: {@link #hold} publishes a route on which calls wait; {@link #drained} tells whether no call is inside that
  * saw the route before; then {@link #release} opens. Those three are called by one thread at a time.
  *
+ * <p>The class is long because entering, waiting and holding are one protocol on the same few words: that no call is lost
+ * and none is let in twice can only be checked with all of it in view.
+ *
  * @param <T> what stands behind the gate
  */
 public final class Gate<T> {

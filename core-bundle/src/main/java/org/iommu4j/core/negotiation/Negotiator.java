@@ -21,14 +21,6 @@ import org.iommu4j.core.service.Offer;
  * no harm.
  */
 public final class Negotiator {
-    /** What was found: an agreement and the shims that it names. */
-    public record Found(Agreement agreement, List<ShimLink> chain) {
-        /** True if client and chip can meet. */
-        public boolean holds() {
-            return agreement.kind() != Agreement.Kind.REFUSED;
-        }
-    }
-
     private Negotiator() {}
 
     /**
@@ -38,7 +30,7 @@ public final class Negotiator {
      * @param hostSubVersion the chip's generation
      * @param shims all that are there; those of other models are left out
      */
-    public static Found negotiate(
+    public static Negotiated negotiate(
             Offer offer, int hostSubVersion, BackendDescription description, List<ShimLink> shims) {
         IommuModel model = description.model();
         if (offer.model() != model) {
@@ -59,7 +51,7 @@ public final class Negotiator {
             return refused(offer, hostSubVersion, "generation " + hex(hostSubVersion) + " has no " + missing);
         }
         if (contains(offer, hostSubVersion)) {
-            return new Found(
+            return new Negotiated(
                     new Agreement(
                             model,
                             Agreement.Kind.EXACT,
@@ -75,7 +67,7 @@ public final class Negotiator {
                     .filter(link -> link.model() == model && link.fidelity().compareTo(worst) <= 0)
                     .sorted(Comparator.comparing(ShimLink::name))
                     .toList();
-            Found found = shortest(offer, hostSubVersion, usable);
+            Negotiated found = shortest(offer, hostSubVersion, usable);
             if (found != null) {
                 return found;
             }
@@ -88,7 +80,7 @@ public final class Negotiator {
     }
 
     /** Searches from the chip's generation towards the client's, so that one search finds all that the client offers. */
-    private static Found shortest(Offer offer, int hostSubVersion, List<ShimLink> shims) {
+    private static Negotiated shortest(Offer offer, int hostSubVersion, List<ShimLink> shims) {
         Map<Integer, ShimLink> towardsHost = new HashMap<>();
         Map<Integer, Integer> distance = new HashMap<>();
         ArrayDeque<Integer> reached = new ArrayDeque<>();
@@ -120,7 +112,7 @@ public final class Negotiator {
             names.add(link.name());
             fidelity = fidelity.and(link.fidelity());
         }
-        return new Found(
+        return new Negotiated(
                 new Agreement(
                         offer.model(),
                         Agreement.Kind.BRIDGED,
@@ -143,8 +135,8 @@ public final class Negotiator {
                 && Integer.compareUnsigned(subVersion, offer.newest()) <= 0;
     }
 
-    private static Found refused(Offer offer, int hostSubVersion, String reason) {
-        return new Found(refusal(offer, hostSubVersion, reason), List.of());
+    private static Negotiated refused(Offer offer, int hostSubVersion, String reason) {
+        return new Negotiated(refusal(offer, hostSubVersion, reason), List.of());
     }
 
     /** An agreement that says no. */

@@ -4,30 +4,20 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntSupplier;
-import org.iommu4j.backend.Backend;
-import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.Generation;
-import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.backend.PageOwner;
-import org.iommu4j.backend.Platform;
-import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.backends.BackendEntry;
-import org.iommu4j.core.backends.Chip;
-import org.iommu4j.core.backends.ChipMaker;
 import org.iommu4j.core.backends.CoreEvents;
 import org.iommu4j.core.backends.Trial;
-import org.iommu4j.core.containers.CoreContainer;
 import org.iommu4j.core.containers.CoreGuest;
 import org.iommu4j.core.containers.CoreUnit;
 import org.iommu4j.core.containers.Session;
@@ -36,7 +26,7 @@ import org.iommu4j.core.foreign.VendorFailure;
 import org.iommu4j.core.foreign.VendorThread;
 import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.gate.Verdict;
-import org.iommu4j.core.lease.Lease;
+import org.iommu4j.core.negotiation.Negotiated;
 import org.iommu4j.core.negotiation.Negotiator;
 import org.iommu4j.core.negotiation.ShimLink;
 import org.iommu4j.core.service.Agreement;
@@ -52,10 +42,12 @@ import org.iommu4j.core.service.UnitConfig;
 /**
  * The backends, shims and units of one model, and who serves: the first backend that comes, then any newer one, or
  * whichever is asked for. One undertaking at a time; requests do not come here.
+ *
+ * <p>The class is long because every way in which a backend begins or ends to serve stands here, under one lock and beside
+ * the others: each must leave the same few fields in order. What an undertaking consists of is elsewhere: making in
+ * {@link UnitMaker}, moving in {@link Handover}, agreements in {@link Negotiations}, reports in {@link Undertaking}.
  */
 public final class ModelRegistry implements UnitRegistry {
-    private static final int DESCRIPTIONS_KEPT = 64;
-
     /** In place of a generation: those of the open units are all. */
     private static final int NO_MORE_GENERATIONS = -1;
 
@@ -68,8 +60,8 @@ public final class ModelRegistry implements UnitRegistry {
 
     private final Condition served = lock.newCondition();
     private final List<BackendEntry> entries = new CopyOnWriteArrayList<>();
-    private final List<BackendDescription> known = new CopyOnWriteArrayList<>();
-    private final List<ShimLink> shims = new CopyOnWriteArrayList<>();
+    private final Negotiations negotiations = new Negotiations();
+    private final UnitMaker maker;
     private final List<CoreUnit> units = new CopyOnWriteArrayList<>();
     private volatile BackendEntry active;
     private volatile boolean closed;
@@ -87,6 +79,7 @@ public final class ModelRegistry implements UnitRegistry {
         this.model = model;
         this.platforms = platforms;
         this.events = events;
+        this.maker = new UnitMaker(platforms, this);
     }
 
     /** Who serves, or null. */
@@ -114,20 +107,20 @@ public final class ModelRegistry implements UnitRegistry {
             }
             entries.add(entry);
             entry.onUnloadable(reason -> giveWayLater(entry, reason));
-            remember(entry.description());
+            negotiations.remember(entry.description());
             if (entry.state() == State.FAILED && active == null && entry.isLastResort()) {
-                return adopt(entry, new Start("", SwapLimits.DEFAULT));
+                return adopt(entry, undertaking("", SwapLimits.DEFAULT));
             }
             if (entry.state() == State.FAILED) {
                 boolean wouldServe = active == null || entry.version().compareTo(active.version()) > 0;
                 return wouldServe
-                        ? told(refused(
+                        ? reported(refused(
                                 entry.description().version(), entry.status().reason()))
                         : null;
             }
             entry.become(State.STANDBY);
             if (active == null) {
-                return adopt(entry, new Start("", SwapLimits.DEFAULT));
+                return adopt(entry, undertaking("", SwapLimits.DEFAULT));
             }
             boolean better = active.isLastResort() || entry.version().compareTo(active.version()) > 0;
             return better ? move(entry, SwapLimits.DEFAULT) : null;
@@ -150,14 +143,14 @@ public final class ModelRegistry implements UnitRegistry {
                 entry.retire();
                 return null;
             }
-            Start start = new Start(entry.description().version(), SwapLimits.DEFAULT);
+            Undertaking undertaking = undertaking(entry.description().version(), SwapLimits.DEFAULT);
             SwapReport left;
             try {
-                left = giveUp(entry, start);
+                left = giveUp(entry, undertaking);
             } finally {
                 entry.retire();
             }
-            return followed(start, left);
+            return followed(undertaking, left);
         } finally {
             lock.unlock();
         }
@@ -169,20 +162,20 @@ public final class ModelRegistry implements UnitRegistry {
         try {
             BackendEntry target = find(version);
             if (target == null) {
-                return told(refused(version, "no backend of model " + model + " has version " + version));
+                return reported(refused(version, "no backend of model " + model + " has version " + version));
             }
             if (target == active) {
-                return told(refused(version, target + " serves already"));
+                return reported(refused(version, target + " serves already"));
             }
             if (!isFit(target) && !(active == null && target.isLastResort())) {
-                return told(refused(version, target.status().reason()));
+                return reported(refused(version, target.status().reason()));
             }
             if (active != null) {
                 return move(target, limits);
             }
-            Start start = new Start("", limits);
-            SwapReport report = adopt(target, start);
-            return report != null ? report : start.report(target, Outcome.DONE, "", null, List.of());
+            Undertaking undertaking = undertaking("", limits);
+            SwapReport report = adopt(target, undertaking);
+            return report != null ? report : undertaking.report(target, Outcome.DONE, "", null, List.of());
         } finally {
             lock.unlock();
         }
@@ -202,20 +195,20 @@ public final class ModelRegistry implements UnitRegistry {
             }
             for (CoreUnit unit : units) {
                 if (target.description().generation(unit.subVersion()) == null) {
-                    return told(inspect(target).report(old, target, Outcome.REFUSED));
+                    return reported(preview(target).report(old, target, Outcome.REFUSED));
                 }
             }
             if (!isFit(target) && !target.isLastResort()) {
-                return told(refused(version, target.status().reason()));
+                return reported(refused(version, target.status().reason()));
             }
-            Start start = new Start(old.description().version(), limits);
-            giveUp(old, start);
+            Undertaking undertaking = undertaking(old.description().version(), limits);
+            giveUp(old, undertaking);
             old.become(State.FAILED, "given up: " + target + " was made to serve by force");
-            SwapReport report = adopt(target, start);
+            SwapReport report = adopt(target, undertaking);
             if (report != null && report.outcome() != Outcome.DONE) {
-                return followed(start, report);
+                return followed(undertaking, report);
             }
-            return report != null ? report : start.report(target, Outcome.DONE, "", null, List.of());
+            return report != null ? report : undertaking.report(target, Outcome.DONE, "", null, List.of());
         } finally {
             lock.unlock();
         }
@@ -229,7 +222,7 @@ public final class ModelRegistry implements UnitRegistry {
             if (target == null) {
                 return refused(version, "no backend of model " + model + " has version " + version);
             }
-            return inspect(target).report(active, target, Outcome.PREVIEWED);
+            return preview(target).report(active, target, Outcome.PREVIEWED);
         } finally {
             lock.unlock();
         }
@@ -239,7 +232,7 @@ public final class ModelRegistry implements UnitRegistry {
     public void arrived(ShimLink shim) {
         lock.lock();
         try {
-            shims.add(shim);
+            negotiations.add(shim);
             renegotiate();
         } finally {
             lock.unlock();
@@ -250,7 +243,7 @@ public final class ModelRegistry implements UnitRegistry {
     public void leaving(Shim shim) {
         lock.lock();
         try {
-            if (shims.removeIf(link -> link.shim() == shim)) {
+            if (negotiations.remove(shim)) {
                 renegotiate();
             }
         } finally {
@@ -261,38 +254,22 @@ public final class ModelRegistry implements UnitRegistry {
     /** What a client would get from who serves now. */
     public Agreement negotiate(Offer offer, int hostSubVersion) {
         BackendEntry serving = active;
-        BackendEntry.Facts facts = serving == null ? null : serving.facts();
-        return facts == null
+        BackendEntry.Parts parts = serving == null ? null : serving.parts();
+        return parts == null
                 ? Negotiator.refusal(offer, hostSubVersion, "no backend serves model " + model)
-                : Negotiator.negotiate(offer, hostSubVersion, serving.description(), shimsWith(facts))
-                        .agreement();
+                : negotiations.negotiate(serving, parts, offer, hostSubVersion).agreement();
     }
 
     /** What a client gets from a backend. */
     @Override
-    public Negotiator.Found negotiate(BackendEntry serving, Offer offer, int hostSubVersion) {
-        return Negotiator.negotiate(offer, hostSubVersion, serving.description(), shimsWith(serving.facts()));
+    public Negotiated negotiate(BackendEntry serving, Offer offer, int hostSubVersion) {
+        return negotiations.negotiate(serving, serving.parts(), offer, hostSubVersion);
     }
 
     /** A session with a backend. */
     @Override
-    public Session session(ContainerConfig config, Negotiator.Found found, BackendEntry serving) {
-        return found.holds() ? Session.of(config, found, serving, known) : Session.lost(found);
-    }
-
-    /** A container's session with a backend that serves it from now on. */
-    Session renewed(CoreUnit unit, CoreContainer container, BackendEntry serving) {
-        Session before = container.session();
-        if (before != null && before.isStale()) {
-            return before;
-        }
-        return session(container.config(), negotiate(serving, container.renewedOffer(), unit.subVersion()), serving);
-    }
-
-    private List<ShimLink> shimsWith(BackendEntry.Facts facts) {
-        List<ShimLink> all = new ArrayList<>(facts.shims());
-        all.addAll(shims);
-        return all;
+    public Session session(ContainerConfig config, Negotiated negotiated, BackendEntry serving) {
+        return negotiations.session(config, negotiated, serving);
     }
 
     /** Makes a unit. One that cannot make it gives way to the next best. */
@@ -304,7 +281,7 @@ public final class ModelRegistry implements UnitRegistry {
                 throw new BackendException(Errno.ENODEV, "the core has stopped");
             }
             if (active == null) {
-                followed(new Start("", SwapLimits.DEFAULT), null);
+                followed(undertaking("", SwapLimits.DEFAULT), null);
             }
             for (; ; ) {
                 BackendEntry serving = active;
@@ -318,7 +295,7 @@ public final class ModelRegistry implements UnitRegistry {
                             serving + " does not serve generation 0x" + Integer.toHexString(subVersion));
                 }
                 try {
-                    CoreUnit unit = make(ids, config, generation, serving);
+                    CoreUnit unit = maker.unit(ids, config, generation, serving);
                     units.add(unit);
                     return unit;
                 } catch (VendorFailure e) {
@@ -327,48 +304,6 @@ public final class ModelRegistry implements UnitRegistry {
             }
         } finally {
             lock.unlock();
-        }
-    }
-
-    private CoreUnit make(IntSupplier ids, UnitConfig config, Generation generation, BackendEntry serving)
-            throws VendorFailure {
-        int width = config.hostAddressWidth() == 0 ? generation.hostAddressWidth() : config.hostAddressWidth();
-        PlatformConfig machine;
-        try {
-            machine =
-                    new PlatformConfig(width, config.ram(), config.interrupts(), config.devices(), config.sanitizer());
-        } catch (IllegalArgumentException e) {
-            throw new BackendException(Errno.EINVAL, e.getMessage());
-        }
-        AtomicReference<Lease> given = new AtomicReference<>();
-        try (VendorThread thread = new VendorThread("iommu4j-open")) {
-            Platform platform = machine(machine, thread);
-            return thread.call("making a unit", SwapLimits.DEFAULT.handoverNanos(), () -> {
-                Lease lease = new Lease(platform.forOwner(PageOwner.HOST));
-                given.set(lease);
-                Chip chip = ChipMaker.fresh(config, lease, serving);
-                return new CoreUnit(ids.getAsInt(), this, config, platform, chip, lease);
-            });
-        } catch (VendorFailure e) {
-            Lease lease = given.get();
-            if (lease != null) {
-                lease.end();
-            }
-            throw e;
-        }
-    }
-
-    private Platform machine(PlatformConfig config, VendorThread thread) {
-        try {
-            return thread.call("making a machine", SwapLimits.DEFAULT.handoverNanos(), () -> {
-                Platform platform = platforms.create(config);
-                if (platform == null || platform.memory() == null) {
-                    throw new BackendException(Errno.EIO, "nobody makes a machine for the unit");
-                }
-                return platform;
-            });
-        } catch (VendorFailure e) {
-            throw e.toUsers();
         }
     }
 
@@ -381,16 +316,6 @@ public final class ModelRegistry implements UnitRegistry {
         boolean asked = failure.isRefusal() && failure.errno() != Errno.EIO;
         if (asked || !giveWay(serving, failure.getMessage(), failure.thrown().unloadable(), subVersion)) {
             throw failure.toUsers();
-        }
-    }
-
-    /** Descriptions outlive their backends: they tell what generations look like that nobody serves any more. */
-    private void remember(BackendDescription description) {
-        if (!known.contains(description)) {
-            known.add(description);
-            if (known.size() > DESCRIPTIONS_KEPT) {
-                known.remove(0);
-            }
         }
     }
 
@@ -409,7 +334,7 @@ public final class ModelRegistry implements UnitRegistry {
                     throw new BackendException(Verdict.UNAVAILABLE.errno(), Verdict.UNAVAILABLE.reason());
                 }
                 try {
-                    CoreGuest guest = make(unit, config, sink, serving);
+                    CoreGuest guest = UnitMaker.guest(unit, config, sink, serving);
                     unit.guests().add(guest);
                     if (unit.gate().isClosed()) {
                         // It may have looked at its virtual IOMMUs already.
@@ -425,29 +350,6 @@ public final class ModelRegistry implements UnitRegistry {
             throw new BackendException(Verdict.INTERRUPTED.errno(), Verdict.INTERRUPTED.reason());
         } finally {
             lock.unlock();
-        }
-    }
-
-    private static CoreGuest make(CoreUnit unit, HardwareConfig config, GuestRequests sink, BackendEntry serving)
-            throws VendorFailure {
-        Backend backend = serving.facts().backend();
-        AtomicReference<Lease> given = new AtomicReference<>();
-        try (VendorThread thread = new VendorThread("iommu4j-open")) {
-            return thread.call("making a virtual IOMMU", SwapLimits.DEFAULT.handoverNanos(), () -> {
-                Lease lease = new Lease(unit.guestPlatform());
-                given.set(lease);
-                GuestDecoder decoder = backend.createGuestDecoder(config, lease);
-                if (decoder == null) {
-                    throw new BackendException(Errno.EIO, serving + " made no virtual IOMMU");
-                }
-                return new CoreGuest(sink, new CoreGuest.Seat(serving, decoder, ""), lease);
-            });
-        } catch (VendorFailure e) {
-            Lease lease = given.get();
-            if (lease != null) {
-                lease.endAndFree();
-            }
-            throw e;
         }
     }
 
@@ -496,10 +398,10 @@ public final class ModelRegistry implements UnitRegistry {
         if (!atAnyCost || candidates.isEmpty()) {
             return false;
         }
-        Start start = new Start(failing.description().version(), SwapLimits.DEFAULT);
-        SwapReport left = giveUp(failing, start);
+        Undertaking undertaking = undertaking(failing.description().version(), SwapLimits.DEFAULT);
+        SwapReport left = giveUp(failing, undertaking);
         failing.become(State.FAILED, reason);
-        followed(start, left);
+        followed(undertaking, left);
         return active != null;
     }
 
@@ -510,7 +412,7 @@ public final class ModelRegistry implements UnitRegistry {
      * @param left the report of the departure, or null
      * @return the report of the last try; null if there is nothing to report
      */
-    private SwapReport followed(Start start, SwapReport left) {
+    private SwapReport followed(Undertaking undertaking, SwapReport left) {
         SwapReport report = left;
         List<BackendEntry> candidates = standby();
         candidates.addAll(inState(State.FAILED));
@@ -520,21 +422,21 @@ public final class ModelRegistry implements UnitRegistry {
                 unfit.add(successor);
                 continue;
             }
-            report = adopt(successor, start);
+            report = adopt(successor, undertaking);
             if (active != null) {
                 return report;
             }
         }
         for (BackendEntry successor : unfit) {
             if (successor.isLastResort()) {
-                report = adopt(successor, start);
+                report = adopt(successor, undertaking);
                 if (active != null) {
                     return report;
                 }
             }
         }
         if (left != null) {
-            told(left, CoreEvents.Way.DEPARTURE);
+            events.swapped(left, CoreEvents.Way.DEPARTURE);
             if (!candidates.isEmpty()) {
                 events.nobodyServes(model, "none of " + candidates + " can");
             }
@@ -551,12 +453,8 @@ public final class ModelRegistry implements UnitRegistry {
         return candidate.state() != State.FAILED;
     }
 
-    private SwapReport told(SwapReport report) {
-        return told(report, CoreEvents.Way.SIDE_BY_SIDE);
-    }
-
-    private SwapReport told(SwapReport report, CoreEvents.Way way) {
-        events.swapped(report, way);
+    private SwapReport reported(SwapReport report) {
+        events.swapped(report, CoreEvents.Way.SIDE_BY_SIDE);
         return report;
     }
 
@@ -581,7 +479,7 @@ public final class ModelRegistry implements UnitRegistry {
             active = null;
             entries.forEach(BackendEntry::retire);
             entries.clear();
-            shims.clear();
+            negotiations.clear();
             served.signalAll();
         } finally {
             lock.unlock();
@@ -635,85 +533,86 @@ public final class ModelRegistry implements UnitRegistry {
     private SwapReport move(BackendEntry target, SwapLimits limits) {
         BackendEntry old = active;
         String oldReason = old.status().reason();
-        Inspection inspection = inspect(target);
-        if (!inspection.obstacle().isEmpty() || !inspection.lost().isEmpty()) {
-            target.become(State.STANDBY, inspection.reason());
-            return told(inspection.report(old, target, Outcome.REFUSED));
+        SwapPreview preview = preview(target);
+        if (!preview.obstacle().isEmpty() || !preview.lost().isEmpty()) {
+            target.become(State.STANDBY, preview.reason());
+            return reported(preview.report(old, target, Outcome.REFUSED));
         }
-        Start start = new Start(old.description().version(), limits);
-        Move move = new Move(units);
+        Undertaking undertaking = undertaking(old.description().version(), limits);
+        Handover handover = new Handover(units);
         boolean moved = false;
         try (VendorThread thread = new VendorThread("iommu4j-handover")) {
             old.become(State.DRAINING);
-            start.pauseBegins();
-            String busy = move.hold(Gate.deadline(limits.drainNanos()), false);
+            undertaking.pauseBegins();
+            String busy = handover.hold(Gate.deadline(limits.drainNanos()), false);
             if (busy != null) {
                 target.become(State.STANDBY, "old still busy: " + busy);
-                return start.report(target, Outcome.ROLLED_BACK, target.status().reason(), move, List.of());
+                return undertaking.report(
+                        target, Outcome.ROLLED_BACK, target.status().reason(), handover, List.of());
             }
             long deadline = Gate.deadline(limits.handoverNanos());
             try {
                 thread.call("saving by " + old, limits.handoverNanos(), () -> {
-                    move.save(false);
+                    handover.save(false);
                     return null;
                 });
             } catch (VendorFailure e) {
                 old.contained(e.thrown());
                 target.become(State.STANDBY, e.getMessage());
-                return start.report(target, Outcome.ROLLED_BACK, e.getMessage(), move, List.of());
+                return undertaking.report(target, Outcome.ROLLED_BACK, e.getMessage(), handover, List.of());
             }
-            List<String> lost = move.renew(this, target);
+            List<String> lost = handover.renew(negotiations, target);
             if (!lost.isEmpty()) {
                 target.become(State.STANDBY, "agreements would be lost");
-                return start.report(target, Outcome.ROLLED_BACK, "agreements would be lost", move, lost);
+                return undertaking.report(target, Outcome.ROLLED_BACK, "agreements would be lost", handover, lost);
             }
-            Move.Attempt attempt = move.attempt(target, false);
+            Takeover takeover = handover.takeover(target, false);
             try {
-                thread.call("restoring by " + target, Math.max(0, deadline - System.nanoTime()), attempt);
+                thread.call("restoring by " + target, Math.max(0, deadline - System.nanoTime()), takeover);
             } catch (VendorFailure e) {
                 target.contained(e.thrown());
                 // Who says no to a state is sound; the state may not be.
                 target.become(e.isRefusal() ? State.STANDBY : State.FAILED, e.getMessage());
-                return start.report(
-                        target, Outcome.ROLLED_BACK, e.getMessage() + attempt.refusedState(), move, List.of());
+                return undertaking.report(
+                        target, Outcome.ROLLED_BACK, e.getMessage() + takeover.refusedState(), handover, List.of());
             }
-            move.take(attempt);
+            handover.accept(takeover);
             active = target;
             target.become(State.ACTIVE);
-            move.commit();
+            handover.commit();
             moved = true;
-            start.pauseEnds();
-            return start.report(target, Outcome.DONE, "", move, List.of());
+            undertaking.pauseEnds();
+            return undertaking.report(target, Outcome.DONE, "", handover, List.of());
         } finally {
             if (moved) {
                 old.become(old.isLastResort() ? State.FAILED : State.STANDBY, oldReason);
             } else {
-                move.rollBack();
+                handover.rollBack();
                 old.become(State.ACTIVE, oldReason);
             }
         }
     }
 
     /** The backend that serves stops to serve, whatever it takes; what becomes of it is the caller's to say. */
-    private SwapReport giveUp(BackendEntry old, Start start) {
-        Move move = new Move(units);
+    private SwapReport giveUp(BackendEntry old, Undertaking undertaking) {
+        Handover handover = new Handover(units);
         try (VendorThread thread = new VendorThread("iommu4j-handover")) {
             old.become(State.DRAINING);
-            start.pauseBegins();
-            move.hold(Gate.deadline(start.limits.drainNanos()), true);
-            move.leaveBehind();
+            undertaking.pauseBegins();
+            handover.hold(Gate.deadline(undertaking.limits().drainNanos()), true);
+            handover.leaveBehind();
             String reason = "no backend is left";
             try {
-                thread.call("saving by " + old, start.limits.handoverNanos(), () -> {
-                    move.save(true);
+                thread.call("saving by " + old, undertaking.limits().handoverNanos(), () -> {
+                    handover.save(true);
                     return null;
                 });
             } catch (VendorFailure e) {
                 old.contained(e.thrown());
                 reason = reason + "; " + e.getMessage();
             }
-            move.leaveAbsent(old.toString());
-            return start.untold(null, Outcome.DONE, reason, move, List.of());
+            handover.leaveAbsent(old.toString());
+            return undertaking.build(null, Outcome.DONE, reason, handover, List.of());
         } finally {
             active = null;
             orphaned = true;
@@ -725,61 +624,61 @@ public final class ModelRegistry implements UnitRegistry {
      *
      * @return the report; null if nobody served before and there was no unit that waited
      */
-    private SwapReport adopt(BackendEntry target, Start start) {
+    private SwapReport adopt(BackendEntry target, Undertaking undertaking) {
         String why = target.status().reason();
-        start.way = start.from.isEmpty() ? CoreEvents.Way.IN_PLACE : CoreEvents.Way.SUCCESSION;
+        undertaking.inPlace();
         for (CoreUnit unit : units) {
             if (target.description().generation(unit.subVersion()) == null) {
                 String reason = target + " does not serve generation 0x" + Integer.toHexString(unit.subVersion())
                         + " of " + unit;
                 target.become(State.STANDBY, reason);
-                return start.report(target, Outcome.REFUSED, reason, null, List.of());
+                return undertaking.report(target, Outcome.REFUSED, reason, null, List.of());
             }
         }
-        Move move = new Move(units);
+        Handover handover = new Handover(units);
         boolean moved = false;
         try {
-            start.pauseBegins();
-            move.hold(Gate.deadline(start.limits.drainNanos()), true);
-            List<String> lost = new ArrayList<>(move.renew(this, target));
-            move.take(restored(move, target, start.limits));
+            undertaking.pauseBegins();
+            handover.hold(Gate.deadline(undertaking.limits().drainNanos()), true);
+            List<String> lost = new ArrayList<>(handover.renew(negotiations, target));
+            handover.accept(restored(handover, target, undertaking.limits()));
             active = target;
             target.become(State.ACTIVE, target.isLastResort() ? "nobody else can serve; " + why : "");
-            move.commit();
+            handover.commit();
             moved = true;
-            start.pauseEnds();
+            undertaking.pauseEnds();
             served.signalAll();
-            lost.addAll(move.broken());
-            boolean silent = move.size() == 0 && start.from.isEmpty() && !orphaned;
+            lost.addAll(handover.broken());
+            boolean silent = handover.size() == 0 && undertaking.from().isEmpty() && !orphaned;
             orphaned = false;
             if (silent) {
                 events.serves(target);
                 return null;
             }
-            return start.report(target, Outcome.DONE, move.rebuiltBecause(), move, lost);
+            return undertaking.report(target, Outcome.DONE, handover.rebuiltBecause(), handover, lost);
         } catch (VendorFailure e) {
             target.become(State.FAILED, e.getMessage());
-            return start.report(target, Outcome.ROLLED_BACK, e.getMessage(), move, List.of());
+            return undertaking.report(target, Outcome.ROLLED_BACK, e.getMessage(), handover, List.of());
         } finally {
             if (!moved) {
-                move.rollBack();
+                handover.rollBack();
             }
         }
     }
 
     /** Makes everything anew; if the reader of a state breaks or hangs at it, once more from reset. */
-    private static Move.Attempt restored(Move move, BackendEntry target, SwapLimits limits) throws VendorFailure {
-        Move.Attempt first = move.attempt(target, true);
+    private static Takeover restored(Handover handover, BackendEntry target, SwapLimits limits) throws VendorFailure {
+        Takeover first = handover.takeover(target, true);
         try (VendorThread thread = new VendorThread("iommu4j-handover")) {
             thread.call("restoring by " + target, limits.handoverNanos(), first);
             return first;
         } catch (VendorFailure e) {
             target.contained(e.thrown());
-            if (!move.giveUpStates(e.getMessage() + first.refusedState())) {
+            if (!handover.giveUpStates(e.getMessage() + first.refusedState())) {
                 throw e;
             }
         }
-        Move.Attempt second = move.attempt(target, true);
+        Takeover second = handover.takeover(target, true);
         try (VendorThread thread = new VendorThread("iommu4j-handover")) {
             thread.call("rebuilding by " + target, limits.handoverNanos(), second);
             return second;
@@ -792,147 +691,24 @@ public final class ModelRegistry implements UnitRegistry {
     /** Shims have come or gone: containers whose agreement changes get another session. */
     private void renegotiate() {
         BackendEntry serving = active;
-        if (serving == null || !anyAgreementChanges(serving)) {
+        if (serving == null || !negotiations.anyChanges(units, serving)) {
             return;
         }
-        Move move = new Move(units);
-        move.hold(Gate.deadline(SwapLimits.DEFAULT.drainNanos()), true);
+        Handover handover = new Handover(units);
+        handover.hold(Gate.deadline(SwapLimits.DEFAULT.drainNanos()), true);
         try {
-            move.renew(this, serving).forEach(events::agreementEnded);
+            handover.renew(negotiations, serving).forEach(events::agreementEnded);
         } finally {
-            move.commitSessions();
+            handover.commitSessions();
         }
-        move.surviving().forEach(events::agreementChanged);
+        handover.surviving().forEach(events::agreementChanged);
     }
 
-    private boolean anyAgreementChanges(BackendEntry serving) {
-        for (CoreUnit unit : units) {
-            for (CoreContainer container : unit.allContainers()) {
-                Session session = container.session();
-                if (session != null
-                        && !session.isStale()
-                        && !negotiate(serving, container.renewedOffer(), unit.subVersion())
-                                .equals(session.found())) {
-                    return true;
-                }
-            }
-        }
-        return false;
+    private Undertaking undertaking(String from, SwapLimits limits) {
+        return new Undertaking(model, units, events, from, limits);
     }
 
-    private long parkedTotal() {
-        long total = 0;
-        for (CoreUnit unit : units) {
-            total += unit.gate().parkedTotal();
-        }
-        return total;
-    }
-
-    /** Looks what a swap would do to whom, before anything moves. */
-    private Inspection inspect(BackendEntry target) {
-        BackendDescription description = target.description();
-        String obstacle = "";
-        List<String> surviving = new ArrayList<>();
-        List<String> lost = new ArrayList<>();
-        BackendEntry serving = active;
-        int count = 0;
-        for (CoreUnit unit : units) {
-            count++;
-            if (description.generation(unit.subVersion()) == null) {
-                obstacle = target + " does not serve generation 0x" + Integer.toHexString(unit.subVersion()) + " of "
-                        + unit;
-            } else if (serving != null && obstacle.isEmpty()) {
-                obstacle = ChipMaker.obstacle(serving.description().stateWritten(), description);
-            }
-            for (CoreContainer container : unit.allContainers()) {
-                Session session = container.session();
-                boolean lostBefore = session != null && session.refuses();
-                if (container.isClosing() || lostBefore) {
-                    continue;
-                }
-                Agreement agreement = negotiate(target, container.renewedOffer(), unit.subVersion())
-                        .agreement();
-                if (agreement.kind() == Agreement.Kind.REFUSED) {
-                    lost.add(container + ": " + agreement.reason());
-                } else {
-                    surviving.add(container + ": " + agreement.kind());
-                }
-            }
-        }
-        return new Inspection(obstacle, count, surviving, lost);
-    }
-
-    /** What a swap would do. */
-    private record Inspection(String obstacle, int units, List<String> surviving, List<String> lost) {
-        private String reason() {
-            if (!obstacle.isEmpty()) {
-                return obstacle;
-            }
-            return lost.isEmpty() ? "" : "agreements would be lost";
-        }
-
-        private SwapReport report(BackendEntry from, BackendEntry to, Outcome outcome) {
-            return new SwapReport(
-                    to.model(),
-                    from == null ? "" : from.description().version(),
-                    to.description().version(),
-                    outcome,
-                    reason(),
-                    0,
-                    units,
-                    0,
-                    false,
-                    surviving,
-                    lost);
-        }
-    }
-
-    /** How an undertaking began. */
-    private final class Start {
-        private final String from;
-        private final SwapLimits limits;
-        private long pausedAt;
-        private long parkedBefore;
-        private long pauseNanos = -1;
-        private CoreEvents.Way way = CoreEvents.Way.SIDE_BY_SIDE;
-
-        private Start(String from, SwapLimits limits) {
-            this.from = from;
-            this.limits = limits;
-        }
-
-        /** A pause that has begun goes on: a backend that leaves and its successor make one. */
-        private void pauseBegins() {
-            if (pausedAt == 0) {
-                parkedBefore = parkedTotal();
-                pausedAt = System.nanoTime();
-            }
-        }
-
-        private void pauseEnds() {
-            pauseNanos = System.nanoTime() - pausedAt;
-        }
-
-        private SwapReport report(BackendEntry to, Outcome outcome, String reason, Move move, List<String> lost) {
-            return told(untold(to, outcome, reason, move, lost), way);
-        }
-
-        private SwapReport untold(BackendEntry to, Outcome outcome, String reason, Move move, List<String> lost) {
-            if (pauseNanos < 0 && pausedAt != 0) {
-                pauseEnds();
-            }
-            return new SwapReport(
-                    model,
-                    from,
-                    to == null ? "" : to.description().version(),
-                    outcome,
-                    reason,
-                    Math.max(0, pauseNanos),
-                    move == null ? 0 : move.size(),
-                    pausedAt == 0 ? 0 : (int) Math.max(0, parkedTotal() - parkedBefore),
-                    outcome == Outcome.DONE && move != null && move.size() > 0,
-                    move == null ? List.of() : move.surviving(),
-                    lost);
-        }
+    private SwapPreview preview(BackendEntry target) {
+        return SwapPreview.of(target, active, units, negotiations);
     }
 }

@@ -120,7 +120,7 @@ class NegotiatorTest {
             }
             int oldest = random.nextInt(8);
             Offer offer = offer(oldest, oldest + random.nextInt(8 - oldest));
-            Negotiator.Found found = Negotiator.negotiate(offer, 4, HOST, shims);
+            Negotiated found = Negotiator.negotiate(offer, 4, HOST, shims);
             String where = "seed " + seed;
             if (found.agreement().kind() == Agreement.Kind.BRIDGED) {
                 int at = found.agreement().clientSubVersion();

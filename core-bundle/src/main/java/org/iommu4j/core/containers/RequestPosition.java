@@ -1,7 +1,7 @@
 package org.iommu4j.core.containers;
 
 /** How far a batch, or one request, has come that takes several stays behind the gate. */
-public final class Stay {
+public final class RequestPosition {
     /** The request of the batch that comes next. */
     int next;
 
@@ -12,7 +12,7 @@ public final class Stay {
     long progress;
 
     /** Begins. */
-    Stay begin() {
+    RequestPosition begin() {
         next = 0;
         done = 0;
         progress = 0;
@@ -20,8 +20,8 @@ public final class Stay {
     }
 
     /** A copy. */
-    Stay copy() {
-        Stay copy = new Stay();
+    RequestPosition copy() {
+        RequestPosition copy = new RequestPosition();
         copy.next = next;
         copy.done = done;
         copy.progress = progress;
