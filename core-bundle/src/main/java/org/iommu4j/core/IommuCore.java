@@ -16,6 +16,15 @@ import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.backends.BackendEntry;
+import org.iommu4j.core.backends.CoreEvents;
+import org.iommu4j.core.backends.CoreLog;
+import org.iommu4j.core.backends.Trial;
+import org.iommu4j.core.containers.CoreUnit;
+import org.iommu4j.core.foreign.Thrown;
+import org.iommu4j.core.foreign.VendorFailure;
+import org.iommu4j.core.foreign.VendorThread;
+import org.iommu4j.core.negotiation.ShimLink;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
@@ -25,6 +34,7 @@ import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.core.service.UnitInterposer;
+import org.iommu4j.core.swap.ModelRegistry;
 
 /**
  * The core: one registry for each model, and what is common to all of them. Backends and shims come and go by
@@ -252,14 +262,14 @@ public final class IommuCore implements IommuService, AutoCloseable {
         for (UnitInterposer interposer : interposers) {
             interpose(interposer, unit);
         }
-        return unit.shown();
+        return unit.clientView();
     }
 
     private void interpose(UnitInterposer interposer, CoreUnit unit) {
         try {
-            Unit shown = interposer.interpose(unit.shown(), unit.config());
-            if (shown != null) {
-                unit.showAs(shown);
+            Unit view = interposer.interpose(unit.clientView(), unit.config());
+            if (view != null) {
+                unit.showToClients(view);
             }
         } catch (Throwable t) {
             // Who only looks on must not keep a client from its unit.
@@ -271,7 +281,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
     public List<Unit> units() {
         List<Unit> open = new ArrayList<>();
         for (ModelRegistry registry : registries.values()) {
-            registry.units().forEach(unit -> open.add(unit.shown()));
+            registry.units().forEach(unit -> open.add(unit.clientView()));
         }
         return open;
     }

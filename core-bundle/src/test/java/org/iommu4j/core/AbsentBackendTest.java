@@ -23,6 +23,7 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
 import org.iommu4j.core.fake.FakeShim;
+import org.iommu4j.core.fake.RecordingRequests;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus.State;
 import org.iommu4j.core.service.Container;

@@ -20,6 +20,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.core.containers.CoreUnit;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
 import org.iommu4j.core.service.Container;

@@ -14,7 +14,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.CoreLog.Level;
+import org.iommu4j.core.backends.CoreLog.Level;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
 import org.iommu4j.core.fake.FakeShim;

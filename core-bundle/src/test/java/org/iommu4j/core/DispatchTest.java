@@ -19,6 +19,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.core.backends.Contained;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
 import org.iommu4j.core.fake.FakeShim;

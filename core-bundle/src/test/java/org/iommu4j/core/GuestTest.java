@@ -14,6 +14,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
+import org.iommu4j.core.fake.RecordingRequests;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.SwapReport.Outcome;

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.core.fake.Bench;
+import org.iommu4j.core.fake.RecordingRequests;
 import org.iommu4j.core.service.Unit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;

@@ -15,6 +15,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
+import org.iommu4j.core.fake.RecordingRequests;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.BackendStatus.State;
 import org.iommu4j.core.service.Container;

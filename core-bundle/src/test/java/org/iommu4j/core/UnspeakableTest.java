@@ -24,6 +24,8 @@ import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
 import org.iommu4j.core.fake.FakeShim;
 import org.iommu4j.core.fake.Meddler;
+import org.iommu4j.core.fake.RecordingRequests;
+import org.iommu4j.core.foreign.Thrown;
 import org.iommu4j.core.service.BackendStatus.State;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.Guest;

@@ -45,7 +45,7 @@ class ArchitectureTest {
     private static final String[] API = {"org.iommu4j.contract..", "org.iommu4j.backend..", "org.iommu4j.layout.."};
     private static final String[] SIMULATION = {"org.iommu4j.simulation.."};
     private static final String[] CORE = {"org.iommu4j.core.."};
-    private static final String[] CORE_SERVICE = {"org.iommu4j.core.service.."};
+    private static final String[] CORE_SERVICE = {"org.iommu4j.core.service..", "org.iommu4j.core.hint.."};
     private static final String[] UPGRADE = {"org.iommu4j.upgrade.."};
     private static final String[] TESTBENCH = {"org.iommu4j.testbench.."};
     private static final String[] LOG = {"org.iommu4j.log.."};
@@ -71,6 +71,19 @@ class ArchitectureTest {
             "translate", List.of("command", "table"),
             "shim", List.of("command"));
 
+    /** Of each room of the core, which other rooms it may know: from the bytes' gate up to the swap, one way. */
+    private static final Map<String, List<String>> CORE_ROOMS = Map.of(
+            "service", List.of(),
+            "gate", List.of(),
+            "lease", List.of(),
+            "negotiation", List.of("service"),
+            "hint", List.of("service"),
+            "foreign", List.of("gate"),
+            "explain", List.of("service", "foreign"),
+            "backends", List.of("service", "foreign", "negotiation", "lease"),
+            "containers", List.of("service", "gate", "lease", "negotiation", "foreign", "backends"),
+            "swap", List.of("service", "gate", "lease", "negotiation", "foreign", "backends", "containers", "hint"));
+
     private static final String MODEL = "org/iommu4j/contract/IommuModel";
 
     /** What only a vendor's bundle may say: anywhere in a text, or (amd) as a whole word of a camel case name. */
@@ -92,6 +105,26 @@ class ArchitectureTest {
     @Test
     void shouldKnowOnlyTheApiInTheCore() {
         onlyKnows(join(CORE, API, JDK, OSGI)).check(module("core-bundle"));
+    }
+
+    @Test
+    void shouldKnowOnlyTheRoomsBelowInTheCore() {
+        JavaClasses core = module("core-bundle");
+        CORE_ROOMS.forEach((room, known) -> knowsRooms(room, known).check(core));
+    }
+
+    @Test
+    void shouldHaveEachClassOfTheCoreInARoom() {
+        Set<String> outside = new TreeSet<>();
+        for (JavaClass type : module("core-bundle")) {
+            String room =
+                    type.getPackageName().substring("org.iommu4j.core".length()).replace(".", "");
+            boolean shell = type.getName().startsWith("org.iommu4j.core.IommuCore") || room.equals("component");
+            if (!shell && !CORE_ROOMS.containsKey(room)) {
+                outside.add(type.getName());
+            }
+        }
+        assertEquals(Set.of(), outside);
     }
 
     @Test
@@ -199,6 +232,12 @@ class ArchitectureTest {
     }
 
     @Test
+    void shouldCatchARoomOfTheCoreThatMayNotKnowAnother() {
+        JavaClasses core = module("core-bundle");
+        assertThrows(AssertionError.class, () -> knowsRooms("swap", List.of()).check(core));
+    }
+
+    @Test
     void shouldCatchAVendorInPlaceOfTheCore() {
         JavaClasses vendor = module("intel-vtd-bundle");
         assertThrows(
@@ -250,6 +289,20 @@ class ArchitectureTest {
                 .resideInAPackage(".." + layer + "..")
                 .should()
                 .dependOnClassesThat(JavaClass.Predicates.resideInAnyPackage(ownPackages(vendor))
+                        .and(JavaClass.Predicates.resideOutsideOfPackages(inside)));
+    }
+
+    /** Of the core's rooms these, and itself; the core's front and its components stand above all rooms. */
+    private static ArchRule knowsRooms(String room, List<String> known) {
+        List<String> allowed = new ArrayList<>(known);
+        allowed.add(room);
+        String[] inside =
+                allowed.stream().map(name -> "org.iommu4j.core." + name + "..").toArray(String[]::new);
+        return noClasses()
+                .that()
+                .resideInAPackage("org.iommu4j.core." + room + "..")
+                .should()
+                .dependOnClassesThat(JavaClass.Predicates.resideInAPackage("org.iommu4j.core..")
                         .and(JavaClass.Predicates.resideOutsideOfPackages(inside)));
     }
 

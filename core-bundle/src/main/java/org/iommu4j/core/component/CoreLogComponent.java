@@ -1,7 +1,7 @@
 package org.iommu4j.core.component;
 
-import org.iommu4j.core.CoreLog;
 import org.iommu4j.core.IommuCore;
+import org.iommu4j.core.backends.CoreLog;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;

@@ -2,7 +2,7 @@ package org.iommu4j.core.component;
 
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.Explain;
+import org.iommu4j.core.explain.Explain;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.Explanation;
 import org.iommu4j.core.service.IommuService;

@@ -10,7 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.Explain;
+import org.iommu4j.core.explain.Explain;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.shell.testing.FakeHost;

@@ -24,7 +24,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
-import org.iommu4j.core.Explain;
+import org.iommu4j.core.explain.Explain;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;

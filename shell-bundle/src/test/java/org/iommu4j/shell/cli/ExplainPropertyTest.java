@@ -10,7 +10,7 @@ import java.util.SplittableRandom;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
-import org.iommu4j.core.Explain;
+import org.iommu4j.core.explain.Explain;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.Explanation;
 import org.iommu4j.core.service.Explanation.Outcome;

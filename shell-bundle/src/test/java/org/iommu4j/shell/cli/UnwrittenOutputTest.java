@@ -17,7 +17,7 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.Explain;
+import org.iommu4j.core.explain.Explain;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.shell.testing.FakeHost;

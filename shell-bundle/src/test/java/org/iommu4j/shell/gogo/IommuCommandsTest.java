@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.apache.felix.service.command.Descriptor;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.Explain;
+import org.iommu4j.core.explain.Explain;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.intel.VtdBackend;

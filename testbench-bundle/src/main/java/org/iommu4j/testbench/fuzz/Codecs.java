@@ -16,7 +16,7 @@ import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Terms;
 import org.iommu4j.contract.Uapi;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;

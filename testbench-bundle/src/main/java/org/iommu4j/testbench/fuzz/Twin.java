@@ -18,7 +18,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.layout.Register;
 import org.iommu4j.testbench.FuzzFailure.Kind;

@@ -20,7 +20,7 @@ import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.layout.Code;
 
 /** Steps that make hypercalls, RTAS calls and instructions; what those are, the vendor's {@link CallFormat}s say. */

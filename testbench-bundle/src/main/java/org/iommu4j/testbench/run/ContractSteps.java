@@ -11,7 +11,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 
 /** Requests of the contract, and what is expected of their answers. */
 final class ContractSteps {

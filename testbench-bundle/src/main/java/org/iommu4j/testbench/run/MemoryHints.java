@@ -2,7 +2,7 @@ package org.iommu4j.testbench.run;
 
 import java.util.List;
 import org.iommu4j.backend.BusErrorException;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 
 /** What decodes memory that is not as expected: all of it if a structure has that size, else the word that differs. */
 final class MemoryHints {

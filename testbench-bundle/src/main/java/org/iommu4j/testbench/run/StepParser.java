@@ -15,7 +15,7 @@ import org.iommu4j.backend.Finding;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.testbench.run.Step.Needs;
 import org.iommu4j.testbench.run.Step.StepFailure;
 

@@ -6,7 +6,7 @@ import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;

@@ -12,7 +12,7 @@ import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 
 /** Makes captured hypercalls, RTAS calls and instructions, and compares what comes back. Used by one thread. */

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
 import org.iommu4j.backend.DmaAccess;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.ReplayResult.Difference;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;

@@ -5,7 +5,7 @@ import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.upgrade.ReplayResult.CommandTally;

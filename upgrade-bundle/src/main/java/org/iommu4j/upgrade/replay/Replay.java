@@ -14,7 +14,7 @@ import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Watch;

@@ -3,8 +3,8 @@ package org.iommu4j.upgrade.run;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.Container;
-import org.iommu4j.core.service.ExplainHints;
 
 /**
  * One page of a guest whose mapping is edited again and again. Every edit has a number, and the page goes where the number

@@ -6,7 +6,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;

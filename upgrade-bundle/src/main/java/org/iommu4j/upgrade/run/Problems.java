@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
-import org.iommu4j.core.service.ExplainHints;
+import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.OneLine;
 
 /** What went wrong in a run, from all its threads; bounded. */

@@ -1,0 +1,315 @@
+package org.iommu4j.core.backends;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.foreign.Thrown;
+import org.iommu4j.core.foreign.VendorFailure;
+import org.iommu4j.core.negotiation.ShimLink;
+import org.iommu4j.core.service.BackendStatus;
+
+/**
+ * A backend that is or was there. What it says about itself is asked once; the state changes under the lock of its model.
+ * After {@link #retire} nothing of the backend is held.
+ */
+public final class BackendEntry {
+    /** Most generations, shims or bind formats of a backend. */
+    private static final int MOST_PARTS = 1024;
+
+    /** Different exceptions of one backend that are logged. */
+    private static final int MOST_LOGGED = 16;
+
+    private final int id;
+    private final String name;
+    private final IommuModel model;
+    private final BackendDescription description;
+    private final BackendVersion version;
+    private volatile Parts parts;
+    private volatile BackendStatus.State state;
+    private volatile String reason = "";
+    private volatile boolean lastResort;
+    private volatile CoreEvents events = CoreEvents.UNHEARD;
+    private volatile Consumer<String> unloadable = reason -> {};
+    private final LongAdder contained = new LongAdder();
+    private final Backend shown = new ContainedBackend(this);
+
+    /** What it threw so far, without repetition; guarded by itself. */
+    private final Set<String> logged = new HashSet<>();
+
+    private BackendEntry(
+            int id,
+            String name,
+            IommuModel model,
+            BackendDescription description,
+            BackendVersion version,
+            Parts parts,
+            BackendStatus.State state) {
+        this.id = id;
+        this.name = name;
+        this.model = model;
+        this.description = description;
+        this.version = version;
+        this.parts = parts;
+        this.state = state;
+    }
+
+    /** The backend and what it brings; foreign objects. */
+    public record Parts(Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats) {
+        public Parts {
+            shims = List.copyOf(shims);
+            bindFormats = List.copyOf(bindFormats);
+        }
+    }
+
+    /** What a backend said about itself. */
+    public record Answers(BackendDescription description, List<ShimLink> shims, List<BindFormat> bindFormats) {}
+
+    /**
+     * Asks a backend. Calls foreign code.
+     *
+     * @throws IllegalArgumentException if the answers make no sense
+     */
+    public static Answers ask(Backend backend) {
+        BackendDescription description = backend.describe();
+        check(description);
+        List<ShimLink> shims = new ArrayList<>();
+        for (org.iommu4j.backend.Shim shim : backend.shims()) {
+            expectRoom(shims);
+            ShimLink link = ShimLink.of(shim);
+            if (link.model() != description.model()) {
+                throw new IllegalArgumentException(
+                        "shim " + link.name() + " is for model " + link.model() + ", not " + description.model());
+            }
+            shims.add(link);
+        }
+        List<BindFormat> formats = new ArrayList<>();
+        for (BindFormat format : backend.bindFormats()) {
+            expectRoom(formats);
+            if (format.model() != description.model() || format.layout() == null) {
+                throw new IllegalArgumentException("a bind format is for model " + format.model() + ", not "
+                        + description.model() + ", or has no layout");
+            }
+            formats.add(format);
+        }
+        return new Answers(description, shims, formats);
+    }
+
+    private static void expectRoom(List<?> taken) {
+        if (taken.size() == MOST_PARTS) {
+            throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims or bind formats");
+        }
+    }
+
+    private static void check(BackendDescription description) {
+        if (description == null || description.model() == null || description.name() == null) {
+            throw new IllegalArgumentException("it does not say its model and name");
+        }
+        if (description.name().length() > ShimLink.LONGEST_NAME) {
+            throw new IllegalArgumentException(
+                    "its name has " + description.name().length() + " characters");
+        }
+        if (BackendVersion.parse(description.version()) == null) {
+            String said = String.valueOf(description.version());
+            throw new IllegalArgumentException("version="
+                    + said.substring(0, Math.min(said.length(), ShimLink.LONGEST_NAME)) + " is not major.minor.micro");
+        }
+        if (description.generations().isEmpty() || description.generations().size() > MOST_PARTS) {
+            throw new IllegalArgumentException(
+                    "it serves " + (description.generations().isEmpty() ? "no generation" : "too many generations"));
+        }
+        if (description.stateOldestRead() > description.stateWritten()) {
+            throw new IllegalArgumentException("stateOldestRead=" + description.stateOldestRead()
+                    + " is above stateWritten=" + description.stateWritten());
+        }
+        Set<Integer> subVersions = new HashSet<>();
+        for (Generation generation : description.generations()) {
+            if (!subVersions.add(generation.subVersion())) {
+                throw new IllegalArgumentException(
+                        "generation 0x" + Integer.toHexString(generation.subVersion()) + " is listed twice");
+            }
+        }
+    }
+
+    /** A backend that answered. */
+    public static BackendEntry usable(int id, Backend backend, Answers answers) {
+        BackendDescription description = answers.description();
+        return new BackendEntry(
+                id,
+                description.name(),
+                description.model(),
+                description,
+                BackendVersion.parse(description.version()),
+                new Parts(backend, answers.shims(), answers.bindFormats()),
+                BackendStatus.State.INSTALLED);
+    }
+
+    /**
+     * A backend that did not answer as it should.
+     *
+     * @param announced the model that its service names; null if it names none
+     */
+    public static BackendEntry broken(int id, Backend backend, IommuModel announced) {
+        return new BackendEntry(
+                id,
+                backend.getClass().getName(),
+                announced,
+                null,
+                null,
+                new Parts(backend, List.of(), List.of()),
+                BackendStatus.State.INSTALLED);
+    }
+
+    /** Tells what becomes of it from now on. */
+    public BackendEntry heardBy(CoreEvents listener) {
+        events = listener;
+        return this;
+    }
+
+    /** From now on this is told when classes of it could not be loaded any more, as after its jar was overwritten. */
+    public void onUnloadable(Consumer<String> listener) {
+        unloadable = listener;
+    }
+
+    /**
+     * It threw into a call of a client's, and that was contained.
+     *
+     * @return what was thrown, as text
+     */
+    public Thrown contained(Throwable thrown) {
+        Thrown plain = Thrown.inTime(thrown);
+        contained(plain);
+        if (plain.unloadable()) {
+            unloadable.accept(plain.text());
+        }
+        return plain;
+    }
+
+    /** Something that it threw was contained: counts it, and logs it the first time. A refusal is no defect. */
+    public void contained(Thrown thrown) {
+        if (thrown.refusal()) {
+            return;
+        }
+        contained.increment();
+        boolean first;
+        synchronized (logged) {
+            first = logged.size() < MOST_LOGGED && logged.add(thrown.text());
+        }
+        if (first) {
+            events.contained(this, thrown);
+        }
+    }
+
+    /** Its number. */
+    public int id() {
+        return id;
+    }
+
+    /** What it said it is; null if it could not say. */
+    public BackendDescription description() {
+        return description;
+    }
+
+    /** Its model; null if nobody could say. */
+    public IommuModel model() {
+        return model;
+    }
+
+    /** The version of its bundle. */
+    public BackendVersion version() {
+        return version;
+    }
+
+    /** The backend and what it brings; null once it is retired. */
+    public Parts parts() {
+        return parts;
+    }
+
+    /** The backend as users of the core have it; answers {@code ENODEV} once it is retired. */
+    public Backend shown() {
+        return shown;
+    }
+
+    /** True if this is the entry of that object. */
+    public boolean isOf(Backend backend) {
+        Parts present = parts;
+        return present != null && present.backend() == backend;
+    }
+
+    /** Where it is in its life. */
+    public BackendStatus.State state() {
+        return state;
+    }
+
+    /** Moves on in its life. */
+    public void become(BackendStatus.State newState) {
+        state = newState;
+        reason = "";
+    }
+
+    /** Takes what came of its trial. */
+    public void tried(Trial.Result result) {
+        VendorFailure failure = result.failure();
+        lastResort = failure != null && result.makesChips();
+        if (failure == null) {
+            become(BackendStatus.State.STANDBY);
+        } else {
+            contained(failure.thrown());
+            become(BackendStatus.State.FAILED, failure.getMessage());
+        }
+    }
+
+    /** True if it failed its trial, but may serve if nobody else can: it makes chips. */
+    public boolean isLastResort() {
+        return lastResort;
+    }
+
+    /** Moves on in its life, for a reason. */
+    public void become(BackendStatus.State newState, String why) {
+        reason = why;
+        state = newState;
+        if (newState == BackendStatus.State.FAILED) {
+            events.failed(this, why);
+        }
+    }
+
+    /** It is gone: forgets everything that is not plain data. */
+    public void retire() {
+        parts = null;
+        state = BackendStatus.State.RETIRED;
+    }
+
+    /** For users. */
+    public BackendStatus status() {
+        List<Integer> subVersions = new ArrayList<>();
+        if (description == null) {
+            return new BackendStatus(id, model, name, "", state, subVersions, 0, 0, reason, contained.sum());
+        }
+        for (Generation generation : description.generations()) {
+            subVersions.add(generation.subVersion());
+        }
+        return new BackendStatus(
+                id,
+                description.model(),
+                description.name(),
+                description.version(),
+                state,
+                subVersions,
+                description.stateWritten(),
+                description.stateOldestRead(),
+                reason,
+                contained.sum());
+    }
+
+    @Override
+    public String toString() {
+        return description == null ? name : name + " " + description.version();
+    }
+}

@@ -1,0 +1,360 @@
+package org.iommu4j.core.backends;
+
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.GuestDecoder;
+import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.Hardware;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.Snapshot;
+import org.iommu4j.backend.Translator;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.core.foreign.VendorThread;
+
+/**
+ * Foreign objects, as the core calls them. The one place where what a vendor throws is caught, whatever it is: languages
+ * other than Java throw checked exceptions that no signature announces. Methods with a completion answer {@code EIO}; the
+ * others throw {@link org.iommu4j.backend.BackendException}. What is asked before a request can come, or for an explanation,
+ * runs in a {@link VendorThread}, which catches as much.
+ *
+ * <p>A vendor never gets a client's completion: it fills in one that belongs to the object here, and the caller's is filled
+ * in from that when the vendor has come back. So a vendor that is given up has nothing of a client's to write to.
+ */
+public final class Contained {
+    private Contained() {}
+
+    /** A driver that a backend made. */
+    static Translator translator(Translator foreign, BackendEntry backend) {
+        return new ContainedTranslator(foreign, backend);
+    }
+
+    /** A chip that a backend made; an access that it throws in is blocked. */
+    static Hardware hardware(Hardware foreign, BackendEntry backend) {
+        return new ContainedHardware(foreign, backend);
+    }
+
+    /** A virtual IOMMU that a backend made. */
+    public static GuestDecoder decoder(GuestDecoder foreign, BackendEntry backend) {
+        return new ContainedDecoder(foreign, backend);
+    }
+
+    /** A compatibility handler in front of a backend. */
+    public static Rewriter shim(Shim foreign, BackendEntry backend) {
+        return new Rewriter(foreign, backend);
+    }
+
+    /** Fills in what a vendor threw; it is counted and logged with the backend. */
+    static int contain(Throwable thrown, BackendEntry backend, Completion completion) {
+        return completion.fail(
+                Errno.EIO, "the backend failed: " + backend.contained(thrown).text());
+    }
+
+    /** Makes code and completion agree, whatever foreign code said: in doubt the request failed. */
+    public static int settle(int code, Completion completion) {
+        if (completion.errno() != Errno.OK) {
+            return completion.errno().code();
+        }
+        if (code == 0) {
+            return 0;
+        }
+        for (Errno errno : Errno.values()) {
+            if (errno != Errno.OK && errno.code() == code) {
+                return completion.fail(errno, "");
+            }
+        }
+        return completion.fail(Errno.EIO, "the backend answered " + code);
+    }
+
+    /** The caller's answer so far becomes what a vendor answered, who is not done with the request. */
+    private static int passUnfinished(int code, Completion answer, Completion completion) {
+        int settled = settle(code, answer);
+        if (settled != 0) {
+            completion.copy(answer);
+        } else if (answer.fidelity() == Fidelity.WIDENED) {
+            completion.widened(answer.reason());
+        }
+        return settled;
+    }
+
+    private static void contained(BackendEntry backend, Runnable call) {
+        try {
+            call.run();
+        } catch (Throwable t) {
+            throw backend.contained(t).toUsers();
+        }
+    }
+
+    private static <T> T asked(BackendEntry backend, Supplier<T> question) {
+        try {
+            return question.get();
+        } catch (Throwable t) {
+            throw backend.contained(t).toUsers();
+        }
+    }
+
+    /** The calls that a request makes have their own handlers: they allocate nothing. */
+    private static final class ContainedTranslator implements Translator {
+        private final Translator foreign;
+        private final BackendEntry backend;
+        private final Completion answer = new Completion();
+
+        private ContainedTranslator(Translator foreign, BackendEntry backend) {
+            this.foreign = foreign;
+            this.backend = backend;
+        }
+
+        /** What the vendor answered becomes the caller's answer; a request that is done is done. */
+        private int pass(int code, Completion completion) {
+            int settled = passUnfinished(code, answer, completion);
+            if (settled == 0) {
+                completion.done(answer.fidelity());
+            }
+            return settled;
+        }
+
+        @Override
+        public int subVersion() {
+            return asked(backend, () -> foreign.subVersion());
+        }
+
+        @Override
+        public int openDomain(int domain, Completion completion) {
+            try {
+                return pass(foreign.openDomain(domain, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public int closeDomain(int domain, Completion completion) {
+            try {
+                return pass(foreign.closeDomain(domain, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public int attach(int domain, int requester, long table, int levels, Completion completion) {
+            try {
+                return pass(foreign.attach(domain, requester, table, levels, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public int detach(int domain, int requester, Completion completion) {
+            try {
+                return pass(foreign.detach(domain, requester, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public int bind(int domain, BindRequest request, Completion completion) {
+            try {
+                return pass(foreign.bind(domain, request, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public int invalidate(int domain, InvalidateRequest request, Completion completion) {
+            try {
+                int code = foreign.invalidate(domain, request, answer.begin());
+                if (code == UNFINISHED && answer.errno() == Errno.OK) {
+                    passUnfinished(0, answer, completion);
+                    return UNFINISHED;
+                }
+                return pass(code, completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        /** Leaves an answer as it is unless it failed, or turned out to be wider. */
+        @Override
+        public int finish(Completion completion) {
+            try {
+                return passUnfinished(foreign.finish(answer.begin()), answer, completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public Snapshot save() {
+            return asked(backend, foreign::save);
+        }
+
+        @Override
+        public void tap(NativeCommandListener listener) {
+            contained(backend, () -> foreign.tap(listener));
+        }
+    }
+
+    private static final class ContainedHardware implements Hardware {
+        private final Hardware foreign;
+        private final BackendEntry backend;
+
+        private ContainedHardware(Hardware foreign, BackendEntry backend) {
+            this.foreign = foreign;
+            this.backend = backend;
+        }
+
+        @Override
+        public HardwareConfig config() {
+            return asked(backend, foreign::config);
+        }
+
+        @Override
+        public long readRegister(long offset, int sizeBytes) {
+            try {
+                return foreign.readRegister(offset, sizeBytes);
+            } catch (Throwable t) {
+                throw backend.contained(t).toUsers();
+            }
+        }
+
+        @Override
+        public void writeRegister(long offset, int sizeBytes, long value) {
+            try {
+                foreign.writeRegister(offset, sizeBytes, value);
+            } catch (Throwable t) {
+                throw backend.contained(t).toUsers();
+            }
+        }
+
+        @Override
+        public void call(NativeCall call) {
+            contained(backend, () -> foreign.call(call));
+        }
+
+        @Override
+        public void translate(DmaAccess access) {
+            // What a chip does not decide is not allowed.
+            access.blocked();
+            try {
+                foreign.translate(access);
+            } catch (Throwable t) {
+                // Fail closed: a chip that breaks lets nothing through.
+                access.blocked();
+                backend.contained(t);
+            }
+        }
+
+        @Override
+        public void stepping(boolean on) {
+            contained(backend, () -> foreign.stepping(on));
+        }
+
+        @Override
+        public int step(int commands) {
+            return asked(backend, () -> foreign.step(commands));
+        }
+
+        @Override
+        public Snapshot save() {
+            return asked(backend, foreign::save);
+        }
+
+        @Override
+        public void takeEvents(Consumer<byte[]> sink) {
+            contained(backend, () -> foreign.takeEvents(sink));
+        }
+
+        @Override
+        public void visitCache(CacheVisitor visitor) {
+            contained(backend, () -> foreign.visitCache(visitor));
+        }
+
+        @Override
+        public HardwareCounters counters() {
+            return asked(backend, foreign::counters);
+        }
+    }
+
+    private static final class ContainedDecoder implements GuestDecoder {
+        private final GuestDecoder foreign;
+        private final BackendEntry backend;
+
+        private ContainedDecoder(GuestDecoder foreign, BackendEntry backend) {
+            this.foreign = foreign;
+            this.backend = backend;
+        }
+
+        @Override
+        public long readRegister(long offset, int sizeBytes) {
+            try {
+                return foreign.readRegister(offset, sizeBytes);
+            } catch (Throwable t) {
+                throw backend.contained(t).toUsers();
+            }
+        }
+
+        @Override
+        public void writeRegister(long offset, int sizeBytes, long value, GuestRequests sink) {
+            contained(backend, () -> foreign.writeRegister(offset, sizeBytes, value, sink));
+        }
+
+        @Override
+        public void command(byte[] bytes, GuestRequests sink) {
+            contained(backend, () -> foreign.command(bytes, sink));
+        }
+
+        @Override
+        public void call(NativeCall call, GuestRequests sink) {
+            contained(backend, () -> foreign.call(call, sink));
+        }
+
+        @Override
+        public void deviceAccess(int requester, GuestRequests sink) {
+            contained(backend, () -> foreign.deviceAccess(requester, sink));
+        }
+
+        @Override
+        public Snapshot save() {
+            return asked(backend, foreign::save);
+        }
+
+        @Override
+        public String commandName(byte[] bytes) {
+            return asked(backend, () -> foreign.commandName(bytes));
+        }
+    }
+
+    /** A compatibility handler; of one container, while one backend serves. */
+    public static final class Rewriter {
+        private final Shim foreign;
+        private final BackendEntry backend;
+        private final Completion answer = new Completion();
+
+        private Rewriter(Shim foreign, BackendEntry backend) {
+            this.foreign = foreign;
+            this.backend = backend;
+        }
+
+        /** As {@link Shim#rewrite}. */
+        public int rewrite(InvalidateRequest request, Completion completion) {
+            try {
+                return passUnfinished(foreign.rewrite(request, answer.begin()), answer, completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package org.iommu4j.core.containers;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/**
+ * What a container has bound, as the bytes that the client sent, in order: enough to bind it again after a backend was
+ * lost with its state. A later bind of the same requester and PASID takes the place of the earlier one, an unbind removes
+ * it. Touched inside the unit's gate only.
+ */
+public final class BindLog {
+    /** Most bindings of one container. */
+    static final int MOST = 65536;
+
+    private final Map<Key, Entry> entries = new LinkedHashMap<>();
+
+    /** One binding. */
+    public record Entry(int operation, int subVersion, int flags, byte[] payload) {
+        /** Fills a request with it. */
+        public BindRequest into(BindRequest request) {
+            return request.set(operation, subVersion, flags, payload, 0, payload.length);
+        }
+    }
+
+    /**
+     * What a binding is for. Where the payload's layout has fields {@code requester} and {@code pasid} they tell;
+     * otherwise an unbind must repeat the bytes of the bind.
+     */
+    private record Key(int operation, long requester, long pasid, ByteBuffer payload) {
+        private static final long NONE = -1;
+
+        static Key of(BindRequest request, BindFormat format) {
+            int from = request.payloadOffset();
+            int to = from + request.payloadLength();
+            Layout layout = format == null ? null : format.layout();
+            BitField requester = layout == null ? null : field(layout, "requester");
+            if (requester == null || request.payloadLength() < layout.sizeBytes()) {
+                return new Key(
+                        request.operation(),
+                        NONE,
+                        NONE,
+                        ByteBuffer.wrap(Arrays.copyOfRange(request.payload(), from, to)));
+            }
+            long[] words = layout.decode(request.payload(), from);
+            BitField pasid = field(layout, "pasid");
+            return new Key(request.operation(), requester.get(words), pasid == null ? NONE : pasid.get(words), null);
+        }
+
+        private static BitField field(Layout layout, String name) {
+            for (BitField field : layout.fields()) {
+                if (field.name().equalsIgnoreCase(name)) {
+                    return field;
+                }
+            }
+            return null;
+        }
+    }
+
+    /** True if one more binding has room. */
+    boolean hasRoom() {
+        return entries.size() < MOST;
+    }
+
+    /** Notes a request that was carried out. */
+    void note(BindRequest request, BindFormat format) {
+        Key key = Key.of(request, format);
+        entries.remove(key);
+        if (!request.unbinds()) {
+            int from = request.payloadOffset();
+            entries.put(
+                    key,
+                    new Entry(
+                            request.operation(),
+                            request.subVersion(),
+                            request.flags(),
+                            Arrays.copyOfRange(request.payload(), from, from + request.payloadLength())));
+        }
+    }
+
+    /** Forgets the bindings of a device that left. */
+    void forget(int requester) {
+        entries.keySet().removeIf(key -> key.payload() == null && (int) key.requester() == requester);
+    }
+
+    /** The bindings in order. */
+    public List<Entry> entries() {
+        return new ArrayList<>(entries.values());
+    }
+}

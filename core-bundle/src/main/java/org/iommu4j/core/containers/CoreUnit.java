@@ -1,0 +1,564 @@
+package org.iommu4j.core.containers;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.PageOwner;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.backends.BackendEntry;
+import org.iommu4j.core.backends.Chip;
+import org.iommu4j.core.foreign.Thrown;
+import org.iommu4j.core.gate.Gate;
+import org.iommu4j.core.gate.Route;
+import org.iommu4j.core.gate.Verdict;
+import org.iommu4j.core.lease.Lease;
+import org.iommu4j.core.negotiation.Negotiated;
+import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.ContainerConfig;
+import org.iommu4j.core.service.Guest;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.core.service.UnitConfig;
+
+/**
+ * One chip behind its gate. What is not final is touched inside the gate, or while the gate is held and quiet.
+ *
+ * <p>The class is long because {@link Unit} has many calls, and each says what becomes of it when nobody can carry it out.
+ */
+public final class CoreUnit implements Unit {
+    private static final int DOMAINS = 65536;
+    private static final HardwareCounters ZERO = new HardwareCounters(0, 0, 0, 0, 0);
+
+    /** Longest wait in nanoseconds for a call that is inside when the unit is closed. */
+    private static final long CLOSE_NANOS = 2_000_000_000L;
+
+    private final int id;
+    private final UnitRegistry registry;
+    private final UnitConfig config;
+    private final Platform platform;
+    private final PhysicalMemory memory;
+    private final GatedBackend<Chip> gated;
+
+    /** The same gate, at hand for every call. */
+    private final Gate<Chip> gate;
+
+    /** Numbers of domains that a chip may know; guarded by this. */
+    private final BitSet domains = new BitSet();
+
+    private final List<CoreGuest> guests = new CopyOnWriteArrayList<>();
+    private volatile List<CoreContainer> containers = List.of();
+
+    /** Devices of containers that are closed but still open in the chip; null if there are none. */
+    private volatile Set<Integer> blocked;
+
+    private volatile HardwareCounters carried = ZERO;
+    private volatile NativeCommandListener tap;
+    private volatile int chips = 1;
+    private volatile Unit clientView = this;
+    private boolean stepping;
+
+    /** A unit with a chip, which was made with {@code lease}. */
+    public CoreUnit(int id, UnitRegistry registry, UnitConfig config, Platform platform, Chip chip, Lease lease) {
+        this.id = id;
+        this.registry = registry;
+        this.config = config;
+        this.platform = platform;
+        this.memory = platform.deviceMemory();
+        this.gated = new GatedBackend<>(chip, lease);
+        this.gate = gated.gate();
+    }
+
+    /** Chip and driver of the present backend behind their gate. */
+    public GatedBackend<Chip> gated() {
+        return gated;
+    }
+
+    /** Its gate. */
+    public Gate<Chip> gate() {
+        return gate;
+    }
+
+    /** What its chip was made with. */
+    public UnitConfig config() {
+        return config;
+    }
+
+    /** Its virtual IOMMUs. */
+    public List<CoreGuest> guests() {
+        return guests;
+    }
+
+    /** Its containers, those that wait for their end included. */
+    public List<CoreContainer> allContainers() {
+        return containers;
+    }
+
+    /** What its clients have in place of it; it has the same chip and, but for who looks on, the same memory. */
+    public Unit clientView() {
+        return clientView;
+    }
+
+    /** Chooses what its clients get. Before anybody has the unit. */
+    public void showToClients(Unit unit) {
+        clientView = unit;
+    }
+
+    /** Another chip takes over. While the gate is held, before anybody can reach that chip. */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one swap at a time
+    public void countChip() {
+        chips++;
+    }
+
+    /** Adds what an earlier chip did. While the gate is held. */
+    public void carry(HardwareCounters counters) {
+        carried = sum(carried, counters);
+    }
+
+    /** Gives a new chip and its driver the settings of the users: stepping and the tap. Calls foreign code. */
+    public void applySettings(Chip chip) {
+        if (stepping) {
+            chip.hardware().stepping(true);
+        }
+        NativeCommandListener listener = tap;
+        if (listener != null && chip.translator() != null) {
+            chip.translator().tap(contained(listener));
+        }
+    }
+
+    /** The container that holds a device, or null. Inside the gate. */
+    CoreContainer ownerOf(int requester) {
+        for (CoreContainer container : containers) {
+            if (container.attachments().containsKey(requester)) {
+                return container;
+            }
+        }
+        return null;
+    }
+
+    /** These devices are blocked, whatever the chip says. */
+    synchronized void block(List<Integer> requesters) {
+        if (!requesters.isEmpty()) {
+            Set<Integer> more = blocked == null ? new HashSet<>() : new HashSet<>(blocked);
+            more.addAll(requesters);
+            blocked = more;
+        }
+    }
+
+    /** The chip says again what this device may do. */
+    synchronized void letThrough(int requester) {
+        if (blocked != null && blocked.contains(requester)) {
+            Set<Integer> fewer = new HashSet<>(blocked);
+            fewer.remove(requester);
+            blocked = fewer.isEmpty() ? null : fewer;
+        }
+    }
+
+    private synchronized boolean isBlocked(int requester) {
+        return blocked != null && blocked.contains(requester);
+    }
+
+    /**
+     * A container has no domain any more. Inside the gate, or while it is held.
+     *
+     * @param gone true if the chip has nothing left of it; else its number stays taken and its devices stay blocked
+     * @param requesters its devices
+     */
+    synchronized void ended(CoreContainer container, boolean gone, List<Integer> requesters) {
+        List<CoreContainer> rest = new ArrayList<>(containers);
+        if (rest.remove(container) && gone) {
+            domains.clear(container.id());
+            requesters.forEach(this::letThrough);
+        }
+        containers = List.copyOf(rest);
+    }
+
+    private synchronized int takeNumber() {
+        int domain = domains.nextClearBit(0);
+        if (domain >= DOMAINS) {
+            throw new BackendException(Errno.ENOSPC, "unit " + id + " has " + DOMAINS + " domains");
+        }
+        domains.set(domain);
+        return domain;
+    }
+
+    private synchronized void opened(CoreContainer container) {
+        List<CoreContainer> more = new ArrayList<>(containers);
+        more.add(container);
+        containers = List.copyOf(more);
+    }
+
+    /** What foreign code threw into a client's call, as text; it is counted and logged with the backend that serves. */
+    Thrown contained(Throwable thrown) {
+        BackendEntry serving = registry.active();
+        return serving == null ? Thrown.inTime(thrown) : serving.contained(thrown);
+    }
+
+    @Override
+    public int id() {
+        return id;
+    }
+
+    @Override
+    public IommuModel model() {
+        return config.model();
+    }
+
+    @Override
+    public int subVersion() {
+        return config.hardware().subVersion();
+    }
+
+    @Override
+    public boolean bare() {
+        return config.bare();
+    }
+
+    @Override
+    public Platform platform() {
+        return platform;
+    }
+
+    /** The machine as its chip and its driver have it, whose pages are kept from guests. */
+    public Platform hostPlatform() {
+        return platform.forOwner(PageOwner.HOST);
+    }
+
+    /** True if an address is in a page of the host: no table of a guest may be there. */
+    boolean isHosts(long pa) {
+        return platform.memory().contains(pa, 1) && !platform.guestTables().contains(pa, 1);
+    }
+
+    /** The machine as its virtual IOMMUs have it. */
+    public Platform guestPlatform() {
+        return clientView.platform().forOwner(PageOwner.VIRTUAL_IOMMU);
+    }
+
+    @Override
+    public Container openContainer(ContainerConfig containerConfig) {
+        if (containerConfig == null || containerConfig.abi() == null || containerConfig.offer() == null) {
+            throw new BackendException(Errno.EINVAL, "the container's configuration is incomplete");
+        }
+        if (containerConfig.waitNanos() < 0 || containerConfig.maxParked() < 0) {
+            throw new BackendException(
+                    Errno.EINVAL,
+                    "waitNanos=" + containerConfig.waitNanos() + " or maxParked=" + containerConfig.maxParked()
+                            + " is negative");
+        }
+        if (config.bare()) {
+            throw new BackendException(Errno.ENOTTY, "unit " + id + " has no driver");
+        }
+        CoreContainer container = new CoreContainer(this, gate, containerConfig);
+        expectRun(gate.run(chip -> openInside(chip, container), containerConfig.waitNanos(), null, 0));
+        return container.clientView();
+    }
+
+    private void openInside(Chip chip, CoreContainer container) {
+        ContainerConfig containerConfig = container.config();
+        Negotiated negotiated = registry.negotiate(chip.backend(), containerConfig.offer(), subVersion());
+        if (!negotiated.holds()) {
+            throw new BackendException(
+                    containerConfig.offer().model() == model() ? Errno.EPROTONOSUPPORT : Errno.ENODEV,
+                    negotiated.agreement().reason());
+        }
+        Session session = registry.session(containerConfig, negotiated, chip.backend());
+        int domain = takeNumber();
+        Completion completion = new Completion();
+        boolean booked = chip.translator().openDomain(domain, completion) == 0
+                && chip.book(() -> {
+                    container.opened(domain, session);
+                    opened(container);
+                });
+        if (!booked) {
+            giveBack(domain, completion, chip);
+        }
+    }
+
+    /** A domain has not been opened. If the chip holds something under its number all the same, that stays taken. */
+    private void giveBack(int domain, Completion completion, Chip chip) {
+        Completion closed = new Completion();
+        if (!chip.isGivenUp()) {
+            chip.translator().closeDomain(domain, closed);
+        }
+        if (CoreContainer.isGone(closed)) {
+            synchronized (this) {
+                domains.clear(domain);
+            }
+        }
+        if (completion.errno() == Errno.OK) {
+            throw new BackendException(Errno.EIO, CoreContainer.GIVEN_UP);
+        }
+        throw new BackendException(completion.errno(), completion.toString());
+    }
+
+    @Override
+    public List<Container> containers() {
+        List<Container> open = new ArrayList<>();
+        for (CoreContainer container : containers) {
+            if (!container.isClosing()) {
+                open.add(container.clientView());
+            }
+        }
+        return open;
+    }
+
+    @Override
+    public Guest openGuest(HardwareConfig guestConfig, GuestRequests sink) {
+        if (guestConfig == null || sink == null) {
+            throw new BackendException(Errno.EINVAL, "a virtual IOMMU needs a configuration and a sink");
+        }
+        if (gate.isClosed()) {
+            throw new BackendException(Verdict.CLOSED.errno(), Verdict.CLOSED.reason());
+        }
+        return registry.openGuest(this, guestConfig, sink);
+    }
+
+    @Override
+    public void dma(DmaAccess access) {
+        Route<Chip> route = gate.enter();
+        if (route != null) {
+            try {
+                translate(route.target, access);
+            } finally {
+                gate.leave(route);
+            }
+        } else if (isBlocked(access.requester())
+                || gate.run(chip -> translate(chip, access), DMA_WAIT_NANOS, null, 0) != Verdict.RAN) {
+            access.blocked();
+        }
+    }
+
+    private void translate(Chip chip, DmaAccess access) {
+        if (blocked != null && isBlocked(access.requester())) {
+            access.blocked();
+            return;
+        }
+        chip.hardware().translate(access);
+        if (access.outcome() == DmaAccess.Outcome.TRANSLATED && !isAllowed(access)) {
+            access.busError();
+        }
+    }
+
+    /**
+     * True if there is memory for devices where an access leads. A translation request reaches no memory, and its answer may
+     * name a device's own registers; but no device learns where a page is that is kept from it.
+     */
+    private boolean isAllowed(DmaAccess access) {
+        long pa = access.spa();
+        return access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST
+                ? memory.contains(pa, 1) || !platform.memory().contains(pa, 1)
+                : access.lengthBytes() <= 0 || memory.contains(pa, access.lengthBytes());
+    }
+
+    @Override
+    public long readRegister(long offset, int sizeBytes) {
+        Route<Chip> route = gate.enter();
+        if (route != null) {
+            try {
+                return read(route.target, offset, sizeBytes);
+            } finally {
+                gate.leave(route);
+            }
+        }
+        long[] value = new long[1];
+        Verdict verdict = gate.run(chip -> value[0] = read(chip, offset, sizeBytes), DMA_WAIT_NANOS, null, 0);
+        if (verdict != Verdict.UNAVAILABLE) {
+            expectRun(verdict);
+        }
+        return value[0];
+    }
+
+    private static long read(Chip chip, long offset, int sizeBytes) {
+        return chip.hardware().readRegister(offset, sizeBytes);
+    }
+
+    @Override
+    public void writeRegister(long offset, int sizeBytes, long value) {
+        Route<Chip> route = gate.enter();
+        if (route != null) {
+            try {
+                write(route.target, offset, sizeBytes, value);
+            } finally {
+                gate.leave(route);
+            }
+        } else {
+            expectRun(gate.run(chip -> write(chip, offset, sizeBytes, value), DMA_WAIT_NANOS, null, 0));
+        }
+    }
+
+    private static void write(Chip chip, long offset, int sizeBytes, long value) {
+        chip.hardware().writeRegister(offset, sizeBytes, value);
+    }
+
+    @Override
+    public void call(NativeCall call) {
+        inside(chip -> chip.hardware().call(call));
+    }
+
+    @Override
+    public void stepping(boolean on) {
+        inside(chip -> {
+            chip.hardware().stepping(on);
+            stepping = on;
+        });
+    }
+
+    @Override
+    public int step(int commands) {
+        int[] consumed = new int[1];
+        inside(chip -> consumed[0] = chip.hardware().step(commands));
+        return consumed[0];
+    }
+
+    @Override
+    public void takeEvents(Consumer<byte[]> sink) {
+        // The sink may call the unit: it sees the records after the gate.
+        List<byte[]> records = new ArrayList<>();
+        inside(chip -> chip.hardware().takeEvents(records::add));
+        records.forEach(sink);
+    }
+
+    @Override
+    public void visitCache(CacheVisitor visitor) {
+        visitCache(visitor, DMA_WAIT_NANOS);
+    }
+
+    @Override
+    public boolean waits() {
+        return gate.waits();
+    }
+
+    @Override
+    public void visitCache(CacheVisitor visitor, long waitNanos) {
+        List<CachedEntry> entries = new ArrayList<>();
+        inside(
+                chip -> chip.hardware()
+                        .visitCache((cache, tag, pasid, iova, lengthBytes, pa) ->
+                                entries.add(new CachedEntry(cache, tag, pasid, iova, lengthBytes, pa))),
+                waitNanos);
+        for (CachedEntry entry : entries) {
+            visitor.entry(entry.cache, entry.tag, entry.pasid, entry.iova, entry.lengthBytes, entry.pa);
+        }
+    }
+
+    private record CachedEntry(String cache, long tag, int pasid, long iova, long lengthBytes, long pa) {}
+
+    @Override
+    public int chips() {
+        return chips;
+    }
+
+    @Override
+    public HardwareCounters hardwareCounters() {
+        HardwareCounters[] now = new HardwareCounters[1];
+        Verdict verdict = gate.run(
+                chip -> {
+                    try {
+                        now[0] = sum(carried, countersOf(chip));
+                    } catch (RuntimeException | Error e) {
+                        throw contained(e).toUsers();
+                    }
+                },
+                gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
+                null,
+                0);
+        return verdict == Verdict.RAN ? now[0] : carried;
+    }
+
+    /** What a chip did. Calls foreign code. */
+    public static HardwareCounters countersOf(Chip chip) {
+        HardwareCounters counters = chip.hardware().counters();
+        return counters == null ? ZERO : counters;
+    }
+
+    private static HardwareCounters sum(HardwareCounters one, HardwareCounters other) {
+        return new HardwareCounters(
+                one.commands() + other.commands(),
+                one.hits() + other.hits(),
+                one.walks() + other.walks(),
+                one.faults() + other.faults(),
+                one.dropped() + other.dropped());
+    }
+
+    @Override
+    public void tap(NativeCommandListener listener) {
+        tap = listener;
+        Verdict verdict = gate.run(
+                chip -> {
+                    if (chip.translator() != null) {
+                        chip.translator().tap(listener == null ? null : contained(listener));
+                    }
+                },
+                gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
+                null,
+                0);
+        if (verdict != Verdict.UNAVAILABLE) {
+            expectRun(verdict);
+        }
+    }
+
+    /** An observer must not make a request fail. */
+    private static NativeCommandListener contained(NativeCommandListener listener) {
+        return bytes -> {
+            try {
+                listener.command(bytes);
+            } catch (Throwable t) {
+                // It looked, it failed, it missed the command.
+                return;
+            }
+        };
+    }
+
+    /** A call that has no answer of its own for "not carried out". */
+    private void inside(Gate.Operation<Chip> operation) {
+        inside(operation, DMA_WAIT_NANOS);
+    }
+
+    private void inside(Gate.Operation<Chip> operation, long waitNanos) {
+        expectRun(gate.run(operation, waitNanos, null, 0));
+    }
+
+    /** Turns "not carried out" into the exception of its kind. */
+    static void expectRun(Verdict verdict) {
+        if (verdict != Verdict.RAN) {
+            throw new BackendException(verdict.errno(), verdict.reason());
+        }
+    }
+
+    @Override
+    public void close() {
+        Route<Chip> before = gate.close();
+        registry.closed(this);
+        if (before != null && !before.isInside()) {
+            gate.drained(before, Gate.deadline(CLOSE_NANOS));
+        }
+        gated.lease().end();
+        for (CoreGuest guest : guests) {
+            guest.close();
+        }
+        guests.clear();
+        for (CoreContainer container : containers) {
+            container.forgetBackend();
+        }
+        containers = List.of();
+    }
+
+    @Override
+    public String toString() {
+        return "unit " + id;
+    }
+}

@@ -1,0 +1,251 @@
+package org.iommu4j.core.containers;
+
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.RequestReader;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Terms;
+import org.iommu4j.core.backends.BackendEntry;
+import org.iommu4j.core.backends.Contained;
+import org.iommu4j.core.negotiation.Negotiated;
+import org.iommu4j.core.negotiation.ShimLink;
+import org.iommu4j.core.service.Agreement;
+import org.iommu4j.core.service.ContainerConfig;
+
+/**
+ * How one container's requests are read and brought to the chip's generation, as long as one backend serves. A new one is
+ * made at every swap; it holds objects of the backend and of shims.
+ */
+public final class Session {
+    private final Negotiated negotiated;
+    private final Agreement agreement;
+
+    /** For the image that the client declared, or null. */
+    private final RequestReader reader;
+
+    private final Map<Abi, RequestReader> others = new EnumMap<>(Abi.class);
+
+    /** Used by whoever is inside; nobody who was left behind in an earlier session has them. */
+    private final RequestPosition position = new RequestPosition();
+
+    private final Completion finished = new Completion();
+    private final Contained.Rewriter[] shims;
+    private final int[] generations;
+    private final Generation host;
+    private final List<BindFormat> bindFormats;
+    private final Rule rule;
+    private final Errno refusal;
+    private final String reason;
+
+    private Session(
+            Negotiated negotiated,
+            BackendEntry serving,
+            RequestReader reader,
+            Generation host,
+            List<BindFormat> bindFormats,
+            Rule rule,
+            Errno refusal,
+            String reason) {
+        this.negotiated = negotiated;
+        this.agreement = negotiated.agreement();
+        this.reader = reader;
+        List<ShimLink> chain = negotiated.chain();
+        this.shims = new Contained.Rewriter[chain.size()];
+        this.generations = new int[chain.size()];
+        for (int i = 0; i < shims.length; i++) {
+            shims[i] = Contained.shim(chain.get(i).shim(), serving);
+            generations[i] = chain.get(i).to();
+        }
+        this.host = host;
+        this.bindFormats = bindFormats;
+        this.rule = rule;
+        this.refusal = refusal;
+        this.reason = reason;
+    }
+
+    /**
+     * A session under an agreement that holds.
+     *
+     * @param serving the backend that serves
+     * @param known every description of the model that was ever seen: they tell the payload lengths of generations that
+     *     the serving backend has given up
+     */
+    public static Session of(
+            ContainerConfig config, Negotiated negotiated, BackendEntry serving, List<BackendDescription> known) {
+        Agreement agreement = negotiated.agreement();
+        List<BindFormat> formats = serving.parts().bindFormats();
+        Generation host = serving.description().generation(agreement.hostSubVersion());
+        Generation client = clientGeneration(agreement.clientSubVersion(), serving, known);
+        // A generation that nobody ever described: its shim knows the lengths, so the shim checks them.
+        Set<Integer> lengths = client == null ? Set.of(0, -1) : client.payloadLengths();
+        int granuleShift = client == null ? host.granuleShift() : Math.max(host.granuleShift(), client.granuleShift());
+        int pasidBits = client == null ? host.pasidBits() : Math.min(host.pasidBits(), client.pasidBits());
+        Terms terms = new Terms(
+                config.abi(),
+                agreement.model(),
+                agreement.clientSubVersion(),
+                lengths,
+                granuleShift,
+                pasidBits,
+                formats);
+        return new Session(negotiated, serving, new RequestReader(terms), host, formats, null, null, "");
+    }
+
+    /** A session of a client whose agreement no longer exists: it refuses everything. */
+    public static Session lost(Negotiated refused) {
+        return new Session(
+                refused,
+                null,
+                null,
+                null,
+                List.of(),
+                Rule.V30,
+                Rule.V30.errno(),
+                refused.agreement().reason());
+    }
+
+    /** A session of a container that is closed, or whose bindings could not be brought back: it refuses everything. */
+    public static Session stale(Agreement agreement, String reason) {
+        return new Session(
+                new Negotiated(agreement, List.of()), null, null, null, List.of(), null, Errno.ESTALE, reason);
+    }
+
+    private static Generation clientGeneration(int subVersion, BackendEntry serving, List<BackendDescription> known) {
+        Generation generation = serving.description().generation(subVersion);
+        for (int i = known.size() - 1; i >= 0 && generation == null; i--) {
+            generation = known.get(i).generation(subVersion);
+        }
+        return generation;
+    }
+
+    /** What it goes by. */
+    public Agreement agreement() {
+        return agreement;
+    }
+
+    /** Inside the gate: for the batch at hand. */
+    RequestPosition position() {
+        return position;
+    }
+
+    /** Inside the gate: for the answer to the completion wait of a batch. */
+    Completion finished() {
+        return finished;
+    }
+
+    /** True if it refuses everything. */
+    public boolean refuses() {
+        return reader == null;
+    }
+
+    private static Terms in(Abi image, Terms terms) {
+        return new Terms(
+                image,
+                terms.model(),
+                terms.subVersion(),
+                terms.payloadLengths(),
+                terms.granuleShift(),
+                terms.pasidBits(),
+                terms.bindFormats());
+    }
+
+    /** Fills in the refusal of a session that refuses everything. */
+    int refuse(Completion completion) {
+        return completion.refuse(rule, refusal, "sub_version", -1, agreement.clientSubVersion(), reason);
+    }
+
+    /**
+     * The reader for requests of an image; null in a session that refuses everything. Inside the gate: the readers for
+     * other images than the declared one are made when they are first needed.
+     */
+    RequestReader reader(Abi image) {
+        if (reader == null || reader.terms().abi() == image) {
+            return reader;
+        }
+        RequestReader other = others.get(image);
+        if (other == null) {
+            other = new RequestReader(in(image, reader.terms()));
+            others.put(image, other);
+        }
+        return other;
+    }
+
+    /** Brings an invalidation to the chip's generation, one shim after the other. */
+    int rewrite(InvalidateRequest request, Completion completion) {
+        for (int i = 0; i < shims.length; i++) {
+            if (request.payloadLength() == 0) {
+                request.retag(generations[i]);
+                continue;
+            }
+            int code = shims[i].rewrite(request, completion);
+            if (code != 0) {
+                return code;
+            }
+            if (request.subVersion() != generations[i]) {
+                return completion.fail(
+                        Errno.EIO, "a shim wrote generation " + request.subVersion() + ", not " + generations[i]);
+            }
+        }
+        if (shims.length != 0 && !host.acceptsPayload(request.payloadLength())) {
+            return completion.fail(Errno.EIO, "the shims wrote a vendor part of " + request.payloadLength() + " bytes");
+        }
+        return 0;
+    }
+
+    /**
+     * Brings a bind to the chip's generation. No shim rewrites binds, but a format lasts until a newer generation
+     * replaces it: where both generations have the same, the number alone changes.
+     */
+    int rewrite(BindRequest request, Completion completion) {
+        int hostSubVersion = agreement.hostSubVersion();
+        if (request.subVersion() == hostSubVersion) {
+            return 0;
+        }
+        BindFormat asked = bindFormat(request.operation(), request.subVersion());
+        if (asked == null || !asked.equals(bindFormat(request.operation(), hostSubVersion))) {
+            return completion.refuse(
+                    Rule.V30, "sub_version", -1, request.subVersion(), "no shim rewrites this bind operation");
+        }
+        request.set(
+                request.operation(),
+                hostSubVersion,
+                request.flags(),
+                request.payload(),
+                request.payloadOffset(),
+                request.payloadLength());
+        return 0;
+    }
+
+    /** The format of an operation in a generation: the newest that is not newer; null if there is none. */
+    BindFormat bindFormat(int operation, int subVersion) {
+        BindFormat best = null;
+        for (BindFormat format : bindFormats) {
+            if (format.operation() == operation
+                    && Integer.compareUnsigned(format.subVersion(), subVersion) <= 0
+                    && (best == null || Integer.compareUnsigned(format.subVersion(), best.subVersion()) > 0)) {
+                best = format;
+            }
+        }
+        return best;
+    }
+
+    /** True if it refuses everything for good, whatever backend serves. */
+    public boolean isStale() {
+        return refusal == Errno.ESTALE;
+    }
+
+    /** What was negotiated. */
+    public Negotiated negotiated() {
+        return negotiated;
+    }
+}

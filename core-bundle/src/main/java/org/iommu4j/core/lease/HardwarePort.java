@@ -1,0 +1,41 @@
+package org.iommu4j.core.lease;
+
+import org.iommu4j.backend.Hardware;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.Platform;
+
+/** A driver's way to the chip of its unit, until the lease of both ends. */
+public final class HardwarePort implements NativePort {
+    private final Lease lease;
+    private final Hardware hardware;
+
+    /** The way to one chip in one machine. */
+    public HardwarePort(Lease lease, Hardware hardware) {
+        this.lease = lease;
+        this.hardware = hardware;
+    }
+
+    @Override
+    public Platform platform() {
+        return lease;
+    }
+
+    @Override
+    public long readRegister(long offset, int sizeBytes) {
+        lease.expectAlive();
+        return hardware.readRegister(offset, sizeBytes);
+    }
+
+    @Override
+    public void writeRegister(long offset, int sizeBytes, long value) {
+        lease.expectAlive();
+        hardware.writeRegister(offset, sizeBytes, value);
+    }
+
+    @Override
+    public void call(NativeCall call) {
+        lease.expectAlive();
+        hardware.call(call);
+    }
+}
