@@ -40,6 +40,9 @@ final class BackendEntry {
     private volatile Consumer<String> unloadable = reason -> {};
     private final LongAdder contained = new LongAdder();
 
+    /** What it leaves by; null once it is retired. */
+    private volatile Object key;
+
     /** What it threw so far, without repetition; guarded by itself. */
     private final Set<String> logged = new HashSet<>();
 
@@ -151,19 +154,25 @@ final class BackendEntry {
     }
 
     /**
-     * A backend that did not answer as it should.
+     * A backend that could not be made, or did not answer as it should.
      *
-     * @param announced the model that its service names; null if it names none
+     * @param backend null if it was not made
      */
-    static BackendEntry broken(int id, Backend backend, IommuModel announced) {
+    static BackendEntry broken(int id, Backend backend, BackendSource source) {
         return new BackendEntry(
                 id,
-                backend.getClass().getName(),
-                announced,
+                backend == null ? source.name() : backend.getClass().getName(),
+                source.announced(),
                 null,
                 null,
                 new Facts(backend, List.of(), List.of()),
                 BackendStatus.State.INSTALLED);
+    }
+
+    /** It leaves by that object. */
+    BackendEntry from(Object source) {
+        key = source;
+        return this;
     }
 
     /** Tells what becomes of it from now on. */
@@ -231,10 +240,9 @@ final class BackendEntry {
         return facts;
     }
 
-    /** True if this is the entry of that object. */
-    boolean isOf(Backend backend) {
-        Facts present = facts;
-        return present != null && present.backend() == backend;
+    /** True if it leaves by that object. */
+    boolean isFrom(Object source) {
+        return key == source;
     }
 
     /** Where it is in its life. */
@@ -277,6 +285,7 @@ final class BackendEntry {
     /** It is gone: forgets everything that is not plain data. */
     void retire() {
         facts = null;
+        key = null;
         state = BackendStatus.State.RETIRED;
     }
 

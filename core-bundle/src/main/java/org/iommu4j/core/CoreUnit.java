@@ -100,6 +100,16 @@ final class CoreUnit implements Unit {
         return guests;
     }
 
+    /** True if the caller is inside one of its virtual IOMMUs, and an exchange waits for it to come out. */
+    boolean isGuestHeldByCaller() {
+        for (CoreGuest guest : guests) {
+            if (guest.gate().isHeldByCaller()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Its containers, those that wait for their end included. */
     List<CoreContainer> allContainers() {
         return containers;

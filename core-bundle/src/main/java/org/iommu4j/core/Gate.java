@@ -199,6 +199,12 @@ final class Gate<T> {
         return route.phase == Route.Phase.ABSENT;
     }
 
+    /** True if the caller is inside, and an exchange waits for it to come out. */
+    boolean isHeldByCaller() {
+        Route<T> seen = route;
+        return seen.phase == Route.Phase.MOVING && seen.isInside();
+    }
+
     /** True if a call that came now would wait in line. */
     boolean waits() {
         Route<T> seen = route;

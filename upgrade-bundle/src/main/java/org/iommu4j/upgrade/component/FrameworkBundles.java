@@ -49,14 +49,12 @@ final class FrameworkBundles implements VendorBundles {
     @Override
     public String symbolicName(IommuModel model) {
         try {
-            for (ServiceReference<Backend> reference : context.getServiceReferences(Backend.class, null)) {
-                Backend backend = context.getService(reference);
-                try {
-                    if (backend != null && backend.describe().model() == model) {
-                        return reference.getBundle().getSymbolicName();
-                    }
-                } finally {
-                    context.ungetService(reference);
+            // By what the service says of itself: the backend is not asked, as it might not answer.
+            for (ServiceReference<Backend> reference :
+                    context.getServiceReferences(Backend.class, "(model=" + model.label() + ")")) {
+                Bundle bundle = reference.getBundle();
+                if (bundle != null) {
+                    return bundle.getSymbolicName();
                 }
             }
         } catch (InvalidSyntaxException e) {
