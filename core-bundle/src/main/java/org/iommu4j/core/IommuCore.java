@@ -17,6 +17,7 @@ import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.backends.BackendEntry;
+import org.iommu4j.core.backends.BackendSource;
 import org.iommu4j.core.backends.CoreEvents;
 import org.iommu4j.core.backends.CoreLog;
 import org.iommu4j.core.backends.Trial;
@@ -43,6 +44,9 @@ import org.iommu4j.core.swap.ModelRegistry;
 public final class IommuCore implements IommuService, AutoCloseable {
     private static final int REPORTS_KEPT = 256;
     private static final int RETIRED_KEPT = 256;
+
+    /** Longest time in nanoseconds in which a vendor's component makes its backend. */
+    private static final long MAKING_NANOS = 5_000_000_000L;
 
     private final PlatformFactory platforms;
     private final Map<IommuModel, ModelRegistry> registries = new EnumMap<>(IommuModel.class);
@@ -89,31 +93,47 @@ public final class IommuCore implements IommuService, AutoCloseable {
      * returns.
      */
     public void arrived(Backend backend) {
-        arrived(backend, null);
+        arrived(BackendSource.of(backend), backend);
     }
 
     /**
-     * A backend has come.
+     * A backend has come, or may be made. One that is not made in five seconds has failed.
      *
-     * @param announced the model that its service names; null if it names none. It stands in for what the backend does not
-     *     say itself
+     * @return false if its source had none to give
      */
-    public void arrived(Backend backend, IommuModel announced) {
-        BackendEntry entry = ask(backend, announced);
-        remember(entry);
+    public boolean arrived(BackendSource source) {
+        return arrived(source, source);
+    }
+
+    private boolean arrived(BackendSource source, Object key) {
+        BackendEntry entry = ask(source);
+        if (entry == null) {
+            return false;
+        }
+        remember(entry.from(key));
         if (entry.description() != null) {
             events.arrived(entry);
             entry.tried(Trial.of(entry, platforms));
             record(registries.get(entry.model()).arrived(entry));
         }
+        return true;
     }
 
     /** A backend is leaving. When this returns no call is inside it, unless one has not come out in a bounded time. */
     public void leaving(Backend backend) {
+        left(backend);
+    }
+
+    /** The same for a backend that came by that source. */
+    public void leaving(BackendSource source) {
+        left(source);
+    }
+
+    private void left(Object key) {
         BackendEntry entry = null;
         synchronized (entries) {
             for (BackendEntry candidate : entries) {
-                if (candidate.isOf(backend)) {
+                if (candidate.isFrom(key)) {
                     entry = candidate;
                 }
             }
@@ -153,14 +173,21 @@ public final class IommuCore implements IommuService, AutoCloseable {
         return registries.get(model);
     }
 
-    private BackendEntry ask(Backend backend, IommuModel announced) {
+    /** Null if the source has no backend to give. */
+    private BackendEntry ask(BackendSource source) {
         int id = backendIds.incrementAndGet();
+        Backend backend = null;
         try (VendorThread thread = new VendorThread("iommu4j-ask")) {
-            BackendEntry.Answers answers = thread.call(
-                    "asking a backend", SwapLimits.DEFAULT.handoverNanos(), () -> BackendEntry.ask(backend));
+            Backend made = thread.call("making a backend", MAKING_NANOS, source.maker()::get);
+            if (made == null) {
+                return null;
+            }
+            backend = made;
+            BackendEntry.Answers answers =
+                    thread.call("asking a backend", SwapLimits.DEFAULT.handoverNanos(), () -> BackendEntry.ask(made));
             return BackendEntry.usable(id, backend, answers).heardBy(events);
         } catch (VendorFailure e) {
-            BackendEntry broken = BackendEntry.broken(id, backend, announced).heardBy(events);
+            BackendEntry broken = BackendEntry.broken(id, backend, source).heardBy(events);
             broken.contained(e.thrown());
             broken.become(BackendStatus.State.FAILED, e.getMessage());
             return broken;

@@ -1,12 +1,14 @@
 package org.iommu4j.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.UnaryOperator;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
@@ -190,5 +192,36 @@ class BackendArrivalTest {
         assertNull(registry.arrived(entry));
         assertEquals(State.RETIRED, entry.state());
         assertNull(registry.active());
+    }
+
+    @Test
+    void shouldListABackendThatIsNotMadeInTimeAndServeOtherModels() {
+        CountDownLatch never = new CountDownLatch(1);
+        BackendSource hanging = new BackendSource("a.vendor [7]", IommuModel.AMD, () -> {
+            try {
+                never.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return null;
+        });
+        assertTrue(bench.core.arrived(hanging));
+        bench.arrived("1.0.0");
+        BackendStatus status = bench.core.backends().get(0);
+        assertEquals(BackendStatus.State.FAILED, status.state());
+        assertEquals(IommuModel.AMD, status.model());
+        assertTrue(
+                bench.core.absence(IommuModel.AMD).startsWith("a.vendor [7]: making a backend did not end within 5000 ms"),
+                bench.core.absence(IommuModel.AMD));
+        assertNotNull(bench.core.backend(IommuModel.INTEL));
+        bench.core.leaving(hanging);
+        assertEquals(BackendStatus.State.RETIRED, bench.core.backends().get(0).state());
+        assertEquals("", bench.core.absence(IommuModel.AMD));
+    }
+
+    @Test
+    void shouldKnowNothingOfASourceThatHasNoBackend() {
+        assertFalse(bench.core.arrived(new BackendSource("a.vendor [7]", IommuModel.AMD, () -> null)));
+        assertEquals(List.of(), bench.core.backends());
     }
 }

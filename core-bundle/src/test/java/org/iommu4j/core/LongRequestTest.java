@@ -5,19 +5,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
 import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.RequestBatch;
 import org.iommu4j.core.service.SwapReport.Outcome;
 import org.iommu4j.core.service.Unit;
@@ -104,6 +108,30 @@ class LongRequestTest {
         }
         assertEquals(100_000, next);
         assertTrue(changed);
+    }
+
+    @Test
+    void shouldGiveWayToASwapThatWaitsForItsVirtualIommu() throws Exception {
+        CountDownLatch in = new CountDownLatch(1);
+        backend.traps().on("piece", () -> {
+            in.countDown();
+            LockSupport.parkNanos(1_000_000);
+        });
+        Completion[] answer = new Completion[1];
+        Guest guest = unit.openGuest(HardwareConfig.of(1), new RecordingRequests() {
+            @Override
+            public Completion request(int guestDomain, byte[] bytes) {
+                answer[0] = Bench.send(container, bytes);
+                return answer[0];
+            }
+        });
+        Thread vcpu = start(() -> guest.command(range(0, 1_000_000)));
+        assertTrue(in.await(10, TimeUnit.SECONDS));
+        bench.core.arrived(bench.backend("1.1.0").pieces(1000));
+        vcpu.join(10_000);
+        assertEquals("1.1.0", bench.core.backend(IommuModel.INTEL).describe().version());
+        assertEquals(Errno.EBUSY, answer[0].errno(), answer[0]::toString);
+        assertEquals(Map.of("EBUSY", 1L), container.counters().refused());
     }
 
     @Test

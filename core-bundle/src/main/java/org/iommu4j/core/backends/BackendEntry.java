@@ -41,6 +41,9 @@ public final class BackendEntry {
     private final LongAdder contained = new LongAdder();
     private final Backend shown = new ContainedBackend(this);
 
+    /** What it leaves by; null once it is retired. */
+    private volatile Object key;
+
     /** What it threw so far, without repetition; guarded by itself. */
     private final Set<String> logged = new HashSet<>();
 
@@ -152,19 +155,25 @@ public final class BackendEntry {
     }
 
     /**
-     * A backend that did not answer as it should.
+     * A backend that could not be made, or did not answer as it should.
      *
-     * @param announced the model that its service names; null if it names none
+     * @param backend null if it was not made
      */
-    public static BackendEntry broken(int id, Backend backend, IommuModel announced) {
+    public static BackendEntry broken(int id, Backend backend, BackendSource source) {
         return new BackendEntry(
                 id,
-                backend.getClass().getName(),
-                announced,
+                backend == null ? source.name() : backend.getClass().getName(),
+                source.announced(),
                 null,
                 null,
                 new Parts(backend, List.of(), List.of()),
                 BackendStatus.State.INSTALLED);
+    }
+
+    /** It leaves by that object. */
+    public BackendEntry from(Object source) {
+        key = source;
+        return this;
     }
 
     /** Tells what becomes of it from now on. */
@@ -237,10 +246,9 @@ public final class BackendEntry {
         return shown;
     }
 
-    /** True if this is the entry of that object. */
-    public boolean isOf(Backend backend) {
-        Parts present = parts;
-        return present != null && present.backend() == backend;
+    /** True if it leaves by that object. */
+    public boolean isFrom(Object source) {
+        return key == source;
     }
 
     /** Where it is in its life. */
@@ -283,6 +291,7 @@ public final class BackendEntry {
     /** It is gone: forgets everything that is not plain data. */
     public void retire() {
         parts = null;
+        key = null;
         state = BackendStatus.State.RETIRED;
     }
 

@@ -1,14 +1,18 @@
 package org.iommu4j.core.component;
 
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
+import org.iommu4j.core.backends.BackendSource;
 import org.iommu4j.core.backends.CoreLog;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
@@ -39,8 +43,10 @@ import org.osgi.service.component.runtime.ServiceComponentRuntime;
 public final class IommuServiceComponent implements IommuService {
     private final IommuCore core;
 
-    /** Bundles whose backends the core has. */
-    private final Set<Long> serving = ConcurrentHashMap.newKeySet();
+    private final BundleContext context;
+
+    /** By their services, the backends that the core has. */
+    private final Map<ServiceReference<Backend>, BackendSource> sources = new ConcurrentHashMap<>();
 
     /** Starts the core on machines of one kind. */
     @Activate
@@ -48,8 +54,9 @@ public final class IommuServiceComponent implements IommuService {
             BundleContext context,
             @Reference PlatformFactory platforms,
             @Reference ServiceComponentRuntime components) {
+        this.context = context;
         VendorBundles vendors = new VendorBundles(context, components);
-        core = new IommuCore(platforms, () -> vendors.notServing(serving));
+        core = new IommuCore(platforms, () -> vendors.notServing(serving()));
     }
 
     /** Stops the core. */
@@ -58,19 +65,37 @@ public final class IommuServiceComponent implements IommuService {
         core.close();
     }
 
+    /**
+     * Takes the reference and not the service: a delayed component is made by whoever gets its service first, which would be the
+     * thread that starts the vendor's bundle, and its constructor may hang.
+     */
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
-    void addBackend(Backend backend, ServiceReference<Backend> reference) {
-        serving.add(reference.getBundle().getBundleId());
-        core.arrived(
-                backend, reference.getProperty("model") instanceof String label ? IommuModel.ofLabel(label) : null);
+    void addBackend(ServiceReference<Backend> reference) {
+        BackendSource source = new BackendSource(
+                String.valueOf(reference.getBundle()),
+                reference.getProperty("model") instanceof String label ? IommuModel.ofLabel(label) : null,
+                () -> context.getService(reference));
+        sources.put(reference, source);
+        if (!core.arrived(source)) {
+            sources.remove(reference);
+        }
     }
 
-    void removeBackend(Backend backend, ServiceReference<Backend> reference) {
-        core.leaving(backend);
-        Bundle bundle = reference.getBundle();
-        if (bundle != null) {
-            serving.remove(bundle.getBundleId());
+    void removeBackend(ServiceReference<Backend> reference) {
+        BackendSource source = sources.remove(reference);
+        if (source != null) {
+            core.leaving(source);
+            context.ungetService(reference);
         }
+    }
+
+    /** Ids of the bundles whose backends the core has. */
+    private Set<Long> serving() {
+        return sources.keySet().stream()
+                .map(ServiceReference::getBundle)
+                .filter(Objects::nonNull)
+                .map(Bundle::getBundleId)
+                .collect(Collectors.toSet());
     }
 
     @Reference(

@@ -39,6 +39,14 @@ public final class CoreContainer implements Container {
     private static final long BLOCKED = -1;
     private static final String HOSTS_PAGE = "the page is the host's: no table of a guest is there";
 
+    /**
+     * How long in nanoseconds a request of a virtual IOMMU keeps a swap waiting. Its pieces let others into the unit, but not
+     * into the virtual IOMMU.
+     */
+    private static final long GUEST_NANOS = 500_000_000;
+
+    private static final String GUEST_HELD = "a swap waits for the virtual IOMMU: send the request again";
+
     /** After so many requests of a batch those who wait may come in. */
     private static final int PIECE = 64;
 
@@ -285,9 +293,15 @@ public final class CoreContainer implements Container {
             Abi image, long request, byte[] bytes, int offset, int readable, long begun, Completion completion) {
         RequestPosition position = new RequestPosition();
         position.progress = begun;
+        long patience = Gate.deadline(GUEST_NANOS);
         do {
             if (closing) {
                 session.refuse(completion.begin());
+                countTurnedAway(completion);
+                return completion.errno().code();
+            }
+            if (System.nanoTime() - patience >= 0 && unit.isGuestHeldByCaller()) {
+                completion.begin().fail(Errno.EBUSY, GUEST_HELD);
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
@@ -538,7 +552,7 @@ public final class CoreContainer implements Container {
                 long further = request.progress();
                 if (further <= done) {
                     code = completion.fail(Errno.EIO, "the backend does not come any further with the request");
-                } else if (gate.isWanted() || chip.isGivenUp()) {
+                } else if (gate.isWanted() || chip.isGivenUp() || unit.isGuestHeldByCaller()) {
                     return further;
                 } else {
                     done = further;

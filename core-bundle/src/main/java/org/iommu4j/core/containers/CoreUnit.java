@@ -103,6 +103,16 @@ public final class CoreUnit implements Unit {
         return guests;
     }
 
+    /** True if the caller is inside one of its virtual IOMMUs, and an exchange waits for it to come out. */
+    boolean isGuestHeldByCaller() {
+        for (CoreGuest guest : guests) {
+            if (guest.gated().gate().isHeldByCaller()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Its containers, those that wait for their end included. */
     public List<CoreContainer> allContainers() {
         return containers;

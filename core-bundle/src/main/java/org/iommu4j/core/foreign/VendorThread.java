@@ -8,6 +8,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.iommu4j.core.gate.Gate;
+import org.iommu4j.core.service.Watch;
 
 /**
  * A thread for foreign code that may hang: asking, making, saving and restoring. It lives for one undertaking, so that nothing a
@@ -15,6 +16,7 @@ import org.iommu4j.core.gate.Gate;
  */
 public final class VendorThread implements AutoCloseable {
     private final ThreadPoolExecutor executor;
+    private volatile Thread worker;
 
     /** Starts the thread, so that no pause has to wait for its start. */
     public VendorThread(String name) {
@@ -22,6 +24,7 @@ public final class VendorThread implements AutoCloseable {
             Thread thread = new Thread(null, work, name, 0, false);
             thread.setDaemon(true);
             thread.setContextClassLoader(VendorThread.class.getClassLoader());
+            worker = thread;
             return thread;
         });
         executor.prestartCoreThread();
@@ -50,9 +53,10 @@ public final class VendorThread implements AutoCloseable {
                 }
             }
         } catch (TimeoutException e) {
+            String place = Watch.place(worker.getStackTrace());
             end.cancel(true);
-            throw VendorFailure.hung(
-                    what + " did not end within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms" + attempt.silent());
+            throw VendorFailure.hung(what + " did not end within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms"
+                    + place + attempt.silent());
         } catch (ExecutionException e) {
             throw VendorFailure.hung(what + ": the thread was lost");
         } finally {

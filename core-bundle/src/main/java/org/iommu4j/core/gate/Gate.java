@@ -202,6 +202,12 @@ public final class Gate<T> {
         return route.phase == Route.Phase.ABSENT;
     }
 
+    /** True if the caller is inside, and an exchange waits for it to come out. */
+    boolean isHeldByCaller() {
+        Route<T> seen = route;
+        return seen.phase == Route.Phase.MOVING && seen.isInside();
+    }
+
     /** True if a call that came now would wait in line. */
     public boolean waits() {
         Route<T> seen = route;

@@ -49,9 +49,11 @@ final class FrameworkBundles implements VendorBundles {
     @Override
     public String symbolicName(IommuModel model) {
         try {
-            for (ServiceReference<Backend> reference : context.getServiceReferences(Backend.class, null)) {
+            // By what the service says of itself: the backend is not asked, as it might not answer.
+            for (ServiceReference<Backend> reference :
+                    context.getServiceReferences(Backend.class, "(model=" + model.label() + ")")) {
                 Bundle bundle = reference.getBundle();
-                if (bundle != null && modelOf(reference) == model) {
+                if (bundle != null) {
                     return bundle.getSymbolicName();
                 }
             }
@@ -59,19 +61,6 @@ final class FrameworkBundles implements VendorBundles {
             throw new IllegalStateException(e);
         }
         throw new UpgradeException("no bundle serves model " + model.label());
-    }
-
-    /** The model that a backend says it is of; null if it does not say, or has gone. */
-    private IommuModel modelOf(ServiceReference<Backend> reference) {
-        try {
-            Backend backend = context.getService(reference);
-            return backend == null ? null : backend.describe().model();
-        } catch (Throwable unspeakable) {
-            // The vendor's code, whatever it throws: such a backend serves nobody.
-            return null;
-        } finally {
-            context.ungetService(reference);
-        }
     }
 
     @Override

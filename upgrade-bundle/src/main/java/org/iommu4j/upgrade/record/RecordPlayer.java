@@ -95,6 +95,7 @@ final class RecordPlayer implements AutoCloseable {
                 play(unit, ofUnit);
             }
         }
+        notes.addAll(choice.notes());
         if (reader.cutLine() > 0) {
             notes.add("the record breaks off in line " + reader.cutLine() + ": " + playedRequests()
                     + " requests before it were played, what followed is not known");

@@ -13,12 +13,14 @@ public final class Serving {
     /**
      * The backend that serves.
      *
-     * @throws BackendException {@code ENODEV} if none does
+     * @throws BackendException {@code ENODEV} if none does; it says why
      */
     public static Backend backend(IommuService service, IommuModel model) {
         Backend backend = service.backend(model);
         if (backend == null) {
-            throw new BackendException(Errno.ENODEV, "no backend serves model " + model.label());
+            String why = service.absence(model);
+            throw new BackendException(
+                    Errno.ENODEV, "no backend serves model " + model.label() + (why.isEmpty() ? "" : ": " + why));
         }
         return backend;
     }

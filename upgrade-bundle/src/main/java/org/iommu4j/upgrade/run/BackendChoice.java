@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.run;
 
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Set;
@@ -19,6 +20,9 @@ public final class BackendChoice implements AutoCloseable {
     private final VendorBundles bundles;
     private final Version version;
     private final List<Path> jars;
+
+    /** What was installed, a sentence each. */
+    private final List<String> notes = new ArrayList<>();
 
     /** What is to be undone, last first. */
     private final Deque<Runnable> undo = new ArrayDeque<>();
@@ -64,6 +68,11 @@ public final class BackendChoice implements AutoCloseable {
         return backends.serving();
     }
 
+    /** Which jars were installed, with their digests: a sentence each. */
+    public List<String> notes() {
+        return notes;
+    }
+
     private BackendStatus present(IommuModel model) {
         BackendStatus newest = null;
         for (BackendStatus status : service.backends()) {
@@ -84,6 +93,7 @@ public final class BackendChoice implements AutoCloseable {
                 Set<Integer> before = backends.ids();
                 long bundle = bundles.install(jar);
                 undo.push(() -> bundles.uninstall(bundle));
+                notes.add("version " + jar.version() + " is " + file.getFileName() + ", SHA-256 " + jar.sha256());
                 BackendStatus arrived = backends.arrival(before);
                 if (arrived == null) {
                     throw new UpgradeException("the backend of " + file + " did not come");

@@ -91,14 +91,20 @@ public final class UpgradeRun implements UpgradeService {
             workers.forEach(Worker::start);
             Attendance watch = new Attendance(progress, steps, swaps, guest, invalidator, devices, workers);
             try {
-                for (int i = 0; i < options.swaps() && watch.hanging().isEmpty(); i++) {
+                boolean allGetOn = true;
+                for (int i = 0; i < options.swaps() && allGetOn; i++) {
                     long next = begin + options.durationNanos() * (i + 1) / (options.swaps() + 1);
-                    watch.until(next, (double) i / options.swaps(), "swap " + (i + 1) + " of " + options.swaps());
-                    steps.begin(i + 1, "swap");
-                    swaps.swap();
+                    allGetOn = watch.until(
+                            next, (double) i / options.swaps(), "swap " + (i + 1) + " of " + options.swaps());
+                    if (allGetOn) {
+                        steps.begin(i + 1, "swap");
+                        swaps.swap();
+                    }
                 }
-                swaps.finish();
-                watch.until(begin + options.durationNanos(), 1, "after the last swap");
+                if (allGetOn) {
+                    swaps.finish();
+                    watch.until(begin + options.durationNanos(), 1, "after the last swap");
+                }
             } finally {
                 goOn.set(false);
                 watch.join();
@@ -232,12 +238,16 @@ public final class UpgradeRun implements UpgradeService {
                     doing));
         }
 
-        private void until(long nanoTime, double fraction, String doing) {
+        /** Waits until then; false at once if a worker hangs. */
+        private boolean until(long nanoTime, double fraction, String doing) {
             report(fraction, doing);
-            while (System.nanoTime() - nanoTime < 0 && hanging().isEmpty()) {
+            boolean allGetOn = hanging().isEmpty();
+            while (allGetOn && System.nanoTime() - nanoTime < 0) {
                 sleep();
                 report(fraction, doing);
+                allGetOn = hanging().isEmpty();
             }
+            return allGetOn;
         }
 
         /** Waits for all that get on. */
