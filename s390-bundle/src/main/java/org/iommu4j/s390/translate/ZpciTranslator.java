@@ -56,18 +56,6 @@ public final class ZpciTranslator implements Translator {
     /** Table entries that one call of {@link #invalidate} makes a function look at; the others of the machine wait meanwhile. */
     private static final int PIECE = 1 << 14;
 
-    /** The part of a request's progress that counts pages: those of the range, or of all addresses. */
-    private static final long PROGRESS_PAGE = -1L >>> PAGE_SHIFT;
-
-    /** Progress of a request for a range that goes on over everything. */
-    private static final long EVERYTHING = PROGRESS_PAGE + 1;
-
-    /** Progress over everything, after mappings ran out in one of the pieces. */
-    private static final long SHORT = EVERYTHING << 1;
-
-    /** Progress of the second time over everything. */
-    private static final long AGAIN = EVERYTHING << 2;
-
     private static final String NO_LEAF = "a refresh reads all levels anew";
     private static final String WHOLE_PAGES = "a refresh takes whole pages";
     private static final String WHOLE_FRAMES = "a frame of 1 MiB is refreshed as a whole";
@@ -448,45 +436,30 @@ public final class ZpciTranslator implements Translator {
             return completion.refuse(
                     null, Errno.ENXIO, "domain", -1, domain, "no address translation is registered in the domain");
         }
-        return request.selectsRange() && request.progress() < EVERYTHING
+        return request.selectsRange()
                 ? invalidateRange(bound, request, completion)
                 : invalidateAll(bound, request, completion);
     }
 
-    /**
-     * Everything: as many addresses as are looked at quickly, from the page on that the progress says. If mappings run out, all
-     * pieces are refreshed once more, as what later ones have freed may be enough for earlier ones; a refresh in one piece does
-     * that itself.
-     */
+    /** Everything: as many addresses as are looked at quickly, from the page on that the progress says. */
     private int invalidateAll(Device[] bound, InvalidateRequest request, Completion completion) {
-        long pass = request.progress() & ~PROGRESS_PAGE;
         long from = request.progress() << PAGE_SHIFT;
         long to = endOfPiece(bound, from, -1);
-        boolean onePiece = from == 0 && to == -1;
-        if (request.selectsRange()) {
-            completion.widened(WHOLE_APERTURE);
-        }
         for (int i = 0; i < bound.length; i++) {
             Registration registration = bound[i].registration();
             if (registration.touches(from, to)) {
                 int status =
                         refresh(bound[i].handle(), later(from, registration.pba()), earlier(to, registration.pal()));
-                if (isShort(status) && pass != AGAIN && !onePiece) {
-                    pass = SHORT;
-                } else if (status != Instructions.DONE) {
+                if (status != Instructions.DONE) {
                     return refused(status, completion);
                 }
             }
         }
-        if (to != -1) {
-            request.progress(pass | ((to + 1) >>> PAGE_SHIFT));
-            return UNFINISHED;
+        if (to == -1) {
+            return completion.done(Fidelity.EXACT);
         }
-        if (pass == SHORT) {
-            request.progress(AGAIN);
-            return UNFINISHED;
-        }
-        return completion.done(Fidelity.EXACT);
+        request.progress((to + 1) >>> PAGE_SHIFT);
+        return UNFINISHED;
     }
 
     /** The last address of a range that every function looks at quickly; {@code last} if that is the whole range. */
@@ -551,8 +524,8 @@ public final class ZpciTranslator implements Translator {
                         refresh(bound[i].handle(), later(begin, registration.pba()), earlier(end, registration.pal()));
                 if (isShort(status)) {
                     // Once over everything, so that the host finds what is dead: docs/spec/s390-zpci.md 5.1.
-                    request.progress(EVERYTHING);
-                    return UNFINISHED;
+                    status = refresh(bound[i].handle(), registration.pba(), registration.pal());
+                    completion.widened(WHOLE_APERTURE);
                 }
                 if (status != Instructions.DONE) {
                     return refused(status, completion);

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
@@ -154,31 +153,6 @@ class ZpciTranslatorTest {
         assertEquals(pieces, machine.takeRefreshes());
         assertEquals(Fidelity.EXACT, machine.last().fidelity());
         assertEquals("12345000", machine.read(1, 0x1_0c00_2000L));
-    }
-
-    @Test
-    void shouldRefreshTheWholeApertureInPiecesWhenMappingsRunOut() {
-        Machine few = bound(Machine.of(2, Map.of("dma_avail", 1L)).withFreshTables());
-        for (int segment = 0; segment < 200; segment++) {
-            few.write(Machine.ST + segment * 8L, 0x1001_0000L);
-        }
-        few.write(Machine.ST, Machine.PT).write(Machine.ST + 199 * 8L, Machine.PT);
-        few.takeHex();
-        assertEquals(Errno.ENOMEM, few.invalidate(0, VADDR, NO_PASID, 0x1_0c70_2000L, 0x1000));
-        List<String> whole = List.of(
-                "0000000100000000 0000000004000000",
-                "0000000104000000 0000000004000000",
-                "0000000108000000 0000000004000000",
-                "000000010c000000 00000000f4000000");
-        List<String> refreshes = new ArrayList<>(List.of("000000010c702000 0000000000001000"));
-        refreshes.addAll(whole);
-        refreshes.addAll(whole);
-        assertEquals(refreshes, few.takeRefreshes());
-
-        few.write(Machine.ST, 0x1001_0000L);
-        assertEquals(Errno.OK, few.invalidate(0, VADDR, NO_PASID, 0x1_0c70_2000L, 0x1000));
-        assertEquals(Fidelity.WIDENED, few.last().fidelity());
-        assertEquals("12345000", few.read(1, 0x1_0c70_2000L));
     }
 
     @Test

@@ -27,7 +27,6 @@ public final class MainComponent implements Callable<Integer> {
     private final CheckedOutput messages = CheckedOutput.messages(new FileOutputStream(FileDescriptor.err));
 
     private final ContainerHost host;
-    private final StartLimit limit;
     private final String[] arguments;
 
     /** Takes the command line from the launcher's service. */
@@ -35,17 +34,14 @@ public final class MainComponent implements Callable<Integer> {
     public MainComponent(
             BundleContext context,
             @Reference CommandProcessor processor,
-            @Reference StartLimit limit,
             @Reference(service = Object.class, target = "(launcher.ready=true)")
                     Map.Entry<Map<String, Object>, Object> launcher) {
-        this.limit = limit;
         host = new ContainerHost(context, processor, results, messages);
         arguments = (String[]) launcher.getKey().get("launcher.arguments");
     }
 
     @Override
     public Integer call() {
-        limit.started();
         // A thread that nobody waits for ends with one line, too.
         Thread.setDefaultUncaughtExceptionHandler((thread, failure) ->
                 System.err.println("iommu4j: thread " + thread.getName() + " has failed: " + Texts.message(failure)));

@@ -18,7 +18,6 @@ import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
-import org.iommu4j.upgrade.HangingVtd;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeProgress;
@@ -139,25 +138,6 @@ class UpgradeRunTest {
                 result::toText);
         assertEquals(0, result.lost() + result.doubled() + result.stale(), result::toText);
         assertEquals("1.0.1", active());
-    }
-
-    @Test
-    void shouldEndWithItsTableWhenTheChipDoesNotComeBack() {
-        UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(2).withDurationNanos(60_000_000_000L);
-        HangingVtd vendor = new HangingVtd("1.0.1");
-        try (IommuCore stuck = new IommuCore(new SimulatedPlatformFactory())) {
-            PlainBundles bundles = new PlainBundles(stuck, NAME, "1.0.1", version -> vendor);
-            UpgradeResult result = new UpgradeRun(stuck, bundles, 2_000_000_000L)
-                    .run(options, line -> vendor.hang(line.translations() > 0));
-
-            assertFalse(result.ok());
-            assertTrue(
-                    result.problems().stream()
-                            .anyMatch(line -> line.contains("did not come back in 2000 ms; it is at ")),
-                    result::toText);
-        } finally {
-            vendor.hang(false);
-        }
     }
 
     @Test
