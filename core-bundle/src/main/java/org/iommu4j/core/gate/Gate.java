@@ -203,7 +203,7 @@ public final class Gate<T> {
     }
 
     /** True if the caller is inside, and an exchange waits for it to come out. */
-    boolean isHeldByCaller() {
+    public boolean isHeldByCaller() {
         Route<T> seen = route;
         return seen.phase == Route.Phase.MOVING && seen.isInside();
     }
