@@ -209,12 +209,6 @@ final class CoreUnit implements Unit {
         containers = List.copyOf(more);
     }
 
-    /** What foreign code threw into a client's call, as text; it is counted and logged with the backend that serves. */
-    Thrown contained(Throwable thrown) {
-        BackendEntry serving = registry.active();
-        return serving == null ? Thrown.inTime(thrown) : serving.contained(thrown);
-    }
-
     /** True if a call never came out of the gate and keeps the slot. While the gate is held. */
     boolean slotIsAbandoned() {
         return slotAbandoned;
@@ -483,13 +477,7 @@ final class CoreUnit implements Unit {
     public HardwareCounters hardwareCounters() {
         HardwareCounters[] now = new HardwareCounters[1];
         Verdict verdict = gate.run(
-                chip -> {
-                    try {
-                        now[0] = sum(carried, countersOf(chip));
-                    } catch (RuntimeException | Error e) {
-                        throw contained(e).toUsers();
-                    }
-                },
+                chip -> now[0] = sum(carried, countersOf(chip)),
                 gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
                 null,
                 0);
