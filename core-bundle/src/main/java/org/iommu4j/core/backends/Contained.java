@@ -19,6 +19,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.RequestReader;
 import org.iommu4j.core.foreign.VendorThread;
 
 /**
@@ -51,6 +52,22 @@ public final class Contained {
     /** A compatibility handler in front of a backend. */
     public static Rewriter shim(Shim foreign, BackendEntry backend) {
         return new Rewriter(foreign, backend);
+    }
+
+    /** As {@link RequestReader#read}; its lengths and layouts are those of {@code backend}. */
+    static int read(
+            RequestReader reader,
+            BackendEntry backend,
+            long request,
+            byte[] bytes,
+            int offset,
+            int readable,
+            Completion completion) {
+        try {
+            return reader.read(request, bytes, offset, readable, completion);
+        } catch (Throwable t) {
+            return contain(t, backend, completion);
+        }
     }
 
     /** Fills in what a vendor threw; it is counted and logged with the backend. */

@@ -344,7 +344,7 @@ public final class CoreContainer implements Container {
             return completion.fail(Errno.EIO, GIVEN_UP);
         }
         RequestReader reader = current.reader(image);
-        int operation = read(current, reader, request, bytes, offset, readable, completion);
+        int operation = read(chip, current, reader, request, bytes, offset, readable, completion);
         if (operation == Uapi.INVAL_IOTLB) {
             if (widened) {
                 completion.widened(why);
@@ -430,6 +430,7 @@ public final class CoreContainer implements Container {
             RequestReader reader = current.reader(config.abi());
             Completion completion = batch.completion(i).begin();
             int operation = read(
+                    chip,
                     current,
                     reader,
                     Uapi.VFIO_IOMMU_OP,
@@ -514,6 +515,7 @@ public final class CoreContainer implements Container {
     }
 
     private int read(
+            Chip chip,
             Session current,
             RequestReader reader,
             long request,
@@ -527,13 +529,7 @@ public final class CoreContainer implements Container {
         if (bytes == null || (offset | readable) < 0 || readable > bytes.length - offset) {
             return completion.refuse(Rule.V2, "argsz", 0, readable, "the argument is not in the caller's memory");
         }
-        try {
-            return reader.read(request, bytes, offset, readable, completion);
-        } catch (RuntimeException | Error e) {
-            // Lengths and layouts are a vendor's.
-            return completion.fail(
-                    Errno.EIO, "the backend failed: " + unit.contained(e).text());
-        }
+        return Contained.read(reader, chip.backend(), request, bytes, offset, readable, completion);
     }
 
     /**

@@ -212,12 +212,6 @@ public final class CoreUnit implements Unit {
         containers = List.copyOf(more);
     }
 
-    /** What foreign code threw into a client's call, as text; it is counted and logged with the backend that serves. */
-    Thrown contained(Throwable thrown) {
-        BackendEntry serving = registry.active();
-        return serving == null ? Thrown.inTime(thrown) : serving.contained(thrown);
-    }
-
     @Override
     public int id() {
         return id;
@@ -476,13 +470,7 @@ public final class CoreUnit implements Unit {
     public HardwareCounters hardwareCounters() {
         HardwareCounters[] now = new HardwareCounters[1];
         Verdict verdict = gate.run(
-                chip -> {
-                    try {
-                        now[0] = sum(carried, countersOf(chip));
-                    } catch (RuntimeException | Error e) {
-                        throw contained(e).toUsers();
-                    }
-                },
+                chip -> now[0] = sum(carried, countersOf(chip)),
                 gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
                 null,
                 0);

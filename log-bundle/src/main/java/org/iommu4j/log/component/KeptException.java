@@ -24,7 +24,7 @@ final class KeptException extends Exception {
                     KeptEntry.cut(failure.toString()),
                     failure.getStackTrace(),
                     cause == null || depth == 0 ? null : of(cause, depth - 1));
-        } catch (RuntimeException | Error e) {
+        } catch (Throwable e) {
             return new KeptException(failure.getClass().getName(), new StackTraceElement[0], null);
         }
     }

@@ -90,7 +90,7 @@ final class LogBook {
         for (LogListener listener : listeners) {
             try {
                 listener.logged(entry);
-            } catch (RuntimeException | Error e) {
+            } catch (Throwable e) {
                 // To log it would tell the same listener again.
                 unlisten(listener);
             }

@@ -51,7 +51,7 @@ final class DeviceTraffic implements Runnable {
                 }
                 LockSupport.parkNanos(REST_NANOS);
             }
-        } catch (RuntimeException | Error e) {
+        } catch (Throwable e) {
             problems.add("the devices", e);
         }
     }

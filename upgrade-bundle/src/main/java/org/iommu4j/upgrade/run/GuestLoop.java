@@ -66,7 +66,7 @@ final class GuestLoop implements Runnable {
                     current = null;
                 }
             } while (goOn.getAsBoolean());
-        } catch (RuntimeException | Error e) {
+        } catch (Throwable e) {
             problems.add("the replayed guest", e);
         }
     }

@@ -119,7 +119,7 @@ final class Invalidator implements Runnable {
                     one();
                 }
             }
-        } catch (RuntimeException | Error e) {
+        } catch (Throwable e) {
             problems.add("the invalidating client", e);
         }
     }
