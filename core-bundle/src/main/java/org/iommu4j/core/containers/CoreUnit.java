@@ -88,27 +88,27 @@ public final class CoreUnit implements Unit {
         return gated;
     }
 
-    /** Its gate. */
+    /** The gate of the unit's chip. */
     public Gate<Chip> gate() {
         return gate;
     }
 
-    /** What its chip was made with. */
+    /** The configuration with which the unit was opened. */
     public UnitConfig config() {
         return config;
     }
 
-    /** Its virtual IOMMUs. */
+    /** The open virtual IOMMUs in front of the unit. */
     public List<CoreGuest> guests() {
         return guests;
     }
 
-    /** Its containers, those that wait for their end included. */
+    /** The containers, those included that are closed but still open in the chip. */
     public List<CoreContainer> allContainers() {
         return containers;
     }
 
-    /** What its clients have in place of it; it has the same chip and, but for who looks on, the same memory. */
+    /** The unit as its clients see it: this one, or an interposer's in front of it with the same chip. */
     public Unit clientView() {
         return clientView;
     }
@@ -202,7 +202,7 @@ public final class CoreUnit implements Unit {
         containers = List.copyOf(more);
     }
 
-    /** What foreign code threw into a client's call, as text; it is counted and logged with the backend that serves. */
+    /** Turns what foreign code threw into a client's call to text; it is counted and logged with the backend that serves. */
     Thrown contained(Throwable thrown) {
         BackendEntry serving = registry.active();
         return serving == null ? Thrown.inTime(thrown) : serving.contained(thrown);
@@ -479,7 +479,7 @@ public final class CoreUnit implements Unit {
         return verdict == Verdict.RAN ? now[0] : carried;
     }
 
-    /** What a chip did. Calls foreign code. */
+    /** The counters of a chip. Calls foreign code. */
     public static HardwareCounters countersOf(Chip chip) {
         HardwareCounters counters = chip.hardware().counters();
         return counters == null ? ZERO : counters;
