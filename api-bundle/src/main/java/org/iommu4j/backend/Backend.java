@@ -16,7 +16,7 @@ import org.osgi.annotation.versioning.ConsumerType;
  */
 @ConsumerType
 public interface Backend {
-    /** What it is; always the same answer. */
+    /** The backend's model, version and generations; always the same answer. */
     BackendDescription describe();
 
     /**
@@ -102,7 +102,7 @@ public interface Backend {
         return List.of();
     }
 
-    /** What the vendor part of an invalidation may be in a generation; empty if the generation is unknown. */
+    /** Layouts that the vendor part of an invalidation may have in a generation; empty if the generation is unknown. */
     default List<Layout> payloads(int subVersion) {
         return List.of();
     }
@@ -116,7 +116,7 @@ public interface Backend {
     }
 
     /**
-     * What a value means where the layout does not say it: a fault reason, the size of a range. Empty if there is nothing
+     * The meaning of a value where the layout does not say it: a fault reason, the size of a range. Empty if there is nothing
      * to add.
      *
      * @param layout one of {@link #layouts}
@@ -128,7 +128,7 @@ public interface Backend {
     }
 
     /**
-     * What a configuration of its chips can choose, of all generations; for documents and help. Empty if the backend does
+     * The settings of a configuration of its chips, of all generations; for documents and help. Empty if the backend does
      * not tell.
      */
     default List<Setting> settings() {
@@ -144,7 +144,7 @@ public interface Backend {
     /** Handlers between its own generations. */
     List<Shim> shims();
 
-    /** What a test bench has to know of the model. */
+    /** Knowledge of the model that only a test bench needs. */
     default BenchSupport bench() {
         return BenchSupport.NONE;
     }

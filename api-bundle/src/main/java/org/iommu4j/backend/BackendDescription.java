@@ -4,7 +4,7 @@ import java.util.List;
 import org.iommu4j.contract.IommuModel;
 
 /**
- * What a backend is.
+ * A backend's model, version, generations and versions of saved state.
  *
  * @param model the model that it serves
  * @param name for people

@@ -4,7 +4,7 @@ import org.iommu4j.contract.Errno;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
- * What a test bench has to know of a model beyond what all models have in common. Every method has an answer for a model
+ * Knowledge of a model that a test bench needs beyond what all models have in common. Every method has an answer for a model
  * that says nothing, so that a vendor implements only what its model has. Nothing but tests goes through it.
  */
 @ConsumerType
@@ -65,7 +65,7 @@ public interface BenchSupport {
     }
 
     /**
-     * Where a register is whose place is told by a capability.
+     * The offset of a register whose place is told by a capability.
      *
      * @param anchor name of the capability field
      * @param offset the place, in bytes, that the register has on the chip for which cases write it
@@ -81,7 +81,7 @@ public interface BenchSupport {
     }
 
     /**
-     * What stands in a block of memory of which a case gives only the request: a request may be of no use without words behind
+     * The contents of a block of memory of which a case gives only the request: a request may be of no use without words behind
      * it that say how much may be answered.
      *
      * @param format the call
@@ -92,7 +92,7 @@ public interface BenchSupport {
         return given;
     }
 
-    /** What a fuzzer has to know of the model. */
+    /** Knowledge of the model that only a fuzzer needs. */
     default FuzzSupport fuzz() {
         return FuzzSupport.NONE;
     }

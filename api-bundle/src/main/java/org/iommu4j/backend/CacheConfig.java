@@ -6,7 +6,7 @@ public enum CacheConfig {
     NONE,
     /** Two entries a cache, so that evictions happen. */
     TINY,
-    /** What a real part has. */
+    /** Capacities of a real chip. */
     DEFAULT,
     /** Everything that the architecture allows to be kept, without bound: exposes missing invalidations. */
     WORST_CASE

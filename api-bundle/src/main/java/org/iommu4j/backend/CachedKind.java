@@ -1,14 +1,14 @@
 package org.iommu4j.backend;
 
-/** What a chip may keep of the tables that it reads, whatever the model calls it. */
+/** Kinds of cache entries, by the table that they come from, whatever the model calls them. */
 public enum CachedKind {
-    /** What a requester is: context entry, device table entry, stream table entry, partition endpoint. */
+    /** The translation context of a requester: context entry, device table entry, stream table entry, partition endpoint. */
     CONTEXT("context"),
-    /** What an address space of a requester is: PASID entry, context descriptor. */
+    /** The address space of a requester's PASID: PASID entry, context descriptor. */
     PASID("pasid"),
-    /** Where a table of a lower level is. */
+    /** The physical address of a page table of a lower level. */
     PAGING_STRUCTURE("paging-structure"),
-    /** Where a page is, or that there is none. */
+    /** A translation of a page, or that the page is not present. */
     TRANSLATION("translation"),
     /** A translation that a device keeps itself. */
     DEVICE("device-tlb");
@@ -19,7 +19,7 @@ public enum CachedKind {
         this.label = label;
     }
 
-    /** Its name in reports. */
+    /** The name in reports and in case files. */
     public String label() {
         return label;
     }

@@ -56,14 +56,14 @@ public record CallFormat(
         INSTRUCTION
     }
 
-    /** What an operand is. */
+    /** The role of an operand in its call. */
     public enum Type {
         /** A number in a field of a word. */
         NUMBER,
         /** A block of memory whose address is in the word. */
         MEMORY,
         /**
-         * What the call stored behind the bytes that it was given in a block of memory: usually all of the block but the
+         * Bytes that the call stored behind the bytes that it was given in a block of memory: usually all of the block but the
          * length of a request.
          */
         ANSWER
@@ -119,17 +119,17 @@ public record CallFormat(
             return new Operand(name, List.of(), Type.MEMORY, word, 0, Long.SIZE, lengthBytes, false, about);
         }
 
-        /** What is stored behind the bytes given in the block whose address is in that word. */
+        /** Bytes that the call stores behind those given in the block whose address is in that word. */
         public static Operand answer(String name, int word, int lengthBytes, String about) {
             return new Operand(name, List.of(), Type.ANSWER, word, 0, Long.SIZE, lengthBytes, false, about);
         }
 
-        /** The same under further names. */
+        /** A copy that is also known under further names. */
         public Operand alias(String... more) {
             return new Operand(name, List.of(more), type, word, shift, width, lengthBytes, optional, about);
         }
 
-        /** The same, but it may be left out. */
+        /** A copy that a caller may leave out. */
         public Operand orNothing() {
             return new Operand(name, aliases, type, word, shift, width, lengthBytes, true, about);
         }
@@ -139,7 +139,7 @@ public record CallFormat(
             return name.equalsIgnoreCase(other) || aliases.stream().anyMatch(other::equalsIgnoreCase);
         }
 
-        /** Its value in a call. */
+        /** The operand's value in a call. */
         public long get(NativeCall call) {
             return (call.word(word) >>> shift) & mask();
         }

@@ -163,7 +163,7 @@ public final class DmaAccess {
         return addressType;
     }
 
-    /** Who sees the steps of the walk, or null. */
+    /** Sees each step of the walk; null for nobody. */
     public WalkListener listener() {
         return listener;
     }
@@ -201,7 +201,7 @@ public final class DmaAccess {
         return outcome;
     }
 
-    /** Where the access goes: the physical address, offset included. */
+    /** The translated system physical address, offset in the page included. */
     public long spa() {
         return spa;
     }

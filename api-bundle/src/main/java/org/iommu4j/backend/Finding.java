@@ -75,7 +75,7 @@ public record Finding(
         return fill != null;
     }
 
-    /** The same so many times more, at so much more cost. */
+    /** The finding with its count and its cost raised. */
     public Finding plus(long times, long moreCost) {
         return new Finding(
                 kind,
@@ -111,7 +111,7 @@ public record Finding(
     }
 
     /**
-     * Where in the input something was: in a record of a capture, or in a step of a case.
+     * A place of the input: a record of a capture, or a step of a case.
      *
      * @param record of the capture, the line of its timeline, counted from 1; 0 if there are none
      * @param step index of the step, counted from 0; -1 if there are no steps
@@ -131,7 +131,7 @@ public record Finding(
             return new Place(0, step, "");
         }
 
-        /** The same, inside that step. */
+        /** The place inside a step of this step. */
         public Place within(String roundAndStep) {
             return new Place(record, step, roundAndStep);
         }

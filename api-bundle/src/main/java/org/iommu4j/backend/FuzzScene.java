@@ -8,7 +8,8 @@ import java.util.Map;
 import org.iommu4j.layout.Layout;
 
 /**
- * What software has set up before a fuzzer begins, as data: where it is worth looking. It never changes; who needs to know
+ * The devices, tables and bindings that software has set up before a fuzzer begins: where it is worth looking. It is a record of
+ * that moment; code that needs to know
  * what became of it reads the chip or memory.
  *
  * @param requesters devices for which something is set up
@@ -150,7 +151,7 @@ public record FuzzScene(
             return List.copyOf(roots);
         }
 
-        /** What was noted. */
+        /** The scene of everything that was noted. */
         public FuzzScene build() {
             return new FuzzScene(requesters, pasids, addresses, tables, roots, binds, values);
         }

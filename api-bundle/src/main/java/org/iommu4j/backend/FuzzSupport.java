@@ -8,7 +8,7 @@ import org.iommu4j.layout.Register;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
- * What a fuzzer has to know of a model beyond its layouts, registers, commands and calls: a little software that sets a chip
+ * Knowledge of a model that a fuzzer needs beyond layouts, registers, commands and calls: a little software that sets a chip
  * up, so that what is generated reaches deep, and a second opinion on translations.
  *
  * <p>All software works through the given port alone: its memory, registers and calls. The fuzzer writes down what goes

@@ -3,7 +3,7 @@ package org.iommu4j.backend;
 import org.iommu4j.contract.Completion;
 import org.osgi.annotation.versioning.ConsumerType;
 
-/** Where a guest decoder's requests go: the contract as bytes. */
+/** Receives a guest decoder's requests: the contract as bytes. */
 @ConsumerType
 public interface GuestRequests {
     /**

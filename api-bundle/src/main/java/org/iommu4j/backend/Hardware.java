@@ -56,6 +56,6 @@ public interface Hardware {
     /** Shows every cached translation. */
     void visitCache(CacheVisitor visitor);
 
-    /** What the chip did since it was made. */
+    /** Commands, hits, walks and faults of the chip since it was made. */
     HardwareCounters counters();
 }

@@ -31,7 +31,7 @@ public record HardwareConfig(
         return new HardwareConfig(subVersion, Map.of(), Map.of(), CacheConfig.DEFAULT, Map.of());
     }
 
-    /** The same chip with other caches. */
+    /** A copy with other caches. */
     public HardwareConfig with(CacheConfig other) {
         return new HardwareConfig(subVersion, fields, registers, other, options);
     }

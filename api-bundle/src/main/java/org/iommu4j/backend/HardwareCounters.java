@@ -1,7 +1,7 @@
 package org.iommu4j.backend;
 
 /**
- * What a chip did since it was made.
+ * Counters of a chip since it was made.
  *
  * @param commands commands consumed
  * @param hits accesses answered from a cache

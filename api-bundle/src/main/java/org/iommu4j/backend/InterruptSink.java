@@ -1,6 +1,6 @@
 package org.iommu4j.backend;
 
-/** Where a chip's message-signalled interrupts go. */
+/** Receives a chip's message-signalled interrupts. */
 @FunctionalInterface
 public interface InterruptSink {
     /**

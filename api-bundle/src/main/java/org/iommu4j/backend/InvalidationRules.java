@@ -3,7 +3,7 @@ package org.iommu4j.backend;
 import org.iommu4j.layout.Layout;
 import org.osgi.annotation.versioning.ConsumerType;
 
-/** What a model's architecture says about removing a cached entry, in words; asked only when there is a finding. */
+/** An architecture's rules for removing a cached entry, in words; asked only when there is a finding. */
 @ConsumerType
 public interface InvalidationRules {
     /**
@@ -19,7 +19,7 @@ public interface InvalidationRules {
     /** The rule that asks for it, with its section. */
     String rule(CachedKind kind);
 
-    /** What the architecture calls the tag of entries of a kind, in the middle of a sentence: domain, function and so on. */
+    /** The architecture's term for the tag of entries of a kind, in the middle of a sentence: domain, function and so on. */
     default String tagName(CachedKind kind) {
         return "tag";
     }

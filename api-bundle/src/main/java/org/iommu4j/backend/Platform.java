@@ -8,10 +8,10 @@ public interface Platform {
     /** Memory that the chip, the host and the guest share. */
     PhysicalMemory memory();
 
-    /** Where the chip's interrupts go. */
+    /** Receives the chip's interrupts. */
     InterruptSink interrupts();
 
-    /** Where the chip's device-TLB invalidations go. */
+    /** Receives the chip's device-TLB invalidations. */
     DevicePort devices();
 
     /**
@@ -31,7 +31,7 @@ public interface Platform {
     }
 
     /**
-     * The same machine for somebody whose pages are kept from guests; the core gives it to chips, drivers and virtual IOMMUs.
+     * A view of the machine for an owner whose pages are kept from guests; the core gives it to chips, drivers and virtual IOMMUs.
      * To a virtual IOMMU, which does what a guest asks for, {@link #guestTables} is all of {@link #memory}.
      *
      * @param owner for whom {@link #allocatePages} takes pages
@@ -58,7 +58,7 @@ public interface Platform {
     /** Gives pages back that {@link #allocatePages} gave out. */
     void freePages(long pa, int pages);
 
-    /** Who observes the chip, or null; a chip asks once, when it is made. */
+    /** The sanitizer that observes the chip, or null; a chip asks once, when it is made. */
     default Sanitizer sanitizer() {
         return null;
     }

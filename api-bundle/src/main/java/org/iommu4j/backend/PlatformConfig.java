@@ -3,7 +3,7 @@ package org.iommu4j.backend;
 import java.util.List;
 
 /**
- * What a machine looks like.
+ * A machine to be made: address width, memory, interrupts, devices.
  *
  * @param hostAddressWidth host physical address width in bits, 32 to 52
  * @param ram guest-visible memory; empty: all of the address space, sparse

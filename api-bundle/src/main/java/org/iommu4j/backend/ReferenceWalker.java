@@ -14,7 +14,7 @@ import org.osgi.annotation.versioning.ConsumerType;
  */
 @ConsumerType
 public interface ReferenceWalker {
-    /** What a walker thinks of an answer to a request. */
+    /** A walker's opinion of a driver's answer to a request. */
     enum Verdict {
         /** The driver had to answer so. */
         RIGHT,

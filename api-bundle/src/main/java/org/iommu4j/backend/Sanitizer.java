@@ -18,7 +18,7 @@ public interface Sanitizer extends TranslationObserver {
         CAPTURE
     }
 
-    /** What is observed from now on comes from that place of somebody's input. */
+    /** Everything that is observed from now on is caused by this place of the input. */
     default void at(Finding.Place place) {
         // Findings then have only their times.
     }
@@ -26,6 +26,6 @@ public interface Sanitizer extends TranslationObserver {
     /** Pages were given back to where they came from. */
     void freed(long pa, int pages);
 
-    /** What was found until now, what is still missing included. */
+    /** The findings until now, with the invalidations that are still missing. */
     SanitizerReport report();
 }

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * What a sanitizer found.
+ * The findings of a sanitizer, and how much it has seen.
  *
  * @param edits changes of words that tables in use consist of
  * @param fills entries that a chip may have kept

@@ -12,7 +12,7 @@ import org.iommu4j.contract.IommuModel;
  * @param bytes the state
  */
 public record Snapshot(IommuModel model, Kind kind, int version, byte[] bytes) {
-    /** Whose state. */
+    /** The object whose state was saved. */
     public enum Kind {
         /** Registers, queues, fault records. */
         HARDWARE,

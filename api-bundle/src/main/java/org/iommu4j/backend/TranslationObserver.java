@@ -102,7 +102,7 @@ public interface TranslationObserver {
      * @param target the address, which a translation led to
      */
     default void presented(long tag, int pasid, long target) {
-        // Who does not follow devices has nothing to look for.
+        // An observer that does not follow device TLBs has nothing to look for.
     }
 
     /** The access is over. */
@@ -148,7 +148,7 @@ public interface TranslationObserver {
      * @param tag of what has to be invalidated, or {@link #ANY}
      */
     default void demands(CachedKind kind, long tag) {
-        // Who does not count superfluous commands need not know.
+        // An observer that does not count superfluous commands need not know.
     }
 
     /**

@@ -1,5 +1,5 @@
 /**
- * What a vendor implements and what it is given. A vendor implements {@link org.iommu4j.backend.Backend},
+ * The contract between the core and a vendor's bundle. A vendor implements {@link org.iommu4j.backend.Backend},
  * {@link org.iommu4j.backend.Translator}, {@link org.iommu4j.backend.Hardware},
  * {@link org.iommu4j.backend.GuestDecoder} and {@link org.iommu4j.backend.Shim}; they are consumer types, so that a
  * vendor's bundle keeps resolving when a default method is added. Memory, interrupts and time come in through

@@ -21,7 +21,7 @@ public enum Abi {
         this.longAlignment = longAlignment;
     }
 
-    /** Its name on command lines and in test cases. */
+    /** The name on command lines and in test cases. */
     public String label() {
         return label;
     }

@@ -51,12 +51,12 @@ public final class BindRequest {
         return payload;
     }
 
-    /** Where in them it begins. */
+    /** Offset in bytes of the vendor part in its array. */
     public int payloadOffset() {
         return payloadOffset;
     }
 
-    /** Its length in bytes. */
+    /** Length of the vendor part in bytes. */
     public int payloadLength() {
         return payloadLength;
     }

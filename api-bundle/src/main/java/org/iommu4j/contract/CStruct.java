@@ -41,12 +41,12 @@ public final class CStruct {
         return name;
     }
 
-    /** Where it is defined. */
+    /** The document and section that define the structure. */
     public String section() {
         return section;
     }
 
-    /** Where the structure begins, in bytes from the start of the argument; the same in every image. */
+    /** Offset of the structure in bytes from the start of the argument; the same in every image. */
     public int start() {
         return start;
     }

@@ -109,12 +109,12 @@ public final class InvalidateRequest {
         return payload;
     }
 
-    /** Where in them it begins; 0 if there is none. */
+    /** Offset in bytes of the vendor part in its array; 0 if there is none. */
     public int payloadOffset() {
         return payloadOffset;
     }
 
-    /** Its length in bytes; 0 if it is absent. */
+    /** Length of the vendor part in bytes; 0 if it is absent. */
     public int payloadLength() {
         return payloadLength;
     }

@@ -29,17 +29,17 @@ public enum IommuModel {
         this.payloadOrder = payloadOrder;
     }
 
-    /** Its value in a request. */
+    /** The value of {@code model} in a request. */
     public int code() {
         return code;
     }
 
-    /** Its name on command lines and in test cases. */
+    /** The name on command lines and in test cases. */
     public String label() {
         return label;
     }
 
-    /** Its name in the proposal. */
+    /** The name of the constant in the proposed header. */
     public String constant() {
         return constant;
     }

@@ -34,7 +34,7 @@ public final class RequestImage {
     private int offset;
     private int readable;
 
-    /** What was taken out, where it stands in an argument: the fixed part, and behind it a vendor part that is not longer. */
+    /** The copied request, each byte where it stands in an argument: the fixed part, and behind it a short vendor part. */
     private final byte[] own = new byte[MOST_FIXED_BYTES + USUAL_PAYLOAD_BYTES];
 
     /** Holds the vendor part that was taken out; null before that. */
@@ -274,7 +274,7 @@ public final class RequestImage {
     private long[] reservedMasks(Layout layout) {
         long[] masks = new long[layout.words()];
         for (int word = 0; word < masks.length; word++) {
-            // What the chip can do is known only to its translator, which checks the gates.
+            // Only the chip's translator knows its capabilities, and checks the gates of fields by them.
             masks[word] = layout.reservedMask(word, terms.subVersion(), capability -> true);
         }
         return masks;

@@ -6,7 +6,8 @@ package org.iommu4j.contract;
  * bytes. Allocates nothing, but for a vendor part of more than 256 bytes. Not thread safe; each client has its own.
  */
 public final class RequestReader {
-    // Where LP64 images have the fields, from the start of the argument; neighbours are read together. An i386 image
+    // Offsets of the fields in LP64 images, in bytes from the start of the argument; neighbours are read together. An
+    // i386 image
     // lacks the hole.
     private static final int ARGSZ = Uapi.ARGSZ.argumentOffset(Abi.LP64_LE);
     private static final int FLAG_AND_LENGTH = Uapi.FLAG.argumentOffset(Abi.LP64_LE);
@@ -49,7 +50,7 @@ public final class RequestReader {
         granuleMask = (1L << terms.granuleShift()) - 1;
     }
 
-    /** What the client agreed on. */
+    /** The terms on which requests are read. */
     public Terms terms() {
         return terms;
     }

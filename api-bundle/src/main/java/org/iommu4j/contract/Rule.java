@@ -210,7 +210,7 @@ public enum Rule {
             "flags",
             "a model without leaf-only invalidation drops intermediate entries too and answers WIDENED",
             "Y16, D15, H15"),
-    /** What is selected exists on the model, or is widened. */
+    /** The model has the selected granularity, or the request is widened. */
     V24(
             Stage.BACKEND,
             "scope",
@@ -339,7 +339,7 @@ public enum Rule {
             "D10, Q14",
             Errno.EIO);
 
-    /** Who checks a rule, and for which requests. */
+    /** The part of the system that checks a rule, and for which requests. */
     public enum Stage {
         /** The core, on every request. */
         ENVELOPE("core, every request"),
@@ -408,7 +408,7 @@ public enum Rule {
         this.check = check;
     }
 
-    /** Who checks it. */
+    /** The part of the system that checks the rule. */
     public Stage stage() {
         return stage;
     }
@@ -431,12 +431,12 @@ public enum Rule {
         return errno == otherErrno ? List.of(errno) : List.of(errno, otherErrno);
     }
 
-    /** What must hold. */
+    /** The condition that a request must meet, as a sentence. */
     public String text() {
         return text;
     }
 
-    /** Where it comes from: ids of demands (Y, K, J, A), questions (Q), defects (D) and design rules (H) of the contract. */
+    /** The rule's source: ids of demands (Y, K, J, A), questions (Q), defects (D) and design rules (H) of the contract. */
     public String source() {
         return source;
     }

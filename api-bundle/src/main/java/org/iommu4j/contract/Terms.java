@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What one client and the core agreed on: against it every request of the client is checked.
+ * The terms that one client and the core agreed on: against them every request of the client is checked.
  *
  * @param abi the image in which the client writes
  * @param model the model of its container

@@ -68,16 +68,16 @@ public final class Uapi {
     /** {@code struct vfio_iommu_operation_info}. */
     public static final CStruct OPERATION_INFO = OPERATION.build();
 
-    /** Where {@code data} begins in the argument, in bytes, in every image: the inner structure of each operation. */
+    /** Offset in bytes of {@code data}, the inner structure of each operation, in the argument; the same in every image. */
     public static final int DATA_OFFSET = 12;
 
     private static final CStruct.Builder INVALIDATE =
             CStruct.named("iommu_tlb_invalidate", "2017 proposal, item 2", DATA_OFFSET);
 
-    /** What is selected. */
+    /** The selected granularity: PASID, address range, or neither for the whole domain. */
     public static final CStruct.Field SCOPE = INVALIDATE.u32("scope", "bit 0 PASID, bit 1 VADDR; 0: the whole domain");
 
-    /** What kind of mappings, and the hint. */
+    /** Whether mappings without PASID are meant, and the hint that only leaf entries changed. */
     public static final CStruct.Field FLAGS = INVALIDATE.u32("flags", "bit 0 NO_PASID, bit 1 VADDR_LEAF");
 
     /** The PASID. */
@@ -92,7 +92,7 @@ public final class Uapi {
     /** Length of the range. */
     public static final CStruct.Field SIZE = INVALIDATE.u64("size", "length of scope VADDR in bytes, else 0");
 
-    /** Who parses the vendor part. */
+    /** The model whose backend parses the vendor part. */
     public static final CStruct.Field MODEL = INVALIDATE.u32("model", "enum iommu_model");
 
     /** The vendor part's generation. */
@@ -110,7 +110,7 @@ public final class Uapi {
     /** Size of the bind message. */
     public static final CStruct.Field BIND_SIZE = BIND.u32("size", "bytes of the bind message, header included");
 
-    /** Who parses the vendor part. */
+    /** The model whose backend parses the vendor part. */
     public static final CStruct.Field BIND_MODEL = BIND.u32("model", "enum iommu_model");
 
     /** The vendor part's generation. */

@@ -1,7 +1,7 @@
 package org.iommu4j.layout;
 
 /**
- * What software may do with a field of a register, and what that does to its bits. Fields of structures in memory are
+ * Software's access to a field of a register, and its effect on the bits. Fields of structures in memory are
  * {@link #READ_WRITE}, as memory is.
  */
 public enum Access implements FieldOption {

@@ -8,7 +8,7 @@ public interface CommandFormat {
     /** The code by which hardware tells it from its siblings. */
     int opcode();
 
-    /** Its bits. */
+    /** The layout of the command. */
     Layout layout();
 
     /** First {@code sub_version} that has it; 0 if all. */

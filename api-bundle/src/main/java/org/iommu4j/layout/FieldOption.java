@@ -3,8 +3,8 @@ package org.iommu4j.layout;
 import java.util.List;
 
 /**
- * What a declaration may add to a field: allowed codes, the first generation that has it, a gate, a remark; of a register
- * also what software may do with it ({@link Access}), its value after reset, and what locks it ({@link Guard}).
+ * Additions to the declaration of a field: allowed codes, the first generation that has it, a gate, a remark; of a register
+ * also software's access ({@link Access}), its value after reset, and what locks it ({@link Guard}).
  */
 public sealed interface FieldOption
         permits Access,
@@ -30,7 +30,7 @@ public sealed interface FieldOption
         return new When(capability);
     }
 
-    /** What the field means, for explanations and documentation. */
+    /** The meaning of the field, for explanations and documentation. */
     static FieldOption about(String text) {
         return new About(text);
     }

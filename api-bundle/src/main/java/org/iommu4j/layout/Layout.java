@@ -76,12 +76,12 @@ public final class Layout {
         return numbering;
     }
 
-    /** What unclaimed bits mean. */
+    /** The treatment of bits that no field claims. */
     public ReservedPolicy reservedPolicy() {
         return reservedPolicy;
     }
 
-    /** Where the structure is defined. */
+    /** The document and section that define the structure. */
     public String section() {
         return section;
     }
@@ -356,7 +356,7 @@ public final class Layout {
             return this;
         }
 
-        /** Where the specification defines the structure. */
+        /** Names the document and section that define the structure. */
         public Builder spec(String where) {
             section = where;
             return this;

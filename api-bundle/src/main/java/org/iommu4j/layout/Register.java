@@ -147,22 +147,22 @@ public record Register(
         return new Register(name, offset, widthBits, reset, writable, 0, -1L, false, layout);
     }
 
-    /** The same register, with bits that a written 1 clears. */
+    /** A copy with bits that a written 1 clears. */
     public Register clearing(long mask) {
         return copy(name, offset, reset, mask, readable, sticky);
     }
 
-    /** The same register, of which only some bits can be read. */
+    /** A copy of which only some bits can be read. */
     public Register reading(long mask) {
         return copy(name, offset, reset, writeOneToClear, mask, sticky);
     }
 
-    /** The same register, whose value survives a reset. */
+    /** A copy whose value survives a reset. */
     public Register surviving() {
         return copy(name, offset, reset, writeOneToClear, readable, true);
     }
 
-    /** The same register with another reset value, as a device's capabilities give it. */
+    /** A copy with another reset value, as a device's capabilities give it. */
     public Register resetTo(long value) {
         return copy(name, offset, value, writeOneToClear, readable, sticky);
     }
@@ -177,7 +177,7 @@ public record Register(
         return widthBits / Byte.SIZE;
     }
 
-    /** Its fields. */
+    /** The fields of the register, in order of declaration. */
     public List<BitField> fields() {
         return layout.fields().stream().filter(field -> field.word() == word).toList();
     }

@@ -1,6 +1,6 @@
 package org.iommu4j.layout;
 
-/** What happens to bits that no field claims. */
+/** The treatment of bits that no field claims. */
 public enum ReservedPolicy {
     /** Must be zero; a set bit is an error that is reported. */
     CHECKED,

@@ -6,7 +6,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import org.iommu4j.layout.Layout;
 
-/** What holds for every list of layouts that a bundle declares. */
+/** Checks that hold for every list of layouts that a bundle declares. */
 public final class LayoutChecks {
     private static final int SAMPLES = 20;
 

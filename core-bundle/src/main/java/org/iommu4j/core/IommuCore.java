@@ -299,7 +299,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
                 unit.showToClients(view);
             }
         } catch (Throwable t) {
-            // Who only looks on must not keep a client from its unit.
+            // An onlooker must not keep a client from its unit.
             events.onlookerFailed("an interposer of units", Thrown.inTime(t));
         }
     }

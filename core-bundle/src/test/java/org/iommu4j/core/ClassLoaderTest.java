@@ -89,7 +89,7 @@ class ClassLoaderTest {
         return new WeakReference<>(loader);
     }
 
-    /** What clients may keep of calls that failed inside the backend. */
+    /** Holds the exceptions of calls that failed inside the backend, as clients may. */
     private void holdExceptions(Backend foreign, Unit unit, Container container) throws Exception {
         Object traps = foreign.getClass().getMethod("traps").invoke(foreign);
         Method on = traps.getClass().getMethod("on", String.class, Runnable.class);

@@ -49,7 +49,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Timeout(60)
 class ContainmentTest {
-    /** What other languages throw as they like. */
+    /** A checked exception that no method declares, as other languages of the JVM throw it. */
     private static final class Undeclared extends Exception {
         private static final long serialVersionUID = 1L;
     }
@@ -138,7 +138,7 @@ class ContainmentTest {
         };
     }
 
-    /** What a call inside a unit or a virtual IOMMU comes to. */
+    /** The outcome of a call inside a unit or a virtual IOMMU. */
     private static final List<Way> INSIDE = List.of(
             new Way("Translator.openDomain", "openDomain", thrown(scene -> Bench.container(scene.unit, 1))),
             new Way("Translator.closeDomain", "closeDomain", scene -> {
@@ -192,7 +192,7 @@ class ContainmentTest {
             new Way("GuestDecoder.deviceAccess", "deviceAccess", thrown(scene -> scene.guest.deviceAccess(7))),
             new Way("GuestDecoder.commandName", "commandName", thrown(scene -> scene.guest.commandName(new byte[8]))));
 
-    /** What the core asks on a thread of its own, or for an explanation. */
+    /** Calls that the core makes on a thread of its own, or for an explanation. */
     private static final List<Way> ASKED = List.of(
             arrival("Backend.describe", "describe"),
             arrival("Backend.shims", "shims"),

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What the log says, line by line, and how much each line matters. */
+/** The lines of the core's log, and the level of each. */
 @Timeout(60)
 class CoreEventsTest {
     private static final String STATES = ", reads states 1 to 1";

@@ -50,7 +50,7 @@ class EverythingAtOnceTest {
     private static final SwapLimits LIMITS = new SwapLimits(200_000_000L, 500_000_000L);
     private static final long STUCK_NANOS = TimeUnit.SECONDS.toNanos(20);
 
-    /** What a request may be answered with when backends come, go, hang and fail. */
+    /** The answers that a request may get while backends come, go, hang and fail. */
     private static final Set<Errno> TYPED = EnumSet.of(
             Errno.OK, Errno.EIO, Errno.ENODEV, Errno.EBUSY, Errno.ETIMEDOUT, Errno.ESTALE, Errno.EPROTONOSUPPORT);
 

@@ -181,7 +181,7 @@ class LongRequestTest {
     }
 
     /**
-     * What a guest met beside the crowd.
+     * Results of a guest beside the crowd of other clients.
      *
      * @param asked its requests
      * @param worstMillis the longest that a request and an access took together

@@ -50,7 +50,7 @@ class UnspeakableTest {
         bench.close();
     }
 
-    /** What a hostile vendor throws: every method of it breaks. */
+    /** An exception of a hostile vendor: every method of it throws or hangs. */
     private static final class Unspeakable extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.osgi.framework.Version;
 
 /**
- * Who may know whom, read from the compiled classes: docs/design.md, modules.
+ * Dependencies between modules and packages, read from the compiled classes: docs/design.md, modules.
  *
  * <p>Each module is judged with its own {@code target/classes}; a module without classes is an error, never a pass.
  */
@@ -86,7 +86,7 @@ class ArchitectureTest {
 
     private static final String MODEL = "org/iommu4j/contract/IommuModel";
 
-    /** What only a vendor's bundle may say: anywhere in a text, or (amd) as a whole word of a camel case name. */
+    /** Words that only a vendor's bundle may contain: anywhere in a text, or (amd) as a whole word of a camel case name. */
     private static final Pattern VENDOR_WORD =
             Pattern.compile("(?i:intel(?!l)|vt-?d|smmu|spapr|s390|zpci)|(?<![a-zA-Z])amd(?![a-z])|Amd(?![a-z])|AMD");
 
@@ -164,7 +164,7 @@ class ArchitectureTest {
         onlyKnows(join(ownPackages(vendor), SIMULATION, API, JDK, OSGI)).check(vendor);
     }
 
-    /** What a vendor's packages may know of each other: formats, then tables, then the front, then those who act. */
+    /** The order of a vendor's packages: formats, then tables, then the front, then chip, guest and driver. */
     @ParameterizedTest
     @MethodSource("vendors")
     void shouldKnowOnlyWhatIsBelowInAVendor(String folder) {

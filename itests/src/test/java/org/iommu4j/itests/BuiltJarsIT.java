@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What every jar that leaves the project has to carry. */
+/** Files and headers that every jar of a release has to carry. */
 class BuiltJarsIT {
     private static final Path ROOT = Path.of(System.getProperty("iommu4j.root"));
     private static final Path RUNNABLE = ROOT.resolve("cnf/run/target/iommu4j.jar");

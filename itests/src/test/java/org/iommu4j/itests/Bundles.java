@@ -9,7 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.ops4j.pax.exam.Option;
 
-/** What a test in a real framework installs: jars of {@code target/bundles}, by artifact id. */
+/** The bundles that a test in a real framework installs: jars of {@code target/bundles}, by artifact id. */
 final class Bundles {
     private Bundles() {}
 

@@ -36,7 +36,7 @@ final class Load implements AutoCloseable {
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private volatile boolean stopped;
 
-    /** Where in a table of a level the path of all pages goes. */
+    /** The index in a table of a level through which the path of all pages goes. */
     private static long index(int level) {
         return (IOVA >>> (12 + 9 * (level - 1)) & 511) * Long.BYTES;
     }

@@ -24,7 +24,7 @@ import org.ops4j.pax.exam.spi.reactors.PerClass;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 
-/** What a vendor's bundle leaves behind when it has come and gone, with everything in the framework that the container has. */
+/** Traces of a vendor's bundle that has come and gone, in a framework with everything that the container has. */
 @RunWith(PaxExam.class)
 @ExamReactorStrategy(PerClass.class)
 public class TurnoverIT {

@@ -83,7 +83,7 @@ public class ZpciBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public ZpciBackend() {
-        this("1.1.0");
+        this("1.2.0");
     }
 
     /**

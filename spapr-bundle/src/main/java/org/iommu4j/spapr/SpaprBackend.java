@@ -84,7 +84,7 @@ public class SpaprBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public SpaprBackend() {
-        this("1.1.0");
+        this("1.2.0");
     }
 
     /**

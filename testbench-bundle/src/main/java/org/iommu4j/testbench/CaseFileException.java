@@ -41,7 +41,7 @@ public final class CaseFileException extends RuntimeException {
         return text.append(text.length() == 0 ? "" : ": ").append(what).toString();
     }
 
-    /** Its name. */
+    /** The name of the file. */
     public String file() {
         return file;
     }

@@ -61,17 +61,17 @@ public record CaseResult(
     }
 
     /**
-     * Where a case stands.
+     * The place of a case in its file.
      *
      * @param file its name; empty if nobody said
      * @param line in that file, counted from 1; 0 if nobody said
      */
     public record Source(String file, long line) {
-        /** Nobody said. */
+        /** An unknown place. */
         public static final Source UNKNOWN = new Source("", 0);
     }
 
-    /** How a case ends. */
+    /** The end of a case. */
     public enum Outcome {
         /** Every expectation was met. */
         PASSED,
@@ -101,24 +101,24 @@ public record CaseResult(
         return new CaseResult(id, Outcome.FAILED, step, op, expected, got, reason, SanitizerReport.NONE);
     }
 
-    /** The same with what the sanitizer found. */
+    /** A copy with the sanitizer's findings. */
     public CaseResult with(SanitizerReport found) {
         return with(found, Map.of());
     }
 
-    /** The same with what the sanitizer found, and what decodes it. */
+    /** A copy with the sanitizer's findings and the command lines that decode them. */
     public CaseResult with(SanitizerReport found, Map<Finding, List<String>> hints) {
         return new CaseResult(id, outcome, step, op, expected, got, reason, found, explain, hints, source, foretold);
     }
 
-    /** The same with what decodes the bytes at fault. */
+    /** A copy with command lines that decode the bytes at fault. */
     public CaseResult explained(List<String> commands) {
         return new CaseResult(
                 id, outcome, step, op, expected, got, reason, findings, commands, findingHints, source, foretold);
     }
 
     /**
-     * The same with where the case stands.
+     * A copy with the place of the case.
      *
      * @param expectsFindings true if the case itself says which findings it expects
      */

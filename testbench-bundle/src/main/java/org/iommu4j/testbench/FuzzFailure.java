@@ -25,11 +25,11 @@ public record FuzzFailure(
         this(kind, message, seed, caseNumber, steps, line, List.of());
     }
 
-    /** What must not happen. */
+    /** The invariant that a failed case breaks. */
     public enum Kind {
-        /** Something threw what is no error of the contract. */
+        /** An exception was thrown that is no error of the contract. */
         UNTYPED_EXCEPTION("an exception that is no error of the contract"),
-        /** Something did not come back in time. */
+        /** A call did not return in time. */
         HANG("no end in time"),
         /** Something grew without bound: caches, records, pages, memory. */
         GROWTH("growth without bound"),
@@ -37,13 +37,13 @@ public record FuzzFailure(
         CHANGED_ON_REFUSAL("a refusal changed the state"),
         /** An answer contradicts itself. */
         WRONG_ANSWER("an answer that contradicts itself"),
-        /** An access came to something else than the reference walker says. */
+        /** An access had another outcome than the reference walker's. */
         WRONG_TRANSLATION("an access came to something else than the tables say"),
         /** The sanitizer found a fault of the chip or its driver. */
         STALE("the sanitizer found a fault of the chip or its driver"),
-        /** Something was not the same after encoding and decoding, or after saving and restoring. */
+        /** A value or a state changed by encoding and decoding, or by saving and restoring. */
         ROUND_TRIP("not the same after encoding and decoding"),
-        /** The same steps came to something else the second time. */
+        /** The steps had another outcome the second time. */
         NOT_DETERMINISTIC("the same steps came to something else");
 
         private final String text;

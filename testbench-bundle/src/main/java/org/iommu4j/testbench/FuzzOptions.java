@@ -5,7 +5,7 @@ import java.util.List;
 import org.iommu4j.contract.IommuModel;
 
 /**
- * What to fuzz, and for how long. What a case is depends on the model, {@code what}, the seed, the case's number and the
+ * The target and the limits of a run of the fuzzer. A case depends on the model, {@code what}, the seed, the case's number and the
  * corpus, never on time.
  *
  * @param model whose chips and drivers
@@ -26,10 +26,10 @@ public record FuzzOptions(
         long durationNanos,
         long deadlineNanos,
         List<Path> corpus) {
-    /** A case that takes longer than this many nanoseconds hangs, if nothing else is said. */
+    /** Default deadline of a case in nanoseconds; one that takes longer hangs. */
     public static final long DEFAULT_DEADLINE_NANOS = 10_000_000_000L;
 
-    /** What is generated. */
+    /** The kind of input that is generated. */
     public enum What {
         /** Requests, attachments and bindings, with a driver in front of the chip. */
         CONTRACT,
@@ -39,7 +39,7 @@ public record FuzzOptions(
         TABLES,
         /** Register accesses. */
         REGISTERS,
-        /** One after the other. */
+        /** All kinds in turn. */
         ALL
     }
 
@@ -48,28 +48,28 @@ public record FuzzOptions(
         corpus = List.copyOf(corpus);
     }
 
-    /** Everything, for some time, from the first case on. */
+    /** All kinds of input for a time, from the first case on. */
     public static FuzzOptions of(IommuModel model, long seed, long durationNanos) {
         return new FuzzOptions(
                 model, What.ALL, seed, 0, Long.MAX_VALUE, durationNanos, DEFAULT_DEADLINE_NANOS, List.of());
     }
 
-    /** The same for something else. */
+    /** A copy for another kind of input. */
     public FuzzOptions with(What other) {
         return new FuzzOptions(model, other, seed, firstCase, cases, durationNanos, deadlineNanos, corpus);
     }
 
-    /** The same for so many cases from a number on. */
+    /** A copy for a number of cases, from a number on. */
     public FuzzOptions withCases(long first, long count) {
         return new FuzzOptions(model, what, seed, first, count, durationNanos, deadlineNanos, corpus);
     }
 
-    /** The same with another deadline of a case. */
+    /** A copy with another deadline of a case. */
     public FuzzOptions withDeadline(long nanos) {
         return new FuzzOptions(model, what, seed, firstCase, cases, durationNanos, nanos, corpus);
     }
 
-    /** The same with case files whose cases are mutated. */
+    /** A copy with case files whose cases are mutated. */
     public FuzzOptions withCorpus(List<Path> files) {
         return new FuzzOptions(model, what, seed, firstCase, cases, durationNanos, deadlineNanos, files);
     }

@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What a run of the fuzzer came to.
+ * The result of a run of the fuzzer.
  *
  * @param seed of the run
  * @param cases that were run, the failed one included, its shrinking not
@@ -30,7 +30,7 @@ public record FuzzResult(
         reached = Collections.unmodifiableMap(sorted);
     }
 
-    /** How often something was reached. */
+    /** The number of times that an item was reached. */
     public long reached(String group, String name) {
         return reached.getOrDefault(group, Map.of()).getOrDefault(name, 0L);
     }

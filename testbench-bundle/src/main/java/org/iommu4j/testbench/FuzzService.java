@@ -3,7 +3,7 @@ package org.iommu4j.testbench;
 import java.util.function.Consumer;
 import org.osgi.annotation.versioning.ProviderType;
 
-/** Generates cases until one shows what must not happen; an OSGi service. May be called from any thread. */
+/** Generates cases until one breaks an invariant; an OSGi service. May be called from any thread. */
 @ProviderType
 public interface FuzzService {
     /**

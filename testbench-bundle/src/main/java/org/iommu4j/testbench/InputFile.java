@@ -14,7 +14,7 @@ import java.util.concurrent.TimeoutException;
 
 /** Opens what a command reads, be it a file, a pipe or a device. */
 public final class InputFile {
-    /** A pipe that nobody has begun to write by then, in seconds, is refused. */
+    /** Seconds after which a pipe without a writer is refused. */
     public static final int OPEN_SECONDS = 10;
 
     private InputFile() {}
@@ -39,7 +39,7 @@ public final class InputFile {
         }
     }
 
-    /** To open a pipe waits for who writes it, for ever if nobody does; that thread is left behind then. */
+    /** Opening a pipe blocks until it has a writer; if it never has one, the thread is left behind. */
     private static InputStream awaited(Path file) throws IOException {
         FutureTask<InputStream> opening = new FutureTask<>(() -> Files.newInputStream(file));
         Thread thread = new Thread(opening, "input-open");

@@ -1,12 +1,12 @@
 package org.iommu4j.upgrade;
 
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.testing.ForwardingHardware;
 
 /** VT-d's bundle, whose chips stop to answer accesses while it is told to hang. */
 public final class HangingVtd extends VtdBackend {
@@ -33,16 +33,14 @@ public final class HangingVtd extends VtdBackend {
     }
 
     private Hardware stuck(Hardware chip) {
-        return (Hardware) Proxy.newProxyInstance(
-                Hardware.class.getClassLoader(), new Class<?>[] {Hardware.class}, (proxy, method, arguments) -> {
-                    while (hanging && method.getName().equals("translate")) {
-                        Thread.onSpinWait();
-                    }
-                    try {
-                        return method.invoke(chip, arguments);
-                    } catch (InvocationTargetException e) {
-                        throw e.getCause();
-                    }
-                });
+        return new ForwardingHardware(chip) {
+            @Override
+            public void translate(DmaAccess access) {
+                while (hanging) {
+                    Thread.onSpinWait();
+                }
+                super.translate(access);
+            }
+        };
     }
 }

@@ -24,7 +24,7 @@ public final class BackendEntry {
     /** Most generations, shims or bind formats of a backend. */
     private static final int MOST_PARTS = 1024;
 
-    /** Different exceptions of one backend that are logged. */
+    /** Most exceptions of one backend that are logged, each once. */
     private static final int MOST_LOGGED = 16;
 
     private final int id;
@@ -44,7 +44,7 @@ public final class BackendEntry {
     /** What it leaves by; null once it is retired. */
     private volatile Object key;
 
-    /** What it threw so far, without repetition; guarded by itself. */
+    /** Texts of the exceptions that were logged, to log each once; guarded by itself. */
     private final Set<String> logged = new HashSet<>();
 
     private BackendEntry(
@@ -64,7 +64,7 @@ public final class BackendEntry {
         this.state = state;
     }
 
-    /** The backend and what it brings; foreign objects. */
+    /** The backend with its shims and bind formats; foreign objects. */
     public record Parts(Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats) {
         public Parts {
             shims = List.copyOf(shims);
@@ -72,7 +72,7 @@ public final class BackendEntry {
         }
     }
 
-    /** What a backend said about itself. */
+    /** A backend's answers about itself. */
     public record Answers(BackendDescription description, List<ShimLink> shims, List<BindFormat> bindFormats) {}
 
     /**
@@ -141,7 +141,7 @@ public final class BackendEntry {
         }
     }
 
-    /** A backend that answered. */
+    /** The entry of a backend that answered. */
     public static BackendEntry usable(int id, Backend backend, Answers answers) {
         BackendDescription description = answers.description();
         return new BackendEntry(
@@ -176,13 +176,13 @@ public final class BackendEntry {
         return this;
     }
 
-    /** Tells what becomes of it from now on. */
+    /** Chooses who is told what becomes of the backend from now on. */
     public BackendEntry heardBy(CoreEvents listener) {
         events = listener;
         return this;
     }
 
-    /** From now on this is told when classes of it could not be loaded any more, as after its jar was overwritten. */
+    /** Chooses who is told when classes of the backend cannot be loaded any more, as after its jar was overwritten. */
     public void onUnloadable(Consumer<String> listener) {
         unloadable = listener;
     }
@@ -201,7 +201,7 @@ public final class BackendEntry {
         return plain;
     }
 
-    /** Something that it threw was contained: counts it, and logs it the first time. A refusal is no defect. */
+    /** Counts an exception of the backend that was contained, and logs it the first time. A refusal is no defect. */
     public void contained(Thrown thrown) {
         if (thrown.refusal()) {
             return;
@@ -216,17 +216,17 @@ public final class BackendEntry {
         }
     }
 
-    /** Its number. */
+    /** The number that the core gave the backend when it arrived. */
     public int id() {
         return id;
     }
 
-    /** What it said it is; null if it could not say. */
+    /** The backend's description; null if it did not answer as it should. */
     public BackendDescription description() {
         return description;
     }
 
-    /** Its model; null if nobody could say. */
+    /** The model that the backend serves; null if nobody could say. */
     public IommuModel model() {
         return model;
     }
@@ -236,7 +236,7 @@ public final class BackendEntry {
         return version;
     }
 
-    /** The backend and what it brings; null once it is retired. */
+    /** The backend with its shims and bind formats; null once it is retired. */
     public Parts parts() {
         return parts;
     }
@@ -246,23 +246,23 @@ public final class BackendEntry {
         return shown;
     }
 
-    /** True if it leaves by that object. */
+    /** True if it leaves by the given object. */
     public boolean isFrom(Object source) {
         return key == source;
     }
 
-    /** Where it is in its life. */
+    /** The state in the life of the backend. */
     public BackendStatus.State state() {
         return state;
     }
 
-    /** Moves on in its life. */
+    /** Changes the state in the life of the backend. */
     public void become(BackendStatus.State newState) {
         state = newState;
         reason = "";
     }
 
-    /** Takes what came of its trial. */
+    /** Takes the result of the backend's trial. */
     public void tried(Trial.Result result) {
         VendorFailure failure = result.failure();
         lastResort = failure != null && result.makesChips();
@@ -279,7 +279,7 @@ public final class BackendEntry {
         return lastResort;
     }
 
-    /** Moves on in its life, for a reason. */
+    /** Changes the state in the life of the backend, for a reason. */
     public void become(BackendStatus.State newState, String why) {
         reason = why;
         state = newState;
@@ -288,14 +288,14 @@ public final class BackendEntry {
         }
     }
 
-    /** It is gone: forgets everything that is not plain data. */
+    /** The backend is gone: forgets everything that is not plain data. */
     public void retire() {
         parts = null;
         key = null;
         state = BackendStatus.State.RETIRED;
     }
 
-    /** For users. */
+    /** The status that users see. */
     public BackendStatus status() {
         List<Integer> subVersions = new ArrayList<>();
         if (description == null) {

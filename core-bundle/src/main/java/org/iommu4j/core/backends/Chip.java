@@ -4,7 +4,7 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.Translator;
 
-/** What stands behind the gate of a unit: a chip and its driver, and who made them. */
+/** A chip and its driver, and the backend that made them: what stands behind the gate of a unit. */
 public final class Chip {
     private final BackendEntry backend;
     private final Hardware foreign;
@@ -12,7 +12,7 @@ public final class Chip {
     private final Translator translator;
     private volatile boolean givenUp;
 
-    /** The thread that was interrupted inside; guarded by this. */
+    /** The thread that was interrupted inside the chip; null if there is none; guarded by this. */
     private Thread interrupted;
 
     /**
@@ -29,7 +29,7 @@ public final class Chip {
         this.translator = translator == null ? null : Contained.translator(translator, backend);
     }
 
-    /** Who made it. */
+    /** The backend that made the chip. */
     public BackendEntry backend() {
         return backend;
     }
@@ -44,7 +44,7 @@ public final class Chip {
         foreign.translate(access);
     }
 
-    /** Its driver, which throws nothing where it can answer; null for a bare unit. */
+    /** The driver of the chip, which throws nothing where it can answer; null for a bare unit. */
     public Translator translator() {
         return translator;
     }
@@ -75,7 +75,7 @@ public final class Chip {
         return givenUp;
     }
 
-    /** Changes the books of the unit, unless the chip is given up: another one goes by them then. */
+    /** Changes the core's notes of domains, devices and binds, unless the chip is given up: its successor was made from them. */
     public synchronized boolean book(Runnable change) {
         if (!givenUp) {
             change.run();

@@ -21,7 +21,7 @@ import org.iommu4j.core.service.UnitConfig;
 public final class ChipMaker {
     private ChipMaker() {}
 
-    /** What a backend saved, if it is what it announced. */
+    /** Returns a saved state if it has the kind and version that the backend announced. */
     public static Snapshot checked(Snapshot state, Snapshot.Kind kind, BackendEntry by) {
         if (state == null || state.kind() != kind || state.model() != by.model()) {
             throw new BackendException(Errno.EIO, "save() of " + by + " answered " + state + " for its " + kind);
@@ -79,7 +79,7 @@ public final class ChipMaker {
         return new Chip(by, hardware, checked(translator, subVersion, by));
     }
 
-    /** Has an invalidation carried out to its end, however long it takes; a driver that comes no further fails. */
+    /** Repeats an invalidation until it is complete; it fails with EIO if the driver makes no progress. */
     public static int invalidate(Translator translator, int domain, InvalidateRequest request, Completion completion) {
         int code;
         long before;

@@ -55,7 +55,7 @@ public final class Contained {
     }
 
     /** As {@link RequestReader#read}; its lengths and layouts are those of {@code backend}. */
-    static int read(
+    public static int read(
             RequestReader reader,
             BackendEntry backend,
             long request,
@@ -70,7 +70,7 @@ public final class Contained {
         }
     }
 
-    /** Fills in what a vendor threw; it is counted and logged with the backend. */
+    /** Fills in the answer for an exception of a vendor; it is counted and logged with the backend. */
     static int contain(Throwable thrown, BackendEntry backend, Completion completion) {
         return completion.fail(
                 Errno.EIO, "the backend failed: " + backend.contained(thrown).text());
@@ -92,7 +92,7 @@ public final class Contained {
         return completion.fail(Errno.EIO, "the backend answered " + code);
     }
 
-    /** The caller's answer so far becomes what a vendor answered, who is not done with the request. */
+    /** Hands a failure or a widening to the caller; the request is not complete yet. */
     private static int passUnfinished(int code, Completion answer, Completion completion) {
         int settled = settle(code, answer);
         if (settled != 0) {
@@ -130,7 +130,7 @@ public final class Contained {
             this.backend = backend;
         }
 
-        /** What the vendor answered becomes the caller's answer; a request that is done is done. */
+        /** Hands the vendor's answer to the caller; a request that is done is done. */
         private int pass(int code, Completion completion) {
             int settled = passUnfinished(code, answer, completion);
             if (settled == 0) {
@@ -203,7 +203,7 @@ public final class Contained {
             }
         }
 
-        /** Leaves an answer as it is unless it failed, or turned out to be wider. */
+        /** Leaves the answer as it is unless waiting failed, or the driver widened the request. */
         @Override
         public int finish(Completion completion) {
             try {
@@ -263,7 +263,7 @@ public final class Contained {
 
         @Override
         public void translate(DmaAccess access) {
-            // What a chip does not decide is not allowed.
+            // An access that the chip does not decide is blocked.
             access.blocked();
             try {
                 foreign.translate(access);

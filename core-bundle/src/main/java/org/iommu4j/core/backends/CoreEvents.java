@@ -14,11 +14,11 @@ import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.SwapReport.Outcome;
 
 /**
- * What becomes of backends, units and agreements, a line each. Lines are written by a thread of its own and in order, so that
+ * Logs the arrival, failure and departure of backends, swaps and the end of agreements, a line each. Lines are written by a thread of its own and in order, so that
  * a log that is slow holds nobody up; until there is a log the last ones are kept for it.
  */
 public final class CoreEvents implements AutoCloseable {
-    /** Of entries that belong to no core. */
+    /** Takes events of entries that belong to no core, and drops them. */
     public static final CoreEvents UNHEARD = new CoreEvents();
 
     private static final int MOST_KEPT = 256;
@@ -28,10 +28,10 @@ public final class CoreEvents implements AutoCloseable {
     /** Lines that are not written yet; guarded by this. */
     private final ArrayDeque<Line> lines = new ArrayDeque<>();
 
-    /** Lines that had no room; guarded by this. */
+    /** Number of lines that were dropped since there was no room; guarded by this. */
     private long dropped;
 
-    /** Null while there is none; guarded by this. */
+    /** The log; null while there is none; guarded by this. */
     private CoreLog log;
 
     private final ExecutorService writer;
@@ -143,7 +143,7 @@ public final class CoreEvents implements AutoCloseable {
         add(Level.INFO, label(entry) + " serves");
     }
 
-    /** Nobody serves a model any more, and somebody could. */
+    /** No backend serves a model any more, although some are present. */
     public void nobodyServes(IommuModel model, String reason) {
         add(Level.ERROR, "nobody serves model " + model.label() + ": " + reason);
     }
@@ -180,11 +180,11 @@ public final class CoreEvents implements AutoCloseable {
     public enum Way {
         /** Old and new backend are both there. */
         SIDE_BY_SIDE("side by side"),
-        /** The old one has left before the new one came. */
+        /** The old backend has left before the new one came. */
         IN_PLACE("in place"),
-        /** The one that serves leaves, and one that stood by takes over. */
+        /** The backend that serves leaves, and one that stood by takes over. */
         SUCCESSION("succession"),
-        /** The one that serves leaves, and nobody takes over. */
+        /** The backend that serves leaves, and none takes over. */
         DEPARTURE("departure");
 
         private final String label;
@@ -209,7 +209,7 @@ public final class CoreEvents implements AutoCloseable {
         add(Level.WARNING, "a shim is not used: " + reason);
     }
 
-    /** Somebody who only listens or looks on threw. */
+    /** A listener or an interposer threw. */
     public void onlookerFailed(String who, Thrown thrown) {
         add(Level.WARNING, who + " threw " + thrown.text() + "\n" + thrown.trace());
     }

@@ -1,10 +1,10 @@
 package org.iommu4j.core.backends;
 
-/** Where the core's log goes. */
+/** Receives the core's log. */
 public interface CoreLog {
-    /** How much a line matters. */
+    /** The importance of a line. */
     enum Level {
-        /** As it should be. */
+        /** Normal operation. */
         INFO,
         /** Something was refused, failed or was contained; a backend serves. */
         WARNING,

@@ -49,7 +49,7 @@ public final class Trial {
     }
 
     /**
-     * What came of a trial.
+     * The result of a trial.
      *
      * @param failure why the backend must not serve beside another; null if it passed
      * @param makesChips true if it makes a chip of each generation, whatever else fails: better than nobody
@@ -76,7 +76,7 @@ public final class Trial {
         }
     }
 
-    /** Small caches do: those of a whole chip would take most of the time of a trial to make. */
+    /** A configuration with small caches: allocating those of a whole chip would take most of the time of a trial. */
     private UnitConfig config(Generation generation) {
         return UnitConfig.of(
                 entry.description().model(),
@@ -139,7 +139,7 @@ public final class Trial {
                 == Errno.OK;
     }
 
-    /** Nothing is bound for any device yet. */
+    /** Checks that an access is blocked while nothing is bound for any device. */
     private static void blockedAccess(Chip chip) {
         DmaAccess access = new DmaAccess().begin(REQUESTER, 0, DmaAccess.READ);
         chip.translateOrThrow(access);
@@ -160,7 +160,7 @@ public final class Trial {
         }
     }
 
-    /** Zeroes but for the device, if the format names one. */
+    /** A vendor part of zeroes, but for the device if the format names one. */
     private static byte[] payload(BindFormat format) {
         long[] words = new long[format.layout().words()];
         for (BitField field : format.layout().fields()) {

@@ -57,7 +57,7 @@ final class VendorBundles {
     }
 
     /**
-     * Those that bring no backend.
+     * The vendors' bundles that bring no backend, with the reason.
      *
      * @param serving ids of the bundles whose backends the core has
      */
@@ -213,7 +213,7 @@ final class VendorBundles {
                 try (InputStream in = entry.openStream()) {
                     texts.append(new String(in.readNBytes(1 << 16), StandardCharsets.UTF_8));
                 } catch (IOException e) {
-                    // What cannot be read says nothing; the manifest may.
+                    // A file that cannot be read says nothing; the manifest may.
                     texts.append(' ');
                 }
             }

@@ -60,7 +60,7 @@ final class WatchedJars {
             try {
                 files.add(absolute(Path.of(URI.create(location))));
             } catch (IllegalArgumentException e) {
-                // What names no file of this machine is none of the folder's.
+                // A location that names no file of this machine is not in the folder.
                 return;
             }
         }

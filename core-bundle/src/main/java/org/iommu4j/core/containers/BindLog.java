@@ -12,7 +12,7 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * What a container has bound, as the bytes that the client sent, in order: enough to bind it again after a backend was
+ * The binds of a container, as the bytes that the client sent, in order: enough to bind it again after a backend was
  * lost with its state. A later bind of the same requester and PASID takes the place of the earlier one, an unbind removes
  * it. Touched inside the unit's gate only.
  */
@@ -31,7 +31,7 @@ public final class BindLog {
     }
 
     /**
-     * What a binding is for. Where the payload's layout has fields {@code requester} and {@code pasid} they tell;
+     * The device and PASID of a bind. Where the payload's layout has fields {@code requester} and {@code pasid} they tell;
      * otherwise an unbind must repeat the bytes of the bind.
      */
     private record Key(int operation, long requester, long pasid, ByteBuffer payload) {

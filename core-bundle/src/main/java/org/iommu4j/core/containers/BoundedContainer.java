@@ -19,7 +19,7 @@ import org.iommu4j.core.service.RequestBatch;
  * A thread that hangs is left behind with copies of everything that the client gave it.
  */
 public final class BoundedContainer implements Container {
-    /** What a call may take beyond the client's wait, which the container itself keeps to. */
+    /** Time that a call may take beyond the client's wait, which the container itself keeps to. */
     private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final CoreContainer container;

@@ -47,10 +47,10 @@ public final class CoreContainer implements Container {
 
     private static final String GUEST_HELD = "a swap waits for the virtual IOMMU: send the request again";
 
-    /** After so many requests of a batch those who wait may come in. */
+    /** Requests of a batch after which other calls that wait may come in. */
     private static final int PIECE = 64;
 
-    /** The answer to a call that was inside when its backend was given up. */
+    /** The reason that a call is given which was inside when its backend was given up. */
     static final String GIVEN_UP = "the backend was given up while the call was inside";
 
     private final CoreUnit unit;
@@ -71,7 +71,7 @@ public final class CoreContainer implements Container {
     /** True once the client has closed it: the session refuses everything, for good. */
     private volatile boolean closing;
 
-    /** True once the domain is no longer; the number may be another container's then. */
+    /** True once the domain is gone; its number may be another container's then. */
     private volatile boolean ended;
 
     /** Why the chip did not close the domain; empty if it did, or has not been asked yet. */
@@ -115,18 +115,18 @@ public final class CoreContainer implements Container {
         }
     }
 
-    /** What the client can be offered after a swap: the generation that it encodes, no other. */
+    /** The client's offer after a swap: the generation that it encodes, no other. */
     public Offer renewedOffer() {
         Offer offer = config.offer();
         return new Offer(offer.model(), agreedSubVersion, agreedSubVersion, offer.required());
     }
 
-    /** What the client has: this, or what makes its calls come back. */
+    /** The container as its client sees it: this one, or one in front that bounds the time of calls. */
     Container clientView() {
         return clientView;
     }
 
-    /** How the client speaks. */
+    /** The client's image, offer and limits. */
     public ContainerConfig config() {
         return config;
     }
@@ -141,17 +141,17 @@ public final class CoreContainer implements Container {
         return closing;
     }
 
-    /** Its devices are blocked, whatever the chip says. */
+    /** Blocks the devices of the container, whatever the chip would allow. */
     public void blockDevices() {
         unit.block(devices);
     }
 
-    /** What is attached, in order. */
+    /** The attached devices, in order. */
     public Map<Integer, Attachment> attachments() {
         return attachments;
     }
 
-    /** What is bound, in order. */
+    /** The binds that are in force, in order. */
     public BindLog binds() {
         return binds;
     }
@@ -240,13 +240,13 @@ public final class CoreContainer implements Container {
         }
     }
 
-    /** Notes what was done, unless another backend goes by the books meanwhile. */
+    /** Notes a change, unless the chip was given up and another backend was made from the notes meanwhile. */
     private static void book(Chip chip, Completion completion, Runnable change) {
         chip.book(change);
         failIfGivenUp(chip, completion);
     }
 
-    /** Nobody else knows what a call did that came out of a chip that was given up meanwhile. */
+    /** Fails a call that came out of a chip which was given up meanwhile: nobody knows what it did. */
     private static void failIfGivenUp(Chip chip, Completion completion) {
         if (chip.isGivenUp()) {
             chip.cameOut();
@@ -254,7 +254,7 @@ public final class CoreContainer implements Container {
         }
     }
 
-    /** Carries out what is not counted as a request. */
+    /** Carries out an attachment or a detachment, which the counters of requests leave out. */
     private int patiently(Gate.Operation<Chip> operation, Completion completion) {
         completion.begin();
         if (closing) {
@@ -415,7 +415,7 @@ public final class CoreContainer implements Container {
         }
     }
 
-    /** One stay of a batch: all that is left of it, or, if others wait, at least {@link #PIECE} requests. */
+    /** Carries out the rest of a batch, or, if others wait, at least {@link #PIECE} requests of it. */
     private void execute(Chip chip, Session current, RequestBatch batch, RequestPosition position) {
         int count = batch.count();
         int first = position.next;
@@ -442,7 +442,7 @@ public final class CoreContainer implements Container {
                 long outcome = invalidate(chip, current, reader, position.progress, completion);
                 position.progress = 0;
                 if (outcome > 0) {
-                    // What it has written so far is completed by itself, so that a failure is its own.
+                    // The piece of the request is completed by itself, so that a failure is of this request alone.
                     position.done += finish(chip, current, batch, unfinished, i, exact, written);
                     position.next = i;
                     if (chip.translator().finish(completion) == 0) {
@@ -559,7 +559,7 @@ public final class CoreContainer implements Container {
         return code == 0 ? 0 : located(Uapi.TLB_INVALIDATE, reader, completion);
     }
 
-    /** A table of a guest is in no page of the host, whatever the backend would take. */
+    /** Refuses a bind whose table is in a page of the host, whatever the backend would accept. */
     private int checkTable(BindFormat format, BindRequest request, Completion completion) {
         BitField table = format == null || request.unbinds() ? null : format.table();
         if (table == null) {
@@ -592,7 +592,7 @@ public final class CoreContainer implements Container {
         }
     }
 
-    /** Says where the offending field is: who refuses below the core knows its name, but not the request's image. */
+    /** Adds the offset of the field at fault: code below the core knows its name, but not the request's image. */
     private static int located(CStruct structure, RequestReader reader, Completion completion) {
         if (completion.rule() != null && completion.offset() < 0) {
             for (CStruct.Field field : structure.fields()) {
@@ -622,7 +622,7 @@ public final class CoreContainer implements Container {
         }
     }
 
-    /** Inside the gate; a call that was left behind counts where several may. */
+    /** Counts a request. Inside the gate; a call that was left behind uses the counters that several threads may use. */
     private void count(Chip chip, Completion completion) {
         if (chip.isGivenUp()) {
             countTurnedAway(completion);
@@ -655,7 +655,8 @@ public final class CoreContainer implements Container {
         completion.begin();
         refuseFromNowOn();
         if (!ended) {
-            // Whoever is inside does what was left to do first. Without a backend there is nothing to wait for.
+            // The next call inside carries out what was posted, before its own work. Without a backend there is nothing
+            // to wait for.
             Verdict verdict = gate.run(chip -> {}, gate.isAbsent() ? 0 : config.waitNanos(), null, 0);
             if (!ended && verdict != Verdict.RAN && verdict != Verdict.CLOSED) {
                 return completion.fail(
@@ -665,7 +666,7 @@ public final class CoreContainer implements Container {
         return unclosed.isEmpty() ? completion.done(Fidelity.EXACT) : completion.fail(Errno.EIO, unclosed);
     }
 
-    /** Begins to close: requests are refused, devices blocked, and whoever is inside next closes the domain. */
+    /** Begins to close: requests are refused, devices are blocked, and the next call inside closes the domain. */
     void refuseFromNowOn() {
         if (beginClosing()) {
             gate.post(this::closeInside);
@@ -682,7 +683,7 @@ public final class CoreContainer implements Container {
         return begins;
     }
 
-    /** Acts on this container while it has its domain; what has the number afterwards is none of its business. */
+    /** Closes the domain in the chip, unless that was done: its number may be another container's then. */
     private void closeInside(Chip chip) {
         if (ended || chip.translator() == null) {
             return;

@@ -21,9 +21,7 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.core.backends.BackendEntry;
 import org.iommu4j.core.backends.Chip;
-import org.iommu4j.core.foreign.Thrown;
 import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.gate.Route;
 import org.iommu4j.core.gate.Verdict;
@@ -88,17 +86,17 @@ public final class CoreUnit implements Unit {
         return gated;
     }
 
-    /** Its gate. */
+    /** The gate of the unit's chip. */
     public Gate<Chip> gate() {
         return gate;
     }
 
-    /** What its chip was made with. */
+    /** The configuration with which the unit was opened. */
     public UnitConfig config() {
         return config;
     }
 
-    /** Its virtual IOMMUs. */
+    /** The open virtual IOMMUs in front of the unit. */
     public List<CoreGuest> guests() {
         return guests;
     }
@@ -113,12 +111,12 @@ public final class CoreUnit implements Unit {
         return false;
     }
 
-    /** Its containers, those that wait for their end included. */
+    /** The containers, those included that are closed but still open in the chip. */
     public List<CoreContainer> allContainers() {
         return containers;
     }
 
-    /** What its clients have in place of it; it has the same chip and, but for who looks on, the same memory. */
+    /** The unit as its clients see it: this one, or an interposer's in front of it with the same chip. */
     public Unit clientView() {
         return clientView;
     }
@@ -477,7 +475,7 @@ public final class CoreUnit implements Unit {
         return verdict == Verdict.RAN ? now[0] : carried;
     }
 
-    /** What a chip did. Calls foreign code. */
+    /** The counters of a chip. Calls foreign code. */
     public static HardwareCounters countersOf(Chip chip) {
         HardwareCounters counters = chip.hardware().counters();
         return counters == null ? ZERO : counters;

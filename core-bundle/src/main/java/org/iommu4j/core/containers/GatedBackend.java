@@ -4,8 +4,8 @@ import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.lease.Lease;
 
 /**
- * What a backend made for a unit or for a virtual IOMMU, behind its gate: the lease by which it has the machine, and what is
- * saved of it while no backend serves. A swap exchanges all of this and leaves the unit or the virtual IOMMU as it is.
+ * A backend's object for a unit or for a virtual IOMMU, behind its gate: the lease by which it has the machine, and the state
+ * that is kept while no backend serves. A swap exchanges all of this and leaves the unit or the virtual IOMMU as it is.
  *
  * @param <T> what stands behind the gate
  */

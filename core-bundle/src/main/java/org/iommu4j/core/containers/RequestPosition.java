@@ -8,7 +8,7 @@ public final class RequestPosition {
     /** How many requests of the batch have been carried out. */
     int done;
 
-    /** What the next request has done already, as {@link org.iommu4j.contract.InvalidateRequest#progress()} counts. */
+    /** How far the next request itself has come, as {@link org.iommu4j.contract.InvalidateRequest#progress()} counts. */
     long progress;
 
     /** Begins. */

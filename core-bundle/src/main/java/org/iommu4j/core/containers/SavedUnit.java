@@ -3,9 +3,9 @@ package org.iommu4j.core.containers;
 import org.iommu4j.backend.Snapshot;
 
 /**
- * What is left of a unit, or of a virtual IOMMU, while no backend serves it.
+ * The saved state of a unit, or of a virtual IOMMU, while no backend serves it.
  *
- * @param by who wrote it, for reports
+ * @param by the backend that saved it, for reports
  * @param hardware the chip's state, or the virtual IOMMU's; null if it was lost
  * @param translator the driver's state; null if it was lost or there is none
  * @param lostBecause why the state was lost; empty if it was not

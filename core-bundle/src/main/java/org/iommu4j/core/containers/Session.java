@@ -30,12 +30,12 @@ public final class Session {
     private final Negotiated negotiated;
     private final Agreement agreement;
 
-    /** For the image that the client declared, or null. */
+    /** The reader for the image that the client declared; null in a session that refuses everything. */
     private final RequestReader reader;
 
     private final Map<Abi, RequestReader> others = new EnumMap<>(Abi.class);
 
-    /** Used by whoever is inside; nobody who was left behind in an earlier session has them. */
+    /** Scratch objects of the call inside; a call that was left behind has those of an earlier session. */
     private final RequestPosition position = new RequestPosition();
 
     private final Completion finished = new Completion();
@@ -128,7 +128,7 @@ public final class Session {
         return generation;
     }
 
-    /** What it goes by. */
+    /** The agreement under which requests are read. */
     public Agreement agreement() {
         return agreement;
     }
@@ -244,7 +244,7 @@ public final class Session {
         return refusal == Errno.ESTALE;
     }
 
-    /** What was negotiated. */
+    /** The negotiation's outcome, with its chain of shims. */
     public Negotiated negotiated() {
         return negotiated;
     }

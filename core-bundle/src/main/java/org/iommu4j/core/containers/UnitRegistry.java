@@ -7,12 +7,12 @@ import org.iommu4j.core.negotiation.Negotiated;
 import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.Offer;
 
-/** What a unit asks of the registry of its model: who serves, on what terms, and who makes virtual IOMMUs. */
+/** The registry of a model as its units see it: the backend that serves, agreements with it, virtual IOMMUs made by it. */
 public interface UnitRegistry {
     /** The backend that serves, or null. */
     BackendEntry active();
 
-    /** What a client gets from a backend. */
+    /** Negotiates a client's offer with a backend. */
     Negotiated negotiate(BackendEntry serving, Offer offer, int hostSubVersion);
 
     /** A session with a backend. */

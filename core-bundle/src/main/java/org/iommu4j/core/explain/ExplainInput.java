@@ -3,7 +3,7 @@ package org.iommu4j.core.explain;
 import java.util.Arrays;
 import org.iommu4j.layout.Layout;
 
-/** What is to be explained: bytes in memory order, or the values of 64-bit words; one of the two is null. */
+/** The input of an explanation: bytes in memory order, or the values of 64-bit words; one of the two is null. */
 public record ExplainInput(byte[] bytes, long[] words) {
     static ExplainInput ofBytes(byte[] bytes) {
         return new ExplainInput(bytes.clone(), null);

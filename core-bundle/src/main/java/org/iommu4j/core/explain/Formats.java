@@ -121,7 +121,7 @@ public final class Formats {
         return new Part(format.name(), format.spec(), 0, lines);
     }
 
-    /** Where an operand lies. */
+    /** The place of an operand, in words for people. */
     static String place(Operand operand) {
         String word = "word " + operand.word();
         if (operand.width() == Long.SIZE) {

@@ -104,7 +104,7 @@ public final class RequestExplanation {
 
     private Terms terms(IommuModel container, Generation generation) {
         if (generation == null) {
-            // What no model can refuse: any vendor part, any range.
+            // Terms under which no model refuses anything: any vendor part, any range.
             return new Terms(
                     abi,
                     container == null ? IommuModel.ofCode(0) : container,
@@ -195,7 +195,7 @@ public final class RequestExplanation {
         return parts;
     }
 
-    /** What the vendor's flags of the bind header mean, if a layout says so. */
+    /** Explains the vendor's flags of the bind header, if a layout declares them. */
     private void bindFlags(Terms terms, List<Part> parts) {
         BindFormat format = terms.bindFormat((int) read(Uapi.FLAG, 0));
         Layout flags = format == null ? null : formats.layout(format.layout().name() + " flags");

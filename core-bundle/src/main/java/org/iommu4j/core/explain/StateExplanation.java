@@ -100,13 +100,13 @@ public final class StateExplanation {
             notes.add("section " + name + " at byte " + at + " claims " + Formats.bytes(length));
             return false;
         }
-        int shown = (int) Math.min(length, SHOWN_BYTES);
+        int printed = (int) Math.min(length, SHOWN_BYTES);
         state.position(content + (int) length);
         lines.add(new Line(
                 "section " + name,
                 range(content, (int) length),
                 content,
-                HexFormat.of().formatHex(state.array(), content, content + shown) + (shown < length ? "..." : ""),
+                HexFormat.of().formatHex(state.array(), content, content + printed) + (printed < length ? "..." : ""),
                 Formats.bytes(length) + " of the model's own",
                 nameLength == 0));
         return true;

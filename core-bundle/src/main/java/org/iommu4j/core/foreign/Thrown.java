@@ -10,7 +10,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 
 /**
- * What foreign code threw, as plain data: nothing of the exception is kept, as its stack trace, its causes and its class
+ * An exception of foreign code, as plain data: nothing of the exception is kept, as its stack trace, its causes and its class
  * would keep the class loader of a backend. An exception is a foreign object itself: each of its methods may hang or throw.
  *
  * @param errno the error class; never {@link Errno#OK}
@@ -43,12 +43,12 @@ public record Thrown(
                     thrown instanceof BackendException,
                     thrown instanceof LinkageError || thrown instanceof InternalError);
         } catch (Throwable unspeakable) {
-            // What an exception says of itself is foreign code too.
+            // The methods of an exception are foreign code too.
             return unspeakable(thrown);
         }
     }
 
-    /** The same in a bounded time: an exception of a foreign class is asked in a thread of its own. */
+    /** As {@link #of}, in a bounded time: an exception of a foreign class is asked in a thread of its own. */
     public static Thrown inTime(Throwable thrown) {
         if (isPlain(thrown)) {
             return of(thrown);
@@ -73,7 +73,7 @@ public record Thrown(
         return cause == null;
     }
 
-    /** What is left of an exception that does not describe itself, or not in time. */
+    /** Stands for an exception that does not describe itself, or not in time. */
     private static Thrown unspeakable(Throwable thrown) {
         String name = thrown.getClass().getName();
         return new Thrown(
@@ -124,7 +124,7 @@ public record Thrown(
         return List.of(Arrays.copyOf(frames, Math.min(MOST_FRAMES, frames.length)));
     }
 
-    /** The same as the only exception that users of the core see; of a defect its cause tells what was thrown and where. */
+    /** The exception that users of the core see; of a defect its cause tells what was thrown and where. */
     public BackendException toUsers() {
         return refusal
                 ? new BackendException(errno, text)

@@ -32,7 +32,7 @@ public final class VendorFailure extends Exception {
         return thrown.errno();
     }
 
-    /** What was thrown; of code that did not come back, that. */
+    /** The exception as plain data; for code that did not come back, a time-out. */
     public Thrown thrown() {
         return thrown;
     }
@@ -47,7 +47,7 @@ public final class VendorFailure extends Exception {
         return thrown.refusal();
     }
 
-    /** The same for users of the core. */
+    /** The exception that users of the core see. */
     public BackendException toUsers() {
         return new BackendException(errno(), getMessage());
     }

@@ -57,7 +57,7 @@ public final class Gate<T> {
         route = Route.first(target == null ? Route.Phase.ABSENT : Route.Phase.OPEN, target);
     }
 
-    /** What a call does behind the gate. */
+    /** The work of a call behind the gate. */
     @FunctionalInterface
     public interface Operation<T> {
         /** Runs inside. */
@@ -98,7 +98,7 @@ public final class Gate<T> {
         return null;
     }
 
-    /** Comes out again. If somebody waits, or an errand does, that is seen to. */
+    /** Comes out again, and lets the next call that waits, or an errand, have its turn. */
     public void leave(Route<T> entered) {
         entered.leave();
         if (entered != route) {
@@ -187,7 +187,7 @@ public final class Gate<T> {
         }
     }
 
-    /** Calls that ever had to wait for a held gate. */
+    /** Number of calls that ever had to wait for a held gate. */
     public long parkedTotal() {
         lock.lock();
         try {
@@ -219,7 +219,7 @@ public final class Gate<T> {
         return route.phase == Route.Phase.CLOSED;
     }
 
-    /** What stands behind the gate while it is open, else null. For looking at, not for calling. */
+    /** The object behind the gate while it is open, else null. For looking at, not for calling. */
     T target() {
         return route.target;
     }
@@ -413,7 +413,7 @@ public final class Gate<T> {
         return true;
     }
 
-    /** Inside by {@code seen.next}: does what was left to be done, then lets the next one know, or opens the gate. */
+    /** Inside by {@code seen.next}: carries out the errands, then wakes the next waiter, or opens the gate. */
     private void doErrands(Route<T> seen) {
         for (; ; ) {
             Operation<T> errand;
@@ -487,7 +487,7 @@ public final class Gate<T> {
         waiter.giveRoom();
     }
 
-    /** A call came out by {@code left}, and somebody wants to know. Errands that nobody waits for are done here. */
+    /** Wakes the first waiter after a call came out by {@code left}. Errands without a waiter are carried out here. */
     private void passOn(Route<T> left) {
         Route<T> seen = route;
         lock.lock();
@@ -525,7 +525,7 @@ public final class Gate<T> {
         }
     }
 
-    /** In place of a sleep, which would end at once. */
+    /** Yields instead of sleeping: the thread is interrupted, so that a sleep would end at once. */
     @SuppressWarnings("ThreadPriorityCheck")
     private static void giveWay() {
         Thread.yield();
@@ -546,7 +546,7 @@ public final class Gate<T> {
         private volatile int state = WAITING;
         private boolean hasRoom;
 
-        /** True if it stood in line when the gate opened last. */
+        /** True if the call stood in line when the gate opened last. */
         private boolean before;
 
         private Waiter(long start, long deadline, ParkingBound bound, int requests) {

@@ -26,7 +26,7 @@ public final class ParkingBound {
         waiting -= requests;
     }
 
-    /** Requests that ever waited. */
+    /** Number of requests that ever waited. */
     public long total() {
         return total;
     }

@@ -4,14 +4,14 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * Where the calls of one gate go: immutable but for its slot. A gate publishes one route at a time; a call claims the
+ * The way of a gate's calls to their target: immutable but for its slot. A gate publishes one route at a time; a call claims the
  * route's slot with the route's epoch, and looks again whether the route is still published. So the slot says which epoch
  * a call is inside of, and only one call is inside at a time.
  *
  * @param <T> what the calls are made on
  */
 public final class Route<T> {
-    /** What a call that finds the route has to do. */
+    /** Tells a call that finds the route what it has to do. */
     enum Phase {
         /** Claim the slot and go on. */
         OPEN,
@@ -19,7 +19,7 @@ public final class Route<T> {
         MOVING,
         /** Wait: there is nothing to call. */
         ABSENT,
-        /** Stand in line: those who wait go in one after the other, in order, by {@link Route#next}; then that opens. */
+        /** Stand in line: calls that wait go in one after the other, in order, by {@link Route#next}; then that route opens. */
         RELEASING,
         /** Give up. */
         CLOSED
@@ -36,7 +36,7 @@ public final class Route<T> {
     final Phase phase;
     final boolean open;
 
-    /** What is called; null unless {@link Phase#OPEN}. */
+    /** The object behind the gate; null unless {@link Phase#OPEN}. */
     public final T target;
 
     /** The route that opens after {@link Phase#RELEASING}; else null. */

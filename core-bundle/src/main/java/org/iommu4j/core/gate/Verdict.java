@@ -6,7 +6,7 @@ import org.iommu4j.contract.Errno;
 public enum Verdict {
     /** It was carried out. */
     RAN(Errno.OK, "done"),
-    /** Nothing came to carry it out. */
+    /** No backend came to carry it out. */
     UNAVAILABLE(Errno.ENODEV, "no backend served the model in time"),
     /** Another call did not come back. */
     BUSY(Errno.ETIMEDOUT, "another call was inside the unit until the time limit"),

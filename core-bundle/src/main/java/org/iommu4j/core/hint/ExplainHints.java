@@ -77,7 +77,7 @@ public final class ExplainHints {
         return bytes == null || bytes.length == 0 ? NONE : COMMAND + " " + hex(bytes);
     }
 
-    /** Those of the hints that there are, each once. */
+    /** The hints that are not empty, each once. */
     public static List<String> list(String... hints) {
         return Stream.of(hints).filter(hint -> !hint.isEmpty()).distinct().toList();
     }
@@ -144,7 +144,7 @@ public final class ExplainHints {
     }
 
     /**
-     * What was read from registers, or is written to them.
+     * A command line for the value of a register that was read or is written.
      *
      * @param offset in bytes
      * @param sizeBytes 4 or 8
@@ -198,7 +198,7 @@ public final class ExplainHints {
         });
     }
 
-    /** What a sanitizer found: the table word before and after its edit, and the invalidation, or the one that nearly was. */
+    /** Command lines for a finding: the table word before and after its edit, and the invalidation or its near miss. */
     public List<String> finding(Finding finding) {
         return list(
                 finding.edit() == null
@@ -277,12 +277,12 @@ public final class ExplainHints {
         return begin(model) + " " + hex(bytes);
     }
 
-    /** One of an array goes by the name of the array: brackets mean something to a shell. */
+    /** A register of an array is called by the name of the array, since brackets mean something to a shell. */
     private String value(Register register, long value) {
         return begin(model) + " --register " + register.name().replaceFirst("\\[.*", "") + " " + word(value);
     }
 
-    /** What an access at an offset shows of a register. */
+    /** The part of a register's value that an access at an offset sees. */
     private static long part(Register register, long offset, int sizeBytes, long value) {
         int shift = register.shiftOf(offset, sizeBytes);
         long shifted = shift >= 0 ? value << shift : value >>> -shift;

@@ -68,7 +68,7 @@ public final class Lease implements Platform {
         return new Lease(machine, this);
     }
 
-    /** The successor is there to stay: what the predecessor had is this one's. */
+    /** Takes over the predecessor's pages for good: the backend of this lease serves now. */
     public synchronized void takeOver() {
         for (long[] range : givenBack) {
             machine.freePages(range[0], (int) range[1]);
@@ -88,7 +88,7 @@ public final class Lease implements Platform {
         guestTables.end();
     }
 
-    /** Ends it and gives back what was allocated through it or taken over for good. */
+    /** Ends the lease and frees the pages that were allocated through it or taken over for good. */
     public void endAndFree() {
         end();
         synchronized (this) {
@@ -128,7 +128,7 @@ public final class Lease implements Platform {
         return guestTables;
     }
 
-    /** The same: for whom its pages are taken was decided when it was given out. */
+    /** This lease: the owner of its pages was decided when it was given out. */
     @Override
     public Platform forOwner(PageOwner owner) {
         return this;
@@ -180,12 +180,12 @@ public final class Lease implements Platform {
         return machine.sanitizer();
     }
 
-    /** The memory until the end. */
+    /** A view of the machine's memory that ends with the lease. */
     private static final class View implements RevocableMemory {
-        /** Null once the end has come. */
+        /** The machine's memory; null once the lease has ended. */
         private volatile PhysicalMemory whole;
 
-        /** What wants to know of the end; guarded by this. */
+        /** Run when the lease ends; guarded by this. */
         private final List<Runnable> actions = new ArrayList<>();
 
         private View(PhysicalMemory whole) {

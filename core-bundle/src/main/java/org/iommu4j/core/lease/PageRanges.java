@@ -10,10 +10,10 @@ public final class PageRanges {
     /** First page of each range, and the page behind its last; no two ranges touch. */
     private final TreeMap<Long, Long> ranges = new TreeMap<>();
 
-    /** What is done with a range. */
+    /** An action on a range of pages. */
     @FunctionalInterface
     interface Action {
-        /** One range, as long as an int counts. */
+        /** Takes one range; a longer one than an int can count comes in parts. */
         void accept(long pa, int pages);
     }
 
@@ -58,7 +58,7 @@ public final class PageRanges {
         return true;
     }
 
-    /** The same set, apart. */
+    /** A copy of the set. */
     PageRanges copy() {
         PageRanges copy = new PageRanges();
         copy.ranges.putAll(ranges);

@@ -51,7 +51,7 @@ public record ShimLink(Shim shim, IommuModel model, int from, int to, String nam
         return System.identityHashCode(shim);
     }
 
-    /** Its name: what a shim says of itself is foreign code. */
+    /** The name that was asked for once: methods of a shim are foreign code. */
     @Override
     public String toString() {
         return name;

@@ -5,7 +5,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
 
 /**
- * What a client and the core agreed on before the first request.
+ * The agreement of a client and the core before the first request.
  *
  * @param model the model
  * @param kind exact, bridged or refused

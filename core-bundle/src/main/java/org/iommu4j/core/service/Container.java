@@ -16,10 +16,10 @@ import org.osgi.annotation.versioning.ProviderType;
  */
 @ProviderType
 public interface Container extends AutoCloseable {
-    /** Its number within its unit. */
+    /** The domain number, unique within the unit. */
     int id();
 
-    /** What it agreed on; it may change at a swap. */
+    /** The agreement under which requests are read; it may change at a swap. */
     Agreement agreement();
 
     /** The devices in it. */
@@ -66,7 +66,7 @@ public interface Container extends AutoCloseable {
      */
     int submit(RequestBatch batch);
 
-    /** What it did so far. */
+    /** Counters of requests since the container was opened. */
     ContainerCounters counters();
 
     /** As {@link #close(Completion)}, without an answer. */

@@ -26,7 +26,7 @@ public record ContainerConfig(Abi abi, Offer offer, long waitNanos, int maxParke
         this(abi, offer, waitNanos, maxParked, false);
     }
 
-    /** The same client, whose calls come back even if the backend hangs. */
+    /** A copy for a client whose calls come back in time even if the backend hangs. */
     public ContainerConfig asBounded() {
         return new ContainerConfig(abi, offer, waitNanos, maxParked, true);
     }

@@ -3,7 +3,7 @@ package org.iommu4j.core.service;
 import java.util.Map;
 
 /**
- * What a container did.
+ * Counters of a container's requests since it was opened.
  *
  * @param received requests that arrived
  * @param completed requests that were carried out

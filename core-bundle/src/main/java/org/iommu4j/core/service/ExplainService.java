@@ -24,7 +24,7 @@ public interface ExplainService {
     Explanation bytes(IommuModel model, String format, int subVersion, byte[] bytes);
 
     /**
-     * The same from the values of its 64-bit words, the one at the lowest address first; a shorter structure or register is
+     * As {@link #bytes}, from the values of the 64-bit words, the one at the lowest address first; a shorter structure or register is
      * one word. With the name of a hypercall, RTAS call or instruction the words are its arguments or registers in order.
      */
     Explanation words(IommuModel model, String format, int subVersion, long... words);

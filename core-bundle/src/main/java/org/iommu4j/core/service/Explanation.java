@@ -4,7 +4,7 @@ import java.util.List;
 import org.iommu4j.contract.Errno;
 
 /**
- * What some bytes say.
+ * The decoded fields of some bytes, or why they cannot be decoded.
  *
  * @param outcome whether they were understood
  * @param subject what they are, for a heading
@@ -82,7 +82,7 @@ public record Explanation(
     public record Line(String field, String bits, int offset, String value, String meaning, boolean wrong) {}
 
     /**
-     * What the contract answers to a request.
+     * The contract's answer to a request.
      *
      * @param rule the rule that refuses it; empty if none of those that the core checks does
      * @param errno the answer

@@ -39,7 +39,7 @@ public interface IommuService {
     /** The open units, as their clients have them. */
     List<Unit> units();
 
-    /** What a client would get, without opening anything. */
+    /** Negotiates as for a new container, without opening anything. */
     Agreement negotiate(Offer offer, int hostSubVersion);
 
     /**
@@ -63,7 +63,7 @@ public interface IommuService {
         return swap(model, version, limits);
     }
 
-    /** What a swap would do: agreements that survive, state that can be read. Changes nothing. */
+    /** Previews a swap: agreements that survive, state that can be read. Changes nothing. */
     SwapReport preview(IommuModel model, String version);
 
     /** Reports of the last swaps, oldest first; bounded. */

@@ -4,7 +4,7 @@ import java.util.Set;
 import org.iommu4j.contract.IommuModel;
 
 /**
- * What a client offers to speak.
+ * The generations that a client can speak, and the capabilities that it requires.
  *
  * @param model the model
  * @param oldest oldest generation that it can speak

@@ -35,7 +35,7 @@ public final class OneLine {
      * the beginning and the end are there, and a mark tells how much is not.
      */
     private static String of(String text, int max) {
-        // What becomes six characters at most is looked at no further than it can be shown.
+        // A character becomes six at most; text beyond what can be shown is not looked at.
         String some = text.length() <= max ? text : cut(text, max);
         String line = visible(some.strip().replaceAll("\\s*\\R\\s*", " "));
         return line.length() <= max ? line : cut(line, max);

@@ -54,7 +54,7 @@ public final class RequestBatch {
         return entries[index].bytes;
     }
 
-    /** Where in it the request begins. */
+    /** Offset in bytes of the request in its array. */
     public int offset(int index) {
         return entries[index].offset;
     }

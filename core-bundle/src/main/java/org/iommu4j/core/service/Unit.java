@@ -27,10 +27,10 @@ public interface Unit extends AutoCloseable {
     /** Longest wait in nanoseconds of a device access or a register access for a backend. */
     long DMA_WAIT_NANOS = 5_000_000_000L;
 
-    /** Its number. */
+    /** The number of the unit, unique within the core. */
     int id();
 
-    /** Its model. */
+    /** The model of the unit's chip. */
     IommuModel model();
 
     /** The generation of its chip. */
@@ -39,7 +39,7 @@ public interface Unit extends AutoCloseable {
     /** True if it has no driver. */
     boolean bare();
 
-    /** Its machine; it stays the same over swaps. */
+    /** The machine of the unit; it stays the same over swaps. */
     Platform platform();
 
     /**
@@ -84,7 +84,7 @@ public interface Unit extends AutoCloseable {
     void visitCache(CacheVisitor visitor);
 
     /**
-     * The same with another longest wait for a backend than {@link #DMA_WAIT_NANOS}.
+     * As {@link #visitCache(CacheVisitor)}, with another longest wait for a backend than {@link #DMA_WAIT_NANOS}.
      *
      * @param waitNanos in nanoseconds; 0 not to wait
      */
@@ -106,7 +106,7 @@ public interface Unit extends AutoCloseable {
      */
     int chips();
 
-    /** What its chips did since the unit was made, over all swaps. */
+    /** The counters of the unit's chips since it was opened, over all swaps. */
     HardwareCounters hardwareCounters();
 
     /** Shows each native command that the driver writes; null for nobody. It stays over swaps. */

@@ -52,12 +52,12 @@ public record UnitConfig(
         return new UnitConfig(model, hardware, false, 0, List.of(), (address, data) -> {}, DevicePort.COMPLETING);
     }
 
-    /** The same without a driver. */
+    /** A copy without a driver. */
     public UnitConfig withoutDriver() {
         return new UnitConfig(model, hardware, true, hostAddressWidth, ram, interrupts, devices, sanitizer);
     }
 
-    /** The same with or without a sanitizer. */
+    /** A copy with or without a sanitizer. */
     public UnitConfig withSanitizer(Sanitizer.Mode mode) {
         return new UnitConfig(model, hardware, bare, hostAddressWidth, ram, interrupts, devices, mode);
     }

@@ -63,7 +63,7 @@ public final class Watch implements AutoCloseable {
         }
 
         /**
-         * What a tool throws in its place.
+         * The exception that a tool throws when it hangs.
          *
          * @param before what hangs if no step has begun
          * @return {@code ETIMEDOUT}, which names the step
@@ -153,7 +153,7 @@ public final class Watch implements AutoCloseable {
     }
 
     /**
-     * Where a thread is.
+     * The place where a thread is, for messages.
      *
      * @param frames its stack, the top first
      * @return the end of a sentence: the top of the stack in a vendor's code, else in any but Java's; empty if it has ended

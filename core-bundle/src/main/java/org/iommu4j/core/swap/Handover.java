@@ -123,7 +123,7 @@ final class Handover {
         return takeover;
     }
 
-    /** What a takeover made goes into service with {@link #commit}. */
+    /** Chooses the takeover that goes into service with {@link #commit}. */
     void accept(Takeover takeover) {
         accepted = takeover;
     }

@@ -48,14 +48,14 @@ import org.iommu4j.core.service.UnitConfig;
  * {@link UnitMaker}, moving in {@link Handover}, agreements in {@link Negotiations}, reports in {@link Undertaking}.
  */
 public final class ModelRegistry implements UnitRegistry {
-    /** In place of a generation: those of the open units are all. */
+    /** In place of a generation: no generation beyond those of the open units is needed. */
     private static final int NO_MORE_GENERATIONS = -1;
 
     private final IommuModel model;
     private final PlatformFactory platforms;
     private final CoreEvents events;
 
-    /** Guards who serves and every undertaking. */
+    /** Guards the choice of the backend that serves, and every undertaking. */
     private final ReentrantLock lock = new ReentrantLock();
 
     private final Condition served = lock.newCondition();
@@ -66,7 +66,7 @@ public final class ModelRegistry implements UnitRegistry {
     private volatile BackendEntry active;
     private volatile boolean closed;
 
-    /** True if one that served has left and nobody has followed yet; guarded by the lock. */
+    /** True if the backend that served has left and none has followed yet; guarded by the lock. */
     private boolean orphaned;
 
     /**
@@ -82,7 +82,7 @@ public final class ModelRegistry implements UnitRegistry {
         this.maker = new UnitMaker(platforms, this);
     }
 
-    /** Who serves, or null. */
+    /** The backend that serves, or null. */
     @Override
     public BackendEntry active() {
         return active;
@@ -214,7 +214,7 @@ public final class ModelRegistry implements UnitRegistry {
         }
     }
 
-    /** What {@link #swap} would do. */
+    /** Reports what {@link #swap} would do, and changes nothing. */
     public SwapReport preview(String version) {
         lock.lock();
         try {
@@ -251,7 +251,7 @@ public final class ModelRegistry implements UnitRegistry {
         }
     }
 
-    /** What a client would get from who serves now. */
+    /** Negotiates a client's offer with the backend that serves now. */
     public Agreement negotiate(Offer offer, int hostSubVersion) {
         BackendEntry serving = active;
         BackendEntry.Parts parts = serving == null ? null : serving.parts();
@@ -260,7 +260,7 @@ public final class ModelRegistry implements UnitRegistry {
                 : negotiations.negotiate(serving, parts, offer, hostSubVersion).agreement();
     }
 
-    /** What a client gets from a backend. */
+    /** Negotiates a client's offer with a backend. */
     @Override
     public Negotiated negotiate(BackendEntry serving, Offer offer, int hostSubVersion) {
         return negotiations.negotiate(serving, serving.parts(), offer, hostSubVersion);
@@ -497,7 +497,7 @@ public final class ModelRegistry implements UnitRegistry {
         return found;
     }
 
-    /** Who could serve, newest first. */
+    /** The backends that stand by, newest first. */
     private List<BackendEntry> standby() {
         return inState(State.STANDBY);
     }
@@ -529,7 +529,7 @@ public final class ModelRegistry implements UnitRegistry {
                 List.of());
     }
 
-    /** From the backend that serves to another that is present; on any failure everything is as before. */
+    /** Hands all units over from the backend that serves to another that is present; on any failure everything is as before. */
     private SwapReport move(BackendEntry target, SwapLimits limits) {
         BackendEntry old = active;
         String oldReason = old.status().reason();
@@ -571,7 +571,7 @@ public final class ModelRegistry implements UnitRegistry {
                 thread.call("restoring by " + target, Math.max(0, deadline - System.nanoTime()), takeover);
             } catch (VendorFailure e) {
                 target.contained(e.thrown());
-                // Who says no to a state is sound; the state may not be.
+                // A backend that refuses a state is sound; the state may not be.
                 target.become(e.isRefusal() ? State.STANDBY : State.FAILED, e.getMessage());
                 return undertaking.report(
                         target, Outcome.ROLLED_BACK, e.getMessage() + takeover.refusedState(), handover, List.of());
@@ -593,7 +593,7 @@ public final class ModelRegistry implements UnitRegistry {
         }
     }
 
-    /** The backend that serves stops to serve, whatever it takes; what becomes of it is the caller's to say. */
+    /** Ends the service of the present backend, whatever it takes; the caller decides its next state. */
     private SwapReport giveUp(BackendEntry old, Undertaking undertaking) {
         Handover handover = new Handover(units);
         try (VendorThread thread = new VendorThread("iommu4j-handover")) {

@@ -9,7 +9,7 @@ import org.iommu4j.core.gate.Route;
 import org.iommu4j.core.lease.Lease;
 
 /**
- * What a unit and a virtual IOMMU have in common on their way from one backend to another: the gate is held, the state is
+ * The common part of a unit's and a virtual IOMMU's way from one backend to another: the gate is held, the state is
  * saved, and the gate opens on what was made of that state, or on what it had.
  *
  * @param <T> what stands behind the gate
@@ -70,7 +70,7 @@ final class Passage<T> {
         return before != null && gated.slotIsAbandoned();
     }
 
-    /** What stood behind the gate when it was held; null if no backend served. */
+    /** The object that stood behind the gate when it was held; null if no backend served. */
     T present() {
         return before == null ? null : before.target;
     }
@@ -80,7 +80,7 @@ final class Passage<T> {
         return before != null && saved == null;
     }
 
-    /** What was saved; null if nothing was yet. */
+    /** The saved state; null if nothing was saved yet. */
     SavedUnit saved() {
         return saved;
     }

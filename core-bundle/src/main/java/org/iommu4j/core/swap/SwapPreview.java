@@ -13,7 +13,7 @@ import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.SwapReport.Outcome;
 
 /**
- * What a swap would do, before anything moves.
+ * The effect of a swap, found out before anything moves.
  *
  * @param obstacle why the new backend cannot serve the units; empty if it can
  * @param units number of units

@@ -135,7 +135,7 @@ final class Takeover implements Callable<Void> {
                 if (!orRebuild) {
                     throw e;
                 }
-                // Whoever wrote a state that its reader breaks at is to blame for it, not the reader.
+                // The writer of a state at which its reader breaks is to blame, not the reader.
                 refusal = "state of " + saved.by() + " refused: " + contained(e) + refusedState;
             }
         }

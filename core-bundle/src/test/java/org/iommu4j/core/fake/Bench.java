@@ -26,7 +26,7 @@ public final class Bench implements AutoCloseable {
     /** The core under test. */
     public final IommuCore core = new IommuCore(FakePlatform::new);
 
-    /** What the backends did. */
+    /** The calls of the backends. */
     public final Journal journal = new Journal();
 
     /** A sound backend, which the core does not know yet. */

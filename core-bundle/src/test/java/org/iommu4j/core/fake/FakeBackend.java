@@ -121,12 +121,12 @@ public final class FakeBackend implements Backend {
         }
     }
 
-    /** What it does wrong. */
+    /** The traps of the backend, by which it goes wrong. */
     public Traps traps() {
         return traps;
     }
 
-    /** Its version. */
+    /** The version of the backend. */
     public String version() {
         return version;
     }

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** What all backends of a test did outside of trials, in one place that outlives each of them. */
+/** The calls of all backends of a test outside of trials, in one place that outlives each of them. */
 public final class Journal {
     private final Map<Integer, List<Long>> invalidations = new ConcurrentHashMap<>();
     private final List<String> events = new ArrayList<>();

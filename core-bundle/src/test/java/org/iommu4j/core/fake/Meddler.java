@@ -15,11 +15,11 @@ import org.iommu4j.backend.Translator;
 
 /** Stands between the core and everything that a vendor implements, so that any method of it can go wrong. */
 public final class Meddler implements InvocationHandler {
-    /** What a vendor implements. */
+    /** The interfaces that a vendor implements. */
     public static final List<Class<?>> VENDOR_TYPES =
             List.of(Backend.class, Hardware.class, Translator.class, GuestDecoder.class, Shim.class);
 
-    /** What a method does instead of its work. */
+    /** Runs before a method, or throws in its place. */
     @FunctionalInterface
     public interface Mischief {
         /** Throws whatever it likes. */

@@ -4,7 +4,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * What a backend does wrong: an action that runs when a method of that name is called. The trial before it may serve passes,
+ * Actions of a faulty backend: each runs when a method of that name is called. The trial before it may serve passes,
  * unless a test wants it to fail.
  */
 public final class Traps {

@@ -139,8 +139,8 @@ final class BundleLog implements LogService {
                     reference = (ServiceReference<?>) values[count];
                 }
             }
-            Object[] shown = Arrays.copyOf(values, count);
-            book.add(name, bundle, reference, level, printf ? printf(format, shown) : braces(format, shown), failure);
+            Object[] used = Arrays.copyOf(values, count);
+            book.add(name, bundle, reference, level, printf ? printf(format, used) : braces(format, used), failure);
         }
 
         private static String printf(String format, Object[] values) {

@@ -1,6 +1,6 @@
 package org.iommu4j.log.component;
 
-/** What is kept of an exception: its text, its stack trace and those of its causes, but no object of its bundle. */
+/** The plain parts of an exception: its text, its stack trace and those of its causes, but no object of its bundle. */
 final class KeptException extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -12,7 +12,7 @@ final class KeptException extends Exception {
         setStackTrace(places);
     }
 
-    /** What is kept of that exception. */
+    /** Copies the plain parts of an exception. */
     static KeptException of(Throwable failure) {
         return of(failure, MAX_CAUSES);
     }

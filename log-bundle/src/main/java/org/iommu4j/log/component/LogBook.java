@@ -107,7 +107,7 @@ final class LogBook {
         listeners.remove(listener);
     }
 
-    /** What is kept, newest first. */
+    /** The kept entries, newest first. */
     Enumeration<LogEntry> kept() {
         synchronized (entries) {
             return Collections.enumeration(List.copyOf(entries));

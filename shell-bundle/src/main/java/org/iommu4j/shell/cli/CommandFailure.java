@@ -11,7 +11,7 @@ public final class CommandFailure extends RuntimeException {
         this(ExitStatus.FAILED, message, null);
     }
 
-    /** The same with its cause. */
+    /** A failure with its cause. */
     public CommandFailure(String message, Throwable cause) {
         this(ExitStatus.FAILED, message, cause);
     }

@@ -1,6 +1,6 @@
 package org.iommu4j.shell.cli;
 
-/** How the program ends. */
+/** Exit statuses of the program. */
 public final class ExitStatus {
     /** All is well. */
     public static final int OK = 0;

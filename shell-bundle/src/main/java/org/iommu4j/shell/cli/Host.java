@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
 
-/** What the command line needs from where it runs. */
+/** The surroundings of the command line: services, files and limits. */
 public interface Host {
     /**
      * The core.

@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.iommu4j.contract.IommuModel;
 
-/** What lies in the folder of the project: captures, built and released jars. */
+/** The files of the installation's folder: captures, built and released jars. */
 public final class Installation {
     private static final String CAPTURES = "default-captures.properties";
 

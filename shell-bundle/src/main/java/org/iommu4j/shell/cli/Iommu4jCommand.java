@@ -229,7 +229,7 @@ public final class Iommu4jCommand implements Runnable {
         String name = command.getCommandSpec().qualifiedName();
         PrintWriter err = command.getErr();
         if (failure instanceof OutputLostException) {
-            // Its stream throws it again when the command line is at its end, which tells it.
+            // The output stream throws it again at the end of the command line, and it is reported there.
             return ExitStatus.USAGE;
         }
         if (failure instanceof CommandFailure known) {
@@ -240,9 +240,9 @@ public final class Iommu4jCommand implements Runnable {
         return broken(failure, name, err);
     }
 
-    /** A defect of ours, or no memory left. */
+    /** A defect of the program, or no memory left. */
     private static int broken(Throwable failure, String name, PrintWriter err) {
-        // What picocli has wrapped up is no exception, but an error.
+        // The cause that picocli has wrapped is an error and no exception.
         Throwable cause = failure instanceof CommandLine.ExecutionException && failure.getCause() != null
                 ? failure.getCause()
                 : failure;

@@ -16,7 +16,7 @@ public final class ShellLoop {
     /** A command is parsed anew with each of its lines; nobody writes longer ones. */
     private static final int MAX_COMMAND_CHARS = 1 << 14;
 
-    /** What Gogo says when no method of that name takes these arguments. */
+    /** Gogo's message when no method of that name takes these arguments. */
     private static final Pattern MISMATCH = Pattern.compile("Cannot coerce (\\w+)\\(");
 
     private final CommandSession session;
@@ -127,7 +127,7 @@ public final class ShellLoop {
         }
     }
 
-    /** What a command wrote itself went past {@code out}; flushing tells whether it was lost. */
+    /** Output that a command wrote itself went past {@code out}; flushing tells whether it was lost. */
     private void print(String result) {
         if (!result.isEmpty()) {
             out.print(result.endsWith("\n") ? result : result + "\n");

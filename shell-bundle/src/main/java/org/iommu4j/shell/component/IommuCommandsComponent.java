@@ -77,7 +77,7 @@ public final class IommuCommandsComponent {
         return service;
     }
 
-    /** The core is there. */
+    /** The core has come. */
     @Reference(name = "core", cardinality = ReferenceCardinality.OPTIONAL, policy = ReferencePolicy.DYNAMIC)
     void bindCore(IommuService service) {
         core.set(service);
@@ -88,35 +88,35 @@ public final class IommuCommandsComponent {
         core.compareAndSet(service, null);
     }
 
-    /** Explanations are there. */
+    /** The service of explanations has come. */
     @Reference(name = "explain", cardinality = ReferenceCardinality.OPTIONAL, policy = ReferencePolicy.DYNAMIC)
     void bindExplain(ExplainService service) {
         explain.set(service);
     }
 
-    /** Explanations go. */
+    /** The service of explanations goes. */
     void unbindExplain(ExplainService service) {
         explain.compareAndSet(service, null);
     }
 
-    /** Replays are there. */
+    /** The service of replays has come. */
     @Reference(name = "replay", cardinality = ReferenceCardinality.OPTIONAL, policy = ReferencePolicy.DYNAMIC)
     void bindReplay(ReplayService service) {
         replays.set(service);
     }
 
-    /** Replays go. */
+    /** The service of replays goes. */
     void unbindReplay(ReplayService service) {
         replays.compareAndSet(service, null);
     }
 
-    /** Records are there. */
+    /** The service of records has come. */
     @Reference(name = "record", cardinality = ReferenceCardinality.OPTIONAL, policy = ReferencePolicy.DYNAMIC)
     void bindRecord(RecordService service) {
         records.set(service);
     }
 
-    /** Records go. */
+    /** The service of records goes. */
     void unbindRecord(RecordService service) {
         records.compareAndSet(service, null);
     }

@@ -52,7 +52,7 @@ public final class MainComponent implements Callable<Integer> {
         return status;
     }
 
-    /** What a vendor's code does not come back from must not keep the container from stopping for ever. */
+    /** A call that a vendor's code never returns from must not keep the container from stopping. */
     private static void end(int status) {
         try {
             Thread.sleep(STOP_MILLIS);

@@ -11,10 +11,10 @@ public final class ForbiddenCommands {
     /** The scope of the commands. */
     public static final String SCOPE = "gogo";
 
-    /** Their names. */
+    /** The names of the commands. */
     public static final List<String> FUNCTIONS = List.of("telnetd");
 
-    /** Refuses. */
+    /** Refuses the command. */
     @SuppressWarnings("DoNotCallSuggester") // Gogo calls it, by its name.
     public void telnetd(String... arguments) {
         throw new CommandFailure(

@@ -32,7 +32,7 @@ public final class GogoSession implements CommandSession {
                     ? ""
                     : String.valueOf(session.format(result, Converter.INSPECT));
         } catch (EOFException e) {
-            // What the parser throws; a command may throw one of its own.
+            // The parser throws this; a command may throw one of its own.
             throw e.getCause() instanceof EOFError ? new IncompleteCommandException(e) : e;
         }
     }

@@ -148,7 +148,7 @@ public final class IommuCommands {
         out.accept(table.render());
     }
 
-    /** What each container agreed on. */
+    /** Lists each container's agreement. */
     @Descriptor("lists what each container agreed on: generations, shims between them, fidelity, reason")
     public void agreements() {
         TextTable table =
@@ -161,7 +161,7 @@ public final class IommuCommands {
         out.accept(table.render());
     }
 
-    /** What a client would get, without opening anything. */
+    /** Negotiates as for a new container, without opening anything. */
     @Descriptor("tells what a client would agree on with a chip; opens nothing")
     public void negotiate(
             @Descriptor("model: intel, arm, amd, spapr or s390") String model,
@@ -207,7 +207,7 @@ public final class IommuCommands {
         out.accept(swapTable(List.of(report)));
     }
 
-    /** What a swap would do. */
+    /** Previews a swap. */
     @Descriptor("tells what a swap would do: containers that go on, containers that cannot; changes nothing")
     public void preview(
             @Descriptor("model: intel, arm, amd, spapr or s390") String model,
@@ -237,7 +237,7 @@ public final class IommuCommands {
         out.accept(swapTable(core().swaps()));
     }
 
-    /** What units and containers did so far. */
+    /** Lists the counters of units and containers. */
     @Descriptor(
             "lists what chips and containers did: commands, hits, walks, faults; requests completed, widened, refused")
     public void counters() {

@@ -35,11 +35,11 @@ public final class HexInput {
     private static String checked(String token) {
         String digits = digits(token);
         if (digits.isEmpty()) {
-            throw new IllegalArgumentException("'" + shown(token) + "' has no digits");
+            throw new IllegalArgumentException("'" + readable(token) + "' has no digits");
         }
         for (int i = 0; i < digits.length(); i++) {
             if (!HexFormat.isHexDigit(digits.charAt(i))) {
-                throw new IllegalArgumentException("'" + shown(token) + "' is not hexadecimal: character '"
+                throw new IllegalArgumentException("'" + readable(token) + "' is not hexadecimal: character '"
                         + digits.charAt(i) + "' at " + (i + token.length() - digits.length() + 1));
             }
         }
@@ -60,7 +60,7 @@ public final class HexInput {
         StringBuilder all = new StringBuilder();
         for (String token : tokens) {
             if (token.startsWith("0x") && digits(token).length() % 2 != 0) {
-                throw new IllegalArgumentException("'" + shown(token) + "' has an odd number of digits");
+                throw new IllegalArgumentException("'" + readable(token) + "' has an odd number of digits");
             }
             all.append(digits(token));
         }
@@ -83,12 +83,12 @@ public final class HexInput {
             String token = tokens.get(i);
             if (token.startsWith("0x") != prefixed) {
                 throw new IllegalArgumentException(
-                        "'" + shown(token) + "': write 0x before every word, or bytes without 0x");
+                        "'" + readable(token) + "': write 0x before every word, or bytes without 0x");
             }
             String digits = digits(token);
             if (digits.length() > WORD_DIGITS) {
-                throw new IllegalArgumentException("'" + shown(token) + "' is longer than a word of 16 digits; bytes in"
-                        + " memory order are written without 0x");
+                throw new IllegalArgumentException("'" + readable(token)
+                        + "' is longer than a word of 16 digits; bytes in" + " memory order are written without 0x");
             }
             words[i] = Long.parseUnsignedLong(digits, 16);
         }
@@ -99,7 +99,7 @@ public final class HexInput {
         return token.startsWith("0x") ? token.substring(2) : token;
     }
 
-    private static String shown(String token) {
+    private static String readable(String token) {
         return token.length() <= 40 ? token : token.substring(0, 40) + "...";
     }
 }

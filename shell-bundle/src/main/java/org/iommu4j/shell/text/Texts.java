@@ -7,7 +7,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.iommu4j.core.service.OneLine;
 
-/** How values look on the screen. */
+/** Texts of values for the screen. */
 public final class Texts {
     private Texts() {}
 

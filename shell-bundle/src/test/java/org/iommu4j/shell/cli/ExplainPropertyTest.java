@@ -98,7 +98,7 @@ class ExplainPropertyTest {
         });
     }
 
-    /** What is shown puts the structure together again: no bit is hidden unless the layout ignores it. */
+    /** The shown values put the structure together again: no bit is hidden unless the layout ignores it. */
     @Test
     void shouldShowEveryBit() {
         Property.check(200, random -> {

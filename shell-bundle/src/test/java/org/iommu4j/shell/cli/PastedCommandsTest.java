@@ -241,7 +241,7 @@ class PastedCommandsTest {
         return lines;
     }
 
-    /** What no step of that kind came to in the case; null if there is no such thing. */
+    /** An outcome that no step of that kind had in the case; null if there is none. */
     private static Object other(String op, Object expected) {
         return switch (op) {
             case "mem_read" -> flipped((String) expected);
@@ -541,7 +541,7 @@ class PastedCommandsTest {
                 assertTrue(commands(result.toText()).contains(command), command);
             });
         }
-        // What a shadow table answers has read no table.
+        // An answer from a shadow table has read no table.
         Set<String> expected =
                 model == IommuModel.S390 ? Set.of("errno", "native") : Set.of("access", "errno", "native");
         assertEquals(expected, explained, result::toText);

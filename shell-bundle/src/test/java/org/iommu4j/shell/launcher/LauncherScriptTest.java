@@ -197,7 +197,7 @@ class LauncherScriptTest {
 
     @Test
     void shouldRunWhatWasBuiltInATreeThatCannotBeWritten() throws Exception {
-        // What stands in the way of the folder keeps everybody from writing there, the superuser too.
+        // A file in place of the folder keeps everybody from writing there, the superuser too.
         Files.writeString(project.resolve("cnf/run/target"), "no folder");
         Result unbuilt = run(project.resolve("iommu4j"), "upgrade");
         assertEquals(3, unbuilt.status());

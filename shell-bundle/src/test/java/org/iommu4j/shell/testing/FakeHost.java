@@ -39,7 +39,7 @@ public final class FakeHost implements Host {
         input = text;
     }
 
-    /** What the shell was given. */
+    /** The lines that the shell was given. */
     public List<String> executed() {
         return executed;
     }

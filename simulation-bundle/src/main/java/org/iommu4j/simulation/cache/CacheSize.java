@@ -2,7 +2,7 @@ package org.iommu4j.simulation.cache;
 
 import org.iommu4j.backend.CacheConfig;
 
-/** How many entries a cache has. */
+/** The number of entries of a cache. */
 public final class CacheSize {
     /**
      * Entries of {@link CacheConfig#WORST_CASE}. Caches grow to it as they fill; beyond, they evict, so that no guest can

@@ -30,7 +30,7 @@ public final class KeyedCache {
 
     private long[] entries;
 
-    /** For each slot the next free one if it is free, else {@link #TAKEN}. */
+    /** For each slot: the next free slot if it is free, else {@link #TAKEN}. */
     private int[] next;
 
     private final SlotIndex index;
@@ -183,7 +183,7 @@ public final class KeyedCache {
         return (int) ((key * GOLDEN) >>> Integer.SIZE);
     }
 
-    /** Where the index has a key, or a negative number. */
+    /** The index of a key, or a negative number if it is not there. */
     private int probe(long key) {
         int hash = hash(key);
         int at = index.first(hash);

@@ -52,7 +52,7 @@ final class LongMap<V> {
         return (int) ((key * GOLDEN) >>> (Long.numberOfLeadingZeros(keys.length) + 1));
     }
 
-    /** Where the key is, or the free place where it would be. */
+    /** The index of the key, or of the free place where it would be. */
     private int place(long key) {
         int at = home(key);
         while (values[at] != null && keys[at] != key) {

@@ -60,7 +60,7 @@ final class PagePresence {
         return used;
     }
 
-    /** Forgets everything. */
+    /** Marks every page as absent. */
     void reset(int slots) {
         if (nodes == null || nodes.length != slots * STRIDE) {
             nodes = new long[slots * STRIDE];
@@ -232,7 +232,7 @@ final class PagePresence {
         return (int) (((key ^ (spacePlusOne * SPACE_MIX)) * GOLDEN) >>> hashShift);
     }
 
-    /** Where the node is, or the free place where it would be. */
+    /** The index of the node, or of the free place where it would be. */
     private int place(long key, int space) {
         int slot = home(key, space + 1L);
         while (true) {

@@ -7,7 +7,7 @@ public interface RemovalListener {
     enum Cause {
         /** Software asked for it. */
         INVALIDATED,
-        /** Another needed its room. */
+        /** Another entry needed the slot. */
         EVICTED,
         /** The same page was inserted again. */
         REPLACED

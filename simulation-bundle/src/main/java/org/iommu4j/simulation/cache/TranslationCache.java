@@ -4,19 +4,22 @@ import java.util.Arrays;
 import org.iommu4j.backend.CacheConfig;
 
 /**
- * A cache of what is found by domain, PASID and address: an IOTLB, or a paging-structure cache, whose entries cover what a
- * table entry covers. Pages of any power of two may be in it at a time.
+ * A cache of translations, keyed by domain, PASID and address: an IOTLB, or a paging-structure cache, whose entries cover
+ * the range of a table entry. Pages of every power-of-two size may be in it at a time.
  *
  * <p>A page is dropped by invalidations of any range that it shares a byte with, whichever of the two is larger. Dropping
  * a range costs by the pages that came into it since it was last dropped, not by its length nor by what the cache holds.
- * Dropping a whole address space, or everything, costs nothing for its entries: they are left where they are and can no
- * longer be found. Then no more is touched than what dropping a page touches: what is filled anew meanwhile does not make
- * it dearer. When the cache is full, entries go in the order of their places, round and round.
+ * Dropping a whole address space, or everything, costs the same as dropping a page, however many entries there are: they
+ * stay where they are and can no longer be found. When the cache is full, entries are replaced in the order of their slots,
+ * round and round.
  *
- * <p>For one thread at a time. Nothing allocates once the cache has grown to what it is used for.
+ * <p>For one thread at a time. Nothing allocates once the cache has grown to its working size.
+ *
+ * <p>The class is long because slots, spaces and eras are one data structure whose invariants every method keeps, and since
+ * lookups and invalidations are hot paths: parts of their own would be calls and fields more on each of them.
  */
 public final class TranslationCache {
-    /** Tag of what belongs to requests without a PASID. */
+    /** The PASID tag of entries for requests without a PASID. */
     public static final int NO_PASID = -1;
 
     /** No entry. */
@@ -36,7 +39,7 @@ public final class TranslationCache {
     /** Era of a space that was dropped. */
     private static final long GONE = 0;
 
-    /** Up to so many pages are looked up one by one rather than through {@link PagePresence}. */
+    /** Most pages of a range that are looked up one by one rather than through {@link PagePresence}. */
     private static final int PROBE_PAGES = 4;
 
     private static final int FIRST_SLOTS = 64;
@@ -45,10 +48,11 @@ public final class TranslationCache {
     private static final long GOLDEN = 0x9E3779B97F4A7C15L;
     private static final long SPACE_MIX = 0xC2B2AE3D27D4EB4FL;
 
-    // What every invalidation looks at stands together, so that one that drops everything finds it in the processor's
+    // Fields that every invalidation reads stand together, so that one that drops everything finds them in the
+    // processor's
     // caches after one that dropped a page.
 
-    /** What the spaces have that can be found; grows when everything is dropped. Spaces that were dropped have another. */
+    /** The era of the spaces that can be found. Dropping everything begins another; spaces of an earlier era are dropped. */
     private long era = 1;
 
     private int live;
@@ -447,7 +451,7 @@ public final class TranslationCache {
         return space != null && space.domain == domain && space.previous == null ? space : domains.get(domain);
     }
 
-    /** False for what was dropped as a whole. In an empty space nothing can be: it only has to be given the new era. */
+    /** False for a space that was dropped as a whole. An empty space is current too: it only takes the new era. */
     private boolean isFindable(Space space) {
         return space.era == era || space.entries == 0;
     }
@@ -467,7 +471,7 @@ public final class TranslationCache {
         entries[at + VALUE] = value;
     }
 
-    /** Where the index has a page of a space, or a negative number. */
+    /** The index of a page of a space, or a negative number if it is not there. */
     private int probe(Space space, long page) {
         int hash = hash(space, page);
         int at = index.first(hash);
@@ -678,7 +682,7 @@ public final class TranslationCache {
         return space;
     }
 
-    /** Takes its name from a space that has one: a new space may have it. */
+    /** Removes a space from the lookup by domain and PASID: a new space may take its place. */
     private void unlink(Space space) {
         if (!space.linked) {
             return;
@@ -707,7 +711,7 @@ public final class TranslationCache {
         freeSpace = space;
     }
 
-    /** What is tagged with one domain and one PASID, from its first entry to its last or until it is dropped as a whole. */
+    /** The entries with one domain and one PASID as tag, from the first until the last is gone or all are dropped at once. */
     private static final class Space {
         final int id;
 
@@ -717,7 +721,7 @@ public final class TranslationCache {
         /** Entries in the store. */
         int entries;
 
-        /** What tells its pages from those of other spaces when they are hashed. */
+        /** Mixed into the hash of the pages, so that equal pages of different spaces are spread. */
         final long seed;
 
         /** A bit for each page shift in use. */
@@ -726,7 +730,7 @@ public final class TranslationCache {
         /** The cache's, as long as its entries can be found; after that they wait to be swept away. */
         long era;
 
-        /** True if its name leads to it. One that was dropped loses its name when it is next looked for, or swept away. */
+        /** True while the lookup by domain and PASID finds it; a dropped space is removed when it is looked for, or swept away. */
         boolean linked;
 
         /** Neighbours in the list of the domain's spaces; {@code next} also links those that may be used again. */

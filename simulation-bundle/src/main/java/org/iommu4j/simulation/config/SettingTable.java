@@ -188,7 +188,7 @@ public final class SettingTable {
     }
 
     /**
-     * What a generation's chip has if nothing is chosen.
+     * The defaults of a generation.
      *
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation
      */
@@ -217,7 +217,7 @@ public final class SettingTable {
     }
 
     /**
-     * What a configuration chooses.
+     * Reads a configuration.
      *
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation, or for a value that the generation cannot
      *     have; {@code EINVAL} for an unknown name, a value that does not fit, or two values for one thing

@@ -9,7 +9,7 @@ import java.util.TreeMap;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 
-/** What a configuration chose: a value for each row of a {@link SettingTable}. */
+/** The values of a configuration, one for each row of a {@link SettingTable}. */
 public final class SettingValues {
     private final int subVersion;
     private final Map<SettingRow, Long> numbers = new HashMap<>();

@@ -1,5 +1,5 @@
 /**
- * What a configuration of a chip can choose, declared once as rows of a
+ * The settings of a chip's configuration, declared once as rows of a
  * {@link org.iommu4j.simulation.config.SettingTable}. From the rows follow how a
  * {@link org.iommu4j.backend.HardwareConfig} is read, the errors with names and legal values, the table in the documents
  * and in help, and what the fuzzer varies.

@@ -24,7 +24,7 @@ public final class EventLog {
         this.memory = memory;
     }
 
-    /** Where the entries are. */
+    /** The ring in memory that holds the entries. */
     public CommandRing ring() {
         return ring;
     }

@@ -1,5 +1,5 @@
 /**
- * Where faults and events are put: a few registers, or a queue in memory; both say when they ran out of room.
+ * Storage of faults and events: a few registers, or a queue in memory; both tell an overflow.
  */
 @Export
 @Version("1.1.0")

@@ -31,7 +31,7 @@ public final class GuardedMemory implements PhysicalMemory {
         return memory;
     }
 
-    /** How often it has become other memory; see {@link HostPages#changes}. */
+    /** Number of changes of the memory's extent; see {@link HostPages#changes}. */
     int changes() {
         return pages.changes();
     }

@@ -32,7 +32,7 @@ public final class HostPages {
      */
     private volatile PageOwner[] owners = {};
 
-    /** How often an owner changed. Changed under the lock, read without it. */
+    /** Number of changes of an owner. Written under the lock, read without it. */
     private volatile int changes;
 
     /**
@@ -159,7 +159,7 @@ public final class HostPages {
         return true;
     }
 
-    /** How often a page has got another owner: what was found out about pages holds until then. */
+    /** Number of changes of an owner: knowledge about pages holds until the next. */
     int changes() {
         return changes;
     }

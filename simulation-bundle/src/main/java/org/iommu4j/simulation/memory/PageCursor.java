@@ -16,10 +16,10 @@ public final class PageCursor {
     /** Every bit of an address but those that tell the pairs of a page apart: the page's address, if the pair is aligned. */
     private static final long PAIR_MASK = PAGE_MASK | (SparseMemory.PAIR_BYTES - 1);
 
-    /** The same for words. */
+    /** The page as 64-bit words. */
     private static final long WORD_MASK = PAGE_MASK | (Long.BYTES - 1);
 
-    /** The address of no page. */
+    /** Stands for no page. */
     private static final long NOWHERE = ~PAGE_MASK;
 
     private static final byte[] NO_BYTES = {};
@@ -42,7 +42,7 @@ public final class PageCursor {
     private byte[] slab = NO_BYTES;
     private int start;
 
-    /** A cursor that is nowhere yet. */
+    /** A cursor without a page. */
     public PageCursor(PhysicalMemory memory) {
         this.memory = memory;
         RevocableMemory view = memory instanceof RevocableMemory revocable ? revocable : null;

@@ -74,7 +74,7 @@ public final class SparseMemory implements PhysicalMemory {
     /** The frames. An element goes from null to what it stays, under the lock. */
     private final byte[][] slabs;
 
-    /** Where there is memory; replaced under the lock. */
+    /** First and last address of each range that is memory; replaced under the lock. */
     private volatile long[] ranges;
 
     /** Frames of pages that are memory only in part, so that each access to them is checked; guarded by the lock. */
@@ -301,7 +301,7 @@ public final class SparseMemory implements PhysicalMemory {
         LONG_BE.set(slab, at, value);
     }
 
-    /** Where in its slab a frame has an address of its page. */
+    /** The offset in a slab of an address of the frame's page. */
     static int offset(int frame, long pa) {
         return ((frame & (SLAB_FRAMES - 1)) << PAGE_SHIFT) | ((int) pa & IN_PAGE);
     }
@@ -320,7 +320,7 @@ public final class SparseMemory implements PhysicalMemory {
         return merged.stream().flatMapToLong(Arrays::stream).toArray();
     }
 
-    /** Where the memory ends that begins at or before an address; the address itself if it is none. */
+    /** The end of the memory range that contains an address; the address itself if no range does. */
     private long endOfMemory(long pa) {
         if (pa >= 0 && pa < 1L << ADDRESS_BITS) {
             long[] places = ranges;

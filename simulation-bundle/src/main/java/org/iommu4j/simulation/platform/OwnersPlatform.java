@@ -7,7 +7,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Sanitizer;
 
-/** A machine as somebody sees it whose pages are kept from guests. */
+/** A view of a machine for an owner whose pages are kept from guests. */
 final class OwnersPlatform implements Platform {
     private final SimulatedPlatform machine;
     private final PageOwner owner;

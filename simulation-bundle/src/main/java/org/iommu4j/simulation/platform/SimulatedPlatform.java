@@ -101,7 +101,7 @@ public final class SimulatedPlatform implements Platform {
         return allocatePages(pages, PageOwner.CLIENT);
     }
 
-    /** As {@link #allocatePages(int)}, for somebody. */
+    /** As {@link #allocatePages(int)}, for an owner. */
     long allocatePages(int pages, PageOwner owner) {
         long pa = hostPages.allocate(pages, owner);
         if (sanitizer != null) {

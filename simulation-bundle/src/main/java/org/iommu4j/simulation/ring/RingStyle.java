@@ -1,6 +1,6 @@
 package org.iommu4j.simulation.ring;
 
-/** How head and tail registers name an entry of a ring. */
+/** The form in which head and tail registers name an entry of a ring. */
 public enum RingStyle {
     /** Byte offset from the base; head and tail equal means empty, so one entry stays unused (VT-d, AMD-Vi). */
     BYTE_OFFSET,

@@ -12,7 +12,7 @@ final class FindingLog {
     /** Most findings of each kind that are kept with details. */
     private static final int KEPT = 1000;
 
-    /** What makes two findings one: the kind, and an edit, a command or a name. */
+    /** Findings of one cause are one finding: the kind, and an edit, a command or a name. */
     private record Cause(Finding.Kind kind, Object what) {}
 
     private final Map<Cause, Finding> byCause = new LinkedHashMap<>();

@@ -9,7 +9,7 @@ import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** A command that was carried out, and what it had to drop. */
+/** A command that was carried out, and the entries that it had to drop. */
 final class Invalidation {
     final long at;
     final List<ShadowEntry> due = new ArrayList<>();
@@ -33,12 +33,12 @@ final class Invalidation {
         concernsChip |= kind != CachedKind.DEVICE;
     }
 
-    /** True unless it is for devices alone, whose own requests for translations a capture does not tell. */
+    /** False for a command to devices alone: a capture does not hold their own translation requests. */
     boolean concernsChip() {
         return concernsChip;
     }
 
-    /** The architecture demands it, whatever there is to drop. */
+    /** True if the architecture demands the command, whatever there is to drop. */
     void isDemanded() {
         demanded = true;
     }
@@ -56,7 +56,7 @@ final class Invalidation {
         dueCount = due.size();
     }
 
-    /** Its completion is known; what it had to drop is not needed any more. */
+    /** The completion has been seen: the list of entries that had to be dropped is not needed any more. */
     void completed(long time) {
         completedAt = time;
         due.clear();
@@ -66,7 +66,7 @@ final class Invalidation {
         return new Finding.Command(at, completedAt, name, word0, word1, dueCount, dropped, decoded(), bytes(), place);
     }
 
-    /** For people: what it is, and where. */
+    /** The command and its place in the input, for messages. */
     String text() {
         return decoded() + " at " + place;
     }

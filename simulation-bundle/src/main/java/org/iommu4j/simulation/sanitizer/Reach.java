@@ -17,13 +17,13 @@ import org.iommu4j.backend.TranslationObserver;
 record Reach(CachedKind kind, long tag, int pasid, long first, long last, Invalidation command) {
     private static final int ANY = TranslationObserver.ANY;
 
-    /** True if it is for everything of its kind that has its tag. */
+    /** True if the command drops everything of its kind and tag. */
     boolean isWhole() {
         return first == 0 && last == -1L;
     }
 
     /**
-     * What it missed an entry by, if by one thing alone.
+     * The single difference by which the command missed an entry: kind, tag, PASID or range.
      *
      * @return words for people; null if it missed by more, or did not miss
      */

@@ -16,7 +16,7 @@ final class Reading {
     /** Byte order in which it was read; of an entry with a layout its order counts. */
     private final ByteOrder order;
 
-    /** Null if the chip did not say what it is. */
+    /** The format of the entry; null if the chip did not tell it. */
     private Layout layout;
 
     /** The first word of the same entry: it says whether the entry leads anywhere. */
@@ -25,7 +25,7 @@ final class Reading {
     /** Position in the entry. */
     private int index;
 
-    /** Where the entry's part in this word begins. */
+    /** Physical address at which the entry's part in this word begins. */
     private long pa;
 
     Reading(TableWord word, long at, ByteOrder order) {
@@ -50,12 +50,12 @@ final class Reading {
         pa = Math.max(entryPa, word.pa);
     }
 
-    /** True if it no longer means what it meant. */
+    /** True if the word's meaning has changed since it was read. */
     boolean differs() {
         return means(value, head.value) != means(word.value(), head.word.value());
     }
 
-    /** True if the other one read the same from the same word. */
+    /** True if both read the same value of the same word. */
     boolean isSame(Reading other) {
         return word == other.word && value == other.value;
     }
@@ -86,7 +86,7 @@ final class Reading {
                 != means(change.after(), head == this ? change.after() : first);
     }
 
-    /** What is left of a word if everything without a meaning is left out. */
+    /** The word without the bits that have no meaning. */
     private long means(long raw, long headRaw) {
         if (layout == null) {
             return word.bySoftware(raw);

@@ -32,16 +32,16 @@ final class ShadowEntry {
     /** An entry that had to be gone and by which this one was read, so that it is no better; or null. */
     ShadowEntry readBy;
 
-    /** True once the completion of {@link #dropper} is known. */
+    /** True once the completion of {@link #dropper} has been seen. */
     boolean gone;
 
     /** The first use that is legal only if a completed invalidation follows, or null. */
     Suspicion suspicion;
 
-    /** True if it was reported, so that it is not again. */
+    /** True once the entry was reported, so that it is reported once. */
     boolean reported;
 
-    /** A use of what was right before an edit. */
+    /** A use of the translation from before an edit. */
     record Suspicion(
             Finding.Edit edit, long at, Finding.Place place, int requester, int pasid, long iova, boolean used) {}
 
@@ -72,7 +72,7 @@ final class ShadowEntry {
         this.place = place;
     }
 
-    /** True if tables no longer say what it says. */
+    /** True if the tables no longer hold the entry's translation. */
     boolean isStale() {
         return path.firstDifference() != null || (parent != null && parent.path.firstDifference() != null);
     }
@@ -101,7 +101,7 @@ final class ShadowEntry {
         return last;
     }
 
-    /** Its last address. */
+    /** The last address that the entry translates. */
     long last() {
         return first + lengthBytes - 1;
     }

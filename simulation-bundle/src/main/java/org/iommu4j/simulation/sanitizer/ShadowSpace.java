@@ -11,12 +11,12 @@ import java.util.function.Consumer;
 
 /** Entries of one kind with one tag and one PASID. */
 final class ShadowSpace {
-    /** Most entries that are remembered after they were dropped. */
+    /** Most entries that are kept after they were dropped. */
     private static final int REMEMBERED = 1 << 14;
 
     private static final long LAST = -1L;
 
-    /** Where an entry is: two of different sizes may begin at one address. */
+    /** The range of an entry: two of different sizes may begin at one address. */
     private record Place(long first, long lengthBytes) {}
 
     final long tag;

@@ -9,7 +9,7 @@ final class TableWord {
     final long pa;
     private long value;
 
-    /** Bits that the chip itself changes, as accessed and dirty: they say nothing about a translation. */
+    /** Bits that the chip itself changes, as accessed and dirty: they are no part of a translation. */
     private long ownedByChip;
 
     private final Change[] changes = new Change[KEPT];
@@ -33,7 +33,7 @@ final class TableWord {
         return value;
     }
 
-    /** Software changes it; false if it stays what it is. */
+    /** A write of software; false if the word does not change. */
     boolean edit(long at, long after, Finding.Place place) {
         if (after == value) {
             return false;
@@ -43,13 +43,13 @@ final class TableWord {
         return true;
     }
 
-    /** The chip changes it. */
+    /** A write of the chip. */
     void update(long after) {
         ownedByChip |= after ^ value;
         value = after;
     }
 
-    /** A value without what the chip itself writes. */
+    /** A value without the bits that the chip itself writes. */
     long bySoftware(long word) {
         return word & ~ownedByChip;
     }

@@ -31,8 +31,13 @@ import org.iommu4j.simulation.sanitizer.ShadowEntry.Suspicion;
  *   <li>One of them was changed, and a covering invalidation has completed since the entry was read: the chip's fault.
  * </ul>
  *
- * What a word means is decided by the format of the entry that it is a part of, see {@link Reading}. An entry is also wrong if the tables by which the access came to it now lead to another table than the one at which its
- * walk began. Guarded by itself: table words and timeline change together.
+ * The format of its entry decides the meaning of a word, see {@link Reading}. An entry is also wrong if the tables by which
+ * the access came to it now lead to another table than the one at which its walk began. Guarded by itself: table words and
+ * timeline change together.
+ *
+ * <p>The class is long because it judges every event of the chip (fills, uses, edits, commands, completions) by one timeline
+ * under one lock. The data that it judges by stand apart: {@link ShadowEntry}, {@link ShadowSpace}, {@link TableWord},
+ * {@link WalkPath}, {@link Reach}, {@link Invalidation}.
  */
 public final class TranslationSanitizer implements Sanitizer {
     private static final long PAGE_BYTES = 4096;
@@ -49,7 +54,7 @@ public final class TranslationSanitizer implements Sanitizer {
     private final ArrayDeque<Invalidation> outstanding = new ArrayDeque<>();
     private final ArrayDeque<Reach> reaches = new ArrayDeque<>();
 
-    /** What the architecture has software invalidate next. */
+    /** Invalidations that the architecture demands of software next. */
     private final Set<Demand> demands = new HashSet<>();
 
     private final FindingLog log = new FindingLog();
@@ -58,7 +63,7 @@ public final class TranslationSanitizer implements Sanitizer {
     /** Pages that hold words of tables, by number. */
     private final Set<Long> tablePages = new HashSet<>();
 
-    /** True if software wrote beside known words of tables since it waited last: nobody knows what that entry is for. */
+    /** True if software wrote beside known words of tables since it waited last: the entry's purpose is unknown. */
     private boolean editedUnread;
 
     private InvalidationRules rules;
@@ -70,7 +75,7 @@ public final class TranslationSanitizer implements Sanitizer {
     private long commands;
     private long accesses;
 
-    /** Who is translating, or null. */
+    /** The thread that is translating, or null. */
     private volatile Thread walker;
 
     private final WalkPath path = new WalkPath();
@@ -80,7 +85,7 @@ public final class TranslationSanitizer implements Sanitizer {
     private long origin;
     private ShadowEntry parent;
 
-    /** What has to be invalidated: everything of a kind and a tag. */
+    /** A demand of the architecture: everything of a kind and a tag has to be invalidated. */
     private record Demand(CachedKind kind, long tag) {}
 
     /** An entry that had to be gone and was used for this access, or null. */
@@ -399,7 +404,7 @@ public final class TranslationSanitizer implements Sanitizer {
         }
     }
 
-    /** Of software that never waits, the oldest commands are forgotten. */
+    /** Forgets the oldest commands of software that never waits for completions. */
     private void await(Invalidation carriedOut) {
         if (outstanding.size() == MOST_OUTSTANDING) {
             outstanding.removeFirst();
@@ -525,7 +530,7 @@ public final class TranslationSanitizer implements Sanitizer {
                         nearMiss));
     }
 
-    /** What software forgot: one thing for each edit, each tag, and for devices apart from the chip. */
+    /** An invalidation that software forgot: one for each edit, each tag, and for devices apart from the chip. */
     private record Due(Object edit, boolean ofDevice, long tag) {}
 
     /**

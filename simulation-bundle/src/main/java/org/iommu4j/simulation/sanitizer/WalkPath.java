@@ -5,13 +5,13 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.iommu4j.layout.Layout;
 
-/** Table words in the order in which they were read: what a translation comes from. */
+/** Table words in the order in which they were read: the source of a translation. */
 final class WalkPath {
     private static final long IN_WORD = Long.BYTES - 1;
 
     private final List<Reading> readings;
 
-    /** Words that came with an entry that was hit. */
+    /** Number of words that were inherited from a cache entry that was hit. */
     private int inherited;
 
     WalkPath() {
@@ -58,7 +58,7 @@ final class WalkPath {
         }
     }
 
-    /** Goes on where an entry leads. */
+    /** Continues with the words of a cache entry that was hit. */
     void inherit(WalkPath from) {
         readings.addAll(from.readings);
         inherited = readings.size();
@@ -74,7 +74,7 @@ final class WalkPath {
         return readings;
     }
 
-    /** The first word that no longer means what it meant, or null. */
+    /** The first word whose meaning has changed since it was read, or null. */
     Reading firstDifference() {
         for (int i = 0; i < readings.size(); i++) {
             if (readings.get(i).differs()) {
@@ -84,7 +84,7 @@ final class WalkPath {
         return null;
     }
 
-    /** True if the other one read the same. */
+    /** True if both paths read the same words. */
     boolean isSame(WalkPath other) {
         if (readings.size() != other.readings.size()) {
             return false;

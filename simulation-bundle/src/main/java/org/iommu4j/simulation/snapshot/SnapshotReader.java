@@ -78,7 +78,7 @@ public final class SnapshotReader {
         return snapshot.model();
     }
 
-    /** Whose state it is. */
+    /** The kind of object whose state is read. */
     public Snapshot.Kind kind() {
         return snapshot.kind();
     }

@@ -1,5 +1,5 @@
 /**
- * What every vendor's translator has: {@link org.iommu4j.simulation.translate.DomainTable} finds its open domains and refuses
+ * Parts that every vendor's translator has: {@link org.iommu4j.simulation.translate.DomainTable} finds its open domains and refuses
  * what cannot be one.
  */
 @Export

@@ -2,7 +2,7 @@ package org.iommu4j.testbench.fuzz;
 
 import java.util.Map;
 
-/** Something that a case does. What depends on the state of the chip is worked out when it is carried out. */
+/** An action of a case. Whatever depends on the state of the chip is worked out when the action is carried out. */
 sealed interface Action {
     /** The model's software sets the machine up. */
     record BringUp(long seed) implements Action {}
@@ -10,7 +10,7 @@ sealed interface Action {
     /** One step of the case format. */
     record Plain(Map<String, Object> step) implements Action {}
 
-    /** A native command, put into the queue wherever that is by then. */
+    /** A native command, written at the tail that the queue has by then. */
     record Command(byte[] bytes) implements Action {}
 
     /**
@@ -20,10 +20,10 @@ sealed interface Action {
      */
     record Call(int function, long[] words) implements Action {}
 
-    /** Everything from before is dropped from every cache. */
+    /** Drops every entry of every cache. */
     record Settle() implements Action {}
 
-    /** Devices that a fault has stopped are brought back; nothing if none was found stopped. */
+    /** Brings back devices that a fault has stopped; nothing if none was found stopped. */
     record Recover() implements Action {}
 
     /**

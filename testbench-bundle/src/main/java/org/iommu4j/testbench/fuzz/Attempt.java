@@ -30,7 +30,7 @@ final class Attempt {
     private volatile List<Map<String, Object>> steps = List.of();
     private volatile CaseRun current;
 
-    /** What was done when time was up, or null. */
+    /** The actions that were done when time was up, or null. */
     private volatile List<Action> hung;
 
     private volatile FuzzScene sceneAfter = FuzzScene.EMPTY;
@@ -71,7 +71,7 @@ final class Attempt {
         }
     }
 
-    /** What it has done by now is the case, whatever it does once it is interrupted. */
+    /** The actions done by now are the case, whatever it does once it is interrupted. */
     private void hangs(Thread thread, long deadlineNanos) {
         hung = done();
         CaseRun stuck = current;
@@ -147,7 +147,7 @@ final class Attempt {
                 : outcome;
     }
 
-    /** What must not have happened, or null. */
+    /** The failure of the case, or null. */
     Failed failed() {
         return failed;
     }
@@ -157,7 +157,7 @@ final class Attempt {
         return ended.getCount() == 0;
     }
 
-    /** True if the machine could not be had. */
+    /** True if the machine could not be made. */
     boolean refused() {
         return refused;
     }
@@ -177,12 +177,12 @@ final class Attempt {
         return steps;
     }
 
-    /** What software had set up. */
+    /** The scene that software had set up. */
     FuzzScene scene() {
         return sceneAfter;
     }
 
-    /** What was reached. */
+    /** The coverage of the case. */
     Coverage coverage() {
         return coverage;
     }

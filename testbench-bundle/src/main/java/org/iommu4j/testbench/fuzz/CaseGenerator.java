@@ -25,7 +25,12 @@ import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 import org.iommu4j.testbench.FuzzOptions.What;
 
-/** Makes up cases of one model: a machine, and what is done with it. All it chooses comes from a seed. */
+/**
+ * Makes up cases of one model: a machine, and actions on it. Every choice comes from a seed.
+ *
+ * <p>The class is long because each kind of action has its maker here, and all makers draw from the same random numbers, focus
+ * and scene: their order is part of a seed's meaning.
+ */
 final class CaseGenerator {
     private static final int LEAST_ACTIONS = 12;
     private static final int MORE_ACTIONS = 48;
@@ -53,7 +58,7 @@ final class CaseGenerator {
     private PhysicalMemory memory;
     private List<Action.Call> knownCalls = List.of();
 
-    /** What the case comes back to again and again, so that what is kept of it is used. */
+    /** The requester to which the case returns again and again, so that cache entries of it are used. */
     private int focusRequester;
 
     private long focusIova;
@@ -101,7 +106,7 @@ final class CaseGenerator {
         return setup;
     }
 
-    /** What is done first: it sets the scene. */
+    /** The first actions of the case: they set the scene. */
     List<Action> beginning() {
         List<Action> actions = new ArrayList<>();
         if (setup.stepping()) {
@@ -114,7 +119,7 @@ final class CaseGenerator {
         return actions;
     }
 
-    /** What is done then. */
+    /** The actions after the beginning. */
     List<Action> rest(CaseRun begun) {
         scene = begun.scene();
         memory = begun.memory();
@@ -185,7 +190,7 @@ final class CaseGenerator {
         }
     }
 
-    /** Something is used, its tables change, something is invalidated, and it is used again. */
+    /** Uses a translation, edits its tables, invalidates something, and uses the translation again. */
     private void changeInUse(List<Action> actions) {
         actions.add(new Action.Plain(access(true)));
         recover(actions);

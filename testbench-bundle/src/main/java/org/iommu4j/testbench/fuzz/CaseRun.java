@@ -20,7 +20,6 @@ import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.ReferenceWalker.Verdict;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
@@ -46,6 +45,9 @@ import org.iommu4j.testbench.run.StepRunner;
  *
  * <p>An access is compared with the reference walker as long as only one answer is legal: after an edit, from the first use
  * of a translation on, that is so again once everything was dropped. Accesses in between are the sanitizer's.
+ *
+ * <p>The class is long because each kind of action is carried out, judged and noted in one place, in that order: taken apart,
+ * the parts would share the machine, the judge, the trace and the steps.
  */
 final class CaseRun implements AutoCloseable {
     private static final int MOST_LIKE_ENTRIES = 16;
@@ -112,7 +114,7 @@ final class CaseRun implements AutoCloseable {
         judge = new Judge(fuzz.referenceWalker(runner.hardware(), runner.port(), setup.driver()), runner);
     }
 
-    /** What software has set up. */
+    /** The scene that software has set up. */
     FuzzScene scene() {
         return scene;
     }
@@ -197,7 +199,7 @@ final class CaseRun implements AutoCloseable {
         }
     }
 
-    /** Behind a driver a device that was stopped is taken out and put back, with what was bound for it. */
+    /** Behind a driver, detaches devices that a fault has stopped and attaches them again, with their binds. */
     private void recover() {
         if (!stopped) {
             return;
@@ -283,7 +285,7 @@ final class CaseRun implements AutoCloseable {
                     trace.step((int) Steps.number(step, "n", 0));
                 }
                 case "hcall", "rtas", "instruction" -> {
-                    // What a call of a known case came to is not seen: only calls of our own are compared.
+                    // The outcome of a call of a known case is not seen: only generated calls are compared.
                     runner.run(StepRunner.json(step));
                     judge.lost();
                     trace.incomplete();
@@ -308,7 +310,7 @@ final class CaseRun implements AutoCloseable {
         }
     }
 
-    /** True if reading there changes something; what is read is not part of the trace. */
+    /** True if a read of the register changes it; such reads are no part of the trace. */
     private boolean changesOnRead(long offset) {
         return backend.registers(runner.unit().subVersion()).stream()
                 .anyMatch(register -> !fuzz.isReadFree(register)
@@ -316,7 +318,7 @@ final class CaseRun implements AutoCloseable {
                         && offset + Long.BYTES > register.offset());
     }
 
-    /** What decodes the bytes of a step. */
+    /** Command lines that decode the bytes of a step. */
     private List<String> hints(Map<String, Object> step, String op) {
         return switch (op) {
             case "ioctl" -> {
@@ -337,7 +339,7 @@ final class CaseRun implements AutoCloseable {
         };
     }
 
-    /** What decodes the bytes of the step that was begun last. */
+    /** Command lines that decode the bytes of the step that was begun last. */
     List<String> lastHints() {
         List<Map<String, Object>> begun = steps();
         if (begun.isEmpty()) {
@@ -376,7 +378,7 @@ final class CaseRun implements AutoCloseable {
         throw new Failed(Kind.UNTYPED_EXCEPTION, describe(origin), thrown).explained(hints.get());
     }
 
-    /** What was thrown, and where. */
+    /** An exception and the frame where it was thrown. */
     static String describe(Throwable thrown) {
         StackTraceElement[] frames = thrown.getStackTrace();
         return thrown + (frames.length == 0 ? "" : " at " + frames[0]);
@@ -448,14 +450,14 @@ final class CaseRun implements AutoCloseable {
             coverage.count("rules", rule);
         }
         boolean failed = errno.equals(Errno.EIO.name());
-        Asked asked = op.equals("ioctl") && (done || failed) ? read(step) : null;
-        if (asked != null && asked.operation <= 0 && done) {
+        ReadRequest read = op.equals("ioctl") && (done || failed) ? read(step) : null;
+        if (read != null && read.operation <= 0 && done) {
             throw new Failed(Kind.WRONG_ANSWER, "a request was carried out that breaks a rule");
         }
-        Verdict verdict = asked != null && asked.operation == Uapi.INVAL_IOTLB
-                ? judge.invalidated(asked.reader.invalidate(), done)
+        Verdict verdict = read != null && read.operation == Uapi.INVAL_IOTLB
+                ? judge.invalidated(read.reader.invalidate(), done)
                 : Verdict.OPEN;
-        if (failed && isGuestsFault(verdict, asked)) {
+        if (failed && isGuestsFault(verdict, read)) {
             // How far it came, and what it left behind, is the driver's business.
             trace.incomplete();
             return;
@@ -494,7 +496,7 @@ final class CaseRun implements AutoCloseable {
                 judge.detached(requester);
                 trace.detach(requester);
             }
-            default -> request(step, asked);
+            default -> request(step, read);
         }
     }
 
@@ -526,15 +528,15 @@ final class CaseRun implements AutoCloseable {
         }
     }
 
-    /** V38 speaks of what the machine answered, not of a field; but no driver asks it for what is invalid. */
+    /** True for a refusal by rule V38, which is the machine's and names no field; EINVAL of it is the driver's mistake. */
     private static boolean isMachines(String errno, Map<String, Object> values) {
         return Rule.V38.name().equals(values.get("rule")) && !errno.equals(Errno.EINVAL.name());
     }
 
-    /** True if a driver could answer {@code EIO} only: the walker has the first word, the machine the second. */
-    private boolean isGuestsFault(Verdict verdict, Asked asked) {
+    /** True if a driver could answer {@code EIO} only: the reference walker decides, and if it cannot, the model's fuzz support. */
+    private boolean isGuestsFault(Verdict verdict, ReadRequest read) {
         return verdict == Verdict.OPEN
-                ? fuzz.isGuestsFault(runner.hardware(), runner.port(), asked == null ? null : asked.invalidation())
+                ? fuzz.isGuestsFault(runner.hardware(), runner.port(), read == null ? null : read.invalidation())
                 : verdict == Verdict.RIGHT;
     }
 
@@ -543,35 +545,35 @@ final class CaseRun implements AutoCloseable {
      *
      * @param operation that it is, or a negative errno
      */
-    private record Asked(int operation, RequestReader reader) {
+    private record ReadRequest(int operation, RequestReader reader) {
         /** The invalidation that it is, or null. */
         InvalidateRequest invalidation() {
             return operation == Uapi.INVAL_IOTLB ? reader.invalidate() : null;
         }
     }
 
-    private Asked read(Map<String, Object> step) {
+    private ReadRequest read(Map<String, Object> step) {
         byte[] bytes = Steps.bytes(step, "hex");
         RequestReader reader = new RequestReader(terms());
         int operation = reader.read(
                 Steps.number(step, "request", Uapi.VFIO_IOMMU_OP), bytes, 0, bytes.length, new Completion());
-        return new Asked(operation, reader);
+        return new ReadRequest(operation, reader);
     }
 
     /** A request was carried out. */
-    private void request(Map<String, Object> step, Asked asked) {
-        if (asked.operation == Uapi.INVAL_IOTLB) {
-            InvalidateRequest request = asked.reader.invalidate();
+    private void request(Map<String, Object> step, ReadRequest read) {
+        if (read.operation == Uapi.INVAL_IOTLB) {
+            InvalidateRequest request = read.reader.invalidate();
             if (request.scope() == 0 && request.payloadLength() == 0) {
                 judge.settled();
             }
             trace.invalidate(request);
         } else {
-            if (!asked.reader.bind().unbinds()) {
+            if (!read.reader.bind().unbinds()) {
                 bindings.put(step.get("hex"), step);
             }
-            judge.bound(asked.reader.bind());
-            trace.bind(asked.reader.bind());
+            judge.bound(read.reader.bind());
+            trace.bind(read.reader.bind());
         }
     }
 
@@ -632,7 +634,7 @@ final class CaseRun implements AutoCloseable {
                 .orElse(null);
     }
 
-    /** What the model's software does becomes steps. */
+    /** Turns the actions of the model's software into steps. */
     private final class Software implements RecordingPort.Sink {
         @Override
         public void memory(long pa, byte[] bytes) {
@@ -722,47 +724,5 @@ final class CaseRun implements AutoCloseable {
     @Override
     public void close() {
         runner.close();
-    }
-
-    /**
-     * One piece of the access of a {@code dma} or {@code ats} step.
-     *
-     * @param iova where the piece begins
-     * @param length of the piece in bytes
-     * @param span bytes that are left of the whole access, of which this is the first piece
-     */
-    static DmaAccess begin(Map<String, Object> step, String op, DmaAccess access, long iova, int length, long span) {
-        String kind = Steps.text(step, "access");
-        int rights = switch (kind) {
-            case "read" -> DmaAccess.READ;
-            case "write" -> DmaAccess.WRITE;
-            case "execute" -> DmaAccess.READ | DmaAccess.EXECUTE;
-            default -> DmaAccess.READ | DmaAccess.WRITE;
-        };
-        access.begin((int) Steps.number(step, "requester", 0), iova, rights)
-                .withPasid((int) Steps.number(step, "pasid", DmaAccess.NO_PASID))
-                .withLength(length)
-                .withSpan(span)
-                .as(
-                        op.equals("ats")
-                                ? DmaAccess.AddressType.TRANSLATION_REQUEST
-                                : Boolean.TRUE.equals(step.get("translated"))
-                                        ? DmaAccess.AddressType.TRANSLATED
-                                        : DmaAccess.AddressType.UNTRANSLATED);
-        if (kind.equals("atomic")) {
-            access.asAtomic();
-        }
-        if (Boolean.TRUE.equals(step.get("privileged"))) {
-            access.asPrivileged();
-        }
-        return access;
-    }
-
-    /** True if a translated access leads to memory for devices; a translation request may name what is no memory at all. */
-    static boolean isAllowed(DmaAccess access, Platform machine) {
-        long pa = access.spa();
-        return access.addressType() == DmaAccess.AddressType.TRANSLATION_REQUEST
-                ? machine.deviceMemory().contains(pa, 1) || !machine.memory().contains(pa, 1)
-                : access.lengthBytes() <= 0 || machine.deviceMemory().contains(pa, access.lengthBytes());
     }
 }

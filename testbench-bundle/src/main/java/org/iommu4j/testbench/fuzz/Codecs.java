@@ -22,7 +22,7 @@ import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.testbench.FuzzFailure.Kind;
 
-/** What is decoded after it was encoded is what it was, for every structure of a model and every request of the contract. */
+/** Checks that every structure of a model and every request of the contract decodes to what was encoded. */
 final class Codecs {
     private static final int REQUESTS = 64;
     private static final int LONGEST_PAYLOAD = 64;

@@ -12,13 +12,13 @@ import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.run.CaseLines;
 import org.iommu4j.testbench.run.StepRunner;
 
-/** Known cases, to be changed a little. What they expect is left out. */
+/** Known cases, to be mutated. Their expectations are left out. */
 final class Corpus {
     private static final int MOST_ROUNDS = 16;
     private static final int MOST_BYTES = 8192;
     private static final int MOST_CHANGES = 6;
 
-    /** Most characters of all files: of each a case takes many bytes. */
+    /** Most characters of all files together: each takes many bytes of memory as a case. */
     private static final int MOST_CHARACTERS = 4 << 20;
 
     private final List<Known> known = new ArrayList<>();

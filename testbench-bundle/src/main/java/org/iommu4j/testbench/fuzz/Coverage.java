@@ -9,7 +9,7 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 
-/** What was reached, and how often. */
+/** Commands, outcomes and errors that were reached, and how often. */
 final class Coverage {
     private final Map<String, Map<String, Long>> reached = new TreeMap<>();
     private final List<Opcode> opcodes = new ArrayList<>();

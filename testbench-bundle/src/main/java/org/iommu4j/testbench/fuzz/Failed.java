@@ -3,7 +3,7 @@ package org.iommu4j.testbench.fuzz;
 import java.util.List;
 import org.iommu4j.testbench.FuzzFailure.Kind;
 
-/** Something that must not happen has happened. */
+/** An invariant of the fuzzer is broken. */
 final class Failed extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -24,7 +24,7 @@ final class Failed extends RuntimeException {
         this.explain = explain;
     }
 
-    /** The same with command lines that decode the bytes at fault, unless it has some. */
+    /** Adds command lines that decode the bytes at fault, unless it has some. */
     Failed explained(List<String> hints) {
         return explain.isEmpty() && !hints.isEmpty() ? new Failed(kind, getMessage(), this, hints) : this;
     }

@@ -10,7 +10,7 @@ import org.iommu4j.core.service.Unit;
 import org.iommu4j.layout.Register;
 import org.iommu4j.testbench.run.StepRunner;
 
-/** What can be seen of a machine's state from outside: equal before and after something that was refused. */
+/** A machine's state as it is visible from outside: equal before and after a request that was refused. */
 final class Fingerprint {
     private final List<String> names = new ArrayList<>();
     private final List<Object> values = new ArrayList<>();
@@ -56,13 +56,14 @@ final class Fingerprint {
     String difference(Fingerprint after) {
         for (int i = 0; i < values.size(); i++) {
             if (!values.get(i).equals(after.values.get(i))) {
-                return names.get(i) + " changed from " + shown(values.get(i)) + " to " + shown(after.values.get(i));
+                return names.get(i) + " changed from " + readable(values.get(i)) + " to "
+                        + readable(after.values.get(i));
             }
         }
         return "";
     }
 
-    private static String shown(Object value) {
+    private static String readable(Object value) {
         return value instanceof Long number ? Steps.hex(number) : value.toString();
     }
 }

@@ -4,7 +4,7 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.testbench.FuzzFailure.Kind;
 import org.iommu4j.testbench.run.StepRunner;
 
-/** Compares what is kept after a number of rounds with what is kept after twice as many. */
+/** Compares caches, records, pages and memory after a number of rounds with those after twice as many. */
 final class Growth {
     private static final int SLACK_ENTRIES = 8;
     private static final long BYTES_A_ROUND = 16;
@@ -48,7 +48,7 @@ final class Growth {
         }
     }
 
-    /** What else the process does may take memory, or give it back, now and then: a leak is there most times. */
+    /** Other work of the process may take memory or give it back now and then: a leak shows most times. */
     private void checkBytes(int rounds, Runnable again) {
         long before = usedBytes();
         long grown = 0;
@@ -80,7 +80,7 @@ final class Growth {
         return free;
     }
 
-    /** What is in use once nothing more is given back: what other threads let go of late must not count. */
+    /** Bytes in use once nothing more is given back, so that memory which other threads release late does not count. */
     private static long usedBytes() {
         Runtime runtime = Runtime.getRuntime();
         long used = Long.MAX_VALUE;

@@ -13,7 +13,7 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.testbench.run.StepRunner;
 
-/** Asks the reference walker while only one answer is legal, and keeps count of whether that is so. */
+/** Asks the reference walker while only one answer is legal, and tracks whether that is so. */
 final class Judge {
     private static final int PAGE = 4096;
     private static final int MOST_BYTES = 1 << 20;
@@ -21,10 +21,10 @@ final class Judge {
     private final Platform machine;
     private ReferenceWalker walker;
 
-    /** True if nothing that a chip may have kept is outdated. */
+    /** True if no entry that a chip may have cached is outdated. */
     private boolean settled = true;
 
-    /** True if the chip may have kept anything since it was settled. */
+    /** True if the chip may have cached anything since it was settled. */
     private boolean used;
 
     /**
@@ -55,13 +55,13 @@ final class Judge {
         }
     }
 
-    /** Everything from before is dropped. */
+    /** Every cached entry was dropped. */
     void settled() {
         settled = true;
         used = false;
     }
 
-    /** From now on it is not known what software does. */
+    /** Software does things from now on that the judge does not see. */
     void lost() {
         walker = null;
     }
@@ -106,7 +106,7 @@ final class Judge {
         return walker == null ? Verdict.OPEN : walker.invalidated(request, done);
     }
 
-    /** What an access has to come to, as a step's {@code expect}; null if that is open. */
+    /** The outcome that an access must have, as a step's {@code expect}; null if several are legal. */
     Map<String, Object> expectation(Map<String, Object> step, String op) {
         long length = Steps.number(step, "len", dataLength(step));
         if (walker == null || !settled || length < 0 || length > MOST_BYTES) {
@@ -119,7 +119,7 @@ final class Judge {
         do {
             long at = iova + done;
             int piece = (int) Math.min(length - done, PAGE - (at & (PAGE - 1)));
-            if (!walker.translate(CaseRun.begin(step, op, access, at, piece, length - done))) {
+            if (!walker.translate(AccessStep.begin(step, op, access, at, piece, length - done))) {
                 return null;
             }
             if (access.outcome() == DmaAccess.Outcome.FAULT) {
@@ -128,7 +128,7 @@ final class Judge {
             if (access.outcome() == DmaAccess.Outcome.BLOCKED) {
                 return Map.of("fault", Map.of("name", "BLOCKED"));
             }
-            if (!CaseRun.isAllowed(access, machine)) {
+            if (!AccessStep.isAllowed(access, machine)) {
                 return Map.of("fault", Map.of("name", "BUS_ERROR"));
             }
             segments.add(new long[] {access.spa(), piece});

@@ -28,7 +28,7 @@ final class RecordingPort implements NativePort {
     private long pendingAt;
     private long nextPage = FIRST_PAGE;
 
-    /** Carries out what software does. */
+    /** Carries out the actions of software. */
     interface Sink {
         /** A write to memory. */
         void memory(long pa, byte[] bytes);
@@ -51,7 +51,7 @@ final class RecordingPort implements NativePort {
         this.sink = sink;
     }
 
-    /** Carries out what was not yet. */
+    /** Carries out the writes to memory that were collected. */
     void flush() {
         if (pending.size() > 0) {
             byte[] bytes = pending.toByteArray();

@@ -18,7 +18,7 @@ import org.iommu4j.testbench.FuzzFailure.Kind;
 final class Shrinker {
     private static final int MOST_RUNS = 3000;
 
-    /** Of cases of which each run takes long: those that hang, and those that measure memory. */
+    /** Most runs for a case of which each run takes long: one that hangs, or one that measures memory. */
     private static final int MOST_LONG_RUNS = 40;
 
     private static final int MOST_LATE = 5;
@@ -97,13 +97,13 @@ final class Shrinker {
             return false;
         }
         setup = with;
-        // What comes after the failure is not needed.
+        // Actions after the failure are not needed.
         actions = new ArrayList<>(attempt.done());
         best = attempt;
         return true;
     }
 
-    /** Often what came last is enough, with or without what software has set up. */
+    /** Tries the last actions alone, with and without those that set the scene: often they are enough. */
     private void onlyTheLast() {
         if (actions.size() < 2) {
             return;
@@ -155,7 +155,7 @@ final class Shrinker {
         return rest;
     }
 
-    /** Takes what software set up as single steps, in an order that stays. */
+    /** Replaces the scene's set-up by its single steps, in the same order. */
     private void flatten() {
         int at = -1;
         for (int i = 0; i < actions.size(); i++) {
@@ -184,7 +184,7 @@ final class Shrinker {
         }
     }
 
-    /** A write of several words as writes of one. */
+    /** Splits a write of several words into writes of one. */
     private static List<Action> single(Map<String, Object> step) {
         if (!(step.get("words") instanceof List<?> words) || words.size() < 2) {
             return List.of(new Action.Plain(step));

@@ -45,7 +45,7 @@ final class Steps {
         return step("mem_write", "pa", hex(pa), "words", words);
     }
 
-    /** What a write to memory writes. */
+    /** The bytes that a step writes to memory. */
     static byte[] written(Map<String, Object> step, ByteOrder order) {
         if (!(step.get("words") instanceof List<?> words)) {
             return bytes(step, "hex");

@@ -8,12 +8,12 @@ import java.util.Map;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.InvalidateRequest;
 
-/** What reached the chip and its driver during a case, so that it can be done again below the core. */
+/** Operations that reached the chip and its driver during a case, so that they can be done again below the core. */
 final class Trace {
     private final List<Op> ops = new ArrayList<>();
     private boolean complete = true;
 
-    /** One thing that was done. */
+    /** One operation. */
     sealed interface Op {
         /** A write to memory. */
         record Memory(long pa, byte[] bytes) implements Op {}
@@ -24,10 +24,10 @@ final class Trace {
         /** A call, and its result. */
         record Call(int function, long[] words, long result) implements Op {}
 
-        /** An access, and what it came to. */
+        /** An access, and its outcome. */
         record Access(Map<String, Object> step, String op, Map<String, Object> values) implements Op {}
 
-        /** The queue was let go on. */
+        /** The queue was stepped. */
         record Step(int commands) implements Op {}
 
         /** Records were taken. */
@@ -46,12 +46,12 @@ final class Trace {
         record Invalidate(InvalidateRequest request) implements Op {}
     }
 
-    /** What was done, in order. */
+    /** The operations, in order. */
     List<Op> ops() {
         return ops;
     }
 
-    /** False if something was done that it does not know. */
+    /** False if something was done that the trace cannot hold. */
     boolean isComplete() {
         return complete;
     }

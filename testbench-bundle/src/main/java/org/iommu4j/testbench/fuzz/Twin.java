@@ -140,7 +140,7 @@ final class Twin {
         }
     }
 
-    /** What decodes the bytes of an operation. */
+    /** Command lines that decode the bytes of an operation. */
     private List<String> hints(Trace.Op op) {
         if (op instanceof Trace.Op.Memory write) {
             return ExplainHints.list(hints.structure("", write.bytes()));
@@ -168,7 +168,7 @@ final class Twin {
         same(op.getClass().getSimpleName(), Errno.OK, completion.errno());
     }
 
-    /** Where it went, or why not: of the first piece that was refused. */
+    /** The address to which an access was translated, or the reason of the first piece that was refused. */
     private String access(Trace.Op.Access op) {
         DmaAccess access = new DmaAccess();
         long length = Steps.number(op.step(), "len", 1);
@@ -178,13 +178,13 @@ final class Twin {
         do {
             long at = iova + done;
             int piece = (int) Math.min(length - done, PAGE - (at & (PAGE - 1)));
-            hardware.translate(CaseRun.begin(op.step(), op.op(), access, at, piece, length - done));
+            hardware.translate(AccessStep.begin(op.step(), op.op(), access, at, piece, length - done));
             switch (access.outcome()) {
                 case FAULT -> {
                     return "fault 0x" + Integer.toHexString(access.faultCode());
                 }
                 case TRANSLATED -> {
-                    if (!CaseRun.isAllowed(access, platform)) {
+                    if (!AccessStep.isAllowed(access, platform)) {
                         return "BUS_ERROR";
                     }
                     first = first.isEmpty() ? Steps.hex(access.spa()) : first;

@@ -8,7 +8,7 @@ import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** Values that know what they are for: mostly what the scene or the layout says, sometimes an edge, sometimes anything. */
+/** Random values for a purpose: mostly those of the scene or the layout, sometimes a boundary, sometimes anything. */
 final class Values {
     private static final int PAGE_SHIFT = 12;
     private static final int REQUESTER_BITS = 16;
@@ -34,7 +34,7 @@ final class Values {
         return random.nextInt(bound);
     }
 
-    /** One of a list that is not empty. */
+    /** A random element of a list that is not empty. */
     <T> T any(List<T> list) {
         return list.get(random.nextInt(list.size()));
     }
@@ -136,14 +136,14 @@ final class Values {
         return range.base() + (page << PAGE_SHIFT) + (oneIn(2) ? 0 : random.nextInt(1 << PAGE_SHIFT));
     }
 
-    /** Any bytes. */
+    /** Random bytes. */
     byte[] bytes(int length) {
         byte[] bytes = new byte[length];
         random.nextBytes(bytes);
         return bytes;
     }
 
-    /** The source of it all. */
+    /** The random numbers behind all values. */
     RandomGenerator random() {
         return random;
     }

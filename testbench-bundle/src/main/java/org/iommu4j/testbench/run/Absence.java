@@ -5,11 +5,11 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
 
-/** What is said of a model that no backend serves. */
+/** Messages about a model that no backend serves. */
 public final class Absence {
     private Absence() {}
 
-    /** The refusal, with what is there that should serve and why it does not. */
+    /** The refusal, with the bundles that should serve the model and the reasons why they do not. */
     public static BackendException of(IommuService service, IommuModel model) {
         String why = service.absence(model);
         return new BackendException(

@@ -33,7 +33,7 @@ record Access(
         byte[] data) {
     private static final int PAGE = 4096;
 
-    /** What an access does. */
+    /** The kind of an access. */
     enum Kind {
         READ(DmaAccess.READ),
         WRITE(DmaAccess.WRITE),

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** What is expected of an access. */
+/** The expectation of an access. */
 @FunctionalInterface
 interface AccessExpectation {
     /** True if it came so. */

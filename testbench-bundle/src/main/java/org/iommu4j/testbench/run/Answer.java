@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * What a step came to.
+ * The answer of a step.
  *
  * @param values by key, for {@link Json#write}
  * @param expected what was expected, null if nothing was
@@ -32,22 +32,22 @@ record Answer(Map<String, Object> values, Object expected, boolean met, String w
         return of(values);
     }
 
-    /** The same after a comparison; {@code wanted} may be null, then nothing was compared. */
+    /** A copy after a comparison; {@code wanted} may be null, then nothing was compared. */
     Answer against(Object wanted, boolean holds) {
         return wanted == null ? this : new Answer(values, wanted, holds, "", explain);
     }
 
-    /** The same with what decodes the bytes at fault, if it is not as expected. */
+    /** A copy with command lines that decode the bytes at fault, if it is not as expected. */
     Answer unmet(Supplier<List<String>> hints) {
         return met ? this : new Answer(values, expected, false, where, hints.get());
     }
 
-    /** The same with what decodes the bytes at fault. */
+    /** A copy with command lines that decode the bytes at fault. */
     Answer explained(List<String> hints) {
         return new Answer(values, expected, met, where, hints);
     }
 
-    /** The same with the step within the step that failed. */
+    /** A copy that names the failed step inside a repetition. */
     Answer at(String step) {
         return new Answer(values, expected, met, where.isEmpty() ? step : step + ", " + where, explain);
     }

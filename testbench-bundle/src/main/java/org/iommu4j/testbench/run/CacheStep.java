@@ -98,7 +98,7 @@ final class CacheStep {
         return fields.has(key) ? Long.valueOf(fields.number(key)) : null;
     }
 
-    /** True if each expected entry has a found one of its own, in any order, and none is left. */
+    /** True if expected and found entries are the same, in any order. */
     private static boolean same(List<Entry> expected, List<Entry> found) {
         if (expected.size() != found.size()) {
             return false;

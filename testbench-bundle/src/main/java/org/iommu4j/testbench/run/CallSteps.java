@@ -23,9 +23,14 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.layout.Code;
 
-/** Steps that make hypercalls, RTAS calls and instructions; what those are, the vendor's {@link CallFormat}s say. */
+/**
+ * Steps that make hypercalls, RTAS calls and instructions; the vendor's {@link CallFormat}s declare them.
+ *
+ * <p>The class is long because three notations of a call (positional, by names, in blocks of memory) are read, carried out and
+ * compared by the same format.
+ */
 final class CallSteps {
-    /** What a program interruption may be expected under; it is answered under the first. */
+    /** Keys under which a program interruption may be expected; it is answered under the first. */
     private static final List<String> INTERRUPTION = List.of("interruption", "exception", "program", "pgm");
 
     private static final String EXCEPTION = " exception";
@@ -56,7 +61,7 @@ final class CallSteps {
     private record Setting(Operand operand, long value, byte[] bytes) {}
 
     /**
-     * What is expected; null and empty is not checked.
+     * The expectation of a call; null and empty is not checked.
      *
      * @param code result code
      * @param out positional outputs
@@ -65,14 +70,14 @@ final class CallSteps {
     private record Expected(Long code, List<Long> out, Map<Operand, Object> results) {}
 
     /**
-     * What came back.
+     * The result of a call.
      *
-     * @param made what decodes the call as it was made, and the blocks that it was given
+     * @param made command lines that decode the call as it was made, and the blocks that it was given
      */
     private record Outcome(
             long code, List<Long> out, Map<Operand, Object> results, Function<ExplainHints, List<String>> made) {}
 
-    /** The step of that kind. */
+    /** Parses a step. */
     Step.Action parse(Kind kind, Fields fields) {
         if (calls == null) {
             fields.skip();
@@ -151,7 +156,7 @@ final class CallSteps {
                                 + known.stream().map(CallFormat::name).collect(Collectors.joining(", "))));
     }
 
-    /** A number that the model does not have is a legal thing to try: the chip has an answer to it. */
+    /** Unknown function numbers are allowed: the chip has an answer to them. */
     private static CallFormat unknown(Kind kind, int number, List<CallFormat> known) {
         Set<Code> codes = new LinkedHashSet<>();
         known.forEach(call -> codes.addAll(call.codes()));
@@ -228,7 +233,7 @@ final class CallSteps {
         if (fields.has("nret")) {
             return fields.integer("nret", most);
         }
-        // What is looked at need not be all that comes back; cells that a call may go without are asked for by looking
+        // A case need not look at all outputs; optional cells of a call are asked for by looking
         // at them.
         int outputs = (int)
                 format.results().stream().filter(result -> !result.optional()).count();
@@ -314,7 +319,7 @@ final class CallSteps {
         return new Setting(operand, value, null);
     }
 
-    /** What is expected of a call whose outputs have positions. */
+    /** Reads the expectation of a call whose outputs have positions. */
     private static Expected expected(Json expect, String codeKey, CallFormat format, int outputs) {
         if (expect == null) {
             return new Expected(null, List.of(), Map.of());
@@ -564,7 +569,7 @@ final class CallSteps {
         return all;
     }
 
-    /** Without the zero words at its end: an answer says itself how long it is. */
+    /** Cuts the zero words at the end: an answer tells its own length. */
     private static byte[] trimmed(byte[] bytes) {
         int length = bytes.length;
         while (length > 0 && bytes[length - 1] == 0) {
@@ -588,7 +593,7 @@ final class CallSteps {
                 .allMatch(entry -> same(entry.getValue(), outcome.results.get(entry.getKey())));
     }
 
-    /** Of a block the bytes that are expected count; what stands behind them does not. */
+    /** Compares the expected bytes of a block; bytes behind them do not count. */
     private static boolean same(Object wanted, Object got) {
         if (wanted instanceof byte[] bytes) {
             return got instanceof byte[] all

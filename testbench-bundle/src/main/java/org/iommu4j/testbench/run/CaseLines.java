@@ -16,7 +16,7 @@ import org.iommu4j.testbench.InputFile;
  * can be read only once, as a pipe, is kept, and must be short.
  */
 public final class CaseLines {
-    /** Most bytes of what is no regular file. */
+    /** Most bytes of an input that is no regular file, as a pipe. */
     public static final int MAX_PIPE_BYTES = 16 << 20;
 
     private final Path file;

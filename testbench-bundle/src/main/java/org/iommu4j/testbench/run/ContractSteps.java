@@ -25,7 +25,7 @@ final class ContractSteps {
     }
 
     /**
-     * What is expected; null fields are not checked.
+     * The expectation of a request; null fields are not checked.
      *
      * @param handled -1 if it is not checked
      */

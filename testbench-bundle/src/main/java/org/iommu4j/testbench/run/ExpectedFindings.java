@@ -81,7 +81,7 @@ final class ExpectedFindings {
         return expected.size() == trees.size();
     }
 
-    /** Finds a finding for an expectation; another expectation gives one up if it can have another. */
+    /** Matches an expectation with a finding; an earlier match may change to make room (bipartite matching). */
     private boolean assign(int i, List<Map<String, Object>> trees, int[] expectedBy, boolean[] tried) {
         for (int at = 0; at < trees.size(); at++) {
             if (!tried[at] && matches(expected.get(i), trees.get(at))) {
@@ -112,19 +112,19 @@ final class ExpectedFindings {
     /** As JSON: what was found. */
     static String json(List<?> findings) {
         return Json.write(findings.stream()
-                .map(one -> shown(one instanceof Finding finding ? tree(finding) : (Map<?, ?>) one))
+                .map(one -> readable(one instanceof Finding finding ? tree(finding) : (Map<?, ?>) one))
                 .toList());
     }
 
     /** With numbers in hex, as findings are written. */
-    private static Map<String, Object> shown(Map<?, ?> tree) {
-        Map<String, Object> shown = new LinkedHashMap<>();
-        tree.forEach((key, value) -> shown.put(
+    private static Map<String, Object> readable(Map<?, ?> tree) {
+        Map<String, Object> readable = new LinkedHashMap<>();
+        tree.forEach((key, value) -> readable.put(
                 (String) key,
                 value instanceof Map<?, ?> part
-                        ? shown(part)
+                        ? readable(part)
                         : value instanceof Long number ? Json.hex(number) : value));
-        return shown;
+        return readable;
     }
 
     /** A finding by the keys of {@link #KEYS}: numbers are Long, unsigned; what it does not have is absent. */

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** The fields of one object, read by name; what nobody has asked for in the end is refused. A null counts as absent. */
+/** The fields of one object, read by name; fields that were never read are refused at the end. A null counts as absent. */
 final class Fields {
     private static final String IGNORED = "x-";
 
@@ -78,7 +78,7 @@ final class Fields {
         return require(key).hex(key);
     }
 
-    /** Something about a field is wrong. */
+    /** The error for a field. */
     Malformed wrong(String key, String what) {
         Json found = fields.get(key);
         return new Malformed(found == null ? json.column() : found.column(), key, what);
@@ -93,19 +93,19 @@ final class Fields {
         }
     }
 
-    /** The keys that nobody has asked for and that are not to be ignored. */
+    /** The keys that were never read and are not to be ignored. */
     List<String> rest() {
         return fields.keySet().stream()
                 .filter(key -> !known.contains(key) && !key.startsWith(IGNORED))
                 .toList();
     }
 
-    /** Takes everything as it is. */
+    /** Accepts fields that were never read. */
     void skip() {
         known.addAll(fields.keySet());
     }
 
-    /** Refuses what nobody has asked for. */
+    /** Refuses fields that were never read. */
     void end() {
         for (String key : rest()) {
             throw new Malformed(fields.get(key).column(), key, "unknown key");

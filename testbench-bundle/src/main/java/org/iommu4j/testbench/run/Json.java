@@ -26,11 +26,11 @@ import org.iommu4j.testbench.BoundedLines;
  * @param column from 1
  */
 record Json(Object value, int column) {
-    /** Most values of a line, of which each takes many times the memory of its text. */
+    /** Most values of a line: each takes many times the memory of its text. */
     static final int MAX_VALUES = 1 << 17;
 
     private static final Pattern HEX_NUMBER = Pattern.compile("0[xX][0-9a-fA-F]{1,16}");
-    /** How deep objects and lists may lie in each other. */
+    /** Deepest nesting of objects and lists. */
     static final int MAX_DEPTH = 64;
 
     private static final int HEX = 16;

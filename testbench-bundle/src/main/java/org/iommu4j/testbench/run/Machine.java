@@ -159,7 +159,7 @@ final class Machine implements AutoCloseable {
         return support;
     }
 
-    /** What decodes bytes of the model. */
+    /** Command lines that decode bytes of the model. */
     ExplainHints hints() {
         return hints;
     }
@@ -176,12 +176,12 @@ final class Machine implements AutoCloseable {
         return memory;
     }
 
-    /** From now on the steps tell this how far they are. */
+    /** Chooses the receiver of the steps' progress. */
     void tell(Progress to) {
         progress = to;
     }
 
-    /** What is told how far the steps are. */
+    /** Receives how far the steps are. */
     Progress progress() {
         return progress;
     }
@@ -212,12 +212,12 @@ final class Machine implements AutoCloseable {
         }
     }
 
-    /** From now on keeps what is written to memory; null for no longer. */
+    /** Keeps writes to memory from now on; null to stop. */
     void record(Recording to) {
         recording = to;
     }
 
-    /** What is done from now on is done by that step. */
+    /** Everything from now on is done by the step at this place. */
     void at(Finding.Place place) {
         this.place = place;
         Sanitizer sanitizer = unit.platform().sanitizer();
@@ -226,12 +226,12 @@ final class Machine implements AutoCloseable {
         }
     }
 
-    /** The step that is being done. */
+    /** The place of the step that is being carried out. */
     Finding.Place place() {
         return place;
     }
 
-    /** What the sanitizer found so far; nothing if the machine has none. */
+    /** The sanitizer's findings so far; none if the machine has no sanitizer. */
     SanitizerReport findings() {
         Sanitizer sanitizer = unit.platform().sanitizer();
         return sanitizer == null ? SanitizerReport.NONE : sanitizer.report();
@@ -244,7 +244,7 @@ final class Machine implements AutoCloseable {
         return count;
     }
 
-    /** What the driver wrote since the last call; of more than {@link #MOST_COMMANDS} the first ones. */
+    /** Native commands that the driver wrote since the last call; of more than {@link #MOST_COMMANDS} the first ones. */
     List<byte[]> takeCommands() {
         List<byte[]> taken = List.copyOf(commands);
         commands.clear();

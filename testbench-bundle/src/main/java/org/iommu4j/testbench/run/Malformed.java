@@ -2,7 +2,7 @@ package org.iommu4j.testbench.run;
 
 import org.iommu4j.testbench.CaseFileException;
 
-/** Something in a line is not as the format says; whoever knows the file turns it into a {@link CaseFileException}. */
+/** A line breaks the format; the reader of the file turns it into a {@link CaseFileException}. */
 final class Malformed extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -4,7 +4,7 @@ import java.util.List;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.core.hint.ExplainHints;
 
-/** What decodes memory that is not as expected: all of it if a structure has that size, else the word that differs. */
+/** Command lines that decode memory which is not as expected: all of it if a structure has that size, else the word that differs. */
 final class MemoryHints {
     private MemoryHints() {}
 

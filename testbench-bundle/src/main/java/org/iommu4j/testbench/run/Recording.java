@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.iommu4j.backend.PhysicalMemory;
 
-/** What was written to memory, so that it can be written again; bounded. */
+/** Writes to memory, so that they can be repeated; bounded. */
 final class Recording {
     private static final int MOST_BYTES = 16 << 20;
     private static final int MOST_WRITES = 1 << 18;

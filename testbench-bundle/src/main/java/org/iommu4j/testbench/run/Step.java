@@ -26,7 +26,7 @@ record Step(String op, Needs needs, long rounds, Action action) {
     }
 
     /**
-     * What steps need of the machine.
+     * Parts of the machine that steps need.
      *
      * @param driver a driver in front of the chip
      * @param stepping a queue that is held back

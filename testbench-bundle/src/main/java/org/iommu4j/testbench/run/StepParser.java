@@ -19,7 +19,7 @@ import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.testbench.run.Step.Needs;
 import org.iommu4j.testbench.run.Step.StepFailure;
 
-/** Turns the JSON of a step into the step; everything that can be wrong with the JSON is found here. */
+/** Parses steps from JSON; every error of the JSON is found here. */
 final class StepParser {
     /** Most bytes that a device accesses in one step. */
     static final int MOST_BYTES = 64 << 20;
@@ -199,7 +199,7 @@ final class StepParser {
         };
     }
 
-    /** What was read, then what was expected; a register that moves goes by the place that cases write. */
+    /** Command lines for the value that was read, then for the expected one; a register that moves goes by the offset of cases. */
     private static List<String> registers(Machine machine, long offset, int size, long value, long expected) {
         ExplainHints hints = machine.hints();
         int generation = machine.unit().subVersion();
@@ -324,7 +324,7 @@ final class StepParser {
                 && (expected.get(at).hex == null || Arrays.equals(expected.get(at).hex, records.get(at)))) {
             at++;
         }
-        // Where bytes are as expected, or none are, the code differs.
+        // If the bytes are as expected, or there are none, the code differs.
         int first = at == records.size() && at == expected.size() ? 0 : at;
         return ExplainHints.list(
                 first < records.size() ? hints.event(records.get(first)) : "",
@@ -464,7 +464,7 @@ final class StepParser {
                     working.add(HEX.formatHex(command));
                 }
             }
-            // Where a completion is awaited is the driver's own business: a list without any need not name them.
+            // The driver decides where it waits for completions: an expected list without waits need not name them.
             return Answer.of("commands", all)
                     .against(expect, all.equals(expected) || working.equals(expected))
                     .unmet(() -> commands(machine.hints(), working, expected));

@@ -14,7 +14,7 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.testbench.CaseFileException;
 
-/** Carries out the steps of cases one by one on a fresh machine, for who makes them up while they run. */
+/** Carries out steps one by one on a fresh machine, for a caller that makes them up as they run. */
 public final class StepRunner implements AutoCloseable {
     private final Machine machine;
     private final HardwareConfig hardware;
@@ -29,7 +29,7 @@ public final class StepRunner implements AutoCloseable {
     }
 
     /**
-     * What a step came to.
+     * The outcome of a step.
      *
      * @param values by key; numbers and texts as in an answer of the bench
      * @param met false if the step expected something else
@@ -106,17 +106,17 @@ public final class StepRunner implements AutoCloseable {
         return machine.port();
     }
 
-    /** What the chip was made with. */
+    /** The configuration of the chip. */
     public HardwareConfig hardware() {
         return hardware;
     }
 
-    /** What the model says about itself. */
+    /** The model's knowledge for test benches. */
     public BenchSupport support() {
         return machine.support();
     }
 
-    /** What the driver wrote since the last call; where that is more than the machine keeps, the first ones. */
+    /** Native commands that the driver wrote since the last call; if they are more than the machine keeps, the first ones. */
     public List<byte[]> takeCommands() {
         return machine.takeCommands();
     }

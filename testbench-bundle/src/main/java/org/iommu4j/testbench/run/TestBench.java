@@ -32,21 +32,21 @@ public final class TestBench implements TestBenchService {
     private static final String STALE = "the chip used a translation that a completed invalidation had to drop";
     private static final String OTHER_FINDINGS = "the sanitizer found something else than the case expects";
 
-    /** Different configurations of which is known that they were checked; more are checked again. */
+    /** Most configurations whose check is remembered; others are checked again. */
     private static final int MOST_CHECKED = 4096;
 
-    /** Cases that do not come back, each of which leaves a thread behind; after so many the run ends. */
+    /** Most cases that hang before a run ends: each leaves a thread behind. */
     static final int MOST_HANGS = 3;
 
     private final IommuService service;
     private final long limitNanos;
 
-    /** A bench that works through that core; what does not come back in the fuzzer's time for a case hangs. */
+    /** A bench that works through a core; a case that takes longer than the fuzzer allows a case hangs. */
     public TestBench(IommuService service) {
         this(service, FuzzOptions.DEFAULT_DEADLINE_NANOS);
     }
 
-    /** The same with another limit. */
+    /** A copy with another limit. */
     TestBench(IommuService service, long limitNanos) {
         this.service = service;
         this.limitNanos = limitNanos;
@@ -149,7 +149,7 @@ public final class TestBench implements TestBenchService {
         }
     }
 
-    /** Of a case that passed, what its findings make of it. */
+    /** The result of a case that passed, with the sanitizer's findings taken into account. */
     private static CaseResult judge(
             TestCase one, SanitizerReport findings, Map<Finding, List<String>> hints, CaseResult passed) {
         if (one.findings() == null) {

@@ -69,7 +69,7 @@ record TestCase(
                 expected);
     }
 
-    /** What all steps together need. */
+    /** The needs of all steps together. */
     Step.Needs needs() {
         Step.Needs needs = Step.Needs.NOTHING;
         for (Step step : steps) {

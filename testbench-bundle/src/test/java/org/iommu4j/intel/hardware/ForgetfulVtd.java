@@ -8,7 +8,7 @@ import org.iommu4j.intel.table.TableWalker;
 
 /** Units that keep what an invalidation has to drop, for tests of what has to find that. */
 public final class ForgetfulVtd {
-    /** What such a unit does wrong. */
+    /** The fault of such a unit. */
     public enum Loss {
         /** Page-selective invalidations are lost. */
         PAGES,

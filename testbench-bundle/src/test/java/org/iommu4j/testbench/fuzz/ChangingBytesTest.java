@@ -8,28 +8,15 @@ import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.iommu4j.backend.Backend;
-import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.Generation;
-import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.Platform;
-import org.iommu4j.backend.Sanitizer;
-import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
-import org.iommu4j.core.IommuCore;
 import org.iommu4j.core.service.Container;
-import org.iommu4j.core.service.ContainerConfig;
-import org.iommu4j.core.service.Offer;
-import org.iommu4j.core.service.Unit;
-import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.s390.ZpciBackend;
-import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.spapr.SpaprBackend;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -43,28 +30,6 @@ class ChangingBytesTest {
 
     static List<Backend> backends() {
         return List.of(new VtdBackend(), new SpaprBackend(), new ZpciBackend());
-    }
-
-    private record Port(Unit unit) implements NativePort {
-        @Override
-        public Platform platform() {
-            return unit.platform();
-        }
-
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return unit.readRegister(offset, sizeBytes);
-        }
-
-        @Override
-        public void writeRegister(long offset, int sizeBytes, long value) {
-            unit.writeRegister(offset, sizeBytes, value);
-        }
-
-        @Override
-        public void call(NativeCall call) {
-            unit.call(call);
-        }
     }
 
     /** Writes other values to single bytes, and the right ones again. */
@@ -99,27 +64,13 @@ class ChangingBytesTest {
     @ParameterizedTest
     @MethodSource("backends")
     void shouldAnswerByWhatTheBytesWereOrAreOrRefuse(Backend backend) throws InterruptedException {
-        try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
-            core.arrived(backend);
-            List<Generation> generations = backend.describe().generations();
-            int subVersion = generations.get(generations.size() - 1).subVersion();
-            HardwareConfig config = HardwareConfig.of(subVersion);
-            Unit unit = core.openUnit(new UnitConfig(
-                    backend.describe().model(),
-                    config,
-                    false,
-                    backend.bench().hostAddressWidth(config),
-                    List.of(),
-                    (address, data) -> {},
-                    DevicePort.COMPLETING,
-                    Sanitizer.Mode.OFF));
-            FuzzScene scene = backend.bench().fuzz().prepare(config, new Port(unit), new SplittableRandom(7));
-            Container container = unit.openContainer(
-                    ContainerConfig.of(Offer.exactly(backend.describe().model(), subVersion)));
-            scene.requesters().forEach(requester -> container.attach(requester, new Completion()));
-            RequestWriter writer =
-                    new RequestWriter(Abi.LP64_LE, backend.describe().model(), subVersion);
-            FuzzScene.Bind bind = scene.binds().get(0);
+        List<Generation> generations = backend.describe().generations();
+        int subVersion = generations.get(generations.size() - 1).subVersion();
+        try (SceneMachine machine = new SceneMachine(backend, subVersion, false)) {
+            Container container = machine.container;
+            machine.scene.requesters().forEach(requester -> container.attach(requester, new Completion()));
+            FuzzScene.Bind bind = machine.scene.binds().get(0);
+            RequestWriter writer = machine.writer;
             byte[] payload = new byte[backend.payloads(subVersion).get(0).sizeBytes()];
 
             bombard(container, writer.bind(bind.operation(), bind.flags(), bind.payload()));

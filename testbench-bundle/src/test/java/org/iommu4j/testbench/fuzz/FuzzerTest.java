@@ -37,6 +37,8 @@ import org.iommu4j.testbench.FuzzOptions.What;
 import org.iommu4j.testbench.FuzzProgress;
 import org.iommu4j.testbench.FuzzResult;
 import org.iommu4j.testbench.run.TestBench;
+import org.iommu4j.testing.ForwardingHardware;
+import org.iommu4j.testing.ForwardingTranslator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -122,7 +124,7 @@ class FuzzerTest {
 
     @Test
     void shouldFindAWriteThatThePageDoesNotAllow() throws IOException {
-        Backend broken = BrokenBackend.withChip(chip -> new BrokenBackend.Chip(chip) {
+        Backend broken = BrokenBackend.withChip(chip -> new ForwardingHardware(chip) {
             @Override
             public void translate(DmaAccess access) {
                 super.translate(access);
@@ -151,7 +153,7 @@ class FuzzerTest {
 
     @Test
     void shouldFindAnInvalidationThatTheDriverLoses() throws IOException {
-        Backend broken = BrokenBackend.withDriver((driver, port) -> new BrokenBackend.Driver(driver) {
+        Backend broken = BrokenBackend.withDriver((driver, port) -> new ForwardingTranslator(driver) {
             @Override
             public int invalidate(int domain, InvalidateRequest request, Completion completion) {
                 return completion.done(Fidelity.EXACT);
@@ -167,7 +169,7 @@ class FuzzerTest {
 
     @Test
     void shouldFindARefusalThatChangesARegister() {
-        Backend broken = BrokenBackend.withDriver((driver, port) -> new BrokenBackend.Driver(driver) {
+        Backend broken = BrokenBackend.withDriver((driver, port) -> new ForwardingTranslator(driver) {
             @Override
             public int bind(int domain, BindRequest request, Completion completion) {
                 int code = super.bind(domain, request, completion);
@@ -185,7 +187,7 @@ class FuzzerTest {
 
     @Test
     void shouldFindAnExceptionOfTheChip() {
-        Backend broken = BrokenBackend.withChip(chip -> new BrokenBackend.Chip(chip) {
+        Backend broken = BrokenBackend.withChip(chip -> new ForwardingHardware(chip) {
             @Override
             public void writeRegister(long offset, int sizeBytes, long value) {
                 if (offset == CCMD && value < 0) {
@@ -202,7 +204,7 @@ class FuzzerTest {
 
     @Test
     void shouldFindAnAccessThatNeverEnds() {
-        Backend broken = BrokenBackend.withChip(chip -> new BrokenBackend.Chip(chip) {
+        Backend broken = BrokenBackend.withChip(chip -> new ForwardingHardware(chip) {
             @Override
             public void translate(DmaAccess access) {
                 while (access.lengthBytes() == 0 && !Thread.currentThread().isInterrupted()) {
@@ -220,7 +222,7 @@ class FuzzerTest {
 
     @Test
     void shouldFindPagesThatAreNotGivenBack() {
-        Backend broken = BrokenBackend.withDriver((driver, port) -> new BrokenBackend.Driver(driver) {
+        Backend broken = BrokenBackend.withDriver((driver, port) -> new ForwardingTranslator(driver) {
             @Override
             public int attach(int domain, int requester, long table, int levels, Completion completion) {
                 port.platform().allocatePages(1);
@@ -235,7 +237,7 @@ class FuzzerTest {
 
     @Test
     void shouldFindMemoryThatTheChipKeeps() {
-        Backend broken = BrokenBackend.withChip(chip -> new BrokenBackend.Chip(chip) {
+        Backend broken = BrokenBackend.withChip(chip -> new ForwardingHardware(chip) {
             private final List<long[]> kept = new ArrayList<>();
 
             @Override

@@ -4,6 +4,7 @@ import java.util.concurrent.CountDownLatch;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.testing.ForwardingHardware;
 
 /** VT-d's bundle, of which a write to the register of {@link #HANGS} does not come back until it is let go. */
 public final class HangingBackend extends BrokenBackend {
@@ -23,7 +24,7 @@ public final class HangingBackend extends BrokenBackend {
         held = new CountDownLatch(1);
     }
 
-    private static final class Stuck extends Chip {
+    private static final class Stuck extends ForwardingHardware {
         private Stuck(Hardware chip) {
             super(chip);
         }

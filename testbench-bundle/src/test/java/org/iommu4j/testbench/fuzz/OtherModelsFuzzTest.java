@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What is made up for models whose commands are calls reaches deep, and finds nothing in what is right. */
+/** Generated cases of models whose commands are calls reach deep, and find nothing wrong in the shipped bundles. */
 class OtherModelsFuzzTest {
     private static final int CASES = 48;
 

@@ -24,6 +24,8 @@ import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.testbench.FuzzOptions;
 import org.iommu4j.testbench.FuzzOptions.What;
 import org.iommu4j.testbench.FuzzResult;
+import org.iommu4j.testing.ForwardingHardware;
+import org.iommu4j.testing.ForwardingTranslator;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -39,7 +41,7 @@ class PlantedFaultsTest {
 
     /** A chip whose accesses come to something else. */
     private static Backend access(Backend backend, Consumer<DmaAccess> change) {
-        return BrokenBackend.withChip(backend, chip -> new BrokenBackend.Chip(chip) {
+        return BrokenBackend.withChip(backend, chip -> new ForwardingHardware(chip) {
             @Override
             public void translate(DmaAccess access) {
                 super.translate(access);
@@ -66,7 +68,7 @@ class PlantedFaultsTest {
 
     /** A driver that says of an unbind that it is done, and does nothing. */
     private static Backend withoutUnbind(Backend backend) {
-        return BrokenBackend.withDriver(backend, (driver, port) -> new BrokenBackend.Driver(driver) {
+        return BrokenBackend.withDriver(backend, (driver, port) -> new ForwardingTranslator(driver) {
             @Override
             public int bind(int domain, BindRequest request, Completion completion) {
                 return request.unbinds() ? completion.done(Fidelity.EXACT) : super.bind(domain, request, completion);
@@ -76,7 +78,7 @@ class PlantedFaultsTest {
 
     /** A driver that says of a detached device that it is blocked, and does nothing. */
     private static Backend withoutDetach(Backend backend) {
-        return BrokenBackend.withDriver(backend, (driver, port) -> new BrokenBackend.Driver(driver) {
+        return BrokenBackend.withDriver(backend, (driver, port) -> new ForwardingTranslator(driver) {
             @Override
             public int detach(int domain, int requester, Completion completion) {
                 return completion.done(Fidelity.EXACT);
@@ -86,7 +88,7 @@ class PlantedFaultsTest {
 
     /** A driver that says that it is done, whatever the chip says. */
     private static Backend withoutErrors(Backend backend) {
-        return BrokenBackend.withDriver(backend, (driver, port) -> new BrokenBackend.Driver(driver) {
+        return BrokenBackend.withDriver(backend, (driver, port) -> new ForwardingTranslator(driver) {
             @Override
             public int invalidate(int domain, InvalidateRequest request, Completion completion) {
                 int code = super.invalidate(domain, request, completion);

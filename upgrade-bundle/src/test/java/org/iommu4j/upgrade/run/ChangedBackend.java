@@ -1,32 +1,19 @@
 package org.iommu4j.upgrade.run;
 
-import java.util.List;
 import java.util.function.UnaryOperator;
 import org.iommu4j.backend.Backend;
-import org.iommu4j.backend.BackendDescription;
-import org.iommu4j.backend.BenchSupport;
-import org.iommu4j.backend.CallFormat;
-import org.iommu4j.backend.GuestDecoder;
-import org.iommu4j.backend.Hardware;
-import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.Platform;
-import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
-import org.iommu4j.contract.BindFormat;
-import org.iommu4j.layout.CommandFormat;
-import org.iommu4j.layout.Layout;
+import org.iommu4j.testing.ForwardingBackend;
 
 /** A backend with a changed driver. */
-public final class ChangedBackend implements Backend {
-    private final Backend backend;
+public final class ChangedBackend extends ForwardingBackend {
     private final UnaryOperator<Translator> change;
 
     /** That backend with another driver. */
     public ChangedBackend(Backend backend, UnaryOperator<Translator> change) {
-        this.backend = backend;
+        super(backend);
         this.change = change;
     }
 
@@ -36,77 +23,12 @@ public final class ChangedBackend implements Backend {
     }
 
     @Override
-    public BackendDescription describe() {
-        return backend.describe();
-    }
-
-    @Override
-    public Hardware createHardware(HardwareConfig config, Platform platform) {
-        return backend.createHardware(config, platform);
-    }
-
-    @Override
-    public Hardware restoreHardware(Snapshot state, Platform platform) {
-        return backend.restoreHardware(state, platform);
-    }
-
-    @Override
     public Translator createTranslator(int subVersion, NativePort port) {
-        return changed(backend.createTranslator(subVersion, port));
+        return changed(super.createTranslator(subVersion, port));
     }
 
     @Override
     public Translator restoreTranslator(Snapshot state, NativePort port) {
-        return changed(backend.restoreTranslator(state, port));
-    }
-
-    @Override
-    public GuestDecoder createGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
-        return backend.createGuestDecoder(config, memory);
-    }
-
-    @Override
-    public GuestDecoder restoreGuestDecoder(Snapshot state, PhysicalMemory memory) {
-        return backend.restoreGuestDecoder(state, memory);
-    }
-
-    @Override
-    public GuestDecoder createGuestDecoder(HardwareConfig config, Platform platform) {
-        return backend.createGuestDecoder(config, platform);
-    }
-
-    @Override
-    public GuestDecoder restoreGuestDecoder(Snapshot state, Platform platform) {
-        return backend.restoreGuestDecoder(state, platform);
-    }
-
-    @Override
-    public List<CallFormat> calls() {
-        return backend.calls();
-    }
-
-    @Override
-    public List<Layout> layouts() {
-        return backend.layouts();
-    }
-
-    @Override
-    public List<CommandFormat> commands() {
-        return backend.commands();
-    }
-
-    @Override
-    public List<BindFormat> bindFormats() {
-        return backend.bindFormats();
-    }
-
-    @Override
-    public BenchSupport bench() {
-        return backend.bench();
-    }
-
-    @Override
-    public List<Shim> shims() {
-        return backend.shims();
+        return changed(super.restoreTranslator(state, port));
     }
 }

@@ -1,0 +1,68 @@
+package org.iommu4j.testing;
+
+import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.Snapshot;
+import org.iommu4j.backend.Translator;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.InvalidateRequest;
+
+/** A driver that passes every call on to another one. A test changes what it needs to by overriding it. */
+public class ForwardingTranslator implements Translator {
+    private final Translator target;
+
+    /** Passes calls on to {@code target}. */
+    public ForwardingTranslator(Translator target) {
+        this.target = target;
+    }
+
+    @Override
+    public int subVersion() {
+        return target.subVersion();
+    }
+
+    @Override
+    public int openDomain(int domain, Completion completion) {
+        return target.openDomain(domain, completion);
+    }
+
+    @Override
+    public int closeDomain(int domain, Completion completion) {
+        return target.closeDomain(domain, completion);
+    }
+
+    @Override
+    public int attach(int domain, int requester, long table, int levels, Completion completion) {
+        return target.attach(domain, requester, table, levels, completion);
+    }
+
+    @Override
+    public int detach(int domain, int requester, Completion completion) {
+        return target.detach(domain, requester, completion);
+    }
+
+    @Override
+    public int bind(int domain, BindRequest request, Completion completion) {
+        return target.bind(domain, request, completion);
+    }
+
+    @Override
+    public int invalidate(int domain, InvalidateRequest request, Completion completion) {
+        return target.invalidate(domain, request, completion);
+    }
+
+    @Override
+    public int finish(Completion completion) {
+        return target.finish(completion);
+    }
+
+    @Override
+    public Snapshot save() {
+        return target.save();
+    }
+
+    @Override
+    public void tap(NativeCommandListener listener) {
+        target.tap(listener);
+    }
+}
