@@ -11,6 +11,16 @@ import org.osgi.annotation.versioning.ConsumerType;
  *
  * <p>Every method returns 0 or a negative errno and fills {@code completion} with the same; a refused request has written
  * nothing. Methods that a request runs through allocate nothing unless they refuse.
+ *
+ * <p>Before it calls {@link #bind} or {@link #invalidate} the core has checked V1 to V22, V28 to V33 and V37: the length of the
+ * vendor part is one of its generation, an operation has a format, no flag is unknown, and a range is aligned and does not wrap. Of
+ * a bind it has also checked that its vendor part has no reserved bit and no reserved code for the generation (V34, apart from
+ * fields that a capability of the chip gates), and that its table is in no page of the host (V36). A translator does not check this
+ * again. It checks what depends on the chip, on what is attached and bound, and of an invalidation the whole vendor part: V34, then
+ * V36, then V35; and V24, that the chip can select what is asked. It refuses with the field itself, so that name, place and value
+ * come along: {@link Completion#refuse(org.iommu4j.contract.Rule, org.iommu4j.contract.Errno, org.iommu4j.layout.Layout,
+ * org.iommu4j.layout.BitField, long, String)} for a field of the vendor part, {@link InvalidateRequest#refuse} and {@link
+ * BindRequest#refuse} for one of the contract.
  */
 @ConsumerType
 public interface Translator {
@@ -43,14 +53,13 @@ public interface Translator {
     int detach(int domain, int requester, Completion completion);
 
     /**
-     * Binds or unbinds what the request says, for a device of the domain. The generic part is checked, the vendor's is
-     * not. On return the change is done and nothing old is cached.
+     * Binds or unbinds what the request says, for a device of the domain. On return the change is done and nothing old is
+     * cached.
      */
     int bind(int domain, BindRequest request, Completion completion);
 
     /**
-     * Writes the commands of an invalidation; {@link #finish} completes them. The generic part is checked, the vendor's is
-     * not. Fills in the fidelity.
+     * Writes the commands of an invalidation; {@link #finish} completes them. Fills in the fidelity.
      *
      * <p>While it is inside, everybody else of the chip waits. So a request that takes long, more than about 100
      * microseconds, is carried out in pieces: the method does one, notes in {@link InvalidateRequest#progress(long)} how far

@@ -7,7 +7,6 @@ import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.BindRequest;
-import org.iommu4j.contract.CStruct;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
@@ -556,7 +555,7 @@ public final class CoreContainer implements Container {
                 }
             }
         }
-        return code == 0 ? 0 : located(Uapi.TLB_INVALIDATE, reader, completion);
+        return code;
     }
 
     /** Refuses a bind whose table is in a page of the host, whatever the backend would accept. */
@@ -587,27 +586,7 @@ public final class CoreContainer implements Container {
         }
         if (code == 0) {
             book(chip, completion, () -> binds.note(request, format));
-        } else {
-            located(Uapi.BIND_HEADER, reader, completion);
         }
-    }
-
-    /** Adds the offset of the field at fault: code below the core knows its name, but not the request's image. */
-    private static int located(CStruct structure, RequestReader reader, Completion completion) {
-        if (completion.rule() != null && completion.offset() < 0) {
-            for (CStruct.Field field : structure.fields()) {
-                if (field.name().equals(completion.field())) {
-                    return completion.refuse(
-                            completion.rule(),
-                            completion.errno(),
-                            completion.field(),
-                            field.argumentOffset(reader.terms().abi()),
-                            completion.value(),
-                            completion.reason());
-                }
-            }
-        }
-        return completion.errno().code();
     }
 
     private static int answer(Verdict verdict, Completion completion) {

@@ -10,6 +10,8 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.GuestCommands;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
@@ -60,7 +62,7 @@ public final class DescriptorToRegisterImage implements Shim {
             return 0;
         }
         if (request.payloadLength() != BYTES) {
-            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
+            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
         }
         long low = (long) WORD.get(request.payload(), request.payloadOffset());
         long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
@@ -69,24 +71,27 @@ public final class DescriptorToRegisterImage implements Shim {
             return completion.refuse(
                     Rule.V34,
                     Errno.EOPNOTSUPP,
-                    "Type",
-                    0,
+                    DeviceTlbInvalidate.LAYOUT,
+                    DeviceTlbInvalidate.TYPE,
                     type,
                     "registers cannot reach a device's TLB: stale entries would survive");
         }
         if (type != VtdCommand.TYPE_IOTLB) {
             boolean hostOwned = GuestCommands.isHostOwned(type);
+            Rule rule = hostOwned ? Rule.V36 : Rule.V34;
             return completion.refuse(
-                    hostOwned ? Rule.V36 : Rule.V34,
-                    "Type",
-                    0,
+                    rule,
+                    rule.errno(),
+                    IotlbInvalidate.LAYOUT,
+                    IotlbInvalidate.TYPE,
                     type,
                     hostOwned
                             ? "this command is the host's, never a guest's"
                             : "no command of this generation has that type");
         }
-        if ((low & IOTLB_RESERVED) != 0) {
-            return completion.refuse(Rule.V34, "low", 0, low, "a reserved bit is set");
+        long wrong = low & IOTLB_RESERVED;
+        if (wrong != 0) {
+            return completion.refuseReserved(IotlbInvalidate.LAYOUT, 0, wrong);
         }
         long image = RegisterImage.IIRG.of(IotlbInvalidate.G.get(low))
                 | RegisterImage.DID.of(IotlbInvalidate.DID.get(low))

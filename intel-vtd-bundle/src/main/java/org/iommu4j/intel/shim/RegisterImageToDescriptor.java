@@ -5,10 +5,12 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.VtdCommand;
@@ -54,12 +56,13 @@ public final class RegisterImageToDescriptor implements Shim {
             return 0;
         }
         if (request.payloadLength() != BYTES) {
-            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
+            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
         }
         long low = (long) WORD.get(request.payload(), request.payloadOffset());
         long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
-        if ((low & RegisterImage.LAYOUT.reservedMask(0)) != 0) {
-            return completion.refuse(Rule.V34, "low", 0, low, "a reserved bit is set");
+        long wrong = low & RegisterImage.LAYOUT.reservedMask(0);
+        if (wrong != 0) {
+            return completion.refuseReserved(RegisterImage.LAYOUT, 0, wrong);
         }
         long descriptor = IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB)
                 | IotlbInvalidate.G.of(RegisterImage.IIRG.get(low))

@@ -1,33 +1,25 @@
 package org.iommu4j.s390.translate;
 
-import java.util.Map;
-import java.util.TreeMap;
+import org.iommu4j.driver.domain.DomainRecord;
+import org.iommu4j.driver.domain.Members;
 
 /**
  * A container's domain: its functions. What an invalidation needs is kept in an array, which is rebuilt when a registration
  * changes.
  */
-final class Domain {
+final class Domain implements DomainRecord<Device> {
     private static final Device[] NONE = {};
 
-    private final int number;
-    private final TreeMap<Integer, Device> devices = new TreeMap<>();
+    private final Members<Device> members;
     private Device[] bound = NONE;
 
     Domain(int number) {
-        this.number = number;
+        members = new Members<>(number);
     }
 
-    int number() {
-        return number;
-    }
-
-    Map<Integer, Device> devices() {
-        return devices;
-    }
-
-    Device device(int index) {
-        return devices.get(index);
+    @Override
+    public Members<Device> members() {
+        return members;
     }
 
     /** The functions that something is registered for. */
@@ -35,9 +27,9 @@ final class Domain {
         return bound;
     }
 
-    /** Brings the array up to date. */
-    void rebuild() {
-        bound = devices.values().stream()
+    @Override
+    public void rebuild() {
+        bound = members.devices().stream()
                 .filter(device -> device.registration() != null)
                 .toArray(Device[]::new);
     }

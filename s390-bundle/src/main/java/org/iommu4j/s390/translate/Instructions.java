@@ -10,6 +10,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.s390.command.Clp;
 import org.iommu4j.s390.command.Fib;
 import org.iommu4j.s390.command.RequestRegister;
+import org.iommu4j.s390.command.Status;
 import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciInstruction;
 
@@ -148,6 +149,23 @@ final class Instructions {
     int setFunction(int handle, int operation) {
         byte[] response = clp(Clp.setFunction(handle, operation), Clp.SetResponse.LAYOUT.sizeBytes());
         return code(response) == Clp.OK ? Clp.SetResponse.FH.getInt(Clp.SetResponse.LAYOUT.word(response, 0, 2)) : 0;
+    }
+
+    /** True if the machine has no room for more mappings. */
+    static boolean isShort(int status) {
+        return status == Status.INSUFFICIENT_RESOURCES || status == Status.RESOURCE;
+    }
+
+    /** The error of an outcome. */
+    static Errno errno(int status) {
+        return switch (status) {
+            case DONE -> Errno.OK;
+            case INVALID_HANDLE -> Errno.ENODEV;
+            case BUSY -> Errno.EBUSY;
+            case Status.INSUFFICIENT_RESOURCES, Status.RESOURCE -> Errno.ENOMEM;
+            case Status.INVALID_DMA_SPACE -> Errno.EINVAL;
+            default -> Errno.EIO;
+        };
     }
 
     /** The words of what a query says of a function; null if there is none of that handle. */

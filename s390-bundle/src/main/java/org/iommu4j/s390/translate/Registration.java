@@ -1,5 +1,8 @@
 package org.iommu4j.s390.translate;
 
+import org.iommu4j.driver.bind.BindPart;
+import org.iommu4j.s390.command.BindPgtable;
+
 /**
  * What a function's address translation is registered with.
  *
@@ -8,6 +11,11 @@ package org.iommu4j.s390.translate;
  * @param pal last address of the aperture, inclusive
  */
 record Registration(long iota, long pba, long pal) {
+    /** What the vendor part of a bind says. */
+    static Registration of(BindPart part) {
+        return new Registration(part.get(BindPgtable.IOTA), part.get(BindPgtable.PBA), part.get(BindPgtable.PAL));
+    }
+
     /** True if a range is inside of the aperture as a whole. */
     boolean covers(long first, long last) {
         return Long.compareUnsigned(first, pba) >= 0 && Long.compareUnsigned(last, pal) <= 0;

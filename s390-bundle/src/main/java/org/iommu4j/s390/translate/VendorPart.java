@@ -4,6 +4,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.s390.command.FunctionHandle;
 import org.iommu4j.s390.command.InvalidateData;
@@ -26,17 +27,14 @@ final class VendorPart {
      * @return 0, or a negative errno with {@code completion} filled
      */
     static int check(InvalidateRequest request, Domain domain, Completion completion) {
-        if (request.payloadLength() != InvalidateData.LAYOUT.sizeBytes()) {
-            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 24 bytes");
-        }
         long word0 = InvalidateData.LAYOUT.word(request.payload(), request.payloadOffset(), 0);
         long iota = InvalidateData.LAYOUT.word(request.payload(), request.payloadOffset(), 1);
         long word2 = InvalidateData.LAYOUT.word(request.payload(), request.payloadOffset(), 2);
         if ((word0 & RESERVED_0) != 0) {
-            return completion.refuse(Rule.V34, "reserved", 6, word0 & RESERVED_0, "a reserved bit is set");
+            return completion.refuseReserved(InvalidateData.LAYOUT, 0, word0 & RESERVED_0);
         }
         if ((word2 & RESERVED_2) != 0) {
-            return completion.refuse(Rule.V34, "reserved", 16, word2, "a reserved bit is set");
+            return completion.refuseReserved(InvalidateData.LAYOUT, 2, word2 & RESERVED_2);
         }
         int op = InvalidateData.OP.getInt(word0);
         if (op != InvalidateData.RANGE && op != InvalidateData.ALL) {
@@ -66,7 +64,7 @@ final class VendorPart {
     /** The handle, if given, is a bound function's of now; the anchor, if given, is registered, for that function if given. */
     private static int checkIdentity(int handle, long iota, Domain domain, Completion completion) {
         if (handle != 0) {
-            Device device = domain.device(FunctionHandle.indexOf(handle));
+            Device device = domain.members().device(FunctionHandle.indexOf(handle));
             if (device == null) {
                 return refuse(
                         completion,
@@ -74,7 +72,7 @@ final class VendorPart {
                         Errno.ENODEV,
                         InvalidateData.FH,
                         Integer.toUnsignedLong(handle),
-                        "no such function in the container");
+                        Answers.NOT_ATTACHED);
             }
             if (device.handle() != handle || !device.enabled()) {
                 return refuse(
@@ -109,6 +107,6 @@ final class VendorPart {
     }
 
     private static int refuse(Completion completion, Rule rule, Errno errno, BitField field, long value, String why) {
-        return completion.refuse(rule, errno, field.name(), InvalidateData.LAYOUT.byteOffset(field), value, why);
+        return completion.refuse(rule, errno, InvalidateData.LAYOUT, field, value, why);
     }
 }

@@ -2,6 +2,7 @@ package org.iommu4j.spapr.command;
 
 import static org.iommu4j.layout.FieldOption.about;
 
+import java.util.List;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -50,6 +51,9 @@ public final class BindPgtable {
 
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();
+
+    /** The fields that say which window it is, in the order in which they are looked at. */
+    public static final List<BitField> GEOMETRY = List.of(PAGE_SHIFT, WINDOW_SHIFT, LEVELS, LEVEL_SHIFT, BASE);
 
     private static final Layout.Builder HEADER_FLAGS = Layout.named("spapr_bind_pgtable flags")
             .size(32)

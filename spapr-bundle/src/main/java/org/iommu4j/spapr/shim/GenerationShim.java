@@ -12,6 +12,8 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprGeneration;
 
@@ -64,19 +66,27 @@ public record GenerationShim(int from, int to) implements Shim {
     @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
         if (toCalls() && !request.selectsRange()) {
-            return completion.refuse(
-                    Rule.V24, "scope", -1, request.scope(), "without PE numbers no call drops a whole endpoint");
+            return request.refuse(
+                    Rule.V24,
+                    Errno.EOPNOTSUPP,
+                    Uapi.SCOPE,
+                    "without PE numbers no call drops a whole endpoint",
+                    completion);
         }
         if (toCalls() && Long.compareUnsigned(request.lastVaddr(), ONE_WINDOW_LIMIT) >= 0) {
-            return completion.refuse(
-                    Rule.V24, "vaddr", -1, request.vaddr(), "the generation has the default window only, below 4 GiB");
+            return request.refuse(
+                    Rule.V24,
+                    Errno.EOPNOTSUPP,
+                    Uapi.VADDR,
+                    "the generation has the default window only, below 4 GiB",
+                    completion);
         }
         if (request.payloadLength() == 0) {
             request.retag(to);
             return 0;
         }
         if (request.payloadLength() != BYTES) {
-            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 32 bytes");
+            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 32 bytes", completion);
         }
         return rewritePayload(request, completion);
     }
@@ -89,18 +99,24 @@ public record GenerationShim(int from, int to) implements Shim {
         if (to == SpaprGeneration.IODA2
                 && pe != InvalidateData.GROUP_PE
                 && Integer.compareUnsigned(pe, IODA2_PES) >= 0) {
-            return refuse(completion, Rule.V36, Errno.ERANGE, 12, pe, "a PE number of 8 bits: never cut");
+            return refuse(
+                    completion, Rule.V36, Errno.ERANGE, InvalidateData.PE, pe, "a PE number of 8 bits: never cut");
         }
         if (toCalls()) {
             int shift = InvalidateData.PAGE_SHIFT.getInt(page);
             if (shift != 0 && shift != DEFAULT_PAGE_SHIFT) {
                 return refuse(
-                        completion, Rule.V24, Errno.EOPNOTSUPP, 8, shift, "the generation has pages of 4 KiB only");
+                        completion,
+                        Rule.V24,
+                        Errno.EOPNOTSUPP,
+                        InvalidateData.PAGE_SHIFT,
+                        shift,
+                        "the generation has pages of 4 KiB only");
             }
         }
         if (!SpaprGeneration.isIoda3(from) && InvalidateData.SYNC.isSet(flags)) {
             // It would become a legal bit on the way.
-            return completion.refuse(Rule.V34, "reserved", 2 * Long.BYTES, flags, "a reserved bit is set");
+            return completion.refuseReserved(InvalidateData.LAYOUT, 2, InvalidateData.SYNC.mask());
         }
         int op = InvalidateData.OP.getInt(window);
         if (SpaprGeneration.hasRegisters(to) != SpaprGeneration.hasRegisters(from)) {
@@ -138,8 +154,7 @@ public record GenerationShim(int from, int to) implements Shim {
         return (long) WORD.get(request.payload(), request.payloadOffset() + word * Long.BYTES);
     }
 
-    private static int refuse(Completion completion, Rule rule, Errno errno, int offset, int value, String why) {
-        return completion.refuse(
-                rule, errno, offset == 12 ? "pe" : "page_shift", offset, Integer.toUnsignedLong(value), why);
+    private static int refuse(Completion completion, Rule rule, Errno errno, BitField field, int value, String why) {
+        return completion.refuse(rule, errno, InvalidateData.LAYOUT, field, Integer.toUnsignedLong(value), why);
     }
 }

@@ -1,32 +1,33 @@
 package org.iommu4j.spapr.translate;
 
-import java.util.Set;
-import java.util.TreeSet;
+import org.iommu4j.driver.domain.DomainRecord;
+import org.iommu4j.driver.domain.Members;
 
 /** A container's domain: its partitionable endpoint, the windows that are bound, and its devices, which share them. */
-final class Domain {
-    private final int number;
+final class Domain implements DomainRecord<Integer> {
+    private final Members<Integer> members;
     private final int pe;
     private final Window[] windows = new Window[2];
-    private final TreeSet<Integer> devices = new TreeSet<>();
 
     Domain(int number, int pe) {
-        this.number = number;
+        members = new Members<>(number);
         this.pe = pe;
     }
 
-    int number() {
-        return number;
+    /** LIOBNs and requester ids. */
+    @Override
+    public Members<Integer> members() {
+        return members;
+    }
+
+    @Override
+    public void rebuild() {
+        // Requests ask for windows alone.
     }
 
     /** The host's endpoint. */
     int pe() {
         return pe;
-    }
-
-    /** LIOBNs and requester ids. */
-    Set<Integer> devices() {
-        return devices;
     }
 
     /** The bound window of a slot, or null. */

@@ -66,13 +66,10 @@ final class VendorPart {
      * @return 0, or a negative errno with {@code completion} filled
      */
     int read(int defaultOp, InvalidateRequest request, Completion completion) {
-        if (request.payloadLength() != InvalidateData.LAYOUT.sizeBytes()) {
-            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 32 bytes");
-        }
         for (int word = 0; word < reserved.length; word++) {
-            long bits = word(request, word);
-            if ((bits & reserved[word]) != 0) {
-                return completion.refuse(Rule.V34, "reserved", word * Long.BYTES, bits, "a reserved bit is set");
+            long wrong = word(request, word) & reserved[word];
+            if (wrong != 0) {
+                return completion.refuseReserved(InvalidateData.LAYOUT, word, wrong);
             }
         }
         long word0 = word(request, InvalidateData.LIOBN.word());
@@ -99,7 +96,7 @@ final class VendorPart {
 
     /** Refuses a field. */
     static int refuse(Completion completion, Rule rule, Errno errno, BitField field, long value, String why) {
-        return completion.refuse(rule, errno, field.name(), InvalidateData.LAYOUT.byteOffset(field), value, why);
+        return completion.refuse(rule, errno, InvalidateData.LAYOUT, field, value, why);
     }
 
     private static long word(InvalidateRequest request, int word) {

@@ -379,10 +379,8 @@ class SpaprTranslatorTest {
     @ValueSource(ints = {Uapi.BIND_PASIDTBL, Uapi.BIND_PASID})
     void shouldRefuseWhatNeedsPasids(int operation) {
         machine.open(1);
-        Completion completion = new Completion();
-        machine.translator().bind(1, new BindRequest().set(operation, 2, 0, new byte[24], 0, 24), completion);
-        assertEquals(Errno.EOPNOTSUPP, completion.errno());
-        assertEquals(Rule.V37, completion.rule());
+        assertEquals(Errno.EOPNOTSUPP, machine.bind(1, operation, 0, new byte[24]));
+        assertEquals(Rule.V37, machine.last().rule());
     }
 
     @Test

@@ -1,4 +1,4 @@
-package org.iommu4j.simulation.translate;
+package org.iommu4j.driver.domain;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -42,17 +42,5 @@ class DomainTableTest {
             assertEquals(Errno.EINVAL, completion.errno());
             assertEquals("domain", completion.field());
         }
-    }
-
-    @Test
-    void shouldNameWhatIsMissing() {
-        assertNotEquals(0, DomainTable.notOpen(9, completion));
-        assertEquals(Errno.ENOENT, completion.errno());
-        assertEquals("domain", completion.field());
-
-        assertNotEquals(0, DomainTable.notAttached(-1, 8, completion));
-        assertEquals(Errno.ENODEV, completion.errno());
-        assertEquals("requester", completion.field());
-        assertEquals(0xffff_ffffL, completion.value());
     }
 }
