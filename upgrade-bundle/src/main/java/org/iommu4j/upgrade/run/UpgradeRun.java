@@ -17,6 +17,8 @@ import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeProgress;
 import org.iommu4j.upgrade.UpgradeResult;
 import org.iommu4j.upgrade.UpgradeService;
+import org.iommu4j.upgrade.bundles.VendorBundles;
+import org.iommu4j.upgrade.bundles.VendorJar;
 import org.iommu4j.upgrade.capture.Capture;
 import org.iommu4j.upgrade.capture.CaptureScan;
 import org.iommu4j.upgrade.replay.Captures;

@@ -63,7 +63,9 @@ class CaptureFormatsTest {
             for (RecordComponent component : part.getClass().getRecordComponents()) {
                 collect(component.getAccessor().invoke(part), foreign);
             }
-        } else if (part != null && !(part instanceof Enum) && !part.getClass().getName().startsWith("java.")) {
+        } else if (part != null
+                && !(part instanceof Enum)
+                && !part.getClass().getName().startsWith("java.")) {
             foreign.add(part.getClass().getName());
         }
     }
