@@ -8,6 +8,7 @@ import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -15,6 +16,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
@@ -118,6 +120,16 @@ public class ForwardingBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return target.shims();
+    }
+
+    @Override
+    public NativeFormats formats() {
+        return target.formats();
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return target.captureFormats();
     }
 
     @Override

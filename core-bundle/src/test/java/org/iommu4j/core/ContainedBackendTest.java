@@ -16,6 +16,7 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.fake.Bench;
@@ -38,6 +39,7 @@ class ContainedBackendTest {
     void shouldContainEveryMethodOfABackendAndOfItsBenchSupport() {
         Backend shown = shown();
         assertEquals(Set.of(), inherited(Backend.class, shown));
+        assertEquals(Set.of(), inherited(NativeFormats.class, shown.formats()));
         assertEquals(Set.of(), inherited(BenchSupport.class, shown.bench()));
     }
 
@@ -90,7 +92,8 @@ class ContainedBackendTest {
             throw new NullPointerException("getContent() is null");
         });
         assertEquals("1.0.0", shown.describe().version());
-        assertLeft(Backend.class, shown, method -> !Set.of("describe", "bench").contains(method.getName()));
+        assertLeft(Backend.class, shown, method -> !Set.of("describe", "formats", "bench").contains(method.getName()));
+        assertLeft(NativeFormats.class, shown.formats(), method -> true);
         assertLeft(BenchSupport.class, shown.bench(), method -> true);
     }
 

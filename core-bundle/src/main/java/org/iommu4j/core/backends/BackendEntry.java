@@ -9,6 +9,7 @@ import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.foreign.Thrown;
@@ -21,7 +22,7 @@ import org.iommu4j.core.service.BackendStatus;
  * After {@link #retire} nothing of the backend is held.
  */
 public final class BackendEntry {
-    /** Most generations, shims or bind formats of a backend. */
+    /** Most generations, shims or formats of a backend. */
     private static final int MOST_PARTS = 1024;
 
     /** Most exceptions of one backend that are logged, each once. */
@@ -64,16 +65,22 @@ public final class BackendEntry {
         this.state = state;
     }
 
-    /** The backend with its shims and bind formats; foreign objects. */
-    public record Parts(Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats) {
+    /** The backend with its shims and formats; foreign objects. */
+    public record Parts(
+            Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats, List<CaptureFormat> captureFormats) {
         public Parts {
             shims = List.copyOf(shims);
             bindFormats = List.copyOf(bindFormats);
+            captureFormats = List.copyOf(captureFormats);
         }
     }
 
     /** A backend's answers about itself. */
-    public record Answers(BackendDescription description, List<ShimLink> shims, List<BindFormat> bindFormats) {}
+    public record Answers(
+            BackendDescription description,
+            List<ShimLink> shims,
+            List<BindFormat> bindFormats,
+            List<CaptureFormat> captureFormats) {}
 
     /**
      * Asks a backend. Calls foreign code.
@@ -102,12 +109,21 @@ public final class BackendEntry {
             }
             formats.add(format);
         }
-        return new Answers(description, shims, formats);
+        List<CaptureFormat> captures = new ArrayList<>();
+        for (CaptureFormat format : backend.captureFormats()) {
+            expectRoom(captures);
+            if (format.model() != description.model()) {
+                throw new IllegalArgumentException("the format of captures of " + format.arch() + " is for model "
+                        + format.model() + ", not " + description.model());
+            }
+            captures.add(format);
+        }
+        return new Answers(description, shims, formats, captures);
     }
 
     private static void expectRoom(List<?> taken) {
         if (taken.size() == MOST_PARTS) {
-            throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims or bind formats");
+            throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims or formats");
         }
     }
 
@@ -150,7 +166,7 @@ public final class BackendEntry {
                 description.model(),
                 description,
                 BackendVersion.parse(description.version()),
-                new Parts(backend, answers.shims(), answers.bindFormats()),
+                new Parts(backend, answers.shims(), answers.bindFormats(), answers.captureFormats()),
                 BackendStatus.State.INSTALLED);
     }
 
@@ -166,7 +182,7 @@ public final class BackendEntry {
                 source.announced(),
                 null,
                 null,
-                new Parts(backend, List.of(), List.of()),
+                new Parts(backend, List.of(), List.of(), List.of()),
                 BackendStatus.State.INSTALLED);
     }
 

@@ -11,6 +11,7 @@ import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -18,6 +19,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.layout.BitField;
@@ -32,6 +34,7 @@ import org.iommu4j.layout.Register;
  */
 final class ContainedBackend implements Backend {
     private final BackendEntry entry;
+    private final NativeFormats formats = new ContainedFormats();
     private final BenchSupport bench = new ContainedBench();
 
     ContainedBackend(BackendEntry entry) {
@@ -147,8 +150,45 @@ final class ContainedBackend implements Backend {
     }
 
     @Override
+    public NativeFormats formats() {
+        return formats;
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return asked(Backend::captureFormats);
+    }
+
+    @Override
     public BenchSupport bench() {
         return bench;
+    }
+
+    /** The formats that the backend recognizes in bytes; contained as the backend itself is. */
+    private final class ContainedFormats implements NativeFormats {
+        private <T> T ask(Function<NativeFormats, T> question) {
+            return asked(backend -> question.apply(backend.formats()));
+        }
+
+        @Override
+        public String eventFormat(byte[] record) {
+            return ask(known -> known.eventFormat(record));
+        }
+
+        @Override
+        public String entryFormat(String what) {
+            return ask(known -> known.entryFormat(what));
+        }
+
+        @Override
+        public String commandRegister(byte[] command) {
+            return ask(known -> known.commandRegister(command));
+        }
+
+        @Override
+        public boolean isCompletion(byte[] command) {
+            return ask(known -> known.isCompletion(command));
+        }
     }
 
     /** What the backend tells a test bench; contained as the backend itself is. */

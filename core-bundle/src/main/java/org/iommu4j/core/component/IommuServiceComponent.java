@@ -10,6 +10,7 @@ import java.util.stream.Collectors;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.core.backends.BackendSource;
@@ -132,6 +133,11 @@ public final class IommuServiceComponent implements IommuService {
     @Override
     public Backend backend(IommuModel model) {
         return core.backend(model);
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return core.captureFormats();
     }
 
     @Override

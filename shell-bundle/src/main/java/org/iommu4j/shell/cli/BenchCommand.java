@@ -38,7 +38,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Example:",
-            "  echo '{\"op\": \"mmio_read\", \"off\": 8, \"size\": 8}' | ./iommu4j bench --model intel",
+            "  echo '{\"op\": \"mmio_read\", \"off\": 8, \"size\": 8}' | ./iommu4j bench --model MODEL",
             "",
             "Exit status: 0; 1 if steps did not come back; 2 for wrong arguments, a configuration that is refused, or a line "
                     + "that is too long; 3 if bundles that it needs were replaced while it ran."
@@ -46,7 +46,12 @@ import picocli.CommandLine.Spec;
 public final class BenchCommand implements Callable<Integer> {
     private final Host host;
 
-    @Option(names = "--model", paramLabel = "MODEL", required = true, description = "intel, arm, amd, spapr or s390.")
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            required = true,
+            completionCandidates = InstalledModels.class,
+            description = "An installed model: ${COMPLETION-CANDIDATES}.")
     private String model;
 
     @Option(

@@ -48,7 +48,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Examples:",
-            "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
+            "  ./iommu4j cases docs/examples/*.jsonl",
             "  ./iommu4j cases my.jsonl --only read-denied --json",
             "  ./iommu4j cases my.jsonl --findings found.jsonl",
             "  ./iommu4j cases my.jsonl --fail-on missing,use-after-free",

@@ -46,9 +46,9 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Examples:",
-            "  ./iommu4j explain --model intel 0x1200f2 0x12345000",
-            "  ./iommu4j explain --model intel --as iotlb_inv_dsc f2001200000000000050341200000000",
-            "  ./iommu4j explain --model intel --register CAP 0xd2008c226f0606",
+            "  ./iommu4j explain --model MODEL 0x1200f2 0x12345000",
+            "  ./iommu4j explain --model MODEL --as FORMAT f2001200000000000050341200000000",
+            "  ./iommu4j explain --model MODEL --register NAME 0xd2008c226f0606",
             "  ./iommu4j explain --contract lp64-le --json 4c0000000800000040000000 ...",
             "  ./iommu4j explain --file chip.state",
             "",
@@ -68,8 +68,9 @@ public final class ExplainCommand implements Callable<Integer> {
     @Option(
             names = "--model",
             paramLabel = "MODEL",
+            completionCandidates = InstalledModels.class,
             description =
-                    "intel, arm, amd, spapr or s390. Default: the one that is installed; of a request: the one that it"
+                    "An installed model: ${COMPLETION-CANDIDATES}. Default: the one that is installed; of a request: the one that it"
                             + " names.")
     private String model;
 
@@ -137,7 +138,8 @@ public final class ExplainCommand implements Callable<Integer> {
      * @throws CommandFailure if the arguments or the bytes are wrong
      */
     public void run(PrintWriter out, String... arguments) {
-        CommandLine commandLine = Iommu4jCommand.single(this).setOut(out);
+        CommandLine commandLine =
+                Iommu4jCommand.single(this, InstalledModels.factory(core)).setOut(out);
         try {
             if (commandLine.parseArgs(arguments).isUsageHelpRequested()) {
                 commandLine.usage(out);

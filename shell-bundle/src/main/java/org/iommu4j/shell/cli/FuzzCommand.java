@@ -51,11 +51,11 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Examples:",
-            "  ./iommu4j fuzz --model intel",
-            "  ./iommu4j fuzz --model intel --what tables --seconds 300 --seed 7 --out found.jsonl",
-            "  ./iommu4j fuzz --model intel --seed 7 --case 1234",
-            "  ./iommu4j fuzz --model intel --seeds 1..40 --seconds 30",
-            "  ./iommu4j fuzz --model intel intel-vtd-bundle/src/test/resources/cases/*.jsonl",
+            "  ./iommu4j fuzz --model MODEL",
+            "  ./iommu4j fuzz --model MODEL --what tables --seconds 300 --seed 7 --out found.jsonl",
+            "  ./iommu4j fuzz --model MODEL --seed 7 --case 1234",
+            "  ./iommu4j fuzz --model MODEL --seeds 1..40 --seconds 30",
+            "  ./iommu4j fuzz --model MODEL docs/examples/*.jsonl",
             "",
             "Exit status: 0 if nothing failed; 1 if something did; 2 for wrong arguments or a file that cannot be read or "
                     + "written."
@@ -68,7 +68,12 @@ public final class FuzzCommand implements Callable<Integer> {
     @Parameters(arity = "0..*", paramLabel = "FILE", description = "Case files whose cases are changed a little.")
     private List<Path> files = List.of();
 
-    @Option(names = "--model", paramLabel = "MODEL", required = true, description = "intel, arm, amd, spapr or s390.")
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            required = true,
+            completionCandidates = InstalledModels.class,
+            description = "An installed model: ${COMPLETION-CANDIDATES}.")
     private String model;
 
     @Option(

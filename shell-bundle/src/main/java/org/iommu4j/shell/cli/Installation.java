@@ -1,7 +1,6 @@
 package org.iommu4j.shell.cli;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -11,16 +10,16 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Properties;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 
 /** The files of the installation's folder: captures, built and released jars. */
 public final class Installation {
-    private static final String CAPTURES = "default-captures.properties";
+    private static final String CAPTURES = "traces";
 
     private static final Pattern VERSION = Pattern.compile("\\d+\\.\\d+\\.\\d+");
 
@@ -39,23 +38,19 @@ public final class Installation {
     /**
      * The capture that is replayed for a model if nothing else is said.
      *
+     * @param formats that the installed bundles bring, with the captures that they name
      * @throws CommandFailure if there is none
      */
-    Path defaultCapture(IommuModel model) {
-        Properties captures = new Properties();
-        try (InputStream in = Installation.class.getResourceAsStream(CAPTURES)) {
-            captures.load(in);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        String capture = captures.getProperty(model.label());
-        if (capture == null) {
-            throw new CommandFailure(
-                    ExitStatus.USAGE,
-                    "no default capture for model '" + model.label() + "'; name one with --capture",
-                    null);
-        }
-        return home.resolve(capture);
+    Path defaultCapture(IommuModel model, List<CaptureFormat> formats) {
+        return formats.stream()
+                .filter(format ->
+                        format.model() == model && !format.defaultCapture().isEmpty())
+                .findFirst()
+                .map(format -> home.resolve(CAPTURES).resolve(format.defaultCapture()))
+                .orElseThrow(() -> new CommandFailure(
+                        ExitStatus.USAGE,
+                        "no default capture for model '" + model.label() + "'; name one with --capture",
+                        null));
     }
 
     /**

@@ -12,6 +12,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IFactory;
 import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,11 +35,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "",
             "Examples:",
             "  ./iommu4j upgrade",
-            "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --json",
+            "  ./iommu4j replay /data/my-capture --json",
             "  ./iommu4j replay requests.jsonl --backend 1.0.0",
-            "  ./iommu4j cases intel-vtd-bundle/src/test/resources/cases/*.jsonl",
-            "  ./iommu4j fuzz --model intel --seconds 60 --seed 7",
-            "  ./iommu4j explain --model intel 0x1200f2 0x12345000",
+            "  ./iommu4j cases docs/examples/*.jsonl",
+            "  ./iommu4j fuzz --model MODEL --seconds 60 --seed 7",
+            "  ./iommu4j explain --model MODEL 0x1200f2 0x12345000",
             "  ./iommu4j shell -c iommu:backends",
             "",
             "Exit status: 0 all is well; 1 something was lost, stale or different, or a command failed; 2 wrong arguments, "
@@ -104,12 +105,13 @@ public final class Iommu4jCommand implements Runnable {
     /** The parser with all subcommands. */
     static CommandLine commandLine(Host host) {
         CommandLine commandLine = new CommandLine(new Iommu4jCommand());
-        commandLine.addSubcommand(new UpgradeCommand(host));
+        IFactory factory = InstalledModels.factory(host::core);
+        commandLine.addSubcommand(new CommandLine(new UpgradeCommand(host), factory));
         commandLine.addSubcommand(new ReplayCommand(host));
         commandLine.addSubcommand(new CasesCommand(host));
-        commandLine.addSubcommand(new BenchCommand(host));
-        commandLine.addSubcommand(new FuzzCommand(host));
-        commandLine.addSubcommand(new ExplainCommand(host));
+        commandLine.addSubcommand(new CommandLine(new BenchCommand(host), factory));
+        commandLine.addSubcommand(new CommandLine(new FuzzCommand(host), factory));
+        commandLine.addSubcommand(new CommandLine(new ExplainCommand(host), factory));
         commandLine.addSubcommand(new ShellCommand(host));
         CommandLine help = new CommandLine(new HelpCommand());
         help.getCommandSpec().usageMessage().header("Shows the help text of a command.");
@@ -143,8 +145,8 @@ public final class Iommu4jCommand implements Runnable {
     }
 
     /** The parser of one command that is not a subcommand. */
-    static CommandLine single(Object command) {
-        CommandLine commandLine = new CommandLine(command);
+    static CommandLine single(Object command, IFactory factory) {
+        CommandLine commandLine = new CommandLine(command, factory);
         addHelp(commandLine);
         return configured(commandLine);
     }

@@ -56,11 +56,11 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Examples:",
-            "  ./iommu4j replay traces/vtd/legacy-strict-nvme-e1000e",
-            "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --path direct --cache worst-case",
+            "  ./iommu4j replay /data/my-capture",
+            "  ./iommu4j replay /data/my-capture --path direct --cache worst-case",
             "  ./iommu4j replay /data/my-capture --json",
             "  ./iommu4j replay /data/my-capture --fail-on missing --findings found.jsonl",
-            "  ./iommu4j replay traces/vtd/legacy-lazy-virtio --record requests.jsonl",
+            "  ./iommu4j replay /data/my-capture --record requests.jsonl",
             "  ./iommu4j replay requests.jsonl --backend 1.0.0",
             "",
             "Exit status: 0 if everything is equal; 1 if something is different, or refused without a documented "
@@ -152,7 +152,8 @@ public final class ReplayCommand implements Callable<Integer> {
      * @throws CommandFailure if the arguments or the input are wrong
      */
     public int run(PrintWriter out, String... arguments) {
-        CommandLine commandLine = Iommu4jCommand.single(this).setOut(out);
+        CommandLine commandLine =
+                Iommu4jCommand.single(this, CommandLine.defaultFactory()).setOut(out);
         try {
             if (commandLine.parseArgs(arguments).isUsageHelpRequested()) {
                 commandLine.usage(out);

@@ -39,7 +39,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  ./iommu4j upgrade",
-            "  ./iommu4j upgrade --model intel --swaps 40 --seconds 30",
+            "  ./iommu4j upgrade --model MODEL --swaps 40 --seconds 30",
             "  ./iommu4j upgrade --json > upgrade.json",
             "  ./iommu4j upgrade --record requests.jsonl.gz",
             "",
@@ -54,9 +54,9 @@ public final class UpgradeCommand implements Callable<Integer> {
     @Option(
             names = "--model",
             paramLabel = "MODEL",
-            defaultValue = "intel",
-            description = "Whose bundle to swap: intel, arm, amd, spapr or s390, if it is installed. Default: "
-                    + "${DEFAULT-VALUE}.")
+            completionCandidates = InstalledModels.class,
+            description =
+                    "Whose bundle to swap, of an installed model: ${COMPLETION-CANDIDATES}. Default: the first one.")
     private String model;
 
     @Option(
@@ -77,7 +77,7 @@ public final class UpgradeCommand implements Callable<Integer> {
     @Option(
             names = "--capture",
             paramLabel = "DIR",
-            description = "Capture of the guest. Default: the model's first one under traces/.")
+            description = "Capture of the guest. Default: the one below traces/ that the model's bundle names.")
     private Path capture;
 
     @Option(
@@ -131,14 +131,23 @@ public final class UpgradeCommand implements Callable<Integer> {
         this.host = host;
     }
 
+    private IommuModel firstInstalled() {
+        return Models.installed(host.core()).stream()
+                .findFirst()
+                .map(IommuModel::ofLabel)
+                .orElseThrow(() -> new CommandFailure("no model is installed", null));
+    }
+
     @Override
     public Integer call() {
         Iommu4jCommand.expectRange(spec, "--swaps", swaps, 1, MOST_SWAPS);
         Iommu4jCommand.expectRange(spec, "--seconds", seconds, 1, Iommu4jCommand.MOST_SECONDS);
-        IommuModel wanted = Models.parse(model);
+        IommuModel wanted = model == null ? firstInstalled() : Models.parse(model);
         host.awaitBackend(wanted);
         Installation installation = new Installation(host.home());
-        Path guest = capture == null ? installation.defaultCapture(wanted) : capture;
+        Path guest = capture == null
+                ? installation.defaultCapture(wanted, host.core().captureFormats())
+                : capture;
         String bundle = host.symbolicName(wanted);
         Path builtJar = built == null ? installation.builtJar(bundle) : installation.jar(bundle, built);
         List<Path> releasedJars =

@@ -164,7 +164,7 @@ public final class IommuCommands {
     /** Negotiates as for a new container, without opening anything. */
     @Descriptor("tells what a client would agree on with a chip; opens nothing")
     public void negotiate(
-            @Descriptor("model: intel, arm, amd, spapr or s390") String model,
+            @Descriptor("model, as iommu:backends lists it") String model,
             @Descriptor("oldest sub_version that the client speaks, as 0x0100") String oldest,
             @Descriptor("newest sub_version that the client speaks") String newest,
             @Descriptor("sub_version of the chip") String host) {
@@ -189,7 +189,7 @@ public final class IommuCommands {
                             presentValue = "true",
                             absentValue = "false")
                     boolean force,
-            @Descriptor("model: intel, arm, amd, spapr or s390") String model,
+            @Descriptor("model, as iommu:backends lists it") String model,
             @Descriptor("version of the backend that is to serve, or '#ID' (quoted); see iommu:backends")
                     String version) {
         IommuModel wanted = Models.parse(model);
@@ -210,7 +210,7 @@ public final class IommuCommands {
     /** Previews a swap. */
     @Descriptor("tells what a swap would do: containers that go on, containers that cannot; changes nothing")
     public void preview(
-            @Descriptor("model: intel, arm, amd, spapr or s390") String model,
+            @Descriptor("model, as iommu:backends lists it") String model,
             @Descriptor("version of the backend that would serve, or '#ID' (quoted); see iommu:backends")
                     String version) {
         IommuModel wanted = Models.parse(model);

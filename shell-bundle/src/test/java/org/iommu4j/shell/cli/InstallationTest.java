@@ -15,7 +15,12 @@ import java.util.List;
 import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
+import java.util.stream.Stream;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.s390.ZpciBackend;
+import org.iommu4j.spapr.SpaprBackend;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -128,18 +133,26 @@ class InstallationTest {
     }
 
     @Test
-    void shouldKnowTheDefaultCaptureOfAModelOrAskForOne() {
+    void shouldTakeTheDefaultCaptureThatTheModelsBundleNamesOrAskForOne() {
+        List<CaptureFormat> formats = Stream.of(new VtdBackend(), new SpaprBackend(), new ZpciBackend())
+                .flatMap(backend -> backend.captureFormats().stream())
+                .toList();
+        Installation installation = new Installation(home);
+
         assertEquals(
                 home.resolve("traces/vtd/legacy-strict-nvme-e1000e"),
-                new Installation(home).defaultCapture(IommuModel.INTEL));
+                installation.defaultCapture(IommuModel.INTEL, formats));
         assertEquals(
-                home.resolve("traces/spapr/noddw-nvme-e1000"), new Installation(home).defaultCapture(IommuModel.SPAPR));
+                home.resolve("traces/spapr/noddw-nvme-e1000"), installation.defaultCapture(IommuModel.SPAPR, formats));
         assertEquals(
                 home.resolve("traces/s390/strict-nvme-virtionet"),
-                new Installation(home).defaultCapture(IommuModel.S390));
+                installation.defaultCapture(IommuModel.S390, formats));
+        for (CaptureFormat format : formats) {
+            assertTrue(Files.isDirectory(Path.of("..", "traces", format.defaultCapture())), format::defaultCapture);
+        }
 
         CommandFailure failure =
-                assertThrows(CommandFailure.class, () -> new Installation(home).defaultCapture(IommuModel.ARM_SMMU));
+                assertThrows(CommandFailure.class, () -> installation.defaultCapture(IommuModel.ARM_SMMU, formats));
         assertTrue(failure.getMessage().contains("--capture"), failure.getMessage());
     }
 }

@@ -14,6 +14,7 @@ import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -33,6 +34,7 @@ import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.core.service.UnitInterposer;
+import org.iommu4j.intel.VtdBackend;
 
 /** A core with one VT-d backend in two versions, one unit and one container. What no command of the shell calls, fails. */
 public final class FakeIommuService implements IommuService {
@@ -62,6 +64,11 @@ public final class FakeIommuService implements IommuService {
                         ""),
                 new BackendStatus(
                         2, null, "broken", "1.1.0", BackendStatus.State.FAILED, List.of(), 0, 0, "throws\nat once"));
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return new VtdBackend().captureFormats();
     }
 
     @Override

@@ -23,9 +23,9 @@ import org.iommu4j.layout.Layout;
  * constants, as the fields of a {@link Layout} are:
  *
  * <pre>{@code
- * private static final SettingTable.Builder ROWS = SettingTable.of("SMMU", "idr", 0x0300, 0x0301);
+ * private static final SettingTable.Builder ROWS = SettingTable.of("example", "cap", 0x0100, 0x0200);
  * static final SettingRow MSI = ROWS.choice("msi", "off", "on").about("completion by message");
- * static final SettingTable TABLE = ROWS.register("IDR0", "idr", Idr0.LAYOUT, generation -> 0x0d4).build();
+ * static final SettingTable TABLE = ROWS.register("CAP", "cap", Cap.LAYOUT, generation -> 0x0d4).build();
  * }</pre>
  *
  * <p>A configuration is read in this order: defaults of the generation, whole registers, single fields by group and name,

@@ -5,7 +5,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.simulation.ring.CommandRing;
 
 /**
- * Events in a queue in memory (SMMUv3, AMD-Vi): written at the tail of a ring, which software reads at the head. An event
+ * Events in a queue in memory: written at the tail of a ring, which software reads at the head. An event
  * for which there is no room is lost and sets the overflow flag; how software sees the flag is the chip's.
  */
 public final class EventLog {

@@ -5,7 +5,7 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * Fault records in a few registers (VT-d): each slot holds one record of two words until software clears it, slots are
+ * Fault records in a few registers: each slot holds one record of two words until software clears it, slots are
  * filled in turn, and a record whose turn finds its slot taken is lost and sets the overflow flag.
  */
 public final class FaultSlots {

@@ -27,7 +27,7 @@ import org.iommu4j.upgrade.RecordResult;
 import org.iommu4j.upgrade.RecordResult.Difference;
 import org.iommu4j.upgrade.RecordResult.Kind;
 import org.iommu4j.upgrade.ReplayRefusedException;
-import org.iommu4j.upgrade.run.BackendChoice;
+import org.iommu4j.upgrade.bundles.BackendChoice;
 
 /** Plays one record to units of its own, line by line, and compares what comes back. Used once, by one thread. */
 final class RecordPlayer implements AutoCloseable {

@@ -8,8 +8,8 @@ import org.iommu4j.upgrade.RecordOptions;
 import org.iommu4j.upgrade.RecordResult;
 import org.iommu4j.upgrade.RecordService;
 import org.iommu4j.upgrade.Recording;
-import org.iommu4j.upgrade.run.BackendChoice;
-import org.iommu4j.upgrade.run.VendorBundles;
+import org.iommu4j.upgrade.bundles.BackendChoice;
+import org.iommu4j.upgrade.bundles.VendorBundles;
 
 /** Writes and plays records of contract requests through a core. */
 public final class Records implements RecordService {

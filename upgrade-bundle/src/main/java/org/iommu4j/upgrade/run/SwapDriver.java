@@ -10,6 +10,9 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.bundles.ModelBackends;
+import org.iommu4j.upgrade.bundles.VendorBundles;
+import org.iommu4j.upgrade.bundles.VendorJar;
 
 /**
  * Swaps a vendor's bundle between two versions: by turns beside the serving bundle, which is uninstalled afterwards, and in

@@ -7,6 +7,8 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.bundles.VendorBundles;
+import org.iommu4j.upgrade.bundles.VendorJar;
 
 /** Bundles that are only backends; one serves from the begin. */
 public class PlainBundles implements VendorBundles {

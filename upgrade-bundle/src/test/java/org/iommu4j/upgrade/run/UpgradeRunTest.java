@@ -22,6 +22,7 @@ import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeProgress;
 import org.iommu4j.upgrade.UpgradeResult;
+import org.iommu4j.upgrade.bundles.VendorJar;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package org.iommu4j.upgrade.run;
+package org.iommu4j.upgrade.bundles;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.iommu4j.upgrade.UpgradeException;
+import org.iommu4j.upgrade.run.Jars;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.osgi.framework.Version;

@@ -1,4 +1,4 @@
-package org.iommu4j.upgrade.run;
+package org.iommu4j.upgrade.bundles;
 
 import java.util.HashSet;
 import java.util.Set;
@@ -8,20 +8,21 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.upgrade.UpgradeException;
 
 /** The backends of one model, as they come and serve. */
-final class ModelBackends {
+public final class ModelBackends {
     private static final long WAIT_NANOS = 10_000_000_000L;
     private static final long POLL_MILLIS = 1;
 
     private final IommuService service;
     private final IommuModel model;
 
-    ModelBackends(IommuService service, IommuModel model) {
+    /** The backends of a model in a core. */
+    public ModelBackends(IommuService service, IommuModel model) {
         this.service = service;
         this.model = model;
     }
 
     /** The numbers of all that are or were there, of any model. */
-    Set<Integer> ids() {
+    public Set<Integer> ids() {
         Set<Integer> ids = new HashSet<>();
         for (BackendStatus status : service.backends()) {
             ids.add(status.id());
@@ -30,7 +31,7 @@ final class ModelBackends {
     }
 
     /** Waits for a backend that was not there before; null if it does not come or fails. */
-    BackendStatus arrival(Set<Integer> before) {
+    public BackendStatus arrival(Set<Integer> before) {
         long deadline = System.nanoTime() + WAIT_NANOS;
         while (System.nanoTime() - deadline < 0) {
             for (BackendStatus status : service.backends()) {
@@ -47,13 +48,13 @@ final class ModelBackends {
     }
 
     /** True if the backend of that number serves. */
-    boolean serves(int id) {
+    public boolean serves(int id) {
         BackendStatus serving = serving();
         return serving != null && serving.id() == id;
     }
 
     /** Who serves, or null. */
-    BackendStatus serving() {
+    public BackendStatus serving() {
         for (BackendStatus status : service.backends()) {
             if (status.model() == model && status.state() == BackendStatus.State.ACTIVE) {
                 return status;

@@ -1,4 +1,4 @@
-package org.iommu4j.upgrade.run;
+package org.iommu4j.upgrade.bundles;
 
 import org.iommu4j.contract.IommuModel;
 
