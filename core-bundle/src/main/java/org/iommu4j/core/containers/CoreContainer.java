@@ -15,6 +15,7 @@ import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.backends.Chip;
+import org.iommu4j.core.backends.Contained;
 import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.gate.ParkingBound;
 import org.iommu4j.core.gate.Route;
