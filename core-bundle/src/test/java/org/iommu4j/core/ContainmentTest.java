@@ -197,6 +197,7 @@ class ContainmentTest {
             arrival("Backend.describe", "describe"),
             arrival("Backend.shims", "shims"),
             arrival("Backend.bindFormats", "bindFormats"),
+            arrival("Backend.captureFormats", "captureFormats"),
             new Way("Backend.createHardware", "createHardware", thrown(scene -> scene.bench.unit(1))),
             new Way("Backend.createTranslator", "createTranslator", thrown(scene -> scene.bench.unit(1))),
             new Way("Hardware.config", "config", thrown(scene -> scene.bench.unit(1))),
@@ -262,6 +263,7 @@ class ContainmentTest {
                 "Backend.registers",
                 "Backend.meaning",
                 "Backend.settings",
+                "Backend.formats",
                 "Backend.bench"));
         assertEquals(all, covered);
     }

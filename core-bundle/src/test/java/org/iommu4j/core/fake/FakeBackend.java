@@ -21,6 +21,7 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -222,6 +223,12 @@ public final class FakeBackend implements Backend {
     public List<CallFormat> calls() {
         traps.pass("calls");
         return List.of(CALL);
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        traps.pass("captureFormats");
+        return List.of();
     }
 
     @Override
