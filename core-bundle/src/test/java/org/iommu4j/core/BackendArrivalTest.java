@@ -16,6 +16,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.backends.BackendEntry;
+import org.iommu4j.core.backends.BackendSource;
 import org.iommu4j.core.backends.CoreEvents;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
@@ -211,7 +212,9 @@ class BackendArrivalTest {
         assertEquals(BackendStatus.State.FAILED, status.state());
         assertEquals(IommuModel.AMD, status.model());
         assertTrue(
-                bench.core.absence(IommuModel.AMD).startsWith("a.vendor [7]: making a backend did not end within 5000 ms"),
+                bench.core
+                        .absence(IommuModel.AMD)
+                        .startsWith("a.vendor [7]: making a backend did not end within 5000 ms"),
                 bench.core.absence(IommuModel.AMD));
         assertNotNull(bench.core.backend(IommuModel.INTEL));
         bench.core.leaving(hanging);

@@ -92,7 +92,10 @@ class ContainedBackendTest {
             throw new NullPointerException("getContent() is null");
         });
         assertEquals("1.0.0", shown.describe().version());
-        assertLeft(Backend.class, shown, method -> !Set.of("describe", "formats", "bench").contains(method.getName()));
+        assertLeft(
+                Backend.class,
+                shown,
+                method -> !Set.of("describe", "formats", "bench").contains(method.getName()));
         assertLeft(NativeFormats.class, shown.formats(), method -> true);
         assertLeft(BenchSupport.class, shown.bench(), method -> true);
     }

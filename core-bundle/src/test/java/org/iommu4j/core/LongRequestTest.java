@@ -20,6 +20,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.fake.FakeBackend;
+import org.iommu4j.core.fake.RecordingRequests;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.RequestBatch;

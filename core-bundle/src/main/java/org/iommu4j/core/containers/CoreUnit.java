@@ -468,10 +468,7 @@ public final class CoreUnit implements Unit {
     public HardwareCounters hardwareCounters() {
         HardwareCounters[] now = new HardwareCounters[1];
         Verdict verdict = gate.run(
-                chip -> now[0] = sum(carried, countersOf(chip)),
-                gate.isAbsent() ? 0 : DMA_WAIT_NANOS,
-                null,
-                0);
+                chip -> now[0] = sum(carried, countersOf(chip)), gate.isAbsent() ? 0 : DMA_WAIT_NANOS, null, 0);
         return verdict == Verdict.RAN ? now[0] : carried;
     }
 
