@@ -20,11 +20,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -85,11 +88,17 @@ class ArchitectureTest {
             "lease", List.of(),
             "negotiation", List.of("service"),
             "hint", List.of("service"),
-            "foreign", List.of("gate"),
+            "foreign", List.of("service", "gate"),
             "explain", List.of("service", "foreign"),
             "backends", List.of("service", "foreign", "negotiation", "lease"),
             "containers", List.of("service", "gate", "lease", "negotiation", "foreign", "backends"),
             "swap", List.of("service", "gate", "lease", "negotiation", "foreign", "backends", "containers", "hint"));
+
+    private static final Pattern ARROW = Pattern.compile("([a-z0-9-]+-bundle) +-> *([a-z0-9, -]*)");
+
+    private static final Pattern DEPENDENCY = Pattern.compile(
+            "<dependency>\\s*<groupId>org\\.iommu4j</groupId>\\s*<artifactId>([^<]+)</artifactId>(.*?)</dependency>",
+            Pattern.DOTALL);
 
     private static final String MODEL = "org/iommu4j/contract/IommuModel";
 
@@ -417,6 +426,35 @@ class ArchitectureTest {
                 .filter(folder -> !folder.equals("api-bundle"))
                 .sorted()
                 .toList();
+    }
+
+    /** The picture of the modules in docs/design.md, a line each: a module, an arrow, the modules that it is compiled against. */
+    @Test
+    void shouldDrawTheModulesAsTheBuildHasThem() throws IOException {
+        Map<String, Set<String>> drawn = new TreeMap<>();
+        for (String line : Files.readAllLines(ROOT.resolve("docs/design.md"))) {
+            Matcher arrow = ARROW.matcher(line);
+            if (arrow.matches()) {
+                drawn.put(
+                        arrow.group(1),
+                        Stream.of(arrow.group(2).split(", *"))
+                                .filter(module -> !module.isEmpty())
+                                .collect(Collectors.toCollection(TreeSet::new)));
+            }
+        }
+        Map<String, Set<String>> built = new TreeMap<>();
+        for (String folder : bundles()) {
+            Set<String> known = new TreeSet<>();
+            Matcher dependency = DEPENDENCY.matcher(Files.readString(ROOT.resolve(folder + "/pom.xml")));
+            while (dependency.find()) {
+                boolean test = dependency.group(2).contains("<scope>test</scope>");
+                if (!test && !dependency.group(2).contains("<type>")) {
+                    known.add(dependency.group(1));
+                }
+            }
+            built.put(folder, known);
+        }
+        assertEquals(built, drawn);
     }
 
     static List<String> vendors() throws IOException {

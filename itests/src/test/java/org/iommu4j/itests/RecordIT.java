@@ -75,6 +75,11 @@ public class RecordIT {
         assertTrue(built.toText(), built.ok());
         assertTrue(released.toText(), released.ok());
         assertEquals(List.of("Intel VT-d 1.0.0"), released.playedWith());
+        assertTrue(
+                released.notes().toString(),
+                released.notes()
+                        .get(0)
+                        .matches("version 1\\.0\\.0 is intel-vtd-bundle-1\\.0\\.0\\.jar, SHA-256 [0-9a-f]{64}"));
         assertEquals(built.recordedWith(), built.playedWith());
         // Afterwards all is as before.
         assertEquals(bundles, Arrays.stream(context.getBundles()).count());

@@ -10,7 +10,9 @@ import java.lang.ref.WeakReference;
 import java.lang.reflect.Array;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -26,6 +28,7 @@ import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.itests.broken.HangingBackend;
+import org.iommu4j.itests.broken.NeverMadeBackend;
 import org.iommu4j.itests.broken.RefusingBackend;
 import org.iommu4j.itests.broken.ThrowingBackend;
 import org.junit.After;
@@ -133,9 +136,14 @@ public class SwapIT {
         }
     }
 
+    /** Each alone, then side by side with the one that was built here, which takes over and hands back, as does an update. */
     @Test
-    public void shouldServeWithEveryReleasedVersion() throws Exception {
-        for (String artifact : List.of("intel-vtd-bundle", "spapr-bundle", "s390-bundle")) {
+    public void shouldServeWithEveryReleasedVersionAndSwapItBothWays() throws Exception {
+        Map<String, UnitConfig> artifacts = Map.of(
+                "intel-vtd-bundle", UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(Load.GENERATION)),
+                "spapr-bundle", UnitConfig.of(IommuModel.SPAPR, HardwareConfig.of(4)),
+                "s390-bundle", UnitConfig.of(IommuModel.S390, HardwareConfig.of(2)));
+        for (String artifact : artifacts.keySet()) {
             for (String version : List.of("1.0.0", "1.1.0")) {
                 Bundle released = context.installBundle(
                         Bundles.released(artifact, version).toUri().toString());
@@ -146,8 +154,30 @@ public class SwapIT {
                         service.backends().toString(),
                         service.backends().stream()
                                 .allMatch(status -> status.reason().isEmpty()));
+                swapBothWays(artifact, version, artifacts.get(artifact));
                 released.uninstall();
             }
+        }
+    }
+
+    private void swapBothWays(String artifact, String version, UnitConfig config) throws Exception {
+        try (Unit chip = service.openUnit(config)) {
+            Bundle built = context.installBundle(Bundles.jar(artifact).toUri().toString());
+            built.start();
+            await("the built " + artifact + " serves", () -> !version.equals(active()));
+            SwapReport back = service.swap(config.model(), version, SwapLimits.DEFAULT);
+            assertEquals(artifact + " " + back, SwapReport.Outcome.DONE, back.outcome());
+            assertEquals("the state goes with it", "", back.reason());
+            String now = service.backends().stream()
+                    .filter(status -> status.state() == BackendStatus.State.STANDBY)
+                    .map(BackendStatus::version)
+                    .findFirst()
+                    .orElseThrow();
+            SwapReport forth = service.swap(config.model(), now, SwapLimits.DEFAULT);
+            assertEquals(artifact + " " + forth, SwapReport.Outcome.DONE, forth.outcome());
+            built.uninstall();
+            assertEquals(version, active());
+            assertEquals(List.of(chip), service.units());
         }
     }
 
@@ -214,6 +244,58 @@ public class SwapIT {
         assertEquals("intel", reference.getProperty("model"));
         assertEquals(active(), reference.getProperty("version"));
         assertEquals(2, Array.getLength(reference.getProperty("generations")));
+    }
+
+    @Test
+    public void shouldTellWhyAJarInAWatchedFolderIsNoBundle() throws Exception {
+        Path folder = Files.createTempDirectory("watched");
+        Path half = folder.resolve("half.jar");
+        byte[] whole = Files.readAllBytes(Bundles.jar("intel-vtd-bundle"));
+        Files.write(half, Arrays.copyOf(whole, whole.length / 2));
+        Path text = Files.writeString(folder.resolve("text.jar"), "this is no jar");
+        System.setProperty("felix.fileinstall.dir", folder.toString());
+        try {
+            for (Path jar : List.of(half, text)) {
+                String told = jar.getFileName() + ": it cannot be opened as a jar";
+                assertTrue(absence(), absence().contains(told));
+                try {
+                    service.openUnit(UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(Load.GENERATION)));
+                    throw new AssertionError("a unit without a backend");
+                } catch (BackendException e) {
+                    assertTrue(e.getMessage(), e.getMessage().contains(told));
+                }
+            }
+            assertEquals(2, service.backends().size());
+            install(OLD);
+            await("a backend serves", () -> active() != null);
+            assertEquals("", absence());
+            assertEquals(
+                    "both are still listed: " + service.backends(),
+                    3,
+                    service.backends().size());
+        } finally {
+            System.clearProperty("felix.fileinstall.dir");
+            for (Path path : List.of(half, text, folder)) {
+                Files.delete(path);
+            }
+        }
+    }
+
+    @Test
+    public void shouldServeBesideAVendorWhoseConstructorHangs() throws Exception {
+        Bundle hanging = context.installBundle(
+                Jars.ofBackend(NeverMadeBackend.class, "8.0.0", false).toUri().toString());
+        hanging.start();
+        String told = "making a backend did not end within 5000 ms; it is at " + NeverMadeBackend.class.getName();
+        await("the hang is told: " + absence(), () -> absence().contains(told));
+        install(OLD);
+        try (Load load = start()) {
+            load.await(TURNS);
+        }
+        assertEquals(OLD, active());
+        hanging.stop();
+        assertTrue(
+                service.backends().stream().noneMatch(status -> status.reason().contains("did not end within")));
     }
 
     private String absence() {

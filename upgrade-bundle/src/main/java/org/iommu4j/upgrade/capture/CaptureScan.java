@@ -138,8 +138,7 @@ public record CaptureScan(Map<String, Long> records, Map<String, UnitScan> units
                 if (refused && !described.isEmpty()) {
                     return;
                 }
-                firstNamed.putIfAbsent(
-                        unit, timeline.rejectUnit(CapturedUnits.undescribed(unit, Set.copyOf(described))));
+                firstNamed.putIfAbsent(unit, timeline.rejectUnit(CapturedUnits.undescribed(unit, described)));
                 expectRoom(timeline, firstNamed.size());
             }
             scanner(unit).take(next);
