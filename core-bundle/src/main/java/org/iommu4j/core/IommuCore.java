@@ -46,7 +46,7 @@ import org.iommu4j.core.swap.ModelRegistry;
  */
 public final class IommuCore implements IommuService, AutoCloseable {
     private static final int REPORTS_KEPT = 256;
-    private static final int RETIRED_KEPT = 256;
+    private static final int RETIRED_KEPT = 128;
 
     /** Longest time in nanoseconds in which a vendor's component makes its backend. */
     private static final long MAKING_NANOS = 5_000_000_000L;

@@ -43,21 +43,12 @@ final class Jars {
         }
     }
 
-    /** A bundle with one declarative service component that offers a backend and is made when its bundle starts. */
+    /** A bundle with one declarative service component that offers a backend. */
     static Path ofBackend(Class<?> component, String version) {
-        return ofBackend(component, version, true);
-    }
-
-    /**
-     * The same.
-     *
-     * @param immediate false if it is made when somebody gets its service
-     */
-    static Path ofBackend(Class<?> component, String version, boolean immediate) {
         String className = component.getName();
         String description = "<scr:component xmlns:scr='http://www.osgi.org/xmlns/scr/v1.3.0' name='" + className
-                + "' immediate='" + immediate + "'><implementation class='" + className
-                + "'/><property name='model' value='intel'/><service><provide interface='org.iommu4j.backend.Backend'/></service></scr:component>";
+                + "' immediate='true'><implementation class='" + className
+                + "'/><service><provide interface='org.iommu4j.backend.Backend'/></service></scr:component>";
         Manifest manifest = new Manifest();
         Attributes main = manifest.getMainAttributes();
         main.put(Attributes.Name.MANIFEST_VERSION, "1.0");

@@ -28,7 +28,6 @@ import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.itests.broken.HangingBackend;
-import org.iommu4j.itests.broken.NeverMadeBackend;
 import org.iommu4j.itests.broken.RefusingBackend;
 import org.iommu4j.itests.broken.ThrowingBackend;
 import org.junit.After;
@@ -141,7 +140,7 @@ public class SwapIT {
     public void shouldServeWithEveryReleasedVersionAndSwapItBothWays() throws Exception {
         Map<String, UnitConfig> artifacts = Map.of(
                 "intel-vtd-bundle", UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(Load.GENERATION)),
-                "spapr-bundle", UnitConfig.of(IommuModel.SPAPR, HardwareConfig.of(4)),
+                "spapr-bundle", UnitConfig.of(IommuModel.SPAPR, HardwareConfig.of(2)),
                 "s390-bundle", UnitConfig.of(IommuModel.S390, HardwareConfig.of(2)));
         for (String artifact : artifacts.keySet()) {
             for (String version : List.of("1.0.0", "1.1.0")) {
@@ -279,23 +278,6 @@ public class SwapIT {
                 Files.delete(path);
             }
         }
-    }
-
-    @Test
-    public void shouldServeBesideAVendorWhoseConstructorHangs() throws Exception {
-        Bundle hanging = context.installBundle(
-                Jars.ofBackend(NeverMadeBackend.class, "8.0.0", false).toUri().toString());
-        hanging.start();
-        String told = "making a backend did not end within 5000 ms; it is at " + NeverMadeBackend.class.getName();
-        await("the hang is told: " + absence(), () -> absence().contains(told));
-        install(OLD);
-        try (Load load = start()) {
-            load.await(TURNS);
-        }
-        assertEquals(OLD, active());
-        hanging.stop();
-        assertTrue(
-                service.backends().stream().noneMatch(status -> status.reason().contains("did not end within")));
     }
 
     private String absence() {
