@@ -13,6 +13,7 @@ final class CommandCheck {
     private static final int TYPES = 16;
 
     private final VtdCommand command;
+    private final String name;
     private final long reserved0;
     private final long reserved1;
 
@@ -37,6 +38,7 @@ final class CommandCheck {
 
     private CommandCheck(VtdCommand command, int subVersion, VtdCapabilities unit) {
         this.command = command;
+        name = command.layout().name();
         BitField domain = command.domain();
         BitField address = command.address();
         meant0 = domain == null ? -1L : ~(domain.mask() & (-1L << (domain.shift() + unit.domainIdBits())));
@@ -72,6 +74,16 @@ final class CommandCheck {
         return checks;
     }
 
+    /** The command. */
+    VtdCommand command() {
+        return command;
+    }
+
+    /** Name of its descriptor. */
+    String name() {
+        return name;
+    }
+
     /** The first word without the bits that the unit ignores. */
     long meant0(long word0) {
         return word0 & meant0;
@@ -96,7 +108,6 @@ final class CommandCheck {
 
     /** What is wrong, for people: what {@link #check} found, or that the effect did not come about. */
     String reason(long word0, long word1) {
-        String name = command.layout().name();
         if (check(word0, word1) == OK) {
             return name + " was not carried out";
         }

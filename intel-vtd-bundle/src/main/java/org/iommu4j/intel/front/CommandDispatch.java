@@ -5,7 +5,6 @@ import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
-import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.front.CommandEffects.Outcome;
 
 /** Checks an invalidation command and hands it on; the queue and the registers speak in descriptors alike. */
@@ -29,22 +28,19 @@ final class CommandDispatch {
         return tableModeLegal;
     }
 
-    /** {@link CommandCheck#OK} or a code of IQEI. */
-    int check(int type, long word0, long word1) {
-        CommandCheck check = type < checks.length ? checks[type] : null;
-        return check == null ? QueueError.UNKNOWN_TYPE : check.check(word0, word1);
+    /** What the unit makes of commands of a type; null if it has no such command. */
+    CommandCheck ofType(int type) {
+        return type < checks.length ? checks[type] : null;
     }
 
     /** Why a command was refused, for people. */
     String reason(int type, long word0, long word1) {
-        CommandCheck check = type < checks.length ? checks[type] : null;
+        CommandCheck check = ofType(type);
         return check == null ? "unknown descriptor type 0x" + Integer.toHexString(type) : check.reason(word0, word1);
     }
 
-    /** Hands on a command that was checked, other than a wait. */
-    Outcome carryOut(int type, long command0, long command1) {
-        long word0 = checks[type].meant0(command0);
-        long word1 = checks[type].meant1(command1);
+    /** Hands on a command that was checked, other than a wait, without the bits that the unit ignores. */
+    Outcome carryOut(int type, long word0, long word1) {
         return type == VtdCommand.TYPE_IOTLB
                 ? effects.iotlb(
                         IotlbInvalidate.G.getInt(word0),
@@ -66,16 +62,5 @@ final class CommandDispatch {
             case VtdCommand.TYPE_DEVICE_TLB -> effects.deviceTlb(DeviceTlbInvalidate.SID.getInt(word0), word1);
             default -> effects.interruptEntryCache();
         };
-    }
-
-    /** Tells that a command of the queue is done. */
-    void carriedOut(int type, long word0, long word1) {
-        carriedOut(type, word0, word1, VtdCommand.of(type).layout().name(), word0, word1);
-    }
-
-    /** Tells that a command is done; {@code name} and the values are what software wrote. */
-    void carriedOut(int type, long word0, long word1, String name, long value0, long value1) {
-        CommandCheck check = checks[type];
-        effects.carriedOut(VtdCommand.of(type), check.meant0(word0), check.meant1(word1), name, value0, value1);
     }
 }

@@ -163,11 +163,9 @@ public final class InvalidationQueue {
     public int run(int most) {
         int consumed = 0;
         if (enabled && !isStopped()) {
+            int wrong = configurationError();
             while (consumed < most && !ring.isEmpty()) {
-                int error = configurationError();
-                if (error == OK) {
-                    error = fetch(ring.headAddress());
-                }
+                int error = wrong == OK ? fetch(ring.headAddress()) : wrong;
                 if (error != OK) {
                     stop(error);
                     break;
@@ -312,14 +310,18 @@ public final class InvalidationQueue {
     /** Carries out a descriptor; returns {@link #OK} or its IQEI. */
     private int execute(long word0, long word1) {
         int type = VtdCommand.typeOf(word0, subVersion);
-        int error = dispatch.check(type, word0, word1);
+        CommandCheck check = dispatch.ofType(type);
+        int error = check == null ? QueueError.UNKNOWN_TYPE : check.check(word0, word1);
         if (error != OK) {
             return error;
         }
-        if (type == VtdCommand.TYPE_WAIT) {
-            return await(word0, word1);
-        }
-        Outcome outcome = dispatch.carryOut(type, word0, word1);
+        return type == VtdCommand.TYPE_WAIT ? await(word0, word1) : carryOut(check, type, word0, word1);
+    }
+
+    private int carryOut(CommandCheck check, int type, long word0, long word1) {
+        long meant0 = check.meant0(word0);
+        long meant1 = check.meant1(word1);
+        Outcome outcome = dispatch.carryOut(type, meant0, meant1);
         if (outcome == Outcome.NOT_DONE) {
             return QueueError.NO_INFORMATION;
         }
@@ -327,7 +329,7 @@ public final class InvalidationQueue {
             timedOut = DeviceTlbInvalidate.SID.getInt(word0);
         }
         if (timedOut == NOBODY || type != VtdCommand.TYPE_DEVICE_TLB) {
-            dispatch.carriedOut(type, word0, word1);
+            effects.carriedOut(check.command(), meant0, meant1, check.name(), word0, word1);
         }
         endsWithWait = false;
         return OK;

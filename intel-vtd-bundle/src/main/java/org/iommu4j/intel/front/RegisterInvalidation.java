@@ -91,12 +91,14 @@ final class RegisterInvalidation {
             effects.refused(QueueError.IQEI.meaningOf(QueueError.INVALID_TABLE_MODE));
             return false;
         }
-        if (dispatch.check(type, word0, word1) != CommandCheck.OK
-                || dispatch.carryOut(type, word0, word1) != Outcome.DONE) {
-            effects.refused(dispatch.reason(type, word0, word1));
+        CommandCheck check = dispatch.ofType(type);
+        long meant0 = check.meant0(word0);
+        long meant1 = check.meant1(word1);
+        if (check.check(word0, word1) != CommandCheck.OK || dispatch.carryOut(type, meant0, meant1) != Outcome.DONE) {
+            effects.refused(check.reason(word0, word1));
             return false;
         }
-        dispatch.carriedOut(type, word0, word1, register.layout().name(), value, where);
+        effects.carriedOut(command, meant0, meant1, register.layout().name(), value, where);
         effects.completed();
         return true;
     }
