@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
-import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Generation;
@@ -76,11 +75,8 @@ public final class Trial {
         }
     }
 
-    /** A configuration with small caches: allocating those of a whole chip would take most of the time of a trial. */
     private UnitConfig config(Generation generation) {
-        return UnitConfig.of(
-                entry.description().model(),
-                HardwareConfig.of(generation.subVersion()).with(CacheConfig.TINY));
+        return UnitConfig.of(entry.description().model(), HardwareConfig.of(generation.subVersion()));
     }
 
     private Lease machine(Generation generation) {

@@ -41,7 +41,8 @@ public final class CoreContainer implements Container {
 
     /**
      * How long in nanoseconds a request of a virtual IOMMU keeps a swap waiting. Its pieces let others into the unit, but not
-     * into the virtual IOMMU.
+     * into the virtual IOMMU, and it cannot go on in another backend: what is left of the guest's command stands on the stack of
+     * the old virtual IOMMU, in no saved state. So the guest is told "busy", and executes its command again.
      */
     private static final long GUEST_NANOS = 500_000_000;
 

@@ -34,10 +34,11 @@ public final class Bench implements AutoCloseable {
         return new FakeBackend(version, journal);
     }
 
-    /** A sound backend that has arrived. */
+    /** A sound backend that has arrived and passed its trial. */
     public FakeBackend arrived(String version) {
         FakeBackend backend = backend(version);
         core.arrived(backend);
+        core.backends();
         return backend;
     }
 

@@ -63,7 +63,7 @@ public final class Capture {
     private static JsonLine json(Path directory, String file) {
         Path path = directory.resolve(file);
         if (!Files.exists(path)) {
-            throw new CaptureException(file, 0, 0, "", "is missing");
+            throw new CaptureException(file, 0, 0, "", "is missing in " + directory);
         }
         if (!Files.isRegularFile(path)) {
             throw new CaptureException(file, 0, 0, "", "is not a file");
