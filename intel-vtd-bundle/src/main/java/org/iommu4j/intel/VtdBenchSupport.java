@@ -16,8 +16,12 @@ import org.iommu4j.intel.command.VtdRegisters.EventRegisters;
 import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 
-/** What a test bench has to know of VT-d. */
-final class VtdBenchSupport implements BenchSupport {
+/**
+ * What a test bench has to know of VT-d.
+ *
+ * @param fuzz what its fuzzer has to know
+ */
+record VtdBenchSupport(FuzzSupport fuzz) implements BenchSupport {
     /** Where cases write the first fault record. */
     private static final long WRITTEN_FRO = 0x120;
 
@@ -27,22 +31,6 @@ final class VtdBenchSupport implements BenchSupport {
     private static final long MESSAGE_ADDRESS = 0xfee0_0000L;
     private static final int FAULT_VECTOR = 0x40;
     private static final int INVALIDATION_VECTOR = 0x41;
-
-    private final FuzzSupport fuzz;
-
-    /**
-     * A bench's knowledge.
-     *
-     * @param fuzz a fuzzer's
-     */
-    VtdBenchSupport(FuzzSupport fuzz) {
-        this.fuzz = fuzz;
-    }
-
-    @Override
-    public FuzzSupport fuzz() {
-        return fuzz;
-    }
 
     @Override
     public int hostAddressWidth(HardwareConfig config) {

@@ -9,17 +9,12 @@ import org.iommu4j.layout.Layout;
 public final class AvailabilityRecord {
     private static final Layout.Builder RECORD =
             Layout.named("ccdf_availability").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 3.4");
-
-    /** Function handle. */
     public static final BitField HANDLE = RECORD.bits("handle", 32, 63, about("function handle"));
-
-    /** Function id. */
     public static final BitField FID = RECORD.bits("fid", 64, 95, about("function id"));
 
     /** Event code, see {@link EventCode}. */
     public static final BitField PEC = RECORD.bits("pec", 240, 255, about("event code"));
 
-    /** The record. */
     public static final Layout LAYOUT = RECORD.build();
 
     private AvailabilityRecord() {}

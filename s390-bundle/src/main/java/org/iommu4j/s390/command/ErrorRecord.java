@@ -14,35 +14,18 @@ import org.iommu4j.layout.Layout;
 public final class ErrorRecord {
     private static final Layout.Builder RECORD =
             Layout.named("ccdf_error").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 3.4");
-
-    /** Function handle. */
     public static final BitField HANDLE = RECORD.bits("handle", 32, 63, about("function handle"));
-
-    /** Function id. */
     public static final BitField FID = RECORD.bits("fid", 64, 95, about("function id"));
-
-    /** Expected table type. */
     public static final BitField ETT = RECORD.bits("ett", 96, 99, about("expected table type"));
-
-    /** Vector of a message-signalled interrupt. */
     public static final BitField MVN = RECORD.bits("mvn", 100, 111, about("MSI vector"));
-
-    /** DMA address space. */
     public static final BitField DMAAS = RECORD.bits("dmaas", 112, 119, about("DMA address space"));
-
-    /** Event qualifier. */
     public static final BitField Q = RECORD.bit("q", 126, about("event qualifier"));
-
-    /** The access was a write. */
     public static final BitField RW = RECORD.bit("rw", 127, about("the access was a write"));
-
-    /** Failing address. */
     public static final BitField FADDR = RECORD.bits("faddr", 128, 191, about("failing address"));
 
     /** Event code, see {@link EventCode}. */
     public static final BitField PEC = RECORD.bits("pec", 240, 255, about("event code"));
 
-    /** The record. */
     public static final Layout LAYOUT = RECORD.build();
 
     /** Size of the record. */

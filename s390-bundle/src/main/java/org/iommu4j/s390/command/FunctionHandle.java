@@ -14,21 +14,15 @@ import org.iommu4j.layout.Layout;
 public final class FunctionHandle {
     private static final Layout.Builder HANDLE =
             Layout.named("function_handle").size(32).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.2");
-
-    /** The function is enabled. */
     public static final BitField ENABLED = HANDLE.bit("enabled", 0, about("the function is enabled"));
-
-    /** Counts the function's lives. */
     public static final BitField INSTANCE = HANDLE.bits("instance", 1, 7, about("life of the function, modulo 128"));
 
     /** How a hypervisor presents the function. */
     public static final BitField SHM =
             HANDLE.bits("SHM", 8, 15, oneOf(code(0, "interpreted"), code(1, "intercepted"), code(2, "emulated")));
 
-    /** Which function. */
     public static final BitField INDEX = HANDLE.bits("index", 16, 31, about("which function"));
 
-    /** The handle. */
     public static final Layout LAYOUT = HANDLE.build();
 
     /** {@link #SHM}: emulated, which simulated functions are. */

@@ -14,91 +14,41 @@ import org.iommu4j.layout.Code;
  * interruption codes, others condition codes.
  */
 public final class ZpciInstruction {
-    /** Refresh PCI translations. */
+    // Instructions, by their operation codes.
     public static final int RPCIT = 0xB9D3;
-
-    /** Modify PCI function controls. */
     public static final int MPCIFC = 0xE3D0;
-
-    /** Store PCI function controls. */
     public static final int STPCIFC = 0xE3D4;
-
-    /** Call logical processor, for PCI. */
     public static final int CLP = 0xB9A0;
-
-    /** Set interruption controls. */
     public static final int SIC = 0xEBD1;
-
-    /** PCI load. */
     public static final int PCILG = 0xB9D2;
-
-    /** PCI store. */
     public static final int PCISTG = 0xB9D0;
-
-    /** PCI store block. */
     public static final int PCISTB = 0xEBD0;
 
-    /** Load of memory I/O, which is not installed. */
+    // Instructions of memory I/O, which is not installed.
     public static final int PCILGI = 0xB9D6;
-
-    /** Store of memory I/O, which is not installed. */
     public static final int PCISTGI = 0xB9D4;
-
-    /** Store block of memory I/O, which is not installed. */
     public static final int PCISTBI = 0xEBD4;
-
-    /** Write barrier of memory I/O, which is not installed. */
     public static final int PCIWB = 0xB9D5;
 
-    /** Word of the request register. */
+    // Words of the operands; each instruction of the table says which it has.
     public static final int R1 = 0;
-
-    /** Word of the data of PCILG and PCISTG. */
     public static final int DATA = 0;
-
-    /** Word of the request register of PCILG and PCISTG. */
     public static final int REQUEST = 1;
-
-    /** Word of the address of what PCISTB stores. */
     public static final int STORED = 1;
-
-    /** Word of the offset of PCILG, PCISTG and PCISTB. */
     public static final int OFFSET = 2;
-
-    /** Word of RPCIT's start. */
     public static final int START = 1;
-
-    /** Word of RPCIT's length in bytes. */
     public static final int LENGTH = 2;
-
-    /** Word of the number of register R2, which must be even. */
     public static final int R2_NUMBER = 3;
-
-    /** Word of the address of a FIB. */
     public static final int FIB = 1;
-
-    /** Word of the address of a CLP block. */
     public static final int BLOCK = 0;
-
-    /** Word of SIC's mode. */
     public static final int MODE = 0;
-
-    /** Word of SIC's register R3, which holds the interruption subclass. */
     public static final int R3 = 1;
-
-    /** Word that is not zero in the problem state. */
     public static final int PROBLEM_STATE = 15;
 
-    /** Condition code: done. */
+    // Condition codes.
     public static final int DONE = 0;
-
-    /** Condition code: error, see the status. */
     public static final int ERROR = 1;
-
-    /** Condition code: busy, try again. */
     public static final int BUSY = 2;
-
-    /** Condition code: no such handle. */
     public static final int INVALID_HANDLE = 3;
 
     private static final Operand PROBLEM = Operand.field(

@@ -10,16 +10,9 @@ import org.iommu4j.backend.CallFormat.Operand;
  * outputs from R4 on. RTAS tokens are those of QEMU's machine; real ones come from the device tree.
  */
 public final class SpaprCall {
-    /** H_GET_TCE. */
     public static final int H_GET_TCE = 0x1c;
-
-    /** H_PUT_TCE. */
     public static final int H_PUT_TCE = 0x20;
-
-    /** H_STUFF_TCE. */
     public static final int H_STUFF_TCE = 0x138;
-
-    /** H_PUT_TCE_INDIRECT. */
     public static final int H_PUT_TCE_INDIRECT = 0x13c;
 
     /**
@@ -34,35 +27,16 @@ public final class SpaprCall {
 
     /** The host's own: which partitionable endpoint a requester id belongs to. */
     public static final int H_SET_REQUESTER_PE = 0xf102;
-
-    /** {@code ibm,set-eeh-option}. */
+    // RTAS tokens.
     public static final int SET_EEH_OPTION = 0x2020;
-
-    /** {@code ibm,get-config-addr-info2}. */
     public static final int GET_CONFIG_ADDR_INFO2 = 0x2021;
-
-    /** {@code ibm,read-slot-reset-state2}. */
     public static final int READ_SLOT_RESET_STATE2 = 0x2022;
-
-    /** {@code ibm,set-slot-reset}. */
     public static final int SET_SLOT_RESET = 0x2023;
-
-    /** {@code ibm,configure-pe}. */
     public static final int CONFIGURE_PE = 0x2024;
-
-    /** {@code ibm,slot-error-detail}. */
     public static final int SLOT_ERROR_DETAIL = 0x2025;
-
-    /** {@code ibm,query-pe-dma-window}. */
     public static final int QUERY_PE_DMA_WINDOW = 0x2026;
-
-    /** {@code ibm,create-pe-dma-window}. */
     public static final int CREATE_PE_DMA_WINDOW = 0x2027;
-
-    /** {@code ibm,remove-pe-dma-window}. */
     public static final int REMOVE_PE_DMA_WINDOW = 0x2028;
-
-    /** {@code ibm,reset-pe-dma-window}. */
     public static final int RESET_PE_DMA_WINDOW = 0x2029;
 
     /** OPAL_PCI_TCE_KILL: firmware of a host without a hypervisor. No hypercall has an odd number. */
