@@ -80,20 +80,17 @@ class InvalidatePartTest {
     void shouldTakeWhatNeedsANewerGenerationOrACapabilityForReserved() {
         assertEquals(
                 Errno.EINVAL.code(),
-                new InvalidatePart(BIG_LAYOUT, 1)
-                        .read(request(BIG_LAYOUT, NEWER.of(1), 0), completion.begin()));
+                new InvalidatePart(BIG_LAYOUT, 1).read(request(BIG_LAYOUT, NEWER.of(1), 0), completion.begin()));
         assertEquals(
                 Errno.EINVAL.code(),
-                new InvalidatePart(BIG_LAYOUT, 2)
-                        .read(request(BIG_LAYOUT, OPTIONAL.of(1), 0), completion.begin()));
+                new InvalidatePart(BIG_LAYOUT, 2).read(request(BIG_LAYOUT, OPTIONAL.of(1), 0), completion.begin()));
     }
 
     @Test
     void shouldRefuseByAFieldWithItsPlaceAndValue() {
         InvalidatePart part = new InvalidatePart(BIG_LAYOUT, 2);
         part.read(request(BIG_LAYOUT, 0x8000_0001_0000_0000L, 0x3000), completion.begin());
-        assertEquals(
-                Errno.ENODEV.code(), part.refuse(Rule.V36, Errno.ENODEV, HANDLE, "nobody's", completion.begin()));
+        assertEquals(Errno.ENODEV.code(), part.refuse(Rule.V36, Errno.ENODEV, HANDLE, "nobody's", completion.begin()));
         assertEquals("handle", completion.field());
         assertEquals(0, completion.offset());
         assertEquals(0x8000_0001L, completion.value());
