@@ -271,7 +271,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
     @Override
     public Backend backend(IommuModel model) {
         BackendEntry serving = registry(model).active();
-        return serving == null ? null : serving.shown();
+        return serving == null ? null : serving.guarded();
     }
 
     @Override

@@ -17,15 +17,15 @@ import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 
 /**
- * What a test bench has to know of VT-d.
+ * The test bench's parts of VT-d: fault names, interrupts, registers that move.
  *
- * @param fuzz what its fuzzer has to know
+ * @param fuzz the fuzzer's parts
  */
 record VtdBenchSupport(FuzzSupport fuzz) implements BenchSupport {
-    /** Where cases write the first fault record. */
+    /** Offset of the first fault record in the text of case files. */
     private static final long WRITTEN_FRO = 0x120;
 
-    /** Where cases write IVA; IOTLB, the register that starts, is 8 bytes further, at 0x108. */
+    /** Offset of IVA in the text of case files; IOTLB is at 0x108. */
     private static final long WRITTEN_IRO = 0x100;
 
     private static final long MESSAGE_ADDRESS = 0xfee0_0000L;

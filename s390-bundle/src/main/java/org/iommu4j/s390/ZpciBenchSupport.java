@@ -10,9 +10,9 @@ import org.iommu4j.s390.command.EventCode;
 import org.iommu4j.s390.command.ZpciInstruction;
 
 /**
- * What a test bench has to know of zPCI.
+ * The test bench's parts of zPCI: event names, and blocks of CLP that a case gives in part.
  *
- * @param fuzz what its fuzzer has to know
+ * @param fuzz the fuzzer's parts
  */
 record ZpciBenchSupport(FuzzSupport fuzz) implements BenchSupport {
     @Override

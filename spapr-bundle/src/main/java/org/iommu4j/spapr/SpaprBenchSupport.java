@@ -6,9 +6,9 @@ import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.PestEntry;
 
 /**
- * What a test bench has to know of sPAPR.
+ * The test bench's parts of sPAPR: fault names and event codes.
  *
- * @param fuzz what its fuzzer has to know
+ * @param fuzz the fuzzer's parts
  */
 record SpaprBenchSupport(FuzzSupport fuzz) implements BenchSupport {
     @Override

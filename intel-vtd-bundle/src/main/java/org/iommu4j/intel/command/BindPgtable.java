@@ -4,6 +4,7 @@ import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -37,12 +38,7 @@ public final class BindPgtable {
     /** The payload; bits 63:32 of the requester's word half and of the last word are reserved. */
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("vtd_bind_pgtable flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
+    private static final Layout.Builder HEADER_FLAGS = BindFormat.flags("vtd_bind_pgtable");
     public static final BitField FLAG_PASS_THROUGH = HEADER_FLAGS.bit(
             "PASS_THROUGH", 16, about("requests pass untranslated; needs ECAP.PT, table_root 0 and address_width 0"));
     public static final BitField FLAG_DEVICE_TLB = HEADER_FLAGS.bit(

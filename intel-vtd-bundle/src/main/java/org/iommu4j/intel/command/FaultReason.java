@@ -53,12 +53,12 @@ public enum FaultReason {
         return qualified;
     }
 
-    /** A few words for people. */
+    /** Description, a few words. */
     public String text() {
         return text;
     }
 
-    /** Where the code is defined. */
+    /** Section of the specification that defines the code. */
     public String section() {
         return this == INTERRUPT_REQUEST_BLOCKED ? "VT-d 3.15, 5.1.4.1" : "VT-d 7.1.3";
     }

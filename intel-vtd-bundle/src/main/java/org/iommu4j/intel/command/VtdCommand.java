@@ -147,7 +147,7 @@ public enum VtdCommand implements CommandFormat {
         return address;
     }
 
-    /** What limits a field; null if nothing does. */
+    /** The limit of a field; null if no field has one. */
     public Limit limit() {
         return limit;
     }
@@ -170,7 +170,7 @@ public enum VtdCommand implements CommandFormat {
                 : ContextCacheInvalidate.TYPE_HIGH.getInt(word0) << ContextCacheInvalidate.TYPE.width() | low;
     }
 
-    /** What captures call a descriptor: its short name with its granularity, or with what a wait does. */
+    /** The name of a descriptor in captures: a short name with the granularity, or with the effect of a wait. */
     public static String nameOf(long word0, int subVersion) {
         int type = typeOf(word0, subVersion);
         VtdCommand command = of(type);

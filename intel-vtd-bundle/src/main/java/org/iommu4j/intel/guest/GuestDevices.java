@@ -19,6 +19,7 @@ import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.ContextEntry;
 import org.iommu4j.intel.table.RootEntry;
+import org.iommu4j.layout.Words;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -78,14 +79,14 @@ final class GuestDevices {
         }
     }
 
-    /** Looks again at every known device. */
+    /** Reads the entries of every known device again. */
     void invalidateAll(GuestRequests sink) {
         for (Integer requester : bound.keySet().toArray(Integer[]::new)) {
             update(requester, sink);
         }
     }
 
-    /** Looks again at the devices whose entry had that domain id. */
+    /** Reads the entries of the devices of a domain again. */
     void invalidateDomain(int domain, GuestRequests sink) {
         for (Map.Entry<Integer, GuestContext> entry : new TreeMap<>(bound).entrySet()) {
             if (entry.getValue().domain() == domain) {
@@ -94,7 +95,7 @@ final class GuestDevices {
         }
     }
 
-    /** Looks again at one device, or at those that differ from it only in ignored bits of the source id. */
+    /** Reads the entry of a device again, and of those that differ from it only in ignored bits of the source id. */
     void invalidateDevice(int sourceId, int ignoredBits, GuestRequests sink) {
         for (Integer requester : bound.keySet().toArray(Integer[]::new)) {
             if ((requester & ~ignoredBits) == (sourceId & ~ignoredBits)) {
@@ -132,7 +133,7 @@ final class GuestDevices {
         return bound.isEmpty();
     }
 
-    /** What a device is bound to, or null. */
+    /** The binding of a device, or null. */
     GuestContext context(int requester) {
         return bound.get(requester);
     }
@@ -169,7 +170,7 @@ final class GuestDevices {
         }
     }
 
-    /** Brings a device to what the guest's tables say now. */
+    /** Binds a device as the guest's tables say now, or unbinds it. */
     private void update(int requester, GuestRequests sink) {
         GuestContext before = bound.get(requester);
         GuestContext after = translating ? read(requester) : untranslated();
@@ -203,14 +204,14 @@ final class GuestDevices {
         int flags = unbind
                 | (context.passThrough() ? BindPgtable.PASS_THROUGH : 0)
                 | (context.deviceTlb() ? BindPgtable.DEVICE_TLB : 0);
-        long[] words = new long[BindPgtable.LAYOUT.words()];
-        words[BindPgtable.TABLE_ROOT.word()] |= BindPgtable.TABLE_ROOT.of(context.table());
-        words[BindPgtable.REQUESTER.word()] |= BindPgtable.REQUESTER.of(requester);
-        words[BindPgtable.ADDRESS_WIDTH.word()] |= BindPgtable.ADDRESS_WIDTH.of(context.widthBits());
-        if (context.domain() != GuestContext.UNTRANSLATED_DOMAIN) {
-            words[BindPgtable.GUEST_DOMAIN_ID.word()] |= BindPgtable.GUEST_DOMAIN_ID.of(context.domain());
-        }
-        return writer.bind(Uapi.BIND_PGTABLE, flags, BindPgtable.LAYOUT.encode(words));
+        boolean ownDomain = context.domain() != GuestContext.UNTRANSLATED_DOMAIN;
+        byte[] payload = Words.of(BindPgtable.LAYOUT)
+                .set(BindPgtable.TABLE_ROOT, context.table())
+                .set(BindPgtable.REQUESTER, requester)
+                .set(BindPgtable.ADDRESS_WIDTH, context.widthBits())
+                .set(BindPgtable.GUEST_DOMAIN_ID, ownDomain ? context.domain() : 0)
+                .encode();
+        return writer.bind(Uapi.BIND_PGTABLE, flags, payload);
     }
 
     /** A device's context, or null if the guest's tables block it: not present, not readable, or wrong. */

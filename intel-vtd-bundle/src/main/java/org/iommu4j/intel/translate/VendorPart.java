@@ -23,11 +23,12 @@ final class VendorPart {
     /** Largest address mask that any command may name. */
     private static final int MAX_ORDER = 51;
 
-    private static final String OTHER_RANGE = "the descriptor's range is not the generic one, rounded to a power of two";
+    private static final String OTHER_RANGE =
+            "the descriptor's range is not the generic one, rounded to a power of two";
 
     private final int subVersion;
 
-    /** What a client of the generation writes to select pages: a descriptor, or an image of the registers. */
+    /** The form in which a client of the generation selects pages: a descriptor, or an image of the registers. */
     private final InvalidatePart pages;
 
     private final BitField granularity;
@@ -80,9 +81,7 @@ final class VendorPart {
                 IotlbInvalidate.LAYOUT,
                 IotlbInvalidate.TYPE,
                 type,
-                hosts
-                        ? "this command is the host's, never a guest's"
-                        : "no command of this generation has that type");
+                hosts ? "this command is the host's, never a guest's" : "no command of this generation has that type");
     }
 
     private int readPages(InvalidateRequest request, Completion completion) {
@@ -103,9 +102,7 @@ final class VendorPart {
         if (selected == IotlbInvalidate.GLOBAL) {
             return pages.refuse(Rule.V36, granularity, "a guest may not drop what others have cached", completion);
         }
-        return selected == IotlbInvalidate.DOMAIN
-                ? checkDomain(request, completion)
-                : checkRange(request, completion);
+        return selected == IotlbInvalidate.DOMAIN ? checkDomain(request, completion) : checkRange(request, completion);
     }
 
     private int checkDomain(InvalidateRequest request, Completion completion) {
@@ -118,7 +115,11 @@ final class VendorPart {
         }
         return pages.word(1) == 0
                 ? 0
-                : refuseWord(pages, IotlbInvalidate.ADDR, "the descriptor names the whole domain, but an address too", completion);
+                : refuseWord(
+                        pages,
+                        IotlbInvalidate.ADDR,
+                        "the descriptor names the whole domain, but an address too",
+                        completion);
     }
 
     /** Size, hint and address stand at the same places in both forms. */
@@ -149,8 +150,7 @@ final class VendorPart {
         }
         long high = device.word(1);
         boolean agrees = request.selectsRange()
-                ? DeviceTlbInvalidate.pagesShift(high)
-                                == RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
+                ? DeviceTlbInvalidate.pagesShift(high) == RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
                         && DeviceTlbInvalidate.firstAddress(high)
                                 == RangeCover.baseOfOne(request.vaddr(), request.lastVaddr())
                 : DeviceTlbInvalidate.isAll(high);

@@ -4,6 +4,7 @@ import static org.iommu4j.layout.FieldOption.about;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Words;
 
 /** Content of an availability event, docs/spec/s390-zpci.md 3.4; 32 bytes. */
 public final class AvailabilityRecord {
@@ -21,10 +22,10 @@ public final class AvailabilityRecord {
 
     /** A record of a function that came, went or is asked to go. */
     public static byte[] of(int handle, int fid, int code) {
-        long[] words = new long[LAYOUT.words()];
-        words[HANDLE.word()] = HANDLE.of(Integer.toUnsignedLong(handle));
-        words[FID.word()] = FID.of(Integer.toUnsignedLong(fid));
-        words[PEC.word()] = PEC.of(code);
-        return LAYOUT.encode(words);
+        return Words.of(LAYOUT)
+                .set(HANDLE, Integer.toUnsignedLong(handle))
+                .set(FID, Integer.toUnsignedLong(fid))
+                .set(PEC, code)
+                .encode();
     }
 }

@@ -2,6 +2,7 @@ package org.iommu4j.s390.command;
 
 import static org.iommu4j.layout.FieldOption.about;
 
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -31,14 +32,9 @@ public final class BindPgtable {
 
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("s390_bind_pgtable flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
-
-    public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
+    /** The header's flags; the vendor part defines none of its own. */
+    public static final Layout FLAGS_LAYOUT =
+            BindFormat.flags("s390_bind_pgtable").build();
 
     /** All header flags that zPCI defines. */
     public static final int FLAGS = 0;

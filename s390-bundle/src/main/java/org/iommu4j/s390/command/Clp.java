@@ -64,7 +64,7 @@ public final class Clp {
         }
     }
 
-    /** What follows the header of a request: each command reads its own part. */
+    /** A request, header included; each command reads its own fields. */
     public static final class Request {
         private static final Layout.Builder REQUEST =
                 Layout.named("clp_request").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");

@@ -4,6 +4,7 @@ import static org.iommu4j.layout.FieldOption.about;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Words;
 
 /**
  * Content of an error event (CCDF), as store event information gives it behind its header; docs/spec/s390-zpci.md 3.4, 32 bytes.
@@ -35,12 +36,14 @@ public final class ErrorRecord {
 
     /** A record of what an access of a function ran into. */
     public static byte[] of(int handle, int fid, int expectedType, boolean write, long address, int code) {
-        long[] words = new long[LAYOUT.words()];
-        words[HANDLE.word()] = HANDLE.of(Integer.toUnsignedLong(handle));
-        words[FID.word()] = FID.of(Integer.toUnsignedLong(fid)) | ETT.of(expectedType) | RW.of(write ? 1 : 0);
-        words[FADDR.word()] = address;
-        words[PEC.word()] = PEC.of(code);
-        return LAYOUT.encode(words);
+        return Words.of(LAYOUT)
+                .set(HANDLE, Integer.toUnsignedLong(handle))
+                .set(FID, Integer.toUnsignedLong(fid))
+                .set(ETT, expectedType)
+                .set(RW, write ? 1 : 0)
+                .set(FADDR, address)
+                .set(PEC, code)
+                .encode();
     }
 
     /** The event code of a record, of either kind; -1 for anything else. */

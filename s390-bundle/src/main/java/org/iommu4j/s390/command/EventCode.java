@@ -50,7 +50,7 @@ public enum EventCode {
         return code;
     }
 
-    /** A few words for people. */
+    /** Description, a few words. */
     public String text() {
         return text;
     }

@@ -17,7 +17,7 @@ public final class FunctionHandle {
     public static final BitField ENABLED = HANDLE.bit("enabled", 0, about("the function is enabled"));
     public static final BitField INSTANCE = HANDLE.bits("instance", 1, 7, about("life of the function, modulo 128"));
 
-    /** How a hypervisor presents the function. */
+    /** Whether a hypervisor interprets, intercepts or emulates the function. */
     public static final BitField SHM =
             HANDLE.bits("SHM", 8, 15, oneOf(code(0, "interpreted"), code(1, "intercepted"), code(2, "emulated")));
 
@@ -28,7 +28,7 @@ public final class FunctionHandle {
     /** {@link #SHM}: emulated, which simulated functions are. */
     public static final int EMULATED = 2;
 
-    /** Lives that handles tell apart. */
+    /** Number of lives that handles can tell apart. */
     public static final int INSTANCES = 1 << INSTANCE.width();
 
     private FunctionHandle() {}
@@ -38,7 +38,7 @@ public final class FunctionHandle {
         return (int) (ENABLED.of(enabled ? 1 : 0) | INSTANCE.of(instance) | SHM.of(EMULATED) | INDEX.of(index));
     }
 
-    /** Which function a handle names, in whatever life. */
+    /** Index of the function that a handle names, in whatever life. */
     public static int indexOf(int handle) {
         return INDEX.getInt(handle);
     }

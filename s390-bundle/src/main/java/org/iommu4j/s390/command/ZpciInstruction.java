@@ -59,17 +59,16 @@ public final class ZpciInstruction {
     private static final List<Code> CODES = codes();
     private static final String LOAD_STORE = "zPCI, docs/spec/s390-zpci.md 2.1, 2.7";
 
-    /** As many as PCISTB stores at most, in one page. */
+    /** Most bytes of one PCISTB: a page. */
     private static final int STORED_BYTES = 4096;
 
     /** All of them. */
     public static final List<CallFormat> ALL = List.of(
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "RPCIT",
                     RPCIT,
                     List.of(
-                            register("r1", "request register").alias("request").orNothing(),
+                            request(),
                             handle(R1),
                             Operand.word("start", START, "first address, in register R2")
                                     .alias("r2", "address", "iova"),
@@ -77,15 +76,13 @@ public final class ZpciInstruction {
                                     .alias("r2+1", "r3", "size", "len"),
                             evenRegister(),
                             PROBLEM),
-                    List.of(register("r1", "request register"), status(R1)),
-                    CODES,
+                    List.of(Operand.word("r1", R1, "request register"), status(R1)),
                     "zPCI, docs/spec/s390-zpci.md 2.3"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "MPCIFC",
                     MPCIFC,
                     List.of(
-                            register("r1", "request register").alias("request").orNothing(),
+                            request(),
                             handle(R1),
                             space(),
                             field("oc", R1, RequestRegister.OPERATION, "operation")
@@ -95,15 +92,13 @@ public final class ZpciInstruction {
                                     .alias("address")
                                     .orNothing(),
                             PROBLEM),
-                    List.of(register("r1", "request register"), status(R1)),
-                    CODES,
+                    List.of(Operand.word("r1", R1, "request register"), status(R1)),
                     "zPCI, docs/spec/s390-zpci.md 2.4"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "STPCIFC",
                     STPCIFC,
                     List.of(
-                            register("r1", "request register").alias("request").orNothing(),
+                            request(),
                             handle(R1),
                             space(),
                             Operand.memory("fib", FIB, Fib.BYTES, "where the block is stored")
@@ -111,32 +106,24 @@ public final class ZpciInstruction {
                                     .orNothing(),
                             PROBLEM),
                     List.of(
-                            register("r1", "request register"),
+                            Operand.word("r1", R1, "request register"),
                             status(R1),
                             Operand.memory("fib", FIB, Fib.BYTES, "function information block")),
-                    CODES,
                     "zPCI, docs/spec/s390-zpci.md 2.5"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "CLP",
                     CLP,
                     List.of(
                             Operand.memory(
                                             "block",
                                             BLOCK,
-                                            org.iommu4j.s390.command.Clp.BLOCK_BYTES,
+                                            Clp.BLOCK_BYTES,
                                             "request, then the response with its length")
                                     .alias("request", "r2", "hex", "address"),
                             PROBLEM),
-                    List.of(Operand.answer(
-                            "response",
-                            BLOCK,
-                            org.iommu4j.s390.command.Clp.BLOCK_BYTES - org.iommu4j.s390.command.Clp.REQUEST_BYTES,
-                            "the response")),
-                    CODES,
+                    List.of(Operand.answer("response", BLOCK, Clp.BLOCK_BYTES - Clp.REQUEST_BYTES, "the response")),
                     "zPCI, docs/spec/s390-zpci.md 2.8"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "SIC",
                     SIC,
                     List.of(
@@ -146,10 +133,8 @@ public final class ZpciInstruction {
                                     .orNothing(),
                             PROBLEM),
                     List.of(),
-                    CODES,
                     "zPCI, docs/spec/s390-zpci.md 2.9"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "PCILG",
                     PCILG,
                     List.of(
@@ -164,10 +149,8 @@ public final class ZpciInstruction {
                             Operand.word("r1", DATA, "what was loaded").alias("data"),
                             Operand.word("r2", REQUEST, "request register"),
                             status(REQUEST)),
-                    CODES,
                     LOAD_STORE),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "PCISTG",
                     PCISTG,
                     List.of(
@@ -182,14 +165,12 @@ public final class ZpciInstruction {
                             evenRegister(),
                             PROBLEM),
                     List.of(Operand.word("r2", REQUEST, "request register"), status(REQUEST)),
-                    CODES,
                     LOAD_STORE),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "PCISTB",
                     PCISTB,
                     List.of(
-                            register("r1", "request register").alias("request").orNothing(),
+                            request(),
                             handle(R1),
                             place(R1),
                             length(R1, 13),
@@ -198,8 +179,7 @@ public final class ZpciInstruction {
                                     .alias("data")
                                     .orNothing(),
                             PROBLEM),
-                    List.of(register("r1", "request register"), status(R1)),
-                    CODES,
+                    List.of(Operand.word("r1", R1, "request register"), status(R1)),
                     LOAD_STORE),
             memoryIo("PCILGI", PCILGI),
             memoryIo("PCISTGI", PCISTGI),
@@ -208,8 +188,13 @@ public final class ZpciInstruction {
 
     private ZpciInstruction() {}
 
-    private static Operand register(String name, String about) {
-        return Operand.word(name, R1, about);
+    private static CallFormat instruction(
+            String name, int opcode, List<Operand> operands, List<Operand> results, String spec) {
+        return new CallFormat(Kind.INSTRUCTION, name, opcode, operands, results, CODES, spec);
+    }
+
+    private static Operand request() {
+        return Operand.word("r1", R1, "request register").alias("request").orNothing();
     }
 
     private static Operand evenRegister() {
@@ -257,8 +242,7 @@ public final class ZpciInstruction {
 
     /** An instruction of a facility that is not installed: whatever its operands are, it is an operation exception. */
     private static CallFormat memoryIo(String name, int opcode) {
-        return new CallFormat(
-                Kind.INSTRUCTION,
+        return instruction(
                 name,
                 opcode,
                 List.of(
@@ -267,7 +251,6 @@ public final class ZpciInstruction {
                         Operand.word("r3", 2, "third register").orNothing(),
                         PROBLEM),
                 List.of(),
-                CODES,
                 LOAD_STORE);
     }
 

@@ -3,6 +3,7 @@ package org.iommu4j.spapr.command;
 import static org.iommu4j.layout.FieldOption.about;
 
 import java.util.List;
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -40,14 +41,9 @@ public final class BindPgtable {
     /** The fields that say which window it is, in the order in which they are looked at. */
     public static final List<BitField> GEOMETRY = List.of(PAGE_SHIFT, WINDOW_SHIFT, LEVELS, LEVEL_SHIFT, BASE);
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("spapr_bind_pgtable flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
-
-    public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
+    /** The header's flags; the vendor part defines none of its own. */
+    public static final Layout FLAGS_LAYOUT =
+            BindFormat.flags("spapr_bind_pgtable").build();
 
     private BindPgtable() {}
 }

@@ -28,7 +28,7 @@ public enum FaultReason {
         this.text = text;
     }
 
-    /** Its code, as accesses carry it. */
+    /** The fault code of an access. */
     public int code() {
         return code;
     }
@@ -38,7 +38,7 @@ public enum FaultReason {
         return bit;
     }
 
-    /** A few words for people. */
+    /** Description, a few words. */
     public String text() {
         return text;
     }

@@ -16,7 +16,7 @@ import org.iommu4j.layout.Register;
  * the one at the lower offset is the more significant.
  */
 public final class SpaprRegisters {
-    /** Where the requester translation table is. */
+    /** Base of the requester translation table. */
     public static final class RttBar {
         private static final Register.Builder REG =
                 register("RTT_BAR", 0x168, "docs/spec/spapr-tce.md 3.5").each(READ_WRITE);
@@ -27,7 +27,7 @@ public final class SpaprRegisters {
         public static final Register REGISTER = REG.build();
     }
 
-    /** Where the endpoint state table is. */
+    /** Base of the endpoint state table. */
     public static final class PestBar {
         private static final Register.Builder REG =
                 register("PEST_BAR", 0x1a8, "docs/spec/spapr-tce.md 3.6").each(READ_WRITE);
@@ -42,7 +42,7 @@ public final class SpaprRegisters {
         private static final Register.Builder REG = register("DMARD_SYNC", 0x200, "docs/spec/spapr-tce.md 2.3");
         public static final BitField START = REG.bit("START", 0, WRITE_ONLY, about("starts a sync"));
 
-        /** It is over: what was read under old entries has arrived. */
+        /** The sync is over: data that was read under old entries has arrived. */
         public static final BitField COMPLETE = REG.bit("COMPLETE", 1, READ_ONLY, about("the sync is over"));
 
         public static final Register REGISTER = REG.build();
@@ -67,7 +67,7 @@ public final class SpaprRegisters {
         public static final BitField ONE = REG.bit("ONE", 2, about("the entry of one page"));
         public static final BitField PSEL = REG.bit("PSEL", 3, about("SIZE names the page size; IODA3"));
 
-        /** Which page; its top four bits are those above. */
+        /** Address of the page; its top four bits overlap the command bits. */
         public static final BitField ADDRESS = REG.address("ADDRESS", 4, 49, about("DMA address, bits 4 to 49"));
 
         public static final BitField SIZE = REG.bits(

@@ -109,7 +109,7 @@ public final class Tve {
         return block >= start && block < end;
     }
 
-    /** Where an address goes that passes. */
+    /** The physical address of an address that passes untranslated. */
     public static long passed(long iova) {
         return iova & BYPASS_ADDRESS;
     }
