@@ -53,7 +53,7 @@ public final class Bench implements AutoCloseable {
         return core.openUnit(UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(subVersion)));
     }
 
-    /** How a client of exactly one generation speaks that does not wait long. */
+    /** The configuration of a client of exactly one generation, with a short limit for waiting. */
     public static ContainerConfig client(int subVersion, long waitMillis, int maxParked) {
         return new ContainerConfig(
                 Abi.LP64_LE,

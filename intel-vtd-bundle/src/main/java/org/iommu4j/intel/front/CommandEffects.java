@@ -8,7 +8,7 @@ import org.iommu4j.intel.command.VtdCommand;
  * ignores.
  */
 public interface CommandEffects {
-    /** How it ended. */
+    /** Outcome of a command. */
     enum Outcome {
         /** It is done. */
         DONE,

@@ -64,7 +64,7 @@ public final class SimulatedVtd implements Hardware {
     /** True if protected memory is protected from accesses that a table translates, too. */
     private final boolean protectsAlways;
 
-    /** Who observes, or null. */
+    /** The machine's sanitizer, or null. */
     private final TranslationObserver observer;
 
     private SimulatedVtd(
@@ -89,7 +89,7 @@ public final class SimulatedVtd implements Hardware {
                 Cap.CM.isSet(unit.cap()),
                 Cap.ZLR.isSet(unit.cap()),
                 platform.hostAddressWidth(),
-                observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer));
+                new AccessWatch(observer == null ? TranslationObserver.nobody() : observer));
         boolean rootTableInvalidates = Cap.ESRTPS.isSet(unit.cap());
         CacheEffects effects = observer == null
                 ? new CacheEffects(caches, remapper, platform.devices(), rootTableInvalidates)
@@ -254,14 +254,12 @@ public final class SimulatedVtd implements Hardware {
     }
 
     private void load(SnapshotReader in) {
-        registers.load(in.section("registers"));
-        in.endSection();
+        in.section("registers", registers::load);
         long rootTableAddress = in.section("root").getLong();
         remapper.setRootTable(rootTableAddress);
         front.loadTableMode(RootTableAddress.TTM.get(rootTableAddress) == 0);
         in.endSection();
-        faults.load(in.section("faults"));
-        in.endSection();
+        in.section("faults", faults::load);
         front.loadQueue(in);
         remapper.enable(registers.isSet(Global.STATUS, Global.TES));
     }

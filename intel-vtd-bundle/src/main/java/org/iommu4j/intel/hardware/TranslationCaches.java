@@ -43,7 +43,7 @@ class TranslationCaches {
      */
     final int highestTableLevel;
 
-    /** What devices got from translation requests; the domain is the source id. */
+    /** The device TLBs: answers to translation requests; the domain is the source id. */
     final TranslationCache deviceTlb;
 
     private long dropped;

@@ -111,7 +111,7 @@ public final class ZpciSettings {
                     "a list as 2=standby,3=reserved: functions that are in another state than configured and disabled from "
                             + "reset: standby, reserved, permanent-error");
 
-    /** How often each RPCIT that is in order is answered with condition code 2 before it is carried out. */
+    /** Number of busy answers (condition code 2) to each correct RPCIT before it is carried out. */
     public static final SettingRow RPCIT_BUSY = ROWS.numberOption("rpcit-busy", 20)
             .most(1_000_000)
             .about("how often each RPCIT that is in order is answered with condition code 2 before it is carried out");
@@ -129,7 +129,7 @@ public final class ZpciSettings {
 
     private ZpciSettings() {}
 
-    /** What the fuzzer varies: few functions, apertures, and now and then hardly any room for mappings. */
+    /** Settings that the fuzzer varies: few functions, apertures, and now and then hardly any room for mappings. */
     private static void vary() {
         ROWS.vary(FUNCTIONS, (generation, random) -> 4L + random.nextInt(4));
         ROWS.vary(
@@ -150,7 +150,7 @@ public final class ZpciSettings {
     }
 
     /**
-     * What a configuration chooses.
+     * The settings that a configuration asks for.
      *
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or a value that the generation cannot
      *     have, {@code EINVAL} for an unknown name or a value that does not fit

@@ -69,6 +69,7 @@ public final class ZpciTranslator implements Translator {
     private final Instructions instructions;
     private final boolean largeFrames;
     private final MappedRanges mappedRanges;
+    private final VendorPart vendorPart = new VendorPart();
     private final Registrations registrations;
     private final DomainBooks<Domain, Device> books;
 
@@ -115,9 +116,7 @@ public final class ZpciTranslator implements Translator {
         Instructions instructions = new Instructions(port, in.getPage("FIB"), in.getPage("CLP block"));
         in.endSection();
         ZpciTranslator translator = new ZpciTranslator(subVersion, port, instructions);
-        in.section("domains");
-        translator.books.load(in);
-        in.endSection();
+        in.section("domains", translator.books::load);
         return translator;
     }
 
@@ -169,7 +168,7 @@ public final class ZpciTranslator implements Translator {
             return Answers.noPasids(request, completion);
         }
         if (request.payloadLength() != 0) {
-            int wrong = VendorPart.check(request, target, completion);
+            int wrong = vendorPart.check(request, target, completion);
             if (wrong != 0) {
                 return wrong;
             }

@@ -101,7 +101,7 @@ public final class SpaprSettings {
     public static final SettingRow THIRD_WINDOW = ROWS.choice("third-window", "parameter-error", "hardware-error")
             .about("status of create for a window too many: -3 as PAPR says, or -1 as QEMU answers");
 
-    /** What a kill of one page does while the queue is full, HW560152: its work, or nothing. */
+    /** Whether a kill of one page is lost while the queue is full, HW560152. */
     public static final SettingRow PAGE_KILLS = ROWS.choice("page-kills", "kept", "lost")
             .about("what a kill of one page does while the queue is full, HW560152: its work, or nothing");
 
@@ -156,7 +156,7 @@ public final class SpaprSettings {
 
     private SpaprSettings() {}
 
-    /** What the fuzzer varies: small windows, since a driver without registers stores every entry of a window again. */
+    /** Settings that the fuzzer varies: small windows, since a driver without registers stores every entry of a window again. */
     private static void vary() {
         int smallest = 21;
         ROWS.vary(DMA32_SIZE, (generation, random) -> {
@@ -182,7 +182,7 @@ public final class SpaprSettings {
     }
 
     /**
-     * What a configuration chooses.
+     * The settings that a configuration asks for.
      *
      * @throws BackendException as {@link SpaprCapabilities#of}
      */

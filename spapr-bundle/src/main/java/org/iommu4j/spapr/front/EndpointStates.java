@@ -28,12 +28,12 @@ public final class EndpointStates {
 
     private final byte[] bits;
 
-    /** So many normal endpoints. */
+    /** Normal endpoints. */
     public EndpointStates(int endpoints) {
         bits = new byte[endpoints];
     }
 
-    /** How many there are. */
+    /** Number of endpoints. */
     public int count() {
         return bits.length;
     }
@@ -48,7 +48,7 @@ public final class EndpointStates {
         return (bits[pe] & (MMIO | IN_RESET)) != 0;
     }
 
-    /** Its state as RTAS reports it. */
+    /** State of an endpoint as RTAS reports it. */
     public int state(int pe) {
         if ((bits[pe] & IN_RESET) != 0) {
             return RESET;
@@ -63,7 +63,7 @@ public final class EndpointStates {
         }
     }
 
-    /** Makes it normal, but for error handling that is off. */
+    /** Makes an endpoint normal; error handling that is off stays off. */
     public void release(int pe) {
         set(pe, MMIO | DMA | IN_RESET, false);
     }
@@ -83,7 +83,7 @@ public final class EndpointStates {
         set(pe, HANDLING_OFF, !on);
     }
 
-    /** Puts it into reset, or out of it: then it is normal. */
+    /** Puts an endpoint into reset, or out of it, which makes it normal. */
     public void reset(int pe, boolean active) {
         if (active) {
             set(pe, IN_RESET, true);

@@ -221,7 +221,7 @@ class SpaprFuzzSupportTest {
         assertFalse(support.isGuestsFault(config, bare, null), "nothing but an invalidation stores entries again");
     }
 
-    /** What a driver does against what the contract says of it: any requests in any order. */
+    /** The driver against the reference walker: any requests in any order. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4, 5})
     void shouldTranslateBehindADriverAsTheWalkerSays(int subVersion) {

@@ -33,7 +33,7 @@ class RefusedHostChangeTest {
     private static final long HIGH = 1L << 59;
     private static final int FIRST_WITH_TWO_WINDOWS = 3;
 
-    /** What is changed, from which state. */
+    /** A change, and the state that it starts from. */
     @SuppressWarnings("ImmutableEnumChecker") // functions without state, which their type cannot say
     private enum Change {
         ATTACH(host -> {}, host -> host.attach(1, RID, -1)),

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** How good what is made up is: a chip or a driver that does one thing wrong is found within some cases. */
+/** The fuzzer finds a chip or a driver that does one thing wrong within some cases. */
 class PlantedFaultsTest {
     private static final long PAGE = 4096;
 

@@ -84,7 +84,7 @@ public final class Timeline implements Closeable {
         return unit;
     }
 
-    /** What is wrong with that record's unit. */
+    /** The error for that record's unit. */
     CaptureException rejectUnit(String what) {
         return line.reject(line.has(CapturedUnits.UNIT) ? CapturedUnits.UNIT : "", what);
     }

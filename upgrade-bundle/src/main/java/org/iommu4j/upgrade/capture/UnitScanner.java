@@ -43,7 +43,7 @@ final class UnitScanner {
     private boolean translated;
     private boolean tablesRead;
 
-    /** What records told of the chip, by name; the first word counts, as with registers. */
+    /** Facts of the chip in records, by name; the first record counts, as with registers. */
     private final Map<String, Long> facts = new HashMap<>();
 
     /** The greatest that was told, by name. */
@@ -149,7 +149,7 @@ final class UnitScanner {
     }
 
     /**
-     * What all records say.
+     * The unit as all records describe it.
      *
      * @throws CaptureException if nothing says what the chip can do
      */

@@ -21,7 +21,7 @@ import org.iommu4j.upgrade.capture.Timeline;
 
 /** Checks every mapping of a frozen machine on a chip that is brought up with its registers and its pages. */
 public final class FrozenCheck {
-    /** Where a device that is not translated must get what it asks for. */
+    /** Addresses at which a device that is not translated is tried. */
     private static final long[] PASS_THROUGH = {0, 0x1000, 0x1234_5678, 0x7fff_fffcL};
 
     private final DmaAccess access = new DmaAccess();

@@ -44,7 +44,7 @@ final class GuestMachine implements CapturedMachine {
         }
     }
 
-    /** What the guests of all units sent, and what came back. */
+    /** Counts of the requests of all units' guests, and of the answers. */
     static RequestTally requests(CapturedMachines<GuestMachine> machines) {
         return machines.byUnit().values().stream()
                 .map(machine -> machine.containers.requests())

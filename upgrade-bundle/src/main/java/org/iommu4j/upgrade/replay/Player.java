@@ -75,7 +75,7 @@ final class Player {
         return units.values().stream().mapToLong(UnitPlayer::translated).sum();
     }
 
-    /** What became of the guest's commands. */
+    /** Outcomes of the guest's commands. */
     Journal journal() {
         return journal;
     }

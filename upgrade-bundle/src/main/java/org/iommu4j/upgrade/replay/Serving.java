@@ -6,7 +6,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
 
-/** Who serves a model at this moment: nobody while its bundle is updated in place. */
+/** The backend that serves a model at this moment; none while its bundle is updated in place. */
 public final class Serving {
     private Serving() {}
 

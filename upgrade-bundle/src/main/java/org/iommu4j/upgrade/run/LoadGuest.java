@@ -149,28 +149,28 @@ final class LoadGuest implements AutoCloseable {
         }
     }
 
-    /** Its unit. */
+    /** The guest's unit. */
     Unit unit() {
         return unit;
     }
 
-    /** What brought it up. */
+    /** The containers of the guest that brought the unit up. */
     GuestContainers containers() {
         return containers;
     }
 
-    /** What the sanitizer found; nothing if the machine has none. */
+    /** Findings of the sanitizer; none if the machine has none. */
     SanitizerReport findings() {
         Sanitizer sanitizer = unit.platform().sanitizer();
         return sanitizer == null ? SanitizerReport.NONE : sanitizer.report();
     }
 
-    /** What decodes bytes of its model. */
+    /** Command lines that decode bytes of its model. */
     ExplainHints hints() {
         return hints;
     }
 
-    /** Its pages. */
+    /** The pages that the load edits. */
     List<EditedPage> pages() {
         return Collections.unmodifiableList(pages);
     }

@@ -40,7 +40,7 @@ final class Worker {
         return thread.isAlive();
     }
 
-    /** Where it hangs, as one line; empty while it gets on, and when it has ended. */
+    /** The stack of a worker that makes no progress, as one line; empty while it does, and when it has ended. */
     String hang() {
         long now = System.nanoTime();
         long sinceAsked = now - asked;

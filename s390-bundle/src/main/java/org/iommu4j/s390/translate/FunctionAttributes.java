@@ -5,7 +5,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.s390.command.Clp;
 
 /**
- * What CLP says of a function and its group, docs/spec/s390-zpci.md 6.
+ * Attributes of a function and its group, as CLP reports them; docs/spec/s390-zpci.md 6.
  *
  * @param sdma first DMA address
  * @param edma last DMA address, inclusive
@@ -13,7 +13,7 @@ import org.iommu4j.s390.command.Clp;
  * @param refresh true if a new mapping needs RPCIT
  * @param relaxed true if T may be 0
  */
-record FunctionFacts(long sdma, long edma, int dtsm, boolean refresh, boolean relaxed) {
+record FunctionAttributes(long sdma, long edma, int dtsm, boolean refresh, boolean relaxed) {
     private static final int DTSM_FIRST = 0x80;
 
     /**
@@ -21,7 +21,7 @@ record FunctionFacts(long sdma, long edma, int dtsm, boolean refresh, boolean re
      *
      * @throws BackendException {@code EIO} if the machine does not answer for it
      */
-    static FunctionFacts of(Instructions instructions, int handle) {
+    static FunctionAttributes of(Instructions instructions, int handle) {
         long[] function = instructions.queryFunction(handle);
         long[] group =
                 function == null ? null : instructions.queryGroup((int) Clp.FunctionResponse.PFGID.get(function));
@@ -29,7 +29,7 @@ record FunctionFacts(long sdma, long edma, int dtsm, boolean refresh, boolean re
             throw new BackendException(
                     Errno.EIO, "the machine does not know function 0x" + Integer.toHexString(handle) + " or its group");
         }
-        return new FunctionFacts(
+        return new FunctionAttributes(
                 Clp.FunctionResponse.SDMA.get(function),
                 Clp.FunctionResponse.EDMA.get(function),
                 (int) Clp.GroupResponse.DTSM.get(group),
