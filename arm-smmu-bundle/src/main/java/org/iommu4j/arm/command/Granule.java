@@ -61,6 +61,12 @@ public enum Granule {
         return 4 - (inputBits - shift + levelBits() - 1) / levelBits();
     }
 
+    /** The first level of a stage-2 table by the code of STE.S2SL0; a reserved code has none, and gives the last level. */
+    public int stage2StartLevel(int code) {
+        int highest = this == K4 ? 2 : 3;
+        return code <= 2 ? highest - code : 3;
+    }
+
     /** TG of a TLB invalidation by range. */
     public int rangeCode() {
         return rangeCode;

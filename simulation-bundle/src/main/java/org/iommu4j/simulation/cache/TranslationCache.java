@@ -328,6 +328,25 @@ public final class TranslationCache {
     }
 
     /**
+     * Drops every page of a domain that shares a byte with a range, whatever its PASID; what has none stays.
+     *
+     * @param first address, unsigned
+     * @param last address, unsigned; nothing happens if it is below the first
+     * @return how many
+     */
+    public int invalidateRangeOfPasids(int domain, long first, long last) {
+        int dropped = 0;
+        Space next;
+        for (Space space = firstOf(domain); space != null; space = next) {
+            next = space.next;
+            if (space.pasid != NO_PASID) {
+                dropped += dropRange(space, first, last, -1L);
+            }
+        }
+        return dropped;
+    }
+
+    /**
      * Drops what a domain has for one PASID.
      *
      * @param pasid the PASID, or {@link #NO_PASID} for what has none
