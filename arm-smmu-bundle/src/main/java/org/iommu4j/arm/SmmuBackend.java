@@ -10,12 +10,13 @@ import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.arm.command.SmmuRegisters;
 import org.iommu4j.arm.command.SmmuSettings;
+import org.iommu4j.arm.guest.SmmuGuestDecoder;
 import org.iommu4j.arm.hardware.SimulatedSmmu;
 import org.iommu4j.arm.hardware.SmmuLayouts;
+import org.iommu4j.arm.shim.GenerationShim;
 import org.iommu4j.arm.translate.SmmuTranslator;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
-import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
@@ -30,7 +31,6 @@ import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindFormat;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.CommandFormat;
@@ -41,8 +41,6 @@ import org.iommu4j.layout.Register;
 public class SmmuBackend implements Backend {
     /** Version of the state that every part writes. */
     static final int STATE_VERSION = 1;
-
-    private static final String NO_VIRTUAL_SMMU = "there is no virtual SMMU in this release";
 
     private static final Set<Integer> PAYLOADS = Set.of(0, -CommandFields.COMMAND_BYTES);
     private static final int GRANULE_SHIFT = 12;
@@ -117,12 +115,12 @@ public class SmmuBackend implements Backend {
 
     @Override
     public GuestDecoder createGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
-        throw new BackendException(Errno.EOPNOTSUPP, NO_VIRTUAL_SMMU);
+        return new SmmuGuestDecoder(config, memory);
     }
 
     @Override
     public GuestDecoder restoreGuestDecoder(Snapshot state, PhysicalMemory memory) {
-        throw new BackendException(Errno.EOPNOTSUPP, NO_VIRTUAL_SMMU);
+        return SmmuGuestDecoder.restore(state, memory);
     }
 
     @Override
@@ -162,7 +160,7 @@ public class SmmuBackend implements Backend {
                         Uapi.BIND_PGTABLE,
                         IommuModel.ARM_SMMU,
                         SmmuGeneration.V3_0,
-                        BindPasidTable.FLAGS,
+                        BindPasidTable.PAGE_TABLE_FLAGS,
                         BindPageTable.LAYOUT));
     }
 
@@ -173,7 +171,7 @@ public class SmmuBackend implements Backend {
 
     @Override
     public List<Shim> shims() {
-        return List.of();
+        return GenerationShim.all();
     }
 
     @Override

@@ -54,6 +54,10 @@ public final class BindPasidTable {
     public static final BitField FLAG_UNBIND =
             HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
 
+    /** Transactions pass untranslated; everything but the stream is 0. */
+    public static final BitField FLAG_PASS_THROUGH =
+            HEADER_FLAGS.bit("PASS_THROUGH", 16, about("transactions pass untranslated; all but requester is 0"));
+
     /** The device has a TLB of its own, so that invalidations reach it too; needs IDR0.ATS. */
     public static final BitField FLAG_DEVICE_TLB =
             HEADER_FLAGS.bit("DEVICE_TLB", 17, about("the device has a TLB of its own; needs IDR0.ATS"));
@@ -61,8 +65,11 @@ public final class BindPasidTable {
     /** The header's flags, of every bind of this model. */
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
 
-    /** All header flags that this model defines. */
-    public static final int FLAGS = (int) FLAG_DEVICE_TLB.mask();
+    /** All header flags of BIND_PASIDTBL. */
+    public static final int FLAGS = (int) (FLAG_PASS_THROUGH.mask() | FLAG_DEVICE_TLB.mask());
+
+    /** All header flags of BIND_PGTABLE. */
+    public static final int PAGE_TABLE_FLAGS = (int) FLAG_DEVICE_TLB.mask();
 
     private BindPasidTable() {}
 }

@@ -25,6 +25,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
+import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.register.RegisterFile;
@@ -51,6 +52,9 @@ public final class SimulatedSmmu implements Hardware {
     private final StreamRemapper remapper;
     private final SmmuFront front;
 
+    /** Who observes, or null. */
+    private final TranslationObserver observer;
+
     private SimulatedSmmu(
             HardwareConfig config, Platform platform, Function<CacheConfig, TranslationCaches> cachesFactory) {
         this.config = config;
@@ -59,12 +63,16 @@ public final class SimulatedSmmu implements Hardware {
         registers = registerFile(chip, chosen);
         caches = cachesFactory.apply(config.cache());
         table = new StreamTable(chip);
-        CacheEffects effects = new CacheEffects(chip, chosen, registers, caches, table, platform.devices());
+        observer = platform.sanitizer();
+        CacheEffects effects = observer == null
+                ? new CacheEffects(chip, chosen, registers, caches, table, platform.devices())
+                : new ObservedEffects(
+                        chip, chosen, registers, caches, table, platform.devices(), new CommandReports(observer, chip));
         front = new SmmuFront(chip, chosen, registers, platform.memory(), platform.interrupts(), effects);
         stalls = new StallTable(front.events(), Math.max(1, Idr5.STALL_MAX.getInt(chip.idr5())));
         ConfigurationRules rules = new ConfigurationRules(chip);
         WalkFault fault = new WalkFault();
-        AccessWatch watch = AccessWatch.NOBODY;
+        AccessWatch watch = observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer);
         StreamConfiguration configuration = new StreamConfiguration(
                 table,
                 rules,
@@ -149,7 +157,16 @@ public final class SimulatedSmmu implements Hardware {
 
     @Override
     public void translate(DmaAccess access) {
-        remapper.translate(access);
+        if (observer == null) {
+            remapper.translate(access);
+            return;
+        }
+        observer.begins(access, table.base());
+        try {
+            remapper.translate(access);
+        } finally {
+            observer.ends();
+        }
     }
 
     /**

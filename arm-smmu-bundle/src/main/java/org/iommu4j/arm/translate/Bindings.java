@@ -77,12 +77,24 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         Errno.EOPNOTSUPP,
                         "the chip refuses such a table",
                         (part, domain) -> part.unbinds() || isLegal(stage.apply(part)))
+                .flags(
+                        Rule.V35,
+                        "PASS_THROUGH has neither a table nor a TLB of the device",
+                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_PASS_THROUGH) || isEmpty(part))
                 .row(
                         null,
                         Errno.ENODEV,
                         requester,
                         Answers.NOT_ATTACHED,
                         (part, domain) -> domain.members().device(part.getInt(requester)) != null);
+    }
+
+    private static boolean isEmpty(BindPart part) {
+        return part.get(BindPasidTable.TABLE_ROOT) == 0
+                && part.get(BindPasidTable.PASID_BITS) == 0
+                && part.get(BindPasidTable.FORMAT) == 0
+                && part.get(BindPasidTable.NO_PASID) == 0
+                && !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
     }
 
     private boolean isLegal(Stage stage) {

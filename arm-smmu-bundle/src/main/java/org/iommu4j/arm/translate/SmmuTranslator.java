@@ -279,7 +279,7 @@ public final class SmmuTranslator implements Translator {
             return;
         }
         int index = contextOf(stage, request);
-        if (index == NO_CONTEXT) {
+        if (index == NO_CONTEXT || stage.kind() == Stage.Kind.BYPASS) {
             return;
         }
         long control = contextControl(stage, index);

@@ -24,7 +24,9 @@ final class Stage {
         /** The guest's context descriptors: BIND_PASIDTBL. */
         CONTEXT_TABLE,
         /** A stage-1 table of the guest: BIND_PGTABLE. */
-        PAGE_TABLE
+        PAGE_TABLE,
+        /** No table: transactions pass untranslated. */
+        BYPASS
     }
 
     /** ASID of the context descriptors that the host makes: each is alone in its VMID. */
@@ -74,8 +76,13 @@ final class Stage {
         return new Stage(Kind.STAGE_2, ste);
     }
 
-    /** The stage of a guest's context descriptors. */
+    /** The stage of a guest's context descriptors, or of a stream that passes. */
     static Stage ofContextTable(BindPart part) {
+        if (part.hasFlag(BindPasidTable.FLAG_PASS_THROUGH)) {
+            long[] bypass = new long[StreamTableEntry.WORDS];
+            bypass[0] = StreamTableEntry.V.mask() | StreamTableEntry.CONFIG.of(StreamTableEntry.BYPASS);
+            return new Stage(Kind.BYPASS, bypass);
+        }
         long[] ste = stage1();
         ste[0] |= StreamTableEntry.S1_CONTEXT_PTR.of(part.get(BindPasidTable.TABLE_ROOT))
                 | StreamTableEntry.S1_CD_MAX.of(part.get(BindPasidTable.PASID_BITS))
