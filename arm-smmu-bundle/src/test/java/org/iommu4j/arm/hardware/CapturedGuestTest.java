@@ -18,15 +18,19 @@ import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.GZIPInputStream;
+import org.iommu4j.arm.Machine;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.Outcome;
+import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.testing.GeneratedDocs;
+import org.iommu4j.testing.GuestHost;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -114,6 +118,74 @@ class CapturedGuestTest {
     }
 
     @ParameterizedTest
+    @CsvSource({"lazy-virtio, 10217", "strict-nvme-e1000e, 5579", "strict-virtio-unbind, 9648"})
+    void shouldTranslateTheSameThroughTheContract(String name, int translations) {
+        // The guest's own SMMU has ranges though it is a 3.1; so has the host's.
+        Machine host = Machine.of(new HardwareConfig(
+                SmmuGeneration.V3_1, Map.of("idr", Map.of("RIL", 1L)), Map.of(), CacheConfig.WORST_CASE, Map.of()));
+        GuestHost containers = new GuestHost(host);
+        GuestDecoder guest = host.backend().createGuestDecoder(config(run(name), CacheConfig.NONE), host.memory());
+        int[] translated = new int[1];
+        lines(run(name).resolve("timeline.jsonl.gz"), record -> {
+            switch (text(record, "k")) {
+                case "w" ->
+                    guest.writeRegister(
+                            number(record, "off"), (int) number(record, "size"), number(record, "val"), containers);
+                case "cmd" -> guest.command(HexFormat.of().parseHex(text(record, "hex")), containers);
+                case "mem" -> words(record, host.memory());
+                case "xlate" -> {
+                    if (text(record, "fault") == null) {
+                        guest.deviceAccess((int) number(record, "dev"), containers);
+                        translated[0]++;
+                        boolean writes = number(record, "access") == 2;
+                        DmaAccess access = new DmaAccess()
+                                .begin(
+                                        (int) number(record, "dev"),
+                                        number(record, "iova"),
+                                        writes ? DmaAccess.WRITE : DmaAccess.READ);
+                        host.chip().translate(access);
+                        assertEquals(Outcome.TRANSLATED, access.outcome(), record);
+                        assertEquals(number(record, "pa"), access.spa(), record);
+                    }
+                }
+                default -> {
+                    // Reads of registers change nothing.
+                }
+            }
+        });
+        assertEquals(translations, translated[0]);
+        assertTrue(
+                containers.take().stream().noneMatch(line -> line.startsWith("refused") || line.startsWith("failed")));
+        assertEquals(0, guest.readRegister(SmmuUnit.GERROR, 4));
+        GuestDecoder restored = host.backend().restoreGuestDecoder(guest.save(), host.memory());
+        assertEquals(guest.save(), restored.save());
+    }
+
+    private static HardwareConfig config(Path run, CacheConfig cache) {
+        String registers = registers(run);
+        // AIDR says 3.1; IDR3 has more.
+        return new HardwareConfig(
+                SmmuGeneration.V3_1,
+                Map.of(),
+                Map.of(
+                        "IDR0", number(registers, "IDR0"),
+                        "IDR1", number(registers, "IDR1"),
+                        "IDR3", number(registers, "IDR3"),
+                        "IDR5", number(registers, "IDR5")),
+                cache,
+                Map.of());
+    }
+
+    private static void words(String record, PhysicalMemory memory) {
+        long at = number(record, "addr");
+        Matcher word = WORD.matcher(record.substring(record.indexOf("\"q\"")));
+        while (word.find()) {
+            memory.writeLongLe(at, HexFormat.fromHexDigitsToLong(word.group(1).substring(2)));
+            at += Long.BYTES;
+        }
+    }
+
+    @ParameterizedTest
     @CsvSource({
         "lazy-virtio, 635",
         "strict-nvme-e1000e, 540",
@@ -157,20 +229,7 @@ class CapturedGuestTest {
         private Guest(Path run, CacheConfig cache, Sanitizer.Mode sanitizer) {
             platform = new SimulatedPlatform(new PlatformConfig(
                     48, List.of(), (address, data) -> {}, (requester, pasid, iova, length) -> true, sanitizer));
-            String registers = registers(run);
-            // AIDR says 3.1; IDR3 has more.
-            chip = SimulatedSmmu.create(
-                    new HardwareConfig(
-                            SmmuGeneration.V3_1,
-                            Map.of(),
-                            Map.of(
-                                    "IDR0", number(registers, "IDR0"),
-                                    "IDR1", number(registers, "IDR1"),
-                                    "IDR3", number(registers, "IDR3"),
-                                    "IDR5", number(registers, "IDR5")),
-                            cache,
-                            Map.of()),
-                    platform);
+            chip = SimulatedSmmu.create(config(run, cache), platform);
         }
 
         private void play(String record) {
@@ -186,18 +245,7 @@ class CapturedGuestTest {
                     platform.memory().write(ring + number(record, "idx") * COMMAND_BYTES, command, 0, command.length);
                     commands++;
                 }
-                case "mem" -> {
-                    long at = number(record, "addr");
-                    Matcher word = WORD.matcher(record.substring(record.indexOf("\"q\"")));
-                    while (word.find()) {
-                        platform.memory()
-                                .writeLongLe(
-                                        at,
-                                        HexFormat.fromHexDigitsToLong(
-                                                word.group(1).substring(2)));
-                        at += Long.BYTES;
-                    }
-                }
+                case "mem" -> words(record, platform.memory());
                 case "xlate" -> {
                     translations++;
                     DmaAccess access = dma(record, number(record, "access") == 2 ? DmaAccess.WRITE : DmaAccess.READ);
