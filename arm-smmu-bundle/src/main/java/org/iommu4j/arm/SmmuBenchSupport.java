@@ -4,7 +4,9 @@ import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuRegisters.IrqCtrl;
 import org.iommu4j.arm.command.SmmuRegisters.Message;
+import org.iommu4j.arm.fuzz.SmmuFuzzSupport;
 import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 
@@ -13,6 +15,11 @@ final class SmmuBenchSupport implements BenchSupport {
     private static final long MESSAGE_ADDRESS = 0x0802_0040L;
     private static final int EVENT_MESSAGE = 0x40;
     private static final int ERROR_MESSAGE = 0x41;
+
+    @Override
+    public FuzzSupport fuzz() {
+        return new SmmuFuzzSupport();
+    }
 
     @Override
     public int hostAddressWidth(HardwareConfig config) {

@@ -7,6 +7,7 @@ import org.iommu4j.arm.command.SmmuRegisters.Idr3;
 import org.iommu4j.arm.command.SmmuRegisters.Idr5;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativePort;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.config.SettingValues;
 
@@ -75,6 +76,18 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
      */
     public static SmmuCapabilities defaultOf(int subVersion) {
         return of(SmmuSettings.table().defaults(subVersion));
+    }
+
+    /** What a chip's own registers say. */
+    public static SmmuCapabilities read(int subVersion, NativePort port) {
+        return new SmmuCapabilities(
+                subVersion,
+                port.read(Idr0.REGISTER),
+                port.read(Idr1.REGISTER),
+                port.read(Idr3.REGISTER),
+                port.read(Idr5.REGISTER),
+                port.read(SmmuRegisters.Iidr.REGISTER),
+                port.read(SmmuRegisters.Aidr.REGISTER));
     }
 
     /** Registers of a known generation's default chip. */

@@ -1,14 +1,9 @@
 package org.iommu4j.arm.translate;
 
 import org.iommu4j.arm.command.SmmuCapabilities;
-import org.iommu4j.arm.command.SmmuRegisters.Aidr;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
 import org.iommu4j.arm.command.SmmuRegisters.Gerror;
 import org.iommu4j.arm.command.SmmuRegisters.Idr0;
-import org.iommu4j.arm.command.SmmuRegisters.Idr1;
-import org.iommu4j.arm.command.SmmuRegisters.Idr3;
-import org.iommu4j.arm.command.SmmuRegisters.Idr5;
-import org.iommu4j.arm.command.SmmuRegisters.Iidr;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.contract.Errno;
@@ -35,14 +30,7 @@ final class ChipPort {
         if (idr0 == 0 || idr0 == NOTHING) {
             throw new BackendException(Errno.EIO, "no SMMU answers: IDR0=0x" + Long.toHexString(idr0));
         }
-        chip = new SmmuCapabilities(
-                subVersion,
-                idr0,
-                port.read(Idr1.REGISTER),
-                port.read(Idr3.REGISTER),
-                port.read(Idr5.REGISTER),
-                port.read(Iidr.REGISTER),
-                port.read(Aidr.REGISTER));
+        chip = SmmuCapabilities.read(subVersion, port);
     }
 
     /** What the chip can do. */
