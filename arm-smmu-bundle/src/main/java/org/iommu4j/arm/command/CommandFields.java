@@ -148,6 +148,20 @@ public final class CommandFields {
         return SCALE.getInt(word0) | (SCALE_HIGH.isSet(word0) ? 1 << SCALE.width() : 0);
     }
 
+    /** First address of a ranged invalidation: its low bits are ignored, IHI 0070 4.4.1.1. */
+    public static long firstOfRange(Granule granule, long address) {
+        return address & -1L << granule.shift();
+    }
+
+    /** Last address of a ranged invalidation, which does not wrap: the last address there is at most. */
+    public static long lastOfRange(Granule granule, long first, long word0) {
+        int unit = scale(word0) + granule.shift();
+        long units = NUM.get(word0) + 1;
+        long end = first + (units << unit) - 1;
+        boolean beyond = unit >= Long.SIZE || units > -1L >>> unit;
+        return beyond || Long.compareUnsigned(end, first) < 0 ? -1L : end;
+    }
+
     /** The intermediate physical address of a TLBI_S2_IPA. */
     public static long ipa(long word1) {
         return IPA.get(word1) | IPA_HIGH.get(word1);

@@ -30,13 +30,8 @@ final class InvalidationRange {
         if (granule != null) {
             int named = CommandFields.TTL.getInt(word1);
             level = granule == Granule.K16 && named == FIRST_LEVEL && !hasLevel1Of16K ? 0 : named;
-            first &= -1L << granule.shift();
-            int unit = CommandFields.scale(word0) + granule.shift();
-            long units = CommandFields.NUM.get(word0) + 1;
-            // A range does not wrap: it ends at the last address at most.
-            boolean beyond = unit >= Long.SIZE || units > -1L >>> unit;
-            long end = first + (units << unit) - 1;
-            last = beyond || Long.compareUnsigned(end, first) < 0 ? -1L : end;
+            first = CommandFields.firstOfRange(granule, first);
+            last = CommandFields.lastOfRange(granule, first, word0);
         }
         return this;
     }

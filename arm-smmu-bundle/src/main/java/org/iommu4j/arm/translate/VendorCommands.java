@@ -1,6 +1,7 @@
 package org.iommu4j.arm.translate;
 
 import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.front.CommandCheck;
@@ -89,7 +90,7 @@ final class VendorCommands {
                     CommandFields.SID.get(word0),
                     Answers.NOT_ATTACHED);
         }
-        return isWider(command, word1, request)
+        return isWider(command, word0, word1, request)
                 ? completion.refuse(
                         Rule.V35,
                         Rule.V35.errno(),
@@ -114,21 +115,30 @@ final class VendorCommands {
     }
 
     /** True if a command reaches beyond the generic part: more address spaces, or addresses outside its range. */
-    private static boolean isWider(SmmuCommand command, long word1, InvalidateRequest request) {
+    private static boolean isWider(SmmuCommand command, long word0, long word1, InvalidateRequest request) {
         boolean one = request.selectsPasid() || request.noPasid();
         boolean range = request.selectsRange();
         return switch (command) {
             case TLBI_NSNH_ALL, TLBI_NH_ALL -> one || range;
             case TLBI_NH_ASID -> range;
-            case TLBI_NH_VAA -> one || (range && isOutside(CommandFields.ADDRESS.get(word1), request));
-            case TLBI_NH_VA -> range && isOutside(CommandFields.ADDRESS.get(word1), request);
+            case TLBI_NH_VAA -> one || (range && isOutside(word0, word1, request));
+            case TLBI_NH_VA -> range && isOutside(word0, word1, request);
             default -> false;
         };
     }
 
-    private static boolean isOutside(long address, InvalidateRequest request) {
-        return Long.compareUnsigned(address, request.vaddr() & CommandFields.ADDRESS.mask()) < 0
-                || Long.compareUnsigned(address, request.lastVaddr()) > 0;
+    /** A command that names no range drops the leaf of its address, of whatever size: of a page at least. */
+    private static boolean isOutside(long word0, long word1, InvalidateRequest request) {
+        Granule granule = Granule.ofRange(CommandFields.TG.getInt(word1));
+        long first = CommandFields.ADDRESS.get(word1);
+        long last = first;
+        if (granule != null) {
+            first = CommandFields.firstOfRange(granule, first);
+            last = CommandFields.lastOfRange(granule, first, word0);
+        }
+        long lastNamed = request.lastVaddr() | ~CommandFields.ADDRESS.mask();
+        return Long.compareUnsigned(first, request.vaddr() & CommandFields.ADDRESS.mask()) < 0
+                || Long.compareUnsigned(last, lastNamed) > 0;
     }
 
     /** Writes the commands, in the guest's order, for each VMID that its tables have. */

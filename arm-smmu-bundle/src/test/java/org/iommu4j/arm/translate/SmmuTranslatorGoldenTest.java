@@ -151,6 +151,32 @@ class SmmuTranslatorGoldenTest {
         assertEquals(WORKED.get("M14"), machine.takeCommands());
     }
 
+    /** The generic part names PASID 5, four pages from 0x40000000. */
+    @ParameterizedTest
+    @CsvSource({
+        "0005000000003012, 0000000040000400, OK",
+        "0005000000004012, 0000000040000400, EINVAL",
+        "0005000000103012, 0000000040000400, EINVAL",
+        "0005000000000012, 0000000040003000, OK",
+        "0005000000000012, 0000000040004000, EINVAL",
+        "0005000000000012, 000000003ffff000, EINVAL",
+        "0005000000000011, 0000000000000000, EINVAL"
+    })
+    void shouldRefuseARawCommandThatDropsMoreThanTheGenericPartNames(String word0, String word1, Errno expected) {
+        Machine machine = machine(SmmuGeneration.V3_2, 2, 0);
+        byte[] payload = HexFormat.of()
+                .parseHex(HexFormat.of().toHexDigits(Long.reverseBytes(HexFormat.fromHexDigitsToLong(word0)))
+                        + HexFormat.of().toHexDigits(Long.reverseBytes(HexFormat.fromHexDigitsToLong(word1))));
+        machine.submit(
+                DOMAIN,
+                new RequestWriter(
+                                Abi.LP64_LE,
+                                IommuModel.ARM_SMMU,
+                                machine.config().subVersion())
+                        .invalidate(Uapi.SCOPE_PASID | Uapi.SCOPE_VADDR, 0, 5, 0x4000_0000L, 0x4000, payload));
+        assertEquals(expected, machine.last().errno(), machine.last()::toString);
+    }
+
     @ParameterizedTest
     @CsvSource({
         // R1 to R3, R5 to R10 of docs/spec/arm-smmu.md 5.6, with the contract's own errnos
