@@ -27,11 +27,13 @@ class SmmuTranslatorPropertyTest {
     private static final long CONTEXTS = 0x1000_0000L;
     private static final long ROOTS = 0x2000_0000L;
     private static final int PAGE = 12;
-    private static final int BLOCK = 21;
+    private static final int BLOCK_SHIFT = 21;
     private static final int REGIONS = 3;
     private static final int PAGES = 4;
     private static final long LEAF = 0xf43;
-    private static final long BLOCK_LEAF = 0xf41;
+    private static final long STAGE_2_LEAF = 0x7ff;
+    private static final long BLOCK = 2;
+    private static final int LEVELS = 4;
 
     /** The guest: what its tables say, and what it has edited since it last said so. */
     private static final class Guest {
@@ -39,6 +41,7 @@ class SmmuTranslatorPropertyTest {
         private final RandomGenerator random;
         private final int contexts;
         private final boolean shared;
+        private final long leaf;
         private final long base;
         private final Map<Long, Long> pages = new HashMap<>();
         private long pool = 0x4000_0000L;
@@ -47,17 +50,22 @@ class SmmuTranslatorPropertyTest {
         private boolean tables;
         private String said = "";
 
-        Guest(int subVersion, RandomGenerator random) {
+        Guest(int subVersion, boolean second, RandomGenerator random) {
             this.random = random;
             CacheConfig[] caches = {
                 CacheConfig.WORST_CASE, HardwareConfig.of(subVersion).cache()
             };
             machine = Machine.of(new HardwareConfig(
                     subVersion, Map.of(), Map.of(), caches[random.nextInt(caches.length)], Map.of()));
-            contexts = subVersion == SmmuGeneration.V3_0 ? 1 : 4;
+            contexts = second || subVersion == SmmuGeneration.V3_0 ? 1 : 4;
+            leaf = second ? STAGE_2_LEAF : LEAF;
             shared = random.nextBoolean();
-            base = random.nextLong(1L << 47) & (-1L << (BLOCK + 2));
+            base = random.nextLong(1L << 47) & (-1L << (BLOCK_SHIFT + 2));
             machine.open(DOMAIN);
+            if (second) {
+                assertEquals(Errno.OK, machine.attach(DOMAIN, DEVICE, root(0), LEVELS), machine.last()::toString);
+                return;
+            }
             machine.attach(DOMAIN, DEVICE);
             for (int context = 0; context < contexts; context++) {
                 machine.store(
@@ -75,7 +83,7 @@ class SmmuTranslatorPropertyTest {
         }
 
         private long address(int region, int page) {
-            return base + ((long) region << BLOCK) + ((long) page << PAGE);
+            return base + ((long) region << BLOCK_SHIFT) + ((long) page << PAGE);
         }
 
         /** The entry of level 2 or 3, in a table that is made if it is not there. */
@@ -100,11 +108,11 @@ class SmmuTranslatorPropertyTest {
         /** A page gets another target, or none; or two mebibytes become a block, or nothing. */
         private void edit(int context) {
             int region = random.nextInt(REGIONS);
-            long target = (random.nextLong(1L << 20) << BLOCK) & ((1L << 44) - 1);
+            long target = (random.nextLong(1L << 20) << BLOCK_SHIFT) & ((1L << 44) - 1);
             long at = slot(context, address(region, 0), 2);
             boolean block = (machine.memory().readLongLe(at) & 3) == 1;
             if (block || random.nextInt(5) == 0) {
-                long entry = block || random.nextBoolean() ? 0 : target | BLOCK_LEAF;
+                long entry = block || random.nextBoolean() ? 0 : (target | leaf) & ~BLOCK;
                 machine.store(at, entry);
                 for (int page = 0; page < PAGES; page++) {
                     note(context, region, page, entry == 0 ? -1 : target + ((long) page << PAGE));
@@ -115,7 +123,7 @@ class SmmuTranslatorPropertyTest {
             }
             int page = random.nextInt(PAGES);
             boolean gone = random.nextInt(4) == 0;
-            machine.store(slot(context, address(region, page), 3), gone ? 0 : target | LEAF);
+            machine.store(slot(context, address(region, page), 3), gone ? 0 : target | leaf);
             note(context, region, page, gone ? -1 : target);
             touched(address(region, page), address(region, page) + (1 << PAGE) - 1);
         }
@@ -128,9 +136,9 @@ class SmmuTranslatorPropertyTest {
         private void invalidate(int context) {
             boolean one = !shared || contexts == 1;
             boolean range = random.nextInt(4) != 0;
-            int leaf = range && !tables && random.nextBoolean() ? Uapi.FLAGS_VADDR_LEAF : 0;
+            int onlyLeaves = range && !tables && random.nextBoolean() ? Uapi.FLAGS_VADDR_LEAF : 0;
             int scope = range ? Uapi.SCOPE_VADDR : 0;
-            int flags = leaf;
+            int flags = onlyLeaves;
             int pasid = 0;
             if (one && random.nextInt(3) != 0) {
                 if (context == 0 && (contexts == 1 || random.nextBoolean())) {
@@ -189,6 +197,12 @@ class SmmuTranslatorPropertyTest {
     @ParameterizedTest
     @ValueSource(ints = {0x0300, 0x0301, 0x0302, 0x0303, 0x0304})
     void shouldDropWhateverAnInvalidationNames(int subVersion) {
-        Property.check(60, random -> new Guest(subVersion, random).run());
+        Property.check(60, random -> new Guest(subVersion, false, random).run());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0x0300, 0x0301, 0x0302, 0x0303, 0x0304})
+    void shouldDropWhateverAnInvalidationNamesOfAHostsTable(int subVersion) {
+        Property.check(60, random -> new Guest(subVersion, true, random).run());
     }
 }
