@@ -9,6 +9,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
@@ -16,11 +17,11 @@ import org.iommu4j.testing.BackendMachine;
 
 /** A chip, its memory and its driver, joined as the core joins them. */
 public final class Machine extends BackendMachine {
-    private Machine(HardwareConfig config, DevicePort devices) {
+    private Machine(HardwareConfig config, DevicePort devices, Sanitizer.Mode sanitizer) {
         super(
                 new SmmuBackend(),
                 config,
-                new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, devices)));
+                new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, devices, sanitizer)));
         translator();
     }
 
@@ -36,7 +37,12 @@ public final class Machine extends BackendMachine {
 
     /** A machine with devices that answer as {@code devices} does. */
     public static Machine of(HardwareConfig config, DevicePort devices) {
-        return new Machine(config, devices);
+        return new Machine(config, devices, Sanitizer.Mode.OFF);
+    }
+
+    /** A machine that watches what its software leaves out. */
+    public static Machine watched(HardwareConfig config) {
+        return new Machine(config, DevicePort.COMPLETING, Sanitizer.Mode.ON);
     }
 
     /** The commands since the last call, as their two words. */

@@ -1,8 +1,10 @@
 package org.iommu4j.arm.translate;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.random.RandomGenerator;
 import org.iommu4j.arm.Machine;
@@ -10,7 +12,9 @@ import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
@@ -55,8 +59,9 @@ class SmmuTranslatorPropertyTest {
             CacheConfig[] caches = {
                 CacheConfig.WORST_CASE, HardwareConfig.of(subVersion).cache()
             };
-            machine = Machine.of(new HardwareConfig(
-                    subVersion, Map.of(), Map.of(), caches[random.nextInt(caches.length)], Map.of()));
+            HardwareConfig config =
+                    new HardwareConfig(subVersion, Map.of(), Map.of(), caches[random.nextInt(caches.length)], Map.of());
+            machine = random.nextBoolean() ? Machine.watched(config) : Machine.of(config);
             contexts = second || subVersion == SmmuGeneration.V3_0 ? 1 : 4;
             leaf = second ? STAGE_2_LEAF : LEAF;
             shared = random.nextBoolean();
@@ -190,6 +195,14 @@ class SmmuTranslatorPropertyTest {
                     machine.swap();
                     look();
                 }
+            }
+            Sanitizer sanitizer = machine.platform().sanitizer();
+            if (sanitizer != null) {
+                // A guest may name what nothing has cached.
+                List<Finding> findings = sanitizer.report().findings();
+                findings.stream()
+                        .filter(finding -> finding.kind() != Finding.Kind.SUPERFLUOUS)
+                        .forEach(finding -> fail(finding.toString()));
             }
         }
     }
