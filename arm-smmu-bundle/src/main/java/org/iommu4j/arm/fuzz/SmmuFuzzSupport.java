@@ -2,6 +2,7 @@ package org.iommu4j.arm.fuzz;
 
 import java.util.List;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
@@ -33,7 +34,8 @@ public final class SmmuFuzzSupport implements FuzzSupport {
     private static final int MOST_STREAMS = 4;
     private static final int MOST_PAGES = 6;
     private static final int INPUT_BITS = 39;
-    private static final int LEVEL_BITS = 9;
+    private static final int CLUSTER_SHIFT = 21;
+    private static final int LAST_LEVEL = 3;
     private static final int PAGE_SHIFT = 12;
     private static final long PAGE = 1L << PAGE_SHIFT;
     private static final int WRITE_BACK = 15;
@@ -143,7 +145,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
         return driver ? null : new SmmuReferenceWalker(config.subVersion(), port);
     }
 
-    /** Builds streams with their tables, 4 KiB granules, and notes what is worth a look. */
+    /** Builds streams with their tables and notes what is worth a look; stage 2 has 4 KiB granules. */
     private static final class Scenery {
         private final SmmuCapabilities chip;
         private final NativePort port;
@@ -160,6 +162,28 @@ public final class SmmuFuzzSupport implements FuzzSupport {
 
         private long page() {
             return port.platform().allocatePages(1);
+        }
+
+        /** An empty table, aligned to its size, which stage 2 maps to itself. */
+        private long table(Granule granule, long outer) {
+            int pages = 1 << (granule.shift() - PAGE_SHIFT);
+            long space = port.platform().allocatePages(2 * pages - 1);
+            long size = 1L << granule.shift();
+            long table = (space + size - 1) & -size;
+            identities(outer, table, size);
+            return table;
+        }
+
+        private void identities(long outer, long base, long lengthBytes) {
+            for (long at = base; at < base + lengthBytes; at += PAGE) {
+                identity(outer, at);
+            }
+        }
+
+        private Granule granule() {
+            List<Granule> granules =
+                    Stream.of(Granule.values()).filter(chip::hasGranule).toList();
+            return granules.get(random.nextInt(granules.size()));
         }
 
         /** A stream of some kind with a VMID of its own. */
@@ -190,7 +214,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             if (StreamTableEntry.hasStage1(config)) {
                 stage1(ste, outer);
             } else if (outer != 0) {
-                pages(outer, Stage2Descriptor.LAYOUT, 0);
+                pages(outer, Stage2Descriptor.LAYOUT, Granule.K4, 0);
             }
             for (int word = 0; word < ste.length; word++) {
                 memory.writeLongLe(at + (long) word * Long.BYTES, ste[word]);
@@ -222,11 +246,12 @@ public final class SmmuFuzzSupport implements FuzzSupport {
         }
 
         private void context(long at, int asid, long outer) {
-            long table = page();
-            identity(outer, table);
+            Granule granule = granule();
+            long table = table(granule, outer);
             memory.writeLongLe(
                     at,
-                    ContextDescriptor.T0SZ.of(Long.SIZE - INPUT_BITS)
+                    ContextDescriptor.T0SZ.of(Long.SIZE - inputBits(granule))
+                            | ContextDescriptor.TG0.of(granule.lowCode())
                             | ContextDescriptor.EPD1.mask()
                             | ContextDescriptor.V.mask()
                             | ContextDescriptor.IPS.of(chip.idr5() & 7)
@@ -238,23 +263,33 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             memory.writeLongLe(at + Long.BYTES, ContextDescriptor.TTB0.of(table));
             scene.table(ContextDescriptor.LAYOUT, at, 1);
             scene.value("ASID", asid);
-            pages(table, Stage1Descriptor.LAYOUT, outer);
+            pages(table, Stage1Descriptor.LAYOUT, granule, outer);
         }
 
         /** A few pages near one another. */
-        private void pages(long table, Layout layout, long outer) {
-            long cluster = random.nextLong(1L << INPUT_BITS) & -1L << 21;
-            scene.addresses(cluster, MOST_PAGES * PAGE);
+        private void pages(long table, Layout layout, Granule granule, long outer) {
+            long page = 1L << granule.shift();
+            long cluster = random.nextLong(1L << inputBits(granule)) & (-1L << CLUSTER_SHIFT);
+            scene.addresses(cluster, MOST_PAGES * page);
             int count = 1 + random.nextInt(MOST_PAGES);
             for (int i = 0; i < count; i++) {
-                long address = cluster + random.nextInt(MOST_PAGES) * PAGE;
-                long target = random.nextLong(1L << INPUT_BITS) & -PAGE;
-                map(table, address, leaf(layout, target), layout, outer);
+                long address = cluster + random.nextInt(MOST_PAGES) * page;
+                long target = random.nextLong(1L << INPUT_BITS) & -page;
+                map(table, address, leaf(layout, target), layout, granule, outer);
                 if (outer != 0) {
-                    identity(outer, target);
+                    identities(outer, target, page);
                 }
                 scene.value("Address", address);
             }
+        }
+
+        /** As many as whole tables resolve. */
+        private static int inputBits(Granule granule) {
+            return granule.shift() + (LAST_LEVEL + 1 - firstLevel(granule)) * granule.levelBits();
+        }
+
+        private static int firstLevel(Granule granule) {
+            return granule == Granule.K4 ? 1 : 2;
         }
 
         private long leaf(Layout layout, long target) {
@@ -285,31 +320,29 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                         | Stage2Descriptor.WRITE.mask()
                         | Stage2Descriptor.AF.mask()
                         | target;
-                map(outer, target, leaf, Stage2Descriptor.LAYOUT, 0);
+                map(outer, target, leaf, Stage2Descriptor.LAYOUT, Granule.K4, 0);
             }
         }
 
-        private void map(long table, long address, long leaf, Layout layout, long outer) {
+        private void map(long table, long address, long leaf, Layout layout, Granule granule, long outer) {
             long at = table;
-            for (int level : List.of(1, 2)) {
-                long slot = slot(at, address, level);
+            for (int level = firstLevel(granule); level < LAST_LEVEL; level++) {
+                long slot = slot(at, address, granule, level);
                 long entry = memory.readLongLe(slot);
                 if (entry == 0) {
-                    long next = page();
-                    identity(outer, next);
-                    entry = next | Stage1Descriptor.VALID.mask() | Stage1Descriptor.TABLE.mask();
+                    entry = table(granule, outer) | Stage1Descriptor.VALID.mask() | Stage1Descriptor.TABLE.mask();
                     memory.writeLongLe(slot, entry);
                     scene.table(layout, slot, 1);
                 }
                 at = entry & -PAGE & ((1L << 48) - 1);
             }
-            long slot = slot(at, address, 3);
+            long slot = slot(at, address, granule, LAST_LEVEL);
             memory.writeLongLe(slot, leaf);
             scene.table(layout, slot, 1);
         }
 
-        private static long slot(long table, long address, int level) {
-            return table + (address >>> Granule.K4.shiftOf(level) & ((1 << LEVEL_BITS) - 1)) * Long.BYTES;
+        private static long slot(long table, long address, Granule granule, int level) {
+            return table + (address >>> granule.shiftOf(level) & ((1 << granule.levelBits()) - 1)) * Long.BYTES;
         }
     }
 }
