@@ -38,12 +38,17 @@ class SmmuFuzzSupportTest {
     private static final class Bare implements NativePort {
         private final Platform platform =
                 new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
-        private final Hardware chip;
+        private Hardware chip;
         private ReferenceWalker walker;
 
         Bare(HardwareConfig config) {
             chip = new SmmuBackend().createHardware(config, platform);
             forget(config);
+        }
+
+        /** Another chip goes on. */
+        void restart() {
+            chip = new SmmuBackend().restoreHardware(chip.save(), platform);
         }
 
         /** What the tables were before no longer matters. */
@@ -124,6 +129,8 @@ class SmmuFuzzSupportTest {
             Bare bare = new Bare(config);
             FuzzScene scene = support.bringUp(config, bare, random);
             translated[0] += compare(bare, scene, random, 40, "");
+            bare.restart();
+            translated[0] += compare(bare, scene, random, 20, "restarted");
             assertTrue(support.settle(scene, bare));
             translated[0] += compare(bare, scene, random, 20, "");
         });
