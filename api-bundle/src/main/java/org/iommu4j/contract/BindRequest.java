@@ -8,6 +8,7 @@ public final class BindRequest {
     private byte[] payload = new byte[0];
     private int payloadOffset;
     private int payloadLength;
+    private Abi image = Abi.LP64_LE;
 
     /** Sets everything at once; used by the reader and by tests. */
     public BindRequest set(
@@ -44,6 +45,29 @@ public final class BindRequest {
     /** True if the binding is to be undone. */
     public boolean unbinds() {
         return (flags & Uapi.BIND_FLAG_UNBIND) != 0;
+    }
+
+    /** The image in which the client wrote it, which stays the same for a client: called once by the reader. */
+    public void image(Abi clientsImage) {
+        image = clientsImage;
+    }
+
+    /**
+     * Refuses the request for a field of its header, which brings its name, its place in the client's image and its value.
+     *
+     * @param rule the rule
+     * @param field {@link Uapi#BIND_FLAGS} or {@link Uapi#BIND_SUB_VERSION}
+     * @param why one short sentence
+     * @return the negative errno
+     */
+    public int refuse(Rule rule, Errno errno, CStruct.Field field, String why, Completion completion) {
+        return completion.refuse(
+                rule,
+                errno,
+                field.name(),
+                field.argumentOffset(image),
+                Integer.toUnsignedLong(field.equals(Uapi.BIND_FLAGS) ? flags : subVersion),
+                why);
     }
 
     /** The bytes that hold the vendor part. */

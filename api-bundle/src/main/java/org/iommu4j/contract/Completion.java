@@ -1,5 +1,8 @@
 package org.iommu4j.contract;
 
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
 /**
  * The answer to one request: errno, how many were handled, the fidelity, and on a refusal the rule and the offending
  * field. Reused by its owner.
@@ -69,6 +72,48 @@ public final class Completion {
         reason = why;
         remarkable = true;
         return withErrno.code();
+    }
+
+    /**
+     * The request is refused for a field of its vendor part.
+     *
+     * @param byRule the rule; null if the request keeps all rules and what it names is not there, or not as it says
+     * @param layout of the vendor part, from which name and place of the field follow
+     * @param wrong the offending field
+     * @param fieldValue its value
+     * @param why one short sentence
+     * @return the negative errno
+     */
+    public int refuse(Rule byRule, Errno withErrno, Layout layout, BitField wrong, long fieldValue, String why) {
+        return refuse(byRule, withErrno, wrong.name(), layout.byteOffset(wrong), fieldValue, why);
+    }
+
+    /**
+     * The request is refused for reserved bits of its vendor part that are set, V34.
+     *
+     * @param word index of the word that has them
+     * @param bits those bits, not 0
+     * @return the negative errno
+     */
+    public int refuseReserved(Layout layout, int word, long bits) {
+        return refuse(
+                Rule.V34,
+                "reserved",
+                layout.byteOffset(word, Long.numberOfTrailingZeros(bits)),
+                bits,
+                "a reserved bit is set");
+    }
+
+    /**
+     * A call that is no request is refused for one of its arguments.
+     *
+     * @param argument its name
+     * @param argumentValue its value
+     * @param why one short sentence
+     * @return the negative errno
+     */
+    public int refuse(Errno withErrno, String argument, long argumentValue, String why) {
+        return refuse(null, withErrno, argument, -1, argumentValue, why);
     }
 
     /** The request failed for a reason that is no rule of the contract. */

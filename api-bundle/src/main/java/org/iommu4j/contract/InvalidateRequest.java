@@ -19,6 +19,7 @@ public final class InvalidateRequest {
     private int payloadOffset;
     private int payloadLength;
     private long progress;
+    private Abi image = Abi.LP64_LE;
 
     /** Sets everything at once; used by the reader and by tests. */
     public InvalidateRequest set(
@@ -130,6 +131,48 @@ public final class InvalidateRequest {
     /** Notes how much is done. */
     public void progress(long pages) {
         progress = pages;
+    }
+
+    /** The image in which the client wrote it, which stays the same for a client: called once by the reader. */
+    public void image(Abi clientsImage) {
+        image = clientsImage;
+    }
+
+    /**
+     * Refuses the request for one of its generic fields, which brings its name, its place in the client's image and its value.
+     *
+     * @param rule the rule; null if the request keeps all rules and what it names is not there
+     * @param field one of {@link Uapi#TLB_INVALIDATE}
+     * @param why one short sentence
+     * @return the negative errno
+     */
+    public int refuse(Rule rule, Errno errno, CStruct.Field field, String why, Completion completion) {
+        return completion.refuse(rule, errno, field.name(), field.argumentOffset(image), get(field), why);
+    }
+
+    private long get(CStruct.Field field) {
+        if (field.equals(Uapi.SCOPE)) {
+            return scope;
+        }
+        if (field.equals(Uapi.FLAGS)) {
+            return flags;
+        }
+        if (field.equals(Uapi.PASID)) {
+            return pasid;
+        }
+        if (field.equals(Uapi.VADDR)) {
+            return vaddr;
+        }
+        if (field.equals(Uapi.SIZE)) {
+            return size;
+        }
+        if (field.equals(Uapi.SUB_VERSION)) {
+            return Integer.toUnsignedLong(subVersion);
+        }
+        if (field.equals(Uapi.DATA_LENGTH)) {
+            return payloadLength;
+        }
+        throw new IllegalArgumentException(field.name() + " is no field that a backend sees");
     }
 
     /** Bytes of this request that a shim may fill and pass to {@link #replacePayload}. */

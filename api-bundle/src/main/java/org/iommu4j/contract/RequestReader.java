@@ -46,6 +46,8 @@ public final class RequestReader {
         }
         usualLengths = lengths;
         pasidLimit = Rule.pasidLimit(terms);
+        invalidate.image(terms.abi());
+        bind.image(terms.abi());
         granuleMask = (1L << terms.granuleShift()) - 1;
     }
 

@@ -14,11 +14,11 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Abi;
-import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.RequestReader;
+import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Terms;
 import org.iommu4j.contract.Uapi;
 
@@ -129,16 +129,15 @@ public class BackendMachine implements NativePort {
         return last.errno();
     }
 
-    /** Binds what a vendor part says. */
+    /** Binds what a vendor part says, as a request of wire form 1. */
     public final Errno bind(int domain, int flags, byte[] payload) {
-        last = new Completion();
-        BindRequest bind = new BindRequest();
-        translator()
-                .bind(
-                        domain,
-                        bind.set(Uapi.BIND_PGTABLE, config.subVersion(), flags, payload, 0, payload.length),
-                        last);
-        return last.errno();
+        return bind(domain, Uapi.BIND_PGTABLE, flags, payload);
+    }
+
+    /** A bind operation, as a request of wire form 1. */
+    public final Errno bind(int domain, int operation, int flags, byte[] payload) {
+        RequestWriter writer = new RequestWriter(Abi.LP64_LE, backend.describe().model(), config.subVersion());
+        return submit(domain, writer.bind(operation, flags, payload)).errno();
     }
 
     /** An invalidation without a vendor part, completed. */

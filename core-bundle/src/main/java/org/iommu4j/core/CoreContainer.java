@@ -7,7 +7,6 @@ import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.BindRequest;
-import org.iommu4j.contract.CStruct;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
@@ -536,7 +535,7 @@ final class CoreContainer implements Container {
                 }
             }
         }
-        return code == 0 ? 0 : located(Uapi.TLB_INVALIDATE, reader, completion);
+        return code;
     }
 
     /** A table of a guest is in no page of the host, whatever the backend would take. */
@@ -567,27 +566,7 @@ final class CoreContainer implements Container {
         }
         if (code == 0) {
             book(chip, completion, () -> binds.note(request, format));
-        } else {
-            located(Uapi.BIND_HEADER, reader, completion);
         }
-    }
-
-    /** Says where the offending field is: who refuses below the core knows its name, but not the request's image. */
-    private static int located(CStruct structure, RequestReader reader, Completion completion) {
-        if (completion.rule() != null && completion.offset() < 0) {
-            for (CStruct.Field field : structure.fields()) {
-                if (field.name().equals(completion.field())) {
-                    return completion.refuse(
-                            completion.rule(),
-                            completion.errno(),
-                            completion.field(),
-                            field.argumentOffset(reader.terms().abi()),
-                            completion.value(),
-                            completion.reason());
-                }
-            }
-        }
-        return completion.errno().code();
     }
 
     private static int answer(Verdict verdict, Completion completion) {

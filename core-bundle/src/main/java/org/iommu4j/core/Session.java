@@ -15,6 +15,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Terms;
+import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.ContainerConfig;
 
@@ -209,8 +210,12 @@ final class Session {
         }
         BindFormat asked = bindFormat(request.operation(), request.subVersion());
         if (asked == null || !asked.equals(bindFormat(request.operation(), hostSubVersion))) {
-            return completion.refuse(
-                    Rule.V30, "sub_version", -1, request.subVersion(), "no shim rewrites this bind operation");
+            return request.refuse(
+                    Rule.V30,
+                    Rule.V30.errno(),
+                    Uapi.BIND_SUB_VERSION,
+                    "no shim rewrites this bind operation",
+                    completion);
         }
         request.set(
                 request.operation(),

@@ -46,6 +46,7 @@ public class AllBundlesIT {
                         "org.apache.felix.gogo.shell",
                         "api-bundle",
                         "simulation-bundle",
+                        "driver-bundle",
                         "core-bundle",
                         "intel-vtd-bundle",
                         "spapr-bundle",
@@ -80,6 +81,7 @@ public class AllBundlesIT {
                 List.of(
                         "org.iommu4j.api",
                         "org.iommu4j.core",
+                        "org.iommu4j.driver",
                         "org.iommu4j.intel.vtd",
                         "org.iommu4j.log",
                         "org.iommu4j.s390.zpci",

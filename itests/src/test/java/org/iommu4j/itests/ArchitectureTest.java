@@ -44,6 +44,11 @@ class ArchitectureTest {
     private static final String[] OSGI = {"org.osgi.."};
     private static final String[] API = {"org.iommu4j.contract..", "org.iommu4j.backend..", "org.iommu4j.layout.."};
     private static final String[] SIMULATION = {"org.iommu4j.simulation.."};
+    private static final String[] DRIVER = {"org.iommu4j.driver.."};
+
+    /** What both sides of a machine have: the form of a saved state, and a quick way into one memory. */
+    private static final String[] COMMON = {"org.iommu4j.simulation.snapshot..", "org.iommu4j.simulation.memory.."};
+
     private static final String[] CORE = {"org.iommu4j.core.."};
     private static final String[] CORE_SERVICE = {"org.iommu4j.core.service.."};
     private static final String[] UPGRADE = {"org.iommu4j.upgrade.."};
@@ -55,6 +60,7 @@ class ArchitectureTest {
     private static final Set<String> SHARED = Set.of(
             "api-bundle",
             "simulation-bundle",
+            "driver-bundle",
             "core-bundle",
             "upgrade-bundle",
             "testbench-bundle",
@@ -87,6 +93,16 @@ class ArchitectureTest {
     @Test
     void shouldKnowOnlyTheApiInTheSimulation() {
         onlyKnows(join(SIMULATION, API, JDK, OSGI)).check(module("simulation-bundle"));
+    }
+
+    @Test
+    void shouldKnowNoPartOfAChipInTheDriver() {
+        onlyKnows(join(DRIVER, COMMON, API, JDK, OSGI)).check(module("driver-bundle"));
+    }
+
+    @Test
+    void shouldNotNameAVendorInTheDriver() throws IOException {
+        assertEquals(Set.of(), vendorWords("driver-bundle"));
     }
 
     @Test
@@ -126,9 +142,9 @@ class ArchitectureTest {
 
     @ParameterizedTest
     @MethodSource("vendors")
-    void shouldKnowOnlyApiAndSimulationInAVendor(String folder) {
+    void shouldKnowOnlyApiSimulationAndDriverInAVendor(String folder) {
         JavaClasses vendor = module(folder);
-        onlyKnows(join(ownPackages(vendor), SIMULATION, API, JDK, OSGI)).check(vendor);
+        onlyKnows(join(ownPackages(vendor), SIMULATION, DRIVER, API, JDK, OSGI)).check(vendor);
     }
 
     /** What a vendor's packages may know of each other: formats, then tables, then the front, then those who act. */
@@ -166,6 +182,27 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("..hardware..")
+                .check(vendor);
+    }
+
+    /** Translators are made of the parts of a driver, chips and virtual IOMMUs of the parts of a chip. */
+    @ParameterizedTest
+    @MethodSource("vendors")
+    void shouldBuildChipsAndDriversOfDifferentPartsInAVendor(String folder) {
+        JavaClasses vendor = module(folder);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("..translate..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(DRIVER)
+                .check(vendor);
+        noClasses()
+                .that()
+                .resideInAPackage("..translate..")
+                .should()
+                .dependOnClassesThat(JavaClass.Predicates.resideInAnyPackage(SIMULATION)
+                        .and(JavaClass.Predicates.resideOutsideOfPackages(COMMON)))
                 .check(vendor);
     }
 
@@ -322,6 +359,7 @@ class ArchitectureTest {
         }
         roots.removeAll(Set.of(
                 "org.iommu4j.core..",
+                "org.iommu4j.driver..",
                 "org.iommu4j.upgrade..",
                 "org.iommu4j.testbench..",
                 "org.iommu4j.shell..",

@@ -52,6 +52,7 @@ public class RecordIT {
                         "jackson-core",
                         "api-bundle",
                         "simulation-bundle",
+                        "driver-bundle",
                         "core-bundle",
                         "intel-vtd-bundle",
                         "upgrade-bundle"));

@@ -61,7 +61,8 @@ public class SwapIT {
     /** The core without a vendor. */
     @Configuration
     public Option[] coreOnly() {
-        return options(Bundles.runtime(), Bundles.install("api-bundle", "simulation-bundle", "core-bundle"));
+        return options(
+                Bundles.runtime(), Bundles.install("api-bundle", "simulation-bundle", "driver-bundle", "core-bundle"));
     }
 
     @After

@@ -57,6 +57,7 @@ public class TurnoverIT {
                         "org.apache.felix.fileinstall",
                         "api-bundle",
                         "simulation-bundle",
+                        "driver-bundle",
                         "core-bundle",
                         "upgrade-bundle",
                         "testbench-bundle",

@@ -30,6 +30,7 @@ public final class Watch implements AutoCloseable {
             "org.iommu4j.shell.",
             "org.iommu4j.core.",
             "org.iommu4j.simulation.",
+            "org.iommu4j.driver.",
             "org.iommu4j.backend.",
             "org.iommu4j.contract.",
             "org.iommu4j.layout.");

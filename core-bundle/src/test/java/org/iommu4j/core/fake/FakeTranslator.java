@@ -15,6 +15,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
 
 /**
  * A driver that expects the invalidations of each domain to be numbered in their {@code vaddr}: 1, 2, 3 pages and so on.
@@ -131,7 +132,7 @@ final class FakeTranslator implements Translator {
             return completion.refuse(Rule.V34, "opcode", 0, 0xEE, "no such command");
         }
         if (request.selectsPasid()) {
-            return completion.refuse(Rule.V17, "pasid", -1, request.pasid(), "this chip has none");
+            return request.refuse(Rule.V17, Rule.V17.errno(), Uapi.PASID, "this chip has none", completion);
         }
         long pages = request.size() >>> 12;
         if (pages > 1) {

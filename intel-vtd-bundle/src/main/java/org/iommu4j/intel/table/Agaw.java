@@ -20,6 +20,11 @@ public final class Agaw {
         return levels - 2;
     }
 
+    /** AW of a table that translates 30, 39, 48 or 57 address bits. */
+    public static int ofWidth(int bits) {
+        return (bits - width(0)) / SlPte.LEVEL_BITS;
+    }
+
     /** Address bits of a table: 30, 39, 48 or 57 for AW 0 to 3. */
     public static int width(int aw) {
         return 30 + SlPte.LEVEL_BITS * aw;

@@ -4,6 +4,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.driver.bind.TableAddress;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
@@ -69,6 +70,11 @@ final class ChipPort {
     /** Widest address of a device in bits. */
     int maxAddressBits() {
         return Cap.MGAW.getInt(cap) + 1;
+    }
+
+    /** True if a table can be at an address. */
+    boolean isTable(long address) {
+        return TableAddress.isPage(address, port.platform());
     }
 
     /** Global status. */

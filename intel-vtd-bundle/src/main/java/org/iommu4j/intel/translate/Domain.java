@@ -2,21 +2,20 @@ package org.iommu4j.intel.translate;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
+import org.iommu4j.driver.domain.DomainRecord;
+import org.iommu4j.driver.domain.Members;
 import org.iommu4j.intel.table.Agaw;
 
 /**
  * A container's domain: its devices and the stages that they are bound to. What an invalidation needs is kept in arrays,
  * which are rebuilt when a binding changes.
  */
-final class Domain {
+final class Domain implements DomainRecord<Device> {
     private static final int[] NONE = {};
     private static final long PAGE_BYTES = 4096;
 
-    private final int number;
+    private final Members<Device> members;
     private final int maxAddressBits;
-    private final TreeMap<Integer, Device> devices = new TreeMap<>();
     private final List<Stage> stages = new ArrayList<>();
     private int[] domainIds = NONE;
     private int[] devicesWithTlb = NONE;
@@ -29,25 +28,18 @@ final class Domain {
      * @param maxAddressBits CAP.MGAW in bits
      */
     Domain(int number, int maxAddressBits) {
-        this.number = number;
+        members = new Members<>(number);
         this.maxAddressBits = maxAddressBits;
         setAddressBits(maxAddressBits);
     }
 
-    int number() {
-        return number;
-    }
-
-    Map<Integer, Device> devices() {
-        return devices;
+    @Override
+    public Members<Device> members() {
+        return members;
     }
 
     List<Stage> stages() {
         return stages;
-    }
-
-    Device device(int requester) {
-        return devices.get(requester);
     }
 
     /** The stage of a table, or null. */
@@ -80,10 +72,10 @@ final class Domain {
         return pageBits;
     }
 
-    /** Brings the arrays up to date. */
-    void rebuild() {
+    @Override
+    public void rebuild() {
         domainIds = stages.stream().mapToInt(Stage::domainId).toArray();
-        devicesWithTlb = devices.values().stream()
+        devicesWithTlb = members.devices().stream()
                 .filter(Device::deviceTlb)
                 .mapToInt(Device::requester)
                 .toArray();

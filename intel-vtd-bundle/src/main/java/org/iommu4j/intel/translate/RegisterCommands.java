@@ -12,6 +12,7 @@ import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 import org.iommu4j.intel.command.VtdRegisters.Iotlb;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Register;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
@@ -92,9 +93,11 @@ final class RegisterCommands implements CommandPath {
         out.section("registers").putBoolean(failure != Errno.OK);
     }
 
-    /** Continues with an error that the next {@link #finish} has to report. */
-    void restoreFailure(boolean failed) {
-        failure = failed ? Errno.EIO : Errno.OK;
+    /** Goes on where another stopped, perhaps with an error that the next {@link #finish} has to report. */
+    static RegisterCommands load(ChipPort chip, SnapshotReader in) {
+        RegisterCommands commands = new RegisterCommands(chip);
+        commands.failure = in.getBoolean() ? Errno.EIO : Errno.OK;
+        return commands;
     }
 
     private void context(long request) {

@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.range.RangeCover;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.GuestCommands;
 import org.iommu4j.intel.command.IotlbInvalidate;
@@ -22,9 +23,6 @@ import org.iommu4j.layout.Layout;
  * owner; allocates nothing.
  */
 final class VendorPart {
-    /** Bytes of the vendor part in every generation. */
-    static final int BYTES = 2 * Long.BYTES;
-
     /** Largest address mask that any command may name. */
     private static final int MAX_ORDER = 51;
 
@@ -38,6 +36,7 @@ final class VendorPart {
     private static final long IMAGE_RESERVED_HIGH = reserved(RegisterImage.LAYOUT, 1);
 
     private final int subVersion;
+    private Layout layout = IotlbInvalidate.LAYOUT;
     private boolean deviceTlb;
     private int sourceId;
 
@@ -61,12 +60,10 @@ final class VendorPart {
      * @return 0, or a negative errno with {@code completion} filled
      */
     int read(InvalidateRequest request, Completion completion) {
-        if (request.payloadLength() != BYTES) {
-            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
-        }
         long low = (long) WORD.get(request.payload(), request.payloadOffset());
         long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
         deviceTlb = false;
+        layout = subVersion == VtdGeneration.LEGACY_REG ? RegisterImage.LAYOUT : IotlbInvalidate.LAYOUT;
         if (subVersion == VtdGeneration.LEGACY_REG) {
             return readImage(low, high, request, completion);
         }
@@ -89,7 +86,7 @@ final class VendorPart {
     }
 
     private int readImage(long low, long high, InvalidateRequest request, Completion completion) {
-        int wrong = reservedBits(completion, low & IMAGE_RESERVED_LOW, low, high & IMAGE_RESERVED_HIGH, high);
+        int wrong = reservedBits(completion, low & IMAGE_RESERVED_LOW, high & IMAGE_RESERVED_HIGH);
         if (wrong != 0) {
             return wrong;
         }
@@ -115,7 +112,7 @@ final class VendorPart {
     }
 
     private int readIotlb(long low, long high, InvalidateRequest request, Completion completion) {
-        int wrong = reservedBits(completion, low & IOTLB_RESERVED_LOW, low, high & IOTLB_RESERVED_HIGH, high);
+        int wrong = reservedBits(completion, low & IOTLB_RESERVED_LOW, high & IOTLB_RESERVED_HIGH);
         if (wrong != 0) {
             return wrong;
         }
@@ -141,7 +138,8 @@ final class VendorPart {
     }
 
     private int readDeviceTlb(long low, long high, InvalidateRequest request, Completion completion) {
-        int wrong = reservedBits(completion, low & DEVICE_RESERVED_LOW, low, high & DEVICE_RESERVED_HIGH, high);
+        layout = DeviceTlbInvalidate.LAYOUT;
+        int wrong = reservedBits(completion, low & DEVICE_RESERVED_LOW, high & DEVICE_RESERVED_HIGH);
         wrong = wrong != 0 ? wrong : hostOwned(completion, DeviceTlbInvalidate.MIP, low);
         if (wrong != 0) {
             return wrong;
@@ -224,28 +222,21 @@ final class VendorPart {
         return 0;
     }
 
-    private static int reservedBits(Completion completion, long wrongLow, long low, long wrongHigh, long high) {
+    private int reservedBits(Completion completion, long wrongLow, long wrongHigh) {
         if (wrongLow != 0) {
-            return completion.refuse(Rule.V34, "low", 0, low, "a reserved bit is set");
+            return completion.refuseReserved(layout, 0, wrongLow);
         }
-        if (wrongHigh != 0) {
-            return completion.refuse(Rule.V34, "high", Long.BYTES, high, "a reserved bit is set");
-        }
-        return 0;
+        return wrongHigh != 0 ? completion.refuseReserved(layout, 1, wrongHigh) : 0;
     }
 
-    private static int hostOwned(Completion completion, BitField field, long low) {
+    private int hostOwned(Completion completion, BitField field, long low) {
         return field.isSet(low)
                 ? refuse(completion, Rule.V36, field, field.get(low), "the host fills this field in")
                 : 0;
     }
 
-    private static int refuse(Completion completion, Rule rule, BitField field, long value, String why) {
-        return completion.refuse(rule, field.name(), byteOffset(field), value, why);
-    }
-
-    private static int byteOffset(BitField field) {
-        return field.word() * Long.BYTES + field.shift() / Byte.SIZE;
+    private int refuse(Completion completion, Rule rule, BitField field, long value, String why) {
+        return completion.refuse(rule, rule.errno(), layout, field, value, why);
     }
 
     /** Reserved for a guest whatever the host's capabilities: DIT=0 and PDS=0. */

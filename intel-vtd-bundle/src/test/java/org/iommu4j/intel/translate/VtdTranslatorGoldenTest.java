@@ -9,6 +9,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.driver.range.RangeCover;
 import org.iommu4j.intel.Machine;
 import org.iommu4j.intel.Machine.Words;
 import org.iommu4j.intel.command.BindPgtable;

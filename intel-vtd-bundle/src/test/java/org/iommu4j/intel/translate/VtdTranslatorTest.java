@@ -5,12 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
@@ -218,18 +219,13 @@ class VtdTranslatorTest {
         Machine machine = machine(0x110);
         machine.attach(0, A);
         byte[] payload = Machine.payload(A, FIRST, 48, 1);
-        Completion completion = new Completion();
-        BindRequest request = new BindRequest();
-        request.set(Uapi.BIND_PASID, 0x110, 0, payload, 0, payload.length);
-        assertEquals(Errno.EOPNOTSUPP.code(), machine.translator().bind(0, request, completion));
-        assertEquals(Rule.V37, completion.rule());
-        request.set(Uapi.BIND_PGTABLE, 0x110, 0, payload, 0, payload.length - 1);
-        assertEquals(Errno.EINVAL.code(), machine.translator().bind(0, request, completion));
-        assertEquals(Rule.V33, completion.rule());
+        assertEquals(Errno.EOPNOTSUPP, machine.bind(0, Uapi.BIND_PASID, 0, payload));
+        assertEquals(Rule.V37, machine.last().rule());
+        assertEquals(Errno.EINVAL, machine.bind(0, 0, Arrays.copyOf(payload, payload.length - 1)));
+        assertEquals(Rule.V33, machine.last().rule());
         payload[1] = 1;
-        request.set(Uapi.BIND_PGTABLE, 0x110, 0, payload, 0, payload.length);
-        assertEquals(Errno.EINVAL.code(), machine.translator().bind(0, request, completion));
-        assertEquals(Rule.V34, completion.rule());
+        assertEquals(Errno.EINVAL, machine.bind(0, 0, payload));
+        assertEquals(Rule.V34, machine.last().rule());
     }
 
     @Test
@@ -240,9 +236,11 @@ class VtdTranslatorTest {
         Completion completion = new Completion();
         InvalidateRequest request =
                 new InvalidateRequest().set(Uapi.SCOPE_PASID, 0, 0x345, 0, 0, 0x110, new byte[0], 0, 0);
-        assertEquals(Errno.EINVAL.code(), machine.translator().invalidate(0, request, completion));
-        assertEquals(Rule.V17, completion.rule());
-        assertEquals("pasid", completion.field());
+        assertEquals(Errno.EOPNOTSUPP.code(), machine.translator().invalidate(0, request, completion));
+        assertEquals(Rule.V24, completion.rule());
+        assertEquals("scope", completion.field());
+        assertEquals(Uapi.SCOPE.argumentOffset(Abi.LP64_LE), completion.offset());
+        assertEquals(Uapi.SCOPE_PASID, completion.value());
         assertEquals(List.of(), machine.takeHex());
     }
 

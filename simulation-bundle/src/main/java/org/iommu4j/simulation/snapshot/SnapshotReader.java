@@ -18,6 +18,7 @@ import org.iommu4j.contract.IommuModel;
 public final class SnapshotReader {
     private static final String HEADER = "header";
     private static final int MAX_NAMED = 256;
+    private static final long PAGE_OFFSET = (1 << 12) - 1;
 
     private final Snapshot snapshot;
     private final Map<String, ByteBuffer> sections = new LinkedHashMap<>();
@@ -161,6 +162,32 @@ public final class SnapshotReader {
             throw damaged(current.position() - Integer.BYTES, "count " + value + " of at most " + max);
         }
         return value;
+    }
+
+    /**
+     * 32 bits that number one of several, 0 to {@code limit - 1}.
+     *
+     * @param what is numbered, for the error
+     */
+    public int getIndex(int limit, String what) {
+        int value = getInt();
+        if (value < 0 || value >= limit) {
+            throw damaged(current.position() - Integer.BYTES, what + " " + value + " of " + limit);
+        }
+        return value;
+    }
+
+    /**
+     * 64 bits that are the physical address of a page of 4,096 bytes.
+     *
+     * @param what is there, for the error
+     */
+    public long getPage(String what) {
+        long address = getLong();
+        if (address < 0 || (address & PAGE_OFFSET) != 0) {
+            throw damaged(current.position() - Long.BYTES, what + " at 0x" + Long.toHexString(address));
+        }
+        return address;
     }
 
     /** Bytes that were put with their number. */

@@ -23,7 +23,7 @@
  * values are an int with their number, then name and value of each.
  */
 @Export
-@Version("1.1.0")
+@Version("1.2.0")
 package org.iommu4j.simulation.snapshot;
 
 import org.osgi.annotation.bundle.Export;

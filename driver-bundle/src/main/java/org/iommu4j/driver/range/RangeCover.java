@@ -1,17 +1,18 @@
-package org.iommu4j.intel.translate;
+package org.iommu4j.driver.range;
 
 /**
  * Covers a range of pages with aligned blocks of a power of two pages, as page-selective commands name them. Reused by its
  * owner, allocates nothing.
  */
-final class RangeCover {
+public final class RangeCover {
     /** Most blocks of an exact cover; beyond, one larger block is cheaper. */
-    static final int MAX_BLOCKS = 8;
+    public static final int MAX_BLOCKS = 8;
 
     /** Order of a block that is the whole 64-bit address space. */
-    static final int WHOLE_SPACE_ORDER = 52;
+    public static final int WHOLE_SPACE_ORDER = 52;
 
     private static final int PAGE_SHIFT = 12;
+    private static final long WHOLE_SPACE = Long.MAX_VALUE & -1L << PAGE_SHIFT;
 
     private final long[] addresses = new long[MAX_BLOCKS];
     private final int[] orders = new int[MAX_BLOCKS];
@@ -24,7 +25,7 @@ final class RangeCover {
      *
      * @param maxOrder log2 of the largest block of an exact cover, in pages
      */
-    void cover(long first, long last, int maxOrder) {
+    public void cover(long first, long last, int maxOrder) {
         long page = first >>> PAGE_SHIFT;
         long lastPage = last >>> PAGE_SHIFT;
         count = 0;
@@ -47,7 +48,7 @@ final class RangeCover {
     }
 
     /** Covers the range with the smallest aligned block that holds it. */
-    void coverWithOne(long first, long last) {
+    public void coverWithOne(long first, long last) {
         int order = orderOfOne(first, last);
         count = 0;
         add(((first >>> PAGE_SHIFT) >>> order) << order, order);
@@ -55,33 +56,45 @@ final class RangeCover {
     }
 
     /** log2 in pages of the smallest aligned block that holds the range; {@link #WHOLE_SPACE_ORDER} at most. */
-    static int orderOfOne(long first, long last) {
+    public static int orderOfOne(long first, long last) {
         return Long.SIZE - Long.numberOfLeadingZeros((first ^ last) >>> PAGE_SHIFT);
     }
 
     /** First address of the smallest aligned block that holds the range. */
-    static long baseOfOne(long first, long last) {
+    public static long baseOfOne(long first, long last) {
         int shift = orderOfOne(first, last) + PAGE_SHIFT;
         return shift >= Long.SIZE ? 0 : (first >>> shift) << shift;
     }
 
+    /**
+     * An address with the size of its block in it, as PCIe ATS has it and commands that follow it: the bits from 12 upwards are
+     * ones, as many as the order less one, and the next is a zero. A bit of the command says that the size is there.
+     *
+     * @param address of an aligned block
+     * @param order log2 of its pages, 1 to {@link #WHOLE_SPACE_ORDER}
+     * @return bits 63:12; for the whole space all ones but bit 63
+     */
+    public static long sizeInAddress(long address, int order) {
+        return order >= WHOLE_SPACE_ORDER ? WHOLE_SPACE : address | ((1L << (order - 1)) - 1) << PAGE_SHIFT;
+    }
+
     /** Number of blocks. */
-    int count() {
+    public int count() {
         return count;
     }
 
     /** True if the blocks are the range and nothing more. */
-    boolean exact() {
+    public boolean exact() {
         return exact;
     }
 
     /** First address of a block. */
-    long address(int index) {
+    public long address(int index) {
         return addresses[index];
     }
 
     /** log2 of a block's pages. */
-    int order(int index) {
+    public int order(int index) {
         return orders[index];
     }
 

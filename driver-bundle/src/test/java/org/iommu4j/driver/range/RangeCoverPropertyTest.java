@@ -1,4 +1,4 @@
-package org.iommu4j.intel.translate;
+package org.iommu4j.driver.range;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -50,6 +50,15 @@ class RangeCoverPropertyTest {
         cover.coverWithOne(0x7fff_ffff_ffff_f000L, 0x8000_0000_0000_0fffL);
         assertEquals(0, cover.address(0));
         assertEquals(RangeCover.WHOLE_SPACE_ORDER, cover.order(0));
+    }
+
+    @Test
+    void shouldPutTheSizeOfABlockIntoItsAddress() {
+        assertEquals(0x1_2000L, RangeCover.sizeInAddress(0x1_2000L, 1));
+        assertEquals(0x1_1000L, RangeCover.sizeInAddress(0x1_0000L, 2));
+        assertEquals(0x400f_f000L, RangeCover.sizeInAddress(0x4000_0000L, 9));
+        assertEquals(0x7fff_ffff_ffff_f000L, RangeCover.sizeInAddress(0, RangeCover.WHOLE_SPACE_ORDER));
+        assertEquals(0xbfff_ffff_ffff_f000L, RangeCover.sizeInAddress(1L << 63, 51));
     }
 
     private static boolean holdsIn(long first, long last, int order) {

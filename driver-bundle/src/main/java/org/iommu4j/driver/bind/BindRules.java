@@ -1,0 +1,74 @@
+package org.iommu4j.driver.bind;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BiPredicate;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.layout.BitField;
+
+/**
+ * What must hold of a bind before anything is changed: rows that are asked in their order, which is the contract's: V34, V36, V35,
+ * then what is not there or not free. The first that does not hold refuses the bind.
+ *
+ * @param <C> what else a row may ask, as the domain or the device that the bind is about
+ */
+public final class BindRules<C> {
+    private record Row<C>(Rule rule, Errno errno, BitField field, String why, BiPredicate<BindPart, C> holds) {}
+
+    private final List<Row<C>> rows = new ArrayList<>();
+
+    /**
+     * Adds a row about a field of the vendor part, with the rule's own errno.
+     *
+     * @param why what is wrong if it does not hold, one short sentence
+     */
+    public BindRules<C> row(Rule rule, BitField field, String why, BiPredicate<BindPart, C> holds) {
+        return row(rule, rule.errno(), field, why, holds);
+    }
+
+    /**
+     * Adds a row about a field of the vendor part.
+     *
+     * @param rule the rule; null for a request that keeps all rules while what it names is not there, or not free
+     * @param why what is wrong if it does not hold, one short sentence
+     */
+    public BindRules<C> row(Rule rule, Errno errno, BitField field, String why, BiPredicate<BindPart, C> holds) {
+        if (!rows.isEmpty() && isBefore(rule, rows.get(rows.size() - 1).rule())) {
+            throw new IllegalArgumentException("a row of " + rule + " comes too late: " + why);
+        }
+        rows.add(new Row<>(rule, errno, field, why, holds));
+        return this;
+    }
+
+    /** Adds a row about the flags of the header, with the rule's own errno. */
+    public BindRules<C> flags(Rule rule, String why, BiPredicate<BindPart, C> holds) {
+        return row(rule, null, why, holds);
+    }
+
+    /** Adds a row about the flags of the header. */
+    public BindRules<C> flags(Rule rule, Errno errno, String why, BiPredicate<BindPart, C> holds) {
+        return row(rule, errno, null, why, holds);
+    }
+
+    /**
+     * Asks all rows.
+     *
+     * @return 0, or the negative errno of the first that does not hold
+     */
+    public int check(BindPart part, C about, Completion completion) {
+        for (Row<C> row : rows) {
+            if (!row.holds().test(part, about)) {
+                return row.field() == null
+                        ? part.refuseFlags(row.rule(), row.errno(), row.why(), completion)
+                        : part.refuse(row.rule(), row.errno(), row.field(), row.why(), completion);
+            }
+        }
+        return 0;
+    }
+
+    private static boolean isBefore(Rule rule, Rule other) {
+        return rule != null && (other == null || rule.compareTo(other) < 0);
+    }
+}

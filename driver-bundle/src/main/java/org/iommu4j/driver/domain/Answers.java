@@ -1,0 +1,38 @@
+package org.iommu4j.driver.domain;
+
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
+
+/** What every driver answers alike. */
+public final class Answers {
+    /** Why a device that a request names is refused with {@code ENODEV}. */
+    public static final String NOT_ATTACHED = "the device is not in the container";
+
+    private Answers() {}
+
+    /** A domain that is not open: {@code ENOENT}. */
+    public static int notOpen(int domain, Completion completion) {
+        return completion.refuse(Errno.ENOENT, "domain", domain, "no such domain");
+    }
+
+    /** Scope PASID on a model without PASIDs: V24, {@code EOPNOTSUPP}, before anything else of the request is looked at. */
+    public static int noPasids(InvalidateRequest request, Completion completion) {
+        return request.refuse(
+                Rule.V24, Rule.V24.errno(), Uapi.SCOPE, "translations of this model have no PASIDs", completion);
+    }
+
+    /** What the chip carried out, or did not. */
+    public static int of(Errno outcome, Completion completion) {
+        return outcome == Errno.OK ? completion.done(Fidelity.EXACT) : incomplete(outcome, completion);
+    }
+
+    /** What the chip did not carry out, V38; the caller has seen to it that nothing old goes on being used. */
+    public static int incomplete(Errno outcome, Completion completion) {
+        return completion.refuse(
+                Rule.V38, outcome, "", -1, 0, "the chip did not carry everything out; it does not count as done");
+    }
+}
