@@ -1,6 +1,7 @@
 package org.iommu4j.backend;
 
 import java.util.List;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
@@ -143,6 +144,22 @@ public interface Backend {
 
     /** Handlers between its own generations. */
     List<Shim> shims();
+
+    /**
+     * Which of its formats it recognizes in bytes. A backend that does not say is asked by the methods of
+     * {@link BenchSupport} that had this role.
+     */
+    default NativeFormats formats() {
+        return new BenchFormats(bench());
+    }
+
+    /**
+     * How captures of machines with its chips are read, one format an architecture of captures. Data only: neither they nor
+     * what they hold are classes of the vendor's.
+     */
+    default List<CaptureFormat> captureFormats() {
+        return List.of();
+    }
 
     /** What a test bench has to know of the model. */
     default BenchSupport bench() {

@@ -37,13 +37,16 @@ public interface BenchSupport {
         return -1;
     }
 
-    /** Name of the layout of a record as {@link Hardware#takeEvents} gives it; empty if only its size tells. */
+    /**
+     * Name of the layout of a record as {@link Hardware#takeEvents} gives it; empty if only its size tells. Replaced by
+     * {@link NativeFormats#eventFormat}.
+     */
     default String eventFormat(byte[] record) {
         return "";
     }
 
     /**
-     * Name of the layout of a table entry; empty if none is known.
+     * Name of the layout of a table entry; empty if none is known. Replaced by {@link NativeFormats#entryFormat}.
      *
      * @param what as a {@link WalkListener} is told, or as a capture of the model abbreviates it
      */
@@ -53,7 +56,8 @@ public interface BenchSupport {
 
     /**
      * Name of the register that a native command as {@link NativeCommandListener} shows it writes first; empty if it is a
-     * command of a queue, a hypercall or an instruction, which its opcode tells.
+     * command of a queue, a hypercall or an instruction, which its opcode tells. Replaced by
+     * {@link NativeFormats#commandRegister}.
      */
     default String commandRegister(byte[] command) {
         return "";
@@ -75,7 +79,10 @@ public interface BenchSupport {
         throw new BackendException(Errno.EINVAL, "no registers move with " + anchor);
     }
 
-    /** True if a native command changes nothing and only tells that those before it are done. */
+    /**
+     * True if a native command changes nothing and only tells that those before it are done. Replaced by
+     * {@link NativeFormats#isCompletion}.
+     */
     default boolean isCompletion(byte[] command) {
         return false;
     }

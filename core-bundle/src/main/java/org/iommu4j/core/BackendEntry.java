@@ -9,6 +9,7 @@ import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
@@ -21,7 +22,7 @@ final class BackendEntry {
     /** Longest name, version or number of capabilities that the core takes from a backend. */
     static final int LONGEST_NAME = 200;
 
-    /** Most generations, shims or bind formats of a backend. */
+    /** Most generations, shims or formats of a backend. */
     private static final int MOST_PARTS = 1024;
 
     /** Different exceptions of one backend that are logged. */
@@ -61,15 +62,21 @@ final class BackendEntry {
     }
 
     /** The backend and what it brings; foreign objects. */
-    record Facts(Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats) {
+    record Facts(
+            Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats, List<CaptureFormat> captureFormats) {
         Facts {
             shims = List.copyOf(shims);
             bindFormats = List.copyOf(bindFormats);
+            captureFormats = List.copyOf(captureFormats);
         }
     }
 
     /** What a backend said about itself. */
-    record Answers(BackendDescription description, List<ShimLink> shims, List<BindFormat> bindFormats) {}
+    record Answers(
+            BackendDescription description,
+            List<ShimLink> shims,
+            List<BindFormat> bindFormats,
+            List<CaptureFormat> captureFormats) {}
 
     /**
      * Asks a backend. Calls foreign code.
@@ -98,12 +105,21 @@ final class BackendEntry {
             }
             formats.add(format);
         }
-        return new Answers(description, shims, formats);
+        List<CaptureFormat> captures = new ArrayList<>();
+        for (CaptureFormat format : backend.captureFormats()) {
+            expectRoom(captures);
+            if (format.model() != description.model()) {
+                throw new IllegalArgumentException("the format of captures of " + format.arch() + " is for model "
+                        + format.model() + ", not " + description.model());
+            }
+            captures.add(format);
+        }
+        return new Answers(description, shims, formats, captures);
     }
 
     private static void expectRoom(List<?> taken) {
         if (taken.size() == MOST_PARTS) {
-            throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims or bind formats");
+            throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims or formats");
         }
     }
 
@@ -146,7 +162,7 @@ final class BackendEntry {
                 description.model(),
                 description,
                 BackendVersion.parse(description.version()),
-                new Facts(backend, answers.shims(), answers.bindFormats()),
+                new Facts(backend, answers.shims(), answers.bindFormats(), answers.captureFormats()),
                 BackendStatus.State.INSTALLED);
     }
 
@@ -162,7 +178,7 @@ final class BackendEntry {
                 announced,
                 null,
                 null,
-                new Facts(backend, List.of(), List.of()),
+                new Facts(backend, List.of(), List.of(), List.of()),
                 BackendStatus.State.INSTALLED);
     }
 

@@ -2,10 +2,12 @@ package org.iommu4j.core;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
+import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -14,6 +16,7 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Agreement;
@@ -233,6 +236,25 @@ public final class IommuCore implements IommuService, AutoCloseable {
         BackendEntry serving = registry(model).active();
         BackendEntry.Facts facts = serving == null ? null : serving.facts();
         return facts == null ? null : facts.backend();
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        List<BackendEntry> newestFirst;
+        synchronized (entries) {
+            newestFirst = entries.stream()
+                    .filter(entry -> entry.version() != null)
+                    .sorted(Comparator.comparing(BackendEntry::version).reversed())
+                    .toList();
+        }
+        Map<String, CaptureFormat> formats = new TreeMap<>();
+        for (BackendEntry entry : newestFirst) {
+            BackendEntry.Facts facts = entry.facts();
+            if (facts != null) {
+                facts.captureFormats().forEach(format -> formats.putIfAbsent(format.arch(), format));
+            }
+        }
+        return List.copyOf(formats.values());
     }
 
     @Override

@@ -9,6 +9,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -16,9 +17,11 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.capture.VtdCaptureFormat;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.UnitRegisters;
@@ -162,6 +165,16 @@ public class VtdBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return List.of(new RegisterImageToDescriptor(), new DescriptorToRegisterImage());
+    }
+
+    @Override
+    public NativeFormats formats() {
+        return new VtdFormats();
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return List.of(VtdCaptureFormat.FORMAT);
     }
 
     @Override

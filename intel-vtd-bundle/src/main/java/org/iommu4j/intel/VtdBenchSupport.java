@@ -8,19 +8,13 @@ import org.iommu4j.backend.NativePort;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.command.FaultRecord;
-import org.iommu4j.intel.command.InvalidationWait;
 import org.iommu4j.intel.command.VtdCapabilities;
-import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
-import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.EventControl;
 import org.iommu4j.intel.command.VtdRegisters.EventRegisters;
 import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
-import org.iommu4j.intel.command.VtdRegisters.Iotlb;
-import org.iommu4j.intel.table.EntryFormats;
-import org.iommu4j.layout.Layout;
 
 /** What a test bench has to know of VT-d. */
 final class VtdBenchSupport implements BenchSupport {
@@ -70,26 +64,6 @@ final class VtdBenchSupport implements BenchSupport {
     }
 
     @Override
-    public String eventFormat(byte[] record) {
-        return FaultRecord.LAYOUT.name();
-    }
-
-    @Override
-    public String entryFormat(String what) {
-        Layout format = EntryFormats.of(what);
-        return format == null ? "" : format.name();
-    }
-
-    /** In the first byte of a descriptor is its type, in that of IOTLB only IVT and IIRG. */
-    @Override
-    public String commandRegister(byte[] command) {
-        if (command.length == Long.BYTES) {
-            return ContextCommand.REGISTER.name();
-        }
-        return command.length == 2 * Long.BYTES && (command[0] & 0xf) == 0 ? Iotlb.REGISTER.name() : "";
-    }
-
-    @Override
     public void enableInterrupts(NativePort port) {
         enable(port, EventControl.FAULT, FAULT_VECTOR);
         enable(port, EventControl.INVALIDATION, INVALIDATION_VECTOR);
@@ -115,12 +89,5 @@ final class VtdBenchSupport implements BenchSupport {
             default ->
                 throw new BackendException(Errno.EINVAL, "no registers move with " + anchor + "; known: FRO, IRO");
         };
-    }
-
-    @Override
-    public boolean isCompletion(byte[] command) {
-        return command.length == InvalidationWait.LAYOUT.sizeBytes()
-                && InvalidationWait.TYPE.getInt(InvalidationWait.LAYOUT.word(command, 0, InvalidationWait.TYPE.word()))
-                        == VtdCommand.TYPE_WAIT;
     }
 }

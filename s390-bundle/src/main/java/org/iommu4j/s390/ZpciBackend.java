@@ -10,6 +10,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -17,12 +18,14 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.s390.capture.ZpciCaptureFormat;
 import org.iommu4j.s390.command.BindPgtable;
 import org.iommu4j.s390.command.InvalidateData;
 import org.iommu4j.s390.command.ZpciCommand;
@@ -180,6 +183,16 @@ public class ZpciBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return SameVendorPart.all();
+    }
+
+    @Override
+    public NativeFormats formats() {
+        return new ZpciFormats();
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return List.of(ZpciCaptureFormat.FORMAT);
     }
 
     @Override

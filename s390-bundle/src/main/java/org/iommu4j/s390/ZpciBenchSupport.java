@@ -4,12 +4,10 @@ import java.util.Arrays;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.FuzzSupport;
-import org.iommu4j.s390.command.AvailabilityRecord;
 import org.iommu4j.s390.command.Clp;
 import org.iommu4j.s390.command.ErrorRecord;
 import org.iommu4j.s390.command.EventCode;
 import org.iommu4j.s390.command.ZpciInstruction;
-import org.iommu4j.s390.table.EntryFormats;
 
 /** What a test bench has to know of zPCI. */
 final class ZpciBenchSupport implements BenchSupport {
@@ -36,21 +34,8 @@ final class ZpciBenchSupport implements BenchSupport {
     }
 
     @Override
-    public String eventFormat(byte[] record) {
-        boolean available = eventCode(record) >= EventCode.CONFIGURED.code();
-        return (available ? AvailabilityRecord.LAYOUT : ErrorRecord.LAYOUT).name();
-    }
-
-    @Override
-    public String entryFormat(String what) {
-        return EntryFormats.of(what).name();
-    }
-
-    @Override
     public int eventCode(byte[] record) {
-        return record.length == ErrorRecord.BYTES
-                ? ErrorRecord.PEC.getInt(ErrorRecord.LAYOUT.word(record, 0, ErrorRecord.PEC.word()))
-                : -1;
+        return ErrorRecord.codeOf(record);
     }
 
     /** A CLP request alone gets a response header that has room for the whole answer. */

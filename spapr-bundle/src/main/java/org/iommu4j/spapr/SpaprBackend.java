@@ -12,6 +12,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -19,6 +20,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
@@ -27,6 +29,7 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
+import org.iommu4j.spapr.capture.SpaprCaptureFormat;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprCall;
@@ -193,6 +196,16 @@ public class SpaprBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return GenerationShim.all();
+    }
+
+    @Override
+    public NativeFormats formats() {
+        return new SpaprFormats();
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return List.of(SpaprCaptureFormat.FORMAT);
     }
 
     @Override

@@ -2,11 +2,8 @@ package org.iommu4j.spapr;
 
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.FuzzSupport;
-import org.iommu4j.layout.Layout;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.PestEntry;
-import org.iommu4j.spapr.command.SpaprCommand;
-import org.iommu4j.spapr.table.Tce;
 
 /** What a test bench has to know of sPAPR. */
 final class SpaprBenchSupport implements BenchSupport {
@@ -30,22 +27,6 @@ final class SpaprBenchSupport implements BenchSupport {
     public String faultName(int code) {
         FaultReason reason = FaultReason.of(code);
         return reason == null ? "" : reason.name();
-    }
-
-    @Override
-    public boolean isCompletion(byte[] command) {
-        Layout sync = SpaprCommand.DMA_READ_SYNC.layout();
-        return command.length == sync.sizeBytes() && sync.word(command, 0, 0) == SpaprCommand.DMA_READ_SYNC.opcode();
-    }
-
-    @Override
-    public String eventFormat(byte[] record) {
-        return PestEntry.LAYOUT.name();
-    }
-
-    @Override
-    public String entryFormat(String what) {
-        return Tce.LAYOUT.name();
     }
 
     /** The code of the fault whose bit a record has: page fault or access fault. */

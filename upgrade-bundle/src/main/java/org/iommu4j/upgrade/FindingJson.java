@@ -24,6 +24,25 @@ public final class FindingJson {
     }
 
     /**
+     * The same with command lines that decode what it is about.
+     *
+     * @param unit the unit of the captured machine on which it was found; empty if the machine has one
+     */
+    static String ofUnit(String unit, Finding finding, List<String> explain) {
+        return JsonText.object(out -> {
+            unit(out, unit);
+            finding(out, finding, explain);
+        });
+    }
+
+    /** Says of which unit of a captured machine something is; nothing if the machine has one. */
+    static void unit(JsonGenerator out, String unit) throws IOException {
+        if (!unit.isEmpty()) {
+            out.writeStringField("unit", unit);
+        }
+    }
+
+    /**
      * The same with the case that led to it, and with command lines that decode what it is about.
      *
      * @param from the case, or null
@@ -35,46 +54,50 @@ public final class FindingJson {
                 out.writeStringField("file", from.file());
                 out.writeNumberField("line", from.line());
             }
-            out.writeStringField("kind", finding.kind().name());
-            out.writeNumberField("count", finding.count());
-            out.writeNumberField("at", finding.at());
-            place(out, finding.place());
-            if (finding.kind() == Finding.Kind.SUPERFLUOUS) {
-                out.writeNumberField("cost", finding.cost());
-            }
-            if (finding.hasRequester()) {
-                out.writeStringField("dev", JsonText.hex(finding.requester()));
-                if (finding.pasid() >= 0) {
-                    out.writeStringField("pasid", JsonText.hex(finding.pasid()));
-                }
-                out.writeStringField("iova", JsonText.hex(finding.iova()));
-            }
-            if (finding.edit() != null) {
-                edit(out, finding.edit());
-            }
-            if (finding.fill() != null) {
-                fill(out, finding.fill());
-            }
-            if (finding.command() != null) {
-                out.writeObjectFieldStart("command");
-                command(out, finding.command());
-                out.writeEndObject();
-            }
-            if (finding.nearMiss() != null) {
-                out.writeObjectFieldStart("nearMiss");
-                out.writeStringField("text", finding.nearMiss().text());
-                command(out, finding.nearMiss().command());
-                out.writeEndObject();
-            }
-            if (finding.covering() != null) {
-                out.writeStringField("covering", finding.covering());
-                out.writeStringField("rule", finding.rule());
-            }
-            out.writeStringField("text", finding.text());
-            if (!explain.isEmpty()) {
-                JsonText.texts(out, "explain", explain);
-            }
+            finding(out, finding, explain);
         });
+    }
+
+    private static void finding(JsonGenerator out, Finding finding, List<String> explain) throws IOException {
+        out.writeStringField("kind", finding.kind().name());
+        out.writeNumberField("count", finding.count());
+        out.writeNumberField("at", finding.at());
+        place(out, finding.place());
+        if (finding.kind() == Finding.Kind.SUPERFLUOUS) {
+            out.writeNumberField("cost", finding.cost());
+        }
+        if (finding.hasRequester()) {
+            out.writeStringField("dev", JsonText.hex(finding.requester()));
+            if (finding.pasid() >= 0) {
+                out.writeStringField("pasid", JsonText.hex(finding.pasid()));
+            }
+            out.writeStringField("iova", JsonText.hex(finding.iova()));
+        }
+        if (finding.edit() != null) {
+            edit(out, finding.edit());
+        }
+        if (finding.fill() != null) {
+            fill(out, finding.fill());
+        }
+        if (finding.command() != null) {
+            out.writeObjectFieldStart("command");
+            command(out, finding.command());
+            out.writeEndObject();
+        }
+        if (finding.nearMiss() != null) {
+            out.writeObjectFieldStart("nearMiss");
+            out.writeStringField("text", finding.nearMiss().text());
+            command(out, finding.nearMiss().command());
+            out.writeEndObject();
+        }
+        if (finding.covering() != null) {
+            out.writeStringField("covering", finding.covering());
+            out.writeStringField("rule", finding.rule());
+        }
+        out.writeStringField("text", finding.text());
+        if (!explain.isEmpty()) {
+            JsonText.texts(out, "explain", explain);
+        }
     }
 
     private static void place(JsonGenerator out, Finding.Place place) throws IOException {

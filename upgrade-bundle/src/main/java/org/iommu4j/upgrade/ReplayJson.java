@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.SanitizerReport;
 
 /** A {@link ReplayResult} as JSON; addresses are strings with 0x, counts are numbers. */
 final class ReplayJson {
@@ -32,12 +33,14 @@ final class ReplayJson {
             JsonText.tally(out, "translations", result.translations());
             JsonText.tally(out, "registers", result.registers());
             JsonText.tally(out, "walks", result.walks());
-            out.writeObjectFieldStart("findings");
-            for (Map.Entry<Finding.Kind, Long> count :
-                    result.sanitizer().counts().entrySet()) {
-                out.writeNumberField(count.getKey().name(), count.getValue());
+            findings(out, result.sanitizer());
+            if (!result.units().isEmpty()) {
+                out.writeArrayFieldStart("units");
+                for (ReplayResult.UnitResult unit : result.units()) {
+                    unit(out, unit);
+                }
+                out.writeEndArray();
             }
-            out.writeEndObject();
             JsonText.counts(out, "records", result.records());
             JsonText.counts(out, "notModelled", result.notModelled());
             out.writeArrayFieldStart("differences");
@@ -47,6 +50,25 @@ final class ReplayJson {
             out.writeEndArray();
             JsonText.texts(out, "notes", result.notes());
         });
+    }
+
+    private static void findings(JsonGenerator out, SanitizerReport report) throws IOException {
+        out.writeObjectFieldStart("findings");
+        for (Map.Entry<Finding.Kind, Long> count : report.counts().entrySet()) {
+            out.writeNumberField(count.getKey().name(), count.getValue());
+        }
+        out.writeEndObject();
+    }
+
+    private static void unit(JsonGenerator out, ReplayResult.UnitResult unit) throws IOException {
+        out.writeStartObject();
+        FindingJson.unit(out, unit.unit());
+        out.writeStringField("subVersion", JsonText.hex(unit.subVersion()));
+        JsonText.tally(out, "translations", unit.translations());
+        JsonText.tally(out, "registers", unit.registers());
+        JsonText.tally(out, "walks", unit.walks());
+        findings(out, unit.sanitizer());
+        out.writeEndObject();
     }
 
     private static void commands(JsonGenerator out, String name, Map<String, ReplayResult.CommandTally> commands)
@@ -69,6 +91,7 @@ final class ReplayJson {
 
     private static void difference(JsonGenerator out, ReplayResult.Difference difference) throws IOException {
         out.writeStartObject();
+        FindingJson.unit(out, difference.unit());
         out.writeStringField("what", difference.what());
         if (difference.t() >= 0) {
             out.writeNumberField("t", difference.t());

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
@@ -28,6 +29,7 @@ import org.iommu4j.contract.IommuModel;
  * @param notes what a reader should know
  * @param sanitizer what the sanitizer found; the frozen walks are not among what it saw
  * @param findingHints command lines that decode what a finding is about; nothing for one without bytes
+ * @param units of a machine that has several, in order; else empty
  */
 public record ReplayResult(
         String directory,
@@ -45,7 +47,8 @@ public record ReplayResult(
         List<Difference> differences,
         List<String> notes,
         SanitizerReport sanitizer,
-        Map<Finding, List<String>> findingHints) {
+        Map<Finding, List<String>> findingHints,
+        List<UnitResult> units) {
 
     /** Copies maps, in order of their keys, and lists. */
     public ReplayResult {
@@ -56,6 +59,7 @@ public record ReplayResult(
         differences = List.copyOf(differences);
         notes = List.copyOf(notes);
         findingHints = Map.copyOf(findingHints);
+        units = List.copyOf(units);
     }
 
     /** A result of which no finding is decoded. */
@@ -91,7 +95,8 @@ public record ReplayResult(
                 differences,
                 notes,
                 sanitizer,
-                Map.of());
+                Map.of(),
+                List.of());
     }
 
     /** A result without a sanitizer. */
@@ -175,8 +180,22 @@ public record ReplayResult(
     }
 
     /**
+     * What came out on one unit of a machine that has several.
+     *
+     * @param unit its name
+     * @param subVersion the generation of its chip
+     * @param translations compared with the capture
+     * @param registers register reads, and answers of calls, compared with the capture
+     * @param walks frozen walks compared with the capture
+     * @param sanitizer what its sanitizer found
+     */
+    public record UnitResult(
+            String unit, int subVersion, Tally translations, Tally registers, Tally walks, SanitizerReport sanitizer) {}
+
+    /**
      * One outcome that is not as the capture says.
      *
+     * @param unit name of the captured unit; empty if the machine has one
      * @param what translation, register, call, walk or requests
      * @param t of the record; -1 for a frozen walk, and for a call that brought the frozen machine up
      * @param requester of the access, 32 bits, unsigned; empty if there is none
@@ -188,6 +207,7 @@ public record ReplayResult(
      * @param explain command lines that decode the bytes at fault; empty if there are none
      */
     public record Difference(
+            String unit,
             String what,
             long t,
             OptionalInt requester,
@@ -206,6 +226,7 @@ public record ReplayResult(
 
         /** A difference without bytes at fault. */
         public Difference(
+                String unit,
                 String what,
                 long t,
                 OptionalInt requester,
@@ -214,7 +235,7 @@ public record ReplayResult(
                 String got,
                 List<Step> steps,
                 List<Step> captured) {
-            this(what, t, requester, address, expected, got, steps, captured, List.of());
+            this(unit, what, t, requester, address, expected, got, steps, captured, List.of());
         }
     }
 
@@ -256,6 +277,14 @@ public record ReplayResult(
                         .noneMatch(difference -> difference.what().equals("requests"));
     }
 
+    /** Shows each finding with the name of the unit; the name is empty if the machine has one. */
+    void forEachFinding(BiConsumer<String, Finding> action) {
+        if (units.isEmpty()) {
+            sanitizer.findings().forEach(finding -> action.accept("", finding));
+        }
+        units.forEach(unit -> unit.sanitizer().findings().forEach(finding -> action.accept(unit.unit(), finding)));
+    }
+
     /** The report for people; lines end with a line feed. */
     public String toText() {
         return ReplayText.of(this);
@@ -264,10 +293,9 @@ public record ReplayResult(
     /** The findings as JSON Lines. */
     public String findingsToJsonLines() {
         StringBuilder lines = new StringBuilder();
-        for (Finding finding : sanitizer.findings()) {
-            lines.append(FindingJson.of(null, finding, findingHints.getOrDefault(finding, List.of())))
-                    .append('\n');
-        }
+        forEachFinding((unit, finding) -> lines.append(
+                        FindingJson.ofUnit(unit, finding, findingHints.getOrDefault(finding, List.of())))
+                .append('\n'));
         return lines.toString();
     }
 

@@ -3,6 +3,7 @@ package org.iommu4j.upgrade;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 
@@ -44,6 +45,9 @@ final class ReplayText {
         tally(text, "translations", result.translations());
         tally(text, "registers", result.registers());
         tally(text, "walks", result.walks());
+        for (ReplayResult.UnitResult unit : result.units()) {
+            unit(text, unit);
+        }
         if (!result.notModelled().isEmpty()) {
             text.append("not modelled ");
             String separator = "";
@@ -84,6 +88,22 @@ final class ReplayText {
                 tally.different()));
     }
 
+    /** What was compared on one unit. */
+    private static void unit(StringBuilder text, ReplayResult.UnitResult unit) {
+        text.append(String.format(
+                Locale.ROOT,
+                "unit %s: 0x%04x, translations %s, registers %s, walks %s\n",
+                unit.unit(),
+                unit.subVersion(),
+                counts(unit.translations()),
+                counts(unit.registers()),
+                counts(unit.walks())));
+    }
+
+    private static String counts(Tally tally) {
+        return tally.equal() + " equal and " + tally.different() + " different";
+    }
+
     private static void findings(StringBuilder text, ReplayResult result) {
         SanitizerReport report = result.sanitizer();
         text.append(String.format(
@@ -97,27 +117,34 @@ final class ReplayText {
             text.append(String.format(Locale.ROOT, " %s %d", kind, report.count(kind)));
         }
         text.append('\n');
-        long superfluous = 0;
-        for (Finding finding : report.findings()) {
-            if (finding.kind() == Finding.Kind.SUPERFLUOUS && ++superfluous > SHOWN_SUPERFLUOUS) {
-                continue;
+        AtomicLong superfluous = new AtomicLong();
+        result.forEachFinding((unit, finding) -> {
+            if (finding.kind() == Finding.Kind.SUPERFLUOUS && superfluous.incrementAndGet() > SHOWN_SUPERFLUOUS) {
+                return;
             }
-            text.append("  ").append(finding.kind()).append(' ').append(finding.count());
+            text.append("  ")
+                    .append(unit.isEmpty() ? "" : "unit " + unit + ": ")
+                    .append(finding.kind())
+                    .append(' ')
+                    .append(finding.count());
             if (finding.cost() > 0) {
                 text.append(" (").append(finding.cost()).append(" right entries dropped)");
             }
             text.append(": ").append(finding.text()).append('\n');
             explain(text, result.findingHints().getOrDefault(finding, List.of()));
-        }
-        if (superfluous > SHOWN_SUPERFLUOUS) {
+        });
+        if (superfluous.get() > SHOWN_SUPERFLUOUS) {
             text.append("  and ")
-                    .append(superfluous - SHOWN_SUPERFLUOUS)
+                    .append(superfluous.get() - SHOWN_SUPERFLUOUS)
                     .append(" more superfluous commands: --findings has them\n");
         }
     }
 
     private static void difference(StringBuilder text, ReplayResult.Difference difference) {
         text.append("different: ").append(difference.what());
+        if (!difference.unit().isEmpty()) {
+            text.append(" unit=").append(difference.unit());
+        }
         if (difference.t() >= 0) {
             text.append(" t=").append(difference.t());
         }

@@ -7,6 +7,7 @@ import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.CoreLog;
 import org.iommu4j.core.IommuCore;
@@ -107,6 +108,11 @@ public final class IommuServiceComponent implements IommuService {
     @Override
     public Backend backend(IommuModel model) {
         return core.backend(model);
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return core.captureFormats();
     }
 
     @Override

@@ -85,7 +85,7 @@ public final class ExplainHints {
     /** A native command, as {@link org.iommu4j.backend.NativeCommandListener} shows it. */
     public String command(byte[] bytes) {
         return guarded(() -> {
-            Register register = register(backend().bench().commandRegister(bytes));
+            Register register = register(backend().formats().commandRegister(bytes));
             if (register != null && bytes.length >= Long.BYTES) {
                 // A write of a register is shown as its words.
                 return value(register, ByteBuffer.wrap(bytes).getLong());
@@ -98,7 +98,7 @@ public final class ExplainHints {
 
     /** A fault or event record, as {@link org.iommu4j.backend.Hardware#takeEvents} gives it. */
     public String event(byte[] record) {
-        return guarded(() -> named(backend().bench().eventFormat(record), record));
+        return guarded(() -> named(backend().formats().eventFormat(record), record));
     }
 
     /** A structure of which the format is known by name; of an unknown one, whatever has its size. */
@@ -115,7 +115,7 @@ public final class ExplainHints {
      */
     public String entry(String what, long pa, long word, PhysicalMemory memory) {
         return guarded(() -> {
-            Layout layout = layout(backend().bench().entryFormat(what));
+            Layout layout = layout(backend().formats().entryFormat(what));
             if (layout == null) {
                 return begin(model) + " " + word(word);
             }

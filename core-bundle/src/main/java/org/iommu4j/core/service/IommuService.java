@@ -2,6 +2,7 @@ package org.iommu4j.core.service;
 
 import java.util.List;
 import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 import org.osgi.annotation.versioning.ProviderType;
 
@@ -24,6 +25,14 @@ public interface IommuService {
 
     /** The backend that serves a model now, or null. For descriptions only: what it makes is not swapped. */
     Backend backend(IommuModel model);
+
+    /**
+     * How captures are read, as the backends that are there say: of each architecture of captures what the one with the
+     * highest version says, whether it serves or stands by. Ordered by the names of the architectures.
+     */
+    default List<CaptureFormat> captureFormats() {
+        return List.of();
+    }
 
     /**
      * Makes a machine with one chip, and a driver for it unless it is bare.

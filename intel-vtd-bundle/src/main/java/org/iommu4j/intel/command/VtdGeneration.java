@@ -8,6 +8,9 @@ public final class VtdGeneration {
     /** Legacy tables, 128-bit invalidation queue. */
     public static final int LEGACY_QI = 0x0110;
 
+    /** Scalable mode; no chip of this release has it. */
+    public static final int SCALABLE = 0x0300;
+
     /** First generation whose descriptors have a seven-bit type and a PFSID. */
     public static final int WIDE_TYPE = 0x0400;
 

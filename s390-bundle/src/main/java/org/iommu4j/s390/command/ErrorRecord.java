@@ -59,4 +59,9 @@ public final class ErrorRecord {
         words[PEC.word()] = PEC.of(code);
         return LAYOUT.encode(words);
     }
+
+    /** The event code of a record, of either kind; -1 for anything else. */
+    public static int codeOf(byte[] record) {
+        return record.length == BYTES ? PEC.getInt(LAYOUT.word(record, 0, PEC.word())) : -1;
+    }
 }

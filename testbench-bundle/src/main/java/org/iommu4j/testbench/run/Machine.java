@@ -12,6 +12,7 @@ import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -42,6 +43,7 @@ final class Machine implements AutoCloseable {
 
     private final IommuModel model;
     private final BenchSupport support;
+    private final NativeFormats formats;
     private final ExplainHints hints;
     private final Unit unit;
     private final NativePort port;
@@ -59,12 +61,13 @@ final class Machine implements AutoCloseable {
     private Machine(
             IommuService service,
             Chip chip,
-            BenchSupport support,
+            Backend backend,
             HardwareConfig hardware,
             boolean driver,
             Sanitizer.Mode sanitizer) {
         model = chip.model();
-        this.support = support;
+        support = backend.bench();
+        formats = backend.formats();
         hints = ExplainHints.of(service, model);
         int width = chip.hostAddressWidth() != 0 ? chip.hostAddressWidth() : support.hostAddressWidth(hardware);
         unit = service.openUnit(new UnitConfig(
@@ -100,7 +103,7 @@ final class Machine implements AutoCloseable {
                 wanted.registers(),
                 wanted.cache(),
                 wanted.options());
-        Machine machine = new Machine(service, chip, backend.bench(), hardware, needs.driver(), sanitizer);
+        Machine machine = new Machine(service, chip, backend, hardware, needs.driver(), sanitizer);
         try {
             machine.prepare(needs);
             return machine;
@@ -157,6 +160,11 @@ final class Machine implements AutoCloseable {
 
     BenchSupport support() {
         return support;
+    }
+
+    /** Which formats the model recognizes in bytes. */
+    NativeFormats formats() {
+        return formats;
     }
 
     /** What decodes bytes of the model. */

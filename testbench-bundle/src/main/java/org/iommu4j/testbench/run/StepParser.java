@@ -460,7 +460,7 @@ final class StepParser {
             List<String> working = new ArrayList<>();
             for (byte[] command : machine.takeAllCommands()) {
                 all.add(HEX.formatHex(command));
-                if (!machine.support().isCompletion(command)) {
+                if (!machine.formats().isCompletion(command)) {
                     working.add(HEX.formatHex(command));
                 }
             }

@@ -16,6 +16,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -113,6 +114,11 @@ class BrokenBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return backend.shims();
+    }
+
+    @Override
+    public NativeFormats formats() {
+        return backend.formats();
     }
 
     @Override

@@ -1,40 +1,50 @@
 package org.iommu4j.upgrade.capture;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
-import org.iommu4j.upgrade.capture.CallRule.Argument;
-import org.iommu4j.upgrade.capture.CallRule.Placed;
-import org.iommu4j.upgrade.capture.CallRule.Result;
-import org.iommu4j.upgrade.capture.CallRule.Value;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.capture.CallRecords;
+import org.iommu4j.backend.capture.CallRule;
+import org.iommu4j.backend.capture.CallRule.Argument;
+import org.iommu4j.backend.capture.CallRule.Part;
+import org.iommu4j.backend.capture.CallRule.Placed;
+import org.iommu4j.backend.capture.CallRule.Result;
+import org.iommu4j.backend.capture.CaptureFormat;
+import org.iommu4j.backend.capture.CapturedNumber;
 
-/** Makes calls of records, by the rules of a model. */
+/** Makes calls of records, by the rules of a format. */
 final class CallReader {
-    /** Most arguments of a call. */
-    private static final int MAX_ARGUMENTS = 16;
-
     private static final int MAX_BLOCK_BYTES = 4096;
     private static final int MAX_NAME = 64;
     private static final String TEXT = "text";
 
+    private final ByteOrder order;
     private final List<CallRule> rules;
     private final List<CallRecords.Told> told;
+    private String unit = "";
 
-    CallReader(CallRecords records) {
-        rules = records.rules();
-        told = records.told();
+    CallReader(CaptureFormat format) {
+        order = format.model().payloadOrder();
+        rules = format.calls().rules();
+        told = format.calls().told();
     }
 
     /** The call that a record is, or null if no rule fits it. */
     CaptureRecord.Call read(long t, String record, JsonLine line) {
+        unit = "";
         for (CallRule rule : rules) {
             if (rule.record().equals(record)) {
                 Matcher matcher = rule.text() == null ? null : rule.text().matcher(line.text(TEXT));
                 if (matcher == null || matcher.lookingAt()) {
-                    return new Source(line, matcher).call(t, rule);
+                    Source source = new Source(line, matcher, order);
+                    unit = source.unit(rule.unit());
+                    return source.call(t, rule);
                 }
             }
         }
@@ -42,29 +52,42 @@ final class CallReader {
     }
 
     /** The call that a rule makes of an object; null if it makes none. */
-    static CaptureRecord.Call apply(CallRule rule, JsonLine object) {
-        Source source = new Source(object, null);
+    static CaptureRecord.Call apply(CallRule rule, JsonLine object, ByteOrder order) {
+        Source source = new Source(object, null, order);
         return rule.unless() != null && source.number(rule.unless()) == 0 ? null : source.call(-1, rule);
     }
 
     /** What a record that is no call tells of the chip. */
-    Map<String, Long> facts(String record, JsonLine line) {
+    CaptureRecord.Other other(long t, String record, JsonLine line) {
+        unit = "";
         Map<String, Long> facts = new HashMap<>();
+        boolean describes = false;
         for (CallRecords.Told one : told) {
             if (one.record().equals(record)
                     && line.isText(one.key())
                     && line.text(one.key()).equals(one.text())) {
-                Source source = new Source(line, null);
+                Source source = new Source(line, null, order);
                 if (source.number(one.zero()) == 0) {
                     one.values().forEach((name, value) -> facts.put(one.name() + "." + name, source.number(value)));
+                    unit = source.unit(one.unit());
+                    describes = one.unit() != null;
                 }
             }
         }
-        return facts;
+        return new CaptureRecord.Other(t, record, facts, describes);
+    }
+
+    /** The unit that the last record names by one of its numbers; empty if it names none. */
+    String unit() {
+        return unit;
     }
 
     /** Where the numbers of one record come from: its keys, or the groups of its text if {@code matcher} is not null. */
-    private record Source(JsonLine line, Matcher matcher) {
+    private record Source(JsonLine line, Matcher matcher, ByteOrder order) {
+        String unit(CapturedNumber number) {
+            return number == null ? "" : Long.toUnsignedString(number(number));
+        }
+
         CaptureRecord.Call call(long t, CallRule rule) {
             String kind = rule.kind();
             if (kind == null) {
@@ -81,7 +104,7 @@ final class CallReader {
                 long value = number(result.expected());
                 facts.put(fact + "." + result.name(), value);
                 results.add(new CaptureRecord.Call.Result(
-                        result.name(), result.word(), result.offset(), result.sizeBytes(), result.mask(), value));
+                        result.name(), result.word(), result.offset(), result.layout(), result.field(), value));
             }
             rule.tells().forEach((name, value) -> facts.put(fact + "." + name, number(value)));
             List<CaptureRecord.Call.Argument> arguments = arguments(rule);
@@ -89,7 +112,6 @@ final class CallReader {
                     t,
                     kind,
                     rule.call() == null ? kind : rule.call(),
-                    rule.returnCells(),
                     arguments,
                     stored(rule, arguments),
                     number(rule.code()),
@@ -102,18 +124,17 @@ final class CallReader {
             for (Argument argument : rule.arguments()) {
                 if (argument.listKey() != null) {
                     long[] words = line.words(argument.listKey());
-                    if (words.length > MAX_ARGUMENTS) {
-                        throw line.reject(argument.listKey(), "has more than " + MAX_ARGUMENTS + " arguments");
+                    if (words.length > NativeCall.WORDS - argument.word()) {
+                        throw line.reject(argument.listKey(), "has more than " + NativeCall.WORDS + " arguments");
                     }
-                    for (long word : words) {
-                        arguments.add(new CaptureRecord.Call.Argument(null, word, null));
+                    for (int i = 0; i < words.length; i++) {
+                        arguments.add(new CaptureRecord.Call.Argument(null, argument.word() + i, words[i], null));
                     }
+                } else if (argument.value() != null) {
+                    arguments.add(new CaptureRecord.Call.Argument(
+                            argument.operand(), argument.word(), number(argument.value()), null));
                 } else {
-                    arguments.add(
-                            argument.value() != null
-                                    ? new CaptureRecord.Call.Argument(
-                                            argument.operand(), number(argument.value()), null)
-                                    : new CaptureRecord.Call.Argument(argument.operand(), 0, block(argument)));
+                    arguments.add(new CaptureRecord.Call.Argument(argument.operand(), 0, 0, block(argument)));
                 }
             }
             return arguments;
@@ -123,29 +144,37 @@ final class CallReader {
             if (argument.hexKey() != null) {
                 return HexFormat.of().formatHex(line.bytes(argument.hexKey(), 1, MAX_BLOCK_BYTES));
             }
-            int length = 0;
-            for (Placed number : argument.block()) {
-                length = Math.max(length, number.offset() + number.sizeBytes());
-            }
-            byte[] bytes = new byte[length];
-            for (Placed number : argument.block()) {
-                long value = number(number.value());
-                for (int i = number.sizeBytes() - 1; i >= 0; i--) {
-                    bytes[number.offset() + i] = (byte) value;
-                    value >>>= Byte.SIZE;
+            StringBuilder hex = new StringBuilder();
+            for (Part part : argument.block()) {
+                long[] words = new long[part.layout().words()];
+                for (Placed placed : part.fields()) {
+                    int word = placed.field().word();
+                    words[word] |= fitting(placed);
                 }
+                hex.append(HexFormat.of().formatHex(part.layout().encode(words)));
             }
-            return HexFormat.of().formatHex(bytes);
+            return hex.toString();
+        }
+
+        private long fitting(Placed placed) {
+            long value = number(placed.value());
+            try {
+                return placed.field().of(value);
+            } catch (IllegalArgumentException e) {
+                throw line.reject(placed.value().key(), e.getMessage());
+            }
         }
 
         private CaptureRecord.Call.Stored stored(CallRule rule, List<CaptureRecord.Call.Argument> arguments) {
             if (rule.stores() == null || line.isNull(rule.stores().key())) {
                 return CaptureRecord.Call.Stored.NOTHING;
             }
-            if (rule.stores().argument() >= arguments.size()) {
-                throw line.reject(rule.stores().key(), "stands beside a call that says not where");
-            }
-            long pa = arguments.get(rule.stores().argument()).value();
+            long pa = arguments.stream()
+                    .filter(argument -> argument.operand() == null
+                            && argument.word() == rule.stores().word())
+                    .findFirst()
+                    .orElseThrow(() -> line.reject(rule.stores().key(), "stands beside a call that says not where"))
+                    .value();
             List<Long> words = new ArrayList<>();
             for (long word : line.words(rule.stores().key())) {
                 words.add(word);
@@ -157,18 +186,20 @@ final class CallReader {
             return new CaptureRecord.Call.Stored(pa, words);
         }
 
-        private long number(Value value) {
-            long number = switch (value.form()) {
-                case CONSTANT -> value.constant();
-                case NUMBER -> number(value.key());
+        long number(CapturedNumber number) {
+            long whole = switch (number.form()) {
+                case CONSTANT -> 0;
+                case NUMBER -> number(number.key());
+                case FIRST -> line.words(number.key())[0];
                 case BYTES ->
-                    Long.parseUnsignedLong(
-                            HexFormat.of().formatHex(line.bytes(value.key(), Long.BYTES, Long.BYTES)), 16);
-                case LOG2 -> log2(value.key());
-                case LENGTH -> number(value.lastKey()) - number(value.key()) + 1;
-                case SCALED -> scaled(value.key(), value.lastKey());
+                    ByteBuffer.wrap(line.bytes(number.key(), Long.BYTES, Long.BYTES))
+                            .order(order)
+                            .getLong();
+                case LOG2 -> log2(number.key());
+                case LENGTH -> number(number.secondKey()) - number(number.key()) + 1;
+                case SCALED -> scaled(number.key(), number.secondKey());
             };
-            return number >>> value.shift() & value.mask();
+            return number.part(whole);
         }
 
         private long log2(String key) {

@@ -6,9 +6,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.iommu4j.backend.capture.CaptureFormat;
+import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.ByteOrderMark;
 import org.iommu4j.upgrade.CaptureException;
-import org.iommu4j.upgrade.ReplayRefusedException;
 
 /**
  * One capture directory of the documented format. Opening it checks that every file is there and that every file which the
@@ -24,40 +25,39 @@ public final class Capture {
     private static final int MAX_JSON_BYTES = 1 << 20;
 
     private final Path directory;
-    private final CaptureModel model;
+    private final CaptureFormat format;
     private final FrozenImage frozen;
 
-    private Capture(Path directory, CaptureModel model, FrozenImage frozen) {
+    private Capture(Path directory, CaptureFormat format, FrozenImage frozen) {
         this.directory = directory;
-        this.model = model;
+        this.format = format;
         this.frozen = frozen;
     }
 
     /**
      * Opens a capture.
      *
-     * @throws CaptureException if a file is missing, cut or malformed, or the architecture is unknown
-     * @throws ReplayRefusedException if the architecture is not replayed yet
+     * @param formats of the architectures that can be read
+     * @throws CaptureException if a file is missing, cut or malformed, or none of the formats is that of the architecture
      */
-    public static Capture open(Path directory) {
+    public static Capture open(Path directory, List<CaptureFormat> formats) {
         if (!Files.isDirectory(directory)) {
             throw new CaptureException("", 0, 0, "", directory + " is not a directory");
         }
         JsonLine run = json(directory, RUN);
         String arch = run.text("arch");
-        CaptureModel model = CaptureModel.ofArch(arch);
-        if (model == null && CaptureModel.LATER.containsKey(arch)) {
-            throw new ReplayRefusedException(RUN + ": captures of architecture " + arch + " need model "
-                    + CaptureModel.LATER.get(arch) + ", which this release does not replay");
-        }
-        if (model == null) {
-            throw run.reject("arch", "is \"" + arch + "\"; known are " + CaptureModel.archs());
-        }
+        CaptureFormat format = formats.stream()
+                .filter(one -> one.arch().equals(arch))
+                .findFirst()
+                .orElseThrow(() -> run.reject(
+                        "arch",
+                        "is \"" + arch + "\"; the installed bundles bring the formats "
+                                + formats.stream().map(CaptureFormat::arch).toList()));
         JsonLine registers = json(directory, FrozenImage.REGISTERS);
         for (String file : EXTRACTS) {
             check(directory, file);
         }
-        return new Capture(directory, model, FrozenImage.of(directory, model, registers));
+        return new Capture(directory, format, FrozenImage.of(directory, format, registers));
     }
 
     private static JsonLine json(Path directory, String file) {
@@ -101,8 +101,13 @@ public final class Capture {
     }
 
     /** What its architecture's records mean. */
-    public CaptureModel model() {
-        return model;
+    public CaptureFormat format() {
+        return format;
+    }
+
+    /** Who serves its machine's units. */
+    public IommuModel model() {
+        return format.model();
     }
 
     /** The machine when it was stopped. */
@@ -112,6 +117,6 @@ public final class Capture {
 
     /** Opens its records. */
     public Timeline timeline() {
-        return new Timeline(directory, model);
+        return new Timeline(directory, format, frozen.units());
     }
 }

@@ -3,6 +3,8 @@ package org.iommu4j.upgrade.capture;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
 
 /** One line of a capture's timeline. */
 public sealed interface CaptureRecord {
@@ -90,13 +92,12 @@ public sealed interface CaptureRecord {
     }
 
     /**
-     * The guest made a hypercall, an RTAS call, or executed an instruction.
+     * The guest made a hypercall or a firmware call, or executed an instruction.
      *
      * @param t place in time
      * @param kind name for statistics
      * @param call name of the call in the specification
-     * @param returnCells of an RTAS call, the status included; else 0
-     * @param arguments by name, or in their order
+     * @param arguments by name or by place
      * @param stored words that the guest had written to memory for it
      * @param code what it answered
      * @param results what came back beside
@@ -106,7 +107,6 @@ public sealed interface CaptureRecord {
             long t,
             String kind,
             String call,
-            int returnCells,
             List<Argument> arguments,
             Stored stored,
             long code,
@@ -123,14 +123,15 @@ public sealed interface CaptureRecord {
         /**
          * An argument.
          *
-         * @param operand its name; null if the arguments have positions
+         * @param operand its name; null if it has a place
+         * @param word index of the call's word; 0 if it has a name
          * @param value a number; 0 if it is a block of memory
          * @param hex the block's bytes; null if it is a number
          */
-        public record Argument(String operand, long value, String hex) {}
+        public record Argument(String operand, int word, long value, String hex) {}
 
         /**
-         * Big-endian words that the guest wrote to memory.
+         * Words that the guest wrote to memory, in the byte order of the model.
          *
          * @param pa where
          * @param words what; empty if nothing
@@ -149,13 +150,13 @@ public sealed interface CaptureRecord {
          * A result.
          *
          * @param name for people
-         * @param word position of the output; -1 if it stands in the call's block of memory
-         * @param offset in the block, in bytes
-         * @param sizeBytes in the block, 1 to 8
-         * @param mask of the bits that count
+         * @param word index of the word in which it comes back; -1 if it stands in the call's block of memory
+         * @param offset of a layout in the block, in bytes
+         * @param layout what stands there; null for a word
+         * @param field which of its fields; null for a word
          * @param value what it was
          */
-        public record Result(String name, int word, int offset, int sizeBytes, long mask, long value) {}
+        public record Result(String name, int word, int offset, Layout layout, BitField field, long value) {}
     }
 
     /**
@@ -164,8 +165,9 @@ public sealed interface CaptureRecord {
      * @param t place in time
      * @param kind as the format names it, or a kind that the format does not know
      * @param facts what it tells of the chip
+     * @param describes true if it describes the unit that it names
      */
-    record Other(long t, String kind, Map<String, Long> facts) implements CaptureRecord {
+    record Other(long t, String kind, Map<String, Long> facts, boolean describes) implements CaptureRecord {
         /** Copies the map. */
         public Other {
             facts = Map.copyOf(facts);

@@ -3,10 +3,13 @@ package org.iommu4j.upgrade.capture;
 import java.io.Closeable;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.capture.CallRecords;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.upgrade.CaptureException;
 
 /** The machine as it stood when the capture stopped it: registers, pages of tables, and every mapping in them. */
@@ -24,39 +27,60 @@ public final class FrozenImage {
     private static final int PAGE_BYTES = 4096;
 
     private final Path directory;
+    private final CaptureFormat format;
+    private final CapturedUnits units;
     private final Map<String, Long> registers;
-    private final boolean hasPages;
-    private final List<CaptureRecord.Call> calls;
+    private final Map<String, List<CaptureRecord.Call>> calls;
 
-    private FrozenImage(Path directory, Map<String, Long> registers, boolean hasPages, List<CaptureRecord.Call> calls) {
+    private FrozenImage(
+            Path directory,
+            CaptureFormat format,
+            CapturedUnits units,
+            Map<String, Long> registers,
+            Map<String, List<CaptureRecord.Call>> calls) {
         this.directory = directory;
+        this.format = format;
+        this.units = units;
         this.registers = Map.copyOf(registers);
-        this.hasPages = hasPages;
-        this.calls = List.copyOf(calls);
+        this.calls = Map.copyOf(calls);
     }
 
-    static FrozenImage of(Path directory, CaptureModel model, JsonLine registers) {
-        CallRecords.FrozenCalls bringUp = model.calls().bringUp();
-        List<CaptureRecord.Call> calls = new ArrayList<>();
+    static FrozenImage of(Path directory, CaptureFormat format, JsonLine registers) {
+        CapturedUnits units = new CapturedUnits(format, registers);
+        CallRecords.FrozenCalls bringUp = format.calls().bringUp();
+        Map<String, List<CaptureRecord.Call>> calls = new HashMap<>();
         if (bringUp.listKey() != null) {
             for (JsonLine object : registers.objects(bringUp.listKey())) {
+                String unit = units.described(object);
+                List<CaptureRecord.Call> ofUnit = calls.computeIfAbsent(unit, name -> new ArrayList<>());
                 bringUp.rules().stream()
-                        .map(rule -> CallReader.apply(rule, object))
+                        .map(rule ->
+                                CallReader.apply(rule, object, format.model().payloadOrder()))
                         .filter(Objects::nonNull)
-                        .forEach(calls::add);
+                        .forEach(ofUnit::add);
             }
         }
-        return new FrozenImage(directory, registers.numbers(), bringUp.pages(), calls);
+        return new FrozenImage(directory, format, units, registers.numbers(), calls);
     }
 
-    /** Registers by name. */
-    public Map<String, Long> registers() {
-        return registers;
+    /** The units that the registers describe. */
+    CapturedUnits units() {
+        return units;
     }
 
-    /** The calls that bring the machine up from what its registers say. */
-    public List<CaptureRecord.Call> calls() {
-        return calls;
+    /**
+     * Registers by name.
+     *
+     * @param unit of a machine that has several; of any other one they are the machine's
+     */
+    public Map<String, Long> registers(String unit) {
+        Map<String, Long> ofUnit = units.registers(unit);
+        return ofUnit == null ? registers : ofUnit;
+    }
+
+    /** The calls that bring a unit up from what its registers say. */
+    public List<CaptureRecord.Call> calls(String unit) {
+        return calls.getOrDefault(unit, calls.getOrDefault("", List.of()));
     }
 
     /**
@@ -80,7 +104,7 @@ public final class FrozenImage {
      */
     public int loadPages(PhysicalMemory memory) {
         int count = 0;
-        if (!hasPages) {
+        if (!format.calls().bringUp().pages()) {
             return count;
         }
         JsonLine line = new JsonLine();
@@ -101,15 +125,17 @@ public final class FrozenImage {
     /**
      * Opens the list of mappings.
      *
+     * @param scan tells the machine's units
      * @throws CaptureException if it cannot be read
      */
-    public Walks walks() {
-        return new Walks(directory);
+    public Walks walks(CaptureScan scan) {
+        return new Walks(scan);
     }
 
     /**
      * One mapping.
      *
+     * @param unit of the machine, which translates for the device; one of {@link CaptureScan#units}
      * @param requester whose
      * @param passThrough true if the device's addresses are not translated at all
      * @param iova first address; 0 if {@code passThrough}
@@ -117,37 +143,61 @@ public final class FrozenImage {
      * @param perm 1 read, 2 write, 3 both, 0 none
      * @param sizeBytes size of the page
      */
-    public record Walk(int requester, boolean passThrough, long iova, long pa, int perm, long sizeBytes) {}
+    public record Walk(String unit, int requester, boolean passThrough, long iova, long pa, int perm, long sizeBytes) {}
 
     /** The mappings, one at a time. */
-    public static final class Walks implements Closeable {
-        private final LineReader lines;
+    public final class Walks implements Closeable {
+        private final LineReader lines = new LineReader(directory, WALKS);
         private final JsonLine line = new JsonLine();
+        private final CaptureScan scan;
 
-        private Walks(Path directory) {
-            lines = new LineReader(directory, WALKS);
+        private Walks(CaptureScan scan) {
+            this.scan = scan;
         }
 
         /**
          * The next mapping, or null at the end.
          *
-         * @throws CaptureException if it is cut or malformed
+         * @throws CaptureException if it is cut or malformed, or names a unit that the capture does not describe
          */
         public Walk next() {
             if (!lines.next()) {
                 return null;
             }
             line.parse(lines);
-            int requester = (int) line.number("dev", 0, 0xffff_ffffL);
+            int requester = (int) line.number("dev", 0, format.lastRequester());
+            String unit = unit(requester);
             if (line.isNull("iova")) {
-                return new Walk(requester, true, 0, 0, 3, 0);
+                return new Walk(unit, requester, true, 0, 0, 3, 0);
             }
             long size = line.number("size", 1, Long.MAX_VALUE);
             if (Long.bitCount(size) != 1) {
                 throw line.reject("size", "is not a power of two");
             }
             return new Walk(
-                    requester, false, line.number("iova"), line.number("pa"), (int) line.number("perm", 0, 3), size);
+                    unit,
+                    requester,
+                    false,
+                    line.number("iova"),
+                    line.number("pa"),
+                    (int) line.number("perm", 0, 3),
+                    size);
+        }
+
+        private String unit(int requester) {
+            String named = units.of(line, requester);
+            boolean unnamed = scan.units().containsKey("");
+            if (!named.isEmpty() && !unnamed && !scan.units().containsKey(named)) {
+                throw line.reject(
+                        "dev", CapturedUnits.undescribed(named, scan.units().keySet()));
+            }
+            if (named.isEmpty() && scan.hasSeveralUnits()) {
+                throw line.reject(
+                        "dev",
+                        "belongs to no unit of "
+                                + String.join(", ", scan.units().keySet()));
+            }
+            return scan.unitOf(named);
         }
 
         @Override

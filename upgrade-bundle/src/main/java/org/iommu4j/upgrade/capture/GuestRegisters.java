@@ -2,42 +2,54 @@ package org.iommu4j.upgrade.capture;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
+import org.iommu4j.backend.capture.RegisterRecords;
+import org.iommu4j.layout.Register;
 
-/** What a guest wrote to the registers that a {@link CaptureModel} names, whole or in halves. */
+/** What a guest wrote to the registers that a format of captures names, whole or in halves. */
 public final class GuestRegisters {
-    private final CaptureModel model;
+    private final Set<Register> registers;
     private final Map<String, Long> values = new HashMap<>();
 
     /** Nothing written yet. */
-    public GuestRegisters(CaptureModel model) {
-        this.model = model;
+    public GuestRegisters(RegisterRecords records) {
+        registers = records.all();
+    }
+
+    /** The register at an offset that begins there or lies in it, or null. */
+    public Register at(long offset) {
+        for (Register register : registers) {
+            if (offset >= register.offset() && offset < register.offset() + register.widthBytes()) {
+                return register;
+            }
+        }
+        return null;
     }
 
     /**
      * Takes note of a write.
      *
-     * @return name of the register if the write reached its highest byte, so that the register acts on it; else null
+     * @return the register if the write reached its highest byte, so that the register acts on it; else null
      */
-    public String write(CaptureRecord.RegisterWrite write) {
-        String name = model.registerAt(write.offset());
-        if (name == null) {
+    public Register write(CaptureRecord.RegisterWrite write) {
+        Register register = at(write.offset());
+        if (register == null) {
             return null;
         }
-        CaptureModel.RegisterPlace place = model.registers().get(name);
-        int shift = (int) (write.offset() - place.offset()) * Byte.SIZE;
+        int shift = (int) (write.offset() - register.offset()) * Byte.SIZE;
         long lanes = write.sizeBytes() == Long.BYTES ? -1L : 0xffff_ffffL << shift;
-        long value = (values.getOrDefault(name, 0L) & ~lanes) | ((write.value() << shift) & lanes);
-        values.put(name, value);
-        return write.offset() + write.sizeBytes() >= place.offset() + place.sizeBytes() ? name : null;
+        long value = (value(register) & ~lanes) | ((write.value() << shift) & lanes);
+        values.put(register.name(), value);
+        return write.offset() + write.sizeBytes() >= register.offset() + register.widthBytes() ? register : null;
     }
 
     /** What was written last; 0 if nothing was. */
-    public long value(String name) {
-        return values.getOrDefault(name, 0L);
+    public long value(Register register) {
+        return values.getOrDefault(register.name(), 0L);
     }
 
-    /** True if something was written. */
-    public boolean written(String name) {
-        return values.containsKey(name);
+    /** What was written last to the register of that name; null if nothing was. */
+    Long written(String name) {
+        return values.get(name);
     }
 }

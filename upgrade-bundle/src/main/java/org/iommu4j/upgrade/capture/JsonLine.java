@@ -199,6 +199,15 @@ final class JsonLine {
         throw reject(key, "is not a text");
     }
 
+    /** A name of at most so many characters; a number counts as its digits. */
+    String name(String key, int mostCharacters) {
+        String name = isNumber(value(key)) ? Long.toUnsignedString(number(key)) : text(key);
+        if (name.isEmpty() || name.length() > mostCharacters) {
+            throw reject(key, "is not a name of 1 to " + mostCharacters + " characters");
+        }
+        return name;
+    }
+
     /** True if the value is a text. */
     boolean isText(String key) {
         return value(key) instanceof String;

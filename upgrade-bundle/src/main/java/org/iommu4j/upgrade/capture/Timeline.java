@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.upgrade.CaptureException;
 
 /** The records of a capture in the order in which the hardware saw them, one at a time, in bounded memory. */
@@ -18,19 +19,25 @@ public final class Timeline implements Closeable {
 
     private final LineReader lines;
     private final CallReader calls;
+    private final CapturedUnits units;
+    private final long lastRequester;
     private final JsonLine line = new JsonLine();
     private long last = -1;
     private String kind = "";
+    private String unit = "";
 
     /**
      * Opens a capture's timeline.
      *
-     * @param model says which records are calls
+     * @param format says which records are calls
+     * @param units of the machine
      * @throws CaptureException if it cannot be read
      */
-    public Timeline(Path directory, CaptureModel model) {
+    Timeline(Path directory, CaptureFormat format, CapturedUnits units) {
         lines = new LineReader(directory, FILE);
-        calls = new CallReader(model.calls());
+        calls = new CallReader(format);
+        this.units = units;
+        lastRequester = format.lastRequester();
     }
 
     /**
@@ -49,6 +56,7 @@ public final class Timeline implements Closeable {
         }
         last = t;
         kind = name("k");
+        unit = line.isNull(CapturedUnits.UNIT) ? "" : line.name(CapturedUnits.UNIT, CapturedUnits.LONGEST_NAME);
         return switch (kind) {
             case "w" -> new CaptureRecord.RegisterWrite(t, offset(), size(), line.number("val"));
             case "r" -> new CaptureRecord.RegisterRead(t, offset(), size(), line.number("val"));
@@ -61,12 +69,24 @@ public final class Timeline implements Closeable {
 
     private CaptureRecord other(long t) {
         CaptureRecord.Call call = calls.read(t, kind, line);
-        return call == null ? new CaptureRecord.Other(t, kind, calls.facts(kind, line)) : call;
+        CaptureRecord record = call == null ? calls.other(t, kind, line) : call;
+        unit = unit.isEmpty() ? calls.unit() : unit;
+        return record;
     }
 
     /** The kind of the record that {@link #next} gave last, as the format names it. */
     public String kind() {
         return kind;
+    }
+
+    /** The unit of the machine that this record concerns; empty if it does not tell. */
+    public String unit() {
+        return unit;
+    }
+
+    /** What is wrong with that record's unit. */
+    CaptureException rejectUnit(String what) {
+        return line.reject(line.has(CapturedUnits.UNIT) ? CapturedUnits.UNIT : "", what);
     }
 
     /** The line of that record, counted from 1. */
@@ -124,7 +144,8 @@ public final class Timeline implements Closeable {
     }
 
     private CaptureRecord.Translation translation(long t) {
-        int requester = (int) line.number("dev", 0, 0xffff_ffffL);
+        int requester = (int) line.number("dev", 0, lastRequester);
+        unit = unit.isEmpty() ? units.ofRequester(requester) : unit;
         long iova = line.number("iova");
         int access = orUnknown("access", 2);
         int perm = orUnknown("perm", 3);

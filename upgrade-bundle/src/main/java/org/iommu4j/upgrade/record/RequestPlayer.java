@@ -293,7 +293,7 @@ final class RequestPlayer {
 
     private boolean onlyAwaits(IommuModel model, byte[] command) {
         for (Backend backend : tellers.getOrDefault(model, List.of())) {
-            if (backend.bench().isCompletion(command)) {
+            if (backend.formats().isCompletion(command)) {
                 return true;
             }
         }

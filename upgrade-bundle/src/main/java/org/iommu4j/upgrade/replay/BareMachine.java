@@ -6,11 +6,12 @@ import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.backend.capture.CaptureFormat;
+import org.iommu4j.backend.capture.RegisterRecords;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
-import org.iommu4j.upgrade.capture.CaptureModel;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 import org.iommu4j.upgrade.capture.GuestRegisters;
 
@@ -19,7 +20,7 @@ import org.iommu4j.upgrade.capture.GuestRegisters;
  * that made it visible, so each is put into the ring and consumed when the capture shows it.
  */
 final class BareMachine implements CapturedMachine {
-    private final CaptureModel model;
+    private final CaptureFormat format;
     private final Unit unit;
     private final Function<byte[], String> names;
     private final GuestRegisters registers;
@@ -27,17 +28,17 @@ final class BareMachine implements CapturedMachine {
     private final ExplainHints hints;
 
     /** A chip of that configuration. */
-    BareMachine(IommuService service, CaptureModel model, HardwareConfig config, Sanitizer.Mode sanitizer) {
-        this.model = model;
-        hints = ExplainHints.of(service, model.model());
-        registers = new GuestRegisters(model);
+    BareMachine(IommuService service, CaptureFormat format, HardwareConfig config, Sanitizer.Mode sanitizer) {
+        this.format = format;
+        hints = ExplainHints.of(service, format.model());
+        registers = new GuestRegisters(format.registers());
         unit = service.openUnit(
-                UnitConfig.of(model.model(), config).withoutDriver().withSanitizer(sanitizer));
+                UnitConfig.of(format.model(), config).withoutDriver().withSanitizer(sanitizer));
         try {
             unit.stepping(true);
-            Backend backend = Serving.backend(service, model.model());
+            Backend backend = Serving.backend(service, format.model());
             calls = new CallPlayer(backend, unit.platform(), unit::call);
-            names = model.ringBase() == null
+            names = format.registers().ring() == null
                     ? bytes -> "unknown"
                     : backend.createGuestDecoder(config, unit.platform())::commandName;
         } catch (RuntimeException e) {
@@ -72,12 +73,12 @@ final class BareMachine implements CapturedMachine {
         byte[] bytes = command.bytes();
         Supplier<String> explain = () -> hints.command(bytes);
         CommandCounter counter = journal.named(command.event(), names.apply(bytes), explain);
-        if (model.ringBase() == null) {
+        if (format.registers().ring() == null) {
             counter.refused("the model has no ring", explain);
             return;
         }
-        long base =
-                registers.value(model.ringBase().register()) & model.ringBase().mask();
+        RegisterRecords.RingBase ring = format.registers().ring();
+        long base = ring.address().get(registers.value(ring.register()));
         unit.platform().memory().write(base + (long) command.slot() * bytes.length, bytes, 0, bytes.length);
         if (unit.step(1) == 1) {
             counter.executed();

@@ -1,5 +1,6 @@
 package org.iommu4j.upgrade.replay;
 
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -10,17 +11,17 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 
-/** Makes captured hypercalls, RTAS calls and instructions, and compares what comes back. Used by one thread. */
+/** Makes captured hypercalls, firmware calls and instructions, and compares what comes back. Used by one thread. */
 public final class CallPlayer {
     private static final int PAGE_BYTES = 4096;
 
     private final ExplainHints hints;
     private final List<CallFormat> formats;
+    private final ByteOrder order;
     private final Platform platform;
     private final Consumer<NativeCall> target;
     private final NativeCall call = new NativeCall();
@@ -36,6 +37,7 @@ public final class CallPlayer {
     public CallPlayer(Backend backend, Platform platform, Consumer<NativeCall> target) {
         hints = ExplainHints.of(backend);
         formats = backend.calls();
+        order = backend.describe().model().payloadOrder();
         this.platform = platform;
         this.target = target;
     }
@@ -86,17 +88,12 @@ public final class CallPlayer {
         }
         store(captured.stored());
         call.begin(format.function());
-        if (format.kind() == CallFormat.Kind.RTAS) {
-            call.word(CallFormat.RTAS_ARGUMENT_COUNT, captured.arguments().size());
-            call.word(CallFormat.RTAS_RETURN_COUNT, captured.returnCells());
-        }
         long block = 0;
         int blockPages = 0;
         try {
-            int next = format.kind() == CallFormat.Kind.RTAS ? CallFormat.RTAS_FIRST_ARGUMENT : 0;
             for (CaptureRecord.Call.Argument argument : captured.arguments()) {
                 if (argument.operand() == null) {
-                    call.word(next++, argument.value());
+                    call.word(argument.word(), argument.value());
                     continue;
                 }
                 Operand operand = operand(format, argument.operand());
@@ -130,12 +127,7 @@ public final class CallPlayer {
     }
 
     private void store(CaptureRecord.Call.Stored stored) {
-        PhysicalMemory memory = platform.memory();
-        long pa = stored.pa();
-        for (long word : stored.words()) {
-            memory.writeLongBe(pa, word);
-            pa += Long.BYTES;
-        }
+        GuestWords.store(platform.memory(), order, stored.pa(), stored.words());
     }
 
     private static Operand operand(CallFormat format, String name) {
@@ -152,8 +144,8 @@ public final class CallPlayer {
         }
         List<Mismatch> mismatches = new ArrayList<>();
         for (CaptureRecord.Call.Result result : captured.results()) {
-            long expected = result.value() & result.mask();
-            long got = (result.word() >= 0 ? call.word(result.word()) : read(block, result)) & result.mask();
+            long expected = result.value();
+            long got = result.word() >= 0 ? call.word(result.word()) : read(block, result);
             if (got != expected) {
                 mismatches.add(new Mismatch(
                         captured.call() + " " + result.name(), hex(expected), hex(got), explain(captured)));
@@ -181,9 +173,9 @@ public final class CallPlayer {
     }
 
     private long read(long block, CaptureRecord.Call.Result result) {
-        byte[] bytes = new byte[result.sizeBytes()];
+        byte[] bytes = new byte[result.layout().sizeBytes()];
         platform.memory().read(block + result.offset(), bytes, 0, bytes.length);
-        return Long.parseUnsignedLong(HexFormat.of().formatHex(bytes), 16);
+        return result.field().get(result.layout().decode(bytes, 0));
     }
 
     private static String code(CallFormat format, long code) {

@@ -6,10 +6,15 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 
-/** What a capture is played to: the one place where the two paths differ. */
-interface CapturedMachine {
+/** What the records of one unit are played to: the one place where the two paths differ. */
+interface CapturedMachine extends AutoCloseable {
     /** The chip that translates. */
     Unit unit();
+
+    @Override
+    default void close() {
+        unit().close();
+    }
 
     /** What the sanitizer found so far. */
     default SanitizerReport findings() {

@@ -31,9 +31,10 @@ final class Differences {
     /**
      * Keeps a difference of an access; repeats the access to see the walk.
      *
+     * @param name of the captured unit; empty if the machine has one
      * @param captured what the captured hardware read for it
      */
-    void access(String what, long t, Unit unit, DmaAccess access, String expected, List<Step> captured) {
+    void access(String name, String what, long t, Unit unit, DmaAccess access, String expected, List<Step> captured) {
         if (kept.size() >= limit) {
             return;
         }
@@ -49,17 +50,31 @@ final class Differences {
                 .distinct()
                 .toList();
         kept.add(new Difference(
-                what, t, OptionalInt.of(access.requester()), access.iova(), expected, got, steps, captured, explain));
+                name,
+                what,
+                t,
+                OptionalInt.of(access.requester()),
+                access.iova(),
+                expected,
+                got,
+                steps,
+                captured,
+                explain));
     }
 
-    /** Keeps a difference of a register. */
-    void register(CaptureRecord.RegisterRead read, int subVersion, long expected, long got) {
+    /**
+     * Keeps a difference of a register.
+     *
+     * @param name of the captured unit; empty if the machine has one
+     */
+    void register(String name, CaptureRecord.RegisterRead read, int subVersion, long expected, long got) {
         if (kept.size() < limit) {
             List<String> explain = Stream.of(expected, got)
                     .flatMap(value -> hints.registers(subVersion, read.offset(), read.sizeBytes(), value).stream())
                     .distinct()
                     .toList();
             kept.add(new Difference(
+                    name,
                     "register",
                     read.t(),
                     OptionalInt.empty(),
@@ -75,11 +90,13 @@ final class Differences {
     /**
      * Keeps a difference of a call.
      *
+     * @param name of the captured unit; empty if the machine has one
      * @param t of the record; -1 if the call brought a frozen machine up
      */
-    void call(long t, CallPlayer.Mismatch mismatch) {
+    void call(String name, long t, CallPlayer.Mismatch mismatch) {
         if (kept.size() < limit) {
             kept.add(new Difference(
+                    name,
                     "call",
                     t,
                     OptionalInt.empty(),
@@ -95,7 +112,7 @@ final class Differences {
     /** Keeps a difference between what was sent and what the containers counted, whatever the limit. */
     void requests(RequestTally sent, RequestTally counted) {
         kept.add(new Difference(
-                "requests", -1, OptionalInt.empty(), 0, sent.toString(), counted.toString(), List.of(), List.of()));
+                "", "requests", -1, OptionalInt.empty(), 0, sent.toString(), counted.toString(), List.of(), List.of()));
     }
 
     /** The outcome of an access for people. */

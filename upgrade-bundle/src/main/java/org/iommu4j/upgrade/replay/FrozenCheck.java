@@ -1,9 +1,12 @@
 package org.iommu4j.upgrade.replay;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.capture.RegisterRecords;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
@@ -11,8 +14,8 @@ import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.capture.Capture;
-import org.iommu4j.upgrade.capture.CaptureModel;
 import org.iommu4j.upgrade.capture.CaptureRecord;
+import org.iommu4j.upgrade.capture.CaptureScan;
 import org.iommu4j.upgrade.capture.FrozenImage;
 import org.iommu4j.upgrade.capture.Timeline;
 
@@ -22,7 +25,7 @@ public final class FrozenCheck {
     private static final long[] PASS_THROUGH = {0, 0x1000, 0x1234_5678, 0x7fff_fffcL};
 
     private final DmaAccess access = new DmaAccess();
-    private final Comparison walks = new Comparison();
+    private final Map<String, Comparison> walks = new LinkedHashMap<>();
     private final Differences differences;
     private final Progress progress;
 
@@ -35,25 +38,41 @@ public final class FrozenCheck {
     /**
      * Checks all mappings of a capture.
      *
+     * @param configs of the chips, by unit
+     * @return what was compared, by unit
      * @throws CaptureException if they cannot be read
      */
-    Tally run(IommuService service, Capture capture, HardwareConfig config) {
-        try (Unit unit = service.openUnit(
-                        UnitConfig.of(capture.model().model(), config).withoutDriver());
-                FrozenImage.Walks rows = capture.frozen().walks()) {
-            capture.frozen().loadPages(unit.platform().memory());
-            CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), unit::call);
-            for (CallPlayer.Mismatch mismatch : bringUp(capture, unit::writeRegister, calls, progress)) {
-                walks.count(false);
-                differences.call(-1, mismatch);
-            }
+    Map<String, Tally> run(
+            IommuService service, Capture capture, CaptureScan scan, Map<String, HardwareConfig> configs) {
+        Map<String, Unit> units = new LinkedHashMap<>();
+        try (FrozenImage.Walks rows = capture.frozen().walks(scan)) {
+            configs.forEach((name, config) -> {
+                walks.put(name, new Comparison());
+                units.put(
+                        name,
+                        service.openUnit(UnitConfig.of(capture.model(), config).withoutDriver()));
+                bringUp(service, capture, scan, name, units.get(name));
+            });
             int count = 0;
             for (FrozenImage.Walk row = rows.next(); row != null; row = rows.next()) {
                 progress.begin(count++, "frozen walk");
-                check(unit, row);
+                check(scan.hasSeveralUnits() ? row.unit() : "", units.get(row.unit()), row);
             }
+        } finally {
+            units.values().forEach(Unit::close);
         }
-        return walks.tally();
+        Map<String, Tally> tallies = new LinkedHashMap<>();
+        walks.forEach((name, comparison) -> tallies.put(name, comparison.tally()));
+        return tallies;
+    }
+
+    private void bringUp(IommuService service, Capture capture, CaptureScan scan, String name, Unit unit) {
+        capture.frozen().loadPages(unit.platform().memory());
+        CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), unit::call);
+        for (CallPlayer.Mismatch mismatch : bringUp(capture, scan, name, unit::writeRegister, calls, progress)) {
+            walks.get(name).count(false);
+            differences.call(scan.hasSeveralUnits() ? name : "", -1, mismatch);
+        }
     }
 
     /** Takes register writes. */
@@ -67,59 +86,63 @@ public final class FrozenCheck {
      * Makes the guest's tables and devices what they were when the machine was stopped: writes what turns translation on, or
      * makes the calls.
      *
+     * @param unit name of the unit that is brought up
      * @param progress is told of each record
      * @return what calls did not answer as the capture says
      * @throws CaptureException if a register is missing in the capture, or its timeline cannot be read
      */
     public static List<CallPlayer.Mismatch> bringUp(
-            Capture capture, Registers registers, CallPlayer calls, Progress progress) {
-        for (CaptureModel.BringUp step : capture.model().bringUp()) {
-            CaptureModel.RegisterPlace place = capture.model().registers().get(step.register());
-            registers.write(place.offset(), place.sizeBytes(), value(capture, step));
+            Capture capture, CaptureScan scan, String unit, Registers registers, CallPlayer calls, Progress progress) {
+        Map<String, Long> frozen = capture.frozen().registers(unit);
+        for (RegisterRecords.BringUp step : capture.format().registers().bringUp()) {
+            registers.write(step.register().offset(), step.register().widthBytes(), value(frozen, step));
         }
         List<CallPlayer.Mismatch> mismatches = new ArrayList<>();
-        if (capture.model().calls().bringUp().history()) {
+        if (capture.format().calls().bringUp().history()) {
             long stoppedAt = capture.frozen().stoppedAt();
             try (Timeline timeline = capture.timeline()) {
                 CaptureRecord next = timeline.next();
                 while (next != null && next.t() < stoppedAt) {
                     progress.again();
-                    if (next instanceof CaptureRecord.Call call) {
+                    if (next instanceof CaptureRecord.Call call
+                            && scan.unitOf(timeline.unit()).equals(unit)) {
                         mismatches.addAll(calls.make(call));
                     }
                     next = timeline.next();
                 }
             }
         }
-        capture.frozen().calls().forEach(call -> mismatches.addAll(calls.make(call)));
+        capture.frozen().calls(unit).forEach(call -> mismatches.addAll(calls.make(call)));
         return mismatches;
     }
 
-    private static long value(Capture capture, CaptureModel.BringUp step) {
+    private static long value(Map<String, Long> frozen, RegisterRecords.BringUp step) {
         if (step.from() == null) {
             return step.constant();
         }
-        Long value = capture.frozen().registers().get(step.from());
+        Long value = frozen.get(step.from());
         if (value == null) {
             throw new CaptureException(FrozenImage.REGISTERS, 0, 0, step.from(), "is missing");
         }
         return value;
     }
 
-    private void check(Unit unit, FrozenImage.Walk row) {
+    private void check(String name, Unit unit, FrozenImage.Walk row) {
         if (row.passThrough()) {
             boolean equal = true;
             for (long address : PASS_THROUGH) {
-                equal = equal && maps(unit, row, address, address);
+                equal = equal && maps(name, unit, row, address, address);
             }
-            walks.count(equal);
+            walks.get(row.unit()).count(equal);
             return;
         }
         long last = row.sizeBytes() - 1;
-        walks.count(maps(unit, row, row.iova(), row.pa()) && maps(unit, row, row.iova() + last, row.pa() + last));
+        walks.get(row.unit())
+                .count(maps(name, unit, row, row.iova(), row.pa())
+                        && maps(name, unit, row, row.iova() + last, row.pa() + last));
     }
 
-    private boolean maps(Unit unit, FrozenImage.Walk row, long iova, long pa) {
+    private boolean maps(String name, Unit unit, FrozenImage.Walk row, long iova, long pa) {
         boolean refused = row.perm() == 0;
         access.begin(row.requester(), iova, row.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ);
         Devices.access(unit, access);
@@ -130,7 +153,13 @@ public final class FrozenCheck {
                         && Differences.granted(access) == row.perm();
         if (!equal) {
             differences.access(
-                    "walk", -1, unit, access, refused ? "a fault" : Differences.mapping(pa, row.perm()), List.of());
+                    name,
+                    "walk",
+                    -1,
+                    unit,
+                    access,
+                    refused ? "a fault" : Differences.mapping(pa, row.perm()),
+                    List.of());
         }
         return equal;
     }

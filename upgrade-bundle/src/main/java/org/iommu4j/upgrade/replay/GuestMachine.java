@@ -5,19 +5,22 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
-import org.iommu4j.upgrade.capture.CaptureModel;
+import org.iommu4j.layout.Register;
+import org.iommu4j.upgrade.ReplayResult.RequestTally;
 import org.iommu4j.upgrade.capture.CaptureRecord;
+import org.iommu4j.upgrade.capture.GuestRegisters;
 
 /**
  * Contract path: a virtual IOMMU stands before the host's chip and turns what the guest does into contract requests.
  */
 final class GuestMachine implements CapturedMachine {
-    private final CaptureModel model;
+    private final GuestRegisters registers;
     private final Unit unit;
     private final GuestContainers containers;
     private final Guest guest;
@@ -26,19 +29,33 @@ final class GuestMachine implements CapturedMachine {
     private final List<String> refusals = new ArrayList<>();
 
     /** A host with a chip of that configuration, and a guest that sees one like it. */
-    GuestMachine(IommuService service, CaptureModel model, HardwareConfig config, Sanitizer.Mode sanitizer) {
-        this.model = model;
-        hints = ExplainHints.of(service, model.model());
-        unit = service.openUnit(UnitConfig.of(model.model(), config).withSanitizer(sanitizer));
+    GuestMachine(IommuService service, CaptureFormat format, HardwareConfig config, Sanitizer.Mode sanitizer) {
+        registers = new GuestRegisters(format.registers());
+        hints = ExplainHints.of(service, format.model());
+        unit = service.openUnit(UnitConfig.of(format.model(), config).withSanitizer(sanitizer));
         containers = new GuestContainers(unit);
         containers.onRefusal(refusals::add);
         try {
             guest = unit.openGuest(config, containers);
-            calls = new CallPlayer(Serving.backend(service, model.model()), unit.platform(), guest::call);
+            calls = new CallPlayer(Serving.backend(service, format.model()), unit.platform(), guest::call);
         } catch (RuntimeException e) {
             unit.close();
             throw e;
         }
+    }
+
+    /** What the guests of all units sent, and what came back. */
+    static RequestTally requests(CapturedMachines<GuestMachine> machines) {
+        return machines.byUnit().values().stream()
+                .map(machine -> machine.containers.requests())
+                .reduce(RequestTally.NONE, RequestTally::plus);
+    }
+
+    /** The same as all their containers counted it. */
+    static RequestTally counted(CapturedMachines<GuestMachine> machines) {
+        return machines.byUnit().values().stream()
+                .map(machine -> machine.containers.counted())
+                .reduce(RequestTally.NONE, RequestTally::plus);
     }
 
     /** The guest's containers. */
@@ -56,9 +73,9 @@ final class GuestMachine implements CapturedMachine {
         long sent = containers.sent();
         guest.writeRegister(write.offset(), write.sizeBytes(), write.value());
         if (containers.sent() != sent || !refusals.isEmpty()) {
-            String name = model.registerAt(write.offset());
-            CommandCounter counter =
-                    journal.source("write of " + (name == null ? "0x" + Long.toHexString(write.offset()) : name));
+            Register register = registers.at(write.offset());
+            CommandCounter counter = journal.source(
+                    "write of " + (register == null ? "0x" + Long.toHexString(write.offset()) : register.name()));
             counter.decoded();
             finish(
                     counter,

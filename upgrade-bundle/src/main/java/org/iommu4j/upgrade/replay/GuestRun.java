@@ -1,7 +1,9 @@
 package org.iommu4j.upgrade.replay;
 
 import java.util.List;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
@@ -19,16 +21,26 @@ import org.iommu4j.upgrade.capture.CaptureScan;
 public final class GuestRun implements AutoCloseable {
     private static final int KEPT_DIFFERENCES = 8;
 
-    private final GuestMachine machine;
+    private final CapturedMachines<GuestMachine> machines;
     private final Player player;
     private final Differences differences;
 
-    /** A guest on a host of its own; the progress is told of each record. */
-    public GuestRun(IommuService service, Capture capture, CaptureScan scan, HardwareConfig config, Progress progress) {
-        differences = new Differences(
-                KEPT_DIFFERENCES, ExplainHints.of(service, capture.model().model()));
-        machine = new GuestMachine(service, capture.model(), config, Sanitizer.Mode.CAPTURE);
-        player = new Player(capture, scan, machine, false, differences, progress);
+    /**
+     * A guest on a host of its own.
+     *
+     * @param configs of the host's chips, by unit
+     * @param progress is told of each record
+     */
+    public GuestRun(
+            IommuService service,
+            Capture capture,
+            CaptureScan scan,
+            Map<String, HardwareConfig> configs,
+            Progress progress) {
+        differences = new Differences(KEPT_DIFFERENCES, ExplainHints.of(service, capture.model()));
+        machines = new CapturedMachines<>(
+                configs, config -> new GuestMachine(service, capture.format(), config, Sanitizer.Mode.CAPTURE));
+        player = new Player(capture, scan, machines, false, differences, progress);
     }
 
     /**
@@ -40,24 +52,28 @@ public final class GuestRun implements AutoCloseable {
         return player.play(goOn);
     }
 
+    private Stream<GuestContainers> containers() {
+        return machines.byUnit().values().stream().map(GuestMachine::containers);
+    }
+
     /** What it sent, and what came back. */
     public RequestTally requests() {
-        return machine.containers().requests();
+        return GuestMachine.requests(machines);
     }
 
     /** The same as its containers counted it. */
     public RequestTally counted() {
-        return machine.containers().counted();
+        return GuestMachine.counted(machines);
     }
 
     /** Requests that waited for a backend or a swap. */
     public long parked() {
-        return machine.containers().parked();
+        return containers().mapToLong(GuestContainers::parked).sum();
     }
 
     /** Requests so far; for other threads too. */
     public long sent() {
-        return machine.containers().sent();
+        return containers().mapToLong(GuestContainers::sent).sum();
     }
 
     /** Translations so far; for other threads too. */
@@ -77,7 +93,7 @@ public final class GuestRun implements AutoCloseable {
 
     /** What the sanitizer found so far. */
     public SanitizerReport findings() {
-        return machine.findings();
+        return machines.findings();
     }
 
     /** Commands and other effects of the guest that were refused. */
@@ -94,6 +110,6 @@ public final class GuestRun implements AutoCloseable {
 
     @Override
     public void close() {
-        machine.unit().close();
+        machines.close();
     }
 }

@@ -1,75 +1,53 @@
 package org.iommu4j.upgrade.replay;
 
-import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.Iterator;
-import java.util.List;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
-import org.iommu4j.backend.DmaAccess;
-import org.iommu4j.backend.Finding;
-import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.core.service.Progress;
-import org.iommu4j.upgrade.ReplayResult.Step;
 import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.capture.Capture;
-import org.iommu4j.upgrade.capture.CaptureModel;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 import org.iommu4j.upgrade.capture.CaptureScan;
 import org.iommu4j.upgrade.capture.Timeline;
 
-/** Plays the timeline of one capture to a machine and compares what comes back. */
+/** Plays the timeline of one capture, each record to the unit that it concerns. */
 final class Player {
-    /** Most table entries of one walk that are shown: root, context and five levels, twice over. */
-    private static final int MAX_STEPS = 16;
-
     private final Capture capture;
-    private final CapturedMachine machine;
-    private final boolean ownChip;
-    private final Differences differences;
-    private final PhysicalMemory memory;
-    private final Iterator<CaptureScan.Edit> edits;
+    private final CaptureScan scan;
+    private final Map<String, UnitPlayer> units = new LinkedHashMap<>();
     private final Journal journal = new Journal();
-    private final Comparison translations = new Comparison();
-    private final Comparison registers = new Comparison();
-    private final Map<String, Long> notModelled = new TreeMap<>();
-    private final DmaAccess access = new DmaAccess();
-
-    /** What the captured hardware read for the translation that follows. */
-    private final List<Step> captured = new ArrayList<>();
-
-    /** Who is told which record is played, or null. */
-    private final Sanitizer sanitizer;
-
     private final Progress progress;
-    private CaptureScan.Edit nextEdit;
-    private final AtomicLong translated = new AtomicLong();
 
     /**
      * A player.
      *
-     * @param ownChip true if registers and fault codes are the chip's own, so that they are compared as well
+     * @param machines one for each unit of the capture
+     * @param ownChip true if registers and fault codes are the chips' own, so that they are compared as well
      * @param progress is told of each record
      */
     Player(
             Capture capture,
             CaptureScan scan,
-            CapturedMachine machine,
+            CapturedMachines<?> machines,
             boolean ownChip,
             Differences differences,
             Progress progress) {
         this.capture = capture;
-        this.machine = machine;
-        this.ownChip = ownChip;
-        this.differences = differences;
+        this.scan = scan;
         this.progress = progress;
-        memory = machine.unit().platform().memory();
-        sanitizer = machine.unit().platform().sanitizer();
-        edits = scan.edits().iterator();
-        nextEdit = edits.hasNext() ? edits.next() : null;
+        machines.byUnit()
+                .forEach((unit, machine) -> units.put(
+                        unit,
+                        new UnitPlayer(
+                                capture.format(),
+                                scan.hasSeveralUnits() ? unit : "",
+                                scan.units().get(unit),
+                                machine,
+                                ownChip,
+                                journal,
+                                differences)));
     }
 
     /**
@@ -85,161 +63,42 @@ final class Player {
                     return false;
                 }
                 progress.begin((int) timeline.lineNumber(), "record");
-                if (sanitizer != null) {
-                    sanitizer.at(Finding.Place.ofRecord(timeline.lineNumber()));
-                }
-                editUpTo(next.t());
-                play(next);
+                units.get(scan.unitOf(timeline.unit())).play(next, timeline.lineNumber());
                 next = timeline.next();
             }
         }
         return true;
     }
 
-    private void editUpTo(long t) {
-        while (nextEdit != null && nextEdit.before() <= t) {
-            store(nextEdit.pa(), nextEdit.words());
-            nextEdit = edits.hasNext() ? edits.next() : null;
-        }
-    }
-
-    private void store(long pa, List<Long> words) {
-        boolean big = capture.model().model().payloadOrder() == ByteOrder.BIG_ENDIAN;
-        for (int i = 0; i < words.size(); i++) {
-            long at = pa + (long) i * Long.BYTES;
-            if (big) {
-                memory.writeLongBe(at, words.get(i));
-            } else {
-                memory.writeLongLe(at, words.get(i));
-            }
-        }
-    }
-
-    private void play(CaptureRecord next) {
-        if (next instanceof CaptureRecord.Translation translation) {
-            translate(translation);
-        } else if (next instanceof CaptureRecord.TableRead read) {
-            if (captured.size() < MAX_STEPS) {
-                captured.add(new Step(read.what(), read.pa(), read.words().get(0)));
-            }
-            // Structures are among the edits of the scan.
-            if (!capture.model().structures().contains(read.what())) {
-                store(read.pa(), read.words());
-            }
-        } else if (next instanceof CaptureRecord.Call call) {
-            captured.clear();
-            call(call);
-        } else if (next instanceof CaptureRecord.Command command) {
-            machine.command(command, journal);
-        } else if (next instanceof CaptureRecord.RegisterWrite write) {
-            machine.write(write, journal);
-        } else if (next instanceof CaptureRecord.RegisterRead read) {
-            read(read);
-        } else if (next instanceof CaptureRecord.Other other) {
-            notModelled.merge(other.kind(), 1L, Long::sum);
-        }
-    }
-
-    private void read(CaptureRecord.RegisterRead read) {
-        long compared = ~oddBits(read);
-        if (read.sizeBytes() == Integer.BYTES) {
-            compared &= 0xffff_ffffL;
-        }
-        long got = machine.read(read);
-        if (!registers.count(((got ^ read.value()) & compared) == 0) && ownChip) {
-            differences.register(read, machine.unit().subVersion(), read.value() & compared, got & compared);
-        }
-    }
-
-    private void call(CaptureRecord.Call call) {
-        List<CallPlayer.Mismatch> mismatches = machine.call(call, journal);
-        registers.count(mismatches.isEmpty());
-        mismatches.forEach(mismatch -> differences.call(call.t(), mismatch));
-    }
-
-    private long oddBits(CaptureRecord.RegisterRead read) {
-        long odd = 0;
-        for (CaptureModel.OddRead row : capture.model().oddReads()) {
-            long bytes = capture.model().registers().get(row.register()).offset() - read.offset();
-            if (bytes > -Long.BYTES && bytes < Long.BYTES) {
-                int shift = (int) bytes * Byte.SIZE;
-                odd |= shift >= 0 ? row.ignoredBits() << shift : row.ignoredBits() >>> -shift;
-            }
-        }
-        return odd;
-    }
-
-    private void translate(CaptureRecord.Translation wanted) {
-        machine.beforeAccess(wanted.requester(), journal);
-        access.begin(wanted.requester(), wanted.iova(), rights(wanted));
-        if (wanted.access() == 0) {
-            access.withLength(0);
-        }
-        Devices.access(machine.unit(), access);
-        if (!translations.count(isEqual(wanted))) {
-            differences.access("translation", wanted.t(), machine.unit(), access, expected(wanted), captured);
-        }
-        captured.clear();
-        translated.incrementAndGet();
-    }
-
-    private static int rights(CaptureRecord.Translation wanted) {
-        if (wanted.access() == DmaAccess.READ || wanted.access() == DmaAccess.WRITE) {
-            return wanted.access();
-        }
-        return wanted.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ;
-    }
-
-    private boolean isEqual(CaptureRecord.Translation wanted) {
-        if (wanted.isRefused()) {
-            Integer code = code(wanted.fault());
-            // The host's chip may refuse for a reason of its own: its structures are not the guest's. Without a code
-            // the
-            // capture does not tell a fault from an access that is silently dropped.
-            return (ownChip && code != null)
-                    ? access.outcome() == DmaAccess.Outcome.FAULT && code == access.faultCode()
-                    : access.outcome() == DmaAccess.Outcome.FAULT || access.outcome() == DmaAccess.Outcome.BLOCKED;
-        }
-        return access.outcome() == DmaAccess.Outcome.TRANSLATED
-                && access.spa() == wanted.target()
-                && (wanted.access() == 0
-                        || wanted.perm() == CaptureRecord.Translation.UNKNOWN
-                        || Differences.granted(access) == wanted.perm());
-    }
-
-    /** The fault's number; null if the capture says it in words, or not at all. */
-    private static Integer code(String fault) {
-        try {
-            return fault == null ? null : Integer.decode(fault);
-        } catch (NumberFormatException e) {
-            return null;
-        }
-    }
-
-    private static String expected(CaptureRecord.Translation wanted) {
-        return wanted.isRefused()
-                ? "fault " + (wanted.fault() == null ? "(no right to the page)" : wanted.fault())
-                : Differences.mapping(wanted.target(), wanted.perm()) + (wanted.hit() ? " (a hit)" : "");
-    }
-
     /** Translations so far; for other threads too. */
     long translated() {
-        return translated.get();
+        return units.values().stream().mapToLong(UnitPlayer::translated).sum();
     }
 
+    /** What became of the guest's commands. */
     Journal journal() {
         return journal;
     }
 
+    /** The players of the units by name. */
+    Map<String, UnitPlayer> units() {
+        return Collections.unmodifiableMap(units);
+    }
+
+    /** Translations of all units. */
     Tally translations() {
-        return translations.tally();
+        return units.values().stream().map(UnitPlayer::translations).reduce(Tally.NONE, Tally::plus);
     }
 
+    /** Register reads and answers of calls of all units. */
     Tally registers() {
-        return registers.tally();
+        return units.values().stream().map(UnitPlayer::registers).reduce(Tally.NONE, Tally::plus);
     }
 
+    /** Records that are passed over, by kind. */
     Map<String, Long> notModelled() {
-        return notModelled;
+        Map<String, Long> all = new TreeMap<>();
+        units.values().forEach(unit -> unit.notModelled().forEach((kind, count) -> all.merge(kind, count, Long::sum)));
+        return all;
     }
 }

@@ -2,9 +2,10 @@ package org.iommu4j.upgrade.replay;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.TreeSet;
+import java.util.Map;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -13,7 +14,6 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
-import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
@@ -21,6 +21,7 @@ import org.iommu4j.core.service.Watch;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
+import org.iommu4j.upgrade.ReplayResult.UnitResult;
 import org.iommu4j.upgrade.ReplayService;
 import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.capture.Capture;
@@ -47,7 +48,7 @@ public final class Replay implements ReplayService {
 
     @Override
     public ReplayResult replay(Path directory, ReplayOptions options) {
-        Capture capture = Capture.open(directory);
+        Capture capture = Captures.open(service, directory);
         CaptureScan scan = CaptureScan.of(capture);
         try (Watch watch = new Watch(limitNanos)) {
             return watch.run(progress -> replay(capture, scan, options, progress));
@@ -57,109 +58,147 @@ public final class Replay implements ReplayService {
     }
 
     private ReplayResult replay(Capture capture, CaptureScan scan, ReplayOptions options, Progress progress) {
-        HardwareConfig config = config(service, capture, scan, options.cache());
-        ExplainHints hints = ExplainHints.of(service, capture.model().model());
+        Map<String, HardwareConfig> configs = configs(service, capture, scan, options.cache());
+        ExplainHints hints = ExplainHints.of(service, capture.model());
         Differences differences = new Differences(options.keptDifferences(), hints);
-        List<String> notes = new ArrayList<>();
-        ReplayResult played = options.path() == ReplayOptions.Path.DIRECT
-                ? direct(capture, scan, config, options, differences, notes, progress)
-                : contract(capture, scan, config, options, differences, notes, progress);
-        Tally walks =
-                options.frozen() ? new FrozenCheck(differences, progress).run(service, capture, config) : Tally.NONE;
+        Played played = options.path() == ReplayOptions.Path.DIRECT
+                ? direct(capture, scan, configs, options, differences, progress)
+                : contract(capture, scan, configs, options, differences, progress);
+        Map<String, Tally> walks = options.frozen()
+                ? new FrozenCheck(differences, progress).run(service, capture, scan, configs)
+                : Map.of();
+        List<UnitResult> units = new ArrayList<>();
+        played.player()
+                .units()
+                .forEach((name, unit) -> units.add(new UnitResult(
+                        name,
+                        scan.units().get(name).subVersion(),
+                        unit.translations(),
+                        unit.registers(),
+                        walks.getOrDefault(name, Tally.NONE),
+                        played.findings().get(name))));
+        SanitizerReport findings =
+                played.findings().values().stream().reduce(SanitizerReport.NONE, SanitizerReport::plus);
         return new ReplayResult(
-                played.directory(),
-                played.model(),
-                played.subVersion(),
+                capture.directory().toString(),
+                capture.model(),
+                scan.first().subVersion(),
                 options,
-                played.commands(),
-                played.sources(),
+                played.player().journal().commands(),
+                played.player().journal().sources(),
                 played.requests(),
-                played.translations(),
-                played.registers(),
-                walks,
-                played.records(),
-                played.notModelled(),
+                played.player().translations(),
+                played.player().registers(),
+                walks.values().stream().reduce(Tally.NONE, Tally::plus),
+                scan.records(),
+                played.player().notModelled(),
                 differences.kept(),
-                notes,
-                played.sanitizer(),
-                hints.findings(played.sanitizer()));
+                played.notes(),
+                findings,
+                hints.findings(findings),
+                scan.hasSeveralUnits() ? units : List.of());
     }
 
     /**
-     * The chip that a capture's guest drove.
+     * The chips that a capture's guest drove.
      *
+     * @return one for each unit
      * @throws BackendException {@code ENODEV} without a backend
-     * @throws ReplayRefusedException if the backend does not know the generation, or the capture does not have the guest's
+     * @throws ReplayRefusedException if the backend does not know a generation, or the capture does not have the guest's
      *     tables
      */
-    public static HardwareConfig config(IommuService service, Capture capture, CaptureScan scan, CacheConfig cache) {
-        IommuModel model = capture.model().model();
-        BackendDescription description = Serving.backend(service, model).describe();
-        if (description.generation(scan.subVersion()) == null) {
-            throw new ReplayRefusedException("the guest uses " + scan.about() + " (generation " + hex(scan.subVersion())
-                    + "), and " + description.name() + " " + description.version() + " has only "
-                    + description.generations().stream()
-                            .map(Generation::subVersion)
-                            .map(Replay::hex)
-                            .toList());
-        }
-        if (!scan.units().isEmpty()) {
-            throw new ReplayRefusedException("the captured machine has "
-                    + scan.units().size() + " units: " + new TreeSet<>(scan.units()) + "; one is replayed");
-        }
-        if (scan.tablesUnknown()) {
-            throw new ReplayRefusedException(
-                    "the capture has translations but no table reads (mem), as stock runs have it:"
-                            + " what stood in the guest's tables is not known");
-        }
-        return new HardwareConfig(scan.subVersion(), scan.fields(), scan.capabilities(), cache, scan.options());
+    public static Map<String, HardwareConfig> configs(
+            IommuService service, Capture capture, CaptureScan scan, CacheConfig cache) {
+        BackendDescription description =
+                Serving.backend(service, capture.model()).describe();
+        Map<String, HardwareConfig> configs = new LinkedHashMap<>();
+        scan.units().forEach((name, unit) -> {
+            if (description.generation(unit.subVersion()) == null) {
+                throw new ReplayRefusedException(
+                        "the guest uses " + unit.about() + " (generation " + hex(unit.subVersion()) + "), and "
+                                + description.name() + " " + description.version() + " has only "
+                                + description.generations().stream()
+                                        .map(Generation::subVersion)
+                                        .map(Replay::hex)
+                                        .toList());
+            }
+            if (unit.tablesUnknown()) {
+                throw new ReplayRefusedException(
+                        "the capture has translations but no table reads (mem), as stock runs have it:"
+                                + " what stood in the guest's tables is not known");
+            }
+            configs.put(
+                    name,
+                    new HardwareConfig(unit.subVersion(), unit.fields(), unit.capabilities(), cache, unit.options()));
+        });
+        return configs;
     }
 
     private static String hex(int value) {
         return String.format(Locale.ROOT, "0x%04x", value);
     }
 
-    private ReplayResult contract(
+    /**
+     * What was played.
+     *
+     * @param findings of the sanitizers, by unit
+     */
+    private record Played(
+            Player player,
+            ReplayResult.RequestTally requests,
+            List<String> notes,
+            Map<String, SanitizerReport> findings) {}
+
+    private Played contract(
             Capture capture,
             CaptureScan scan,
-            HardwareConfig config,
+            Map<String, HardwareConfig> configs,
             ReplayOptions options,
             Differences differences,
-            List<String> notes,
             Progress progress) {
-        GuestMachine machine = new GuestMachine(service, capture.model(), config, mode(options));
-        try (var unit = machine.unit()) {
-            Player player = new Player(capture, scan, machine, false, differences, progress);
+        try (CapturedMachines<GuestMachine> machines = new CapturedMachines<>(
+                configs, config -> new GuestMachine(service, capture.format(), config, mode(options)))) {
+            Player player = new Player(capture, scan, machines, false, differences, progress);
             player.play(() -> true);
-            ReplayResult.RequestTally sent = machine.containers().requests();
-            ReplayResult.RequestTally counted = machine.containers().counted();
+            ReplayResult.RequestTally sent = GuestMachine.requests(machines);
+            ReplayResult.RequestTally counted = GuestMachine.counted(machines);
             if (!sent.equals(counted)) {
                 differences.requests(sent, counted);
             }
-            notes.add(counters(unit.hardwareCounters()));
-            return result(capture, scan, options, player, sent, notes, machine.findings());
+            return played(player, sent, machines, scan);
         }
     }
 
-    private ReplayResult direct(
+    private Played direct(
             Capture capture,
             CaptureScan scan,
-            HardwareConfig config,
+            Map<String, HardwareConfig> configs,
             ReplayOptions options,
             Differences differences,
-            List<String> notes,
             Progress progress) {
-        BareMachine machine = new BareMachine(service, capture.model(), config, mode(options));
-        try (var unit = machine.unit()) {
-            Player player = new Player(capture, scan, machine, true, differences, progress);
+        try (CapturedMachines<BareMachine> machines = new CapturedMachines<>(
+                configs, config -> new BareMachine(service, capture.format(), config, mode(options)))) {
+            Player player = new Player(capture, scan, machines, true, differences, progress);
             player.play(() -> true);
-            notes.add(counters(unit.hardwareCounters()));
-            return result(capture, scan, options, player, ReplayResult.RequestTally.NONE, notes, machine.findings());
+            return played(player, ReplayResult.RequestTally.NONE, machines, scan);
         }
     }
 
     private static Sanitizer.Mode mode(ReplayOptions options) {
         return options.sanitized() ? Sanitizer.Mode.CAPTURE : Sanitizer.Mode.OFF;
+    }
+
+    private static Played played(
+            Player player, ReplayResult.RequestTally requests, CapturedMachines<?> machines, CaptureScan scan) {
+        List<String> notes = new ArrayList<>();
+        Map<String, SanitizerReport> findings = new LinkedHashMap<>();
+        machines.byUnit().forEach((name, machine) -> {
+            notes.add((scan.hasSeveralUnits() ? "unit " + name + ": " : "")
+                    + counters(machine.unit().hardwareCounters()));
+            findings.put(name, machine.findings());
+        });
+        player.journal().misnamed().forEach(notes::add);
+        return new Played(player, requests, notes, findings);
     }
 
     private static String counters(HardwareCounters counters) {
@@ -171,32 +210,5 @@ public final class Replay implements ReplayService {
                 counters.hits(),
                 counters.walks(),
                 counters.faults());
-    }
-
-    private static ReplayResult result(
-            Capture capture,
-            CaptureScan scan,
-            ReplayOptions options,
-            Player player,
-            ReplayResult.RequestTally requests,
-            List<String> notes,
-            SanitizerReport findings) {
-        player.journal().misnamed().forEach(notes::add);
-        return new ReplayResult(
-                capture.directory().toString(),
-                capture.model().model(),
-                scan.subVersion(),
-                options,
-                player.journal().commands(),
-                player.journal().sources(),
-                requests,
-                player.translations(),
-                player.registers(),
-                Tally.NONE,
-                scan.records(),
-                player.notModelled(),
-                List.of(),
-                notes,
-                findings);
     }
 }

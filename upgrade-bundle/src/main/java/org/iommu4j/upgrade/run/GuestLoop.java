@@ -1,5 +1,6 @@
 package org.iommu4j.upgrade.run;
 
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.BackendException;
@@ -24,7 +25,7 @@ final class GuestLoop implements Runnable {
     private final IommuService service;
     private final Capture capture;
     private final CaptureScan scan;
-    private final HardwareConfig config;
+    private final Map<String, HardwareConfig> configs;
     private final BooleanSupplier goOn;
     private final Problems problems;
     private int replays;
@@ -43,13 +44,13 @@ final class GuestLoop implements Runnable {
             IommuService service,
             Capture capture,
             CaptureScan scan,
-            HardwareConfig config,
+            Map<String, HardwareConfig> configs,
             BooleanSupplier goOn,
             Problems problems) {
         this.service = service;
         this.capture = capture;
         this.scan = scan;
-        this.config = config;
+        this.configs = configs;
         this.goOn = goOn;
         this.problems = problems;
     }
@@ -76,7 +77,7 @@ final class GuestLoop implements Runnable {
         long deadline = System.nanoTime() + Unit.DMA_WAIT_NANOS;
         while (true) {
             try {
-                return new GuestRun(service, capture, scan, config, progress);
+                return new GuestRun(service, capture, scan, configs, progress);
             } catch (BackendException e) {
                 if (e.errno() != Errno.ENODEV || System.nanoTime() - deadline > 0) {
                     throw e;
@@ -98,10 +99,7 @@ final class GuestLoop implements Runnable {
         parked += run.parked();
         SanitizerReport found = run.findings();
         findings = findings.plus(found);
-        stale += problems.stale(
-                "replay " + replays,
-                found,
-                ExplainHints.of(service, capture.model().model()));
+        stale += problems.stale("replay " + replays, found, ExplainHints.of(service, capture.model()));
         sentBefore.addAndGet(run.sent());
         translatedBefore.addAndGet(run.translated());
         if (run.refusals() > 0) {
@@ -110,7 +108,8 @@ final class GuestLoop implements Runnable {
         }
         for (Difference difference : run.differences()) {
             problems.add(
-                    "replay " + replays + ": " + difference.what() + " t=" + difference.t() + " iova=0x"
+                    "replay " + replays + ": " + (difference.unit().isEmpty() ? "" : "unit " + difference.unit() + " ")
+                            + difference.what() + " t=" + difference.t() + " iova=0x"
                             + Long.toHexString(difference.address()) + " expected " + difference.expected() + ", got "
                             + difference.got(),
                     difference.explain());

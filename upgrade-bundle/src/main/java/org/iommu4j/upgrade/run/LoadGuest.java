@@ -19,6 +19,7 @@ import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.capture.Capture;
+import org.iommu4j.upgrade.capture.CaptureScan;
 import org.iommu4j.upgrade.capture.FrozenImage;
 import org.iommu4j.upgrade.replay.CallPlayer;
 import org.iommu4j.upgrade.replay.FrozenCheck;
@@ -47,21 +48,34 @@ final class LoadGuest implements AutoCloseable {
     private final ExplainHints hints;
     private final List<EditedPage> pages = new ArrayList<>();
 
-    /** A guest of a capture; the seed chooses its pages. The progress is told of what brings it up. */
-    LoadGuest(IommuService service, Capture capture, HardwareConfig config, long seed, Progress progress) {
-        unit = service.openUnit(UnitConfig.of(capture.model().model(), config).withSanitizer(Sanitizer.Mode.ON));
+    /**
+     * A guest of a capture, in front of the first unit of its machine.
+     *
+     * @param config of that unit's chip
+     * @param seed chooses its pages
+     * @param progress is told of what brings it up
+     */
+    LoadGuest(
+            IommuService service,
+            Capture capture,
+            CaptureScan scan,
+            HardwareConfig config,
+            long seed,
+            Progress progress) {
+        unit = service.openUnit(UnitConfig.of(capture.model(), config).withSanitizer(Sanitizer.Mode.ON));
         containers = new GuestContainers(unit);
         hints = ExplainHints.of(service, unit.model());
         try {
             capture.frozen().loadPages(unit.platform().memory());
             Guest guest = unit.openGuest(config, containers);
             CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), guest::call);
-            List<CallPlayer.Mismatch> mismatches = FrozenCheck.bringUp(capture, guest::writeRegister, calls, progress);
+            List<CallPlayer.Mismatch> mismatches =
+                    FrozenCheck.bringUp(capture, scan, scan.firstUnit(), guest::writeRegister, calls, progress);
             if (!mismatches.isEmpty()) {
                 throw new UpgradeException(capture.directory() + ": the frozen guest cannot be brought up: "
                         + mismatches.get(0).explained());
             }
-            for (FrozenImage.Walk row : rows(capture, seed)) {
+            for (FrozenImage.Walk row : rows(capture, scan, seed)) {
                 if (pages.size() == PAGES) {
                     break;
                 }
@@ -69,7 +83,7 @@ final class LoadGuest implements AutoCloseable {
                 guest.deviceAccess(row.requester());
                 Container container = containers.containerOf(row.requester());
                 if (container != null) {
-                    add(row, container, capture.model().model().payloadOrder() == ByteOrder.BIG_ENDIAN);
+                    add(row, container, capture.model().payloadOrder() == ByteOrder.BIG_ENDIAN);
                 }
             }
             if (pages.isEmpty()) {
@@ -83,12 +97,13 @@ final class LoadGuest implements AutoCloseable {
     }
 
     /** Ordinary pages, the devices mixed. */
-    private static List<FrozenImage.Walk> rows(Capture capture, long seed) {
+    private static List<FrozenImage.Walk> rows(Capture capture, CaptureScan scan, long seed) {
         List<FrozenImage.Walk> rows = new ArrayList<>();
-        try (FrozenImage.Walks walks = capture.frozen().walks()) {
+        try (FrozenImage.Walks walks = capture.frozen().walks(scan)) {
             FrozenImage.Walk row = walks.next();
             while (row != null && rows.size() < MAX_ROWS) {
-                boolean ordinary = !row.passThrough()
+                boolean ordinary = row.unit().equals(scan.firstUnit())
+                        && !row.passThrough()
                         && row.sizeBytes() == PAGE_BYTES
                         && row.perm() == (DmaAccess.READ | DmaAccess.WRITE);
                 if (ordinary && Long.compareUnsigned(row.iova(), LOWEST) >= 0) {

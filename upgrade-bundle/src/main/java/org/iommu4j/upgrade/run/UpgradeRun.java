@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade.run;
 
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.iommu4j.backend.HardwareConfig;
@@ -18,6 +19,7 @@ import org.iommu4j.upgrade.UpgradeResult;
 import org.iommu4j.upgrade.UpgradeService;
 import org.iommu4j.upgrade.capture.Capture;
 import org.iommu4j.upgrade.capture.CaptureScan;
+import org.iommu4j.upgrade.replay.Captures;
 import org.iommu4j.upgrade.replay.Replay;
 
 /**
@@ -52,10 +54,10 @@ public final class UpgradeRun implements UpgradeService {
     public synchronized UpgradeResult run(UpgradeOptions options, Consumer<UpgradeProgress> progress) {
         VendorJar built = VendorJar.read(options.builtJar());
         VendorJar released = VendorJar.before(options.releasedJars(), built);
-        Capture capture = Capture.open(options.capture());
-        if (capture.model().model() != options.model()) {
+        Capture capture = Captures.open(service, options.capture());
+        if (capture.model() != options.model()) {
             throw new UpgradeException(options.capture() + " is a guest of model "
-                    + capture.model().model().label() + ", not of "
+                    + capture.model().label() + ", not of "
                     + options.model().label());
         }
         CaptureScan scan = CaptureScan.of(capture);
@@ -74,14 +76,15 @@ public final class UpgradeRun implements UpgradeService {
             Capture capture,
             CaptureScan scan,
             Progress steps) {
-        HardwareConfig config = Replay.config(service, capture, scan, options.cache());
+        Map<String, HardwareConfig> configs = Replay.configs(service, capture, scan, options.cache());
         Problems problems = new Problems();
         AtomicBoolean goOn = new AtomicBoolean(true);
         try (SwapDriver swaps = new SwapDriver(service, options.model(), bundles, built, released, problems);
-                LoadGuest load = new LoadGuest(service, capture, config, options.seed(), steps)) {
+                LoadGuest load =
+                        new LoadGuest(service, capture, scan, configs.get(scan.firstUnit()), options.seed(), steps)) {
             Invalidator invalidator = new Invalidator(load, options.seed(), goOn::get, problems);
             DeviceTraffic devices = new DeviceTraffic(load, ~options.seed(), goOn::get, problems);
-            GuestLoop guest = new GuestLoop(service, capture, scan, config, goOn::get, problems);
+            GuestLoop guest = new GuestLoop(service, capture, scan, configs, goOn::get, problems);
             invalidator.prepare();
             long begin = System.nanoTime();
             List<Worker> workers = List.of(

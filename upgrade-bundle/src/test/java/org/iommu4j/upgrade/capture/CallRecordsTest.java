@@ -6,10 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import org.iommu4j.s390.command.Clp;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
+import org.iommu4j.upgrade.Formats;
 import org.iommu4j.upgrade.capture.CaptureRecord.Call;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,17 +55,21 @@ class CallRecordsTest {
 
     private CaptureRecord record(String arch, String line) {
         CaptureFiles.lines(directory, Timeline.FILE, line);
-        try (Timeline timeline = new Timeline(directory, CaptureModel.ofArch(arch))) {
+        CaptureFiles.text(directory, "run.json", "{\"arch\": \"" + arch + "\"}");
+        CaptureFiles.text(directory, FrozenImage.REGISTERS, "{\"functions\": []}");
+        CaptureFiles.text(directory, "commands.jsonl", "");
+        CaptureFiles.text(directory, "translations.jsonl", "");
+        try (Timeline timeline = Capture.open(directory, Formats.ALL).timeline()) {
             return timeline.next();
         }
     }
 
-    private CaptureScan scan(String arch, String... lines) {
+    private UnitScan scan(String arch, String... lines) {
         CaptureFiles.small(directory);
         CaptureFiles.text(directory, "run.json", "{\"arch\": \"" + arch + "\"}");
         CaptureFiles.text(directory, FrozenImage.REGISTERS, "{\"functions\": [], \"freeze_t\": 5}");
         CaptureFiles.lines(directory, Timeline.FILE, lines);
-        return CaptureScan.of(Capture.open(directory));
+        return CaptureScan.of(Capture.open(directory, Formats.ALL)).first();
     }
 
     @Test
@@ -73,9 +80,9 @@ class CallRecordsTest {
         assertEquals("H_PUT_TCE", call.call());
         assertEquals(
                 List.of(
-                        new Call.Argument(null, 0x8000_0000L, null),
-                        new Call.Argument(null, 0x1000, null),
-                        new Call.Argument(null, 0x2003, null)),
+                        new Call.Argument(null, 0, 0x8000_0000L, null),
+                        new Call.Argument(null, 1, 0x1000, null),
+                        new Call.Argument(null, 2, 0x2003, null)),
                 call.arguments());
         assertEquals(Call.Stored.NOTHING, call.stored());
         assertEquals(0, call.code());
@@ -98,10 +105,7 @@ class CallRecordsTest {
                 "spapr", ddw("ddw_query " + BRIDGE + ", 1 windows available, max window size=0x80000000, mask=0x107"));
         assertEquals("ddw", query.kind());
         assertEquals("ibm,query-pe-dma-window", query.call());
-        assertEquals(5, query.returnCells());
-        assertEquals(
-                List.of(0x1800L, 0x800_0000L, 0x2000_0000L),
-                query.arguments().stream().map(Call.Argument::value).toList());
+        assertEquals(List.of(3L, 5L, 0x1800L, 0x800_0000L, 0x2000_0000L), words(query));
         assertEquals(
                 List.of(1L, 0x107L),
                 query.results().stream().map(Call.Result::value).toList());
@@ -112,9 +116,7 @@ class CallRecordsTest {
                         + ", page size=0x1000000, requested=0x20000000, start addr=0x800000000000000,"
                         + " liobn=0x80000001"));
         assertEquals("ibm,create-pe-dma-window", create.call());
-        assertEquals(
-                List.of(0x1800L, 0x800_0000L, 0x2000_0000L, 24L, 29L),
-                create.arguments().stream().map(Call.Argument::value).toList());
+        assertEquals(List.of(5L, 4L, 0x1800L, 0x800_0000L, 0x2000_0000L, 24L, 29L), words(create));
         assertEquals(
                 List.of(0x8000_0001L, 0x800_0000L, 0L),
                 create.results().stream().map(Call.Result::value).toList());
@@ -125,6 +127,14 @@ class CallRecordsTest {
         assertEquals(
                 "ibm,reset-pe-dma-window",
                 only("spapr", ddw("ddw_reset " + BRIDGE)).call());
+    }
+
+    /** Its words, by their places. */
+    private static List<Long> words(Call call) {
+        return call.arguments().stream()
+                .sorted(Comparator.comparingInt(Call.Argument::word))
+                .map(Call.Argument::value)
+                .toList();
     }
 
     @Test
@@ -139,27 +149,30 @@ class CallRecordsTest {
                 List.of(new Call.Argument(
                         "block",
                         0,
-                        "0020000500000000" + "0000000000000000" + "0002000000000001" + "0000000000000000" + "0020")),
+                        0,
+                        "0020000500000000" + "0000000000000000" + "0002000000000001" + "0000000000000000"
+                                + "0020000000000000" + "0000000000000000")),
                 call.arguments());
         assertEquals(
-                new Call.Result("rsp", -1, 34, 2, -1L, 0x10), call.results().get(0));
+                new Call.Result("rsp", -1, 32, Clp.SetResponse.LAYOUT, Clp.SetResponse.CODE, 0x10),
+                call.results().get(0));
         assertEquals(
-                new Call.Result("new_handle", -1, 48, 4, -1L, 0x8002_0000L),
+                new Call.Result("new_handle", -1, 32, Clp.SetResponse.LAYOUT, Clp.SetResponse.FH, 0x8002_0000L),
                 call.results().get(1));
 
         Call refresh = only("s390", refresh(0));
         assertEquals(
                 List.of(
-                        new Call.Argument("r1", 0x8002_0000_0000_0000L, null),
-                        new Call.Argument("start", 0x1_0000_0000L, null),
-                        new Call.Argument("length", 0x1000, null)),
+                        new Call.Argument("r1", 0, 0x8002_0000_0000_0000L, null),
+                        new Call.Argument("start", 0, 0x1_0000_0000L, null),
+                        new Call.Argument("length", 0, 0x1000, null)),
                 refresh.arguments());
     }
 
     @Test
     void shouldPassOverTextThatNoRuleKnows() {
-        assertEquals(new CaptureRecord.Other(0, "ddw", Map.of()), record("spapr", ddw("ddw_sing la")));
-        assertEquals(new CaptureRecord.Other(0, "hcall", Map.of()), record("s390", hcall("H_PUT_TCE", "0x1")));
+        assertEquals(new CaptureRecord.Other(0, "ddw", Map.of(), false), record("spapr", ddw("ddw_sing la")));
+        assertEquals(new CaptureRecord.Other(0, "hcall", Map.of(), false), record("s390", hcall("H_PUT_TCE", "0x1")));
     }
 
     @ParameterizedTest
@@ -226,7 +239,7 @@ class CallRecordsTest {
 
     @Test
     void shouldPlaceWhatARefreshReadsBeforeIt() {
-        CaptureScan scan = scan(
+        UnitScan scan = scan(
                 "s390",
                 refresh(1),
                 read(2, "rte", "0x1000", "0x2007"),
@@ -237,9 +250,9 @@ class CallRecordsTest {
 
         assertEquals(
                 List.of(
-                        new CaptureScan.Edit(1, 0x1000, List.of(0x2007L)),
-                        new CaptureScan.Edit(1, 0x3000, List.of(0x9000L)),
-                        new CaptureScan.Edit(4, 0x3000, List.of(0x9400L))),
+                        new UnitScan.Edit(1, 0x1000, List.of(0x2007L)),
+                        new UnitScan.Edit(1, 0x3000, List.of(0x9000L)),
+                        new UnitScan.Edit(4, 0x3000, List.of(0x9400L))),
                 scan.edits());
     }
 
@@ -253,13 +266,13 @@ class CallRecordsTest {
                 "{\"functions\": [{\"handle\": \"0x80020001\", \"iota\": \"0x1b6c804\", \"pba\": \"0x100000000\","
                         + " \"pal\": \"0x10bffffff\", \"iommu_enabled\": 1}], \"freeze_t\": 4351}");
 
-        FrozenImage frozen = Capture.open(directory).frozen();
+        FrozenImage frozen = Capture.open(directory, Formats.ALL).frozen();
 
         assertEquals(
                 List.of("CLP", "MPCIFC", "RPCIT"),
-                frozen.calls().stream().map(Call::call).toList());
-        assertTrue(frozen.calls().get(0).arguments().get(0).hex().contains("0002000100000001"));
-        assertEquals(0xc00_0000, frozen.calls().get(2).arguments().get(2).value(), "length of the aperture");
+                frozen.calls("").stream().map(Call::call).toList());
+        assertTrue(frozen.calls("").get(0).arguments().get(0).hex().contains("0002000100000001"));
+        assertEquals(0xc00_0000, frozen.calls("").get(2).arguments().get(2).value(), "length of the aperture");
         assertEquals(4351, frozen.stoppedAt());
     }
 
@@ -277,7 +290,7 @@ class CallRecordsTest {
         CaptureFiles.text(directory, "run.json", "{\"arch\": \"s390\"}");
         CaptureFiles.text(directory, FrozenImage.REGISTERS, registers);
 
-        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(directory));
+        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(directory, Formats.ALL));
 
         assertEquals(FrozenImage.REGISTERS, refusal.file());
         assertEquals(key, refusal.key(), refusal.getMessage());
@@ -288,7 +301,7 @@ class CallRecordsTest {
         scan("spapr", hcall("H_PUT_TCE", "0x80000000", "0x0", "0x0"));
         CaptureFiles.text(directory, FrozenImage.REGISTERS, "{\"tables\": [{\"valid\": 0}]}");
 
-        FrozenImage frozen = Capture.open(directory).frozen();
+        FrozenImage frozen = Capture.open(directory, Formats.ALL).frozen();
 
         assertEquals(
                 "freeze_t",

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
+import org.iommu4j.upgrade.Formats;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -76,7 +77,7 @@ class CaptureScanTest {
 
     @Test
     void shouldNotMoveAnEditBeforeTheLastReadOfTheOldWords() {
-        CaptureScan scan = scan(
+        UnitScan scan = scan(
                 command(2, GLOBAL),
                 context(3, "0x3001"),
                 translation(4),
@@ -93,7 +94,7 @@ class CaptureScanTest {
 
     @Test
     void shouldLeavePageTablesToTheirReads() {
-        CaptureScan scan = scan(
+        UnitScan scan = scan(
                 command(2, GLOBAL),
                 "{\"t\":3,\"k\":\"mem\",\"what\":\"pte\",\"addr\":\"0x3000\",\"q\":[\"0x4003\"]}",
                 translation(4));
@@ -135,13 +136,13 @@ class CaptureScanTest {
         return scan(lines).edits().get(0).before();
     }
 
-    private CaptureScan scan(String... lines) {
+    private UnitScan scan(String... lines) {
         CaptureFiles.lines(directory, Timeline.FILE, lines);
-        return CaptureScan.of(Capture.open(directory));
+        return CaptureScan.of(Capture.open(directory, Formats.ALL)).first();
     }
 
-    private static CaptureScan.Edit edit(long before, long word) {
-        return new CaptureScan.Edit(before, 0x2180, List.of(word, 0x301L));
+    private static UnitScan.Edit edit(long before, long word) {
+        return new UnitScan.Edit(before, 0x2180, List.of(word, 0x301L));
     }
 
     private static String command(long t, String hex) {

@@ -19,6 +19,7 @@ import java.util.zip.GZIPOutputStream;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
+import org.iommu4j.upgrade.Formats;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,15 +55,15 @@ class CaptureTest {
                 new CaptureRecord.Translation(15, 0x18, 0x5010, 1, 0x9000, 0xfff, 3, null, false);
         assertEquals(translation, records.get(15));
         assertEquals(0x9010, translation.target());
-        assertEquals(new CaptureRecord.Other(16, "irte", Map.of()), records.get(16));
+        assertEquals(new CaptureRecord.Other(16, "irte", Map.of(), false), records.get(16));
     }
 
     @Test
     void shouldKnowTheModelOfTheArchitecture() {
-        Capture capture = Capture.open(directory);
+        Capture capture = Capture.open(directory, Formats.ALL);
 
-        assertEquals(IommuModel.INTEL, capture.model().model());
-        assertEquals(0x1000, capture.frozen().registers().get("RTADDR"));
+        assertEquals(IommuModel.INTEL, capture.model());
+        assertEquals(0x1000, capture.frozen().registers("").get("RTADDR"));
     }
 
     @Test
@@ -89,9 +90,11 @@ class CaptureTest {
                 directory, Timeline.FILE, "{\"t\":0,\"k\":\"weather\",\"sky\":\"blue\"}", "{\"t\":1,\"k\":\"note\"}");
 
         assertEquals(
-                List.of(new CaptureRecord.Other(0, "weather", Map.of()), new CaptureRecord.Other(1, "note", Map.of())),
+                List.of(
+                        new CaptureRecord.Other(0, "weather", Map.of(), false),
+                        new CaptureRecord.Other(1, "note", Map.of(), false)),
                 timeline());
-        CaptureScan scan = CaptureScan.of(Capture.open(directory));
+        CaptureScan scan = CaptureScan.of(Capture.open(directory, Formats.ALL));
         assertEquals(1, scan.records().get("weather"));
     }
 
@@ -129,7 +132,7 @@ class CaptureTest {
         CaptureFiles.text(
                 directory, "run.json", "{\"arch\": \"vtd\", \"checks\": 99999999999999999999, \"more\": [1e99]}");
 
-        assertEquals(IommuModel.INTEL, Capture.open(directory).model().model());
+        assertEquals(IommuModel.INTEL, Capture.open(directory, Formats.ALL).model());
     }
 
     @Test
@@ -195,7 +198,7 @@ class CaptureTest {
     void shouldRefuseADirectoryThatIsNotThere() {
         Path nowhere = directory.resolve("nowhere");
 
-        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(nowhere));
+        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(nowhere, Formats.ALL));
 
         assertTrue(refusal.getMessage().contains("is not a directory"), refusal.getMessage());
     }
@@ -204,7 +207,7 @@ class CaptureTest {
     void shouldRefuseAnUnknownArchitecture() {
         CaptureFiles.text(directory, "run.json", "{\"arch\": \"vax\"}");
 
-        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(directory));
+        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(directory, Formats.ALL));
 
         assertEquals("arch", refusal.key());
         assertTrue(refusal.getMessage().contains("\"vax\""), refusal.getMessage());
@@ -214,7 +217,8 @@ class CaptureTest {
     void shouldRefuseATimelineWithoutRecords() {
         CaptureFiles.lines(directory, Timeline.FILE);
 
-        CaptureException refusal = assertThrows(CaptureException.class, () -> CaptureScan.of(Capture.open(directory)));
+        CaptureException refusal =
+                assertThrows(CaptureException.class, () -> CaptureScan.of(Capture.open(directory, Formats.ALL)));
 
         assertEquals(Timeline.FILE, refusal.file());
     }
@@ -328,12 +332,12 @@ class CaptureTest {
         Path run = directory.resolve("run.json");
         String text = Files.readString(run);
         Files.writeString(run, "\ufeff" + text);
-        assertEquals(IommuModel.INTEL, Capture.open(directory).model().model());
+        assertEquals(IommuModel.INTEL, Capture.open(directory, Formats.ALL).model());
         CaptureFiles.lines(directory, Timeline.FILE, "\ufeff{\"t\":0,\"k\":\"note\"}");
         assertEquals(1, timeline().size());
 
         Files.write(run, new byte[] {(byte) 0xff, (byte) 0xfe, '{', 0});
-        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(directory));
+        CaptureException refusal = assertThrows(CaptureException.class, () -> Capture.open(directory, Formats.ALL));
 
         assertTrue(
                 refusal.getMessage().endsWith("is UTF-16 by its byte order mark; UTF-8 is read"), refusal.getMessage());
@@ -369,7 +373,7 @@ class CaptureTest {
 
     private List<CaptureRecord> timeline() {
         List<CaptureRecord> records = new ArrayList<>();
-        try (Timeline timeline = new Timeline(directory, CaptureModel.ofArch("vtd"))) {
+        try (Timeline timeline = Capture.open(directory, Formats.ALL).timeline()) {
             for (CaptureRecord next = timeline.next(); next != null; next = timeline.next()) {
                 records.add(next);
             }

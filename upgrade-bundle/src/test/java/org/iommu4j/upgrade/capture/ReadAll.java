@@ -3,6 +3,7 @@ package org.iommu4j.upgrade.capture;
 import java.nio.file.Path;
 import java.util.List;
 import org.iommu4j.simulation.memory.SparseMemory;
+import org.iommu4j.upgrade.Formats;
 
 /** Reads everything that a capture has. */
 final class ReadAll {
@@ -10,11 +11,11 @@ final class ReadAll {
 
     /** Reads it; returns how many mappings there are. */
     static int of(Path directory) {
-        Capture capture = Capture.open(directory);
-        CaptureScan.of(capture);
+        Capture capture = Capture.open(directory, Formats.ALL);
+        CaptureScan scan = CaptureScan.of(capture);
         capture.frozen().loadPages(new SparseMemory(List.of()));
         int count = 0;
-        try (FrozenImage.Walks walks = capture.frozen().walks()) {
+        try (FrozenImage.Walks walks = capture.frozen().walks(scan)) {
             while (walks.next() != null) {
                 count++;
             }

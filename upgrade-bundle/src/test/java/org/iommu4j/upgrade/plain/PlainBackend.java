@@ -19,10 +19,12 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.upgrade.Formats;
 
 /** A vendor of a model with calls, for captures of real guests: an oracle that shares nothing with the vendors' bundles. */
 public final class PlainBackend implements Backend {
@@ -138,6 +140,12 @@ public final class PlainBackend implements Backend {
     @Override
     public List<BindFormat> bindFormats() {
         return List.of(new BindFormat(Uapi.BIND_PGTABLE, model, 1, 0, BIND));
+    }
+
+    /** Those of the vendor whose guests it serves: what a capture means is no matter of the chip. */
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return List.of(Formats.of(model.label()));
     }
 
     @Override

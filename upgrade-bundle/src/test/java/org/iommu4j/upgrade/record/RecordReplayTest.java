@@ -12,9 +12,11 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.IommuCore;
+import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.upgrade.CaptureFiles;
@@ -41,7 +43,10 @@ class RecordReplayTest {
     private Path record(Backend backend, String capture) {
         Path file = directory.resolve("record.jsonl");
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
+            // The newest one says how captures are read, whoever serves.
+            core.arrived(new VtdBackend("1.2.0"));
             core.arrived(backend);
+            core.swap(IommuModel.INTEL, backend.describe().version(), SwapLimits.DEFAULT);
             try (Recording recording = new Records(core, null).record(file)) {
                 assertTrue(new Replay(core)
                         .replay(

@@ -2,23 +2,29 @@ package org.iommu4j.upgrade.replay;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongUnaryOperator;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.spapr.SpaprBackend;
+import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
 import org.iommu4j.upgrade.CaptureRow;
 import org.iommu4j.upgrade.ChangedCapture;
 import org.iommu4j.upgrade.ReplayOptions;
-import org.iommu4j.upgrade.ReplayRefusedException;
+import org.iommu4j.upgrade.ReplayResult;
+import org.iommu4j.upgrade.Tally;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The captured sPAPR guests on other machines: other bridges, windows, page sizes and calls, the same answers. */
 class SpaprMetamorphicTest {
@@ -195,18 +201,65 @@ class SpaprMetamorphicTest {
         assertReplays(capture, DYNAMIC_WINDOWS);
     }
 
-    @Test
-    void shouldRefuseAMachineOfTwoBridges() {
+    /** Two guests' worth of calls behind two bridges, the second one with dynamic windows. */
+    private static ChangedCapture twoBridges() {
         ChangedCapture capture = capture("noddw-nvme-e1000");
-        capture.replace(row -> row.is("table", "what", "enable")
-                ? List.of(row, row.copy().change("liobn", liobn -> liobn | 0x100))
-                : List.of(row));
+        ChangedCapture second = capture("ddw-virtio");
+        moveToBridge(second, 1);
+        capture.merge(second);
+        return capture;
+    }
+
+    @Test
+    void shouldReplayAMachineOfTwoBridgesEachOnAChipOfItsOwn() {
+        ChangedCapture capture = twoBridges();
+
+        assertReplays(capture, MULTI_TCE);
+        ReplayResult result = new Replay(core).replay(directory.resolve("changed"), ReplayOptions.DEFAULT);
+        assertEquals(
+                List.of("0", "1"),
+                result.units().stream().map(ReplayResult.UnitResult::unit).toList());
+        assertEquals(DYNAMIC_WINDOWS, result.units().get(1).subVersion());
+        assertEquals(new Tally(5665, 5665, 0), result.units().get(0).translations());
+        assertEquals(new Tally(10814, 10814, 0), result.units().get(1).translations());
+        assertEquals(32, result.units().get(1).walks().equal());
+        assertTrue(result.toText().contains("unit 1: 0x0003, translations 10814 equal and 0 different"), result::toText);
+        assertTrue(result.toJson().contains("\"units\":[{\"unit\":\"0\""), result::toJson);
+    }
+
+    @ParameterizedTest
+    @EnumSource(ReplayOptions.Path.class)
+    void shouldSayOnWhichBridgeATranslationDiffers(ReplayOptions.Path path) {
+        ChangedCapture capture = twoBridges();
+        AtomicBoolean changed = new AtomicBoolean();
+        capture.each(row -> {
+            if (row.kind().equals("xlate") && row.number("dev") == 0x8000_0101L && !changed.getAndSet(true)) {
+                row.change("pa", pa -> pa ^ 0x1000_0000);
+            }
+        });
+
+        ReplayResult result = new Replay(core)
+                .replay(capture.write(directory.resolve("changed")), ReplayOptions.DEFAULT.withPath(path));
+
+        assertEquals(1, result.differences().size(), result::toText);
+        assertEquals("1", result.differences().get(0).unit());
+        assertEquals(1, result.units().get(1).translations().different());
+        assertEquals(0, result.units().get(0).translations().different());
+        assertTrue(result.toText().contains("different: translation unit=1 t="), result::toText);
+    }
+
+    @Test
+    void shouldRefuseARecordOfABridgeThatNoRecordDescribes() {
+        ChangedCapture capture = capture("noddw-nvme-e1000");
+        capture.append(List.of(access(0x8000_0500L, 0, 1, 0, 0xfff, 0)));
         Path changed = capture.write(directory.resolve("changed"));
 
-        ReplayRefusedException refusal = assertThrows(
-                ReplayRefusedException.class, () -> new Replay(core).replay(changed, ReplayOptions.DEFAULT));
+        CaptureException refusal = assertThrows(
+                CaptureException.class, () -> new Replay(core).replay(changed, ReplayOptions.DEFAULT));
 
-        assertEquals("the captured machine has 2 units: [0, 1]; one is replayed", refusal.getMessage());
+        assertEquals(
+                "timeline.jsonl.gz, line 8740: names unit 5, which the capture does not describe; it describes 0",
+                refusal.getMessage());
     }
 
     private static CaptureRow last(String kind) {

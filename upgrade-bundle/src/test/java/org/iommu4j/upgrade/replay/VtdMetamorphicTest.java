@@ -1,5 +1,9 @@
 package org.iommu4j.upgrade.replay;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -9,18 +13,28 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.TreeSet;
+import java.util.HashSet;
+import java.nio.LongBuffer;
 import java.util.function.IntUnaryOperator;
 import java.util.function.LongUnaryOperator;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
+import org.iommu4j.upgrade.ReplayOptions;
+import org.iommu4j.upgrade.ReplayResult;
+import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.CaptureRow;
 import org.iommu4j.upgrade.ChangedCapture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The captured VT-d guests on other machines: other places, names, widths and ways, the same answers. */
 class VtdMetamorphicTest {
@@ -160,6 +174,152 @@ class VtdMetamorphicTest {
             long value = Long.parseUnsignedLong(text, begin, end, 16);
             return text.substring(0, begin) + Long.toHexString(change.applyAsLong(value)) + text.substring(end);
         });
+    }
+
+    /** The frozen pages and walks of a guest whose memory is elsewhere; its frozen tables begin at {@code root}. */
+    private static void moveFrozenMemory(ChangedCapture capture, long root, long distance) {
+        Set<Long> contextTables = new HashSet<>();
+        capture.eachPage(page -> {
+            if (page.number("pa") == root) {
+                LongBuffer entries = pageWords(page);
+                for (int i = 0; i < entries.limit(); i += 2) {
+                    contextTables.add(entries.get(i) & PAGE);
+                }
+            }
+        });
+        capture.eachPage(page -> {
+            boolean wide = page.number("pa") == root || contextTables.contains(page.number("pa"));
+            ByteBuffer moved = ByteBuffer.allocate(1 << 12).order(ByteOrder.LITTLE_ENDIAN);
+            LongBuffer words = pageWords(page);
+            for (int i = 0; i < words.limit(); i++) {
+                long word = words.get(i);
+                boolean pointer = (word & 3) != 0 && !(wide && i % 2 == 1);
+                moved.putLong(pointer ? (word & ~PAGE) | ((word & PAGE) + distance) : word);
+            }
+            page.set("hex", HexFormat.of().formatHex(moved.array())).change("pa", pa -> pa + distance);
+        });
+        capture.eachWalk(row -> row.change("pa", pa -> pa + distance));
+    }
+
+    private static LongBuffer pageWords(CaptureRow page) {
+        return ByteBuffer.wrap(HexFormat.of().parseHex(page.text("hex")))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .asLongBuffer();
+    }
+
+    private static String unit(ChangedCapture capture, String name, long distance) {
+        return String.format(
+                "{\"unit\": \"%s\", \"VER\": \"0x%x\", \"CAP\": \"0x%x\", \"ECAP\": \"0x%x\", \"RTADDR\": \"0x%x\"}",
+                name,
+                capture.register("VER"),
+                capture.register("CAP"),
+                capture.register("ECAP"),
+                capture.register("RTADDR") + distance);
+    }
+
+    /** Two guests' worth of devices behind two remapping units, each with tables and a queue of its own. */
+    private static ChangedCapture twoUnits() {
+        long distance = 0x4_0000_0000L;
+        ChangedCapture capture = ChangedCapture.of(CaptureFiles.REAL.resolve("legacy-strict-nvme-e1000e"));
+        ChangedCapture second = ChangedCapture.of(CaptureFiles.REAL.resolve("legacy-lazy-virtio"));
+        moveFrozenMemory(second, second.register("RTADDR"), distance);
+        moveMemory(second, distance);
+        String units = unit(capture, "dmar0", 0) + ", " + unit(second, "dmar1", distance);
+        capture.each(row -> row.set("unit", "dmar0"));
+        capture.eachWalk(row -> row.set("unit", "dmar0"));
+        second.each(row -> row.set("unit", "dmar1"));
+        second.eachWalk(row -> row.set("unit", "dmar1"));
+        capture.merge(second);
+        capture.registers(text -> "{\"units\": [" + units + "], \"freeze_t\": " + capture.register("freeze_t") + "}");
+        return capture;
+    }
+
+    @Test
+    void shouldReplayAMachineOfTwoUnitsEachOnAChipOfItsOwn() {
+        assertReplays(twoUnits(), QUEUED);
+
+        ReplayResult result = new Replay(core)
+                .replay(directory.resolve("changed"), ReplayOptions.DEFAULT.withPath(ReplayOptions.Path.DIRECT));
+        assertEquals(
+                List.of("dmar0", "dmar1"),
+                result.units().stream().map(ReplayResult.UnitResult::unit).toList());
+        assertEquals(new Tally(6098, 6098, 0), result.units().get(0).translations());
+        assertEquals(new Tally(13598, 13598, 0), result.units().get(1).translations());
+        assertEquals(12572, result.units().get(0).walks().equal());
+        assertEquals(12613, result.units().get(1).walks().equal());
+        assertEquals(0, result.registers().different(), result::toText);
+    }
+
+    @Test
+    void shouldSayOnWhichUnitAWalkDiffersAndAFindingWasMade() {
+        ChangedCapture capture = twoUnits();
+        AtomicBoolean changed = new AtomicBoolean();
+        capture.eachWalk(row -> {
+            if (row.text("unit").equals("dmar1") && row.has("iova") && !changed.getAndSet(true)) {
+                row.change("pa", pa -> pa ^ 0x1000);
+            }
+        });
+
+        ReplayResult result =
+                new Replay(core).replay(capture.write(directory.resolve("changed")), ReplayOptions.DEFAULT);
+
+        assertEquals(1, result.walks().different(), result::toText);
+        assertEquals(1, result.units().get(1).walks().different());
+        assertEquals("dmar1", result.differences().get(0).unit());
+        assertTrue(result.toText().contains("different: walk unit=dmar1 dev="), result::toText);
+        result.findingsToJsonLines()
+                .lines()
+                .forEach(finding -> assertTrue(finding.startsWith("{\"unit\":\"dmar"), finding));
+        assertEquals(
+                result.sanitizer().findings().size(),
+                result.units().stream()
+                        .mapToInt(unit -> unit.sanitizer().findings().size())
+                        .sum());
+    }
+
+    @Test
+    void shouldTellTheUnitOfADeviceFromTheListOfDevices() {
+        ChangedCapture capture = twoUnits();
+        Set<String> devices = new TreeSet<>();
+        capture.each(row -> {
+            if (row.is("xlate", "unit", "dmar1")) {
+                row.change("dev", device -> device | 0x100).drop("unit");
+                devices.add(
+                        "{\"dev\": \"0x" + Long.toHexString(row.number("dev")) + "\", \"unit\": \"dmar1\"}");
+            } else if (row.is("mem", "unit", "dmar1") && row.text("what").equals("root")) {
+                row.change("addr", pa -> pa + 0x10);
+            }
+        });
+        capture.withoutWalks();
+        capture.registers(
+                text -> text.replace("\"freeze_t\"", "\"devices\": [" + String.join(", ", devices) + "], \"freeze_t\""));
+
+        assertReplays(capture, QUEUED);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"dmar7\" | key \"unit\": names unit dmar7, which the capture does not describe; it describes dmar0, dmar1",
+                "null      | key \"unit\": says not which unit it concerns: dmar0, dmar1"
+            })
+    void shouldRefuseARecordOfAUnitThatTheCaptureDoesNotDescribe(String unit, String message) {
+        ChangedCapture capture = twoUnits();
+        AtomicBoolean changed = new AtomicBoolean();
+        capture.each(row -> {
+            if (row.kind().equals("w") && !changed.getAndSet(true)) {
+                row.drop("unit");
+                row.setLiteral("unit", unit);
+            }
+        });
+        Path written = capture.write(directory.resolve("changed"));
+
+        CaptureException refusal = assertThrows(
+                CaptureException.class, () -> new Replay(core).replay(written, ReplayOptions.DEFAULT));
+
+        assertTrue(refusal.getMessage().endsWith(message), refusal.getMessage());
+        assertTrue(refusal.getMessage().startsWith("timeline.jsonl.gz, line "), refusal.getMessage());
     }
 
     @Test

@@ -16,6 +16,7 @@ import org.iommu4j.core.IommuCore;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.upgrade.CaptureFiles;
+import org.iommu4j.upgrade.Formats;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.capture.Capture;
 import org.iommu4j.upgrade.capture.CaptureScan;
@@ -51,9 +52,15 @@ class CallLoadTest {
     }
 
     private LoadGuest load(Path directory) {
-        Capture capture = Capture.open(directory);
+        Capture capture = Capture.open(directory, Formats.ALL);
         CaptureScan scan = CaptureScan.of(capture);
-        return new LoadGuest(core, capture, Replay.config(core, capture, scan, CacheConfig.DEFAULT), 1, new Progress());
+        return new LoadGuest(
+                core,
+                capture,
+                scan,
+                Replay.configs(core, capture, scan, CacheConfig.DEFAULT).get(scan.firstUnit()),
+                1,
+                new Progress());
     }
 
     private static Backend backend(IommuModel model, String version) {

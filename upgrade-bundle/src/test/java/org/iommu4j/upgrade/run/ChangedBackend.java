@@ -9,12 +9,14 @@ import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
@@ -98,6 +100,16 @@ public final class ChangedBackend implements Backend {
     @Override
     public List<BindFormat> bindFormats() {
         return backend.bindFormats();
+    }
+
+    @Override
+    public NativeFormats formats() {
+        return backend.formats();
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return backend.captureFormats();
     }
 
     @Override

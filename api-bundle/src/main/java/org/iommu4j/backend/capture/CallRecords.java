@@ -1,4 +1,4 @@
-package org.iommu4j.upgrade.capture;
+package org.iommu4j.backend.capture;
 
 import java.util.List;
 import java.util.Map;
@@ -6,44 +6,35 @@ import java.util.Set;
 
 /**
  * What the records of a model mean that has hypercalls or instructions: how a record becomes a call, what the records tell of
- * the chip, and how a frozen machine is brought up by calls.
+ * the chip, and how a stopped machine is brought up by calls.
  *
  * @param rules how records become calls
  * @param told records that are no calls and tell of the chip
  * @param capabilities what the records tell of the chip
- * @param same facts that are the same wherever they are told, unless the machine has several units
  * @param choices in which the captured machines differ from what the chip does by itself
  * @param readers calls, by their names in statistics, that read the structures in memory; what they read follows them in the
  *     timeline, and stood there before
- * @param bringUp how a frozen machine comes to life
+ * @param bringUp how a stopped machine comes to life
  */
 public record CallRecords(
         List<CallRule> rules,
         List<Told> told,
         List<Capability> capabilities,
-        Set<String> same,
         List<Choice> choices,
         Set<String> readers,
         FrozenCalls bringUp) {
-    /** Fact: an access was refused. */
-    static final String REFUSED_ACCESS = "refused access";
+    /** Fact that is told wherever an access was refused. */
+    public static final String REFUSED_ACCESS = "refused access";
 
     /** A model without calls. */
-    public static final CallRecords NONE = new CallRecords(
-            List.of(),
-            List.of(),
-            List.of(),
-            Set.of(),
-            List.of(),
-            Set.of(),
-            new FrozenCalls(true, false, null, List.of()));
+    public static final CallRecords NONE =
+            new CallRecords(List.of(), List.of(), List.of(), List.of(), Set.of(), FrozenCalls.NONE);
 
     /** Copies the collections. */
     public CallRecords {
         rules = List.copyOf(rules);
         told = List.copyOf(told);
         capabilities = List.copyOf(capabilities);
-        same = Set.copyOf(same);
         choices = List.copyOf(choices);
         readers = Set.copyOf(readers);
     }
@@ -57,14 +48,16 @@ public record CallRecords(
      * @param zero what must be 0 beside
      * @param name begin of the facts' names
      * @param values the facts, by the rest of their names
+     * @param unit number of the machine's unit that it describes; null if the machine has one
      */
     public record Told(
             String record,
             String key,
             String text,
-            CallRule.Value zero,
+            CapturedNumber zero,
             String name,
-            Map<String, CallRule.Value> values) {
+            Map<String, CapturedNumber> values,
+            CapturedNumber unit) {
         /** Copies the map. */
         public Told {
             values = Map.copyOf(values);
@@ -74,7 +67,7 @@ public record CallRecords(
     /**
      * A capability that facts tell: the first one that the capture has, or the greatest.
      *
-     * @param fact of the scan
+     * @param fact its name
      * @param group of the capability
      * @param field the capability
      * @param greatest true if the greatest fact counts and the capability is one more: a number of things that count from 0
@@ -87,25 +80,29 @@ public record CallRecords(
             shifts = List.copyOf(shifts);
         }
 
-        static Capability of(String fact, String group, String field) {
+        /** A capability that is the fact. */
+        public static Capability of(String fact, String group, String field) {
             return new Capability(fact, group, field, false, List.of());
         }
 
-        static Capability pageSizes(String fact, String group, String field, List<Integer> shifts) {
+        /** A set of page sizes; {@code shifts} are log2 of the sizes in bytes, bit 0 first. */
+        public static Capability pageSizes(String fact, String group, String field, List<Integer> shifts) {
             return new Capability(fact, group, field, false, shifts);
         }
 
-        static Capability countOf(String fact, String group, String field) {
+        /** A number of things, of which the facts are indexes. */
+        public static Capability countOf(String fact, String group, String field) {
             return new Capability(fact, group, field, true, List.of());
         }
 
-        long valueOf(long bits) {
+        /** The capability's value. */
+        public long valueOf(long told) {
             if (shifts.isEmpty()) {
-                return greatest ? bits + 1 : bits;
+                return greatest ? told + 1 : told;
             }
             long value = 0;
             for (int i = 0; i < shifts.size(); i++) {
-                value |= (bits >>> i & 1) << shifts.get(i);
+                value |= (told >>> i & 1) << shifts.get(i);
             }
             return value;
         }
@@ -123,14 +120,17 @@ public record CallRecords(
     public record Choice(String fact, String group, String name, String value) {}
 
     /**
-     * How a frozen machine comes to life.
+     * How a stopped machine comes to life.
      *
      * @param pages true if the capture has the pages of the guest's tables
      * @param history true if all calls that the guest made before it was stopped are made again: they alone made its tables
-     * @param listKey key of a list of objects in the frozen registers, or null
+     * @param listKey key of a list of objects in the registers of the stopped machine, or null
      * @param rules calls that are made for each of these objects, in this order
      */
     public record FrozenCalls(boolean pages, boolean history, String listKey, List<CallRule> rules) {
+        /** Pages alone. */
+        public static final FrozenCalls NONE = new FrozenCalls(true, false, null, List.of());
+
         /** Copies the list. */
         public FrozenCalls {
             rules = List.copyOf(rules);

@@ -1,0 +1,40 @@
+package org.iommu4j.backend;
+
+import org.osgi.annotation.versioning.ConsumerType;
+
+/**
+ * Which of its formats a vendor's bundle recognizes in bytes: what a message, an explanation or a comparison has to know that
+ * has only the bytes. Every method has an answer for a model that says nothing.
+ */
+@ConsumerType
+public interface NativeFormats {
+    /** A model that says nothing. */
+    NativeFormats NONE = new NativeFormats() {};
+
+    /** Name of the layout of a record as {@link Hardware#takeEvents} gives it; empty if only its size tells. */
+    default String eventFormat(byte[] record) {
+        return "";
+    }
+
+    /**
+     * Name of the layout of a table entry; empty if none is known.
+     *
+     * @param what as a {@link WalkListener} is told, or as a capture of the model abbreviates it
+     */
+    default String entryFormat(String what) {
+        return "";
+    }
+
+    /**
+     * Name of the register that a native command as {@link NativeCommandListener} shows it writes first; empty if it is a
+     * command of a queue, a hypercall or an instruction, which its opcode tells.
+     */
+    default String commandRegister(byte[] command) {
+        return "";
+    }
+
+    /** True if a native command changes nothing and only tells that those before it are done. */
+    default boolean isCompletion(byte[] command) {
+        return false;
+    }
+}

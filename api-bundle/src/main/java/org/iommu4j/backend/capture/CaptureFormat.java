@@ -1,0 +1,167 @@
+package org.iommu4j.backend.capture;
+
+import java.util.List;
+import java.util.Set;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Register;
+
+/**
+ * What the records of one architecture's captures mean: which ones are calls, where in the captured registers the command
+ * ring is, what publishes changed structures, what the captured machine answered otherwise than the specification.
+ *
+ * @param arch name in the captures
+ * @param model who serves it
+ * @param defaultCapture folder of the capture that is replayed if none is named, below the project's folder of captures;
+ *     empty if there is none
+ * @param requesterBits width of what a device's accesses are tagged with, 1 to 32
+ * @param generations which generation a capture needs: the first rule that holds decides; the last one always holds
+ * @param structures kinds of table reads that are not page tables: the guest publishes them by an invalidation or a call
+ * @param registers what register accesses and commands mean
+ * @param calls what hypercalls or instructions mean
+ * @param unitOfRequester the bits of {@code dev} that number the unit of the machine which translates for it; null if they
+ *     do not tell
+ */
+public record CaptureFormat(
+        String arch,
+        IommuModel model,
+        String defaultCapture,
+        int requesterBits,
+        List<GenerationRule> generations,
+        Set<String> structures,
+        RegisterRecords registers,
+        CallRecords calls,
+        CapturedNumber unitOfRequester) {
+
+    /** Copies the collections and checks the width. */
+    public CaptureFormat {
+        if (requesterBits < 1 || requesterBits > Integer.SIZE) {
+            throw new IllegalArgumentException(arch + ": requesters of " + requesterBits + " bits");
+        }
+        if (generations.isEmpty() || generations.get(generations.size() - 1).source() != null) {
+            throw new IllegalArgumentException(arch + " has no rule for generations that always holds");
+        }
+        generations = List.copyOf(generations);
+        structures = Set.copyOf(structures);
+    }
+
+    /**
+     * Starts the declaration of a format: requesters of 32 bits, no registers, no calls.
+     *
+     * @param arch name in the captures
+     * @param model who serves it
+     */
+    public static Builder of(String arch, IommuModel model) {
+        return new Builder(arch, model);
+    }
+
+    /** The largest requester. */
+    public long lastRequester() {
+        return -1L >>> (Long.SIZE - requesterBits);
+    }
+
+    /**
+     * Which generation a capture needs.
+     *
+     * @param subVersion the generation
+     * @param about name for people
+     * @param source name of the register that decides, or of the fact from calls; null if the rule always holds
+     * @param mask bits that decide
+     * @param value what they must be
+     */
+    public record GenerationRule(int subVersion, String about, String source, long mask, long value) {
+        /** A rule that always holds. */
+        public static GenerationRule otherwise(int subVersion, String about) {
+            return new GenerationRule(subVersion, about, null, 0, 0);
+        }
+
+        /** A rule that holds if the guest wrote, or the chip has, that value in a field of a register. */
+        public static GenerationRule ofField(
+                int subVersion, String about, Register register, BitField field, long value) {
+            return new GenerationRule(subVersion, about, register.name(), field.mask(), field.of(value));
+        }
+
+        /** A rule that holds if some bits of a fact are set. */
+        public static GenerationRule ofFact(int subVersion, String about, String fact, long bits) {
+            return new GenerationRule(subVersion, about, fact, bits, bits);
+        }
+    }
+
+    /** Collects the parts of a format. */
+    public static final class Builder {
+        private final String arch;
+        private final IommuModel model;
+        private String defaultCapture = "";
+        private int requesterBits = Integer.SIZE;
+        private List<GenerationRule> generations = List.of();
+        private Set<String> structures = Set.of();
+        private RegisterRecords registers = RegisterRecords.NONE;
+        private CallRecords calls = CallRecords.NONE;
+        private CapturedNumber unitOfRequester;
+
+        private Builder(String arch, IommuModel model) {
+            this.arch = arch;
+            this.model = model;
+        }
+
+        /** The capture that is replayed if none is named. */
+        public Builder defaultCapture(String folder) {
+            defaultCapture = folder;
+            return this;
+        }
+
+        /** Width of a requester, 1 to 32. */
+        public Builder requesterBits(int width) {
+            requesterBits = width;
+            return this;
+        }
+
+        /** Which generation a capture needs; the last rule always holds. */
+        public Builder generations(GenerationRule... rules) {
+            generations = List.of(rules);
+            return this;
+        }
+
+        /** Kinds of table reads that are not page tables. */
+        public Builder structures(String... kinds) {
+            structures = Set.of(kinds);
+            return this;
+        }
+
+        /** What register accesses and commands mean. */
+        public Builder registers(RegisterRecords records) {
+            registers = records;
+            return this;
+        }
+
+        /** What hypercalls or instructions mean. */
+        public Builder calls(CallRecords records) {
+            calls = records;
+            return this;
+        }
+
+        /** Which bits of {@code dev} number the machine's unit. */
+        public Builder unitOfRequester(CapturedNumber bits) {
+            unitOfRequester = bits;
+            return this;
+        }
+
+        /**
+         * The format.
+         *
+         * @throws IllegalArgumentException if no rule for generations always holds
+         */
+        public CaptureFormat build() {
+            return new CaptureFormat(
+                    arch,
+                    model,
+                    defaultCapture,
+                    requesterBits,
+                    generations,
+                    structures,
+                    registers,
+                    calls,
+                    unitOfRequester);
+        }
+    }
+}

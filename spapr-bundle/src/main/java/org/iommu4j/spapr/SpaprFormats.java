@@ -1,0 +1,26 @@
+package org.iommu4j.spapr;
+
+import org.iommu4j.backend.NativeFormats;
+import org.iommu4j.layout.Layout;
+import org.iommu4j.spapr.command.PestEntry;
+import org.iommu4j.spapr.command.SpaprCommand;
+import org.iommu4j.spapr.table.Tce;
+
+/** The formats of sPAPR in bytes. */
+final class SpaprFormats implements NativeFormats {
+    @Override
+    public String eventFormat(byte[] record) {
+        return PestEntry.LAYOUT.name();
+    }
+
+    @Override
+    public String entryFormat(String what) {
+        return Tce.LAYOUT.name();
+    }
+
+    @Override
+    public boolean isCompletion(byte[] command) {
+        Layout sync = SpaprCommand.DMA_READ_SYNC.layout();
+        return command.length == sync.sizeBytes() && sync.word(command, 0, 0) == SpaprCommand.DMA_READ_SYNC.opcode();
+    }
+}
