@@ -223,7 +223,8 @@ class SpaprMetamorphicTest {
         assertEquals(new Tally(5665, 5665, 0), result.units().get(0).translations());
         assertEquals(new Tally(10814, 10814, 0), result.units().get(1).translations());
         assertEquals(32, result.units().get(1).walks().equal());
-        assertTrue(result.toText().contains("unit 1: 0x0003, translations 10814 equal and 0 different"), result::toText);
+        assertTrue(
+                result.toText().contains("unit 1: 0x0003, translations 10814 equal and 0 different"), result::toText);
         assertTrue(result.toJson().contains("\"units\":[{\"unit\":\"0\""), result::toJson);
     }
 
@@ -254,8 +255,8 @@ class SpaprMetamorphicTest {
         capture.append(List.of(access(0x8000_0500L, 0, 1, 0, 0xfff, 0)));
         Path changed = capture.write(directory.resolve("changed"));
 
-        CaptureException refusal = assertThrows(
-                CaptureException.class, () -> new Replay(core).replay(changed, ReplayOptions.DEFAULT));
+        CaptureException refusal =
+                assertThrows(CaptureException.class, () -> new Replay(core).replay(changed, ReplayOptions.DEFAULT));
 
         assertEquals(
                 "timeline.jsonl.gz, line 8740: names unit 5, which the capture does not describe; it describes 0",
