@@ -1,6 +1,5 @@
 package org.iommu4j.amd;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -134,15 +133,7 @@ public class AmdViBackend implements Backend {
 
     @Override
     public List<Layout> layouts() {
-        List<Layout> layouts = new ArrayList<>(List.of(
-                BindPgtable.LAYOUT,
-                BindPgtable.FLAGS_LAYOUT,
-                BindPasidTable.LAYOUT,
-                BindPasidTable.FLAGS_LAYOUT,
-                BindPasid.LAYOUT,
-                BindPasid.FLAGS_LAYOUT));
-        layouts.addAll(AmdViLayouts.all());
-        return layouts;
+        return AmdViLayouts.all();
     }
 
     @Override

@@ -6,6 +6,9 @@ import java.util.List;
 import java.util.Set;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViEvent;
+import org.iommu4j.amd.command.BindPasid;
+import org.iommu4j.amd.command.BindPasidTable;
+import org.iommu4j.amd.command.BindPgtable;
 import org.iommu4j.amd.command.PageServiceRequest;
 import org.iommu4j.amd.command.UnitRegisters;
 import org.iommu4j.amd.table.DeviceTableEntry;
@@ -20,9 +23,9 @@ import org.iommu4j.layout.Register;
 public final class AmdViLayouts {
     private AmdViLayouts() {}
 
-    /** Commands, structures in memory, log entries, registers; each layout once. */
+    /** Contract payloads, commands, structures in memory, log entries, registers; each layout once. */
     public static List<Layout> all() {
-        Set<Layout> layouts = new LinkedHashSet<>();
+        Set<Layout> layouts = new LinkedHashSet<>(payloads());
         for (AmdViCommand command : AmdViCommand.values()) {
             layouts.add(command.layout());
         }
@@ -31,6 +34,17 @@ public final class AmdViLayouts {
             layouts.add(register.layout());
         }
         return new ArrayList<>(layouts);
+    }
+
+    /** What the contract's vendor parts carry besides commands. */
+    static List<Layout> payloads() {
+        return List.of(
+                BindPgtable.LAYOUT,
+                BindPgtable.FLAGS_LAYOUT,
+                BindPasidTable.LAYOUT,
+                BindPasidTable.FLAGS_LAYOUT,
+                BindPasid.LAYOUT,
+                BindPasid.FLAGS_LAYOUT);
     }
 
     /** Structures in memory and log entries. */
