@@ -2,13 +2,20 @@ package org.iommu4j.amd;
 
 import org.iommu4j.amd.command.AmdViEvent;
 import org.iommu4j.amd.command.AmdViRegisters.Msi;
+import org.iommu4j.amd.fuzz.AmdViFuzzSupport;
 import org.iommu4j.backend.BenchSupport;
+import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.NativePort;
 
 /** What a test bench has to know of AMD-Vi. A fault code is that of the event. */
 final class AmdViBenchSupport implements BenchSupport {
     private static final long MESSAGE_ADDRESS = 0xfee0_0000L;
     private static final int VECTOR = 0x40;
+
+    @Override
+    public FuzzSupport fuzz() {
+        return new AmdViFuzzSupport();
+    }
 
     @Override
     public String faultName(int code) {

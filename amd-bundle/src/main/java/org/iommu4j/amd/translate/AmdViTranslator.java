@@ -93,7 +93,7 @@ public final class AmdViTranslator implements Translator {
         QueueCommands commands = new QueueCommands(chip, pages);
         AmdViTranslator translator = new AmdViTranslator(chip, tables, commands);
         chip.control(Control.GT_EN, chip.unit().hasGuestTables());
-        chip.control(Control.GCR3_TRP_MODE, chip.subVersion() == AmdViGeneration.NESTED);
+        chip.control(Control.GCR3_TRP_MODE, chip.hasGuestRoots());
         chip.control(Control.IOMMU_EN, true);
         commands.start();
         Errno outcome = translator.bindings.forgetEverything();

@@ -11,6 +11,7 @@ import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.table.Gcr3Entry;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -37,6 +38,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int DOMAIN_IDS = 1 << 16;
     private static final int NO_PASID = QueueCommands.NO_PASID;
     private static final int GUEST_LEVELS = 4;
+    private static final int PAGE_BYTES = 1 << 12;
     private static final int[] NONE = {};
 
     private final ChipPort chip;
@@ -113,6 +115,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return TableAddress.isPage(address, chip.port().platform());
     }
 
+    private boolean isOfHost(long page) {
+        Platform platform = chip.port().platform();
+        return platform.memory().contains(page, PAGE_BYTES)
+                && !platform.guestTables().contains(page, PAGE_BYTES);
+    }
+
     private Rules pgtableRules() {
         BindRules<Domain> always = common(BindPgtable.TABLE_ROOT)
                 .row(
@@ -171,6 +179,11 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     private Rules pasidTableRules() {
         BindRules<Device> binds = new BindRules<Device>()
+                .row(
+                        Rule.V34,
+                        BindPasidTable.TABLE_ROOT,
+                        "the table is the host's",
+                        (part, device) -> chip.hasGuestRoots() || !isOfHost(part.get(BindPasidTable.TABLE_ROOT)))
                 .row(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
@@ -232,6 +245,13 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         "the chip has no such PASID",
                         (part, domain) -> part.getInt(BindPasid.PASID) >>> pasidBits() == 0);
         BindRules<Device> binds = new BindRules<Device>()
+                // AMD-Vi 2.2.6: the bit says of all devices that their GCR3 tables are the guests'.
+                .row(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        BindPasid.REQUESTER,
+                        "in GCR3TRPMode the host can have no GCR3 tables",
+                        (part, device) -> !chip.hasGuestRoots())
                 .row(
                         Rule.V34,
                         Errno.EOPNOTSUPP,

@@ -50,6 +50,11 @@ final class ChipPort {
         return subVersion;
     }
 
+    /** True in GCR3TRPMode: GCR3 roots are guest physical addresses. */
+    boolean hasGuestRoots() {
+        return subVersion == AmdViGeneration.NESTED;
+    }
+
     /** What the chip has. */
     AmdViCapabilities unit() {
         return unit;

@@ -8,6 +8,7 @@ import java.util.Map;
 import org.iommu4j.amd.Machine;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.BindPgtable;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
@@ -97,6 +98,16 @@ final class AmdViTranslatorTest {
     }
 
     @Test
+    void shouldRefuseGcr3TablesOfTheHost() {
+        Machine machine = machine(AmdViGeneration.NESTED);
+        machine.bindTable(DOMAIN, DEVICE, POOL, 4, 1, 0);
+        assertEquals(Errno.EOPNOTSUPP, machine.bindPasid(DOMAIN, DEVICE, 0x345, TABLE, 0));
+        Machine other = machine(AmdViGeneration.V3);
+        long ofHost = other.platform().forOwner(PageOwner.HOST).allocatePages(1);
+        assertEquals(Errno.EINVAL, other.bindPasidTable(DOMAIN, DEVICE, ofHost, 0, true, 0, 0));
+    }
+
+    @Test
     void shouldTranslateNestedAndDropWithTheHostTable() {
         Machine machine = machine(AmdViGeneration.V3);
         // Guest tables at guest address 0x1000 and up, which the host maps to 0x401000 and up.
@@ -170,7 +181,9 @@ final class AmdViTranslatorTest {
         Machine machine = machine(subVersion);
         machine.mapHost(TABLE, 4, IOVA, PAGE, POOL);
         machine.bindTable(DOMAIN, DEVICE, TABLE, 4, 7, 0);
-        if (subVersion != AmdViGeneration.V1) {
+        if (subVersion == AmdViGeneration.NESTED) {
+            assertEquals(Errno.OK, machine.bindPasidTable(DOMAIN, DEVICE, 0x1000, 1, false, 7, 0));
+        } else if (subVersion != AmdViGeneration.V1) {
             assertEquals(Errno.OK, machine.bindPasid(DOMAIN, DEVICE, 0x345, 0x1000, 0));
         }
         machine.swap();
