@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.iommu4j.amd.AmdViBackend;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.s390.ZpciBackend;
@@ -46,6 +47,7 @@ class VendorCasesTest {
     void shouldComeToWhatTheCasesSay(Path file) {
         List<CaseResult> results = new ArrayList<>();
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
+            core.arrived(new AmdViBackend());
             core.arrived(new VtdBackend());
             core.arrived(new SpaprBackend());
             core.arrived(new ZpciBackend());
