@@ -3,6 +3,7 @@ package org.iommu4j.itests;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
+import static org.ops4j.pax.exam.CoreOptions.frameworkProperty;
 import static org.ops4j.pax.exam.CoreOptions.options;
 
 import java.io.InputStream;
@@ -37,6 +38,9 @@ public class AllBundlesIT {
     public Option[] everything() {
         return options(
                 Bundles.runtime(),
+                // As in the product: Gogo's own session would read the standard input, on which the test's process is
+                // told to end.
+                frameworkProperty("gosh.args").value("--nointeractive"),
                 Bundles.install(
                         "jackson-core",
                         "picocli",
