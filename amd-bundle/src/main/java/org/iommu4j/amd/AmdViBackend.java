@@ -66,7 +66,7 @@ public class AmdViBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public AmdViBackend() {
-        this("1.1.0");
+        this("1.2.0");
     }
 
     /**
@@ -75,8 +75,8 @@ public class AmdViBackend implements Backend {
      * @param version of the bundle, as {@code major.minor.micro}
      */
     public AmdViBackend(String version) {
-        description = new BackendDescription(
-                IommuModel.AMD, "AMD-Vi", version, GENERATIONS, STATE_VERSION, STATE_VERSION);
+        description =
+                new BackendDescription(IommuModel.AMD, "AMD-Vi", version, GENERATIONS, STATE_VERSION, STATE_VERSION);
     }
 
     private static Generation generation(int subVersion, String name, Set<String> more) {

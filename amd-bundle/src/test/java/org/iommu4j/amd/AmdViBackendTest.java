@@ -87,10 +87,10 @@ class AmdViBackendTest {
     }
 
     private Errno refusal(int subVersion, Map<String, Map<String, Long>> fields) {
-        HardwareConfig config =
-                new HardwareConfig(subVersion, fields, Map.of(), CacheConfig.DEFAULT, Map.of());
+        HardwareConfig config = new HardwareConfig(subVersion, fields, Map.of(), CacheConfig.DEFAULT, Map.of());
         SimulatedPlatform platform =
                 new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, (r, p, i, l) -> true));
-        return assertThrows(BackendException.class, () -> backend.createHardware(config, platform)).errno();
+        return assertThrows(BackendException.class, () -> backend.createHardware(config, platform))
+                .errno();
     }
 }

@@ -94,9 +94,7 @@ public final class Machine extends BackendMachine {
                 Uapi.BIND_PASID,
                 flags,
                 BindPasid.LAYOUT.encode(
-                        table,
-                        BindPasid.REQUESTER.of(requester) | BindPasid.LEVELS.of(4),
-                        BindPasid.PASID.of(pasid)));
+                        table, BindPasid.REQUESTER.of(requester) | BindPasid.LEVELS.of(4), BindPasid.PASID.of(pasid)));
     }
 
     /** Binds a GCR3 table of the guest. */
@@ -156,7 +154,8 @@ public final class Machine extends BackendMachine {
 
     /** Where a read with a PASID goes, or -1 if it is blocked. */
     public long read(int requester, int pasid, long iova) {
-        DmaAccess access = new DmaAccess().begin(requester, iova, DmaAccess.READ).withPasid(pasid);
+        DmaAccess access =
+                new DmaAccess().begin(requester, iova, DmaAccess.READ).withPasid(pasid);
         chip().translate(access);
         return access.outcome() == DmaAccess.Outcome.TRANSLATED ? access.spa() : -1;
     }

@@ -99,7 +99,8 @@ public final class AmdViSettings {
     /** Secure nested paging is on: no identity entry; the exclusion registers limit the stores of COMPLETION_WAIT. */
     public static final SettingRow SNP = ROWS.numberOption("snp", 1)
             .byDefault(generation -> generation == AmdViGeneration.SNP ? 1 : 0)
-            .about("secure nested paging is on: no identity entry, exclusion registers limit stores of COMPLETION_WAIT");
+            .about(
+                    "secure nested paging is on: no identity entry, exclusion registers limit stores of COMPLETION_WAIT");
 
     /** V=1, TV=0: three readers and two drivers take it for a denial, one old emulator lets requests pass. */
     public static final SettingRow TV0 =
@@ -139,19 +140,21 @@ public final class AmdViSettings {
 
     /** Whether an invalidation without PASID prefix reaches entries of a device that have one. */
     public static final SettingRow ATC_ALL = ROWS.choice("atc-all", "all", "untagged")
-            .about("device TLB entries that INVALIDATE_IOTLB_PAGES GN=0 drops: with and without PASID, or without: S-ATCALL");
+            .about(
+                    "device TLB entries that INVALIDATE_IOTLB_PAGES GN=0 drops: with and without PASID, or without: S-ATCALL");
 
     /** How a failure of the host part of a nested walk is reported. */
     public static final SettingRow NESTED_EVENT = ROWS.choice("nested-event", "gpa", "gva")
-            .about("event of the host part of a nested walk: guest physical address with GN=0, or virtual with GN=1: S-NESTEV");
+            .about(
+                    "event of the host part of a nested walk: guest physical address with GN=0, or virtual with GN=1: S-NESTEV");
 
     /** Whether an illegal command stops the command buffer. */
     public static final SettingRow HALT =
             ROWS.choice("halt", "stop", "go-on").about("what follows an illegal command: S-HALT");
 
     /** A request with PASID of a device without guest translation. */
-    public static final SettingRow GV0 = ROWS.choice("gv0", "fault", "pasid-ignored")
-            .about("a request with PASID of a device with GV=0: S-GV0");
+    public static final SettingRow GV0 =
+            ROWS.choice("gv0", "fault", "pasid-ignored").about("a request with PASID of a device with GV=0: S-GV0");
 
     /** Type of a hardware error where there is no memory. */
     public static final SettingRow HARDWARE_TYPE = ROWS.choice("hw-type", "master-abort", "by-cause")

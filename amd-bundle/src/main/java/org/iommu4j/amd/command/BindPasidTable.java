@@ -25,8 +25,8 @@ public final class BindPasidTable {
             DATA.bits("requester", 79, 64, about("DeviceID: bus 15:8, device 7:3, function 2:0"));
 
     /** Levels of the GCR3 table, less 1. */
-    public static final BitField GLX = DATA.bits(
-            "glx", 97, 96, oneOf(code(0, "1 level"), code(1, "2 levels"), code(2, "3 levels")));
+    public static final BitField GLX =
+            DATA.bits("glx", 97, 96, oneOf(code(0, "1 level"), code(1, "2 levels"), code(2, "3 levels")));
 
     /** Guest paging mode. */
     public static final BitField GUEST_PAGING_MODE =

@@ -15,8 +15,10 @@ import org.iommu4j.layout.Layout;
  * memory one to one in this release.
  */
 public final class BindPgtable {
-    private static final Layout.Builder DATA =
-            Layout.named("amdvi_bind_pgtable").size(192).littleEndian().spec("docs/contract.md, BIND_PGTABLE of AMD-Vi");
+    private static final Layout.Builder DATA = Layout.named("amdvi_bind_pgtable")
+            .size(192)
+            .littleEndian()
+            .spec("docs/contract.md, BIND_PGTABLE of AMD-Vi");
 
     /** Address of the table's top level; 0 with {@link #FLAG_PASS_THROUGH}. */
     public static final BitField TABLE_ROOT =
@@ -58,7 +60,9 @@ public final class BindPgtable {
 
     /** Requests pass untranslated. */
     public static final BitField FLAG_PASS_THROUGH = HEADER_FLAGS.bit(
-            "PASS_THROUGH", 16, about("requests pass untranslated; table_root and mode are 0; not under secure nested paging"));
+            "PASS_THROUGH",
+            16,
+            about("requests pass untranslated; table_root and mode are 0; not under secure nested paging"));
 
     /** The device has a TLB of its own. */
     public static final BitField FLAG_DEVICE_TLB = HEADER_FLAGS.bit(

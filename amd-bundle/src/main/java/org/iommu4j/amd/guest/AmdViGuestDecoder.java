@@ -79,8 +79,8 @@ public final class AmdViGuestDecoder implements GuestDecoder {
      * @throws BackendException {@code EPROTONOSUPPORT} for a state version that is not read, {@code EINVAL} for a damaged state
      */
     public static AmdViGuestDecoder restore(Snapshot state, PhysicalMemory memory) {
-        SnapshotReader in =
-                new SnapshotReader(state).require(IommuModel.AMD, Snapshot.Kind.GUEST, STATE_OLDEST_READ, STATE_VERSION);
+        SnapshotReader in = new SnapshotReader(state)
+                .require(IommuModel.AMD, Snapshot.Kind.GUEST, STATE_OLDEST_READ, STATE_VERSION);
         in.section("unit");
         int subVersion = in.getInt();
         Map<String, Long> capabilities = new HashMap<>();

@@ -209,7 +209,10 @@ final class DmaRemapper {
         }
         // 6. reserved bits
         if (check.isReserved(entry.word(0), entry.word(1))) {
-            refuse(access, AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY, events.illegalDeviceEntry(access, access.iova(), true, false));
+            refuse(
+                    access,
+                    AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
+                    events.illegalDeviceEntry(access, access.iova(), true, false));
             return;
         }
         // 7. requests of device TLBs
@@ -325,10 +328,7 @@ final class DmaRemapper {
                     AmdViEvent.INVALID_DEVICE_REQUEST,
                     events.invalidRequest(access, InvalidDeviceRequest.TRANSLATION_OUTSIDE_TABLE));
         } else if (illegalOutsideTable) {
-            refuse(
-                    access,
-                    AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
-                    events.illegalDeviceEntry(access, 0, false, interrupt));
+            refuse(access, AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY, events.illegalDeviceEntry(access, 0, false, interrupt));
         } else if (access.pasid() == DmaAccess.NO_PASID) {
             refuse(access, AmdViEvent.IO_PAGE_FAULT, events.hostPageFault(access, 0, access.iova(), flags));
         } else {
@@ -543,14 +543,7 @@ final class DmaRemapper {
         } else if (denied != 0) {
             guestFault(access, pasid, user, denied);
         } else {
-            succeed(
-                    access,
-                    pasid,
-                    pages.value(cached),
-                    pages.pageShift(cached),
-                    granted(attributes, user),
-                    true,
-                    true);
+            succeed(access, pasid, pages.value(cached), pages.pageShift(cached), granted(attributes, user), true, true);
         }
     }
 
@@ -603,14 +596,7 @@ final class DmaRemapper {
                 int attributes = guestWalker.rights() | nested | (writes(needed) ? TranslationCaches.DIRTY : 0);
                 caches.pages.insert(
                         domain, pasid, address & -1L << shift, shift, guestWalker.pageAddress(), attributes);
-                succeed(
-                        access,
-                        pasid,
-                        guestWalker.pageAddress(),
-                        shift,
-                        granted(attributes, user),
-                        true,
-                        false);
+                succeed(access, pasid, guestWalker.pageAddress(), shift, granted(attributes, user), true, false);
             }
             case GUEST_FAULT -> {
                 if (keepsAbsent) {
@@ -625,8 +611,7 @@ final class DmaRemapper {
                     hostFault(access, guestWalker.faultAddress(), guestWalker.flags());
                 }
             }
-            case HOST_UNREADABLE ->
-                tableError(access, domain, EventRecorder.NO_PASID, guestWalker.entryAddress());
+            case HOST_UNREADABLE -> tableError(access, domain, EventRecorder.NO_PASID, guestWalker.entryAddress());
             default -> tableError(access, domain, pasid, guestWalker.entryAddress());
         }
     }
@@ -657,9 +642,7 @@ final class DmaRemapper {
         }
         return (rights & DmaAccess.READ)
                 | ((rights & GuestWalker.GUEST_WRITE) != 0 ? rights & DmaAccess.WRITE : 0)
-                | ((rights & GuestWalker.GUEST_EXECUTE) != 0 && (rights & DmaAccess.READ) != 0
-                        ? DmaAccess.EXECUTE
-                        : 0);
+                | ((rights & GuestWalker.GUEST_EXECUTE) != 0 && (rights & DmaAccess.READ) != 0 ? DmaAccess.EXECUTE : 0);
     }
 
     /** An address that no table translates. */
@@ -683,8 +666,7 @@ final class DmaRemapper {
             caches.deviceTlb.insert(access.requester(), tag, page, shift, pageAddress, rights);
             watch.answered(access.requester(), tag, page, shift, pageAddress);
         }
-        access.translated(
-                pageAddress | (address & (pageBytes - 1)), byTable || answers ? pageBytes : 0, rights, hit);
+        access.translated(pageAddress | (address & (pageBytes - 1)), byTable || answers ? pageBytes : 0, rights, hit);
     }
 
     /** A request that a device may not make of a unit that does not translate for its TLB. */
@@ -701,10 +683,7 @@ final class DmaRemapper {
     }
 
     private void tableError(DmaAccess access, int domain, int pasid, long address) {
-        refuse(
-                access,
-                AmdViEvent.PAGE_TAB_HARDWARE_ERROR,
-                events.pageTableError(access, domain, pasid, address));
+        refuse(access, AmdViEvent.PAGE_TAB_HARDWARE_ERROR, events.pageTableError(access, domain, pasid, address));
     }
 
     /** A page fault at the address of the request: with its PASID if it has one, else of the domain. */
@@ -717,8 +696,7 @@ final class DmaRemapper {
     }
 
     private void hostFault(DmaAccess access, long address, long flags) {
-        boolean recorded =
-                isLogged(access) && events.hostPageFault(access, entry.domain(), address, flags);
+        boolean recorded = isLogged(access) && events.hostPageFault(access, entry.domain(), address, flags);
         faulted(access, recorded);
     }
 

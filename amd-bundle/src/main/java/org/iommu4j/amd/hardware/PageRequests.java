@@ -43,8 +43,8 @@ final class PageRequests {
         } catch (BusErrorException e) {
             return false;
         }
-        boolean asks = !(enhanced && registers.isSet(Control.REGISTER, Control.EPH_EN))
-                || DeviceTableEntry.PPR.isSet(word0);
+        boolean asks =
+                !(enhanced && registers.isSet(Control.REGISTER, Control.EPH_EN)) || DeviceTableEntry.PPR.isSet(word0);
         boolean guest = request.pasid() == CommandEffects.NO_PASID
                 || (DeviceTableEntry.GV.isSet(word0) && registers.isSet(Control.REGISTER, Control.GT_EN));
         return DeviceTableEntry.V.isSet(word0) && asks && guest;

@@ -81,8 +81,7 @@ public final class SimulatedAmdVi implements Hardware {
         CacheEffects effects = observer == null
                 ? new CacheEffects(caches, remapper, platform.devices())
                 : new ObservedEffects(caches, remapper, platform.devices(), new CommandReports(observer));
-        front = new AmdViFront(
-                config.subVersion(), unit, chosen, registers, memory, platform.interrupts(), effects);
+        front = new AmdViFront(config.subVersion(), unit, chosen, registers, memory, platform.interrupts(), effects);
         remapper.recordTo(front.events());
         remapper.configure();
         pageRequests = new PageRequests(unit, registers, memory, front.pageRequests());

@@ -134,8 +134,8 @@ public final class HostWalker {
                 return Result.FAULT;
             }
             // 4. permission
-            int entryRights = (HostPte.IR.isSet(entry) ? DmaAccess.READ : 0)
-                    | (HostPte.IW.isSet(entry) ? DmaAccess.WRITE : 0);
+            int entryRights =
+                    (HostPte.IR.isSet(entry) ? DmaAccess.READ : 0) | (HostPte.IW.isSet(entry) ? DmaAccess.WRITE : 0);
             boolean denied = (needed & ~entryRights) != 0;
             if (denied && !config.levelFirst()) {
                 flags = IoPageFault.PR.mask() | IoPageFault.PE.mask();

@@ -39,7 +39,8 @@ public final class AmdViTranslator implements Translator {
     public static final int STATE_OLDEST_READ = 1;
 
     private static final int NO_PASID = QueueCommands.NO_PASID;
-    private static final String GUEST_TOO = "a command for host tables drops every guest translation of the domain, too";
+    private static final String GUEST_TOO =
+            "a command for host tables drops every guest translation of the domain, too";
     private static final String LARGER_BLOCK = "one aligned block that holds the range";
     private static final String ANY_PASID = "the guest binds its PASIDs itself: those of everybody";
     private static final String NO_TYPE = "the chip cannot say how devices flush: with everything that depends on it";

@@ -31,7 +31,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * What devices translate through: their device table entries, the host domain ids of their contexts, and what has to be dropped when
- * an entry is replaced, docs/spec/amd-vi.md AMD-D.7, AMD-D.9, AMD-D.13 and AMD-D.26.
+ * an entry is replaced, docs/spec/amd-vi.md 4.4 AMD-D.7, AMD-D.9, AMD-D.13 and AMD-D.26.
  */
 final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int REQUESTERS = 1 << 16;
@@ -62,8 +62,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
      * @param unbinds of one that unbinds, with what is bound
      * @param change carries a bind out that keeps the rules
      */
-    private record Rules(
-            BindRules<Domain> always, BindRules<Device> binds, BindRules<Device> unbinds, Change change) {}
+    private record Rules(BindRules<Domain> always, BindRules<Device> binds, BindRules<Device> unbinds, Change change) {}
 
     /** Carries a bind out. */
     @FunctionalInterface
@@ -149,7 +148,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         Errno.EOPNOTSUPP,
                         BindPgtable.MODE,
                         "the chip has no tables of so many levels",
-                        (part, device) -> part.getInt(BindPgtable.MODE) <= chip.unit().hostLevels())
+                        (part, device) ->
+                                part.getInt(BindPgtable.MODE) <= chip.unit().hostLevels())
                 .row(
                         null,
                         Errno.EBUSY,
@@ -209,8 +209,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         Errno.EOPNOTSUPP,
                         BindPasidTable.GIOV,
                         "requests without PASID need a table below, PASS_THROUGH or GIOV",
-                        (part, device) -> device.hostBound()
-                                || (part.get(BindPasidTable.GIOV) != 0 && !chip.needsHostTable()))
+                        (part, device) ->
+                                device.hostBound() || (part.get(BindPasidTable.GIOV) != 0 && !chip.needsHostTable()))
                 .row(
                         null,
                         Errno.EBUSY,
@@ -257,14 +257,15 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         Errno.EOPNOTSUPP,
                         BindPasid.LEVELS,
                         "the chip has no guest tables of so many levels",
-                        (part, device) -> part.getInt(BindPasid.LEVELS) <= chip.unit().guestLevels())
+                        (part, device) ->
+                                part.getInt(BindPasid.LEVELS) <= chip.unit().guestLevels())
                 .row(
                         null,
                         Errno.EOPNOTSUPP,
                         BindPasid.REQUESTER,
                         "requests without PASID need a table below, PASS_THROUGH, or a chip that gives them PASID 0",
-                        (part, device) -> device.hostBound()
-                                || (chip.translatesWithoutPasid() && !chip.needsHostTable()))
+                        (part, device) ->
+                                device.hostBound() || (chip.translatesWithoutPasid() && !chip.needsHostTable()))
                 .row(
                         null,
                         Errno.EBUSY,
@@ -277,8 +278,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         BindPasid.LEVELS,
                         "the device has guest tables of other levels",
                         (part, device) -> device.pasids() == null
-                                || GUEST_LEVELS + device.pasids().guestPagingMode()
-                                        == part.getInt(BindPasid.LEVELS));
+                                || GUEST_LEVELS + device.pasids().guestPagingMode() == part.getInt(BindPasid.LEVELS));
         BindRules<Device> unbinds = new BindRules<Device>()
                 .row(
                         Rule.V35,
@@ -413,7 +413,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     int bind(Domain domain, BindRequest request, Completion completion) {
         return switch (request.operation()) {
             case Uapi.BIND_PASIDTBL ->
-                checked(domain, new BindPart(request, BindPasidTable.LAYOUT), BindPasidTable.REQUESTER, pasidTable, completion);
+                checked(
+                        domain,
+                        new BindPart(request, BindPasidTable.LAYOUT),
+                        BindPasidTable.REQUESTER,
+                        pasidTable,
+                        completion);
             case Uapi.BIND_PASID ->
                 checked(domain, new BindPart(request, BindPasid.LAYOUT), BindPasid.REQUESTER, pasid, completion);
             default ->
@@ -441,8 +446,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (part.unbinds()) {
             return block(domain, device, completion);
         }
-        int outcome = change(
-                domain, device, context(part), part.hasFlag(BindPgtable.FLAG_DEVICE_TLB), completion);
+        int outcome = change(domain, device, context(part), part.hasFlag(BindPgtable.FLAG_DEVICE_TLB), completion);
         if (device.stage() != null) {
             device.hostBound(true);
             device.guestDomainId(part.getInt(BindPgtable.GUEST_DOMAIN_ID));
@@ -455,7 +459,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (part.unbinds()) {
             return withoutGuest(domain, device, completion);
         }
-        Context below = device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
+        Context below =
+                device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
         Context after = below.withGuest(
                 part.get(BindPasidTable.TABLE_ROOT),
                 part.getInt(BindPasidTable.GLX),
@@ -495,10 +500,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (hasGuest(device)) {
             return pasidChanged(device, number, completion);
         }
-        Context below = device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
+        Context below =
+                device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
         PasidTable table = device.pasids();
-        Context after = below.withGuest(
-                table.root(), table.levels() - 1, table.guestPagingMode(), !device.hostBound());
+        Context after = below.withGuest(table.root(), table.levels() - 1, table.guestPagingMode(), !device.hostBound());
         int outcome = change(domain, device, after, device.deviceTlb(), completion);
         if (device.stage() == null || !hasGuest(device)) {
             freePasids(device);
@@ -512,9 +517,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private static int[] bound(Device device) {
         boolean giov = device.stage().context().giov();
         int[] pasids = device.pasids().pasids();
-        return giov && pasids.length > 0 && pasids[0] == 0
-                ? Arrays.copyOfRange(pasids, 1, pasids.length)
-                : pasids;
+        return giov && pasids.length > 0 && pasids[0] == 0 ? Arrays.copyOfRange(pasids, 1, pasids.length) : pasids;
     }
 
     /** AMD-D.13: a GCR3 entry has changed. */
@@ -584,10 +587,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             }
             after.users(after.users() + 1);
             tables.write(
-                    device.requester(),
-                    context.word0(),
-                    context.word1(after.domainId(), deviceTlb),
-                    context.word2());
+                    device.requester(), context.word0(), context.word1(after.domainId(), deviceTlb), context.word2());
         } else {
             tables.block(device.requester());
         }
@@ -664,7 +664,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             commands.all();
             return;
         }
-        int bits = Math.min(chip.unit().pasidBits(), Gcr3Entry.LEVEL_BITS * (stage.context().glx() + 1));
+        int bits = Math.min(
+                chip.unit().pasidBits(), Gcr3Entry.LEVEL_BITS * (stage.context().glx() + 1));
         for (int number = 0; number < 1 << bits; number++) {
             commands.pages(stage.domainId(), number, 0, SizeEncoding.ALL, true);
         }

@@ -4,7 +4,7 @@ import org.iommu4j.amd.table.DeviceTableEntry;
 
 /**
  * What a device translates through. Devices with the same context share a host domain id, since cached translations carry no other
- * tag; docs/spec/amd-vi.md AMD-D.34.
+ * tag; docs/spec/amd-vi.md 4.4 AMD-D.34.
  *
  * @param hostRoot root of the host table; 0 if there is none
  * @param mode levels of the host table; 0 if there is none

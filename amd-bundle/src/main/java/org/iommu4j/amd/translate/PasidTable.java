@@ -81,7 +81,8 @@ final class PasidTable {
 
     /** PASIDs that are bound. */
     int[] pasids() {
-        return new TreeSet<>(bound.keySet()).stream().mapToInt(Integer::intValue).toArray();
+        return new TreeSet<>(bound.keySet())
+                .stream().mapToInt(Integer::intValue).toArray();
     }
 
     /** The guest table of a PASID; null if it has none. */

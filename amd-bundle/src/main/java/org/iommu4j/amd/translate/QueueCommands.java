@@ -58,8 +58,8 @@ final class QueueCommands {
 
     private static final Ring BUFFER = Rings.COMMAND_BUFFER;
     private static final Ring LOG = Rings.EVENT_LOG;
-    private static final RingFormat RING = new RingFormat(
-            1 << RING_LENGTH, false, BUFFER.head(), Rings.HEAD_OFFSET, BUFFER.tail(), Rings.TAIL_OFFSET);
+    private static final RingFormat RING =
+            new RingFormat(1 << RING_LENGTH, false, BUFFER.head(), Rings.HEAD_OFFSET, BUFFER.tail(), Rings.TAIL_OFFSET);
 
     private final ChipPort chip;
     private final NativePort port;
@@ -119,11 +119,11 @@ final class QueueCommands {
         @Override
         public void start() {
             if (everything.count() > MOST_OF_EVERYTHING) {
-                throw new BackendException(Errno.EIO, "too many devices and domains for a chip that cannot drop everything");
+                throw new BackendException(
+                        Errno.EIO, "too many devices and domains for a chip that cannot drop everything");
             }
             chip.control(Control.CMD_BUF_EN, false);
-            port.write(
-                    BUFFER.base(), Rings.BASE_ADDRESS.of(pages + RING_OFFSET) | Rings.LENGTH.of(RING_LENGTH));
+            port.write(BUFFER.base(), Rings.BASE_ADDRESS.of(pages + RING_OFFSET) | Rings.LENGTH.of(RING_LENGTH));
             chip.control(Control.CMD_BUF_EN, true);
             if (!Status.CMD_BUF_RUN.isSet(port.read(Status.REGISTER))) {
                 throw new BackendException(Errno.EIO, "the command buffer does not run");

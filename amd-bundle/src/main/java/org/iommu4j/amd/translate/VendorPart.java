@@ -167,12 +167,7 @@ final class VendorPart {
         }
         boolean guest = InvalidateIotlbPages.GN.isSet(word1);
         if (!guest && InvalidateIotlbPages.pasid(word0) != 0) {
-            return refuse(
-                    Rule.V35,
-                    InvalidateIotlbPages.GN,
-                    0,
-                    "a PASID without GN",
-                    completion);
+            return refuse(Rule.V35, InvalidateIotlbPages.GN, 0, "a PASID without GN", completion);
         }
         deviceTlb = true;
         deviceId = InvalidateIotlbPages.DEVICE_ID.getInt(word0);

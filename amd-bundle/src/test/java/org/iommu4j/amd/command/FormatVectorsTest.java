@@ -1,14 +1,14 @@
 package org.iommu4j.amd.command;
 
-import static org.iommu4j.amd.SheetVectors.hex;
+import static org.iommu4j.amd.SpecVectors.hex;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.iommu4j.amd.SheetVectors;
-import org.iommu4j.amd.SheetVectors.Vector;
+import org.iommu4j.amd.SpecVectors;
+import org.iommu4j.amd.SpecVectors.Vector;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.amd.table.HostPte;
 import org.iommu4j.layout.BitField;
@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Commands, events, page requests and entries by their fields, as docs/spec/amd-vi.md has them. */
+/** Commands, events, page requests and entries by their fields, as docs/spec/amd-vi.md 8 has them. */
 final class FormatVectorsTest {
     /** What the document calls a field that is not called by its own name in small letters. */
     private static final Map<String, String> NAMES = Map.ofEntries(
@@ -36,33 +36,36 @@ final class FormatVectorsTest {
             Map.entry("root", "HostRoot"));
 
     static Stream<Vector> commands() {
-        return SheetVectors.of("cmd");
+        return SpecVectors.of("cmd");
     }
 
     static Stream<Vector> events() {
-        return SheetVectors.of("evt");
+        return SpecVectors.of("evt");
     }
 
     static Stream<Vector> pageRequests() {
-        return SheetVectors.of("ppr");
+        return SpecVectors.of("ppr");
     }
 
     static Stream<Vector> pages() {
-        return SheetVectors.of("pte");
+        return SpecVectors.of("pte");
     }
 
     static Stream<Vector> devices() {
-        return SheetVectors.of("dte");
+        return SpecVectors.of("dte");
     }
 
     static Stream<Vector> sizes() {
-        return SheetVectors.of("dec");
+        return SpecVectors.of("dec");
     }
 
     @ParameterizedTest
     @MethodSource("commands")
     void shouldHaveCommandsBitForBit(Vector vector) {
-        assertEquals(vector.expected(), words(encode(commandOf(vector.columns().get(0)), vector.columns().get(0))));
+        assertEquals(
+                vector.expected(),
+                words(encode(
+                        commandOf(vector.columns().get(0)), vector.columns().get(0))));
     }
 
     @ParameterizedTest
@@ -116,9 +119,10 @@ final class FormatVectorsTest {
     void shouldHaveTheEntriesOfTheLogAsBytes() {
         int seen = 0;
         for (String prefix : List.of("ILLEGAL_", "IO_PAGE", "DEV_TAB", "PAGE_", "COMMAND_H", "IOTLB_INV", "INVALID_")) {
-            for (List<String> row : SheetVectors.rows(prefix)) {
+            for (List<String> row : SpecVectors.rows(prefix)) {
                 if (row.size() > 2 && row.get(1).startsWith("`")) {
-                    Layout layout = row.get(0).startsWith("PAGE_SERVICE") ? PageServiceRequest.LAYOUT : eventOf(row.get(0));
+                    Layout layout =
+                            row.get(0).startsWith("PAGE_SERVICE") ? PageServiceRequest.LAYOUT : eventOf(row.get(0));
                     long[] words = encode(layout, row.get(0));
                     assertEquals("`" + doublewords(words) + "`", row.get(1), row.get(0));
                     assertEquals("`" + HexFormat.of().formatHex(layout.encode(words)) + "`", row.get(2), row.get(0));
@@ -133,8 +137,10 @@ final class FormatVectorsTest {
     void shouldHaveEveryCommandOfTheWorkedRequestsAsWordsAndBytes() {
         int seen = 0;
         for (String prefix : List.of("M", "HS")) {
-            for (List<String> row : SheetVectors.rows(prefix)) {
-                if (row.size() > 4 && row.get(3).startsWith("`") && !row.get(1).contains("2.4.3")
+            for (List<String> row : SpecVectors.rows(prefix)) {
+                if (row.size() > 4
+                        && row.get(3).startsWith("`")
+                        && !row.get(1).contains("2.4.3")
                         && !row.get(3).contains("0007fffffffff")) {
                     Layout layout = commandOf(row.get(2));
                     long[] words = encode(layout, row.get(2));
@@ -203,8 +209,9 @@ final class FormatVectorsTest {
         for (BitField field : layout.fields()) {
             switch (field.name()) {
                 case "PASID" -> words[field.word()] |= field.of(pasid);
-                case "PASID[15:0]", "DomainID" -> words[field.word()] |=
-                        layout.equals(InvalidateIommuPages.LAYOUT) ? 0 : field.of(AmdViEvents.pasidLow(pasid));
+                case "PASID[15:0]", "DomainID" ->
+                    words[field.word()] |=
+                            layout.equals(InvalidateIommuPages.LAYOUT) ? 0 : field.of(AmdViEvents.pasidLow(pasid));
                 case "PASID[19:16]" -> words[field.word()] |= field.of(AmdViEvents.pasidHigh(pasid));
                 default -> {
                     // Another field.

@@ -119,8 +119,7 @@ final class AmdViGuestDecoderTest {
         entry(0x6000000000005803L, 0x12);
         command(InvalidateDevtabEntry.word0(DEVICE), 0);
         assertEquals(List.of("move 310 ffffffff", "move 310 12", "request 12", "handled"), calls);
-        assertEquals(
-                ROOT, BindPgtable.TABLE_ROOT.get(payload(0, BindPgtable.LAYOUT, 0, BIND_PAYLOAD)));
+        assertEquals(ROOT, BindPgtable.TABLE_ROOT.get(payload(0, BindPgtable.LAYOUT, 0, BIND_PAYLOAD)));
         long word1 = payload(0, BindPgtable.LAYOUT, 1, BIND_PAYLOAD);
         assertEquals(DEVICE, BindPgtable.REQUESTER.get(word1));
         assertEquals(4, BindPgtable.MODE.get(word1));
@@ -161,8 +160,7 @@ final class AmdViGuestDecoderTest {
                 0x12 | DeviceTableEntry.gcr3Word1(gcr3));
         command(InvalidateDevtabEntry.word0(DEVICE), 0);
         assertEquals(List.of("move 310 ffffffff", "move 310 12", "request 12", "request 12", "handled"), calls);
-        assertEquals(
-                gcr3, BindPasidTable.TABLE_ROOT.get(payload(1, BindPasidTable.LAYOUT, 0, BIND_PAYLOAD)));
+        assertEquals(gcr3, BindPasidTable.TABLE_ROOT.get(payload(1, BindPasidTable.LAYOUT, 0, BIND_PAYLOAD)));
     }
 
     @Test

@@ -1,14 +1,14 @@
 package org.iommu4j.amd.hardware;
 
-import static org.iommu4j.amd.SheetVectors.hex;
+import static org.iommu4j.amd.SpecVectors.hex;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.stream.Stream;
-import org.iommu4j.amd.SheetVectors;
-import org.iommu4j.amd.SheetVectors.Vector;
+import org.iommu4j.amd.SpecVectors;
+import org.iommu4j.amd.SpecVectors.Vector;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
@@ -32,7 +32,7 @@ final class CommandBufferTest {
     private static final long ILLEGAL = 0;
 
     static Stream<Vector> legality() {
-        return SheetVectors.of("leg");
+        return SpecVectors.of("leg");
     }
 
     @ParameterizedTest
@@ -98,7 +98,11 @@ final class CommandBufferTest {
 
     @Test
     void shouldHaltWithoutAnEventLogJustTheSame() {
-        AmdViUnit unit = AmdViUnit.recipe().make().translating().off(Control.EVENT_LOG_EN).commanding();
+        AmdViUnit unit = AmdViUnit.recipe()
+                .make()
+                .translating()
+                .off(Control.EVENT_LOG_EN)
+                .commanding();
         unit.submit(ILLEGAL, 0);
         assertFalse(unit.status(Status.CMD_BUF_RUN));
         assertEquals(List.of(), unit.events());
@@ -106,7 +110,8 @@ final class CommandBufferTest {
 
     @Test
     void shouldGoOnAfterAnIllegalCommandWhereThatIsChosen() {
-        AmdViUnit unit = AmdViUnit.recipe().option("halt", "go-on").make().translating().commanding();
+        AmdViUnit unit =
+                AmdViUnit.recipe().option("halt", "go-on").make().translating().commanding();
         unit.submit(ILLEGAL, 0);
         unit.submit(CompletionWait.storing(STORE), 7);
         assertEquals(1, unit.events().size());
@@ -116,7 +121,8 @@ final class CommandBufferTest {
     @Test
     void shouldHaltWhereACompletionCannotBeStored() {
         // V192
-        AmdViUnit unit = AmdViUnit.recipe().ram(0x4000_0000L).make().translating().commanding();
+        AmdViUnit unit =
+                AmdViUnit.recipe().ram(0x4000_0000L).make().translating().commanding();
         for (int i = 0; i < 3; i++) {
             unit.submit(InvalidateDevtabEntry.word0(i), 0);
         }
@@ -219,7 +225,8 @@ final class CommandBufferTest {
     void shouldLogADeviceThatDoesNotAnswerAndCompleteTheWaitBehindIt() {
         AmdViUnit unit = AmdViUnit.recipe().make().translating().commanding();
         unit.devicesAnswer = false;
-        unit.submit(InvalidateIotlbPages.word0(0x310, 0x310, 0x20, 0xabcde),
+        unit.submit(
+                InvalidateIotlbPages.word0(0x310, 0x310, 0x20, 0xabcde),
                 InvalidateIotlbPages.word1(0xabcde, 0x1000, SizeEncoding.PAGE_SHIFT, 0));
         unit.submit(CompletionWait.storing(STORE), 3);
         assertEquals(List.of("00000310 70000000 00090000 00000000"), unit.events());

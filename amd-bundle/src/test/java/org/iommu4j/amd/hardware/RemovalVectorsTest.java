@@ -1,14 +1,14 @@
 package org.iommu4j.amd.hardware;
 
-import static org.iommu4j.amd.SheetVectors.hex;
+import static org.iommu4j.amd.SpecVectors.hex;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.iommu4j.amd.SheetVectors;
-import org.iommu4j.amd.SheetVectors.Vector;
+import org.iommu4j.amd.SpecVectors;
+import org.iommu4j.amd.SpecVectors.Vector;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.backend.CacheConfig;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,7 +19,7 @@ final class RemovalVectorsTest {
     private static final int NO_PASID = TranslationCaches.NO_PASID;
 
     static Stream<Vector> removals() {
-        return SheetVectors.of("inv");
+        return SpecVectors.of("inv");
     }
 
     @ParameterizedTest
@@ -37,7 +37,7 @@ final class RemovalVectorsTest {
                 .commanding();
         TranslationCaches caches = made.get(0);
         List<String> labels = new ArrayList<>();
-        for (String line : SheetVectors.block("cache")) {
+        for (String line : SpecVectors.block("cache")) {
             for (String part : line.split("; ", -1)) {
                 labels.add(part);
                 put(caches, part.substring(3).split(" ", -1));
@@ -60,10 +60,12 @@ final class RemovalVectorsTest {
     private static void put(TranslationCaches caches, String[] entry) {
         switch (entry[0]) {
             case "DTE" -> caches.devices.fill((int) hex(entry[1]), 1, 0, 0, 0);
-            case "GCR3" -> caches.gcr3.insert((int) hex(entry[2]), (int) hex(entry[4]), 0, 12, 0, TranslationCaches.NESTED);
+            case "GCR3" ->
+                caches.gcr3.insert((int) hex(entry[2]), (int) hex(entry[4]), 0, 12, 0, TranslationCaches.NESTED);
             case "page" -> caches.pages.insert((int) hex(entry[2]), pasid(entry), base(entry), shift(entry), 0, 0);
             case "dir" -> caches.directories.insert((int) hex(entry[2]), pasid(entry), base(entry), shift(entry), 0, 0);
-            case "dev" -> caches.deviceTlb.insert((int) hex(entry[1]), devicePasid(entry), base(entry), shift(entry), 0, 0);
+            case "dev" ->
+                caches.deviceTlb.insert((int) hex(entry[1]), devicePasid(entry), base(entry), shift(entry), 0, 0);
             default -> {
                 // Interrupt entries are not modelled.
             }
@@ -83,8 +85,8 @@ final class RemovalVectorsTest {
     /** A smaller directory may stand inside a larger one: both are looked for by their size. */
     private static boolean hasDirectory(TranslationCaches caches, String[] entry) {
         boolean[] found = new boolean[1];
-        caches.directories.visit((domain, pasid, iova, pageShift, value, attributes) -> found[0] |=
-                domain == (int) hex(entry[2])
+        caches.directories.visit(
+                (domain, pasid, iova, pageShift, value, attributes) -> found[0] |= domain == (int) hex(entry[2])
                         && pasid == pasid(entry)
                         && iova == base(entry)
                         && pageShift == shift(entry));

@@ -1,6 +1,6 @@
 package org.iommu4j.amd.hardware;
 
-import static org.iommu4j.amd.SheetVectors.hex;
+import static org.iommu4j.amd.SpecVectors.hex;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.HashMap;
@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.iommu4j.amd.SheetVectors;
-import org.iommu4j.amd.SheetVectors.Vector;
+import org.iommu4j.amd.SpecVectors;
+import org.iommu4j.amd.SpecVectors.Vector;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.AmdViRegisters.DevTabSegment;
@@ -27,7 +27,7 @@ final class WalkVectorsTest {
     private static final long NO_WORD = 0;
 
     static Stream<Vector> walks() {
-        return SheetVectors.of("walk");
+        return SpecVectors.of("walk");
     }
 
     @ParameterizedTest
@@ -41,7 +41,8 @@ final class WalkVectorsTest {
     @ParameterizedTest
     @MethodSource("walks")
     void shouldAnswerTheSameWhileObservedAndLeaveNothingToFind(Vector vector) {
-        Run run = new Run(vector, AmdViUnit.recipe().cache(CacheConfig.WORST_CASE).sanitized());
+        Run run =
+                new Run(vector, AmdViUnit.recipe().cache(CacheConfig.WORST_CASE).sanitized());
         run.assertAnswersTwice();
         Sanitizer sanitizer = run.unit.platform.sanitizer();
         assertEquals(List.of(), sanitizer.report().findings());
@@ -72,7 +73,7 @@ final class WalkVectorsTest {
                     entry = value.equals("none")
                             ? null
                             : Stream.of(value.split(",", -1))
-                                    .mapToLong(SheetVectors::hex)
+                                    .mapToLong(SpecVectors::hex)
                                     .toArray();
                 } else {
                     String[] pair = words[at].split("=", -1);
@@ -82,9 +83,9 @@ final class WalkVectorsTest {
             if (words[at].equals("mem")) {
                 for (at++; !words[at].equals("req"); at++) {
                     if (words[at].contains(":")) {
-                        SheetVectors.put(memory, words[at]);
+                        SpecVectors.put(memory, words[at]);
                     } else {
-                        memory.putAll(SheetVectors.image(words[at]));
+                        memory.putAll(SpecVectors.image(words[at]));
                     }
                 }
             }
@@ -168,8 +169,7 @@ final class WalkVectorsTest {
 
         private static BitField bitOf(int bit) {
             BitField field = Control.DEV_TBL_SEG_EN;
-            return new BitField(
-                    field.name(), 0, field.shift() + bit, 1, false, List.of(), 0, "", "");
+            return new BitField(field.name(), 0, field.shift() + bit, 1, false, List.of(), 0, "", "");
         }
 
         void assertAnswersTwice() {
@@ -210,13 +210,15 @@ final class WalkVectorsTest {
             Map<Long, Long> after = new TreeMap<>(memory);
             int sets = vector.expected().indexOf(" sets ");
             if (sets >= 0) {
-                for (String pair : vector.expected().substring(sets + " sets ".length()).split(" ", -1)) {
-                    SheetVectors.put(after, pair);
+                for (String pair :
+                        vector.expected().substring(sets + " sets ".length()).split(" ", -1)) {
+                    SpecVectors.put(after, pair);
                 }
             }
             after.forEach((pa, word) -> {
                 if (word != NO_WORD) {
-                    assertEquals(Long.toHexString(word), Long.toHexString(unit.memory.readLongLe(pa)), vector::toString);
+                    assertEquals(
+                            Long.toHexString(word), Long.toHexString(unit.memory.readLongLe(pa)), vector::toString);
                 }
             });
         }

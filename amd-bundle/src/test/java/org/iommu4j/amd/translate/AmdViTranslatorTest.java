@@ -8,9 +8,9 @@ import java.util.Map;
 import org.iommu4j.amd.Machine;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.BindPgtable;
-import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Uapi;
@@ -143,8 +143,8 @@ final class AmdViTranslatorTest {
     @Test
     void shouldSayThatADeviceDidNotAnswerAndBlockIt() {
         boolean[] answers = {true};
-        Machine machine = Machine.of(
-                HardwareConfig.of(AmdViGeneration.V3), (requester, pasid, iova, bytes) -> answers[0]);
+        Machine machine =
+                Machine.of(HardwareConfig.of(AmdViGeneration.V3), (requester, pasid, iova, bytes) -> answers[0]);
         machine.open(DOMAIN);
         machine.attach(DOMAIN, DEVICE);
         machine.mapHost(TABLE, 4, IOVA, PAGE, POOL);
@@ -162,8 +162,8 @@ final class AmdViTranslatorTest {
     @Test
     void shouldTellTimeoutsThoughDevicesFillTheEventLog() {
         boolean[] answers = {true};
-        Machine machine = Machine.of(
-                HardwareConfig.of(AmdViGeneration.V3), (requester, pasid, iova, bytes) -> answers[0]);
+        Machine machine =
+                Machine.of(HardwareConfig.of(AmdViGeneration.V3), (requester, pasid, iova, bytes) -> answers[0]);
         machine.open(DOMAIN);
         machine.attach(DOMAIN, DEVICE);
         machine.bindTable(DOMAIN, DEVICE, TABLE, 4, true);
@@ -216,9 +216,8 @@ final class AmdViTranslatorTest {
                 AmdViGeneration.V1, Map.of("cap", Map.of("IotlbSup", 0L)), Map.of(), CacheConfig.DEFAULT, Map.of()));
         machine.open(DOMAIN);
         machine.attach(DOMAIN, DEVICE);
-        assertEquals(
-                Errno.EOPNOTSUPP,
-                machine.bindTable(DOMAIN, DEVICE, TABLE, 4, 0, (int) BindPgtable.FLAG_DEVICE_TLB.mask()));
+        assertEquals(Errno.EOPNOTSUPP, machine.bindTable(DOMAIN, DEVICE, TABLE, 4, 0, (int)
+                BindPgtable.FLAG_DEVICE_TLB.mask()));
         assertEquals(Errno.EINVAL, machine.bindTable(DOMAIN, DEVICE, 1L << 50, 4, 0, 0));
         assertEquals(Errno.ENODEV, machine.bindTable(DOMAIN, DEVICE + 1, TABLE, 4, 0, 0));
         assertTrue(machine.last().reason().contains("not in the container"));

@@ -1,13 +1,13 @@
 package org.iommu4j.amd.translate;
 
-import static org.iommu4j.amd.SheetVectors.hex;
+import static org.iommu4j.amd.SpecVectors.hex;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.iommu4j.amd.Machine;
-import org.iommu4j.amd.SheetVectors;
+import org.iommu4j.amd.SpecVectors;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.BindPgtable;
@@ -43,7 +43,7 @@ final class VendorPartTest {
 
     static Stream<Row> payloads() {
         List<Row> rows = new ArrayList<>();
-        for (List<String> cells : SheetVectors.rows("R")) {
+        for (List<String> cells : SpecVectors.rows("R")) {
             if (cells.size() > 4 && cells.get(0).matches("R\\d+")) {
                 String[] words = cells.get(2).replace("`", "").split(" ", -1);
                 rows.add(new Row(
@@ -54,10 +54,9 @@ final class VendorPartTest {
                         cells.get(3).replaceAll("[`*]", "")));
             }
         }
-        SheetVectors.of("pay").forEach(vector -> {
+        SpecVectors.of("pay").forEach(vector -> {
             String[] words = vector.columns().get(0).split(" ", -1);
-            rows.add(new Row(
-                    vector.id(), Integer.decode(words[0]), hex(words[1]), hex(words[2]), vector.expected()));
+            rows.add(new Row(vector.id(), Integer.decode(words[0]), hex(words[1]), hex(words[2]), vector.expected()));
         });
         assertEquals(28, rows.size());
         return rows.stream();

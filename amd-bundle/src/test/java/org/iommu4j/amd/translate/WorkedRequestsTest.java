@@ -1,6 +1,6 @@
 package org.iommu4j.amd.translate;
 
-import static org.iommu4j.amd.SheetVectors.hex;
+import static org.iommu4j.amd.SpecVectors.hex;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,7 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.iommu4j.amd.Machine;
-import org.iommu4j.amd.SheetVectors;
+import org.iommu4j.amd.SpecVectors;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.InvalidateIommuPages;
@@ -57,7 +57,7 @@ final class WorkedRequestsTest {
 
     static Stream<Row> requests() {
         Map<String, Row> rows = new LinkedHashMap<>();
-        for (List<String> cells : SheetVectors.rows("M")) {
+        for (List<String> cells : SpecVectors.rows("M")) {
             if (cells.size() < 4 || !cells.get(0).matches("M\\d+(\\.\\d+)?")) {
                 continue;
             }
@@ -83,7 +83,8 @@ final class WorkedRequestsTest {
         machine.takeCommands();
         int scope = flags(request.group(2), Map.of("PASID", Uapi.SCOPE_PASID, "VADDR", Uapi.SCOPE_VADDR));
         int flags = flags(request.group(3), Map.of("NO_PASID", Uapi.FLAGS_NO_PASID, "LEAF", Uapi.FLAGS_VADDR_LEAF));
-        byte[] bytes = new RequestWriter(Abi.LP64_LE, IommuModel.AMD, machine.config().subVersion())
+        byte[] bytes = new RequestWriter(
+                        Abi.LP64_LE, IommuModel.AMD, machine.config().subVersion())
                 .invalidate(
                         scope,
                         flags,
@@ -128,8 +129,8 @@ final class WorkedRequestsTest {
         if (setting.equals("BW")) {
             fields.put("efr", Map.of("PASmax", 19L, "GLXSup", 2L));
         }
-        Machine machine = Machine.of(
-                new HardwareConfig(AmdViGeneration.V3, fields, Map.of(), CacheConfig.DEFAULT, Map.of()));
+        Machine machine =
+                Machine.of(new HardwareConfig(AmdViGeneration.V3, fields, Map.of(), CacheConfig.DEFAULT, Map.of()));
         boolean deviceTlb = !setting.endsWith("0");
         machine.open(DOMAIN);
         machine.attach(DOMAIN, DEVICE);

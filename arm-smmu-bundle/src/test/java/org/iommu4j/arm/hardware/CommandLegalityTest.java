@@ -13,7 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Which commands are illegal, IHI 0070 4.1.3: docs/spec/arm-smmu.md V72 to V89, and what the document says beside them. */
+/** Which commands are illegal, IHI 0070 4.1.3: docs/spec/arm-smmu.md 8.3 V72 to V89, and what the document says beside them. */
 class CommandLegalityTest {
     private static final SpecificationVectors DOCUMENT = new SpecificationVectors();
     private static final Pattern CAPABILITY = Pattern.compile("(?:IDR\\d\\.)?(S1P|S2P|Hyp|DS|MPAM|STALL_MODEL)=(\\d)");

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What each command removes, entry by entry: docs/spec/arm-smmu.md V204 to V225, with the caches that the document lists. */
+/** What each command removes, entry by entry: docs/spec/arm-smmu.md 8.3 V204 to V225, with the caches that the document lists. */
 class RemovalVectorsTest {
     private static final SpecificationVectors DOCUMENT = new SpecificationVectors();
     private static final Pattern OUTCOME = Pattern.compile("gone: ([^;]*); stay: ([^\\[]*?)");

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Where entries of the two configuration tables are: docs/spec/arm-smmu.md V145 to V157. */
+/** Where entries of the two configuration tables are: docs/spec/arm-smmu.md 8.3 V145 to V157. */
 class TableLookupTest {
     private static final int STREAM = 0x1A8;
 

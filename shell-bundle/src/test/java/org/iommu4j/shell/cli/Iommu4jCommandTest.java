@@ -765,7 +765,10 @@ class Iommu4jCommandTest {
     }
 
     @Test
-    void shouldUpgradeByDefaultAsTheServiceDoes() {
+    void shouldUpgradeByDefaultAsTheServiceDoes() throws IOException {
+        Path release = InstallationTest.released(
+                home, "org/x/1.0.0/x-1.0.0.jar", host.symbolicName(IommuModel.INTEL), "1.0.0");
+        InstallationTest.released(home, "org/y/1.0.0/y-1.0.0.jar", "org.y", "1.0.0");
         List<UpgradeOptions> asked = new ArrayList<>();
         host.provide(UpgradeService.class, (options, progress) -> {
             asked.add(options);
@@ -775,16 +778,25 @@ class Iommu4jCommandTest {
         assertEquals(0, run("upgrade", "--built", "new.jar"));
 
         Path capture = home.resolve("traces/vtd/legacy-strict-nvme-e1000e");
-        UpgradeOptions options = UpgradeOptions.of(IommuModel.INTEL, capture, List.of(), Path.of("new.jar"));
+        UpgradeOptions options = UpgradeOptions.of(IommuModel.INTEL, capture, List.of(release), Path.of("new.jar"));
         assertEquals(List.of(options), asked);
         assertEquals(upgraded(options, 0).toText(), out.toString());
+    }
+
+    @Test
+    void shouldNameTheModelsThatCanBeUpgradedWhenOneHasNoRelease() {
+        assertEquals(2, run("upgrade", "--model", "intel"));
+        assertEquals(
+                "iommu4j upgrade: model 'intel' has no release to swap with; models that have one: none; or name a jar with "
+                        + "--released\n",
+                err.toString());
     }
 
     @Test
     void shouldEndWith1AfterAStaleUse() {
         host.provide(UpgradeService.class, (options, progress) -> upgraded(options, 1));
 
-        assertEquals(1, run("upgrade", "--built", "new.jar"));
+        assertEquals(1, run("upgrade", "--built", "new.jar", "--released", "old.jar"));
     }
 
     @Test
@@ -793,7 +805,7 @@ class Iommu4jCommandTest {
             throw new UpgradeException("new.jar is no bundle");
         });
 
-        assertEquals(2, run("upgrade", "--built", "new.jar"));
+        assertEquals(2, run("upgrade", "--built", "new.jar", "--released", "old.jar"));
         assertEquals("iommu4j upgrade: new.jar is no bundle\n", err.toString());
         assertEquals(2, run("upgrade"));
         assertEquals(2, err.toString().lines().count(), err.toString());

@@ -23,7 +23,8 @@ class AmdViFuzzTest {
     void shouldFindNothing(What what) {
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
             core.arrived(new AmdViBackend());
-            FuzzOptions options = FuzzOptions.of(IommuModel.AMD, Integer.getInteger("iommu4j.amd.fuzz.seed", 1), Long.MAX_VALUE)
+            FuzzOptions options = FuzzOptions.of(
+                            IommuModel.AMD, Integer.getInteger("iommu4j.amd.fuzz.seed", 1), Long.MAX_VALUE)
                     .with(what)
                     .withCases(0, CASES);
             FuzzResult result = new Fuzzer(core).run(options, progress -> {});

@@ -135,7 +135,8 @@ public final class FrozenCheck {
         if (row.passThrough()) {
             boolean equal = true;
             for (long address : PASS_THROUGH) {
-                equal = equal && ((mayBlock && isBlocked(unit, row, address)) || maps(name, unit, row, address, address));
+                equal = equal
+                        && ((mayBlock && isBlocked(unit, row, address)) || maps(name, unit, row, address, address));
             }
             walks.get(row.unit()).count(equal);
             return;

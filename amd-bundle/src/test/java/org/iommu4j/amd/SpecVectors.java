@@ -10,9 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** The vectors and worked requests of docs/spec/amd-vi.md, as its section 8 describes them. */
-public final class SheetVectors {
-    private static final Path SHEET = Path.of("..", "docs", "spec", "amd-vi.md");
+/** The vectors and worked requests of docs/spec/amd-vi.md 8 and 5.6, as that document describes them. */
+public final class SpecVectors {
+    private static final Path DOCUMENT = Path.of("..", "docs", "spec", "amd-vi.md");
     private static final List<String> LINES = read();
 
     /**
@@ -39,7 +39,7 @@ public final class SheetVectors {
         }
     }
 
-    private SheetVectors() {}
+    private SpecVectors() {}
 
     /** All vectors of a kind. */
     public static Stream<Vector> of(String kind) {
@@ -113,7 +113,7 @@ public final class SheetVectors {
 
     private static List<String> read() {
         try {
-            return Files.readAllLines(SHEET);
+            return Files.readAllLines(DOCUMENT);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
