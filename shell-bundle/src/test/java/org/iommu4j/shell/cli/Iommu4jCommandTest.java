@@ -526,11 +526,16 @@ class Iommu4jCommandTest {
         assertEquals("""
                 {"case":"a","file":"one.jsonl","line":3,"kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
                 """, Files.readString(file));
-        assertEquals("""
+        String summary = """
                 skipped c: no AFL
                 1 passed, 0 failed, 1 skipped
                 findings: 2 SUPERFLUOUS
-                """, out.toString());
+                """;
+        assertEquals(summary, out.toString());
+
+        // A case that says which findings it expects is watched though no file asks for them.
+        assertEquals(0, run("cases", "one.jsonl"));
+        assertEquals(summary + summary, out.toString());
     }
 
     @Test
