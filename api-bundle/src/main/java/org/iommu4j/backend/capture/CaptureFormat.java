@@ -21,6 +21,10 @@ import org.iommu4j.layout.Register;
  * @param calls what hypercalls or instructions mean
  * @param unitOfRequester the bits of {@code dev} that number the unit of the machine which translates for it; null if they
  *     do not tell
+ * @param requesterTables tables of structures whose entries are found by the requester, so that an entry's address tells whose
+ *     it is
+ * @param passThroughMayBlock true if the capture's own walker calls devices untranslated that the tables may as well block: it
+ *     looks at no rights where there is no page table
  */
 public record CaptureFormat(
         String arch,
@@ -31,7 +35,29 @@ public record CaptureFormat(
         Set<String> structures,
         RegisterRecords registers,
         CallRecords calls,
-        CapturedNumber unitOfRequester) {
+        CapturedNumber unitOfRequester,
+        List<RequesterTable> requesterTables,
+        boolean passThroughMayBlock) {
+
+    /**
+     * A table of structures whose entries are found by the requester.
+     *
+     * @param structure kind of table read
+     * @param register where the guest says where the table is
+     * @param base field with the address
+     * @param entryBytes size of an entry
+     */
+    public record RequesterTable(String structure, Register register, BitField base, int entryBytes) {
+        /**
+         * The requester whose entry is at an address.
+         *
+         * @param table value of the register
+         * @return a negative number, or one beyond every requester, if it is outside of the table
+         */
+        public long requesterAt(long table, long pa) {
+            return Math.floorDiv(pa - base.get(table), entryBytes);
+        }
+    }
 
     /** Copies the collections and checks the width. */
     public CaptureFormat {
@@ -43,6 +69,7 @@ public record CaptureFormat(
         }
         generations = List.copyOf(generations);
         structures = Set.copyOf(structures);
+        requesterTables = List.copyOf(requesterTables);
     }
 
     /**
@@ -98,6 +125,8 @@ public record CaptureFormat(
         private RegisterRecords registers = RegisterRecords.NONE;
         private CallRecords calls = CallRecords.NONE;
         private CapturedNumber unitOfRequester;
+        private List<RequesterTable> requesterTables = List.of();
+        private boolean passThroughMayBlock;
 
         private Builder(String arch, IommuModel model) {
             this.arch = arch;
@@ -146,6 +175,18 @@ public record CaptureFormat(
             return this;
         }
 
+        /** Tables of structures whose entries are found by the requester. */
+        public Builder requesterTables(RequesterTable... tables) {
+            requesterTables = List.of(tables);
+            return this;
+        }
+
+        /** The capture's own walker calls devices untranslated that the tables may as well block. */
+        public Builder passThroughMayBlock() {
+            passThroughMayBlock = true;
+            return this;
+        }
+
         /**
          * The format.
          *
@@ -161,7 +202,9 @@ public record CaptureFormat(
                     structures,
                     registers,
                     calls,
-                    unitOfRequester);
+                    unitOfRequester,
+                    requesterTables,
+                    passThroughMayBlock);
         }
     }
 }

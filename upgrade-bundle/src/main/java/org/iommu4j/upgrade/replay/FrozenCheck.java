@@ -56,7 +56,11 @@ public final class FrozenCheck {
             int count = 0;
             for (FrozenImage.Walk row = rows.next(); row != null; row = rows.next()) {
                 progress.begin(count++, "frozen walk");
-                check(scan.hasSeveralUnits() ? row.unit() : "", units.get(row.unit()), row);
+                check(
+                        scan.hasSeveralUnits() ? row.unit() : "",
+                        units.get(row.unit()),
+                        row,
+                        capture.format().passThroughMayBlock());
             }
         } finally {
             units.values().forEach(Unit::close);
@@ -127,11 +131,12 @@ public final class FrozenCheck {
         return value;
     }
 
-    private void check(String name, Unit unit, FrozenImage.Walk row) {
+    private void check(String name, Unit unit, FrozenImage.Walk row, boolean mayBlock) {
         if (row.passThrough()) {
             boolean equal = true;
             for (long address : PASS_THROUGH) {
-                equal = equal && maps(name, unit, row, address, address);
+                equal = equal
+                        && ((mayBlock && isBlocked(unit, row, address)) || maps(name, unit, row, address, address));
             }
             walks.get(row.unit()).count(equal);
             return;
@@ -140,6 +145,12 @@ public final class FrozenCheck {
         walks.get(row.unit())
                 .count(maps(name, unit, row, row.iova(), row.pa())
                         && maps(name, unit, row, row.iova() + last, row.pa() + last));
+    }
+
+    private boolean isBlocked(Unit unit, FrozenImage.Walk row, long address) {
+        access.begin(row.requester(), address, DmaAccess.READ);
+        Devices.access(unit, access);
+        return access.outcome() == DmaAccess.Outcome.FAULT;
     }
 
     private boolean maps(String name, Unit unit, FrozenImage.Walk row, long iova, long pa) {
