@@ -38,6 +38,7 @@ import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
@@ -75,8 +76,8 @@ public class AmdViBackend implements Backend {
      * @param version of the bundle, as {@code major.minor.micro}
      */
     public AmdViBackend(String version) {
-        description = new BackendDescription(
-                IommuModel.AMD, "AMD-Vi", version, GENERATIONS, STATE_VERSION, STATE_VERSION);
+        description =
+                new BackendDescription(IommuModel.AMD, "AMD-Vi", version, GENERATIONS, STATE_VERSION, STATE_VERSION);
     }
 
     private static Generation generation(int subVersion, String name, Set<String> more) {
@@ -162,6 +163,11 @@ public class AmdViBackend implements Backend {
                         Uapi.BIND_PGTABLE, IommuModel.AMD, AmdViGeneration.V1, BindPgtable.FLAGS, BindPgtable.LAYOUT),
                 new BindFormat(Uapi.BIND_PASIDTBL, IommuModel.AMD, AmdViGeneration.V2, 0, BindPasidTable.LAYOUT),
                 new BindFormat(Uapi.BIND_PASID, IommuModel.AMD, AmdViGeneration.V2, 0, BindPasid.LAYOUT));
+    }
+
+    @Override
+    public String meaning(Layout layout, BitField field, long... words) {
+        return AmdViMeanings.of(layout, field, words);
     }
 
     @Override

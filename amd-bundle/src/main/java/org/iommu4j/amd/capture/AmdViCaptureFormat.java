@@ -38,8 +38,7 @@ public final class AmdViCaptureFormat {
                                     new FieldValue(InvalidateDevtabEntry.OPCODE, AmdViCommand.OP_DEVTAB_ENTRY))
                             .of(Devices.one(InvalidateDevtabEntry.DEVICE_ID)),
                     Publication.ofCommand(
-                            InvalidateIommuAll.LAYOUT,
-                            new FieldValue(InvalidateIommuAll.OPCODE, AmdViCommand.OP_ALL))),
+                            InvalidateIommuAll.LAYOUT, new FieldValue(InvalidateIommuAll.OPCODE, AmdViCommand.OP_ALL))),
             List.of(
                     new OddRead(
                             Control.REGISTER,
@@ -61,8 +60,8 @@ public final class AmdViCaptureFormat {
                     GenerationRule.ofField(AmdViGeneration.V2, "guest tables", Efr.REGISTER, Efr.GT_SUP, 1),
                     GenerationRule.otherwise(AmdViGeneration.V1, "host tables only"))
             .structures("dte", "rte")
-            .requesterTables(new RequesterTable(
-                    "dte", DevTabBase.REGISTER, DevTabBase.BASE_ADDRESS, DeviceTableEntry.BYTES))
+            .requesterTables(
+                    new RequesterTable("dte", DevTabBase.REGISTER, DevTabBase.BASE_ADDRESS, DeviceTableEntry.BYTES))
             .passThroughMayBlock()
             .registers(REGISTERS)
             .build();

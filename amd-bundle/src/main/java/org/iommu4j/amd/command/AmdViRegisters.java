@@ -65,7 +65,8 @@ public final class AmdViRegisters {
         public static final BitField COHERENT = CONTROL.bit("Coherent", 10, about("device table reads snoop"));
         public static final BitField ISOC = CONTROL.bit("Isoc", 11, about("isochronous"));
         public static final BitField CMD_BUF_EN = CONTROL.bit("CmdBufEn", 12, about("fetch commands"));
-        public static final BitField PPR_LOG_EN = CONTROL.bit("PPRLogEn", 13, when("PPRSup"), about("log page requests"));
+        public static final BitField PPR_LOG_EN =
+                CONTROL.bit("PPRLogEn", 13, when("PPRSup"), about("log page requests"));
         public static final BitField PPR_INT_EN =
                 CONTROL.bit("PPRIntEn", 14, when("PPRSup"), about("message for page requests"));
         public static final BitField PPR_EN = CONTROL.bit("PPREn", 15, when("PPRSup"), about("accept page requests"));
@@ -73,21 +74,24 @@ public final class AmdViRegisters {
         public static final BitField GA_EN = CONTROL.bit("GAEn", 17, when("GASup"), about("guest virtual APIC"));
         public static final BitField DEV_TBL_SEG_EN =
                 CONTROL.bits("DevTblSegEn", 36, 34, about("log2 of the number of device tables"));
-        public static final BitField PPR_AUTO_RSP_EN =
-                CONTROL.bit("PPRAutoRspEn", 39, when("PPRAutoRspSup"), about("answer page requests while the log is full"));
+        public static final BitField PPR_AUTO_RSP_EN = CONTROL.bit(
+                "PPRAutoRspEn", 39, when("PPRAutoRspSup"), about("answer page requests while the log is full"));
         public static final BitField PPR_AUTO_RSP_AON =
                 CONTROL.bit("PPRAutoRspAon", 42, when("PPRAutoRspSup"), about("answer every page request"));
         public static final BitField EPH_EN = CONTROL.bit("EPHEn", 45, when("EPHSup"), about("DTE.PPR and GPRP count"));
-        public static final BitField HAD_UPDATE = CONTROL.bits("HADUpdate", 47, 46, when("HASup"), about("no effect here"));
+        public static final BitField HAD_UPDATE =
+                CONTROL.bits("HADUpdate", 47, 46, when("HASup"), about("no effect here"));
         public static final BitField GD_UPDATE_DIS =
                 CONTROL.bit("GDUpdateDis", 48, when("V2HDDisSup"), about("no dirty bit in guest tables"));
         public static final BitField XT_EN = CONTROL.bit("XTEn", 50, when("XTSup"), about("x2APIC"));
-        public static final BitField INT_CAP_XT_EN = CONTROL.bit("IntCapXTEn", 51, when("XTSup"), about("own interrupts"));
+        public static final BitField INT_CAP_XT_EN =
+                CONTROL.bit("IntCapXTEn", 51, when("XTSup"), about("own interrupts"));
         public static final BitField GA_UPDATE_DIS =
                 CONTROL.bit("GAUpdateDis", 54, when("GAUpdateDisSup"), about("no accessed bit in guest tables"));
-        public static final BitField GCR3_TRP_MODE =
-                CONTROL.bit("GCR3TRPMode", 58, when("GCR3TRPModeSup"), about("GCR3 roots are guest physical addresses"));
-        public static final BitField IRT_CACHE_DIS = CONTROL.bit("IrtCacheDis", 59, about("do not keep interrupt entries"));
+        public static final BitField GCR3_TRP_MODE = CONTROL.bit(
+                "GCR3TRPMode", 58, when("GCR3TRPModeSup"), about("GCR3 roots are guest physical addresses"));
+        public static final BitField IRT_CACHE_DIS =
+                CONTROL.bit("IrtCacheDis", 59, about("do not keep interrupt entries"));
 
         public static final Register REGISTER = CONTROL.build();
     }
@@ -97,23 +101,30 @@ public final class AmdViRegisters {
         private static final Register.Builder STATUS = register("Status", 0x2020, "3.4.16");
         public static final BitField EVENT_OVERFLOW =
                 STATUS.bit("EventOverflow", 0, WRITE_ONE_CLEARS, about("an event was lost"));
-        public static final BitField EVENT_LOG_INT = STATUS.bit("EventLogInt", 1, WRITE_ONE_CLEARS, about("an event was logged"));
+        public static final BitField EVENT_LOG_INT =
+                STATUS.bit("EventLogInt", 1, WRITE_ONE_CLEARS, about("an event was logged"));
         public static final BitField COM_WAIT_INT =
                 STATUS.bit("ComWaitInt", 2, WRITE_ONE_CLEARS, about("a completion wait with I is done"));
-        public static final BitField EVENT_LOG_RUN = STATUS.bit("EventLogRun", 3, READ_ONLY, about("events are logged"));
+        public static final BitField EVENT_LOG_RUN =
+                STATUS.bit("EventLogRun", 3, READ_ONLY, about("events are logged"));
         public static final BitField CMD_BUF_RUN = STATUS.bit("CmdBufRun", 4, READ_ONLY, about("commands are fetched"));
         public static final BitField PPR_OVERFLOW =
                 STATUS.bit("PprOverflow", 5, WRITE_ONE_CLEARS, about("a page request was lost"));
-        public static final BitField PPR_INT = STATUS.bit("PprInt", 6, WRITE_ONE_CLEARS, about("a page request was logged"));
-        public static final BitField PPR_LOG_RUN = STATUS.bit("PprLogRun", 7, READ_ONLY, about("page requests are logged"));
+        public static final BitField PPR_INT =
+                STATUS.bit("PprInt", 6, WRITE_ONE_CLEARS, about("a page request was logged"));
+        public static final BitField PPR_LOG_RUN =
+                STATUS.bit("PprLogRun", 7, READ_ONLY, about("page requests are logged"));
         public static final BitField GA_LOG_RUN = STATUS.bit("GALogRun", 8, READ_ONLY, about("not modelled"));
-        public static final BitField GA_LOG_OVERFLOW = STATUS.bit("GALogOverflow", 9, WRITE_ONE_CLEARS, about("not modelled"));
+        public static final BitField GA_LOG_OVERFLOW =
+                STATUS.bit("GALogOverflow", 9, WRITE_ONE_CLEARS, about("not modelled"));
         public static final BitField GA_INT = STATUS.bit("GAInt", 10, WRITE_ONE_CLEARS, about("not modelled"));
-        public static final BitField PPR_OVERFLOW_B = STATUS.bit("PprOverflowB", 11, WRITE_ONE_CLEARS, about("not modelled"));
+        public static final BitField PPR_OVERFLOW_B =
+                STATUS.bit("PprOverflowB", 11, WRITE_ONE_CLEARS, about("not modelled"));
         public static final BitField PPR_LOG_ACTIVE = STATUS.bit("PprLogActive", 12, READ_ONLY, about("not modelled"));
         public static final BitField EVENT_OVERFLOW_B =
                 STATUS.bit("EventOverflowB", 15, WRITE_ONE_CLEARS, about("not modelled"));
-        public static final BitField EVENT_LOG_ACTIVE = STATUS.bit("EventLogActive", 16, READ_ONLY, about("not modelled"));
+        public static final BitField EVENT_LOG_ACTIVE =
+                STATUS.bit("EventLogActive", 16, READ_ONLY, about("not modelled"));
         public static final BitField PPR_OVERFLOW_EARLY_B =
                 STATUS.bit("PprOverflowEarlyB", 17, WRITE_ONE_CLEARS, about("not modelled"));
         public static final BitField PPR_OVERFLOW_EARLY =
@@ -145,8 +156,8 @@ public final class AmdViRegisters {
         /** log2 of the number of entries. */
         public static final BitField LENGTH = BASE.bits("Length", 59, 56, reset(LEAST_LENGTH), about("2^n entries"));
 
-        private static final Register.Builder HEAD =
-                register("CmdBufHead", 0x2000, "3.4.15").each(READ_WRITE, whileClear(Status.REGISTER, Status.CMD_BUF_RUN));
+        private static final Register.Builder HEAD = register("CmdBufHead", 0x2000, "3.4.15")
+                .each(READ_WRITE, whileClear(Status.REGISTER, Status.CMD_BUF_RUN));
 
         /** Byte offset of the next entry to be read. */
         public static final BitField HEAD_OFFSET = HEAD.address("Head", 18, 4, about("next entry to be read"));
@@ -171,8 +182,7 @@ public final class AmdViRegisters {
                     register(name + "Base", base, section).each(READ_WRITE, whileClear(Status.REGISTER, run));
             baseRow.address(BASE_ADDRESS.name(), 51, 12, about(BASE_ADDRESS.about()));
             baseRow.bits(LENGTH.name(), 59, 56, reset(LEAST_LENGTH), about(LENGTH.about()));
-            Register.Builder headRow =
-                    register(name + "Head", head, "3.4.15").each(READ_WRITE);
+            Register.Builder headRow = register(name + "Head", head, "3.4.15").each(READ_WRITE);
             headRow.address(HEAD_OFFSET.name(), 18, 4, about(HEAD_OFFSET.about()));
             Register.Builder tailRow = register(name + "Tail", head + Long.BYTES, "3.4.15")
                     .each(READ_WRITE, whileClear(Status.REGISTER, run));
@@ -183,14 +193,16 @@ public final class AmdViRegisters {
 
     /** Exclusion range; under secure nested paging the range that COMPLETION_WAIT may store to. */
     public static final class Exclusion {
-        private static final Register.Builder BASE = register("ExclBase", 0x0020, "3.4.5").each(READ_WRITE);
+        private static final Register.Builder BASE =
+                register("ExclBase", 0x0020, "3.4.5").each(READ_WRITE);
         public static final BitField EX_EN = BASE.bit("ExEn", 0, about("the range counts"));
         public static final BitField ALLOW = BASE.bit("Allow", 1, about("for all devices, not only those with DTE.EX"));
         public static final BitField BASE_ADDRESS = BASE.address("ExclBase", 51, 12, about("first page"));
 
         public static final Register BASE_REGISTER = BASE.build();
 
-        private static final Register.Builder LIMIT = register("ExclLimit", 0x0028, "3.4.6").each(READ_WRITE);
+        private static final Register.Builder LIMIT =
+                register("ExclLimit", 0x0028, "3.4.6").each(READ_WRITE);
         public static final BitField LIMIT_ADDRESS = LIMIT.address("ExclLimit", 51, 12, about("last page"));
 
         public static final Register LIMIT_REGISTER = LIMIT.build();
@@ -198,15 +210,18 @@ public final class AmdViRegisters {
 
     /** Hardware event registers; with EFR.HESup: events 3, 4 and 6, also where no log takes them. */
     public static final class HardwareEvent {
-        private static final Register.Builder HIGH = register("HwEventHigh", 0x0040, "3.4.9").each(READ_ONLY);
+        private static final Register.Builder HIGH =
+                register("HwEventHigh", 0x0040, "3.4.9").each(READ_ONLY);
         public static final BitField UPPER = HIGH.bits("Upper", 63, 0, about("second word of the entry"));
         public static final Register HIGH_REGISTER = HIGH.build();
 
-        private static final Register.Builder LOW = register("HwEventLow", 0x0048, "3.4.9").each(READ_ONLY);
+        private static final Register.Builder LOW =
+                register("HwEventLow", 0x0048, "3.4.9").each(READ_ONLY);
         public static final BitField LOWER = LOW.bits("Lower", 63, 0, about("first word of the entry"));
         public static final Register LOW_REGISTER = LOW.build();
 
-        private static final Register.Builder STATUS = register("HwEventStatus", 0x0050, "3.4.9").each(WRITE_ONE_CLEARS);
+        private static final Register.Builder STATUS =
+                register("HwEventStatus", 0x0050, "3.4.9").each(WRITE_ONE_CLEARS);
         public static final BitField HEV = STATUS.bit("HEV", 0, about("an event stands in the registers"));
         public static final BitField HEO = STATUS.bit("HEO", 1, about("another one came meanwhile"));
         public static final Register STATUS_REGISTER = STATUS.build();
@@ -214,37 +229,43 @@ public final class AmdViRegisters {
 
     /** Extended feature register; reads 0 without EFRSup. */
     public static final class Efr {
-        private static final Register.Builder EFR = register("EFR", 0x0030, "3.4.7").each(READ_ONLY);
+        private static final Register.Builder EFR =
+                register("EFR", 0x0030, "3.4.7").each(READ_ONLY);
         public static final BitField PREF_SUP = EFR.bit("PrefSup", 0, about("prefetch command"));
         public static final BitField PPR_SUP = EFR.bit("PPRSup", 1, about("page requests"));
         public static final BitField XT_SUP = EFR.bit("XTSup", 2, about("x2APIC"));
         public static final BitField NX_SUP = EFR.bit("NXSup", 3, about("no-execute bit in guest tables"));
         public static final BitField GT_SUP = EFR.bit("GTSup", 4, about("guest translation"));
-        public static final BitField GAPPI_SUP = EFR.bit("GAPPISup", 5, about("physical processor interrupts of guests"));
+        public static final BitField GAPPI_SUP =
+                EFR.bit("GAPPISup", 5, about("physical processor interrupts of guests"));
         public static final BitField IA_SUP = EFR.bit("IASup", 6, about("invalidate-all command"));
         public static final BitField GA_SUP = EFR.bit("GASup", 7, about("guest virtual APIC"));
         public static final BitField HE_SUP = EFR.bit("HESup", 8, about("hardware event registers"));
         public static final BitField PC_SUP = EFR.bit("PCSup", 9, about("performance counters"));
         public static final BitField HATS =
                 EFR.bits("HATS", 11, 10, about("host tables: 0 to 2: at most 4 to 6 levels; 3: none"));
-        public static final BitField GATS = EFR.bits("GATS", 13, 12, about("guest tables: 0 to 2: at most 4 to 6 levels"));
+        public static final BitField GATS =
+                EFR.bits("GATS", 13, 12, about("guest tables: 0 to 2: at most 4 to 6 levels"));
         public static final BitField GLX_SUP = EFR.bits("GLXSup", 15, 14, about("levels of a GCR3 table, less 1"));
         public static final BitField SMIF_SUP = EFR.bits("SmiFSup", 17, 16, about("SMI filters"));
         public static final BitField SMIF_RC = EFR.bits("SmiFRC", 20, 18, about("number of SMI filters"));
         public static final BitField GAM_SUP = EFR.bits("GAMSup", 23, 21, about("modes of the guest virtual APIC"));
         public static final BitField DUAL_PPR_LOG_SUP = EFR.bits("DualPPRLogSup", 25, 24, about("second PPR log"));
-        public static final BitField DUAL_EVENT_LOG_SUP = EFR.bits("DualEventLogSup", 29, 28, about("second event log"));
+        public static final BitField DUAL_EVENT_LOG_SUP =
+                EFR.bits("DualEventLogSup", 29, 28, about("second event log"));
         public static final BitField SATS_SUP = EFR.bit("SATSSup", 31, about("secure address translation services"));
         public static final BitField PAS_MAX = EFR.bits("PASmax", 36, 32, about("bits of a PASID, less 1"));
         public static final BitField US_SUP = EFR.bit("USSup", 37, about("user and supervisor requests"));
         public static final BitField DEV_TBL_SEG_SUP =
                 EFR.bits("DevTblSegSup", 39, 38, about("log2 of the number of device tables"));
-        public static final BitField PPR_EARLY_OF_SUP = EFR.bit("PPREarlyOfSup", 40, about("early overflow of the PPR log"));
+        public static final BitField PPR_EARLY_OF_SUP =
+                EFR.bit("PPREarlyOfSup", 40, about("early overflow of the PPR log"));
         public static final BitField PPR_AUTO_RSP_SUP = EFR.bit("PPRAutoRspSup", 41, about("automatic page responses"));
         public static final BitField MARC_SUP = EFR.bits("MarcSup", 43, 42, about("memory access routing"));
         public static final BitField BLK_STOP_MRK_SUP = EFR.bit("BlkStopMrkSup", 44, about("stop markers are blocked"));
         public static final BitField PERF_OPT_SUP = EFR.bit("PerfOptSup", 45, about("performance optimisation"));
-        public static final BitField MSI_CAP_MMIO_SUP = EFR.bit("MsiCapMmioSup", 46, about("copies of the MSI registers"));
+        public static final BitField MSI_CAP_MMIO_SUP =
+                EFR.bit("MsiCapMmioSup", 46, about("copies of the MSI registers"));
         public static final BitField SNOOP_ATTR_SUP = EFR.bit("SnoopAttrSup", 47, about("snoop attributes"));
         public static final BitField GIO_SUP = EFR.bit("GIOSup", 48, about("guest tables for requests without PASID"));
         public static final BitField HA_SUP = EFR.bit("HASup", 49, about("accessed bit in host tables"));
@@ -252,13 +273,16 @@ public final class AmdViRegisters {
         public static final BitField ATTR_FW_SUP = EFR.bit("AttrFWSup", 51, about("attribute forwarding"));
         public static final BitField HD_SUP = EFR.bit("HDSup", 52, about("dirty bit in host tables"));
         public static final BitField V2_HD_DIS_SUP = EFR.bit("V2HDDisSup", 53, about("dirty bits can be switched off"));
-        public static final BitField INV_IOTLB_TYPE_SUP = EFR.bit("InvIotlbTypeSup", 54, about("types of invalidations"));
+        public static final BitField INV_IOTLB_TYPE_SUP =
+                EFR.bit("InvIotlbTypeSup", 54, about("types of invalidations"));
         public static final BitField VIOMMU_SUP = EFR.bit("vIOMMUSup", 55, about("guests have rings in hardware"));
         public static final BitField VM_GUARD_IO_SUP = EFR.bit("VMGuardIOSup", 56, about("encrypted guests"));
-        public static final BitField VM_TABLE_SIZE = EFR.bits("VMTableSize", 60, 57, about("guards of encrypted guests"));
+        public static final BitField VM_TABLE_SIZE =
+                EFR.bits("VMTableSize", 60, 57, about("guards of encrypted guests"));
         public static final BitField GA_UPDATE_DIS_SUP =
                 EFR.bit("GAUpdateDisSup", 61, about("accessed bits can be switched off"));
-        public static final BitField FORCE_PHY_DEST_SUP = EFR.bit("ForcePhyDestSup", 62, about("physical destinations"));
+        public static final BitField FORCE_PHY_DEST_SUP =
+                EFR.bit("ForcePhyDestSup", 62, about("physical destinations"));
         public static final BitField SNP_SUP = EFR.bit("SNPSup", 63, about("secure nested paging"));
 
         public static final Register REGISTER = EFR.build();
@@ -266,14 +290,19 @@ public final class AmdViRegisters {
 
     /** Second extended feature register. */
     public static final class Efr2 {
-        private static final Register.Builder EFR2 = register("EFR2", 0x01a0, "3.4.7").each(READ_ONLY);
+        private static final Register.Builder EFR2 =
+                register("EFR2", 0x01a0, "3.4.7").each(READ_ONLY);
         public static final BitField CXLIO_SUP = EFR2.bit("CXLIOSup", 0, about("memory attributes of CXL.io"));
         public static final BitField SEV_SNP_IO_SUP = EFR2.bit("SEVSNPIOSup", 1, about("trusted devices"));
         public static final BitField TMPM_SUP = EFR2.bit("TMPMSup", 2, about("page migration"));
-        public static final BitField GCR3_TRP_MODE_SUP = EFR2.bit("GCR3TRPModeSup", 3, about("GCR3 roots can be guest addresses"));
-        public static final BitField GAPPI_DIS_SUP = EFR2.bit("GAPPIDisSup", 4, about("physical interrupts can be switched off"));
-        public static final BitField SNP_AVIC_SUP = EFR2.bits("SNPAVICSup", 7, 5, about("virtual APIC under secure paging"));
-        public static final BitField NUM_INT_REMAP_SUP = EFR2.bits("NumIntRemapSup", 9, 8, about("0: 512, 1: 2048 interrupts"));
+        public static final BitField GCR3_TRP_MODE_SUP =
+                EFR2.bit("GCR3TRPModeSup", 3, about("GCR3 roots can be guest addresses"));
+        public static final BitField GAPPI_DIS_SUP =
+                EFR2.bit("GAPPIDisSup", 4, about("physical interrupts can be switched off"));
+        public static final BitField SNP_AVIC_SUP =
+                EFR2.bits("SNPAVICSup", 7, 5, about("virtual APIC under secure paging"));
+        public static final BitField NUM_INT_REMAP_SUP =
+                EFR2.bits("NumIntRemapSup", 9, 8, about("0: 512, 1: 2048 interrupts"));
         public static final BitField HT_RANGE_IGNORE = EFR2.bit("HTRangeIgnore", 11, about("no HyperTransport range"));
 
         public static final Register REGISTER = EFR2.build();
@@ -281,7 +310,8 @@ public final class AmdViRegisters {
 
     /** PPR log auto response register; with EFR.PPRAutoRspSup. */
     public static final class AutoResponse {
-        private static final Register.Builder AUTO = register("PprAutoRsp", 0x2080, "3.4.17").each(READ_WRITE);
+        private static final Register.Builder AUTO =
+                register("PprAutoRsp", 0x2080, "3.4.17").each(READ_WRITE);
         public static final BitField CODE = AUTO.bits("AutoRspCode", 3, 0, about("answer while the log is full"));
         public static final BitField MASK_GN = AUTO.bit("AutoRspMaskGN", 4, about("without PASID prefix"));
 
@@ -290,7 +320,8 @@ public final class AmdViRegisters {
 
     /** PPR log early overflow register; with EFR.PPREarlyOfSup. */
     public static final class EarlyOverflow {
-        private static final Register.Builder EARLY = register("PprEarlyOverflow", 0x2088, "3.4.18").each(READ_WRITE);
+        private static final Register.Builder EARLY =
+                register("PprEarlyOverflow", 0x2088, "3.4.18").each(READ_WRITE);
         public static final BitField THRESHOLD = EARLY.bits("Threshold", 14, 0, about("entries in the log"));
         public static final BitField INT_EN = EARLY.bit("IntEn", 30, about("message"));
         public static final BitField EN = EARLY.bit("En", 31, about("watch the log"));

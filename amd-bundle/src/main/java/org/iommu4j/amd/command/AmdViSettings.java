@@ -48,18 +48,33 @@ public final class AmdViSettings {
                     generation -> AmdViCapabilities.base(generation).efr2());
 
     static {
-        // Abilities that change what software sees and that no generation of this release has.
+        // Abilities that change what software sees and that no generation of this release has. GASup can be announced,
+        // since
+        // captured guests see it; no interrupt is remapped, so that its log would stay empty.
         for (BitField field : List.of(
+                Efr.XT_SUP,
+                Efr.GAPPI_SUP,
                 Efr.PC_SUP,
+                Efr.SMIF_SUP,
+                Efr.GAM_SUP,
                 Efr.DUAL_PPR_LOG_SUP,
                 Efr.DUAL_EVENT_LOG_SUP,
                 Efr.SATS_SUP,
                 Efr.MARC_SUP,
+                Efr.BLK_STOP_MRK_SUP,
+                Efr.PERF_OPT_SUP,
                 Efr.MSI_CAP_MMIO_SUP,
-                Efr.VIOMMU_SUP)) {
+                Efr.VIOMMU_SUP,
+                Efr.VM_GUARD_IO_SUP,
+                Efr.VM_TABLE_SIZE,
+                Efr.FORCE_PHY_DEST_SUP,
+                Efr2.SEV_SNP_IO_SUP,
+                Efr2.TMPM_SUP,
+                Efr2.GAPPI_DIS_SUP,
+                Efr2.SNP_AVIC_SUP,
+                Efr2.NUM_INT_REMAP_SUP)) {
             notModelled(field);
         }
-        notModelled(Efr2.TMPM_SUP);
         ROWS.field(PciCapability.ID).legal("0xf", (generation, value) -> value == 0x0f);
         ROWS.field(PciCapability.TYPE).legal("3", (generation, value) -> value == 3);
         ROWS.field(Efr.GATS).legal("0..2", (generation, value) -> value < 3);
@@ -99,7 +114,8 @@ public final class AmdViSettings {
     /** Secure nested paging is on: no identity entry; the exclusion registers limit the stores of COMPLETION_WAIT. */
     public static final SettingRow SNP = ROWS.numberOption("snp", 1)
             .byDefault(generation -> generation == AmdViGeneration.SNP ? 1 : 0)
-            .about("secure nested paging is on: no identity entry, exclusion registers limit stores of COMPLETION_WAIT");
+            .about(
+                    "secure nested paging is on: no identity entry, exclusion registers limit stores of COMPLETION_WAIT");
 
     /** V=1, TV=0: three readers and two drivers take it for a denial, one old emulator lets requests pass. */
     public static final SettingRow TV0 =
@@ -139,23 +155,29 @@ public final class AmdViSettings {
 
     /** Whether an invalidation without PASID prefix reaches entries of a device that have one. */
     public static final SettingRow ATC_ALL = ROWS.choice("atc-all", "all", "untagged")
-            .about("device TLB entries that INVALIDATE_IOTLB_PAGES GN=0 drops: with and without PASID, or without: S-ATCALL");
+            .about(
+                    "device TLB entries that INVALIDATE_IOTLB_PAGES GN=0 drops: with and without PASID, or without: S-ATCALL");
 
     /** How a failure of the host part of a nested walk is reported. */
     public static final SettingRow NESTED_EVENT = ROWS.choice("nested-event", "gpa", "gva")
-            .about("event of the host part of a nested walk: guest physical address with GN=0, or virtual with GN=1: S-NESTEV");
+            .about(
+                    "event of the host part of a nested walk: guest physical address with GN=0, or virtual with GN=1: S-NESTEV");
 
     /** Whether an illegal command stops the command buffer. */
     public static final SettingRow HALT =
             ROWS.choice("halt", "stop", "go-on").about("what follows an illegal command: S-HALT");
 
     /** A request with PASID of a device without guest translation. */
-    public static final SettingRow GV0 = ROWS.choice("gv0", "fault", "pasid-ignored")
-            .about("a request with PASID of a device with GV=0: S-GV0");
+    public static final SettingRow GV0 =
+            ROWS.choice("gv0", "fault", "pasid-ignored").about("a request with PASID of a device with GV=0: S-GV0");
 
     /** Type of a hardware error where there is no memory. */
     public static final SettingRow HARDWARE_TYPE = ROWS.choice("hw-type", "master-abort", "by-cause")
             .about("Type of an access to absent memory: 1, or 2 for tables and 3 for commands: S-HWTYPE");
+
+    /** Some parts cannot have host pages of 512 GiB, so that Linux never makes them. */
+    public static final SettingRow LARGE_PAGE = ROWS.choice("page-512g", "translated", "fault")
+            .about("a leaf of 512 GiB in a host table: translated, or a page fault with an illegal size: erratum B16");
 
     private static final SettingTable TABLE = ROWS.build();
 

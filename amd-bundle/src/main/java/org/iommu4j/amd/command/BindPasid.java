@@ -23,8 +23,7 @@ public final class BindPasid {
             DATA.bits("requester", 79, 64, about("DeviceID: bus 15:8, device 7:3, function 2:0"));
 
     /** Levels of the guest table, which all PASIDs of a device share. */
-    public static final BitField LEVELS =
-            DATA.bits("levels", 127, 96, oneOf(code(4, "4 levels"), code(5, "5 levels")));
+    public static final BitField LEVELS = DATA.bits("levels", 127, 96, oneOf(code(4, "4 levels"), code(5, "5 levels")));
 
     /** The PASID. */
     public static final BitField PASID = DATA.bits("pasid", 147, 128, about("the PASID"));
@@ -32,8 +31,10 @@ public final class BindPasid {
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS =
-            Layout.named("amdvi_bind_pasid flags").size(32).littleEndian().spec("docs/contract.md, flags of the bind header");
+    private static final Layout.Builder HEADER_FLAGS = Layout.named("amdvi_bind_pasid flags")
+            .size(32)
+            .littleEndian()
+            .spec("docs/contract.md, flags of the bind header");
 
     /** The contract's own flag. */
     public static final BitField FLAG_UNBIND =

@@ -3,6 +3,7 @@ package org.iommu4j.amd.command;
 import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
+import static org.iommu4j.layout.FieldOption.since;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
@@ -15,8 +16,10 @@ import org.iommu4j.layout.Layout;
  * memory one to one in this release.
  */
 public final class BindPgtable {
-    private static final Layout.Builder DATA =
-            Layout.named("amdvi_bind_pgtable").size(192).littleEndian().spec("docs/contract.md, BIND_PGTABLE of AMD-Vi");
+    private static final Layout.Builder DATA = Layout.named("amdvi_bind_pgtable")
+            .size(192)
+            .littleEndian()
+            .spec("docs/contract.md, BIND_PGTABLE of AMD-Vi");
 
     /** Address of the table's top level; 0 with {@link #FLAG_PASS_THROUGH}. */
     public static final BitField TABLE_ROOT =
@@ -40,9 +43,13 @@ public final class BindPgtable {
                     code(5, "5 levels"),
                     code(6, "6 levels")));
 
-    /** The guest's own domain id; from generation 0x0320 on what its commands name. */
-    public static final BitField GUEST_DOMAIN_ID =
-            DATA.bits("guest_domain_id", 143, 128, about("the guest's own domain id; never a tag of the host"));
+    /** The guest's own domain id, which its commands name; guests of older generations have none. */
+    public static final BitField GUEST_DOMAIN_ID = DATA.bits(
+            "guest_domain_id",
+            143,
+            128,
+            since(AmdViGeneration.NESTED),
+            about("the guest's own domain id; never a tag of the host"));
 
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();
@@ -58,7 +65,9 @@ public final class BindPgtable {
 
     /** Requests pass untranslated. */
     public static final BitField FLAG_PASS_THROUGH = HEADER_FLAGS.bit(
-            "PASS_THROUGH", 16, about("requests pass untranslated; table_root and mode are 0; not under secure nested paging"));
+            "PASS_THROUGH",
+            16,
+            about("requests pass untranslated; table_root and mode are 0; not under secure nested paging"));
 
     /** The device has a TLB of its own. */
     public static final BitField FLAG_DEVICE_TLB = HEADER_FLAGS.bit(

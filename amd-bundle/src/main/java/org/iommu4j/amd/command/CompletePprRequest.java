@@ -3,7 +3,6 @@ package org.iommu4j.amd.command;
 import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
-import static org.iommu4j.layout.FieldOption.when;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
@@ -29,10 +28,12 @@ public final class CompletePprRequest {
     public static final BitField GROUP = CMD.bits("PPRGroup", 104, 96, about("page request group index"));
 
     /** Written 0 by software, not checked. */
-    public static final BitField UNCHECKED = CMD.bits("unchecked", 107, 105, about("software writes 0, hardware ignores it"));
+    public static final BitField UNCHECKED =
+            CMD.bits("unchecked", 107, 105, about("software writes 0, hardware ignores it"));
 
     /** Success 0, invalid request 1, response failure 15. */
-    public static final BitField RESPONSE = CMD.bits("Response", 111, 108, about("0 success, 1 invalid request, 15 failure"));
+    public static final BitField RESPONSE =
+            CMD.bits("Response", 111, 108, about("0 success, 1 invalid request, 15 failure"));
 
     /** The command. */
     public static final Layout LAYOUT = CMD.build();

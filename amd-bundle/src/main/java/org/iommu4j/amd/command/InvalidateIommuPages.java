@@ -48,7 +48,9 @@ public final class InvalidateIommuPages {
      * @param pasid whose guest translations are meant, or {@link #NO_PASID}
      */
     public static long word0(int domain, int pasid) {
-        return OPCODE.of(AmdViCommand.OP_IOMMU_PAGES) | DOMAIN_ID.of(domain) | (pasid == NO_PASID ? 0 : PASID.of(pasid));
+        return OPCODE.of(AmdViCommand.OP_IOMMU_PAGES)
+                | DOMAIN_ID.of(domain)
+                | (pasid == NO_PASID ? 0 : PASID.of(pasid));
     }
 
     /**

@@ -64,8 +64,7 @@ public final class UnitRegisters {
                 HardwareEvent.LOW_REGISTER,
                 HardwareEvent.STATUS_REGISTER);
         rows.add(PciCapability.REGISTER.resetTo(unit.header()));
-        rows.addAll(List.of(
-                Msi.CONTROL_REGISTER, Msi.ADDRESS_REGISTER, Msi.UPPER_ADDRESS_REGISTER, Msi.DATA_REGISTER));
+        rows.addAll(List.of(Msi.CONTROL_REGISTER, Msi.ADDRESS_REGISTER, Msi.UPPER_ADDRESS_REGISTER, Msi.DATA_REGISTER));
         return rows;
     }
 

@@ -42,19 +42,15 @@ public final class AmdViFront {
         events = new EventRecorder(unit, chosen, registers, memory, interrupts);
         pageRequests = new PageRequestLog(unit, registers, memory, events, interrupts);
         commands = new CommandBuffer(
-                chosen,
-                registers,
-                memory,
-                new CommandDispatch(subVersion, unit, effects),
-                effects,
-                events,
-                interrupts);
+                chosen, registers, memory, new CommandDispatch(subVersion, unit, effects), effects, events, interrupts);
         int mostTables = Efr.DEV_TBL_SEG_SUP.getInt(unit.efr());
-        registers.filterWrites(Control.REGISTER, (before, proposed, written, lanes) ->
-                // 48882 3.4.4: more device tables than the unit has are not taken.
-                Control.DEV_TBL_SEG_EN.get(proposed) <= mostTables
-                        ? proposed
-                        : Control.DEV_TBL_SEG_EN.set(proposed, Control.DEV_TBL_SEG_EN.get(before)));
+        registers.filterWrites(
+                Control.REGISTER,
+                (before, proposed, written, lanes) ->
+                        // 48882 3.4.4: more device tables than the unit has are not taken.
+                        Control.DEV_TBL_SEG_EN.get(proposed) <= mostTables
+                                ? proposed
+                                : Control.DEV_TBL_SEG_EN.set(proposed, Control.DEV_TBL_SEG_EN.get(before)));
         registers.onWrite(Control.REGISTER, (before, after, written, lanes) -> {
             events.log().controlWritten(before, after);
             if (pageRequests.log() != null) {

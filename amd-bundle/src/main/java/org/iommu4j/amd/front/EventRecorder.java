@@ -46,12 +46,7 @@ public final class EventRecorder {
         hasHardwareRegisters = Efr.HE_SUP.isSet(unit.efr());
         typeByCause = chosen.isSet(AmdViSettings.HARDWARE_TYPE);
         log = new Log(
-                registers,
-                memory,
-                Rings.EVENT_LOG,
-                Log.Bits.EVENTS,
-                interrupts,
-                chosen.isSet(AmdViSettings.EVENT_INT));
+                registers, memory, Rings.EVENT_LOG, Log.Bits.EVENTS, interrupts, chosen.isSet(AmdViSettings.EVENT_INT));
     }
 
     /** The event log. */
@@ -155,8 +150,7 @@ public final class EventRecorder {
     /** COMMAND_HARDWARE_ERROR, 48882 2.5.7. */
     boolean commandHardwareError(long address, int type) {
         int shown = typeByCause && type == HardwareErrorType.MASTER_ABORT ? HardwareErrorType.DATA_ERROR : type;
-        return hardwareError(
-                AmdViEvent.COMMAND_HARDWARE_ERROR, CommandHardwareError.TYPE.of(shown), address);
+        return hardwareError(AmdViEvent.COMMAND_HARDWARE_ERROR, CommandHardwareError.TYPE.of(shown), address);
     }
 
     /** IOTLB_INV_TIMEOUT, 48882 2.5.8. */

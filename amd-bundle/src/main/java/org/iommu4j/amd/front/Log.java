@@ -38,7 +38,12 @@ final class Log {
      * @param interruptEnable the bit of the control register that lets messages be sent
      */
     record Bits(
-            long enables, BitField restart, BitField interruptEnable, BitField run, BitField overflow, BitField interrupt) {
+            long enables,
+            BitField restart,
+            BitField interruptEnable,
+            BitField run,
+            BitField overflow,
+            BitField interrupt) {
         /** The event log's. */
         static final Bits EVENTS = new Bits(
                 Control.IOMMU_EN.mask() | Control.EVENT_LOG_EN.mask(),

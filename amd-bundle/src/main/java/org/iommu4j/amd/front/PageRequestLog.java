@@ -114,11 +114,7 @@ public final class PageRequestLog {
                 | flag(PageServiceRequest.R, request.read())
                 | flag(PageServiceRequest.W, request.write())
                 | flag(PageServiceRequest.US, request.user())
-                | pasid(
-                        request,
-                        PageServiceRequest.PASID_LOW,
-                        PageServiceRequest.PASID_HIGH,
-                        PageServiceRequest.GN);
+                | pasid(request, PageServiceRequest.PASID_LOW, PageServiceRequest.PASID_HIGH, PageServiceRequest.GN);
     }
 
     private static long pasid(PageRequest request, BitField low, BitField high, BitField valid) {

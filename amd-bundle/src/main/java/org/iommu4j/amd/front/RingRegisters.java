@@ -24,7 +24,8 @@ final class RingRegisters {
 
     private static void keepInside(RegisterFile registers, Register offset, CommandRing ring) {
         registers.filterWrites(
-                offset, (before, proposed, written, lanes) -> proposed & ((long) ring.entries() * ring.entryBytes() - 1));
+                offset,
+                (before, proposed, written, lanes) -> proposed & ((long) ring.entries() * ring.entryBytes() - 1));
     }
 
     /**

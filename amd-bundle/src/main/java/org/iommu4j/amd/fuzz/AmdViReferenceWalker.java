@@ -303,8 +303,7 @@ final class AmdViReferenceWalker implements ReferenceWalker {
                 | (bit(features, 50) ? 0 : 3L << 52)
                 | (bit(features, 48) ? 0 : 1L << 54)
                 | (bit(features, 4) ? 0 : 0x3fL << 55);
-        long wrong1 = (bit(features, 31) ? 0 : 1L << 42)
-                | (bit(features, 4) ? 0 : 0xffff_0000L | 0x1f_ffffL << 43);
+        long wrong1 = (bit(features, 31) ? 0 : 1L << 42) | (bit(features, 4) ? 0 : 0xffff_0000L | 0x1f_ffffL << 43);
         int had = (int) (entry[0] >>> 7 & 3);
         boolean root = (entry[0] & ADDRESS) != 0;
         boolean noTables = hostLevels() == 0 && root;

@@ -1,7 +1,7 @@
 package org.iommu4j.amd.guest;
 
 import org.iommu4j.amd.command.AmdViCommand;
-import org.iommu4j.amd.command.AmdViGeneration;
+import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.amd.command.SizeEncoding;
@@ -50,10 +50,9 @@ final class GuestEffects implements CommandEffects {
     public Outcome pages(int domain, int pasid, long base, int shift, boolean directories) {
         boolean range = shift != SizeEncoding.ALL;
         int scope = (range ? Uapi.SCOPE_VADDR : 0) | (pasid == NO_PASID ? 0 : Uapi.SCOPE_PASID);
-        int flags = (pasid == NO_PASID ? Uapi.FLAGS_NO_PASID : 0)
-                | (range && !directories ? Uapi.FLAGS_VADDR_LEAF : 0);
+        int flags = (pasid == NO_PASID ? Uapi.FLAGS_NO_PASID : 0) | (range && !directories ? Uapi.FLAGS_VADDR_LEAF : 0);
         byte[] payload = InvalidateIommuPages.LAYOUT.encode(
-                InvalidateIommuPages.word0(subVersion == AmdViGeneration.NESTED ? domain : 0, pasid),
+                InvalidateIommuPages.word0(GuestCommands.nameDomains(subVersion) ? domain : 0, pasid),
                 InvalidateIommuPages.word1(pasid, base, shift, directories));
         return invalidate(domain, scope, flags, pasid, base, shift, payload);
     }
@@ -67,8 +66,7 @@ final class GuestEffects implements CommandEffects {
         }
         int scope = (shift == SizeEncoding.ALL ? 0 : Uapi.SCOPE_VADDR) | (pasid == NO_PASID ? 0 : Uapi.SCOPE_PASID);
         byte[] payload = InvalidateIotlbPages.LAYOUT.encode(
-                InvalidateIotlbPages.word0(deviceId, 0, 0, pasid),
-                InvalidateIotlbPages.word1(pasid, base, shift, 0));
+                InvalidateIotlbPages.word0(deviceId, 0, 0, pasid), InvalidateIotlbPages.word1(pasid, base, shift, 0));
         return invalidate(
                 context.domain(), scope, pasid == NO_PASID ? Uapi.FLAGS_NO_PASID : 0, pasid, base, shift, payload);
     }
@@ -127,8 +125,7 @@ final class GuestEffects implements CommandEffects {
         return Outcome.DONE;
     }
 
-    private Outcome invalidate(
-            int domain, int scope, int flags, int pasid, long base, int shift, byte[] payload) {
+    private Outcome invalidate(int domain, int scope, int flags, int pasid, long base, int shift, byte[] payload) {
         if (domain == ALL_DOMAINS ? devices.isEmpty() : !devices.usesDomain(domain)) {
             return handled("no device is bound in the domain, so nothing is cached");
         }

@@ -54,7 +54,8 @@ interface AccessWatch {
     default void walked(int domain, long address, HostWalker walker, boolean kept, long target) {}
 
     /** A walk of a guest table is over; as {@link #walked}. */
-    default void guestWalked(DeviceEntry device, int pasid, long address, GuestWalker walker, boolean kept, long target) {}
+    default void guestWalked(
+            DeviceEntry device, int pasid, long address, GuestWalker walker, boolean kept, long target) {}
 
     /** A device was given a translation of a page of 2^shift bytes. */
     default void answered(int deviceId, int pasid, long address, int shift, long target) {}

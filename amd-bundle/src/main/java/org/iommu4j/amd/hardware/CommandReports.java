@@ -140,7 +140,8 @@ final class CommandReports implements InvalidationRules {
         String domain = "INVALIDATE_IOMMU_PAGES DomainID=" + hex(ObservedTags.domain(tag));
         String guest = pasid == NO_PASID ? " GN=0" : " GN=1 PASID=" + hex(pasid);
         String command = switch (kind) {
-            case CONTEXT -> "INVALIDATE_DEVTAB_ENTRY DeviceID=" + hex(first) + ", " + domain + " GN=0 PDE=1 for everything";
+            case CONTEXT ->
+                "INVALIDATE_DEVTAB_ENTRY DeviceID=" + hex(first) + ", " + domain + " GN=0 PDE=1 for everything";
             case PASID -> throw new IllegalArgumentException("GCR3 entries are told as paging structures");
             case TRANSLATION -> domain + guest + " PDE=0" + range(first, lengthBytes);
             case PAGING_STRUCTURE ->

@@ -141,8 +141,7 @@ final class ObservedAccess implements AccessWatch {
     @Override
     public void answered(int deviceId, int pasid, long address, int shift, long target) {
         observer.missed(CachedKind.DEVICE, deviceId, pasid, address);
-        observer.filled(
-                CachedKind.DEVICE, deviceId, pasid, address, 1L << shift, target, TranslationObserver.ALL);
+        observer.filled(CachedKind.DEVICE, deviceId, pasid, address, 1L << shift, target, TranslationObserver.ALL);
     }
 
     private static long tag(DeviceEntry device, int pasid) {
@@ -154,8 +153,7 @@ final class ObservedAccess implements AccessWatch {
                 cache.domain(entry), cache.pasid(entry), (cache.attributes(entry) & TranslationCaches.NESTED) != 0);
     }
 
-    private void filled(
-            CachedKind kind, long tag, int pasid, long address, int shift, long target, int words) {
+    private void filled(CachedKind kind, long tag, int pasid, long address, int shift, long target, int words) {
         observer.filled(kind, tag, pasid, address & -1L << shift, 1L << shift, target, words);
     }
 }

@@ -4,6 +4,7 @@ import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.front.CommandEffects;
+import org.iommu4j.amd.front.DeviceTable;
 import org.iommu4j.amd.front.PageRequest;
 import org.iommu4j.amd.front.PageRequest.Outcome;
 import org.iommu4j.amd.front.PageRequestLog;
@@ -43,8 +44,8 @@ final class PageRequests {
         } catch (BusErrorException e) {
             return false;
         }
-        boolean asks = !(enhanced && registers.isSet(Control.REGISTER, Control.EPH_EN))
-                || DeviceTableEntry.PPR.isSet(word0);
+        boolean asks =
+                !(enhanced && registers.isSet(Control.REGISTER, Control.EPH_EN)) || DeviceTableEntry.PPR.isSet(word0);
         boolean guest = request.pasid() == CommandEffects.NO_PASID
                 || (DeviceTableEntry.GV.isSet(word0) && registers.isSet(Control.REGISTER, Control.GT_EN));
         return DeviceTableEntry.V.isSet(word0) && asks && guest;

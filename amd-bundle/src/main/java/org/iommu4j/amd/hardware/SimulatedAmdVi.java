@@ -81,8 +81,7 @@ public final class SimulatedAmdVi implements Hardware {
         CacheEffects effects = observer == null
                 ? new CacheEffects(caches, remapper, platform.devices())
                 : new ObservedEffects(caches, remapper, platform.devices(), new CommandReports(observer));
-        front = new AmdViFront(
-                config.subVersion(), unit, chosen, registers, memory, platform.interrupts(), effects);
+        front = new AmdViFront(config.subVersion(), unit, chosen, registers, memory, platform.interrupts(), effects);
         remapper.recordTo(front.events());
         remapper.configure();
         pageRequests = new PageRequests(unit, registers, memory, front.pageRequests());
@@ -192,6 +191,10 @@ public final class SimulatedAmdVi implements Hardware {
     @Override
     public HardwareCounters counters() {
         return new HardwareCounters(
-                front.commands().commands(), remapper.hits(), remapper.walks(), remapper.refused(), caches.dropped());
+                front.commands().commands(),
+                remapper.answers().hits(),
+                remapper.answers().walks(),
+                remapper.answers().refused(),
+                caches.dropped());
     }
 }

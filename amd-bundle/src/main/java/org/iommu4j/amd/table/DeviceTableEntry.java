@@ -46,7 +46,8 @@ public final class DeviceTableEntry {
     public static final BitField GV = ENTRY.bit("GV", 55, when("GTSup"), about("guest translation is valid"));
 
     /** Levels of the GCR3 table, less 1; 3 is reserved. */
-    public static final BitField GLX = ENTRY.bits("GLX", 57, 56, when("GTSup"), about("levels of the GCR3 table, less 1"));
+    public static final BitField GLX =
+            ENTRY.bits("GLX", 57, 56, when("GTSup"), about("levels of the GCR3 table, less 1"));
 
     /** GCR3 root, bits 14:12. */
     public static final BitField GCR3_LOW = ENTRY.bits("GCR3Root[14:12]", 60, 58, when("GTSup"), about("GCR3 root"));

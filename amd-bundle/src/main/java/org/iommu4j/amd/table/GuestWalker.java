@@ -317,9 +317,7 @@ public final class GuestWalker {
                 && (((needed & DmaAccess.WRITE) != 0 && (granted & GUEST_WRITE) == 0)
                         || (user && (granted & GUEST_USER) == 0)
                         || (executes && (granted & GUEST_EXECUTE) == 0));
-        return denied
-                ? IoPageFault.PR.mask() | IoPageFault.PE.mask() | (executes ? IoPageFault.NX.mask() : 0)
-                : 0;
+        return denied ? IoPageFault.PR.mask() | IoPageFault.PE.mask() | (executes ? IoPageFault.NX.mask() : 0) : 0;
     }
 
     /** What a host table must grant for the wanted rights: an execution is a read there. */
@@ -358,9 +356,7 @@ public final class GuestWalker {
         if (entryAt[at] == NOWHERE) {
             return Result.FOUND;
         }
-        long marked = word[at]
-                | (setsAccessed ? GuestPte.A.mask() : 0)
-                | (setsDirty && dirty ? GuestPte.D.mask() : 0);
+        long marked = word[at] | (setsAccessed ? GuestPte.A.mask() : 0) | (setsDirty && dirty ? GuestPte.D.mask() : 0);
         if (marked == word[at]) {
             return Result.FOUND;
         }

@@ -27,7 +27,8 @@ public final class HostPte {
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 8:7", 8, 7);
 
     /** 0: a page of the level's size; 7: the size is in the address. */
-    public static final BitField NEXT_LEVEL = ENTRY.bits("NextLevel", 11, 9, about("0: default size, 7: size in address"));
+    public static final BitField NEXT_LEVEL =
+            ENTRY.bits("NextLevel", 11, 9, about("0: default size, 7: size in address"));
 
     /** The page, with its size if the next level is 7. */
     public static final BitField ADDRESS = ENTRY.address("Address", 51, 12, about("page, and size with next level 7"));

@@ -62,7 +62,10 @@ final class FormatVectorsTest {
     @ParameterizedTest
     @MethodSource("commands")
     void shouldHaveCommandsBitForBit(Vector vector) {
-        assertEquals(vector.expected(), words(encode(commandOf(vector.columns().get(0)), vector.columns().get(0))));
+        assertEquals(
+                vector.expected(),
+                words(encode(
+                        commandOf(vector.columns().get(0)), vector.columns().get(0))));
     }
 
     @ParameterizedTest
@@ -118,7 +121,8 @@ final class FormatVectorsTest {
         for (String prefix : List.of("ILLEGAL_", "IO_PAGE", "DEV_TAB", "PAGE_", "COMMAND_H", "IOTLB_INV", "INVALID_")) {
             for (List<String> row : SheetVectors.rows(prefix)) {
                 if (row.size() > 2 && row.get(1).startsWith("`")) {
-                    Layout layout = row.get(0).startsWith("PAGE_SERVICE") ? PageServiceRequest.LAYOUT : eventOf(row.get(0));
+                    Layout layout =
+                            row.get(0).startsWith("PAGE_SERVICE") ? PageServiceRequest.LAYOUT : eventOf(row.get(0));
                     long[] words = encode(layout, row.get(0));
                     assertEquals("`" + doublewords(words) + "`", row.get(1), row.get(0));
                     assertEquals("`" + HexFormat.of().formatHex(layout.encode(words)) + "`", row.get(2), row.get(0));
@@ -134,7 +138,9 @@ final class FormatVectorsTest {
         int seen = 0;
         for (String prefix : List.of("M", "HS")) {
             for (List<String> row : SheetVectors.rows(prefix)) {
-                if (row.size() > 4 && row.get(3).startsWith("`") && !row.get(1).contains("2.4.3")
+                if (row.size() > 4
+                        && row.get(3).startsWith("`")
+                        && !row.get(1).contains("2.4.3")
                         && !row.get(3).contains("0007fffffffff")) {
                     Layout layout = commandOf(row.get(2));
                     long[] words = encode(layout, row.get(2));
@@ -203,8 +209,9 @@ final class FormatVectorsTest {
         for (BitField field : layout.fields()) {
             switch (field.name()) {
                 case "PASID" -> words[field.word()] |= field.of(pasid);
-                case "PASID[15:0]", "DomainID" -> words[field.word()] |=
-                        layout.equals(InvalidateIommuPages.LAYOUT) ? 0 : field.of(AmdViEvents.pasidLow(pasid));
+                case "PASID[15:0]", "DomainID" ->
+                    words[field.word()] |=
+                            layout.equals(InvalidateIommuPages.LAYOUT) ? 0 : field.of(AmdViEvents.pasidLow(pasid));
                 case "PASID[19:16]" -> words[field.word()] |= field.of(AmdViEvents.pasidHigh(pasid));
                 default -> {
                     // Another field.

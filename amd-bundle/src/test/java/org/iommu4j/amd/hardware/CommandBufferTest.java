@@ -98,7 +98,11 @@ final class CommandBufferTest {
 
     @Test
     void shouldHaltWithoutAnEventLogJustTheSame() {
-        AmdViUnit unit = AmdViUnit.recipe().make().translating().off(Control.EVENT_LOG_EN).commanding();
+        AmdViUnit unit = AmdViUnit.recipe()
+                .make()
+                .translating()
+                .off(Control.EVENT_LOG_EN)
+                .commanding();
         unit.submit(ILLEGAL, 0);
         assertFalse(unit.status(Status.CMD_BUF_RUN));
         assertEquals(List.of(), unit.events());
@@ -106,7 +110,8 @@ final class CommandBufferTest {
 
     @Test
     void shouldGoOnAfterAnIllegalCommandWhereThatIsChosen() {
-        AmdViUnit unit = AmdViUnit.recipe().option("halt", "go-on").make().translating().commanding();
+        AmdViUnit unit =
+                AmdViUnit.recipe().option("halt", "go-on").make().translating().commanding();
         unit.submit(ILLEGAL, 0);
         unit.submit(CompletionWait.storing(STORE), 7);
         assertEquals(1, unit.events().size());
@@ -116,7 +121,8 @@ final class CommandBufferTest {
     @Test
     void shouldHaltWhereACompletionCannotBeStored() {
         // V192
-        AmdViUnit unit = AmdViUnit.recipe().ram(0x4000_0000L).make().translating().commanding();
+        AmdViUnit unit =
+                AmdViUnit.recipe().ram(0x4000_0000L).make().translating().commanding();
         for (int i = 0; i < 3; i++) {
             unit.submit(InvalidateDevtabEntry.word0(i), 0);
         }
@@ -219,7 +225,8 @@ final class CommandBufferTest {
     void shouldLogADeviceThatDoesNotAnswerAndCompleteTheWaitBehindIt() {
         AmdViUnit unit = AmdViUnit.recipe().make().translating().commanding();
         unit.devicesAnswer = false;
-        unit.submit(InvalidateIotlbPages.word0(0x310, 0x310, 0x20, 0xabcde),
+        unit.submit(
+                InvalidateIotlbPages.word0(0x310, 0x310, 0x20, 0xabcde),
                 InvalidateIotlbPages.word1(0xabcde, 0x1000, SizeEncoding.PAGE_SHIFT, 0));
         unit.submit(CompletionWait.storing(STORE), 3);
         assertEquals(List.of("00000310 70000000 00090000 00000000"), unit.events());

@@ -143,7 +143,8 @@ final class LogsTest {
     @Test
     void shouldAnswerTheLastRequestOfAGroupItselfWhileTheLogIsFull() {
         // V195
-        AmdViUnit unit = AmdViUnit.recipe().field("efr", "PPRAutoRspSup", 1).make().translating();
+        AmdViUnit unit =
+                AmdViUnit.recipe().field("efr", "PPRAutoRspSup", 1).make().translating();
         takingPageRequests(unit).on(Control.PPR_AUTO_RSP_EN);
         for (int i = 0; i < 255; i++) {
             unit.chip.request(request(0x345, true));

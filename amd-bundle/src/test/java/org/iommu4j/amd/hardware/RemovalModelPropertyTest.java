@@ -66,7 +66,8 @@ final class RemovalModelPropertyTest {
             int shift = 12 + 9 * random.nextInt(3) + random.nextInt(2) * random.nextInt(9);
             long first = (random.nextLong() & 0x7fff_ffffL) & -1L << shift;
             long last = first + (1L << shift) - 1;
-            String cache = List.of("page", "directory", "gcr3", "device-tlb", "device").get(random.nextInt(5));
+            String cache =
+                    List.of("page", "directory", "gcr3", "device-tlb", "device").get(random.nextInt(5));
             Entry entry = switch (cache) {
                 case "gcr3" -> new Entry(cache, tag, Math.max(0, pasid), 0, 0xfff);
                 case "device" -> new Entry(cache, tag, NO_PASID, 0, 0);
@@ -107,9 +108,7 @@ final class RemovalModelPropertyTest {
                 model.removeIf(entry -> entry.cache().equals("device-tlb")
                         && entry.tag() == tag
                         && entry.overlaps(from, to)
-                        && (pasid == NO_PASID
-                                || entry.pasid() == pasid
-                                || (pasid == 0 && entry.pasid() == NO_PASID)));
+                        && (pasid == NO_PASID || entry.pasid() == pasid || (pasid == 0 && entry.pasid() == NO_PASID)));
             }
             default -> {
                 boolean directories = random.nextBoolean();
@@ -126,8 +125,7 @@ final class RemovalModelPropertyTest {
         return switch (entry.cache()) {
             case "page" -> (pasid == NO_PASID && guest) || (entry.pasid() == pasid && entry.overlaps(from, to));
             case "directory" ->
-                (pasid == NO_PASID && guest)
-                        || (directories && entry.pasid() == pasid && entry.overlaps(from, to));
+                (pasid == NO_PASID && guest) || (directories && entry.pasid() == pasid && entry.overlaps(from, to));
             case "gcr3" -> pasid == NO_PASID || (directories && all && entry.pasid() == pasid);
             default -> false;
         };
@@ -149,8 +147,8 @@ final class RemovalModelPropertyTest {
                 names.add(new Entry("gcr3", tag, pasid, 0, 0xfff).toString()));
         caches.deviceTlb.visit((tag, pasid, iova, shift, value, attributes) ->
                 names.add(new Entry("device-tlb", tag, pasid, iova, iova + (1L << shift) - 1).toString()));
-        caches.devices.visit(entry ->
-                names.add(new Entry("device", caches.devices.deviceId(entry), NO_PASID, 0, 0).toString()));
+        caches.devices.visit(
+                entry -> names.add(new Entry("device", caches.devices.deviceId(entry), NO_PASID, 0, 0).toString()));
         return names;
     }
 }

@@ -60,10 +60,12 @@ final class RemovalVectorsTest {
     private static void put(TranslationCaches caches, String[] entry) {
         switch (entry[0]) {
             case "DTE" -> caches.devices.fill((int) hex(entry[1]), 1, 0, 0, 0);
-            case "GCR3" -> caches.gcr3.insert((int) hex(entry[2]), (int) hex(entry[4]), 0, 12, 0, TranslationCaches.NESTED);
+            case "GCR3" ->
+                caches.gcr3.insert((int) hex(entry[2]), (int) hex(entry[4]), 0, 12, 0, TranslationCaches.NESTED);
             case "page" -> caches.pages.insert((int) hex(entry[2]), pasid(entry), base(entry), shift(entry), 0, 0);
             case "dir" -> caches.directories.insert((int) hex(entry[2]), pasid(entry), base(entry), shift(entry), 0, 0);
-            case "dev" -> caches.deviceTlb.insert((int) hex(entry[1]), devicePasid(entry), base(entry), shift(entry), 0, 0);
+            case "dev" ->
+                caches.deviceTlb.insert((int) hex(entry[1]), devicePasid(entry), base(entry), shift(entry), 0, 0);
             default -> {
                 // Interrupt entries are not modelled.
             }
@@ -83,8 +85,8 @@ final class RemovalVectorsTest {
     /** A smaller directory may stand inside a larger one: both are looked for by their size. */
     private static boolean hasDirectory(TranslationCaches caches, String[] entry) {
         boolean[] found = new boolean[1];
-        caches.directories.visit((domain, pasid, iova, pageShift, value, attributes) -> found[0] |=
-                domain == (int) hex(entry[2])
+        caches.directories.visit(
+                (domain, pasid, iova, pageShift, value, attributes) -> found[0] |= domain == (int) hex(entry[2])
                         && pasid == pasid(entry)
                         && iova == base(entry)
                         && pageShift == shift(entry));

@@ -41,7 +41,8 @@ final class WalkVectorsTest {
     @ParameterizedTest
     @MethodSource("walks")
     void shouldAnswerTheSameWhileObservedAndLeaveNothingToFind(Vector vector) {
-        Run run = new Run(vector, AmdViUnit.recipe().cache(CacheConfig.WORST_CASE).sanitized());
+        Run run =
+                new Run(vector, AmdViUnit.recipe().cache(CacheConfig.WORST_CASE).sanitized());
         run.assertAnswersTwice();
         Sanitizer sanitizer = run.unit.platform.sanitizer();
         assertEquals(List.of(), sanitizer.report().findings());
@@ -168,8 +169,7 @@ final class WalkVectorsTest {
 
         private static BitField bitOf(int bit) {
             BitField field = Control.DEV_TBL_SEG_EN;
-            return new BitField(
-                    field.name(), 0, field.shift() + bit, 1, false, List.of(), 0, "", "");
+            return new BitField(field.name(), 0, field.shift() + bit, 1, false, List.of(), 0, "", "");
         }
 
         void assertAnswersTwice() {
@@ -210,13 +210,15 @@ final class WalkVectorsTest {
             Map<Long, Long> after = new TreeMap<>(memory);
             int sets = vector.expected().indexOf(" sets ");
             if (sets >= 0) {
-                for (String pair : vector.expected().substring(sets + " sets ".length()).split(" ", -1)) {
+                for (String pair :
+                        vector.expected().substring(sets + " sets ".length()).split(" ", -1)) {
                     SheetVectors.put(after, pair);
                 }
             }
             after.forEach((pa, word) -> {
                 if (word != NO_WORD) {
-                    assertEquals(Long.toHexString(word), Long.toHexString(unit.memory.readLongLe(pa)), vector::toString);
+                    assertEquals(
+                            Long.toHexString(word), Long.toHexString(unit.memory.readLongLe(pa)), vector::toString);
                 }
             });
         }

@@ -56,8 +56,7 @@ final class VendorPartTest {
         }
         SheetVectors.of("pay").forEach(vector -> {
             String[] words = vector.columns().get(0).split(" ", -1);
-            rows.add(new Row(
-                    vector.id(), Integer.decode(words[0]), hex(words[1]), hex(words[2]), vector.expected()));
+            rows.add(new Row(vector.id(), Integer.decode(words[0]), hex(words[1]), hex(words[2]), vector.expected()));
         });
         assertEquals(28, rows.size());
         return rows.stream();
