@@ -38,6 +38,7 @@ import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
@@ -162,6 +163,11 @@ public class AmdViBackend implements Backend {
                         Uapi.BIND_PGTABLE, IommuModel.AMD, AmdViGeneration.V1, BindPgtable.FLAGS, BindPgtable.LAYOUT),
                 new BindFormat(Uapi.BIND_PASIDTBL, IommuModel.AMD, AmdViGeneration.V2, 0, BindPasidTable.LAYOUT),
                 new BindFormat(Uapi.BIND_PASID, IommuModel.AMD, AmdViGeneration.V2, 0, BindPasid.LAYOUT));
+    }
+
+    @Override
+    public String meaning(Layout layout, BitField field, long... words) {
+        return AmdViMeanings.of(layout, field, words);
     }
 
     @Override

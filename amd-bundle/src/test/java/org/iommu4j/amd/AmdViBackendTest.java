@@ -12,8 +12,14 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.iommu4j.amd.command.AmdViEvents.InvalidDeviceRequest;
+import org.iommu4j.amd.command.AmdViEvents.IoPageFault;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.CompletionWait;
+import org.iommu4j.amd.command.InvalidateIommuPages;
+import org.iommu4j.amd.command.SizeEncoding;
+import org.iommu4j.amd.table.DeviceTableEntry;
+import org.iommu4j.amd.table.HostPte;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.Generation;
@@ -21,6 +27,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.junit.jupiter.api.Test;
@@ -79,10 +86,61 @@ class AmdViBackendTest {
     }
 
     @Test
+    void shouldSayWhatValuesMeanThatTheirLayoutDoesNotList() {
+        long[] pages = {InvalidateIommuPages.word0(1, -1), InvalidateIommuPages.word1(-1, 0x4000_0000L, 21, true)};
+        assertEquals("2 MiB at 0x40000000", meaning(InvalidateIommuPages.LAYOUT, InvalidateIommuPages.ADDRESS, pages));
+        pages[1] = InvalidateIommuPages.word1(-1, 0, SizeEncoding.ALL, true);
+        assertEquals("everything", meaning(InvalidateIommuPages.LAYOUT, InvalidateIommuPages.ADDRESS, pages));
+        pages[1] = InvalidateIommuPages.word1(-1, 0x5000, SizeEncoding.PAGE_SHIFT, true);
+        assertEquals("4 KiB at 0x5000", meaning(InvalidateIommuPages.LAYOUT, InvalidateIommuPages.ADDRESS, pages));
+        assertEquals("", meaning(InvalidateIommuPages.LAYOUT, InvalidateIommuPages.PDE, pages));
+        assertEquals("03:02.0", meaning(IoPageFault.LAYOUT, IoPageFault.DEVICE_ID, 0x310, 0));
+        long present = IoPageFault.PR.mask();
+        assertEquals("illegal level or page size", meaning(IoPageFault.LAYOUT, IoPageFault.PR, present, 0));
+        assertEquals(
+                "permission missing", meaning(IoPageFault.LAYOUT, IoPageFault.PR, present | IoPageFault.PE.mask(), 0));
+        assertEquals(
+                "a reserved bit is set",
+                meaning(IoPageFault.LAYOUT, IoPageFault.PR, present | IoPageFault.RZ.mask(), 0));
+        assertEquals(
+                "translation request to a special range",
+                meaning(
+                        InvalidDeviceRequest.LAYOUT,
+                        InvalidDeviceRequest.TYPE,
+                        InvalidDeviceRequest.TR.mask() | InvalidDeviceRequest.TYPE.of(1),
+                        0));
+        assertEquals(
+                "no known request",
+                meaning(
+                        InvalidDeviceRequest.LAYOUT,
+                        InvalidDeviceRequest.TYPE,
+                        InvalidDeviceRequest.TR.mask() | InvalidDeviceRequest.TYPE.of(7),
+                        0));
+        assertEquals(
+                "the whole root: 0xfedcba9876000",
+                meaning(
+                        DeviceTableEntry.LAYOUT,
+                        DeviceTableEntry.GCR3_LOW,
+                        0x79c0000000000003L,
+                        0xfedcb801530e0012L,
+                        0,
+                        0));
+        assertEquals("32 KiB at 0x12340000", meaning(HostPte.LAYOUT, HostPte.ADDRESS, 0x7000000012343e01L));
+    }
+
+    private String meaning(Layout layout, BitField field, long... words) {
+        return backend.meaning(layout, field, words);
+    }
+
+    @Test
     void shouldRefuseWhatAChipCannotHave() {
         assertEquals(Errno.EPROTONOSUPPORT, refusal(0x400, Map.of()));
         assertEquals(Errno.EPROTONOSUPPORT, refusal(0x300, Map.of("efr", Map.of("PCSup", 1L))));
         assertEquals(Errno.EPROTONOSUPPORT, refusal(0x300, Map.of("efr", Map.of("GLXSup", 3L))));
+        for (String ability :
+                List.of("SmiFSup", "MarcSup", "DualEventLogSup", "DualPPRLogSup", "SATSSup", "vIOMMUSup")) {
+            assertEquals(Errno.EPROTONOSUPPORT, refusal(0x300, Map.of("efr", Map.of(ability, 1L))), ability);
+        }
         assertEquals(Errno.EINVAL, refusal(0x300, Map.of("efr", Map.of("Nonsense", 1L))));
     }
 

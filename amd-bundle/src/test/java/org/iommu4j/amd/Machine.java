@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import org.iommu4j.amd.command.AmdViCommand;
+import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.BindPgtable;
@@ -97,9 +98,23 @@ public final class Machine extends BackendMachine {
                         table, BindPasid.REQUESTER.of(requester) | BindPasid.LEVELS.of(4), BindPasid.PASID.of(pasid)));
     }
 
-    /** Binds a GCR3 table of the guest. */
+    /** Binds a GCR3 table of the guest; its address is the guest's in generations that can have that. */
     public Errno bindPasidTable(
             int domain, int requester, long table, int glx, boolean giov, int guestDomain, int flags) {
+        boolean guestRoot = config().subVersion() == AmdViGeneration.NESTED;
+        return bindPasidTable(domain, requester, table, glx, giov, guestRoot, guestDomain, flags);
+    }
+
+    /** Binds a GCR3 table of the guest, at a guest address or not. */
+    public Errno bindPasidTable(
+            int domain,
+            int requester,
+            long table,
+            int glx,
+            boolean giov,
+            boolean guestRoot,
+            int guestDomain,
+            int flags) {
         return bind(
                 domain,
                 Uapi.BIND_PASIDTBL,
@@ -108,7 +123,8 @@ public final class Machine extends BackendMachine {
                         table,
                         BindPasidTable.REQUESTER.of(requester)
                                 | BindPasidTable.GLX.of(glx)
-                                | BindPasidTable.GIOV.of(giov ? 1 : 0),
+                                | BindPasidTable.GIOV.of(giov ? 1 : 0)
+                                | (guestRoot ? BindPasidTable.GUEST_ROOT.mask() : 0),
                         BindPasidTable.GUEST_DOMAIN_ID.of(guestDomain)));
     }
 

@@ -48,18 +48,33 @@ public final class AmdViSettings {
                     generation -> AmdViCapabilities.base(generation).efr2());
 
     static {
-        // Abilities that change what software sees and that no generation of this release has.
+        // Abilities that change what software sees and that no generation of this release has. GASup can be announced,
+        // since
+        // captured guests see it; no interrupt is remapped, so that its log would stay empty.
         for (BitField field : List.of(
+                Efr.XT_SUP,
+                Efr.GAPPI_SUP,
                 Efr.PC_SUP,
+                Efr.SMIF_SUP,
+                Efr.GAM_SUP,
                 Efr.DUAL_PPR_LOG_SUP,
                 Efr.DUAL_EVENT_LOG_SUP,
                 Efr.SATS_SUP,
                 Efr.MARC_SUP,
+                Efr.BLK_STOP_MRK_SUP,
+                Efr.PERF_OPT_SUP,
                 Efr.MSI_CAP_MMIO_SUP,
-                Efr.VIOMMU_SUP)) {
+                Efr.VIOMMU_SUP,
+                Efr.VM_GUARD_IO_SUP,
+                Efr.VM_TABLE_SIZE,
+                Efr.FORCE_PHY_DEST_SUP,
+                Efr2.SEV_SNP_IO_SUP,
+                Efr2.TMPM_SUP,
+                Efr2.GAPPI_DIS_SUP,
+                Efr2.SNP_AVIC_SUP,
+                Efr2.NUM_INT_REMAP_SUP)) {
             notModelled(field);
         }
-        notModelled(Efr2.TMPM_SUP);
         ROWS.field(PciCapability.ID).legal("0xf", (generation, value) -> value == 0x0f);
         ROWS.field(PciCapability.TYPE).legal("3", (generation, value) -> value == 3);
         ROWS.field(Efr.GATS).legal("0..2", (generation, value) -> value < 3);
@@ -159,6 +174,10 @@ public final class AmdViSettings {
     /** Type of a hardware error where there is no memory. */
     public static final SettingRow HARDWARE_TYPE = ROWS.choice("hw-type", "master-abort", "by-cause")
             .about("Type of an access to absent memory: 1, or 2 for tables and 3 for commands: S-HWTYPE");
+
+    /** Some parts cannot have host pages of 512 GiB, so that Linux never makes them. */
+    public static final SettingRow LARGE_PAGE = ROWS.choice("page-512g", "translated", "fault")
+            .about("a leaf of 512 GiB in a host table: translated, or a page fault with an illegal size: erratum B16");
 
     private static final SettingTable TABLE = ROWS.build();
 

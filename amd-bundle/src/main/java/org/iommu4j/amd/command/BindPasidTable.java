@@ -3,6 +3,7 @@ package org.iommu4j.amd.command;
 import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
+import static org.iommu4j.layout.FieldOption.since;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
@@ -35,9 +36,20 @@ public final class BindPasidTable {
     /** Requests without PASID use PASID 0. */
     public static final BitField GIOV = DATA.bit("giov", 100, about("requests without PASID have PASID 0"));
 
-    /** The guest's own domain id; from generation 0x0320 on what its commands name. */
-    public static final BitField GUEST_DOMAIN_ID =
-            DATA.bits("guest_domain_id", 143, 128, about("the guest's own domain id; never a tag of the host"));
+    /** The root is a guest physical address, which the host table below translates: GCR3TRPMode. */
+    public static final BitField GUEST_ROOT = DATA.bit(
+            "guest_root",
+            101,
+            since(AmdViGeneration.NESTED),
+            about("table_root is a guest physical address (GCR3TRPMode), else a system physical one"));
+
+    /** The guest's own domain id, which its commands name; guests of older generations have none. */
+    public static final BitField GUEST_DOMAIN_ID = DATA.bits(
+            "guest_domain_id",
+            143,
+            128,
+            since(AmdViGeneration.NESTED),
+            about("the guest's own domain id; never a tag of the host"));
 
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();

@@ -3,6 +3,7 @@ package org.iommu4j.amd.command;
 import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
+import static org.iommu4j.layout.FieldOption.since;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
@@ -42,9 +43,13 @@ public final class BindPgtable {
                     code(5, "5 levels"),
                     code(6, "6 levels")));
 
-    /** The guest's own domain id; from generation 0x0320 on what its commands name. */
-    public static final BitField GUEST_DOMAIN_ID =
-            DATA.bits("guest_domain_id", 143, 128, about("the guest's own domain id; never a tag of the host"));
+    /** The guest's own domain id, which its commands name; guests of older generations have none. */
+    public static final BitField GUEST_DOMAIN_ID = DATA.bits(
+            "guest_domain_id",
+            143,
+            128,
+            since(AmdViGeneration.NESTED),
+            about("the guest's own domain id; never a tag of the host"));
 
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();

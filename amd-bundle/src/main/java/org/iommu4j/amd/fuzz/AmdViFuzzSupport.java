@@ -11,6 +11,7 @@ import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.command.BindPgtable;
 import org.iommu4j.amd.command.CompletionWait;
+import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuAll;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.amd.command.SizeEncoding;
@@ -53,7 +54,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
 
     @Override
     public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
-        Scenery scenery = new Scenery(port, random);
+        Scenery scenery = new Scenery(config.subVersion(), port, random);
         long table = scenery.page();
         int devices = 1 + random.nextInt(MOST_DEVICES);
         for (int i = 0; i < devices; i++) {
@@ -83,7 +84,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
 
     @Override
     public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
-        Scenery scenery = new Scenery(port, random);
+        Scenery scenery = new Scenery(config.subVersion(), port, random);
         int tables = 1 + random.nextInt(3);
         for (int i = 0; i < tables; i++) {
             scenery.newHostTable();
@@ -153,13 +154,15 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         private final PhysicalMemory memory;
         private final RandomGenerator random;
         private final int hostBits;
+        private final boolean namesDomains;
         private final FuzzScene.Builder scene = new FuzzScene.Builder();
 
-        Scenery(NativePort port, RandomGenerator random) {
+        Scenery(int subVersion, NativePort port, RandomGenerator random) {
             this.port = port;
             this.random = random;
             memory = port.platform().memory();
             hostBits = port.platform().hostAddressWidth();
+            namesDomains = GuestCommands.nameDomains(subVersion);
         }
 
         boolean hasGuests() {
@@ -240,7 +243,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
                     BindPgtable.LAYOUT.encode(
                             table,
                             BindPgtable.REQUESTER.of(requester) | BindPgtable.MODE.of(mode),
-                            BindPgtable.GUEST_DOMAIN_ID.of(1 + random.nextInt(4))));
+                            namesDomains ? BindPgtable.GUEST_DOMAIN_ID.of(1 + random.nextInt(4)) : 0));
             scene.value("table_root", table);
         }
 

@@ -32,8 +32,8 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * tail fetches nothing itself. Registers and rings are those of the chip ({@link AmdViFront}). A command that the host does not
  * carry out stops the buffer: it is never acknowledged.
  *
- * <p>Not modelled: interrupt remapping (its commands are checked and complete at once), segments of the device table, events of the
- * guest's devices, and delivery of messages to the guest.
+ * <p>Not modelled: interrupt remapping (its commands are checked and complete at once), events of the guest's devices, and
+ * delivery of messages to the guest.
  */
 public final class AmdViGuestDecoder implements GuestDecoder {
     /** Version of the state that {@link #save} writes. */

@@ -3,9 +3,10 @@ package org.iommu4j.amd.guest;
 import java.util.TreeMap;
 import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
-import org.iommu4j.amd.command.AmdViRegisters.DevTabBase;
 import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.BindPgtable;
+import org.iommu4j.amd.command.GuestCommands;
+import org.iommu4j.amd.front.DeviceTable;
 import org.iommu4j.amd.table.DeviceEntry;
 import org.iommu4j.amd.table.DeviceEntryCheck;
 import org.iommu4j.amd.table.DeviceTableEntry;
@@ -32,21 +33,25 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  */
 final class GuestDevices {
     private static final int REQUESTERS = 1 << 16;
-    private static final int UNIT_BYTES = 4096;
+    private static final int PAGE_BYTES = 4096;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
 
     private final PhysicalMemory memory;
     private final RegisterFile registers;
+    private final DeviceTable deviceTable;
     private final DeviceEntryCheck check;
     private final RequestWriter writer;
     private final DeviceEntry entry = new DeviceEntry();
     private final TreeMap<Integer, GuestContext> bound = new TreeMap<>();
+    private final boolean namesDomains;
     private boolean translating;
 
     GuestDevices(PhysicalMemory memory, RegisterFile registers, AmdViCapabilities unit, boolean snp, int subVersion) {
         this.memory = memory;
         this.registers = registers;
+        deviceTable = new DeviceTable(registers);
         check = new DeviceEntryCheck(unit, snp);
+        namesDomains = GuestCommands.nameDomains(subVersion);
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.AMD, subVersion);
     }
 
@@ -129,7 +134,7 @@ final class GuestDevices {
                     || requester >= REQUESTERS
                     || context.domain() < 0
                     || context.domain() > GuestContext.UNTRANSLATED_DOMAIN
-                    || (context.table() & (UNIT_BYTES - 1)) != 0) {
+                    || (context.table() & (PAGE_BYTES - 1)) != 0) {
                 throw new BackendException(
                         Errno.EINVAL, "damaged guest state: requester 0x" + Integer.toHexString(requester));
             }
@@ -209,12 +214,15 @@ final class GuestDevices {
                         context.guestPagingMode(),
                         BindPasidTable.GIOV,
                         context.giov() ? 1 : 0,
+                        BindPasidTable.GUEST_ROOT,
+                        registers.isSet(Control.REGISTER, Control.GCR3_TRP_MODE) ? 1 : 0,
                         BindPasidTable.GUEST_DOMAIN_ID,
                         name(context)));
     }
 
-    private static long name(GuestContext context) {
-        return context.domain() == GuestContext.UNTRANSLATED_DOMAIN ? 0 : context.domain();
+    /** What the guest calls its domain: nothing in generations whose guests name none. */
+    private int name(GuestContext context) {
+        return namesDomains && context.domain() != GuestContext.UNTRANSLATED_DOMAIN ? context.domain() : 0;
     }
 
     /** The bytes of a payload whose fields and values are given in turn. */
@@ -229,12 +237,10 @@ final class GuestDevices {
 
     /** A device's context, or null if the guest's table blocks it: not readable, wrong, or less than reads and writes. */
     private GuestContext read(int requester) {
-        long base = registers.get(DevTabBase.REGISTER);
-        long offset = (long) requester * DeviceTableEntry.BYTES;
-        if (offset / UNIT_BYTES > DevTabBase.SIZE.get(base)) {
+        long at = deviceTable.entry(requester);
+        if (at == DeviceTable.OUTSIDE) {
             return null;
         }
-        long at = DevTabBase.BASE_ADDRESS.get(base) + offset;
         try {
             entry.set(
                     memory.readLongLe(at),

@@ -1,7 +1,7 @@
 package org.iommu4j.amd.guest;
 
 import org.iommu4j.amd.command.AmdViCommand;
-import org.iommu4j.amd.command.AmdViGeneration;
+import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.amd.command.SizeEncoding;
@@ -52,7 +52,7 @@ final class GuestEffects implements CommandEffects {
         int scope = (range ? Uapi.SCOPE_VADDR : 0) | (pasid == NO_PASID ? 0 : Uapi.SCOPE_PASID);
         int flags = (pasid == NO_PASID ? Uapi.FLAGS_NO_PASID : 0) | (range && !directories ? Uapi.FLAGS_VADDR_LEAF : 0);
         byte[] payload = InvalidateIommuPages.LAYOUT.encode(
-                InvalidateIommuPages.word0(subVersion == AmdViGeneration.NESTED ? domain : 0, pasid),
+                InvalidateIommuPages.word0(GuestCommands.nameDomains(subVersion) ? domain : 0, pasid),
                 InvalidateIommuPages.word1(pasid, base, shift, directories));
         return invalidate(domain, scope, flags, pasid, base, shift, payload);
     }

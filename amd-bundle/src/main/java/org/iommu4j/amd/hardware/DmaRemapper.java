@@ -9,19 +9,18 @@ import org.iommu4j.amd.command.AmdViRegisters.Exclusion;
 import org.iommu4j.amd.command.AmdViRegisters.PciCapability;
 import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.amd.front.AmdViFront;
+import org.iommu4j.amd.front.DeviceTable;
 import org.iommu4j.amd.front.EventRecorder;
 import org.iommu4j.amd.table.DeviceEntry;
 import org.iommu4j.amd.table.DeviceEntryCheck;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.amd.table.GuestWalker;
 import org.iommu4j.amd.table.HostWalker;
-import org.iommu4j.amd.table.TableLevel;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.WalkListener;
-import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.register.RegisterFile;
 
@@ -50,46 +49,36 @@ import org.iommu4j.simulation.register.RegisterFile;
  * A translation request never logs a page fault, 2.1.3.2: it gets an answer without rights.
  */
 final class DmaRemapper {
-    private static final int NO_PASID = TranslationCaches.NO_PASID;
-    private static final int MISS = TranslationCache.MISS;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
-    private static final int PAGE_FAULT = AmdViEvent.IO_PAGE_FAULT.code();
     private static final long INTERRUPT_FIRST = 0xfee0_0000L;
     private static final long INTERRUPT_LAST = 0xfeef_ffffL;
     private static final int DEVICE_ID_BITS = 16;
-    private static final int PAGE_SHIFT = 12;
     private static final int DENIED = 0;
 
     private final RegisterFile registers;
     private final DeviceTable deviceTable;
     private final PhysicalMemory memory;
-    private final TranslationCaches caches;
     private final DeviceCache devices;
     private final DeviceEntry entry;
     private final DeviceEntryCheck check;
-    private final HostWalker hostWalker;
     private final GuestWalker guestWalker;
-    private final boolean cachesAbsent;
     private final boolean hasDeviceTlbs;
     private final boolean snp;
     private final boolean bypassesWithoutTranslation;
     private final boolean pageFaultOfMode;
     private final boolean illegalOutsideTable;
     private final boolean ignoresPasidWithoutGuest;
-    private final boolean nestedFaultsAsGuest;
     private final AccessWatch watch;
+    private final AccessAnswers answers;
+    private final HostTranslation host;
+    private final GuestTranslation guests;
 
-    private EventRecorder events;
     private boolean enabled;
     private boolean guestsEnabled;
     private boolean excludes;
     private boolean excludesAll;
     private long excludedFirst;
     private long excludedLast;
-
-    private long hits;
-    private long walks;
-    private long refused;
 
     /**
      * A remapper after reset.
@@ -108,27 +97,27 @@ final class DmaRemapper {
             AccessWatch watch) {
         this.registers = registers;
         this.memory = memory;
-        this.hostWalker = hostWalker;
         this.guestWalker = guestWalker;
-        this.caches = caches;
         this.watch = watch;
         deviceTable = new DeviceTable(registers);
         devices = caches.devices;
         entry = devices.entry();
         snp = chosen.isSet(AmdViSettings.SNP);
         check = new DeviceEntryCheck(unit, snp);
-        cachesAbsent = unit.cachesAbsent();
         hasDeviceTlbs = PciCapability.IOTLB_SUP.isSet(unit.header());
         bypassesWithoutTranslation = chosen.isSet(AmdViSettings.TV0);
         pageFaultOfMode = chosen.isSet(AmdViSettings.MODE7);
         illegalOutsideTable = chosen.isSet(AmdViSettings.RANGE);
         ignoresPasidWithoutGuest = chosen.isSet(AmdViSettings.GV0);
-        nestedFaultsAsGuest = chosen.isSet(AmdViSettings.NESTED_EVENT);
+        answers = new AccessAnswers(caches, watch);
+        host = new HostTranslation(caches, hostWalker, unit.cachesAbsent(), watch, answers);
+        guests = new GuestTranslation(
+                caches, guestWalker, unit.cachesAbsent(), chosen.isSet(AmdViSettings.NESTED_EVENT), watch, answers);
     }
 
     /** Where events go; set once, before the first access. */
     void recordTo(EventRecorder recorder) {
-        events = recorder;
+        answers.recordTo(recorder);
     }
 
     /** Takes what software has written to the control and exclusion registers; nothing is dropped for it. */
@@ -152,19 +141,9 @@ final class DmaRemapper {
         return deviceTable.base();
     }
 
-    /** Accesses that a cache answered. */
-    long hits() {
-        return hits;
-    }
-
-    /** Accesses that walked a table. */
-    long walks() {
-        return walks;
-    }
-
-    /** Accesses that were refused. */
-    long refused() {
-        return refused;
+    /** What accesses came to, and how many. */
+    AccessAnswers answers() {
+        return answers;
     }
 
     /** Translates an access. */
@@ -173,13 +152,12 @@ final class DmaRemapper {
         AddressType type = access.addressType();
         // 1. the requester, and whether the unit translates
         if (deviceId >>> DEVICE_ID_BITS != 0) {
-            refused++;
-            access.blocked();
+            answers.block(access);
             return;
         }
         if (!enabled) {
             if (type == AddressType.UNTRANSLATED) {
-                pass(access, RIGHTS);
+                answers.pass(access, RIGHTS);
             } else {
                 access.blocked();
             }
@@ -201,29 +179,29 @@ final class DmaRemapper {
         // 5. entries without a half for memory requests
         if (!entry.isValid()) {
             if (type == AddressType.UNTRANSLATED) {
-                pass(access, RIGHTS);
+                answers.pass(access, RIGHTS);
             } else {
-                refuseDeviceTlb(access, type);
+                answers.refuseDeviceTlb(access, type);
             }
             return;
         }
         // 6. reserved bits
         if (check.isReserved(entry.word(0), entry.word(1))) {
-            refuse(
+            answers.refuse(
                     access,
                     AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
-                    events.illegalDeviceEntry(access, access.iova(), true, false));
+                    answers.events().illegalDeviceEntry(access, access.iova(), true, false));
             return;
         }
         // 7. requests of device TLBs
         if (type != AddressType.UNTRANSLATED) {
             if (!hasDeviceTlbs || !entry.hasDeviceTlb()) {
-                refuseDeviceTlb(access, type);
+                answers.refuseDeviceTlb(access, type);
                 return;
             }
             if (type == AddressType.TRANSLATED) {
                 watch.presented(deviceId, access.pasid(), access.iova());
-                pass(access, RIGHTS);
+                answers.pass(access, RIGHTS);
                 return;
             }
         }
@@ -234,25 +212,25 @@ final class DmaRemapper {
         }
         // 9. the exclusion range
         if (excludes && isExcluded(access.iova())) {
-            pass(access, RIGHTS);
+            answers.pass(access, RIGHTS);
             return;
         }
         // 10. levels
         if (check.isLevelWrong(entry.word(0), entry.word(2))) {
             if (pageFaultOfMode) {
-                pageFault(access, 0);
+                answers.pageFault(access, 0);
             } else {
-                refuse(
+                answers.refuse(
                         access,
                         AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
-                        events.illegalDeviceEntry(access, access.iova(), false, false));
+                        answers.events().illegalDeviceEntry(access, access.iova(), false, false));
             }
             return;
         }
         // 11. rights of the entry; a translation request asks for none
         int needed = type == AddressType.TRANSLATION_REQUEST ? DENIED : access.rights();
         if ((GuestWalker.hostRights(needed) & ~entry.rights()) != 0) {
-            pageFault(access, IoPageFault.PR.mask() | IoPageFault.PE.mask());
+            answers.pageFault(access, IoPageFault.PR.mask() | IoPageFault.PE.mask());
             return;
         }
         // 12. PASIDs of devices without guest translation
@@ -260,24 +238,24 @@ final class DmaRemapper {
         int pasid = access.pasid();
         if (pasid != DmaAccess.NO_PASID && !guest) {
             if (!ignoresPasidWithoutGuest) {
-                pageFault(access, 0);
+                answers.pageFault(access, 0);
                 return;
             }
             pasid = DmaAccess.NO_PASID;
         }
         // 13. without guest context
         if (pasid == DmaAccess.NO_PASID && !(guest && entry.translatesWithoutPasid())) {
-            host(access, needed);
+            host.translate(access, needed);
             return;
         }
         // 14. the guest context
         boolean user = pasid == DmaAccess.NO_PASID || !access.privileged();
         int context = pasid == DmaAccess.NO_PASID ? 0 : pasid;
         if (!guestWalker.isInRange(entry, context, access.iova())) {
-            guestFault(access, context, user, 0);
+            answers.guestFault(access, context, user, 0);
             return;
         }
-        guest(access, context, needed, user);
+        guests.translate(access, context, needed, user);
     }
 
     private static boolean isInterruptAddress(long address) {
@@ -308,7 +286,10 @@ final class DmaRemapper {
             word2 = memory.readLongLe(at + 2 * Long.BYTES);
             word3 = memory.readLongLe(at + 3 * Long.BYTES);
         } catch (BusErrorException e) {
-            refuse(access, AmdViEvent.DEV_TAB_HARDWARE_ERROR, events.deviceTableError(access, at, interrupt));
+            answers.refuse(
+                    access,
+                    AmdViEvent.DEV_TAB_HARDWARE_ERROR,
+                    answers.events().deviceTableError(access, at, interrupt));
             return false;
         }
         WalkListener listener = watch.reading(access.listener());
@@ -323,19 +304,23 @@ final class DmaRemapper {
     private void outsideTable(DmaAccess access, boolean interrupt) {
         long flags = interrupt ? IoPageFault.I.mask() : 0;
         if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
-            refuse(
+            answers.refuse(
                     access,
                     AmdViEvent.INVALID_DEVICE_REQUEST,
-                    events.invalidRequest(access, InvalidDeviceRequest.TRANSLATION_OUTSIDE_TABLE));
+                    answers.events().invalidRequest(access, InvalidDeviceRequest.TRANSLATION_OUTSIDE_TABLE));
         } else if (illegalOutsideTable) {
-            refuse(access, AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY, events.illegalDeviceEntry(access, 0, false, interrupt));
+            answers.refuse(
+                    access,
+                    AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
+                    answers.events().illegalDeviceEntry(access, 0, false, interrupt));
         } else if (access.pasid() == DmaAccess.NO_PASID) {
-            refuse(access, AmdViEvent.IO_PAGE_FAULT, events.hostPageFault(access, 0, access.iova(), flags));
+            answers.refuse(
+                    access, AmdViEvent.IO_PAGE_FAULT, answers.events().hostPageFault(access, 0, access.iova(), flags));
         } else {
-            refuse(
+            answers.refuse(
                     access,
                     AmdViEvent.IO_PAGE_FAULT,
-                    events.guestPageFault(access, access.pasid(), !access.privileged(), flags));
+                    answers.events().guestPageFault(access, access.pasid(), !access.privileged(), flags));
         }
     }
 
@@ -345,24 +330,25 @@ final class DmaRemapper {
      */
     private void interruptRange(DmaAccess access, int deviceId) {
         if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
-            refuse(
+            answers.refuse(
                     access,
                     AmdViEvent.INVALID_DEVICE_REQUEST,
-                    events.invalidRequest(access, InvalidDeviceRequest.TRANSLATION_OF_SPECIAL_RANGE));
+                    answers.events().invalidRequest(access, InvalidDeviceRequest.TRANSLATION_OF_SPECIAL_RANGE));
             return;
         }
         if (access.pasid() != DmaAccess.NO_PASID) {
-            refuse(
+            answers.refuse(
                     access,
                     AmdViEvent.IO_PAGE_FAULT,
-                    events.guestPageFault(access, access.pasid(), !access.privileged(), IoPageFault.I.mask()));
+                    answers.events()
+                            .guestPageFault(access, access.pasid(), !access.privileged(), IoPageFault.I.mask()));
             return;
         }
         if (access.rights() != DmaAccess.WRITE) {
-            refuse(
+            answers.refuse(
                     access,
                     AmdViEvent.INVALID_DEVICE_REQUEST,
-                    events.invalidRequest(access, InvalidDeviceRequest.READ_OF_INTERRUPT_RANGE));
+                    answers.events().invalidRequest(access, InvalidDeviceRequest.READ_OF_INTERRUPT_RANGE));
             return;
         }
         if (!devices.select(deviceId) && !read(access, deviceId, true)) {
@@ -373,347 +359,34 @@ final class DmaRemapper {
             DeviceEntryCheck.Verdict verdict = check.interrupts(word2, entry.word(3));
             if (verdict != DeviceEntryCheck.Verdict.LEGAL) {
                 boolean reserved = verdict == DeviceEntryCheck.Verdict.RESERVED;
-                refuse(
+                answers.refuse(
                         access,
                         AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
-                        events.illegalDeviceEntry(access, access.iova(), reserved, true));
+                        answers.events().illegalDeviceEntry(access, access.iova(), reserved, true));
                 return;
             }
             if (DeviceTableEntry.INT_CTL.getInt(word2) == DeviceTableEntry.INT_ABORT) {
-                refuse(
+                answers.refuse(
                         access,
                         AmdViEvent.INVALID_DEVICE_REQUEST,
-                        events.invalidRequest(access, InvalidDeviceRequest.INTERRUPT_BLOCKED));
+                        answers.events().invalidRequest(access, InvalidDeviceRequest.INTERRUPT_BLOCKED));
                 return;
             }
         }
-        pass(access, access.rights());
+        answers.pass(access, access.rights());
     }
 
     /** TV=0: nothing is allowed; on a unit of the other opinion IR and IW say what passes. */
     private void withoutTranslation(DmaAccess access, AddressType type) {
         if (type == AddressType.TRANSLATION_REQUEST) {
-            refuseDeviceTlb(access, type);
+            answers.refuseDeviceTlb(access, type);
         } else if (!bypassesWithoutTranslation) {
-            pageFault(access, 0);
+            answers.pageFault(access, 0);
         } else if ((GuestWalker.hostRights(access.rights()) & ~entry.rights()) != 0) {
-            pageFault(access, IoPageFault.PR.mask() | IoPageFault.PE.mask());
+            answers.pageFault(access, IoPageFault.PR.mask() | IoPageFault.PE.mask());
         } else {
-            pass(access, entry.rights());
+            answers.pass(access, entry.rights());
         }
-    }
-
-    /** 13. no table, or a host table: caches first. */
-    private void host(DmaAccess access, int needed) {
-        long address = access.iova();
-        if (entry.mode() == 0) {
-            succeed(access, NO_PASID, address & -1L << PAGE_SHIFT, PAGE_SHIFT, entry.rights(), false, false);
-            return;
-        }
-        if (!TableLevel.covers(entry.mode(), address)) {
-            pageFault(access, 0);
-            return;
-        }
-        int domain = entry.domain();
-        TranslationCache pages = caches.pages;
-        int cached = pages.lookup(domain, NO_PASID, address);
-        if (cached == MISS || !isUsable(pages.attributes(cached), needed, entry.setsDirty())) {
-            walkHost(access, domain, needed);
-            return;
-        }
-        hits++;
-        watch.pageHit(pages, cached);
-        int attributes = pages.attributes(cached);
-        if ((attributes & TranslationCaches.ABSENT) != 0) {
-            pageFault(access, 0);
-        } else if ((GuestWalker.hostRights(needed) & ~attributes) != 0) {
-            pageFault(access, IoPageFault.PR.mask() | IoPageFault.PE.mask());
-        } else {
-            succeed(access, NO_PASID, pages.value(cached), pages.pageShift(cached), attributes & RIGHTS, true, true);
-        }
-    }
-
-    /** False for a page whose dirty bit has to be set first: that needs a walk. */
-    private static boolean isUsable(int attributes, int needed, boolean setsDirty) {
-        boolean marks = setsDirty && ((needed & DmaAccess.WRITE) != 0 || needed == DENIED);
-        return !marks || (attributes & (TranslationCaches.DIRTY | TranslationCaches.ABSENT)) != 0;
-    }
-
-    private void walkHost(DmaAccess access, int domain, int needed) {
-        walks++;
-        long address = access.iova();
-        TranslationCache directories = caches.directories;
-        int cached = caches.directoryOf(domain, NO_PASID, address);
-        watch.pageMissed(entry, NO_PASID, address, directories, cached);
-        long table = entry.hostRoot();
-        int level = entry.mode();
-        int granted = entry.rights();
-        int hostNeeded = GuestWalker.hostRights(needed);
-        if (cached != MISS) {
-            int attributes = directories.attributes(cached);
-            table = directories.value(cached);
-            level = TranslationCaches.nextLevel(attributes);
-            granted = TranslationCaches.rights(attributes);
-            if ((hostNeeded & ~granted) != 0) {
-                pageFault(access, IoPageFault.PR.mask() | IoPageFault.PE.mask());
-                return;
-            }
-        }
-        HostWalker.Result result =
-                hostWalker.walk(table, level, granted, address, hostNeeded, watch.reading(access.listener()));
-        boolean found = result == HostWalker.Result.FOUND;
-        boolean dirty = entry.setsDirty() && (writes(needed) || (needed == DENIED && writes(hostWalker.rights())));
-        if (found && entry.setsAccessed()) {
-            result = hostWalker.mark(dirty);
-            found = result == HostWalker.Result.FOUND;
-        }
-        // A directory that is kept has its accessed bit: with them it counts only if the whole walk has.
-        if (found || !entry.setsAccessed()) {
-            keepDirectories(domain, address);
-        }
-        boolean keepsAbsent = cachesAbsent && hostWalker.isAbsent();
-        watch.walked(domain, address, hostWalker, found || keepsAbsent, found ? hostWalker.pageAddress() : 0);
-        switch (result) {
-            case FOUND -> {
-                int shift = hostWalker.pageShift();
-                int attributes = hostWalker.rights() | (dirty ? TranslationCaches.DIRTY : 0);
-                caches.pages.insert(
-                        domain, NO_PASID, address & -1L << shift, shift, hostWalker.pageAddress(), attributes);
-                succeed(access, NO_PASID, hostWalker.pageAddress(), shift, hostWalker.rights(), true, false);
-            }
-            case FAULT -> {
-                if (keepsAbsent) {
-                    keepAbsent(domain, NO_PASID, address, hostWalker.level());
-                }
-                pageFault(access, hostWalker.flags());
-            }
-            default -> tableError(access, domain, EventRecorder.NO_PASID, hostWalker.entryAddress());
-        }
-    }
-
-    private static boolean writes(int rights) {
-        return (rights & DmaAccess.WRITE) != 0;
-    }
-
-    private void keepDirectories(int domain, long address) {
-        for (int level = hostWalker.level() + 1; level <= hostWalker.topLevel(); level++) {
-            if (hostWalker.nextTable(level) == HostWalker.NOWHERE) {
-                continue;
-            }
-            caches.directories.insert(
-                    domain,
-                    NO_PASID,
-                    address,
-                    TableLevel.shift(level),
-                    hostWalker.nextTable(level),
-                    TranslationCaches.directory(hostWalker.rightsAt(level), hostWalker.nextLevel(level)));
-            if (!caches.keepsAllDirectories) {
-                return;
-            }
-        }
-    }
-
-    private void keepAbsent(int domain, int pasid, long address, int level) {
-        int shift = TableLevel.shift(level);
-        caches.pages.insert(domain, pasid, address & -1L << shift, shift, 0, TranslationCaches.ABSENT);
-    }
-
-    /** 15. guest tables: caches first. */
-    private void guest(DmaAccess access, int pasid, int needed, boolean user) {
-        long address = access.iova();
-        int domain = entry.domain();
-        TranslationCache pages = caches.pages;
-        int cached = pages.lookup(domain, pasid, address);
-        if (cached == MISS || !isUsable(pages.attributes(cached), needed, writes(needed))) {
-            walkGuest(access, domain, pasid, needed, user);
-            return;
-        }
-        int attributes = pages.attributes(cached);
-        boolean absent = (attributes & TranslationCaches.ABSENT) != 0;
-        long denied = GuestWalker.denial(attributes, needed, user);
-        if (!absent && denied == 0 && (GuestWalker.hostRights(needed) & ~attributes) != 0) {
-            // The event of a host table names the guest physical address, which only a walk finds.
-            walkGuest(access, domain, pasid, needed, user);
-            return;
-        }
-        hits++;
-        watch.pageHit(pages, cached);
-        if (absent) {
-            guestFault(access, pasid, user, 0);
-        } else if (denied != 0) {
-            guestFault(access, pasid, user, denied);
-        } else {
-            succeed(access, pasid, pages.value(cached), pages.pageShift(cached), granted(attributes, user), true, true);
-        }
-    }
-
-    private void walkGuest(DmaAccess access, int domain, int pasid, int needed, boolean user) {
-        walks++;
-        long address = access.iova();
-        WalkListener listener = watch.reading(access.listener());
-        int directory = caches.directoryOf(domain, pasid, address);
-        watch.pageMissed(entry, pasid, address, caches.directories, directory);
-        GuestWalker.Result result;
-        if (directory != MISS) {
-            int attributes = caches.directories.attributes(directory);
-            result = guestWalker.walkFrom(
-                    entry,
-                    pasid,
-                    caches.directories.value(directory),
-                    TranslationCaches.nextLevel(attributes),
-                    TranslationCaches.rights(attributes) & GuestWalker.GUEST_RIGHTS,
-                    address,
-                    needed,
-                    user,
-                    listener);
-        } else {
-            int root = caches.gcr3.lookup(domain, pasid, 0);
-            watch.gcr3Looked(entry, pasid, root != MISS);
-            result = root == MISS
-                    ? guestWalker.walk(entry, pasid, address, needed, user, listener)
-                    : guestWalker.walkFrom(
-                            entry,
-                            pasid,
-                            caches.gcr3.value(root),
-                            entry.guestLevels(),
-                            GuestWalker.GUEST_RIGHTS,
-                            address,
-                            needed,
-                            user,
-                            listener);
-        }
-        boolean found = result == GuestWalker.Result.FOUND;
-        int nested = entry.mode() == 0 ? 0 : TranslationCaches.NESTED;
-        if (found) {
-            keepGuestDirectories(domain, pasid, address, nested);
-        }
-        boolean keepsAbsent = cachesAbsent && guestWalker.isAbsent();
-        watch.guestWalked(
-                entry, pasid, address, guestWalker, found || keepsAbsent, found ? guestWalker.pageAddress() : 0);
-        switch (result) {
-            case FOUND -> {
-                int shift = guestWalker.pageShift();
-                int attributes = guestWalker.rights() | nested | (writes(needed) ? TranslationCaches.DIRTY : 0);
-                caches.pages.insert(
-                        domain, pasid, address & -1L << shift, shift, guestWalker.pageAddress(), attributes);
-                succeed(access, pasid, guestWalker.pageAddress(), shift, granted(attributes, user), true, false);
-            }
-            case GUEST_FAULT -> {
-                if (keepsAbsent) {
-                    keepAbsent(domain, pasid, address, guestWalker.level());
-                }
-                guestFault(access, pasid, user, guestWalker.flags());
-            }
-            case HOST_FAULT -> {
-                if (nestedFaultsAsGuest) {
-                    guestFault(access, pasid, user, guestWalker.flags());
-                } else {
-                    hostFault(access, guestWalker.faultAddress(), guestWalker.flags());
-                }
-            }
-            case HOST_UNREADABLE -> tableError(access, domain, EventRecorder.NO_PASID, guestWalker.entryAddress());
-            default -> tableError(access, domain, pasid, guestWalker.entryAddress());
-        }
-    }
-
-    private void keepGuestDirectories(int domain, int pasid, long address, int nested) {
-        int top = guestWalker.topLevel();
-        if (top == entry.guestLevels()) {
-            caches.gcr3.insert(domain, pasid, 0, PAGE_SHIFT, guestWalker.table(top), nested);
-        }
-        for (int level = guestWalker.level() + 1; level <= top; level++) {
-            caches.directories.insert(
-                    domain,
-                    pasid,
-                    address,
-                    TableLevel.shift(level),
-                    guestWalker.table(level - 1),
-                    TranslationCaches.directory(guestWalker.rightsAt(level) | nested, level - 1));
-            if (!caches.keepsAllDirectories) {
-                return;
-            }
-        }
-    }
-
-    /** What guest and host tables together grant a request: a user request needs the right of users for everything. */
-    private static int granted(int rights, boolean user) {
-        if (user && (rights & GuestWalker.GUEST_USER) == 0) {
-            return DENIED;
-        }
-        return (rights & DmaAccess.READ)
-                | ((rights & GuestWalker.GUEST_WRITE) != 0 ? rights & DmaAccess.WRITE : 0)
-                | ((rights & GuestWalker.GUEST_EXECUTE) != 0 && (rights & DmaAccess.READ) != 0 ? DmaAccess.EXECUTE : 0);
-    }
-
-    /** An address that no table translates. */
-    private static void pass(DmaAccess access, int rights) {
-        access.translated(access.iova(), 0, rights, false);
-    }
-
-    private void succeed(
-            DmaAccess access, int pasid, long pageAddress, int shift, int rights, boolean byTable, boolean hit) {
-        long address = access.iova();
-        long pageBytes = 1L << shift;
-        boolean answers = access.addressType() == AddressType.TRANSLATION_REQUEST;
-        if (answers) {
-            if (rights == DENIED) {
-                refused++;
-                access.fault(PAGE_FAULT, false);
-                return;
-            }
-            int tag = access.pasid() == DmaAccess.NO_PASID ? NO_PASID : pasid;
-            long page = address & -pageBytes;
-            caches.deviceTlb.insert(access.requester(), tag, page, shift, pageAddress, rights);
-            watch.answered(access.requester(), tag, page, shift, pageAddress);
-        }
-        access.translated(pageAddress | (address & (pageBytes - 1)), byTable || answers ? pageBytes : 0, rights, hit);
-    }
-
-    /** A request that a device may not make of a unit that does not translate for its TLB. */
-    private void refuseDeviceTlb(DmaAccess access, AddressType type) {
-        int code = type == AddressType.TRANSLATION_REQUEST
-                ? InvalidDeviceRequest.TRANSLATION_REQUEST
-                : InvalidDeviceRequest.TRANSLATED_REQUEST;
-        refuse(access, AmdViEvent.INVALID_DEVICE_REQUEST, events.invalidRequest(access, code));
-    }
-
-    private void refuse(DmaAccess access, AmdViEvent event, boolean recorded) {
-        refused++;
-        access.fault(event.code(), recorded);
-    }
-
-    private void tableError(DmaAccess access, int domain, int pasid, long address) {
-        refuse(access, AmdViEvent.PAGE_TAB_HARDWARE_ERROR, events.pageTableError(access, domain, pasid, address));
-    }
-
-    /** A page fault at the address of the request: with its PASID if it has one, else of the domain. */
-    private void pageFault(DmaAccess access, long flags) {
-        if (access.pasid() == DmaAccess.NO_PASID) {
-            hostFault(access, access.iova(), flags);
-        } else {
-            guestFault(access, access.pasid(), !access.privileged(), flags);
-        }
-    }
-
-    private void hostFault(DmaAccess access, long address, long flags) {
-        boolean recorded = isLogged(access) && events.hostPageFault(access, entry.domain(), address, flags);
-        faulted(access, recorded);
-    }
-
-    private void guestFault(DmaAccess access, int pasid, boolean user, long flags) {
-        boolean recorded = isLogged(access) && events.guestPageFault(access, pasid, user, flags);
-        faulted(access, recorded);
-    }
-
-    private boolean isLogged(DmaAccess access) {
-        return access.addressType() != AddressType.TRANSLATION_REQUEST && !devices.faultsSuppressed();
-    }
-
-    private void faulted(DmaAccess access, boolean recorded) {
-        if (recorded) {
-            devices.faultLogged(access.requester());
-        }
-        refuse(access, AmdViEvent.IO_PAGE_FAULT, recorded);
     }
 
     /** The domain of a device, from the cache or its entry; -1 if it has none. */

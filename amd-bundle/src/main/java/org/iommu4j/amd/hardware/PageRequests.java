@@ -4,6 +4,7 @@ import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.front.CommandEffects;
+import org.iommu4j.amd.front.DeviceTable;
 import org.iommu4j.amd.front.PageRequest;
 import org.iommu4j.amd.front.PageRequest.Outcome;
 import org.iommu4j.amd.front.PageRequestLog;

@@ -191,6 +191,10 @@ public final class SimulatedAmdVi implements Hardware {
     @Override
     public HardwareCounters counters() {
         return new HardwareCounters(
-                front.commands().commands(), remapper.hits(), remapper.walks(), remapper.refused(), caches.dropped());
+                front.commands().commands(),
+                remapper.answers().hits(),
+                remapper.answers().walks(),
+                remapper.answers().refused(),
+                caches.dropped());
     }
 }

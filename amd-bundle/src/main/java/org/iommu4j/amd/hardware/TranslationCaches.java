@@ -7,6 +7,7 @@ import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.table.TableLevel;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.simulation.config.SettingValues;
 
@@ -116,6 +117,22 @@ class TranslationCaches {
         }
         long inEntry = address & (1L << directories.pageShift(found)) - 1;
         return TableLevel.covers(nextLevel(directories.attributes(found)), inEntry) ? found : TranslationCache.MISS;
+    }
+
+    /**
+     * False for a page whose dirty bit has to be set first: that needs a walk.
+     *
+     * @param needed rights that the request asks for; 0 for a translation request
+     */
+    static boolean isUsable(int attributes, int needed, boolean setsDirty) {
+        boolean marks = setsDirty && ((needed & DmaAccess.WRITE) != 0 || needed == 0);
+        return !marks || (attributes & (DIRTY | ABSENT)) != 0;
+    }
+
+    /** NpCache: keeps that nothing is there, as far as the entry of a level reaches. */
+    void keepAbsent(int domain, int pasid, long address, int level) {
+        int shift = TableLevel.shift(level);
+        pages.insert(domain, pasid, address & -1L << shift, shift, 0, ABSENT);
     }
 
     /** Entries dropped since the unit was made. */

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViGeneration;
+import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.backend.Shim;
@@ -16,38 +17,49 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * A guest's command between generations 0x0100 to 0x0310, whose commands have the same bits: an older one can do less. GN has no
- * meaning before 0x0200 and is refused (H2), since no guest translation can exist there; the type of a device TLB invalidation is
- * cleared before 0x0300 (H5), which asks for more. Everything else is carried over, so that the translator refuses what it would
- * have refused.
+ * A guest's command between any two generations, docs/spec/amd-vi.md 1.3 and 1.4. All have the same bits at the same places; what
+ * the guest's own generation does not know is refused here, since the host's may know it.
  *
- * <p>Generation 0x0320 has no shim: its guests name domains of their own, and its GCR3 roots are guest addresses (H16).
+ * <ul>
+ *   <li>H1, H22: commands of 0x0100 and both forms of "everything" mean the same in all generations.
+ *   <li>H2: GN has no meaning at 0x0100, where no guest translation can exist: refused.
+ *   <li>H5: the type of a device TLB invalidation is cleared before 0x0300, which asks for more.
+ *   <li>H17: before 0x0320 the host knows no domains of guests. The guest's is cleared, and the command drops what it names in the
+ *       whole container; the driver says that more is dropped if the container has more than one.
+ *   <li>H18: guests older than 0x0320 name no domain. All that they have bound has the name 0 at 0x0320, so that their commands
+ *       are carried out for every host domain id of the container.
+ * </ul>
+ *
+ * Everything else is carried over, so that the translator refuses what it would have refused. Binds need no shim: a GCR3 table at a
+ * guest address (H16) is refused by generations that cannot have one.
  */
 public final class GuestCommandShim implements Shim {
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final int BYTES = AmdViCommand.BYTES;
     private static final String NO_TYPES = "the host's generation cannot say how devices flush";
 
-    private static final List<Integer> GENERATIONS =
-            List.of(AmdViGeneration.V1, AmdViGeneration.V2, AmdViGeneration.V3, AmdViGeneration.SNP);
-
     private final int from;
     private final int to;
+    private final long[] pagesReserved;
+    private final long[] iotlbReserved;
 
     private GuestCommandShim(int from, int to) {
         this.from = from;
         this.to = to;
+        pagesReserved = GuestCommands.reserved(InvalidateIommuPages.LAYOUT, from);
+        iotlbReserved = GuestCommands.reserved(InvalidateIotlbPages.LAYOUT, from);
     }
 
     /** A shim for every pair of generations. */
     public static List<Shim> all() {
         List<Shim> shims = new ArrayList<>();
-        for (int guest : GENERATIONS) {
-            for (int host : GENERATIONS) {
+        for (int guest : AmdViGeneration.ALL) {
+            for (int host : AmdViGeneration.ALL) {
                 if (guest != host) {
                     shims.add(new GuestCommandShim(guest, host));
                 }
@@ -78,11 +90,15 @@ public final class GuestCommandShim implements Shim {
 
     @Override
     public Fidelity fidelity() {
-        return losesTypes() ? Fidelity.WIDENED : Fidelity.EXACT;
+        return losesTypes() || losesDomains() ? Fidelity.WIDENED : Fidelity.EXACT;
     }
 
     private boolean losesTypes() {
         return from >= AmdViGeneration.V3 && to < AmdViGeneration.V3;
+    }
+
+    private boolean losesDomains() {
+        return GuestCommands.nameDomains(from);
     }
 
     @Override
@@ -92,27 +108,95 @@ public final class GuestCommandShim implements Shim {
             return 0;
         }
         if (request.payloadLength() != BYTES) {
-            return completion.refuse(Rule.V33, "length", -1, request.payloadLength(), "the vendor part has 16 bytes");
+            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
         }
         long word0 = (long) WORD.get(request.payload(), request.payloadOffset());
         long word1 = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
-        boolean deviceTlb = AmdViCommand.opcodeOf(word0) == AmdViCommand.OP_IOTLB_PAGES;
-        boolean pages = AmdViCommand.opcodeOf(word0) == AmdViCommand.OP_IOMMU_PAGES;
-        if (to == AmdViGeneration.V1 && (deviceTlb || pages)) {
-            Layout layout = pages ? InvalidateIommuPages.LAYOUT : InvalidateIotlbPages.LAYOUT;
-            BitField gn = pages ? InvalidateIommuPages.GN : InvalidateIotlbPages.GN;
-            if (gn.isSet(word1)) {
-                return completion.refuse(
-                        Rule.V24, Errno.EOPNOTSUPP, layout, gn, 1, "the host's generation has no guest tables");
-            }
+        return switch (AmdViCommand.opcodeOf(word0)) {
+            case AmdViCommand.OP_IOMMU_PAGES -> pages(request, word0, word1, completion);
+            case AmdViCommand.OP_IOTLB_PAGES -> deviceTlb(request, word0, word1, completion);
+            default -> replace(request, word0, word1);
+        };
+    }
+
+    private int pages(InvalidateRequest request, long word0, long word1, Completion completion) {
+        Layout layout = InvalidateIommuPages.LAYOUT;
+        int refused = reservedBits(layout, pagesReserved, word0, word1, completion);
+        if (refused == 0 && !losesDomains()) {
+            refused = hostOwned(layout, InvalidateIommuPages.DOMAIN_ID, word0, completion);
         }
-        if (deviceTlb && losesTypes()) {
-            long type = InvalidateIotlbPages.TYPE.get(word1);
-            if (type != 0 && !InvalidateIotlbPages.TYPE.isReservedValue(type)) {
-                completion.widened(NO_TYPES);
-                word1 = InvalidateIotlbPages.TYPE.set(word1, 0);
-            }
+        if (refused == 0) {
+            int pasid = InvalidateIommuPages.PASID.getInt(word0);
+            refused = guestTables(layout, InvalidateIommuPages.GN, word1, pasid, completion);
         }
+        return refused != 0
+                ? refused
+                : replace(request, losesDomains() ? InvalidateIommuPages.DOMAIN_ID.set(word0, 0) : word0, word1);
+    }
+
+    private int deviceTlb(InvalidateRequest request, long word0, long word1, Completion completion) {
+        Layout layout = InvalidateIotlbPages.LAYOUT;
+        int refused = reservedBits(layout, iotlbReserved, word0, word1, completion);
+        if (refused == 0) {
+            refused = hostOwned(layout, InvalidateIotlbPages.QUEUE_ID, word0, completion);
+        }
+        if (refused == 0) {
+            refused = hostOwned(layout, InvalidateIotlbPages.MAXPEND, word0, completion);
+        }
+        if (refused == 0) {
+            refused =
+                    guestTables(layout, InvalidateIotlbPages.GN, word1, InvalidateIotlbPages.pasid(word0), completion);
+        }
+        if (refused != 0) {
+            return refused;
+        }
+        if (losesTypes() && InvalidateIotlbPages.TYPE.isSet(word1)) {
+            completion.widened(NO_TYPES);
+            return replace(request, word0, InvalidateIotlbPages.TYPE.set(word1, 0));
+        }
+        return replace(request, word0, word1);
+    }
+
+    private static int reservedBits(Layout layout, long[] reserved, long word0, long word1, Completion completion) {
+        if ((word0 & reserved[0]) != 0) {
+            return completion.refuseReserved(layout, 0, word0 & reserved[0]);
+        }
+        if ((word1 & reserved[1]) != 0) {
+            return completion.refuseReserved(layout, 1, word1 & reserved[1]);
+        }
+        boolean type = layout.equals(InvalidateIotlbPages.LAYOUT)
+                && InvalidateIotlbPages.TYPE.isReservedValue(InvalidateIotlbPages.TYPE.get(word1));
+        return type
+                ? completion.refuse(
+                        Rule.V34,
+                        Rule.V34.errno(),
+                        layout,
+                        InvalidateIotlbPages.TYPE,
+                        InvalidateIotlbPages.TYPE.get(word1),
+                        "reserved type")
+                : 0;
+    }
+
+    private static int hostOwned(Layout layout, BitField field, long word0, Completion completion) {
+        return field.isSet(word0)
+                ? completion.refuse(
+                        Rule.V36, Rule.V36.errno(), layout, field, field.get(word0), "the host fills this field in")
+                : 0;
+    }
+
+    /** What a generation without guest tables would take for reserved bits. */
+    private int guestTables(Layout layout, BitField gn, long word1, int pasid, Completion completion) {
+        if (to != AmdViGeneration.V1) {
+            return 0;
+        }
+        if (gn.isSet(word1)) {
+            return completion.refuse(
+                    Rule.V24, Errno.EOPNOTSUPP, layout, gn, 1, "the host's generation has no guest tables");
+        }
+        return pasid == 0 ? 0 : completion.refuse(Rule.V35, Rule.V35.errno(), layout, gn, 0, "a PASID without GN");
+    }
+
+    private int replace(InvalidateRequest request, long word0, long word1) {
         WORD.set(request.scratch(), 0, word0);
         WORD.set(request.scratch(), Long.BYTES, word1);
         request.replacePayload(to, BYTES);

@@ -25,6 +25,9 @@ public final class HostWalker {
     /** No entry was read at a level, or it led to no table. */
     public static final long NOWHERE = -1;
 
+    /** log2 of the pages of 512 GiB, which some parts cannot have. */
+    private static final int LARGE_SHIFT = 39;
+
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
     private static final int LOWEST_SIZE_BIT = 12;
 
@@ -180,7 +183,7 @@ public final class HostWalker {
         int shift = TableLevel.shift(level);
         if (next != HostPte.ENCODED_SIZE) {
             pageShift = shift;
-            return true;
+            return shift != LARGE_SHIFT || !config.largeFaults();
         }
         pageShift = Long.numberOfTrailingZeros(~(HostPte.ADDRESS.get(entry) >>> LOWEST_SIZE_BIT)) + LOWEST_SIZE_BIT + 1;
         return pageShift > shift && pageShift < shift + TableLevel.BITS;

@@ -13,6 +13,7 @@ import org.iommu4j.simulation.config.SettingValues;
  * @param levelFirst the check of the level comes before that of the permission
  * @param levelOneIsLeaf an entry of level 1 is a leaf whatever its next level
  * @param skippedUnchecked address bits of skipped levels may be set
+ * @param largeFaults host pages of 512 GiB are no legal size
  * @param pasidHighFaults PASID bits above the GCR3 table fault
  * @param nestedAsGuest a failure of the host part of a nested walk is reported with the guest virtual address
  */
@@ -22,6 +23,7 @@ public record WalkerConfig(
         boolean levelFirst,
         boolean levelOneIsLeaf,
         boolean skippedUnchecked,
+        boolean largeFaults,
         boolean pasidHighFaults,
         boolean nestedAsGuest) {
 
@@ -33,6 +35,7 @@ public record WalkerConfig(
                 chosen.isSet(AmdViSettings.ORDER),
                 chosen.isSet(AmdViSettings.LEVEL1),
                 chosen.isSet(AmdViSettings.SKIP),
+                chosen.isSet(AmdViSettings.LARGE_PAGE),
                 chosen.isSet(AmdViSettings.PASID_HIGH),
                 chosen.isSet(AmdViSettings.NESTED_EVENT));
     }

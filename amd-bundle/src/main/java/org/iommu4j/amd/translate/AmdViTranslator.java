@@ -1,6 +1,5 @@
 package org.iommu4j.amd.translate;
 
-import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
@@ -20,6 +19,7 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -44,6 +44,11 @@ public final class AmdViTranslator implements Translator {
     private static final String LARGER_BLOCK = "one aligned block that holds the range";
     private static final String ANY_PASID = "the guest binds its PASIDs itself: those of everybody";
     private static final String NO_TYPE = "the chip cannot say how devices flush: with everything that depends on it";
+
+    private static final String NOT_BOUND = "the PASID is not bound";
+    private static final String NO_GUEST_DOMAIN = "no device is bound in that domain of the guest";
+    private static final String ALL_GUEST_DOMAINS =
+            "the host's generation has no domains of guests: all of the container's";
 
     private final ChipPort chip;
     private final DeviceTable tables;
@@ -73,7 +78,8 @@ public final class AmdViTranslator implements Translator {
     public static AmdViTranslator create(int subVersion, NativePort port) {
         ChipPort chip = new ChipPort(subVersion, port);
         Platform platform = port.platform();
-        long pages = platform.allocatePages(QueueCommands.PAGES);
+        int count = QueueCommands.pages(chip);
+        long pages = platform.allocatePages(count);
         DeviceTable tables = null;
         try {
             tables = DeviceTable.create(port);
@@ -82,7 +88,7 @@ public final class AmdViTranslator implements Translator {
             if (tables != null) {
                 tables.free();
             }
-            platform.freePages(pages, QueueCommands.PAGES);
+            platform.freePages(pages, count);
             throw e;
         }
     }
@@ -198,7 +204,7 @@ public final class AmdViTranslator implements Translator {
                 return 0;
             }
         }
-        return request.refuse(null, Errno.ENOENT, Uapi.PASID, "the PASID is not bound", completion);
+        return request.refuse(null, Errno.ENOENT, Uapi.PASID, NOT_BOUND, completion);
     }
 
     private void select(InvalidateRequest request, boolean block) {
@@ -219,7 +225,7 @@ public final class AmdViTranslator implements Translator {
             return completion.done(Fidelity.EXACT);
         }
         boolean everything = !request.selectsRange() && !request.noPasid();
-        if (!everything && dropsGuests(target)) {
+        if (!everything && dropsGuests(target, !request.noPasid())) {
             completion.widened(GUEST_TOO);
         }
         if (request.noPasid()) {
@@ -228,18 +234,22 @@ public final class AmdViTranslator implements Translator {
         }
         invalidations.all(target, directories, everything);
         for (Stage stage : target.inUse()) {
-            if (stage.hasOpenPasids()) {
-                bindings.dropOpenPasids(stage);
+            if (stage.hasOpenPasids() && !stage.context().isNested()) {
+                bindings.removals().dropOpenPasids(stage);
                 completion.widened(ANY_PASID);
             }
         }
         return completion.done(Fidelity.EXACT);
     }
 
-    /** True if a request without PASID comes to a command that drops guest translations, docs/spec/amd-vi.md 5.4. */
-    private static boolean dropsGuests(Domain target) {
+    /**
+     * True if a request comes to a command without PASID that drops guest translations, docs/spec/amd-vi.md 5.4.
+     *
+     * @param anyPasid true if those with any PASID are meant, too
+     */
+    private static boolean dropsGuests(Domain target, boolean anyPasid) {
         for (Stage stage : target.inUse()) {
-            if (stage.context().hasGuest() && !stage.context().giov()) {
+            if (stage.context().hasGuest() && (!stage.context().giov() || (anyPasid && stage.hasOpenPasids()))) {
                 return true;
             }
         }
@@ -249,27 +259,30 @@ public final class AmdViTranslator implements Translator {
     /** INVALIDATE_IOMMU_PAGES of a guest, rebuilt from its fields for the host's domain ids. */
     private int invalidatePages(Domain target, InvalidateRequest request, Completion completion) {
         int pasid = vendorPart.pasid();
-        boolean found = chip.subVersion() != AmdViGeneration.NESTED || target.inUse().length == 0;
+        boolean named = false;
+        boolean bound = false;
         for (Stage stage : target.inUse()) {
             if (!isMeant(stage)) {
                 continue;
             }
-            found = true;
+            named = true;
             if (pasid == NO_PASID || stage.hasPasid(pasid)) {
+                bound = true;
                 invalidations.pages(stage, pasid, !request.leafOnly());
                 if (pasid == NO_PASID && stage.context().hasGuest()) {
                     completion.widened(GUEST_TOO);
                 }
             }
         }
-        if (!found) {
-            return completion.refuse(
-                    null,
-                    Errno.ENOENT,
-                    InvalidateIommuPages.LAYOUT,
-                    InvalidateIommuPages.DOMAIN_ID,
-                    vendorPart.domain(),
-                    "no device is bound in that domain of the guest");
+        if (target.inUse().length != 0 && !bound) {
+            return named
+                    ? notThere(InvalidateIommuPages.PASID, pasid, NOT_BOUND, completion)
+                    : notThere(InvalidateIommuPages.DOMAIN_ID, vendorPart.domain(), NO_GUEST_DOMAIN, completion);
+        }
+        if (!chip.hasGuestRoots() && target.guestDomains() > 1) {
+            // docs/spec/amd-vi.md H17: a guest of 0x0320 named one of them, and the host's generation cannot tell them
+            // apart.
+            completion.widened(ALL_GUEST_DOMAINS);
         }
         if (!invalidations.isExact()) {
             completion.widened(LARGER_BLOCK);
@@ -277,9 +290,13 @@ public final class AmdViTranslator implements Translator {
         return completion.done(Fidelity.EXACT);
     }
 
+    private static int notThere(BitField field, long value, String why, Completion completion) {
+        return completion.refuse(null, Errno.ENOENT, InvalidateIommuPages.LAYOUT, field, value, why);
+    }
+
     /** From 0x0320 on the guest names a domain of its own; before, all of the container's are meant. */
     private boolean isMeant(Stage stage) {
-        return chip.subVersion() != AmdViGeneration.NESTED || stage.hasGuestDomain(vendorPart.domain());
+        return !chip.hasGuestRoots() || stage.guestDomain() == vendorPart.domain();
     }
 
     /** INVALIDATE_IOTLB_PAGES of a guest, rebuilt from its fields. */

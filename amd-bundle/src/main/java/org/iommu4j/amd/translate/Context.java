@@ -40,6 +40,11 @@ record Context(long hostRoot, int mode, long gcr3Root, int glx, int guestPagingM
         return gcr3Root != NO_GUEST;
     }
 
+    /** True if the guest tables lead to guest physical addresses, which a host table translates. */
+    boolean isNested() {
+        return hasGuest() && mode != 0;
+    }
+
     /** First word of the device table entry. */
     long word0() {
         long word = DeviceTableEntry.V.mask()

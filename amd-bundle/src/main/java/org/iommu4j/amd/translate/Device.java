@@ -1,5 +1,7 @@
 package org.iommu4j.amd.translate;
 
+import java.util.Arrays;
+
 /** A device in a domain, and how it is bound. */
 final class Device {
     private final int requester;
@@ -7,7 +9,8 @@ final class Device {
     private PasidTable pasids;
     private boolean hostBound;
     private boolean deviceTlb;
-    private int guestDomainId;
+    private int guestDomain;
+    private int guestDomainBelow;
 
     /** A blocked device. */
     Device(int requester) {
@@ -50,13 +53,43 @@ final class Device {
         deviceTlb = has;
     }
 
-    /** The guest's name for the domain that it bound the device in. */
-    int guestDomainId() {
-        return guestDomainId;
+    /** The guest's domain id for what the device is bound to now. */
+    int guestDomain() {
+        return guestDomain;
     }
 
-    void guestDomainId(int domain) {
-        guestDomainId = domain;
+    void guestDomain(int domain) {
+        guestDomain = domain;
+    }
+
+    /** The guest's domain id for the host table or pass-through that is bound, which counts when no guest table is above. */
+    int guestDomainBelow() {
+        return guestDomainBelow;
+    }
+
+    void guestDomainBelow(int domain) {
+        guestDomainBelow = domain;
+    }
+
+    /** True if it translates through guest tables. */
+    boolean hasGuest() {
+        return stage != null && stage.context().hasGuest();
+    }
+
+    /** True if it translates through a host table. */
+    boolean hasHostTable() {
+        return stage != null && stage.context().mode() != 0;
+    }
+
+    /** True if the guest has bound a GCR3 table of its own. */
+    boolean hasOpenPasids() {
+        return stage != null && stage.hasOpenPasids();
+    }
+
+    /** PASIDs that the host has bound, for requests: PASID 0 is told apart where it stands for requests without PASID. */
+    int[] boundPasids() {
+        int[] all = pasids.pasids();
+        return stage.context().giov() && all.length > 0 && all[0] == 0 ? Arrays.copyOfRange(all, 1, all.length) : all;
     }
 
     void stage(Stage newStage) {

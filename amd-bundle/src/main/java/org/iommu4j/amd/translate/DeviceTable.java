@@ -1,5 +1,6 @@
 package org.iommu4j.amd.translate;
 
+import java.util.BitSet;
 import org.iommu4j.amd.command.AmdViRegisters.DevTabBase;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.backend.NativePort;
@@ -25,6 +26,7 @@ final class DeviceTable {
     private final NativePort port;
     private final Platform platform;
     private final PhysicalMemory memory;
+    private final BitSet used = new BitSet();
     private long base;
     private int pages;
 
@@ -47,6 +49,14 @@ final class DeviceTable {
         DeviceTable table = new DeviceTable(port);
         table.base = in.getPage("device table");
         table.pages = in.getIndex(MOST_PAGES + 1, "pages of the device table");
+        if (!table.memory.contains(table.base, (long) table.pages * PAGE_BYTES)) {
+            throw in.invalid("a device table of " + table.pages + " pages beyond the memory");
+        }
+        for (int deviceId = 0; deviceId < table.entries(); deviceId++) {
+            if (table.memory.readLongLe(table.at(deviceId)) != BLOCKED) {
+                table.used.set(deviceId);
+            }
+        }
         return table;
     }
 
@@ -101,11 +111,32 @@ final class DeviceTable {
         if (deviceId >= entries()) {
             return;
         }
-        long entry = base + (long) deviceId * DeviceTableEntry.BYTES;
+        if (word0 != BLOCKED) {
+            used.set(deviceId);
+        }
+        long entry = at(deviceId);
         memory.writeLongLe(entry, BLOCKED);
         memory.writeLongLe(entry + 2 * Long.BYTES, word2);
         memory.writeLongLe(entry + Long.BYTES, word1);
         memory.writeLongLe(entry, word0);
+    }
+
+    private long at(int deviceId) {
+        return base + (long) deviceId * DeviceTableEntry.BYTES;
+    }
+
+    /**
+     * The next device whose entry ever did something else than block it, so that the chip may have that; -1 if there is none.
+     *
+     * @param from the first DeviceID that is looked at
+     */
+    int nextUsed(int from) {
+        return used.nextSetBit(from);
+    }
+
+    /** How many devices {@link #nextUsed} names. */
+    int countUsed() {
+        return used.cardinality();
     }
 
     /** Blocks a device. */

@@ -18,6 +18,7 @@ final class Domain implements DomainRecord<Device> {
     private Stage[] inUse = NO_STAGES;
     private Device[] devicesWithTlb = NO_DEVICES;
     private boolean hasGuest;
+    private int guestDomains;
 
     Domain(int number) {
         members = new Members<>(number);
@@ -32,10 +33,10 @@ final class Domain implements DomainRecord<Device> {
         return stages;
     }
 
-    /** The stage of a context, or null. */
-    Stage stage(Context context) {
+    /** The stage of a context and a domain id of the guest, or null. */
+    Stage stage(Context context, int guestDomain) {
         for (Stage stage : stages) {
-            if (stage.context().equals(context)) {
+            if (stage.guestDomain() == guestDomain && stage.context().equals(context)) {
                 return stage;
             }
         }
@@ -57,24 +58,22 @@ final class Domain implements DomainRecord<Device> {
         return hasGuest;
     }
 
+    /** How many domain ids of the guest its bound devices are in. */
+    int guestDomains() {
+        return guestDomains;
+    }
+
     @Override
     public void rebuild() {
         inUse = stages.toArray(Stage[]::new);
         devicesWithTlb = members.devices().stream()
                 .filter(device -> device.deviceTlb() && device.stage() != null)
                 .toArray(Device[]::new);
-        for (Stage stage : stages) {
-            stage.guestDomains(members.devices().stream()
-                    .filter(device -> isOn(device, stage))
-                    .mapToInt(Device::guestDomainId)
-                    .distinct()
-                    .toArray());
-        }
+        guestDomains = (int) members.devices().stream()
+                .filter(device -> device.stage() != null)
+                .mapToInt(Device::guestDomain)
+                .distinct()
+                .count();
         hasGuest = stages.stream().anyMatch(stage -> stage.context().hasGuest());
-    }
-
-    /** Each stage has a domain id of its own. */
-    private static boolean isOn(Device device, Stage stage) {
-        return device.stage() != null && device.stage().domainId() == stage.domainId();
     }
 }

@@ -70,7 +70,12 @@ final class Invalidations {
             pages(stage, contextWithoutPasid(stage), directories);
         }
         for (Device device : domain.devicesWithTlb()) {
-            deviceTlb(device, contextWithoutPasid(device.stage()));
+            int pasid = contextWithoutPasid(device.stage());
+            if (pasid == NO_PASID && device.stage().context().isNested()) {
+                nestedDevice(device);
+            } else {
+                deviceTlb(device, pasid);
+            }
         }
     }
 
@@ -89,14 +94,15 @@ final class Invalidations {
     }
 
     /**
-     * Drops translations with and without PASID.
+     * Drops translations with and without PASID. Where the guest binds PASIDs itself a command without PASID reaches them, too: those of
+     * a nested domain and of devices; {@link Removals#dropOpenPasids} reaches the others.
      *
      * @param hostToo true if host tables are meant even where PASID 0 stands for requests without PASID
      */
     void all(Domain domain, boolean directories, boolean hostToo) {
         for (Stage stage : domain.inUse()) {
             boolean giov = stage.context().hasGuest() && stage.context().giov();
-            if (hostToo || !giov) {
+            if (hostToo || !giov || stage.hasOpenPasids()) {
                 pages(stage, NO_PASID, directories);
             }
             if (giov) {
@@ -109,7 +115,11 @@ final class Invalidations {
         for (Device device : domain.devicesWithTlb()) {
             Stage stage = device.stage();
             boolean giov = stage.context().hasGuest() && stage.context().giov();
-            if (hostToo || !giov) {
+            if (stage.context().isNested() && (hostToo || !giov)) {
+                nestedDevice(device);
+                continue;
+            }
+            if (hostToo || !giov || stage.hasOpenPasids()) {
                 deviceTlb(device, NO_PASID);
             }
             if (giov) {
@@ -118,6 +128,21 @@ final class Invalidations {
             for (int pasid : stage.pasids()) {
                 deviceTlb(device, pasid);
             }
+        }
+    }
+
+    /**
+     * AMD-D.17, AMD-D.18: the host table below guest tables has changed, and nobody knows under which guest virtual addresses a device
+     * keeps what came of it: all that it has, with each PASID, AMD-D.35.
+     */
+    private void nestedDevice(Device device) {
+        Stage stage = device.stage();
+        commands.deviceTlb(device.requester(), NO_PASID, 0, SizeEncoding.ALL, 0);
+        if (stage.context().giov()) {
+            commands.deviceTlb(device.requester(), 0, 0, SizeEncoding.ALL, 0);
+        }
+        for (int pasid : stage.pasids()) {
+            commands.deviceTlb(device.requester(), pasid, 0, SizeEncoding.ALL, 0);
         }
     }
 

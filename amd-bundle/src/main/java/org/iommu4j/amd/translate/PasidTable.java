@@ -3,6 +3,8 @@ package org.iommu4j.amd.translate;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.iommu4j.amd.command.AmdViCapabilities;
+import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.table.Gcr3Entry;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -32,6 +34,17 @@ final class PasidTable {
         this.root = root;
         this.levels = levels;
         this.guestPagingMode = guestPagingMode;
+    }
+
+    /** Levels of the tables that the host makes: as many as the chip's PASIDs need and it can have. */
+    static int levelsOn(AmdViCapabilities unit) {
+        int needed = (unit.pasidBits() + LEVEL_BITS - 1) / LEVEL_BITS;
+        return Math.max(1, Math.min(needed, Efr.GLX_SUP.getInt(unit.efr()) + 1));
+    }
+
+    /** Bits of a PASID that the tables of the host cover. */
+    static int bitsOn(AmdViCapabilities unit) {
+        return Math.min(unit.pasidBits(), LEVEL_BITS * levelsOn(unit));
     }
 
     /**

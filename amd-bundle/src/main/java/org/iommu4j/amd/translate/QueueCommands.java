@@ -1,5 +1,6 @@
 package org.iommu4j.amd.translate;
 
+import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViEvent;
 import org.iommu4j.amd.command.AmdViEvents;
 import org.iommu4j.amd.command.AmdViEvents.IotlbInvTimeout;
@@ -27,25 +28,27 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * Commands through the command buffer, 48882 2.4: a ring of 256, completed by a COMPLETION_WAIT that stores a number. A device that
+ * Commands through the command buffer, 48882 2.4: a ring of 4,096, completed by a COMPLETION_WAIT that stores a number. A device that
  * does not answer shows in the event log alone, whose entries are looked through without taking them out.
  */
 final class QueueCommands {
-    /** Pages: event log, status word, ring. */
-    static final int PAGES = 18;
-
     /** No PASID: translations of host tables, requests without prefix. */
     static final int NO_PASID = InvalidateIommuPages.NO_PASID;
 
     private static final int PAGE_BYTES = 4096;
-    private static final long LOG_LENGTH = Rings.LENGTH.of(Rings.LEAST_LENGTH);
-    private static final int LOG_BYTES = PAGE_BYTES;
+
+    /** log2 of the entries of the event log: under secure nested paging some parts take no other; docs/spec/amd-vi.md B19. */
+    private static final int LOG_LENGTH = Rings.LEAST_LENGTH;
+
+    private static final int SECURE_LOG_LENGTH = 15;
 
     /** log2 of the entries of the ring: room for what drops everything on a chip without a command for it. */
     private static final int RING_LENGTH = 12;
 
-    private static final int STATUS = PAGE_BYTES;
-    private static final int RING_OFFSET = 2 * PAGE_BYTES;
+    /** Pages of the ring and of the status word before it. */
+    private static final int RING_PAGES = (1 << RING_LENGTH) * AmdViCommand.BYTES / PAGE_BYTES;
+
+    private static final int STATUS_PAGES = 1;
 
     /** Most commands that drop everything: less than half of the ring. */
     private static final int MOST_OF_EVERYTHING = (1 << RING_LENGTH) / 2 - 16;
@@ -65,6 +68,9 @@ final class QueueCommands {
     private final NativePort port;
     private final PhysicalMemory memory;
     private final long pages;
+    private final int logLength;
+    private final long logBytes;
+    private final long ring;
     private final CommandQueue queue;
     private final boolean hasTypes;
 
@@ -82,20 +88,32 @@ final class QueueCommands {
         void put(QueueControl.Sink sink);
     }
 
-    /** A buffer in pages of the host; {@link #start} switches it on. */
+    /** How many pages of the host it takes: event log, status word, ring. */
+    static int pages(ChipPort chip) {
+        return (AmdViEvents.BYTES << logLength(chip)) / PAGE_BYTES + STATUS_PAGES + RING_PAGES;
+    }
+
+    private static int logLength(ChipPort chip) {
+        return chip.needsHostTable() ? SECURE_LOG_LENGTH : LOG_LENGTH;
+    }
+
+    /** A buffer in so many pages of the host; {@link #start} switches it on. */
     QueueCommands(ChipPort chip, long pages) {
         this.chip = chip;
         this.pages = pages;
         port = chip.port();
         memory = port.platform().memory();
         hasTypes = Efr.INV_IOTLB_TYPE_SUP.isSet(chip.unit().efr());
-        long status = pages + STATUS;
+        logLength = logLength(chip);
+        logBytes = (long) AmdViEvents.BYTES << logLength;
+        long status = pages + logBytes;
+        ring = status + STATUS_PAGES * PAGE_BYTES;
         queue = new CommandQueue(
                 port,
                 RING,
                 new CompletionCommand(CompletionWait.storing(status), 0, CompletionWait.STORE_DATA, status),
                 new BufferControl(),
-                pages + RING_OFFSET);
+                ring);
     }
 
     /** Goes on where another stopped. */
@@ -123,7 +141,7 @@ final class QueueCommands {
                         Errno.EIO, "too many devices and domains for a chip that cannot drop everything");
             }
             chip.control(Control.CMD_BUF_EN, false);
-            port.write(BUFFER.base(), Rings.BASE_ADDRESS.of(pages + RING_OFFSET) | Rings.LENGTH.of(RING_LENGTH));
+            port.write(BUFFER.base(), Rings.BASE_ADDRESS.of(ring) | Rings.LENGTH.of(RING_LENGTH));
             chip.control(Control.CMD_BUF_EN, true);
             if (!Status.CMD_BUF_RUN.isSet(port.read(Status.REGISTER))) {
                 throw new BackendException(Errno.EIO, "the command buffer does not run");
@@ -155,7 +173,7 @@ final class QueueCommands {
     /** Switches event log and buffer on, both empty; the unit translates already. */
     void start() {
         chip.control(Control.EVENT_LOG_EN, false);
-        port.write(LOG.base(), Rings.BASE_ADDRESS.of(pages) | LOG_LENGTH);
+        port.write(LOG.base(), Rings.BASE_ADDRESS.of(pages) | Rings.LENGTH.of(logLength));
         chip.control(Control.EVENT_LOG_EN, true);
         queue.start();
     }
@@ -224,10 +242,10 @@ final class QueueCommands {
     /** The end of the event log, which has room: the oldest entries go where nobody has taken them. */
     private long readyLog() {
         long tail = port.read(LOG.tail());
-        long unread = (tail - port.read(LOG.head())) & (LOG_BYTES - 1);
+        long unread = (tail - port.read(LOG.head())) & (logBytes - 1);
         boolean runs = Status.EVENT_LOG_RUN.isSet(port.read(Status.REGISTER));
-        if (unread >= LOG_BYTES - (long) ROOM * AmdViEvents.BYTES) {
-            port.write(LOG.head(), (tail + (long) ROOM * AmdViEvents.BYTES) & (LOG_BYTES - 1));
+        if (unread >= logBytes - (long) ROOM * AmdViEvents.BYTES) {
+            port.write(LOG.head(), (tail + (long) ROOM * AmdViEvents.BYTES) & (logBytes - 1));
         }
         if (!runs) {
             chip.control(Control.EVENT_LOG_EN, false);
@@ -243,7 +261,7 @@ final class QueueCommands {
             return true;
         }
         long tail = port.read(LOG.tail());
-        for (long at = from; at != tail; at = (at + AmdViEvents.BYTES) & (LOG_BYTES - 1)) {
+        for (long at = from; at != tail; at = (at + AmdViEvents.BYTES) & (logBytes - 1)) {
             long word0 = memory.readLongLe(pages + at);
             if (IotlbInvTimeout.CODE.getInt(word0) == AmdViEvent.IOTLB_INV_TIMEOUT.code()) {
                 return true;

@@ -1,24 +1,38 @@
 package org.iommu4j.amd.translate;
 
-/** A context with the host domain id that tags its translations, and the PASIDs that are bound in it. */
+/**
+ * A context with the host domain id that tags its translations, and the PASIDs that are bound in it. From generation 0x0320 on it
+ * serves one domain id of the guest, docs/spec/amd-vi.md 1.2.
+ */
 final class Stage {
     private static final int[] NONE = {};
 
     private final Context context;
+    private final int guestDomain;
     private final int domainId;
     private int users;
     private int[] pasids = NONE;
     private boolean openPasids;
-    private int[] guestDomains = NONE;
 
-    /** A stage without users. */
-    Stage(Context context, int domainId) {
+    /**
+     * A stage without users.
+     *
+     * @param guestDomain the guest's domain id that it serves; 0 in generations whose guests name none
+     * @param domainId the host's
+     */
+    Stage(Context context, int guestDomain, int domainId) {
         this.context = context;
+        this.guestDomain = guestDomain;
         this.domainId = domainId;
     }
 
     Context context() {
         return context;
+    }
+
+    /** The guest's domain id that it serves; 0 in generations whose guests name none. */
+    int guestDomain() {
+        return guestDomain;
     }
 
     int domainId() {
@@ -64,21 +78,6 @@ final class Stage {
         }
         for (int bound : pasids) {
             if (bound == pasid) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** Sets under which names guests use it. */
-    void guestDomains(int[] names) {
-        guestDomains = names;
-    }
-
-    /** True if a device is bound to it under a name of the guest. */
-    boolean hasGuestDomain(int name) {
-        for (int guestDomain : guestDomains) {
-            if (guestDomain == name) {
                 return true;
             }
         }

@@ -3,10 +3,9 @@ package org.iommu4j.amd.translate;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.util.Set;
 import org.iommu4j.amd.command.AmdViCommand;
-import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.CompletionWait;
+import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.amd.command.SizeEncoding;
@@ -28,12 +27,6 @@ final class VendorPart {
 
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    /** What a guest of each generation knows of commands 3 and 4. */
-    private static final Set<String> V1 = Set.of();
-
-    private static final Set<String> V2 = Set.of("GTSup");
-    private static final Set<String> V3 = Set.of("GTSup", "InvIotlbTypeSup");
-
     private final boolean namesDomains;
     private final long[] pagesReserved;
     private final long[] iotlbReserved;
@@ -46,17 +39,9 @@ final class VendorPart {
     private int type;
 
     VendorPart(int subVersion) {
-        namesDomains = subVersion == AmdViGeneration.NESTED;
-        Set<String> known = subVersion == AmdViGeneration.V1 ? V1 : subVersion == AmdViGeneration.V2 ? V2 : V3;
-        pagesReserved = reserved(InvalidateIommuPages.LAYOUT, known);
-        iotlbReserved = reserved(InvalidateIotlbPages.LAYOUT, known);
-    }
-
-    private static long[] reserved(Layout layout, Set<String> known) {
-        return new long[] {
-            layout.reservedMask(0, AmdViGeneration.NESTED, known::contains),
-            layout.reservedMask(1, AmdViGeneration.NESTED, known::contains)
-        };
+        namesDomains = GuestCommands.nameDomains(subVersion);
+        pagesReserved = GuestCommands.reserved(InvalidateIommuPages.LAYOUT, subVersion);
+        iotlbReserved = GuestCommands.reserved(InvalidateIotlbPages.LAYOUT, subVersion);
     }
 
     /** True if it asks for a device's own TLB only. */

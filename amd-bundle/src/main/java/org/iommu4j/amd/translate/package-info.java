@@ -10,8 +10,8 @@
  *       {@link org.iommu4j.driver.queue.CommandQueue#save} writes it.
  *   <li>{@code domains}: domain ids as {@link org.iommu4j.driver.domain.TranslationTags#save} writes them; then the books, of a
  *       domain: int count of stages, each long host table, int mode, long GCR3 root or -1, int GLX, int guest paging mode, boolean
- *       GIOV, boolean the guest binds PASIDs itself, int domain id; of a device: int stage or -1, boolean a host table or
- *       pass-through is bound, boolean device TLB, int guest domain id, boolean it has a GCR3 table of the host, which follows: long
+ *       GIOV, boolean the guest binds PASIDs itself, int guest domain id, int domain id; of a device: int stage or -1, boolean a
+ *       host table or pass-through is bound, boolean device TLB, int guest domain id, int that of what is below, boolean it has a GCR3 table of the host, which follows: long
  *       root, int levels, int guest paging mode, int count of tables, each long key, long table; int count of PASIDs, each int
  *       PASID, long guest table.
  * </ul>

@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.AmdViRegisters.DevTabBase;
+import org.iommu4j.amd.command.AmdViRegisters.DevTabSegment;
 import org.iommu4j.amd.command.AmdViRegisters.Rings;
 import org.iommu4j.amd.command.AmdViRegisters.Status;
 import org.iommu4j.amd.command.BindPasidTable;
@@ -18,6 +20,7 @@ import org.iommu4j.amd.command.InvalidateDevtabEntry;
 import org.iommu4j.amd.command.InvalidateIommuAll;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.table.DeviceTableEntry;
+import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
@@ -119,6 +122,7 @@ final class AmdViGuestDecoderTest {
         entry(0x6000000000005803L, 0x12);
         command(InvalidateDevtabEntry.word0(DEVICE), 0);
         assertEquals(List.of("move 310 ffffffff", "move 310 12", "request 12", "handled"), calls);
+        assertEquals(0, BindPgtable.GUEST_DOMAIN_ID.get(payload(0, BindPgtable.LAYOUT, 2, BIND_PAYLOAD)));
         assertEquals(ROOT, BindPgtable.TABLE_ROOT.get(payload(0, BindPgtable.LAYOUT, 0, BIND_PAYLOAD)));
         long word1 = payload(0, BindPgtable.LAYOUT, 1, BIND_PAYLOAD);
         assertEquals(DEVICE, BindPgtable.REQUESTER.get(word1));
@@ -161,6 +165,50 @@ final class AmdViGuestDecoderTest {
         command(InvalidateDevtabEntry.word0(DEVICE), 0);
         assertEquals(List.of("move 310 ffffffff", "move 310 12", "request 12", "request 12", "handled"), calls);
         assertEquals(gcr3, BindPasidTable.TABLE_ROOT.get(payload(1, BindPasidTable.LAYOUT, 0, BIND_PAYLOAD)));
+    }
+
+    @Test
+    void shouldFindEntriesInTheSegmentsOfTheGuestsTable() {
+        decoder = new AmdViGuestDecoder(
+                new HardwareConfig(
+                        AmdViGeneration.V3,
+                        Map.of("efr", Map.of("DevTblSegSup", 1L)),
+                        Map.of(),
+                        CacheConfig.NONE,
+                        Map.of()),
+                memory);
+        long second = 0x20_0000L;
+        write(DevTabSegment.of(1), second | 0x7f);
+        translating();
+        write(Control.REGISTER, decoder.readRegister(Control.REGISTER.offset(), 8) | Control.DEV_TBL_SEG_EN.of(1));
+        memory.writeLongLe(second + DEVICE * 32L, 0x6000000000005803L);
+        memory.writeLongLe(second + DEVICE * 32L + 8, 0x13);
+        calls.clear();
+        decoder.deviceAccess(0x8000 | DEVICE, sink);
+        assertEquals(List.of("move 8310 ffffffff", "move 8310 13", "request 13"), calls);
+        calls.clear();
+        decoder.deviceAccess(0xf000, sink);
+        // Beyond the segment: the device stays in no domain.
+        assertEquals(List.of(), calls);
+    }
+
+    @Test
+    void shouldNameDomainsAndGuestAddressesFromTheGenerationOnThatHasThem() {
+        decoder = new AmdViGuestDecoder(HardwareConfig.of(AmdViGeneration.NESTED), memory);
+        translating();
+        write(Control.REGISTER, decoder.readRegister(Control.REGISTER.offset(), 8) | Control.GCR3_TRP_MODE.mask());
+        long gcr3 = 0x9000;
+        entry(
+                0x6000000000005803L | DeviceTableEntry.GV.mask() | DeviceTableEntry.gcr3Word0(gcr3),
+                0x12 | DeviceTableEntry.gcr3Word1(gcr3));
+        decoder.deviceAccess(DEVICE, sink);
+        assertEquals(0x12, BindPgtable.GUEST_DOMAIN_ID.get(payload(0, BindPgtable.LAYOUT, 2, BIND_PAYLOAD)));
+        assertEquals(0x12, BindPasidTable.GUEST_DOMAIN_ID.get(payload(1, BindPasidTable.LAYOUT, 2, BIND_PAYLOAD)));
+        assertTrue(BindPasidTable.GUEST_ROOT.isSet(payload(1, BindPasidTable.LAYOUT, 1, BIND_PAYLOAD)));
+        requests.clear();
+        command(InvalidateIommuPages.word0(0x12, -1), InvalidateIommuPages.word1(-1, 0x4000, 13, true));
+        long word0 = payload(0, InvalidateIommuPages.LAYOUT, 0, INVALIDATE_PAYLOAD);
+        assertEquals(0x12, InvalidateIommuPages.DOMAIN_ID.get(word0));
     }
 
     @Test

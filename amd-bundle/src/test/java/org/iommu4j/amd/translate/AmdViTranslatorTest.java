@@ -7,13 +7,21 @@ import java.util.List;
 import java.util.Map;
 import org.iommu4j.amd.Machine;
 import org.iommu4j.amd.command.AmdViGeneration;
+import org.iommu4j.amd.command.AmdViRegisters.Control;
+import org.iommu4j.amd.command.AmdViRegisters.DevTabBase;
+import org.iommu4j.amd.command.AmdViRegisters.Rings;
+import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.BindPgtable;
+import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PageOwner;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.Register;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -141,6 +149,106 @@ final class AmdViTranslatorTest {
     }
 
     @Test
+    void shouldHaveALargeEventLogUnderSecureNestedPaging() {
+        // docs/spec/amd-vi.md B19
+        Machine machine = machine(AmdViGeneration.SNP);
+        Register base = Rings.EVENT_LOG.base();
+        assertEquals(15, Rings.LENGTH.get(machine.readRegister(base.offset(), base.widthBytes())));
+    }
+
+    @Test
+    void shouldKeepTheDomainIdOfADeviceThatPassesUntranslated() {
+        // docs/spec/amd-vi.md B26: what the chip caches for it can be dropped.
+        Machine machine = machine(AmdViGeneration.V3);
+        machine.bindTable(DOMAIN, DEVICE, 0, 0, false);
+        int domainId = ((AmdViTranslator) machine.translator()).stages(DOMAIN)[0].domainId();
+        long table = DevTabBase.BASE_ADDRESS.get(machine.readRegister(DevTabBase.REGISTER.offset(), Long.BYTES));
+        long word1 = machine.memory().readLongLe(table + DEVICE * (long) DeviceTableEntry.BYTES + Long.BYTES);
+        assertEquals(domainId, DeviceTableEntry.DOMAIN_ID.getInt(word1));
+        assertTrue(domainId != 0);
+    }
+
+    @Test
+    void shouldDropEverythingWithOneCommandThoughAbsentEntriesAreCached() {
+        // docs/spec/amd-vi.md B27
+        Machine machine = Machine.of(new HardwareConfig(
+                AmdViGeneration.V3, Map.of("cap", Map.of("NpCache", 1L)), Map.of(), CacheConfig.DEFAULT, Map.of()));
+        machine.open(DOMAIN);
+        machine.attach(DOMAIN, DEVICE);
+        machine.bindTable(DOMAIN, DEVICE, TABLE, 4, false);
+        machine.takeCommands();
+        assertEquals(Errno.OK, machine.invalidate(DOMAIN, 0, Uapi.FLAGS_NO_PASID, 0, 0));
+        assertEquals(1, machine.takeCommands().size());
+    }
+
+    @Test
+    void shouldRefuseGcr3TablesAtGuestAddressesWhereTheChipCannotHaveThem() {
+        // docs/spec/amd-vi.md H16
+        Machine machine = machine(AmdViGeneration.V3);
+        machine.bindTable(DOMAIN, DEVICE, POOL, 4, false);
+        assertEquals(Errno.EOPNOTSUPP, bindPasidTable(machine, true));
+        assertEquals(Errno.OK, bindPasidTable(machine, false));
+        Machine nested = machine(AmdViGeneration.NESTED);
+        nested.bindTable(DOMAIN, DEVICE, POOL, 4, false);
+        assertEquals(Errno.EOPNOTSUPP, bindPasidTable(nested, false));
+        assertEquals(Errno.OK, bindPasidTable(nested, true));
+        Machine flat = machine(AmdViGeneration.NESTED);
+        flat.bindTable(DOMAIN, DEVICE, 0, 0, false);
+        assertEquals(Errno.OK, bindPasidTable(flat, false));
+    }
+
+    /** As a guest of another generation asks: the core has checked the format already. */
+    private static Errno bindPasidTable(Machine machine, boolean guestRoot) {
+        byte[] payload = BindPasidTable.LAYOUT.encode(
+                TABLE, BindPasidTable.REQUESTER.of(DEVICE) | (guestRoot ? BindPasidTable.GUEST_ROOT.mask() : 0), 0);
+        BindRequest request = new BindRequest();
+        request.set(Uapi.BIND_PASIDTBL, machine.config().subVersion(), 0, payload, 0, payload.length);
+        Completion completion = new Completion();
+        machine.translator().bind(DOMAIN, request, completion);
+        return completion.errno();
+    }
+
+    @Test
+    void shouldGiveEachDomainOfTheGuestAHostDomainOfItsOwn() {
+        Machine machine = machine(AmdViGeneration.NESTED);
+        machine.attach(DOMAIN, 0x318);
+        machine.attach(DOMAIN, 0x320);
+        machine.bindTable(DOMAIN, DEVICE, TABLE, 4, 5, 0);
+        machine.bindTable(DOMAIN, 0x318, TABLE, 4, 6, 0);
+        machine.bindTable(DOMAIN, 0x320, TABLE, 4, 5, 0);
+        assertEquals(2, ((AmdViTranslator) machine.translator()).stages(DOMAIN).length);
+        Machine older = machine(AmdViGeneration.V3);
+        older.attach(DOMAIN, 0x318);
+        older.bindTable(DOMAIN, DEVICE, TABLE, 4, false);
+        older.bindTable(DOMAIN, 0x318, TABLE, 4, false);
+        assertEquals(1, ((AmdViTranslator) older.translator()).stages(DOMAIN).length);
+    }
+
+    @Test
+    void shouldReturnToTheDomainOfWhatIsBelowWhenAGuestTableGoes() {
+        Machine machine = machine(AmdViGeneration.NESTED);
+        machine.bindTable(DOMAIN, DEVICE, TABLE, 4, 5, 0);
+        assertEquals(Errno.OK, machine.bindPasidTable(DOMAIN, DEVICE, 0x1000, 1, true, 6, 0));
+        assertEquals(6, ((AmdViTranslator) machine.translator()).stages(DOMAIN)[0].guestDomain());
+        assertEquals(Errno.OK, machine.bindPasidTable(DOMAIN, DEVICE, 0x1000, 1, true, 6, UNBIND));
+        assertEquals(5, ((AmdViTranslator) machine.translator()).stages(DOMAIN)[0].guestDomain());
+        assertEquals(Errno.OK, machine.bindTable(DOMAIN, DEVICE, TABLE, 4, 5, UNBIND));
+    }
+
+    @Test
+    void shouldDropAllThatADeviceHoldsWhenTheTableBelowGuestTablesChanges() {
+        // AMD-D.17: the request names guest physical addresses, the device holds guest virtual ones.
+        Machine machine = machine(AmdViGeneration.V3);
+        machine.bindTable(DOMAIN, DEVICE, TABLE, 4, true);
+        machine.bindPasid(DOMAIN, DEVICE, 0x345, 0x1000, 0);
+        machine.takeCommands();
+        assertEquals(Errno.OK, machine.invalidate(DOMAIN, Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0x5000, 0x1000));
+        assertEquals(
+                List.of("4000031020000310 7ffffffffffff001", "4045031020030310 7ffffffffffff005"),
+                machine.takeCommands().stream().skip(1).map(Object::toString).toList());
+    }
+
+    @Test
     void shouldSayThatADeviceDidNotAnswerAndBlockIt() {
         boolean[] answers = {true};
         Machine machine =
@@ -180,8 +288,9 @@ final class AmdViTranslatorTest {
     void shouldGoOnAfterASwap(int subVersion) {
         Machine machine = machine(subVersion);
         machine.mapHost(TABLE, 4, IOVA, PAGE, POOL);
-        machine.bindTable(DOMAIN, DEVICE, TABLE, 4, 7, 0);
-        if (subVersion == AmdViGeneration.NESTED) {
+        boolean nested = subVersion == AmdViGeneration.NESTED;
+        machine.bindTable(DOMAIN, DEVICE, TABLE, 4, nested ? 7 : 0, 0);
+        if (nested) {
             assertEquals(Errno.OK, machine.bindPasidTable(DOMAIN, DEVICE, 0x1000, 1, false, 7, 0));
         } else if (subVersion != AmdViGeneration.V1) {
             assertEquals(Errno.OK, machine.bindPasid(DOMAIN, DEVICE, 0x345, 0x1000, 0));
@@ -208,6 +317,25 @@ final class AmdViTranslatorTest {
             }
             assertEquals(PAGE, machine.read(DEVICE, IOVA));
         }
+    }
+
+    @Test
+    void shouldStartAHaltedBufferAnewThoughDevicesOfManyBusesAreThere() {
+        // A chip without a command for everything: only what it can have is named.
+        Machine machine = machine(AmdViGeneration.V1);
+        machine.mapHost(TABLE, 4, IOVA, PAGE, POOL);
+        machine.attach(DOMAIN, 0x7f00);
+        assertEquals(Errno.OK, machine.bindTable(DOMAIN, DEVICE, TABLE, 4, false));
+        assertEquals(Errno.OK, machine.bindTable(DOMAIN, 0x7f00, TABLE, 4, false));
+        assertEquals(PAGE, machine.read(0x7f00, IOVA));
+        Register control = Control.REGISTER;
+        long enabled = machine.readRegister(control.offset(), control.widthBytes());
+        machine.writeRegister(control.offset(), control.widthBytes(), enabled & ~Control.CMD_BUF_EN.mask());
+        machine.mapHost(TABLE, 4, IOVA, PAGE + 0x1000, POOL);
+        machine.invalidate(DOMAIN, 0, Uapi.FLAGS_NO_PASID, 0, 0);
+        assertEquals(Errno.OK, machine.invalidate(DOMAIN, 0, Uapi.FLAGS_NO_PASID, 0, 0));
+        assertEquals(PAGE + 0x1000, machine.read(0x7f00, IOVA));
+        assertEquals(PAGE + 0x1000, machine.read(DEVICE, IOVA));
     }
 
     @Test

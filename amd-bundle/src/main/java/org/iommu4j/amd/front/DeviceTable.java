@@ -1,4 +1,4 @@
-package org.iommu4j.amd.hardware;
+package org.iommu4j.amd.front;
 
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.AmdViRegisters.DevTabBase;
@@ -7,27 +7,28 @@ import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.register.RegisterFile;
 
-/** Where the entry of a DeviceID is, 48882 2.2.2 and 3.4.1: one table, or one of up to eight segments. */
-final class DeviceTable {
+/** Where software has put the entry of a DeviceID, 48882 2.2.2 and 3.4.1: in one table, or one of up to eight segments. */
+public final class DeviceTable {
     /** There is no entry: the DeviceID is beyond its table. */
-    static final long OUTSIDE = -1;
+    public static final long OUTSIDE = -1;
 
     private static final int DEVICE_ID_BITS = 16;
     private static final int UNIT_SHIFT = 12;
 
     private final RegisterFile registers;
 
-    DeviceTable(RegisterFile registers) {
+    /** The tables that the registers name. */
+    public DeviceTable(RegisterFile registers) {
         this.registers = registers;
     }
 
     /** Address of the first table. */
-    long base() {
+    public long base() {
         return registers.get(DevTabBase.REGISTER, DevTabBase.BASE_ADDRESS);
     }
 
     /** Physical address of the entry of a DeviceID, or {@link #OUTSIDE}. */
-    long entry(int deviceId) {
+    public long entry(int deviceId) {
         int indexBits = DEVICE_ID_BITS - (int) registers.get(Control.REGISTER, Control.DEV_TBL_SEG_EN);
         int segment = deviceId >>> indexBits;
         int index = deviceId & (1 << indexBits) - 1;
