@@ -74,14 +74,22 @@ class ArchitectureTest {
 
     /** Of each package of a vendor's bundle, which others of the bundle it may know. */
     private static final Map<String, List<String>> LAYERS = Map.of(
-            "command", List.of(),
-            "table", List.of("command"),
-            "front", List.of("command", "table"),
-            "hardware", List.of("command", "table", "front"),
-            "guest", List.of("command", "table", "front"),
-            "translate", List.of("command", "table"),
-            "shim", List.of("command"),
-            CAPTURE, List.of("command"));
+            "command",
+            List.of(),
+            "table",
+            List.of("command"),
+            "front",
+            List.of("command", "table"),
+            "hardware",
+            List.of("command", "table", "front"),
+            "guest",
+            List.of("command", "table", "front"),
+            "translate",
+            List.of("command", "table"),
+            "shim",
+            List.of("command"),
+            CAPTURE,
+            List.of("command"));
 
     /** Of each room of the core, which other rooms it may know: from the bytes' gate up to the swap, one way. */
     private static final Map<String, List<String>> CORE_ROOMS = Map.of(
