@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.iommu4j.amd.AmdViBackend;
+import org.iommu4j.arm.SmmuBackend;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.s390.ZpciBackend;
@@ -47,8 +48,9 @@ class VendorCasesTest {
     void shouldComeToWhatTheCasesSay(Path file) {
         List<CaseResult> results = new ArrayList<>();
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
-            core.arrived(new AmdViBackend());
             core.arrived(new VtdBackend());
+            core.arrived(new SmmuBackend());
+            core.arrived(new AmdViBackend());
             core.arrived(new SpaprBackend());
             core.arrived(new ZpciBackend());
             new TestBench(core).run(List.of(file), Set.of(), true, results::add);
