@@ -2,7 +2,9 @@ package org.iommu4j.arm;
 
 import java.util.List;
 import java.util.Set;
+import org.iommu4j.arm.capture.SmmuCaptureFormat;
 import org.iommu4j.arm.command.BindPageTable;
+import org.iommu4j.arm.command.BindPasid;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.SmmuCapabilities;
@@ -30,6 +32,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
@@ -161,7 +164,13 @@ public class SmmuBackend implements Backend {
                         IommuModel.ARM_SMMU,
                         SmmuGeneration.V3_0,
                         BindPasidTable.PAGE_TABLE_FLAGS,
-                        BindPageTable.LAYOUT));
+                        BindPageTable.LAYOUT),
+                new BindFormat(
+                        Uapi.BIND_PASID,
+                        IommuModel.ARM_SMMU,
+                        SmmuGeneration.V3_1,
+                        BindPasidTable.PAGE_TABLE_FLAGS,
+                        BindPasid.LAYOUT));
     }
 
     @Override
@@ -177,6 +186,11 @@ public class SmmuBackend implements Backend {
     @Override
     public NativeFormats formats() {
         return new SmmuFormats();
+    }
+
+    @Override
+    public List<CaptureFormat> captureFormats() {
+        return List.of(SmmuCaptureFormat.FORMAT);
     }
 
     @Override

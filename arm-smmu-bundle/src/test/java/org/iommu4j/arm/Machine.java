@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import org.iommu4j.arm.command.BindPageTable;
+import org.iommu4j.arm.command.BindPasid;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
@@ -75,6 +76,15 @@ public final class Machine extends BackendMachine {
                 table,
                 BindPageTable.REQUESTER.of(requester) | BindPageTable.T0SZ.of(16) | BindPageTable.IPS.of(5),
                 0xf404ff44L);
+    }
+
+    /** The vendor part of a bind of one PASID to such a table. */
+    public static byte[] pasid(int requester, int pasid, long table) {
+        return BindPasid.LAYOUT.encode(
+                table,
+                BindPageTable.REQUESTER.of(requester) | BindPageTable.T0SZ.of(16) | BindPageTable.IPS.of(5),
+                0xf404ff44L,
+                BindPasid.PASID.of(pasid));
     }
 
     /** Stores words. */

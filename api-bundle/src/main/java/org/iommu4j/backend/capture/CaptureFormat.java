@@ -1,6 +1,7 @@
 package org.iommu4j.backend.capture;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.layout.BitField;
@@ -25,6 +26,11 @@ import org.iommu4j.layout.Register;
  *     it is
  * @param passThroughMayBlock true if the capture's own walker calls devices untranslated that the tables may as well block: it
  *     looks at no rights where there is no page table
+ * @param passingFaults words of a translation's {@code fault} with which the access was not refused: translation was off, and it
+ *     passed
+ * @param commandNames names of commands by those that captures have for them, where they differ
+ * @param hostFields capability fields, by group and name, that a host's chip needs beside those of the captured one, so that it can
+ *     serve the guest
  */
 public record CaptureFormat(
         String arch,
@@ -37,7 +43,10 @@ public record CaptureFormat(
         CallRecords calls,
         CapturedNumber unitOfRequester,
         List<RequesterTable> requesterTables,
-        boolean passThroughMayBlock) {
+        boolean passThroughMayBlock,
+        Set<String> passingFaults,
+        Map<String, String> commandNames,
+        Map<String, Map<String, Long>> hostFields) {
 
     /**
      * A table of structures whose entries are found by the requester.
@@ -70,6 +79,9 @@ public record CaptureFormat(
         generations = List.copyOf(generations);
         structures = Set.copyOf(structures);
         requesterTables = List.copyOf(requesterTables);
+        passingFaults = Set.copyOf(passingFaults);
+        commandNames = Map.copyOf(commandNames);
+        hostFields = Map.copyOf(hostFields);
     }
 
     /**
@@ -127,6 +139,9 @@ public record CaptureFormat(
         private CapturedNumber unitOfRequester;
         private List<RequesterTable> requesterTables = List.of();
         private boolean passThroughMayBlock;
+        private Set<String> passingFaults = Set.of();
+        private Map<String, String> commandNames = Map.of();
+        private Map<String, Map<String, Long>> hostFields = Map.of();
 
         private Builder(String arch, IommuModel model) {
             this.arch = arch;
@@ -187,6 +202,24 @@ public record CaptureFormat(
             return this;
         }
 
+        /** Words of a translation's {@code fault} with which the access was not refused. */
+        public Builder passingFaults(String... words) {
+            passingFaults = Set.of(words);
+            return this;
+        }
+
+        /** Names of commands by those that captures have for them. */
+        public Builder commandNames(Map<String, String> names) {
+            commandNames = names;
+            return this;
+        }
+
+        /** Capability fields of one group that a host's chip needs beside the captured ones. */
+        public Builder hostFields(String group, Map<String, Long> fields) {
+            hostFields = Map.of(group, fields);
+            return this;
+        }
+
         /**
          * The format.
          *
@@ -204,7 +237,10 @@ public record CaptureFormat(
                     calls,
                     unitOfRequester,
                     requesterTables,
-                    passThroughMayBlock);
+                    passThroughMayBlock,
+                    passingFaults,
+                    commandNames,
+                    hostFields);
         }
     }
 }

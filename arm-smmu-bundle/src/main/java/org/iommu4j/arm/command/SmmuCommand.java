@@ -177,6 +177,7 @@ public enum SmmuCommand implements CommandFormat {
         }
     }
 
+    private static final String OPCODE = "Opcode";
     private static final int OPCODE_BITS = 8;
     private static final SmmuCommand[] BY_OPCODE = new SmmuCommand[1 << OPCODE_BITS];
 
@@ -200,7 +201,7 @@ public enum SmmuCommand implements CommandFormat {
                 .size(Byte.SIZE * CommandFields.COMMAND_BYTES)
                 .littleEndian()
                 .spec("IHI 0070 " + section);
-        builder.bits("Opcode", OPCODE_BITS - 1, 0, oneOf(code(opcode, "CMD_" + name())));
+        builder.bits(OPCODE, OPCODE_BITS - 1, 0, oneOf(code(opcode, "CMD_" + name())));
         layout = builder.shared(fields).build();
     }
 
@@ -217,6 +218,11 @@ public enum SmmuCommand implements CommandFormat {
     @Override
     public int since() {
         return SmmuGeneration.V3_0;
+    }
+
+    /** The field of its layout that holds {@link #opcode}. */
+    public BitField opcodeField() {
+        return layout.field(OPCODE);
     }
 
     /** What a chip must have for it. */

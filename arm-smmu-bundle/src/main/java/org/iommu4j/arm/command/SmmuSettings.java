@@ -19,7 +19,9 @@ import org.iommu4j.simulation.config.SettingValues;
 
 /** What a configuration of an SMMU can choose: its identification registers, and choices that the architecture leaves open. */
 public final class SmmuSettings {
-    private static final String GROUP = "idr";
+    /** Group of the fields of identification registers. */
+    public static final String GROUP = "idr";
+
     private static final int MOST_STREAM_BITS = 32;
     private static final int MOST_SUBSTREAM_BITS = 20;
     private static final int MOST_QUEUE_BITS = 19;

@@ -9,11 +9,17 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.BindRequest;
 
 /**
- * A second opinion on translations of a bare SMMU, written from IHI 0070 and DDI 0487 apart from the chip: it reads bits of whole
+ * A second opinion on translations of an SMMU, written from IHI 0070 and DDI 0487 apart from the chip: it reads bits of whole
  * structures by their numbers there. It has no caches, and no opinion where hardware updates descriptors, where a translation is
  * asked for or presented, and where two streams share a tag without agreeing on what it stands for (IHI 0070 5.2.1, 5.4.1).
+ *
+ * <p>With a driver in front it takes what a stream translates through from what was attached and bound; of the driver's stream table
+ * only the VMID counts, and that a stream has no entry.
+ *
+ * <p>It is longer than other classes because it shares no code with the chip on purpose.
  */
 final class SmmuReferenceWalker implements ReferenceWalker {
     private static final int C_BAD_STREAMID = 0x02;
@@ -45,8 +51,19 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     private static final int[][] S2_16K = {{3, 35, 39}, {2, 24, 38}, {1, 16, 27}, {}};
     private static final int[][] S2_64K = {{3, 31, 39}, {2, 18, 34}, {1, 12, 21}, {}};
 
+    private static final int BIND_PASID = 2;
+    private static final int BIND_PGTABLE = 4;
+    private static final int UNBIND = 1;
+    private static final int PASS_THROUGH = 1 << 16;
+
     private final NativePort port;
+    private final PhysicalMemory streamTables;
     private final PhysicalMemory memory;
+    private final boolean driver;
+
+    /** What streams were attached or bound to; for chips with a driver. */
+    private final Map<Integer, Bound> bound = new HashMap<>();
+
     private final long idr0;
     private final long idr1;
     private final long idr3;
@@ -58,6 +75,23 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     private final Map<Long, String> meanings = new HashMap<>();
 
     private final Set<Long> ambiguous = new HashSet<>();
+
+    /** What a stream translates through. */
+    private static final class Bound {
+        /** Words of a stream table entry. */
+        private final long[] ste;
+
+        /** The host's context descriptors by index; null if the guest has its own. */
+        private final Map<Integer, long[]> contexts;
+
+        /** Blocks of 64 context descriptors that the host has made. */
+        private final Set<Integer> leaves = new HashSet<>();
+
+        private Bound(Map<Integer, long[]> contexts, long... ste) {
+            this.ste = ste;
+            this.contexts = contexts;
+        }
+    }
 
     /** The end of a translation: a fault of the access. */
     private static final class Refused extends Exception {
@@ -79,8 +113,10 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         }
     }
 
-    SmmuReferenceWalker(int subVersion, NativePort port) {
+    SmmuReferenceWalker(int subVersion, NativePort port, boolean driver) {
         this.port = port;
+        this.driver = driver;
+        streamTables = port.platform().memory();
         memory = port.platform().guestTables();
         idr0 = port.readRegister(0x00, Integer.BYTES);
         idr1 = port.readRegister(0x04, Integer.BYTES);
@@ -95,6 +131,82 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         boolean table = offset + sizeBytes > STRTAB_BASE && offset <= LAST_OF_STRTAB;
         boolean mode = offset + sizeBytes > CR2 && offset < CR2 + Integer.BYTES;
         return table || mode;
+    }
+
+    @Override
+    public void attached(int requester, long table, int levels) {
+        forget();
+        if (table == -1) {
+            bound.remove(requester);
+            return;
+        }
+        long size = 64 - Math.min(12 + 9L * levels, oas);
+        long control = size << 32 | (long) (levels - 2) << 38 | (idr5 & 7) << 48 | 1L << 51 | 1L << 58;
+        bound.put(requester, new Bound(null, 6L << 1 | 1, 0, control, table));
+    }
+
+    @Override
+    public void detached(int requester) {
+        forget();
+        bound.remove(requester);
+    }
+
+    @Override
+    public void bound(BindRequest request) {
+        forget();
+        long[] words = new long[request.payloadLength() / Long.BYTES];
+        for (int i = 0; i < request.payloadLength(); i++) {
+            words[i / Long.BYTES] |=
+                    (request.payload()[request.payloadOffset() + i] & 0xffL) << (Byte.SIZE * (i % Long.BYTES));
+        }
+        int requester = (int) words[1];
+        boolean unbinds = (request.flags() & UNBIND) != 0;
+        if (request.operation() == BIND_PASID) {
+            boundPasid(requester, words, unbinds);
+        } else if (unbinds) {
+            bound.remove(requester);
+        } else if ((request.flags() & PASS_THROUGH) != 0) {
+            bound.put(requester, new Bound(null, 4L << 1 | 1, 0, 0, 0));
+        } else if (request.operation() == BIND_PGTABLE) {
+            bound.put(requester, new Bound(Map.of(0, context(words, 1)), 5L << 1 | 1, 0, 0, 0));
+        } else {
+            long entry = 5L << 1 | 1 | bits(words, 103, 102) << 4 | words[0] | bits(words, 100, 96) << 59;
+            bound.put(requester, new Bound(null, entry, bits(words, 105, 104), 0, 0));
+        }
+    }
+
+    private void boundPasid(int requester, long[] words, boolean unbinds) {
+        long most = Math.min(bit(idr0, 19) ? 15 : 6, Math.min(idr1 >>> 6 & 31, bit(idr0, 12) ? 16 : 8));
+        Bound stream =
+                bound.computeIfAbsent(requester, key -> new Bound(new HashMap<>(), 5L << 1 | 1 | most << 59, 2, 0, 0));
+        int pasid = (int) bits(words, 211, 192);
+        if (!unbinds) {
+            stream.contexts.put(pasid, context(words, pasid));
+            stream.leaves.add(pasid >>> 6);
+        } else if (stream.contexts.remove(pasid) == null || stream.contexts.isEmpty()) {
+            bound.remove(requester);
+        }
+    }
+
+    /** The host's context descriptor of a table. */
+    private static long[] context(long[] words, long asid) {
+        long control = bits(words, 101, 96)
+                | bits(words, 105, 104) << 6
+                | bits(words, 111, 111) << 15
+                | 1L << 30
+                | 1L << 31
+                | bits(words, 110, 108) << 32
+                | 1L << 41
+                | 1L << 45
+                | 1L << 46
+                | asid << 48;
+        return new long[] {control, words[0], 0, 0};
+    }
+
+    /** A driver drops what tags stood for before it uses them again. */
+    private void forget() {
+        meanings.clear();
+        ambiguous.clear();
     }
 
     @Override
@@ -133,6 +245,10 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     }
 
     private long[] read(long at, int words, int fault) throws Refused {
+        return read(memory, at, words, fault);
+    }
+
+    private static long[] read(PhysicalMemory memory, long at, int words, int fault) throws Refused {
         long[] read = new long[words];
         try {
             for (int i = 0; i < words; i++) {
@@ -151,6 +267,15 @@ final class SmmuReferenceWalker implements ReferenceWalker {
             return passes ? address : -1;
         }
         long[] ste = streamTableEntry(Integer.toUnsignedLong(access.requester()));
+        Bound stream = bound.get(access.requester());
+        if (driver && stream == null) {
+            return -1;
+        }
+        if (driver) {
+            long vmid = ste[2] & 0xffff;
+            ste = stream.ste.clone();
+            ste[2] |= vmid;
+        }
         int config = (int) bits(ste, 3, 1);
         if (!bit(ste, 0)) {
             throw new Refused(C_BAD_STE);
@@ -187,15 +312,18 @@ final class SmmuReferenceWalker implements ReferenceWalker {
             stage1 = named || without == 2;
         }
         boolean stage2 = config >= 6;
-        long vmid = bit(idr0, 0) ? bits(ste, 143, 128) : 0;
+        long tag = bit(idr0, 0) ? bits(ste, 143, 128) : 0;
         if (stage2) {
-            mean(1L << 40 | vmid, ste[2] + " " + ste[3] + " " + bit(ste, 89));
+            mean(1L << 40 | tag, ste[2] + " " + ste[3] + " " + bit(ste, 89));
         }
         long intermediate = address;
         if (!stage1) {
             inside(address);
         } else {
-            intermediate = stage1(ste, contexts, index, stage2, vmid, address, write, fetch, privileged);
+            long[] cd = driver && stream.contexts != null
+                    ? ofHost(stream, contexts, index)
+                    : contextDescriptor(ste, contexts, index, stage2);
+            intermediate = stage1(ste, cd, stage2, tag, address, write, fetch, privileged);
         }
         return stage2 ? stage2(ste, intermediate, read, write, fetch, privileged, false) : intermediate;
     }
@@ -228,20 +356,23 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         long base = port.readRegister(STRTAB_BASE, 8) & 0x000F_FFFF_FFFF_FFC0L & ((1L << oas) - 1);
         if ((config >>> 16 & 3) != 1) {
             int alignment = log2Size + 6;
-            return read((alignment > 63 ? 0 : base & -1L << alignment) + streamId * 64, 4, F_STE_FETCH);
+            return read(streamTables, (alignment > 63 ? 0 : base & -1L << alignment) + streamId * 64, 4, F_STE_FETCH);
         }
         int split = (int) (config >>> 6) & 31;
         split = split == 8 || split == 10 ? split : 6;
         int alignment = Math.max(6, log2Size - split + 3);
-        long level1 =
-                read((alignment > 63 ? 0 : base & -1L << alignment) + (streamId >>> split) * 8, 1, F_STE_FETCH)[0];
+        long level1 = read(
+                streamTables,
+                (alignment > 63 ? 0 : base & -1L << alignment) + (streamId >>> split) * 8,
+                1,
+                F_STE_FETCH)[0];
         int span = (int) level1 & 31;
         long in = streamId & ((1L << split) - 1);
         if (span == 0 || span > 11 || span > split + 1 || in >= 1L << (span - 1)) {
             throw new Refused(C_BAD_STREAMID);
         }
         long table = level1 & 0x00FF_FFFF_FFFF_FFC0L & ((1L << oas) - 1) & -1L << (span + 5);
-        return read(table + in * 64, 4, F_STE_FETCH);
+        return read(streamTables, table + in * 64, 4, F_STE_FETCH);
     }
 
     private void checkStream(long[] ste, int config) throws Refused, Open {
@@ -340,10 +471,22 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         return table + (long) (index & ((1 << leaf) - 1)) * 64;
     }
 
+    private static long[] ofHost(Bound stream, int contexts, int index) throws Refused {
+        long[] cd = stream.contexts.get(index);
+        if (cd == null) {
+            throw new Refused(contexts <= 6 || stream.leaves.contains(index >>> 6) ? C_BAD_CD : C_BAD_SUBSTREAMID);
+        }
+        return cd;
+    }
+
+    private long[] contextDescriptor(long[] ste, int contexts, int index, boolean nested) throws Refused, Open {
+        long at = context(ste, contexts, index, nested);
+        return read(nested ? stage2(ste, at, true, false, false, true, true) : at, 4, F_CD_FETCH);
+    }
+
     private long stage1(
             long[] ste,
-            int contexts,
-            int index,
+            long[] cd,
             boolean nested,
             long vmid,
             long input,
@@ -351,8 +494,6 @@ final class SmmuReferenceWalker implements ReferenceWalker {
             boolean fetch,
             boolean asPrivileged)
             throws Refused, Open {
-        long at = context(ste, contexts, index, nested);
-        long[] cd = read(nested ? stage2(ste, at, true, false, false, true, true) : at, 4, F_CD_FETCH);
         boolean el2 = bit(idr0, 9) && bits(ste, 3, 1) == 5 && bits(ste, 95, 94) == 2;
         boolean plain = el2 && !bit(port.readRegister(CR2, 4), 0);
         boolean privileged = asPrivileged || plain;

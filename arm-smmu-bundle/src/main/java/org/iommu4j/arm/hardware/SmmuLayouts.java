@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.iommu4j.arm.command.BindPageTable;
+import org.iommu4j.arm.command.BindPasid;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.PageRequestEntry;
@@ -36,7 +37,7 @@ public final class SmmuLayouts {
 
     /** What the contract's vendor parts carry besides commands. */
     static List<Layout> payloads() {
-        return List.of(BindPasidTable.LAYOUT, BindPageTable.LAYOUT, BindPasidTable.FLAGS_LAYOUT);
+        return List.of(BindPasidTable.LAYOUT, BindPageTable.LAYOUT, BindPasid.LAYOUT, BindPasidTable.FLAGS_LAYOUT);
     }
 
     /** Event records and page requests. */

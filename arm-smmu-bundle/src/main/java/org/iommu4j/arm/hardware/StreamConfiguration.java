@@ -41,8 +41,8 @@ final class StreamConfiguration {
     /**
      * A configuration of nothing.
      *
-     * @param memory where the stream table is
-     * @param guestTables where context descriptors are
+     * @param memory where the stream table is, and context descriptors of the host
+     * @param guestTables where context descriptors of guests are
      * @param outputBits size of a physical address
      */
     StreamConfiguration(
@@ -207,7 +207,7 @@ final class StreamConfiguration {
         }
         try {
             for (int i = 0; i < CD_WORDS; i++) {
-                cd[i] = guestTables.readLongLe(pa + (long) i * Long.BYTES);
+                cd[i] = contexts(stage2).readLongLe(pa + (long) i * Long.BYTES);
             }
         } catch (BusErrorException e) {
             fault.fetch(EventType.F_CD_FETCH, pa);
@@ -220,6 +220,16 @@ final class StreamConfiguration {
         caches.contexts.insert(ConfigurationCaches.key(streamId, index), ConfigurationCaches.key(streamId), cd);
         watch.contextFilled(streamId, index, ContextDescriptor.TTB0.get(cd));
         return true;
+    }
+
+    /**
+     * Where the context descriptors of the selected stream are read. A pointer into a page of the host is a table of the host: no
+     * guest's table is bound there. What a guest's own table leads to is read where guests have tables only.
+     */
+    private PhysicalMemory contexts(Stage2Translation stage2) {
+        boolean ofHost = stage2 == null
+                && !guestTables.contains(StreamTableEntry.S1_CONTEXT_PTR.get(ste), ContextDescriptor.BYTES);
+        return ofHost ? memory : guestTables;
     }
 
     private long entryThroughLevel1(
@@ -235,7 +245,7 @@ final class StreamConfiguration {
                 return StreamTable.NONE;
             }
             try {
-                word[0] = guestTables.readLongLe(pa);
+                word[0] = contexts(stage2).readLongLe(pa);
             } catch (BusErrorException e) {
                 fault.fetch(EventType.F_CD_FETCH, pa);
                 return StreamTable.NONE;

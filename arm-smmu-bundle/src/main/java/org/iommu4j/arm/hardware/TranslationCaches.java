@@ -52,7 +52,12 @@ class TranslationCaches {
     private long droppedByDevices;
 
     TranslationCaches(CacheConfig config) {
-        configuration = new ConfigurationCaches(config, StreamConfiguration.STRUCTURE_WORDS);
+        this(config, new ConfigurationCaches(config, StreamConfiguration.STRUCTURE_WORDS));
+    }
+
+    /** With caches of structures of one's own, which may be broken. */
+    TranslationCaches(CacheConfig config, ConfigurationCaches configuration) {
+        this.configuration = configuration;
         el1 = new Tlb(config);
         combined = new Tlb(config);
         stage2 = new Tlb(config);

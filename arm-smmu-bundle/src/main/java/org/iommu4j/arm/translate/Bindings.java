@@ -2,13 +2,12 @@ package org.iommu4j.arm.translate;
 
 import java.util.function.Function;
 import org.iommu4j.arm.command.BindPageTable;
+import org.iommu4j.arm.command.BindPasid;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.SmmuCapabilities;
-import org.iommu4j.arm.table.ConfigurationRules;
 import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.backend.BackendException;
-import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
@@ -38,13 +37,11 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     private final Platform platform;
     private final SmmuCapabilities chip;
-    private final ConfigurationRules rules;
     private final StreamTables tables;
     private final QueueCommands commands;
     private final TlbCommands tlb;
     private final TranslationTags vmids;
-    private final BindRules<Domain> contextTables;
-    private final BindRules<Domain> pageTables;
+    private final BindChecks legal;
 
     Bindings(Platform platform, SmmuCapabilities chip, StreamTables tables, QueueCommands commands, TlbCommands tlb) {
         this.platform = platform;
@@ -52,56 +49,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         this.tables = tables;
         this.commands = commands;
         this.tlb = tlb;
-        rules = new ConfigurationRules(chip);
         // Without stage 2 there are no VMIDs: one stage at a time.
         int first = chip.hasStage2() ? 1 : 0;
         vmids = new TranslationTags(first, 1 << chip.vmidBits(), tables.streams());
-        contextTables = rulesOf(BindPasidTable.TABLE_ROOT, BindPasidTable.REQUESTER, Stage::ofContextTable);
-        pageTables = rulesOf(BindPageTable.TABLE_ROOT, BindPageTable.REQUESTER, Stage::ofPageTable);
-    }
-
-    private BindRules<Domain> rulesOf(BitField root, BitField requester, Function<BindPart, Stage> stage) {
-        return new BindRules<Domain>()
-                .row(
-                        Rule.V34,
-                        root,
-                        "the table is beyond the output address size",
-                        (part, domain) -> part.get(root) >>> chip.outputBits() == 0)
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
-                        "the chip has no address translation services",
-                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB) || chip.has("ATS"))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
-                        "the chip refuses such a table",
-                        (part, domain) -> part.unbinds() || isLegal(stage.apply(part)))
-                .flags(
-                        Rule.V35,
-                        "PASS_THROUGH has neither a table nor a TLB of the device",
-                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_PASS_THROUGH) || isEmpty(part))
-                .row(
-                        null,
-                        Errno.ENODEV,
-                        requester,
-                        Answers.NOT_ATTACHED,
-                        (part, domain) -> domain.members().device(part.getInt(requester)) != null);
-    }
-
-    private static boolean isEmpty(BindPart part) {
-        return part.get(BindPasidTable.TABLE_ROOT) == 0
-                && part.get(BindPasidTable.PASID_BITS) == 0
-                && part.get(BindPasidTable.FORMAT) == 0
-                && part.get(BindPasidTable.NO_PASID) == 0
-                && !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
-    }
-
-    private boolean isLegal(Stage stage) {
-        long[] ste = stage.ste();
-        return rules.isLegalStream(ste)
-                && (stage.kind() != Stage.Kind.PAGE_TABLE || rules.isLegalContext(ste, stage.cd(), false))
-                && stage.pasidBits() <= chip.substreamIdBits();
+        legal = new BindChecks(chip);
     }
 
     // ---- domains and devices
@@ -159,7 +110,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
         }
         Stage stage = Stage.ofTable(table, levels, chip);
-        if (!isLegal(stage)) {
+        if (!legal.isLegal(stage)) {
             return completion.refuse(Errno.EINVAL, "levels", levels, "the chip has no tables of so many levels");
         }
         return bind(domain, device, stage, false, completion);
@@ -181,28 +132,155 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     /** Binds or unbinds a device of a domain. */
     int bind(Domain domain, BindRequest request, Completion completion) {
-        boolean contexts = request.operation() == Uapi.BIND_PASIDTBL;
-        BindPart part = new BindPart(request, contexts ? BindPasidTable.LAYOUT : BindPageTable.LAYOUT);
-        int refused = (contexts ? contextTables : pageTables).check(part, domain, completion);
+        return switch (request.operation()) {
+            case Uapi.BIND_PASIDTBL ->
+                bind(
+                        domain,
+                        legal.contextTables(),
+                        new BindPart(request, BindPasidTable.LAYOUT),
+                        BindPasidTable.TABLE_ROOT,
+                        Stage::ofContextTable,
+                        completion);
+            case Uapi.BIND_PASID -> bindPasid(domain, new BindPart(request, BindPasid.LAYOUT), completion);
+            default ->
+                bind(
+                        domain,
+                        legal.pageTables(),
+                        new BindPart(request, BindPageTable.LAYOUT),
+                        BindPageTable.TABLE_ROOT,
+                        Stage::ofPageTable,
+                        completion);
+        };
+    }
+
+    /** A stream translates through what one payload says. */
+    private int bind(
+            Domain domain,
+            BindRules<Domain> checks,
+            BindPart part,
+            BitField root,
+            Function<BindPart, Stage> made,
+            Completion completion) {
+        int refused = checks.check(part, domain, completion);
         if (refused != 0) {
             return refused;
         }
-        Device device =
-                domain.members().device(part.getInt(contexts ? BindPasidTable.REQUESTER : BindPageTable.REQUESTER));
-        Stage stage = contexts ? Stage.ofContextTable(part) : Stage.ofPageTable(part);
+        Device device = domain.members().device(part.getInt(BindPasidTable.REQUESTER));
+        Stage stage = made.apply(part);
         boolean deviceTlb = part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
         if (!part.unbinds()) {
-            return bind(domain, device, stage, deviceTlb, completion);
+            return device.hasPasids()
+                    ? part.refuse(null, Errno.EBUSY, root, "PASIDs of the device are bound one by one", completion)
+                    : bind(domain, device, stage, deviceTlb, completion);
         }
-        BitField root = contexts ? BindPasidTable.TABLE_ROOT : BindPageTable.TABLE_ROOT;
         if (device.stage() == null) {
-            return vmids.isUnclean(device.streamId())
-                    ? unbind(domain, device, completion)
-                    : part.refuse(null, Errno.ENOENT, root, "nothing is bound for the device", completion);
+            return unbindNothing(domain, part, device, root, completion);
         }
         return device.stage().isSame(stage) && device.deviceTlb() == deviceTlb
                 ? unbind(domain, device, completion)
                 : part.refuse(Rule.V35, Rule.V35.errno(), root, "the device is bound to something else", completion);
+    }
+
+    /** An unbind of what is not bound is right where an earlier one could not drop everything. */
+    private int unbindNothing(Domain domain, BindPart part, Device device, BitField root, Completion completion) {
+        return vmids.isUnclean(device.streamId())
+                ? unbind(domain, device, completion)
+                : part.refuse(null, Errno.ENOENT, root, "nothing is bound for the device", completion);
+    }
+
+    /** One PASID of a stream translates through a table; the first makes the host's context descriptors, the last takes them. */
+    private int bindPasid(Domain domain, BindPart part, Completion completion) {
+        int refused = legal.pasids().check(part, domain, completion);
+        if (refused != 0) {
+            return refused;
+        }
+        Device device = domain.members().device(part.getInt(BindPageTable.REQUESTER));
+        int pasid = part.getInt(BindPasid.PASID);
+        long[] context = Stage.context(part, pasid);
+        boolean deviceTlb = part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
+        if (part.unbinds()) {
+            if (device.stage() == null) {
+                return unbindNothing(domain, part, device, BindPasid.PASID, completion);
+            }
+            if (!device.hasPasids() || !contexts(device).has(pasid)) {
+                return part.refuse(null, Errno.ENOENT, BindPasid.PASID, "the PASID is not bound", completion);
+            }
+            if (!contexts(device).has(pasid, context) || device.deviceTlb() != deviceTlb) {
+                return part.refuse(
+                        Rule.V35,
+                        Rule.V35.errno(),
+                        BindPageTable.TABLE_ROOT,
+                        "the PASID is bound to something else",
+                        completion);
+            }
+            int outcome = replaceContext(domain, device, pasid, null, completion);
+            return outcome == 0 && contexts(device).isEmpty() ? unbind(domain, device, completion.begin()) : outcome;
+        }
+        if (device.stage() != null && (!device.hasPasids() || device.deviceTlb() != deviceTlb)) {
+            return part.refuse(
+                    null,
+                    Errno.EBUSY,
+                    BindPageTable.REQUESTER,
+                    "the device is bound as a whole, or its PASIDs have other flags",
+                    completion);
+        }
+        if (device.stage() == null) {
+            int outcome = bind(domain, device, Stage.ofPasids(chip), deviceTlb, completion);
+            if (outcome != 0) {
+                return outcome;
+            }
+            completion.begin();
+        }
+        return replaceContext(domain, device, pasid, context, completion);
+    }
+
+    private HostContexts contexts(Device device) {
+        return new HostContexts(platform, device.stage());
+    }
+
+    /**
+     * Replaces the context descriptor of a PASID, SMMU-D.17 and D.18 of docs/spec/arm-smmu.md 10. A guest's table may have global
+     * entries, which no command by ASID drops, so the whole VMID goes.
+     *
+     * @param after words of the new one; null for none
+     */
+    private int replaceContext(Domain domain, Device device, int pasid, long[] after, Completion completion) {
+        HostContexts contexts = contexts(device);
+        int streamId = device.streamId();
+        Errno outcome = Errno.OK;
+        if (contexts.has(pasid) && after != null && contexts.has(pasid, after)) {
+            return completion.done(Fidelity.EXACT);
+        }
+        try {
+            contexts.prepare(pasid);
+        } catch (BackendException e) {
+            if (contexts.isEmpty()) {
+                unbind(domain, device, completion);
+            }
+            return completion.begin().fail(e.errno(), "no memory for a context descriptor");
+        }
+        if (contexts.has(pasid)) {
+            contexts.clear(pasid);
+            commands.context(streamId, pasid);
+            commands.sync();
+            tlb.vm(device.stage().vmid());
+            Device[] reached = device.deviceTlb() ? new Device[] {device} : new Device[0];
+            dropDevices(reached);
+            outcome = vmids.settle(commands.finish(), streamIds(reached));
+        }
+        if (outcome == Errno.OK && after != null) {
+            contexts.write(pasid, after);
+            commands.context(streamId, pasid);
+            outcome = vmids.settle(commands.finish());
+        }
+        if (outcome != Errno.OK) {
+            // Fail closed: the stream does not go on with descriptors of which old ones may be cached.
+            tables.block(streamId);
+            release(domain, device.stage(), false);
+            device.bind(null, false);
+            domain.rebuild();
+        }
+        return Answers.of(outcome, completion);
     }
 
     private int bind(Domain domain, Device device, Stage wanted, boolean deviceTlb, Completion completion) {
@@ -220,8 +298,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 // The chip may have kept that the block was absent; nothing of it has been bound.
                 commands.everything();
             }
-            if (stage.users() == 0 && stage.kind() == Stage.Kind.PAGE_TABLE) {
-                makeContext(stage);
+            if (stage.users() == 0 && stage.hasHostContexts()) {
+                makeContexts(stage);
             }
         } catch (BackendException e) {
             return completion.fail(e.errno(), "no memory for a stream table or a context descriptor");
@@ -234,9 +312,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return replace(domain, device, stage, deviceTlb, completion);
     }
 
-    /** The host's context descriptor lies where chips walk and devices do not reach. */
-    private void makeContext(Stage stage) {
-        long page = platform.forOwner(PageOwner.VIRTUAL_IOMMU).allocatePages(1);
+    /** The host's context descriptors are in a page that neither guests nor devices reach. */
+    private void makeContexts(Stage stage) {
+        long page = platform.allocatePages(1);
         long[] words = stage.cd();
         for (int word = words.length - 1; word >= 0; word--) {
             platform.memory().writeLongLe(page + (long) word * Long.BYTES, words[word]);
@@ -326,7 +404,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private void giveUp(Stage stage, boolean dropped) {
         vmids.giveBack(stage.vmid(), dropped);
         if (stage.contextPage() != 0 && dropped) {
-            platform.forOwner(PageOwner.VIRTUAL_IOMMU).freePages(stage.contextPage(), 1);
+            if (stage.kind() == Stage.Kind.HOST_CONTEXTS) {
+                new HostContexts(platform, stage).free();
+            }
+            platform.freePages(stage.contextPage(), 1);
         }
     }
 

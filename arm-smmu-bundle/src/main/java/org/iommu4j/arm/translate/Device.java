@@ -25,6 +25,11 @@ final class Device {
         return deviceTlb;
     }
 
+    /** True if its PASIDs are bound one by one. */
+    boolean hasPasids() {
+        return stage != null && stage.kind() == Stage.Kind.HOST_CONTEXTS;
+    }
+
     void bind(Stage newStage, boolean withDeviceTlb) {
         stage = newStage;
         deviceTlb = withDeviceTlb;

@@ -2,6 +2,7 @@ package org.iommu4j.arm.translate;
 
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.SmmuCommand;
+import org.iommu4j.arm.command.SmmuErrata;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
 import org.iommu4j.arm.command.SmmuRegisters.Queue;
 import org.iommu4j.backend.NativeCommandListener;
@@ -31,9 +32,16 @@ final class QueueCommands {
     private final CommandQueue queue;
     private final long ring;
 
+    /** Commands that the chip takes without a CMD_SYNC; 0 for any number. */
+    private final int mostUnsynced;
+
+    /** Commands since the last CMD_SYNC. */
+    private int unsynced;
+
     /** A queue at {@code ring}; {@link #start} switches it on. */
     QueueCommands(ChipPort chip, long ring) {
         this.ring = ring;
+        mostUnsynced = SmmuErrata.mostCommandsWithoutSync(chip.capabilities());
         queue = new CommandQueue(chip.port(), RING, CompletionCommand.whenTaken(SYNC, 0), new Control(chip), ring);
     }
 
@@ -99,30 +107,44 @@ final class QueueCommands {
 
     /** Empties every cache but those of devices, IHI 0070 3.11. */
     void everything() {
-        queue.put(SmmuCommand.CFGI_STE_RANGE.word(), CommandFields.RANGE.of(EVERYTHING));
+        put(SmmuCommand.CFGI_STE_RANGE.word(), CommandFields.RANGE.of(EVERYTHING));
         sync();
-        queue.put(SmmuCommand.TLBI_NSNH_ALL.word(), 0);
+        put(SmmuCommand.TLBI_NSNH_ALL.word(), 0);
     }
 
     /** Drops the cached stream table entry of a stream, and its context descriptors. */
     void stream(int streamId) {
-        queue.put(
+        put(
                 SmmuCommand.CFGI_STE.word() | CommandFields.SID.of(Integer.toUnsignedLong(streamId)),
                 CommandFields.LEAF.of(LEAF));
     }
 
-    /** Everything so far is done before what follows, IHI 0070 4.7.3. */
-    void sync() {
-        queue.put(SYNC, 0);
+    /** Drops a cached context descriptor, and the level-1 descriptor that leads to it. */
+    void context(int streamId, int pasid) {
+        put(
+                SmmuCommand.CFGI_CD.word()
+                        | CommandFields.SID.of(Integer.toUnsignedLong(streamId))
+                        | CommandFields.SSID.of(pasid),
+                0);
     }
 
-    /** Writes a command as it is. */
+    /** Everything so far is done before what follows, IHI 0070 4.7.3. */
+    void sync() {
+        put(SYNC, 0);
+    }
+
+    /** Writes a command as it is; on a chip that needs it a CMD_SYNC follows a long batch. */
     void put(long word0, long word1) {
         queue.put(word0, word1);
+        unsynced = word0 == SYNC ? 0 : unsynced + 1;
+        if (mostUnsynced != 0 && unsynced == mostUnsynced) {
+            sync();
+        }
     }
 
     /** {@code EIO} or {@code ETIMEDOUT} if not everything was carried out. */
     Errno finish() {
+        unsynced = 0;
         return queue.finish();
     }
 

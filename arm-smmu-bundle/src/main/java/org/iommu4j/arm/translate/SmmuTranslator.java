@@ -68,7 +68,10 @@ public final class SmmuTranslator implements Translator {
     private final Bindings bindings;
     private final DomainBooks<Domain, Device> books;
 
-    /** Where guests have their context descriptors. */
+    /** Where the host has its context descriptors. */
+    private final PhysicalMemory memory;
+
+    /** Where guests have theirs. */
     private final PhysicalMemory guestTables;
 
     private SmmuTranslator(ChipPort port, StreamTables tables, long eventQueue, QueueCommands queue) {
@@ -78,6 +81,7 @@ public final class SmmuTranslator implements Translator {
         this.eventQueue = eventQueue;
         this.queue = queue;
         Platform platform = port.port().platform();
+        memory = platform.memory();
         guestTables = platform.guestTables();
         tlb = new TlbCommands(queue, chip);
         vendorCommands = new VendorCommands(chip, queue);
@@ -283,6 +287,10 @@ public final class SmmuTranslator implements Translator {
             return;
         }
         long control = contextControl(stage, index);
+        if (stage.kind() == Stage.Kind.HOST_CONTEXTS && !ContextDescriptor.V.isSet(control)) {
+            // The PASID is not bound, and what it was bound to has been dropped.
+            return;
+        }
         Granule granule = Stage1Walker.granule(control, Stage1Walker.isUpper(first, false));
         if (!ContextDescriptor.V.isSet(control) || (range && granule == null)) {
             tlb.vm(vmid);
@@ -310,13 +318,13 @@ public final class SmmuTranslator implements Translator {
     private long contextControl(Stage stage, int index) {
         try {
             long ste0 = stage.ste0();
+            PhysicalMemory contexts = stage.hasHostContexts() ? memory : guestTables;
             if (stage.leafBits() == 0) {
-                return guestTables.readLongLe(ContextTable.entryAddress(ste0, index));
+                return contexts.readLongLe(ContextTable.entryAddress(ste0, index));
             }
-            long level1 = guestTables.readLongLe(ContextTable.level1Address(ste0, index));
+            long level1 = contexts.readLongLe(ContextTable.level1Address(ste0, index));
             return ContextLevel1.V.isSet(level1)
-                    ? guestTables.readLongLe(
-                            ContextTable.entryInLeaf(ste0, ContextTable.leafTable(ste0, level1), index))
+                    ? contexts.readLongLe(ContextTable.entryInLeaf(ste0, ContextTable.leafTable(ste0, level1), index))
                     : 0;
         } catch (BusErrorException e) {
             return 0;

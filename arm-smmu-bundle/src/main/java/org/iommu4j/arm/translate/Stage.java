@@ -12,8 +12,8 @@ import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.driver.bind.BindPart;
 
 /**
- * What streams of a domain translate through: a stage-2 table, a table of context descriptors of the guest, or one stage-1 table
- * with a context descriptor of the host. Each has a VMID of its own, since streams of one VMID must agree in whatever a TLB keeps of
+ * What streams of a domain translate through: a stage-2 table, a table of context descriptors of the guest, or stage-1 tables with
+ * context descriptors of the host. Each has a VMID of its own, since streams of one VMID must agree in whatever a TLB keeps of
  * their entries, IHI 0070 5.2.1.
  */
 final class Stage {
@@ -25,6 +25,8 @@ final class Stage {
         CONTEXT_TABLE,
         /** A stage-1 table of the guest: BIND_PGTABLE. */
         PAGE_TABLE,
+        /** Stage-1 tables of the guest by PASID, in context descriptors of the host: BIND_PASID. */
+        HOST_CONTEXTS,
         /** No table: transactions pass untranslated. */
         BYPASS
     }
@@ -93,6 +95,16 @@ final class Stage {
 
     /** The stage of a guest's stage-1 table. */
     static Stage ofPageTable(BindPart part) {
+        return new Stage(Kind.PAGE_TABLE, stage1(), context(part, HOST_ASID));
+    }
+
+    /** The stage of one stream's PASIDs, of which none is bound yet. */
+    static Stage ofPasids(SmmuCapabilities chip) {
+        return new Stage(Kind.HOST_CONTEXTS, HostContexts.addTo(stage1(), chip));
+    }
+
+    /** Words of the host's context descriptor of a guest's stage-1 table, as BIND_PGTABLE and BIND_PASID give it. */
+    static long[] context(BindPart part, int asid) {
         long control = ContextDescriptor.T0SZ.of(part.get(BindPageTable.T0SZ))
                 | ContextDescriptor.TG0.of(part.get(BindPageTable.GRANULE))
                 | ContextDescriptor.IR0.of(WRITE_BACK)
@@ -106,14 +118,10 @@ final class Stage {
                 | ContextDescriptor.R.mask()
                 | ContextDescriptor.A.mask()
                 | ContextDescriptor.ASET.mask()
-                | ContextDescriptor.ASID.of(HOST_ASID);
-        return new Stage(
-                Kind.PAGE_TABLE,
-                stage1(),
-                control,
-                ContextDescriptor.TTB0.of(part.get(BindPageTable.TABLE_ROOT)),
-                0,
-                part.get(BindPageTable.MAIR));
+                | ContextDescriptor.ASID.of(asid);
+        return new long[] {
+            control, ContextDescriptor.TTB0.of(part.get(BindPageTable.TABLE_ROOT)), 0, part.get(BindPageTable.MAIR)
+        };
     }
 
     private static long[] stage1() {
@@ -139,9 +147,14 @@ final class Stage {
         return cd.clone();
     }
 
+    /** True if its context descriptors are the host's, in a page of their own. */
+    boolean hasHostContexts() {
+        return kind == Kind.PAGE_TABLE || kind == Kind.HOST_CONTEXTS;
+    }
+
     /** First word of the stream table entry. */
     long ste0() {
-        return kind == Kind.PAGE_TABLE ? ste[0] | StreamTableEntry.S1_CONTEXT_PTR.of(contextPage) : ste[0];
+        return ste[0] | StreamTableEntry.S1_CONTEXT_PTR.of(contextPage);
     }
 
     int vmid() {
@@ -152,7 +165,7 @@ final class Stage {
         vmid = newVmid;
     }
 
-    /** Page of the host's context descriptor; 0 if it makes none. */
+    /** Page of the host's context descriptors; 0 if it makes none. */
     long contextPage() {
         return contextPage;
     }
@@ -169,9 +182,12 @@ final class Stage {
         users = count;
     }
 
-    /** True if another one leads to the same tables in the same way. */
+    /** True if another one leads to the same tables in the same way; the PASIDs of a stream are its own. */
     boolean isSame(Stage other) {
-        return kind == other.kind && Arrays.equals(ste, other.ste) && Arrays.equals(cd, other.cd);
+        return kind != Kind.HOST_CONTEXTS
+                && kind == other.kind
+                && Arrays.equals(ste, other.ste)
+                && Arrays.equals(cd, other.cd);
     }
 
     /** The stream table entry of a stream that uses this. */
@@ -185,7 +201,7 @@ final class Stage {
 
     /** log2 of the PASIDs of its streams; 0 if they have none. */
     int pasidBits() {
-        return kind == Kind.CONTEXT_TABLE ? StreamTableEntry.S1_CD_MAX.getInt(ste[0]) : 0;
+        return StreamTableEntry.S1_CD_MAX.getInt(ste[0]);
     }
 
     /** What a transaction without PASID does: a code of STE.S1DSS. */

@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
 import org.iommu4j.arm.Machine;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.SmmuGeneration;
+import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Abi;
@@ -149,6 +150,27 @@ class SmmuTranslatorGoldenTest {
         invalidate(machine, 3, 0, 5, 0x40000000L, 0x200000);
         assertEquals(Fidelity.WIDENED, machine.last().fidelity());
         assertEquals(WORKED.get("M14"), machine.takeCommands());
+    }
+
+    /** Of MMU-700, E3 of docs/spec/arm-smmu.md 7. */
+    @ParameterizedTest
+    @CsvSource({"0x4870043b, 63", "0x4832043b, 100", "0, 100"})
+    void shouldCompleteALongBatchWhereAPartCannotTakeIt(long iidr, int expected) {
+        Machine machine = Machine.of(
+                new HardwareConfig(SmmuGeneration.V3_1, Map.of(), Map.of("IIDR", iidr), CacheConfig.DEFAULT, Map.of()));
+        machine.open(DOMAIN);
+        machine.attach(DOMAIN, DEVICE);
+        machine.store(CONTEXTS, context(1, 0), 0x40000000L);
+        assertEquals(Errno.OK, machine.bindContexts(DOMAIN, DEVICE, CONTEXTS, 0, 0, 0));
+        machine.takeHex();
+        invalidate(machine, Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, 0x40000000L, 100 * 0x1000);
+        List<String> commands = machine.takeCommands();
+        assertEquals(expected, commands.indexOf("0000000000000046 0000000000000000"));
+        assertEquals(
+                100,
+                commands.stream()
+                        .filter(command -> command.startsWith("00010001"))
+                        .count());
     }
 
     /** The generic part names PASID 5, four pages from 0x40000000. */

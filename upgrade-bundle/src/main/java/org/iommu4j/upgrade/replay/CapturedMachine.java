@@ -38,6 +38,11 @@ interface CapturedMachine extends AutoCloseable {
      */
     List<CallPlayer.Mismatch> call(CaptureRecord.Call call, Journal journal);
 
+    /** No more records come. */
+    default void finish() {
+        // Nothing waits.
+    }
+
     /** A device is about to access memory. */
     void beforeAccess(int requester, Journal journal);
 }

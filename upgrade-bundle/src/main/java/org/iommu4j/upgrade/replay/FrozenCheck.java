@@ -10,7 +10,6 @@ import org.iommu4j.backend.capture.RegisterRecords;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
-import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.capture.Capture;
@@ -50,7 +49,8 @@ public final class FrozenCheck {
                 walks.put(name, new Comparison());
                 units.put(
                         name,
-                        service.openUnit(UnitConfig.of(capture.model(), config).withoutDriver()));
+                        service.openUnit(Serving.machine(service, capture.model(), config)
+                                .withoutDriver()));
                 bringUp(service, capture, scan, name, units.get(name));
             });
             int count = 0;
@@ -136,7 +136,7 @@ public final class FrozenCheck {
             boolean equal = true;
             for (long address : PASS_THROUGH) {
                 equal = equal
-                        && ((mayBlock && isBlocked(unit, row, address)) || maps(name, unit, row, address, address));
+                        && ((mayBlock && isRefused(unit, row, address)) || maps(name, unit, row, address, address));
             }
             walks.get(row.unit()).count(equal);
             return;
@@ -147,10 +147,15 @@ public final class FrozenCheck {
                         && maps(name, unit, row, row.iova() + last, row.pa() + last));
     }
 
-    private boolean isBlocked(Unit unit, FrozenImage.Walk row, long address) {
+    private boolean isRefused(Unit unit, FrozenImage.Walk row, long address) {
         access.begin(row.requester(), address, DmaAccess.READ);
         Devices.access(unit, access);
-        return access.outcome() == DmaAccess.Outcome.FAULT;
+        return isRefused(access.outcome());
+    }
+
+    /** A refused access is recorded as a fault or dropped in silence; rows do not tell which. */
+    private static boolean isRefused(DmaAccess.Outcome outcome) {
+        return outcome == DmaAccess.Outcome.FAULT || outcome == DmaAccess.Outcome.BLOCKED;
     }
 
     private boolean maps(String name, Unit unit, FrozenImage.Walk row, long iova, long pa) {
@@ -158,7 +163,7 @@ public final class FrozenCheck {
         access.begin(row.requester(), iova, row.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ);
         Devices.access(unit, access);
         boolean equal = refused
-                ? access.outcome() == DmaAccess.Outcome.FAULT
+                ? isRefused(access.outcome())
                 : access.outcome() == DmaAccess.Outcome.TRANSLATED
                         && access.spa() == pa
                         && Differences.granted(access) == row.perm();

@@ -67,6 +67,7 @@ final class Player {
                 next = timeline.next();
             }
         }
+        units.values().forEach(UnitPlayer::finish);
         return true;
     }
 

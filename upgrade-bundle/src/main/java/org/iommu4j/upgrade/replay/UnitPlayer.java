@@ -85,6 +85,11 @@ final class UnitPlayer {
         play(next);
     }
 
+    /** No more records come. */
+    void finish() {
+        machine.finish();
+    }
+
     private void editUpTo(long t) {
         while (nextEdit != null && nextEdit.before() <= t) {
             store(nextEdit.pa(), nextEdit.words());

@@ -16,7 +16,6 @@ import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
-import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.capture.Capture;
 import org.iommu4j.upgrade.capture.CaptureScan;
@@ -62,7 +61,7 @@ final class LoadGuest implements AutoCloseable {
             HardwareConfig config,
             long seed,
             Progress progress) {
-        unit = service.openUnit(UnitConfig.of(capture.model(), config).withSanitizer(Sanitizer.Mode.ON));
+        unit = service.openUnit(Serving.host(service, capture.format(), config).withSanitizer(Sanitizer.Mode.ON));
         containers = new GuestContainers(unit);
         hints = ExplainHints.of(service, unit.model());
         try {
