@@ -107,6 +107,8 @@ class ReplayTest {
         HangingVtd vendor = new HangingVtd("1.0.0");
         try (IommuCore stuck = new IommuCore(new SimulatedPlatformFactory())) {
             stuck.arrived(vendor);
+            // Its trial is over.
+            stuck.backends();
             vendor.hang(true);
             Replay replay = new Replay(stuck, HANG_NANOS);
 
