@@ -154,6 +154,9 @@ class InstallationTest {
                 home.resolve("traces/vtd/legacy-strict-nvme-e1000e"),
                 installation.defaultCapture(IommuModel.INTEL, formats));
         assertEquals(
+                home.resolve("traces/smmuv3/strict-nvme-e1000e"),
+                installation.defaultCapture(IommuModel.ARM_SMMU, formats));
+        assertEquals(
                 home.resolve("traces/amdvi/strict-nvme-e1000e"), installation.defaultCapture(IommuModel.AMD, formats));
         assertEquals(
                 home.resolve("traces/spapr/noddw-nvme-e1000"), installation.defaultCapture(IommuModel.SPAPR, formats));

@@ -83,6 +83,8 @@ class PastedCommandsTest {
     private static final Map<IommuModel, Set<String>> STEPS = Map.of(
             IommuModel.INTEL,
             Set.of("mem_read", "mmio_read", "dma", "events", "ioctl", "native"),
+            IommuModel.ARM_SMMU,
+            Set.of("mem_read", "mmio_read", "dma", "events", "ioctl", "native"),
             IommuModel.AMD,
             Set.of("mem_read", "mmio_read", "dma", "events", "ioctl", "native"),
             IommuModel.SPAPR,
@@ -93,6 +95,8 @@ class PastedCommandsTest {
     private static final Map<IommuModel, String> FOLDERS = Map.of(
             IommuModel.INTEL,
             "intel-vtd-bundle",
+            IommuModel.ARM_SMMU,
+            "arm-smmu-bundle",
             IommuModel.AMD,
             "amd-bundle",
             IommuModel.SPAPR,
@@ -103,6 +107,8 @@ class PastedCommandsTest {
     private static final Map<IommuModel, String> CAPTURES = Map.of(
             IommuModel.INTEL,
             "vtd/legacy-lazy-virtio",
+            IommuModel.ARM_SMMU,
+            "smmuv3/lazy-virtio",
             IommuModel.AMD,
             "amdvi/lazy-virtio",
             IommuModel.SPAPR,
@@ -191,7 +197,7 @@ class PastedCommandsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "AMD", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForEveryStepThatFailsForItsBytes(IommuModel model) throws IOException {
         Map<String, Integer> variants = new TreeMap<>();
         List<String> lines = new ArrayList<>();
@@ -318,7 +324,7 @@ class PastedCommandsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "AMD", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForEveryFindingOfTheSanitizer(IommuModel model) throws IOException {
         Set<String> found = new LinkedHashSet<>();
         new TestBench(core)
@@ -473,7 +479,7 @@ class PastedCommandsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "AMD", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForWhatIsNotAsCaptured(IommuModel model) throws IOException {
         Path capture =
                 captured(model, PastedCommandsTest::lied, line -> line.replaceFirst("\"pa\":\"0x", "\"pa\":\"0x1"));
@@ -516,15 +522,14 @@ class PastedCommandsTest {
         }
         Set<String> expected = switch (model) {
             case INTEL -> Set.of("translation", "walk", "register", "name");
-            case AMD -> Set.of("translation", "walk");
+            case ARM_SMMU, AMD -> Set.of("translation", "walk");
             case SPAPR, S390 -> Set.of("translation", "walk", "call", "command");
-            default -> Set.of();
         };
         assertEquals(new TreeSet<>(expected), explained);
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "AMD", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForWhatIsNotAsRecorded(IommuModel model) throws IOException {
         Path file = directory.resolve("record.jsonl");
         Recording recording = new Records(core, null).record(file);
