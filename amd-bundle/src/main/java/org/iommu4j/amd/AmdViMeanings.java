@@ -17,7 +17,7 @@ import org.iommu4j.layout.Layout;
 final class AmdViMeanings {
     private static final String DEVICE_ID = "DeviceID";
     private static final String REQUESTER = "requester";
-    private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB"};
+    private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     private static final int UNIT_SHIFT = 10;
 
     /** Commands whose address carries a size if S is set. */

@@ -148,7 +148,7 @@ final class BindingRules {
                         "the table is the host's",
                         (part, device) -> (isGuestRoot(part) && device.hasHostTable())
                                 || !isOfHost(part.get(BindPasidTable.TABLE_ROOT)))
-                // docs/spec/amd-vi.md H16: nobody makes a copy of the guest's table that has the host's addresses.
+                // docs/spec/amd-vi.md 1.3 H16: nobody makes a copy of the guest's table that has the host's addresses.
                 .row(
                         Rule.V34,
                         Errno.EOPNOTSUPP,

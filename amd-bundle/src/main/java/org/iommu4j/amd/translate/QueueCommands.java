@@ -37,7 +37,7 @@ final class QueueCommands {
 
     private static final int PAGE_BYTES = 4096;
 
-    /** log2 of the entries of the event log: under secure nested paging some parts take no other; docs/spec/amd-vi.md B19. */
+    /** log2 of the entries of the event log: under secure nested paging some parts take no other; docs/spec/amd-vi.md 7 B19. */
     private static final int LOG_LENGTH = Rings.LEAST_LENGTH;
 
     private static final int SECURE_LOG_LENGTH = 15;

@@ -150,7 +150,7 @@ final class AmdViTranslatorTest {
 
     @Test
     void shouldHaveALargeEventLogUnderSecureNestedPaging() {
-        // docs/spec/amd-vi.md B19
+        // docs/spec/amd-vi.md 7 B19
         Machine machine = machine(AmdViGeneration.SNP);
         Register base = Rings.EVENT_LOG.base();
         assertEquals(15, Rings.LENGTH.get(machine.readRegister(base.offset(), base.widthBytes())));
@@ -158,7 +158,7 @@ final class AmdViTranslatorTest {
 
     @Test
     void shouldKeepTheDomainIdOfADeviceThatPassesUntranslated() {
-        // docs/spec/amd-vi.md B26: what the chip caches for it can be dropped.
+        // docs/spec/amd-vi.md 7 B26: what the chip caches for it can be dropped.
         Machine machine = machine(AmdViGeneration.V3);
         machine.bindTable(DOMAIN, DEVICE, 0, 0, false);
         int domainId = ((AmdViTranslator) machine.translator()).stages(DOMAIN)[0].domainId();
@@ -170,7 +170,7 @@ final class AmdViTranslatorTest {
 
     @Test
     void shouldDropEverythingWithOneCommandThoughAbsentEntriesAreCached() {
-        // docs/spec/amd-vi.md B27
+        // docs/spec/amd-vi.md 7 B27
         Machine machine = Machine.of(new HardwareConfig(
                 AmdViGeneration.V3, Map.of("cap", Map.of("NpCache", 1L)), Map.of(), CacheConfig.DEFAULT, Map.of()));
         machine.open(DOMAIN);
@@ -183,7 +183,7 @@ final class AmdViTranslatorTest {
 
     @Test
     void shouldRefuseGcr3TablesAtGuestAddressesWhereTheChipCannotHaveThem() {
-        // docs/spec/amd-vi.md H16
+        // docs/spec/amd-vi.md 1.3 H16
         Machine machine = machine(AmdViGeneration.V3);
         machine.bindTable(DOMAIN, DEVICE, POOL, 4, false);
         assertEquals(Errno.EOPNOTSUPP, bindPasidTable(machine, true));

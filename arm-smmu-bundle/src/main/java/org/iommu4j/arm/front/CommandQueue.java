@@ -1,5 +1,6 @@
 package org.iommu4j.arm.front;
 
+import org.iommu4j.arm.command.CommandCheck;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;

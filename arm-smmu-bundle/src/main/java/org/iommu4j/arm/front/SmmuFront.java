@@ -1,5 +1,6 @@
 package org.iommu4j.arm.front;
 
+import org.iommu4j.arm.command.CommandCheck;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.PageRequestEntry;
 import org.iommu4j.arm.command.SmmuCapabilities;

@@ -4,7 +4,7 @@ import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
-import org.iommu4j.arm.front.CommandCheck;
+import org.iommu4j.arm.command.CommandCheck;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;

@@ -1,11 +1,7 @@
-package org.iommu4j.arm.front;
+package org.iommu4j.arm.command;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.iommu4j.arm.command.CommandFields;
-import org.iommu4j.arm.command.Granule;
-import org.iommu4j.arm.command.SmmuCapabilities;
-import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Code;
 
