@@ -78,17 +78,14 @@ public final class VtdSettings {
         });
     }
 
-    /** VT-d 7.2.1: on: a fault of a device that has a pending record is dropped without overflow. */
     public static final SettingRow FAULT_COLLAPSE = ROWS.choice("fault-collapse", "on", "off")
             .about("a fault of a device that has a pending record is dropped without overflow, VT-d 7.2.1");
 
-    /** Whether descriptors that software has put before IQT before it sets QIE are executed. */
     public static final SettingRow TAIL_BEFORE_ENABLE = ROWS.choice("tail-before-enable", "accept", "refuse")
             .about(
                     "descriptors that software has put before IQT before it sets QIE are executed, or are an invalid tail "
                             + "(IQEI 1)");
 
-    /** Value of ITESID after a device-TLB time-out: the source id, or 0 as on old units. */
     public static final SettingRow TIMEOUT_SOURCE_ID = ROWS.choice("timeout-source-id", "report", "zero")
             .about("what ITESID names after a device-TLB time-out; old units leave 0 there");
 

@@ -41,13 +41,9 @@ public final class ContextEntry {
     /** Size of an entry. */
     public static final int BYTES = 16;
 
-    /** {@link #TT}: untranslated requests only. */
+    // Codes of TT; the second needs ECAP.DT, the third ECAP.PT.
     public static final int UNTRANSLATED_ONLY = 0;
-
-    /** {@link #TT}: also translation and translated requests; needs ECAP.DT. */
     public static final int DEVICE_TLB = 1;
-
-    /** {@link #TT}: pass-through; needs ECAP.PT. */
     public static final int PASS_THROUGH = 2;
 
     private ContextEntry() {}

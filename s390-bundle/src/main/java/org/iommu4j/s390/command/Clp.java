@@ -10,6 +10,9 @@ import org.iommu4j.layout.Layout;
  * requester has filled in.
  */
 public final class Clp {
+    private static final String BLOCKS = "zPCI, docs/spec/s390-zpci.md 2.8";
+    private static final String QUERIES = "zPCI, docs/spec/s390-zpci.md 6";
+
     // Commands.
     public static final int LIST = 2;
     public static final int QUERY_FUNCTION = 3;
@@ -50,8 +53,7 @@ public final class Clp {
 
     /** Header of every request and response. */
     public static final class Header {
-        private static final Layout.Builder HEADER =
-                Layout.named("clp_header").size(128).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
+        private static final Layout.Builder HEADER = block("clp_header", 16, BLOCKS);
         public static final BitField LENGTH = HEADER.bits("length", 0, 15, about("bytes, header included"));
         public static final BitField CODE = HEADER.bits("code", 16, 31, about("command, or response code"));
         public static final BitField FORMAT = HEADER.bits("format", 32, 35, about("format; 0"));
@@ -66,8 +68,7 @@ public final class Clp {
 
     /** A request, header included; each command reads its own fields. */
     public static final class Request {
-        private static final Layout.Builder REQUEST =
-                Layout.named("clp_request").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
+        private static final Layout.Builder REQUEST = block("clp_request", 32, BLOCKS);
         public static final BitField LENGTH = REQUEST.bits("length", 0, 15, about("32"));
         public static final BitField COMMAND = REQUEST.bits("command", 16, 31, about("command"));
         public static final BitField FORMAT = REQUEST.bits("format", 32, 35, about("format; 0"));
@@ -81,8 +82,7 @@ public final class Clp {
 
     /** Request of query group. */
     public static final class GroupRequest {
-        private static final Layout.Builder REQUEST =
-                Layout.named("clp_group_request").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 6");
+        private static final Layout.Builder REQUEST = block("clp_group_request", 32, QUERIES);
         public static final BitField LENGTH = REQUEST.bits("length", 0, 15, about("32"));
         public static final BitField COMMAND = REQUEST.bits("command", 16, 31, about("4"));
         public static final BitField PFGID = REQUEST.bits("pfgid", 152, 159, about("function group"));
@@ -92,8 +92,7 @@ public final class Clp {
 
     /** Response of list: this, then an entry of 16 bytes for each function. */
     public static final class ListResponse {
-        private static final Layout.Builder RESPONSE =
-                Layout.named("clp_list_response").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
+        private static final Layout.Builder RESPONSE = block("clp_list_response", 32, BLOCKS);
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes, entries included"));
         public static final BitField CODE = RESPONSE.bits("code", 16, 31, about("response code"));
         public static final BitField RESUME =
@@ -106,8 +105,7 @@ public final class Clp {
 
     /** Entry of a list. */
     public static final class ListEntry {
-        private static final Layout.Builder ENTRY =
-                Layout.named("clp_list_entry").size(128).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
+        private static final Layout.Builder ENTRY = block("clp_list_entry", 16, BLOCKS);
         public static final BitField DEVICE = ENTRY.bits("device_id", 0, 15, about("PCI device id"));
         public static final BitField VENDOR = ENTRY.bits("vendor_id", 16, 31, about("PCI vendor id"));
         public static final BitField CONFIGURED = ENTRY.bit("config_state", 32, about("configured"));
@@ -122,11 +120,7 @@ public final class Clp {
 
     /** Response of query function, docs/spec/s390-zpci.md 6. */
     public static final class FunctionResponse {
-        private static final Layout.Builder RESPONSE = Layout.named("clp_function_response")
-                .size(384 * 8)
-                .bigEndian()
-                .msb0()
-                .spec("zPCI, docs/spec/s390-zpci.md 6");
+        private static final Layout.Builder RESPONSE = block("clp_function_response", 384, QUERIES);
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));
         public static final BitField CODE = RESPONSE.bits("code", 16, 31, about("response code"));
         public static final BitField VFN = RESPONSE.bits("vfn", 128, 143, about("virtual function number"));
@@ -145,8 +139,7 @@ public final class Clp {
 
     /** Response of query group, docs/spec/s390-zpci.md 6. */
     public static final class GroupResponse {
-        private static final Layout.Builder RESPONSE =
-                Layout.named("clp_group_response").size(512).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 6");
+        private static final Layout.Builder RESPONSE = block("clp_group_response", 64, QUERIES);
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));
         public static final BitField CODE = RESPONSE.bits("code", 16, 31, about("response code"));
         public static final BitField NOI = RESPONSE.bits("noi", 132, 143, about("interrupts"));
@@ -168,8 +161,7 @@ public final class Clp {
 
     /** Response of set function. */
     public static final class SetResponse {
-        private static final Layout.Builder RESPONSE =
-                Layout.named("clp_set_response").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
+        private static final Layout.Builder RESPONSE = block("clp_set_response", 32, BLOCKS);
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));
         public static final BitField CODE = RESPONSE.bits("code", 16, 31, about("response code"));
         public static final BitField FH = RESPONSE.bits("fh", 128, 159, about("the function's new handle"));
@@ -206,5 +198,9 @@ public final class Clp {
      */
     public static byte[] list(long resumeToken) {
         return Request.LAYOUT.encode(Header.of(REQUEST_BYTES, LIST), 0, resumeToken, 0);
+    }
+
+    private static Layout.Builder block(String name, int bytes, String spec) {
+        return Layout.named(name).size(bytes * Byte.SIZE).bigEndian().msb0().spec(spec);
     }
 }

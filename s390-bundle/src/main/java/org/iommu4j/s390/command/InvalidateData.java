@@ -25,10 +25,8 @@ public final class InvalidateData {
 
     public static final Layout LAYOUT = DATA.build();
 
-    /** {@link #OP}: a range. */
+    // Codes of OP.
     public static final int RANGE = 0;
-
-    /** {@link #OP}: everything. */
     public static final int ALL = 1;
 
     private InvalidateData() {}

@@ -22,13 +22,9 @@ public final class InvalidateData {
     /** {@link #PE}: that of the group. */
     public static final int GROUP_PE = -1;
 
-    /** {@link #OP}: drop what is cached. */
+    // Codes of OP.
     public static final int OP_KILL = 0;
-
-    /** {@link #OP}: drop and unmap. */
     public static final int OP_CLEAR = 1;
-
-    /** {@link #OP}: store every entry again as it is. */
     public static final int OP_REWRITE = 2;
 
     public static final BitField LIOBN =

@@ -52,10 +52,8 @@ public final class PestEntry {
     /** Size of one entry. */
     public static final int BYTES = 16;
 
-    /** {@link #TYPE} of a DMA write. */
+    // Codes of TYPE.
     public static final int DMA_WRITE = 0;
-
-    /** {@link #TYPE} of a DMA read. */
     public static final int DMA_READ = 2;
 
     private PestEntry() {}

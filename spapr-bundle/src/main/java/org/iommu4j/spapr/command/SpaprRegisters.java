@@ -126,16 +126,10 @@ public final class SpaprRegisters {
 
         public static final Register REGISTER = REG.build();
 
-        /** {@link #TABLE}: MMIO is stopped, bit 0 of each. */
+        // Codes of TABLE: MMIO and DMA stopped (bit 0 of each), validation entries, stopped endpoints (64 a word).
         public static final int PESTA = 7;
-
-        /** {@link #TABLE}: DMA is stopped, bit 0 of each. */
         public static final int PESTB = 8;
-
-        /** {@link #TABLE}: translation validation entries. */
         public static final int TVT = 9;
-
-        /** {@link #TABLE}: which endpoints are stopped, 64 a word. */
         public static final int PEEV = 20;
     }
 

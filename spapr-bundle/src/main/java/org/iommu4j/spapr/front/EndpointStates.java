@@ -8,16 +8,10 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * From reset on every endpoint is normal and error handling is on.
  */
 public final class EndpointStates {
-    /** {@link #state}: normal. */
+    // States as RTAS reports them; STOPPED stops MMIO and DMA.
     public static final int NORMAL = 0;
-
-    /** {@link #state}: reset is active. */
     public static final int RESET = 1;
-
-    /** {@link #state}: MMIO and DMA are stopped. */
     public static final int STOPPED = 2;
-
-    /** {@link #state}: DMA is stopped. */
     public static final int DMA_STOPPED = 4;
 
     private static final int MMIO = 1;
