@@ -119,7 +119,7 @@ public class AmdViBenchmark {
             long iova = IOVA + page * PAGE;
             long table = ROOT;
             for (int level = 3; level > 0; level--) {
-                long entry = table + (iova >>> 12 + 9 * level & 511) * Long.BYTES;
+                long entry = table + ((iova >>> (12 + 9 * level)) & 511) * Long.BYTES;
                 if (memory.readLongLe(entry) == 0) {
                     memory.writeLongLe(entry, next | READ_WRITE | (long) level << 9);
                     next += PAGE;

@@ -87,7 +87,7 @@ final class PlainAmdVi {
             if (zero >= LARGEST_SHIFT) {
                 pages.invalidateSpace(id, NO_PASID);
             } else {
-                pages.invalidateBlock(id, NO_PASID, address & -1L << zero + 1, zero + 1);
+                pages.invalidateBlock(id, NO_PASID, address & (-1L << (zero + 1)), zero + 1);
             }
         }
         pages.invalidatePasids(id);
@@ -123,7 +123,7 @@ final class PlainAmdVi {
         int level = 4;
         int rights = BOTH;
         while (true) {
-            long entry = memory.readLongLe(table + (iova >>> PAGE_SHIFT + 9 * (level - 1) & 511) * Long.BYTES);
+            long entry = memory.readLongLe(table + ((iova >>> (PAGE_SHIFT + 9 * (level - 1))) & 511) * Long.BYTES);
             if ((entry & 1) == 0) {
                 return 0;
             }
@@ -136,7 +136,7 @@ final class PlainAmdVi {
             if (next == 0) {
                 return finish(access, entry & ADDRESS & -1L << shift, shift, rights);
             }
-            if (next >= level || (iova >>> PAGE_SHIFT + 9 * next & (1L << 9 * (level - 1 - next)) - 1) != 0) {
+            if (next >= level || ((iova >>> (PAGE_SHIFT + 9 * next)) & ((1L << (9 * (level - 1 - next))) - 1)) != 0) {
                 return 0;
             }
             table = entry & ADDRESS;

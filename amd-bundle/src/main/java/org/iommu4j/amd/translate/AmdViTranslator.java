@@ -280,7 +280,8 @@ public final class AmdViTranslator implements Translator {
                     : notThere(InvalidateIommuPages.DOMAIN_ID, vendorPart.domain(), NO_GUEST_DOMAIN, completion);
         }
         if (!chip.hasGuestRoots() && target.guestDomains() > 1) {
-            // docs/spec/amd-vi.md 1.3 H17: a guest of 0x0320 named one of them, and the host's generation cannot tell them
+            // docs/spec/amd-vi.md 1.3 H17: a guest of 0x0320 named one of them, and the host's generation cannot tell
+            // them
             // apart.
             completion.widened(ALL_GUEST_DOMAINS);
         }

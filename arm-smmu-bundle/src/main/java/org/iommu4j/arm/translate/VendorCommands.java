@@ -1,10 +1,10 @@
 package org.iommu4j.arm.translate;
 
+import org.iommu4j.arm.command.CommandCheck;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
-import org.iommu4j.arm.command.CommandCheck;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
