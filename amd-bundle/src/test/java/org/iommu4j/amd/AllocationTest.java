@@ -21,7 +21,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Requests, the commands that they become, and accesses allocate nothing, even when they are interpreted. */
 final class AllocationTest {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    private static final int ROUNDS = 300;
+    /** So many that what the machine itself allocates once, a few kilobytes, is no object a round. */
+    private static final int ROUNDS = 2000;
 
     /** An object in every round is at least so many bytes. */
     private static final long SMALLEST_OBJECT = 16;
