@@ -5,8 +5,12 @@ import static org.ops4j.pax.exam.CoreOptions.composite;
 import static org.ops4j.pax.exam.CoreOptions.junitBundles;
 import static org.ops4j.pax.exam.CoreOptions.systemPackage;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import org.ops4j.pax.exam.Option;
 
 /** The bundles that a test in a real framework installs: jars of {@code target/bundles}, by artifact id. */
@@ -21,6 +25,20 @@ final class Bundles {
     /** The jar of one artifact as it was released into {@code cnf/releaserepo}. */
     static Path released(String artifactId, String version) {
         return existing(Path.of(System.getProperty("bundles"), "released", artifactId + "-" + version + ".jar"));
+    }
+
+    /** The versions of one artifact in {@code cnf/releaserepo}, in the order of their names. */
+    static List<String> releases(String artifactId) {
+        String prefix = artifactId + "-";
+        try (Stream<Path> jars = Files.list(Path.of(System.getProperty("bundles"), "released"))) {
+            return jars.map(jar -> jar.getFileName().toString())
+                    .filter(name -> name.startsWith(prefix))
+                    .map(name -> name.substring(prefix.length(), name.length() - ".jar".length()))
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Installs and starts the jars of these artifacts. */
