@@ -67,7 +67,7 @@ public class AmdViBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public AmdViBackend() {
-        this("1.2.0");
+        this("1.3.0");
     }
 
     /**

@@ -65,7 +65,7 @@ public class SmmuBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public SmmuBackend() {
-        this("1.2.0");
+        this("1.3.0");
     }
 
     /**

@@ -71,7 +71,7 @@ public class VtdBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public VtdBackend() {
-        this("1.2.0");
+        this("1.3.0");
     }
 
     /**

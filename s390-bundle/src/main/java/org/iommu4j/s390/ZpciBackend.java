@@ -86,7 +86,7 @@ public class ZpciBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public ZpciBackend() {
-        this("1.2.0");
+        this("1.3.0");
     }
 
     /**

@@ -87,7 +87,7 @@ public class SpaprBackend implements Backend {
 
     /** The backend as it is built, outside a framework. */
     public SpaprBackend() {
-        this("1.2.0");
+        this("1.3.0");
     }
 
     /**
