@@ -21,12 +21,6 @@ public final class Watch implements AutoCloseable {
     /** Longest time, in nanoseconds, that tools wait for one step. */
     public static final long DEFAULT_LIMIT_NANOS = 10_000_000_000L;
 
-    /**
-     * How often the caller looks within the limit. Looks are counted, not the clock's time: a process that was suspended, or got
-     * no processor, has missed one look and does not hang.
-     */
-    private static final int LOOKS = 20;
-
     /** Code that is not a vendor's: the place is looked for below it. */
     private static final List<String> OURS = List.of(
             "org.iommu4j.testbench.",
@@ -95,15 +89,15 @@ public final class Watch implements AutoCloseable {
         Progress progress = new Progress();
         Future<T> result = executor.submit(() -> work.apply(progress));
         long seen = progress.begun();
-        int idleLooks = 0;
+        IdleTime idle = new IdleTime(worker, limitNanos);
         while (true) {
             try {
-                return result.get(lookNanos(limitNanos), TimeUnit.NANOSECONDS);
+                return result.get(idle.lookNanos(), TimeUnit.NANOSECONDS);
             } catch (TimeoutException e) {
                 if (progress.begun() != seen) {
                     seen = progress.begun();
-                    idleLooks = 0;
-                } else if (++idleLooks >= LOOKS) {
+                    idle.restart();
+                } else if (idle.isOver()) {
                     throw abandon(progress);
                 }
             } catch (ExecutionException e) {
@@ -126,21 +120,18 @@ public final class Watch implements AutoCloseable {
     /**
      * Waits for something that tells of no progress on the way, as {@link #run} does.
      *
+     * @param worker the thread that is at it
      * @param limitNanos longest wait
      * @return true if it has come
      */
-    public static boolean await(CountDownLatch event, long limitNanos) throws InterruptedException {
-        for (int look = 0; look < LOOKS; look++) {
-            if (event.await(lookNanos(limitNanos), TimeUnit.NANOSECONDS)) {
+    public static boolean await(CountDownLatch event, Thread worker, long limitNanos) throws InterruptedException {
+        IdleTime idle = new IdleTime(worker, limitNanos);
+        do {
+            if (event.await(idle.lookNanos(), TimeUnit.NANOSECONDS)) {
                 return true;
             }
-        }
+        } while (!idle.isOver());
         return false;
-    }
-
-    /** The longest time in nanoseconds that counts between two looks, however long it was: a part of the limit. */
-    public static long lookNanos(long limitNanos) {
-        return Math.max(1, limitNanos / LOOKS);
     }
 
     private Thread thread(Runnable work) {

@@ -58,7 +58,7 @@ final class Attempt {
         thread.setDaemon(true);
         thread.start();
         try {
-            if (!Watch.await(ended, deadlineNanos)) {
+            if (!Watch.await(ended, thread, deadlineNanos)) {
                 hangs(thread, deadlineNanos);
                 thread.interrupt();
                 return ended.await(1, TimeUnit.SECONDS);

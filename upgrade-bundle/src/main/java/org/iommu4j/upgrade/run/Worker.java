@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.run;
 
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
+import org.iommu4j.core.service.IdleTime;
 import org.iommu4j.core.service.Watch;
 
 /** One thread of a run, and whether it gets on. Asked by one thread, again and again. */
@@ -10,9 +11,8 @@ final class Worker {
     private final Thread thread;
     private final LongSupplier count;
     private final long limitNanos;
+    private final IdleTime idle;
     private long seen;
-    private long asked;
-    private long idleNanos;
 
     /**
      * Work that has not begun.
@@ -27,12 +27,13 @@ final class Worker {
         this.limitNanos = limitNanos;
         thread = new Thread(work, "upgrade: " + name);
         thread.setDaemon(true);
+        idle = new IdleTime(thread, limitNanos);
     }
 
     /** Begins. */
     void start() {
-        asked = System.nanoTime();
         thread.start();
+        idle.restart();
     }
 
     /** True until the work has ended. */
@@ -42,17 +43,13 @@ final class Worker {
 
     /** The stack of a worker that makes no progress, as one line; empty while it does, and when it has ended. */
     String hang() {
-        long now = System.nanoTime();
-        long sinceAsked = now - asked;
-        asked = now;
         long reached = count.getAsLong();
         if (reached != seen || !thread.isAlive()) {
             seen = reached;
-            idleNanos = 0;
+            idle.restart();
             return "";
         }
-        idleNanos += Math.min(sinceAsked, Watch.lookNanos(limitNanos));
-        return idleNanos < limitNanos
+        return !idle.isOver()
                 ? ""
                 : name + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(limitNanos) + " ms"
                         + Watch.place(thread.getStackTrace());

@@ -6,7 +6,10 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.testing.ForwardingTranslator;
 
-/** A driver that now and then writes the commands of an invalidation not once but as often as it is told. */
+/**
+ * A driver that writes the commands of its first invalidation, and of every fiftieth after it, not once but as often as it is
+ * told.
+ */
 final class ChangedTranslator extends ForwardingTranslator {
     private static final int PERIOD = 50;
 
@@ -20,8 +23,7 @@ final class ChangedTranslator extends ForwardingTranslator {
 
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
-        count++;
-        if (count % PERIOD != 0) {
+        if (count++ % PERIOD != 0) {
             return super.invalidate(domain, request, completion);
         }
         int code = completion.done(Fidelity.EXACT);
