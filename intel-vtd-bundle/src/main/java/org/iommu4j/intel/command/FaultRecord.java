@@ -21,7 +21,8 @@ public final class FaultRecord {
     public static final BitField SID = FRCD.bits("SID", 79, 64, READ_ONLY, about("source id"));
 
     /** Second type bit, see {@link #T1}. */
-    public static final BitField T2 = FRCD.bit("T2", 92, READ_ONLY, about("with T1: 00 write, 10 read, 11 AtomicOp"));
+    public static final BitField T2 =
+            FRCD.bit("T2", 92, READ_ONLY, about("with T1: 00 write, 01 page request, 10 read, 11 AtomicOp"));
 
     /** Privilege mode was requested. */
     public static final BitField PRIV = FRCD.bit("PRIV", 93, READ_ONLY, about("privileged"));

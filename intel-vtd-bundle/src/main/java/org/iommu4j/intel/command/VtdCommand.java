@@ -47,7 +47,41 @@ public enum VtdCommand implements CommandFormat {
                     "ECAP.MHMV",
                     VtdCapabilities::largestIndexMask)),
     /** Completion of all earlier descriptors. */
-    INVALIDATION_WAIT(0x5, InvalidationWait.LAYOUT, "", "wait", null, null, null, null);
+    INVALIDATION_WAIT(0x5, InvalidationWait.LAYOUT, "", "wait", null, null, null, null),
+    /** IOTLB and first-stage paging-structure caches of one PASID. */
+    PASID_IOTLB_INVALIDATE(
+            0x6,
+            PasidIotlbInvalidate.LAYOUT,
+            "",
+            "piotlb",
+            PasidIotlbInvalidate.G,
+            PasidIotlbInvalidate.DID,
+            null,
+            null),
+    /** PASID cache. */
+    PASID_CACHE_INVALIDATE(
+            0x7,
+            PasidCacheInvalidate.LAYOUT,
+            "",
+            "pasid_cache",
+            PasidCacheInvalidate.G,
+            PasidCacheInvalidate.DID,
+            null,
+            null),
+    /** The device's own TLB, for requests with PASID. */
+    PASID_DEVICE_TLB_INVALIDATE(0x8, PasidDeviceTlbInvalidate.LAYOUT, "DT", "pdev_iotlb", null, null, null, null),
+    /** Answer to page requests. */
+    PAGE_GROUP_RESPONSE(0x9, PageGroupResponse.LAYOUT, "PRS", "page_response", null, null, null, null),
+    /** Host permission tables. */
+    HOST_PERMISSION_INVALIDATE(
+            0xa,
+            HostPermissionInvalidate.LAYOUT,
+            "HPTS",
+            "hpt_cache",
+            HostPermissionInvalidate.G,
+            HostPermissionInvalidate.HPTDID,
+            null,
+            null);
 
     /** {@link #CONTEXT_CACHE_INVALIDATE} as a constant, for a switch over the type. */
     public static final int TYPE_CONTEXT_CACHE = 0x1;
@@ -63,6 +97,21 @@ public enum VtdCommand implements CommandFormat {
 
     /** {@link #INVALIDATION_WAIT} as a constant. */
     public static final int TYPE_WAIT = 0x5;
+
+    /** {@link #PASID_IOTLB_INVALIDATE} as a constant. */
+    public static final int TYPE_PASID_IOTLB = 0x6;
+
+    /** {@link #PASID_CACHE_INVALIDATE} as a constant. */
+    public static final int TYPE_PASID_CACHE = 0x7;
+
+    /** {@link #PASID_DEVICE_TLB_INVALIDATE} as a constant. */
+    public static final int TYPE_PASID_DEVICE_TLB = 0x8;
+
+    /** {@link #PAGE_GROUP_RESPONSE} as a constant. */
+    public static final int TYPE_PAGE_GROUP_RESPONSE = 0x9;
+
+    /** {@link #HOST_PERMISSION_INVALIDATE} as a constant. */
+    public static final int TYPE_HOST_PERMISSION = 0xa;
 
     /**
      * The largest value of a field at one granularity.
@@ -132,7 +181,9 @@ public enum VtdCommand implements CommandFormat {
 
     @Override
     public int since() {
-        return VtdGeneration.LEGACY_QI;
+        return type <= TYPE_WAIT
+                ? VtdGeneration.LEGACY_QI
+                : type == TYPE_HOST_PERMISSION ? VtdGeneration.HOST_PERMISSIONS : VtdGeneration.SCALABLE;
     }
 
     /** The capability of ECAP without which the type is unknown; empty if every queue has it. */

@@ -135,6 +135,36 @@ final class GuestEffects implements CommandEffects {
     }
 
     @Override
+    public Outcome pasidCache(int granularity, int domain, int pasid) {
+        return notKnown();
+    }
+
+    @Override
+    public Outcome pasidIotlb(int granularity, int domain, int pasid, long address, int addressMask, boolean leafOnly) {
+        return notKnown();
+    }
+
+    @Override
+    public Outcome pasidDeviceTlb(int sourceId, int pasid, long range) {
+        return notKnown();
+    }
+
+    @Override
+    public Outcome pageGroupResponse(long word0, long word1) {
+        return notKnown();
+    }
+
+    @Override
+    public Outcome hostPermissions() {
+        return notKnown();
+    }
+
+    /** A virtual unit has legacy tables only, and the queue knows no such command there. */
+    private static Outcome notKnown() {
+        return Outcome.NOT_DONE;
+    }
+
+    @Override
     public Outcome interruptEntryCache() {
         return handled("interrupt remapping is not modelled");
     }

@@ -14,6 +14,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
@@ -62,6 +63,10 @@ public final class VtdGuestDecoder implements GuestDecoder {
     public VtdGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         subVersion = config.subVersion();
         unit = VtdCapabilities.of(config);
+        if (unit.hasLongDescriptors()) {
+            throw new BackendException(
+                    Errno.EPROTONOSUPPORT, "SMTS, ADMS: a virtual unit has no scalable mode in this release");
+        }
         registers = new RegisterFile(UnitRegisters.of(unit));
         devices = new GuestDevices(memory, unit, subVersion);
         effects = new GuestEffects(subVersion, unit, devices);
@@ -100,8 +105,8 @@ public final class VtdGuestDecoder implements GuestDecoder {
         in.endSection();
         in.section("devices");
         decoder.devices.load(in);
-        decoder.front.loadTableMode(
-                !decoder.registers.isSet(Global.STATUS, Global.RTPS) || decoder.devices.isRootUsable());
+        boolean legacy = !decoder.registers.isSet(Global.STATUS, Global.RTPS) || decoder.devices.isRootUsable();
+        decoder.front.loadTableMode(legacy ? TableMode.LEGACY : TableMode.INVALID);
         in.endSection();
         return decoder;
     }
@@ -126,7 +131,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
         } else if (queue.isStopped()) {
             requests.refused("the guest's queue has stopped at an error");
         } else if (bytes.length == DESCRIPTOR_BYTES) {
-            queue.take(wordAt(bytes, 0), wordAt(bytes, 1));
+            queue.take(wordAt(bytes, 0), wordAt(bytes, 1), 0);
         } else {
             queue.takeUnfetched(
                     bytes.length == MAX_DESCRIPTOR_BYTES ? QueueError.INVALID_WIDTH : QueueError.FETCH_ERROR);

@@ -1,5 +1,7 @@
 package org.iommu4j.intel.hardware;
 
+import org.iommu4j.backend.CachedKind;
+import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.simulation.cache.TranslationCache;
@@ -15,7 +17,7 @@ interface AccessWatch {
     }
 
     /** A device presents an address that it has translated itself. */
-    default void presented(int sourceId, long iova) {}
+    default void presented(int sourceId, int pasid, long iova) {}
 
     /** No context entry is cached for a device. */
     default void contextMissed(int sourceId) {}
@@ -45,5 +47,14 @@ interface AccessWatch {
     default void walked(int domain, long iova, TableWalker walker, boolean kept, long target) {}
 
     /** A device was given a translation of a page of 2^shift bytes. */
-    default void deviceFilled(int sourceId, long iova, int shift, long target) {}
+    default void deviceFilled(int sourceId, int pasid, long iova, int shift, long target) {}
+
+    /** Scalable mode: an entry was used, as {@link TranslationObserver#hit}. */
+    default void hit(CachedKind kind, long tag, int pasid, long first, long lengthBytes) {}
+
+    /** Scalable mode: no entry was found, as {@link TranslationObserver#missed}. */
+    default void missed(CachedKind kind, long tag, int pasid, long address) {}
+
+    /** Scalable mode: what was read may be kept, as {@link TranslationObserver#filled}. */
+    default void filled(CachedKind kind, long tag, int pasid, long first, long lengthBytes, long target, int words) {}
 }

@@ -24,8 +24,8 @@ final class ObservedAccess implements AccessWatch {
     }
 
     @Override
-    public void presented(int sourceId, long iova) {
-        observer.presented(sourceId, NO_PASID, iova);
+    public void presented(int sourceId, int pasid, long iova) {
+        observer.presented(sourceId, pasid, iova);
     }
 
     @Override
@@ -71,16 +71,25 @@ final class ObservedAccess implements AccessWatch {
     }
 
     @Override
-    public void deviceFilled(int sourceId, long iova, int shift, long target) {
-        observer.missed(CachedKind.DEVICE, sourceId, NO_PASID, iova);
+    public void deviceFilled(int sourceId, int pasid, long iova, int shift, long target) {
+        observer.missed(CachedKind.DEVICE, sourceId, pasid, iova);
         observer.filled(
-                CachedKind.DEVICE,
-                sourceId,
-                NO_PASID,
-                iova & -1L << shift,
-                1L << shift,
-                target,
-                TranslationObserver.ALL);
+                CachedKind.DEVICE, sourceId, pasid, iova & -1L << shift, 1L << shift, target, TranslationObserver.ALL);
+    }
+
+    @Override
+    public void hit(CachedKind kind, long tag, int pasid, long first, long lengthBytes) {
+        observer.hit(kind, tag, pasid, first, lengthBytes);
+    }
+
+    @Override
+    public void missed(CachedKind kind, long tag, int pasid, long address) {
+        observer.missed(kind, tag, pasid, address);
+    }
+
+    @Override
+    public void filled(CachedKind kind, long tag, int pasid, long first, long lengthBytes, long target, int words) {
+        observer.filled(kind, tag, pasid, first, lengthBytes, target, words);
     }
 
     private void filled(CachedKind kind, int domain, long iova, TableWalker walker, int level, long target) {

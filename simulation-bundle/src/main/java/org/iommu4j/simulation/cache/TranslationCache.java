@@ -310,11 +310,42 @@ public final class TranslationCache {
      * @return how many
      */
     public int invalidateRangeAnyPasid(int domain, long first, long last) {
+        return invalidateRangeAnyPasid(domain, first, last, -1L);
+    }
+
+    /**
+     * Drops pages of some sizes of a domain that share a byte with a range, whatever their PASID, or without one.
+     *
+     * @param first address, unsigned
+     * @param last address, unsigned; nothing happens if it is below the first
+     * @param pageShifts a bit for each page shift that counts
+     * @return how many
+     */
+    public int invalidateRangeAnyPasid(int domain, long first, long last, long pageShifts) {
         int dropped = 0;
         Space next;
         for (Space space = firstOf(domain); space != null; space = next) {
             next = space.next;
-            dropped += dropRange(space, first, last, -1L);
+            dropped += dropRange(space, first, last, pageShifts);
+        }
+        return dropped;
+    }
+
+    /**
+     * Drops every page of a domain that shares a byte with a range, whatever its PASID; what has none stays.
+     *
+     * @param first address, unsigned
+     * @param last address, unsigned; nothing happens if it is below the first
+     * @return how many
+     */
+    public int invalidateRangeOfPasids(int domain, long first, long last) {
+        int dropped = 0;
+        Space next;
+        for (Space space = firstOf(domain); space != null; space = next) {
+            next = space.next;
+            if (space.pasid != NO_PASID) {
+                dropped += dropRange(space, first, last, -1L);
+            }
         }
         return dropped;
     }
