@@ -21,14 +21,18 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.Outcome;
 import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.intel.Machine;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.testing.GeneratedDocs;
+import org.iommu4j.testing.GuestHost;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -101,6 +105,52 @@ class CapturedScalableGuestTest {
                     findings.stream().noneMatch(finding -> finding.kind() == Finding.Kind.STALE_AFTER_COMPLETION),
                     findings::toString);
         }
+    }
+
+    @Test
+    void shouldTranslateTheSameThroughTheContract() {
+        String name = "scalable-strict-nvme-e1000e";
+        String registers = registers(name);
+        Machine host = Machine.of(VtdGeneration.LEGACY_QI);
+        GuestHost containers = new GuestHost(host);
+        // The payload of requests is that of the host's generation; the guest's tables are those of its capabilities.
+        HardwareConfig seen = new HardwareConfig(
+                VtdGeneration.LEGACY_QI,
+                Map.of(),
+                Map.of(
+                        "VER", number(registers, "VER"),
+                        "CAP", number(registers, "CAP"),
+                        "ECAP", number(registers, "ECAP")),
+                CacheConfig.NONE,
+                Map.of());
+        GuestDecoder guest = host.backend().createGuestDecoder(seen, host.memory());
+        int[] translated = new int[1];
+        lines(run(name).resolve("timeline.jsonl.gz"), record -> {
+            switch (text(record, "k")) {
+                case "w" ->
+                    guest.writeRegister(
+                            number(record, "off"), (int) number(record, "size"), number(record, "val"), containers);
+                case "cmd" -> guest.command(HexFormat.of().parseHex(text(record, "hex")), containers);
+                case "mem" -> Guest.words(record, host.memory());
+                case "xlate" -> {
+                    int requester = (int) number(record, "dev");
+                    guest.deviceAccess(requester, containers);
+                    int rights = number(record, "access") == 2 ? DmaAccess.WRITE : DmaAccess.READ;
+                    DmaAccess access = host.dma(requester, number(record, "iova"), rights);
+                    assertEquals(Outcome.TRANSLATED, access.outcome(), record);
+                    assertEquals(number(record, "pa"), access.spa() & -PAGE_BYTES, record);
+                    translated[0]++;
+                }
+                default -> {
+                    // Reads of registers, and entries of interrupts, change nothing.
+                }
+            }
+        });
+        assertEquals(5981, translated[0]);
+        assertTrue(
+                containers.take().stream().noneMatch(line -> line.startsWith("refused") || line.startsWith("failed")));
+        GuestDecoder restored = host.backend().restoreGuestDecoder(guest.save(), host.memory());
+        assertEquals(guest.save(), restored.save());
     }
 
     @ParameterizedTest
