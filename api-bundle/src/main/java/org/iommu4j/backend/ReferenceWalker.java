@@ -99,4 +99,22 @@ public interface ReferenceWalker {
      * @return false if it cannot say: the architecture allows more than one answer, or it does not model the case
      */
     boolean translate(DmaAccess access);
+
+    /** A number in the vendor part of a bind, least significant byte first; a walker types its place out. */
+    static long littleEndian(BindRequest request, int offset, int bytes) {
+        long value = 0;
+        for (int i = bytes - 1; i >= 0; i--) {
+            value = value << Byte.SIZE | (request.payload()[request.payloadOffset() + offset + i] & 0xff);
+        }
+        return value;
+    }
+
+    /** A number in the vendor part of a bind, most significant byte first; a walker types its place out. */
+    static long bigEndian(BindRequest request, int offset, int bytes) {
+        long value = 0;
+        for (int i = 0; i < bytes; i++) {
+            value = value << Byte.SIZE | (request.payload()[request.payloadOffset() + offset + i] & 0xff);
+        }
+        return value;
+    }
 }

@@ -25,6 +25,11 @@ public interface TranslationObserver {
     /** All words that were read. */
     int ALL = Integer.MAX_VALUE;
 
+    /** The observer of a machine that nobody observes. */
+    static TranslationObserver nobody() {
+        return NoObserver.INSTANCE;
+    }
+
     /** A chip begins, or goes on from a snapshot, with empty caches. */
     void started(InvalidationRules rules);
 

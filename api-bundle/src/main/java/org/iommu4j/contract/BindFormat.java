@@ -1,5 +1,7 @@
 package org.iommu4j.contract;
 
+import static org.iommu4j.layout.FieldOption.about;
+
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -42,5 +44,22 @@ public record BindFormat(
             throw new IllegalArgumentException(
                     "vendorFlags=0x" + Integer.toHexString(vendorFlags) + " has bits outside 31:16");
         }
+    }
+
+    /**
+     * Begins the layout of the bind header's flags with the contract's own flag; a vendor adds its flags in 31:16.
+     *
+     * @param payload name of the vendor part
+     */
+    public static Layout.Builder flags(String payload) {
+        Layout.Builder flags = Layout.named(payload + " flags")
+                .size(Integer.SIZE)
+                .littleEndian()
+                .spec("docs/contract.md, flags of the bind header");
+        flags.bit(
+                "UNBIND",
+                Integer.numberOfTrailingZeros(Uapi.BIND_FLAG_UNBIND),
+                about("undo the binding that the bytes name"));
+        return flags;
     }
 }

@@ -122,7 +122,8 @@ public final class InvalidateRequest {
 
     /**
      * How much of the request is done already, in pages of 4,096 bytes of what it names, lowest address first; 0 for a request
-     * that begins. All versions of a model count alike, so that one can go on where another stopped.
+     * that begins. All versions of a model count alike, so that one can go on where another stopped; bits above those of a page
+     * number (52 and up) have the model's own meaning.
      */
     public long progress() {
         return progress;

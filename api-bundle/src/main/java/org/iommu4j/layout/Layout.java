@@ -377,6 +377,21 @@ public final class Layout {
             return add(fields, fieldName, from, to, true, options);
         }
 
+        /**
+         * Fields that stand in several structures at the same place, declared once with a builder of their own.
+         *
+         * @throws IllegalArgumentException for a field beyond the structure's size
+         */
+        public Builder shared(BitField... sharedFields) {
+            for (BitField field : sharedFields) {
+                if (field.word() * Long.SIZE + field.shift() + field.width() > sizeBits) {
+                    throw new IllegalArgumentException(name + "." + field.name() + " is beyond " + sizeBits + " bits");
+                }
+                fields.add(field);
+            }
+            return this;
+        }
+
         /** Bits that hardware ignores or leaves to software. */
         public BitField ignored(String fieldName, int from, int to) {
             return add(ignored, fieldName, from, to, false);

@@ -5,7 +5,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * What refreshing shadow tables and accessing through them costs at least: one class by hand for one function and one form of
+ * The floor for refreshing shadow tables and accessing through them: one class by hand for one function and one form of
  * tables, over the same memory and the same cache, with the checks that the architecture has for what is in the tables and
  * for the aperture. No instructions, no states, no counters, no observers, no errors with reasons.
  */
@@ -91,14 +91,14 @@ final class PlainShadow {
         return true;
     }
 
-    /** Where an access goes that the shadow answers; 0 if it is refused. */
+    /** The address of an access through the shadow; 0 if it is refused. */
     long lookup(DmaAccess access) {
         long iova = access.iova();
         int entry = isOutside(iova, iova) ? TranslationCache.MISS : shadow.lookup(FUNCTION, NO_PASID, iova);
         return entry == TranslationCache.MISS ? 0 : finish(access, shadow.value(entry), shadow.attributes(entry));
     }
 
-    /** Where an access goes as the tables say now; 0 if it is refused. */
+    /** The address of an access through the tables as they are now; 0 if it is refused. */
     long walk(DmaAccess access) {
         long iova = access.iova();
         long table = isOutside(iova, iova) ? 0 : table(iova);

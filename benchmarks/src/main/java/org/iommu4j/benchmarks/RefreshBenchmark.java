@@ -49,7 +49,7 @@ public class RefreshBenchmark {
     private static final int SEGMENT_PAGES = 256;
     private static final long PAGE = 4096;
 
-    /** What is refreshed. */
+    /** The range of a refresh. */
     @State(Scope.Thread)
     public static class Range {
         /** Pages of a range. */

@@ -77,7 +77,7 @@ public class WideInvalidationBenchmark {
     private byte[] buffer;
     private int next;
 
-    /** What is measured, in nanoseconds. */
+    /** The times that are measured, in nanoseconds. */
     @State(Scope.Thread)
     @AuxCounters(AuxCounters.Type.EVENTS)
     public static class Nanos {

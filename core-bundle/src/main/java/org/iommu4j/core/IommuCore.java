@@ -92,8 +92,8 @@ public final class IommuCore implements IommuService, AutoCloseable {
     }
 
     /**
-     * A backend has come. It is tried first. If it is newer than the one that serves its model, it has taken over when this
-     * returns.
+     * A backend has come. It is tried before it serves: the first one of a model when it is first used, later ones now. If it is
+     * newer than the one that serves its model, it has taken over when this returns.
      */
     public void arrived(Backend backend) {
         arrived(BackendSource.of(backend), backend);
@@ -116,8 +116,11 @@ public final class IommuCore implements IommuService, AutoCloseable {
         remember(entry.from(key));
         if (entry.description() != null) {
             events.arrived(entry);
-            entry.tried(Trial.of(entry, platforms));
-            record(registries.get(entry.model()).arrived(entry));
+            if (!registries.get(entry.model()).keptUntilUsed(entry)) {
+                ModelRegistry registry = used(entry.model());
+                entry.tried(Trial.of(entry, platforms));
+                record(registry.arrived(entry));
+            }
         }
         return true;
     }
@@ -174,6 +177,13 @@ public final class IommuCore implements IommuService, AutoCloseable {
             throw new BackendException(Errno.EINVAL, "the model is missing");
         }
         return registries.get(model);
+    }
+
+    /** The registry of a model that is about to be used: its first backend has had its trial. */
+    private ModelRegistry used(IommuModel model) {
+        ModelRegistry registry = registry(model);
+        record(registry.useFirst());
+        return registry;
     }
 
     /** Null if the source has no backend to give. */
@@ -236,6 +246,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
 
     @Override
     public List<BackendStatus> backends() {
+        registries.keySet().forEach(this::used);
         List<BackendStatus> statuses = new ArrayList<>();
         synchronized (entries) {
             for (BackendEntry entry : entries) {
@@ -248,7 +259,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
 
     @Override
     public String absence(IommuModel model) {
-        if (registry(model).active() != null) {
+        if (used(model).active() != null) {
             return "";
         }
         StringJoiner reasons = new StringJoiner("; ");
@@ -270,8 +281,10 @@ public final class IommuCore implements IommuService, AutoCloseable {
 
     @Override
     public Backend backend(IommuModel model) {
-        BackendEntry serving = registry(model).active();
-        return serving == null ? null : serving.shown();
+        ModelRegistry registry = registry(model);
+        BackendEntry unused = registry.unused();
+        BackendEntry described = unused == null ? registry.active() : unused;
+        return described == null ? null : described.clientView();
     }
 
     @Override
@@ -304,7 +317,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
         }
         CoreUnit unit;
         try {
-            unit = registries.get(config.model()).openUnit(unitIds::incrementAndGet, config);
+            unit = used(config.model()).openUnit(unitIds::incrementAndGet, config);
         } catch (BackendException e) {
             throw withAbsence(config.model(), e);
         }
@@ -337,7 +350,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
 
     @Override
     public Agreement negotiate(Offer offer, int hostSubVersion) {
-        return registry(offer == null ? null : offer.model()).negotiate(offer, hostSubVersion);
+        return used(offer == null ? null : offer.model()).negotiate(offer, hostSubVersion);
     }
 
     @Override
@@ -345,7 +358,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
         if (limits == null) {
             throw new BackendException(Errno.EINVAL, "a swap needs limits");
         }
-        return record(registry(model).swap(version, limits));
+        return record(used(model).swap(version, limits));
     }
 
     @Override
@@ -353,12 +366,12 @@ public final class IommuCore implements IommuService, AutoCloseable {
         if (limits == null) {
             throw new BackendException(Errno.EINVAL, "a swap needs limits");
         }
-        return record(registry(model).force(version, limits));
+        return record(used(model).force(version, limits));
     }
 
     @Override
     public SwapReport preview(IommuModel model, String version) {
-        return registry(model).preview(version);
+        return used(model).preview(version);
     }
 
     @Override

@@ -37,10 +37,10 @@ class ContainedBackendTest {
 
     @Test
     void shouldContainEveryMethodOfABackendAndOfItsBenchSupport() {
-        Backend shown = shown();
-        assertEquals(Set.of(), inherited(Backend.class, shown));
-        assertEquals(Set.of(), inherited(NativeFormats.class, shown.formats()));
-        assertEquals(Set.of(), inherited(BenchSupport.class, shown.bench()));
+        Backend guarded = guarded();
+        assertEquals(Set.of(), inherited(Backend.class, guarded));
+        assertEquals(Set.of(), inherited(NativeFormats.class, guarded.formats()));
+        assertEquals(Set.of(), inherited(BenchSupport.class, guarded.bench()));
     }
 
     /** Methods of an interface that an object leaves to the interface's default. */
@@ -60,14 +60,14 @@ class ContainedBackendTest {
     @Test
     void shouldAnswerAsTheBackendDoes() {
         FakeBackend backend = bench.arrived("1.0.0");
-        Backend shown = bench.core.backend(IommuModel.INTEL);
-        assertEquals(backend.describe(), shown.describe());
-        assertEquals(backend.layouts(), shown.layouts());
-        assertEquals(backend.calls(), shown.calls());
-        assertEquals(backend.meaning(null, null), shown.meaning(null, null));
-        assertEquals(52, shown.bench().hostAddressWidth(HardwareConfig.of(1)));
-        assertNotNull(shown.createHardware(HardwareConfig.of(1), new FakePlatform(null)));
-        assertSame(shown, bench.core.backend(IommuModel.INTEL));
+        Backend guarded = bench.core.backend(IommuModel.INTEL);
+        assertEquals(backend.describe(), guarded.describe());
+        assertEquals(backend.layouts(), guarded.layouts());
+        assertEquals(backend.calls(), guarded.calls());
+        assertEquals(backend.meaning(null, null), guarded.meaning(null, null));
+        assertEquals(52, guarded.bench().hostAddressWidth(HardwareConfig.of(1)));
+        assertNotNull(guarded.createHardware(HardwareConfig.of(1), new FakePlatform(null)));
+        assertSame(guarded, bench.core.backend(IommuModel.INTEL));
     }
 
     @Test
@@ -86,18 +86,18 @@ class ContainedBackendTest {
     @Test
     void shouldSayThatTheBackendHasLeftWhateverItIsAsked() throws ReflectiveOperationException {
         FakeBackend backend = bench.arrived("1.0.0");
-        Backend shown = bench.core.backend(IommuModel.INTEL);
+        Backend guarded = bench.core.backend(IommuModel.INTEL);
         bench.core.leaving(backend);
         backend.traps().on("layouts", () -> {
             throw new NullPointerException("getContent() is null");
         });
-        assertEquals("1.0.0", shown.describe().version());
+        assertEquals("1.0.0", guarded.describe().version());
         assertLeft(
                 Backend.class,
-                shown,
+                guarded,
                 method -> !Set.of("describe", "formats", "bench").contains(method.getName()));
-        assertLeft(NativeFormats.class, shown.formats(), method -> true);
-        assertLeft(BenchSupport.class, shown.bench(), method -> true);
+        assertLeft(NativeFormats.class, guarded.formats(), method -> true);
+        assertLeft(BenchSupport.class, guarded.bench(), method -> true);
     }
 
     private static void assertLeft(Class<?> type, Object object, Predicate<Method> which)
@@ -122,17 +122,17 @@ class ContainedBackendTest {
     @Test
     void shouldSayThatTheBackendLeftInTheMiddleOfAQuestion() {
         FakeBackend backend = bench.arrived("1.0.0");
-        Backend shown = bench.core.backend(IommuModel.INTEL);
+        Backend guarded = bench.core.backend(IommuModel.INTEL);
         backend.traps().on("layouts", () -> {
             bench.core.leaving(backend);
             throw new NullPointerException("getContent() is null");
         });
-        BackendException left = assertThrows(BackendException.class, shown::layouts);
+        BackendException left = assertThrows(BackendException.class, guarded::layouts);
         assertEquals(Errno.ENODEV, left.errno());
         assertEquals("the backend fake 1.0.0 has left", left.getMessage());
     }
 
-    private Backend shown() {
+    private Backend guarded() {
         bench.arrived("1.0.0");
         return bench.core.backend(IommuModel.INTEL);
     }

@@ -2,12 +2,16 @@ package org.iommu4j.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.zip.ZipError;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
@@ -19,6 +23,8 @@ import org.iommu4j.core.fake.RecordingRequests;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.BackendStatus.State;
 import org.iommu4j.core.service.Container;
+import org.iommu4j.core.service.Offer;
+import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.SwapReport.Outcome;
 import org.iommu4j.core.service.Unit;
@@ -80,6 +86,47 @@ class TrialTest {
     }
 
     @Test
+    void shouldTryTheFirstBackendOnceItIsUsedAndNotBefore() {
+        Map<String, Consumer<Bench>> uses = Map.of(
+                "unit", used -> used.unit(1),
+                "listing", used -> used.core.backends(),
+                "swap", used -> used.swap("1.0.0"),
+                "forced swap", used -> used.core.forceSwap(IommuModel.INTEL, "1.0.0", SwapLimits.DEFAULT),
+                "preview", used -> used.core.preview(IommuModel.INTEL, "1.0.0"),
+                "negotiation", used -> used.core.negotiate(Offer.exactly(IommuModel.INTEL, 1), 1),
+                "absence", used -> used.core.absence(IommuModel.INTEL),
+                "another backend", used -> used.core.arrived(used.backend("0.9.0")));
+        uses.forEach((name, use) -> {
+            try (Bench used = new Bench()) {
+                FakeBackend first = used.backend("1.0.0");
+                AtomicInteger tried = new AtomicInteger();
+                first.traps().onTrial("createHardware", tried::incrementAndGet);
+                used.core.arrived(first);
+                assertTrue(used.serves(first), "it can be asked what it describes");
+                assertEquals(0, tried.get(), name);
+                use.accept(used);
+                int once = tried.get();
+                assertTrue(once > 0, name);
+                assertEquals(State.ACTIVE, used.state("1.0.0"), name);
+                used.unit(1);
+                assertEquals(once, tried.get(), name);
+            }
+        });
+    }
+
+    @Test
+    void shouldForgetAFirstBackendThatLeavesBeforeItIsUsed() {
+        FakeBackend first = bench.backend("1.0.0");
+        bench.core.arrived(first);
+        bench.core.leaving(first);
+        assertNull(bench.core.backend(IommuModel.INTEL));
+        assertEquals(State.RETIRED, bench.state("1.0.0"));
+        bench.arrived("1.1.0");
+        bench.unit(1);
+        assertEquals(State.ACTIVE, bench.state("1.1.0"));
+    }
+
+    @Test
     void shouldNotServeWhenItsTrialDoesNotEnd() {
         bench.arrived("1.0.0");
         FakeBackend hanging = bench.backend("2.0.0");
@@ -98,6 +145,7 @@ class TrialTest {
             throw new IllegalStateException("no native part");
         });
         bench.core.arrived(broken);
+        assertEquals(List.of(), bench.core.swaps());
         BackendException refusal = assertThrows(BackendException.class, () -> bench.unit(1));
         assertEquals(Errno.ENODEV, refusal.errno());
         assertTrue(refusal.getMessage().contains("no native part"), refusal.getMessage());

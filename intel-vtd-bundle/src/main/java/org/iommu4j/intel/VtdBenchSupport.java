@@ -16,33 +16,21 @@ import org.iommu4j.intel.command.VtdRegisters.EventRegisters;
 import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 
-/** What a test bench has to know of VT-d. */
-final class VtdBenchSupport implements BenchSupport {
-    /** Where cases write the first fault record. */
+/**
+ * The test bench's parts of VT-d: fault names, interrupts, registers that move.
+ *
+ * @param fuzz the fuzzer's parts
+ */
+record VtdBenchSupport(FuzzSupport fuzz) implements BenchSupport {
+    /** Offset of the first fault record in the text of case files. */
     private static final long WRITTEN_FRO = 0x120;
 
-    /** Where cases write IVA; IOTLB, the register that starts, is 8 bytes further, at 0x108. */
+    /** Offset of IVA in the text of case files; IOTLB is at 0x108. */
     private static final long WRITTEN_IRO = 0x100;
 
     private static final long MESSAGE_ADDRESS = 0xfee0_0000L;
     private static final int FAULT_VECTOR = 0x40;
     private static final int INVALIDATION_VECTOR = 0x41;
-
-    private final FuzzSupport fuzz;
-
-    /**
-     * A bench's knowledge.
-     *
-     * @param fuzz a fuzzer's
-     */
-    VtdBenchSupport(FuzzSupport fuzz) {
-        this.fuzz = fuzz;
-    }
-
-    @Override
-    public FuzzSupport fuzz() {
-        return fuzz;
-    }
 
     @Override
     public int hostAddressWidth(HardwareConfig config) {

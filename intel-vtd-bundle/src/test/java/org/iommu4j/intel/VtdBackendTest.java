@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.Generation;
@@ -20,6 +21,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.layout.Layout;
@@ -92,6 +94,13 @@ class VtdBackendTest {
         assertEquals(0, begin % 8);
         assertEquals(24, format.layout().sizeBytes());
         assertEquals(0, format.vendorFlags() & 0xffff);
+    }
+
+    @Test
+    void shouldTellWhereTheTableOfEveryBindIsSoThatNoPageOfTheHostIsBound() {
+        assertEquals(
+                List.of(BindPgtable.TABLE_ROOT),
+                backend.bindFormats().stream().map(BindFormat::table).toList());
     }
 
     @Test

@@ -49,7 +49,7 @@ class ArchitectureTest {
     private static final String[] SIMULATION = {"org.iommu4j.simulation.."};
     private static final String[] DRIVER = {"org.iommu4j.driver.."};
 
-    /** What both sides of a machine have: the form of a saved state, and a quick way into one memory. */
+    /** Parts that chips and drivers share: the form of a saved state, and a quick way into memory. */
     private static final String[] COMMON = {"org.iommu4j.simulation.snapshot..", "org.iommu4j.simulation.memory.."};
 
     private static final String[] CORE = {"org.iommu4j.core.."};
@@ -401,7 +401,7 @@ class ArchitectureTest {
         return found;
     }
 
-    /** What sources say besides what is compiled: comments and resources. */
+    /** Text of sources that is not compiled: comments and resources. */
     private static Set<String> vendorWordsInSources(String folder) throws IOException {
         Set<String> found = new TreeSet<>();
         try (Stream<Path> files = Files.walk(ROOT.resolve(folder).resolve("src").resolve("main"))) {

@@ -28,6 +28,7 @@ import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.itests.broken.HangingBackend;
+import org.iommu4j.itests.broken.NeverMadeBackend;
 import org.iommu4j.itests.broken.RefusingBackend;
 import org.iommu4j.itests.broken.ThrowingBackend;
 import org.junit.After;
@@ -278,6 +279,31 @@ public class SwapIT {
                 Files.delete(path);
             }
         }
+    }
+
+    /** Its component is made as soon as its bundle starts, by whoever starts the bundle. */
+    @Test
+    public void shouldServeBesideAVendorWhoseConstructorHangsAtItsStart() throws Exception {
+        Bundle hanging = context.installBundle(
+                Jars.ofBackend(NeverMadeBackend.class, "8.0.0").toUri().toString());
+        try {
+            hanging.start();
+            assertTrue(
+                    absence(),
+                    absence()
+                            .contains("starting its bundle did not end within 5000 ms; it is at "
+                                    + NeverMadeBackend.class.getName()));
+            install(OLD);
+            try (Load load = start()) {
+                load.await(TURNS);
+            }
+            assertEquals(OLD, active());
+        } finally {
+            System.setProperty(NeverMadeBackend.LET_GO, "");
+        }
+        hanging.uninstall();
+        System.clearProperty(NeverMadeBackend.LET_GO);
+        assertEquals(1, service.backends().size());
     }
 
     private String absence() {

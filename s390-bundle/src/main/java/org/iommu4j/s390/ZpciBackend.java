@@ -70,7 +70,7 @@ public class ZpciBackend implements Backend {
                     "table-types",
                     "pass-through"));
 
-    /** Where in {@link BindPgtable#IOTA} the table is; an anchor without one has zeros there. */
+    /** The bits of {@link BindPgtable#IOTA} that are the table's address; 0 in an anchor without a table. */
     private static final BitField BOUND_TABLE = new BitField(
             BindPgtable.IOTA.name(),
             BindPgtable.IOTA.word(),

@@ -9,24 +9,12 @@ import org.iommu4j.s390.command.ErrorRecord;
 import org.iommu4j.s390.command.EventCode;
 import org.iommu4j.s390.command.ZpciInstruction;
 
-/** What a test bench has to know of zPCI. */
-final class ZpciBenchSupport implements BenchSupport {
-    private final FuzzSupport fuzz;
-
-    /**
-     * A bench's knowledge.
-     *
-     * @param fuzz a fuzzer's
-     */
-    ZpciBenchSupport(FuzzSupport fuzz) {
-        this.fuzz = fuzz;
-    }
-
-    @Override
-    public FuzzSupport fuzz() {
-        return fuzz;
-    }
-
+/**
+ * The test bench's parts of zPCI: event names, and blocks of CLP that a case gives in part.
+ *
+ * @param fuzz the fuzzer's parts
+ */
+record ZpciBenchSupport(FuzzSupport fuzz) implements BenchSupport {
     @Override
     public String faultName(int code) {
         EventCode event = EventCode.of(code);

@@ -178,7 +178,7 @@ public final class Machine extends BackendMachine {
 
     // ---- accesses
 
-    /** What an access came to: an address, "code n", or "blocked". */
+    /** Result of an access: an address, "code n", or "blocked". */
     public String access(int handle, long iova, int rights) {
         DmaAccess access = dma(handle, iova, rights);
         return switch (access.outcome()) {

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteOrder;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.iommu4j.backend.BackendException;
@@ -28,6 +29,7 @@ import org.iommu4j.layout.Layout;
 import org.iommu4j.s390.command.BindPgtable;
 import org.iommu4j.s390.command.ErrorRecord;
 import org.iommu4j.s390.command.RequestRegister;
+import org.iommu4j.s390.table.Iota;
 import org.junit.jupiter.api.Test;
 
 class ZpciBackendTest {
@@ -117,6 +119,16 @@ class ZpciBackendTest {
         assertEquals(0, (Uapi.DATA_OFFSET + Uapi.BIND_HEADER.size(Abi.LP64_LE)) % 8);
         assertEquals(32, format.layout().sizeBytes());
         assertEquals(0, format.vendorFlags());
+    }
+
+    @Test
+    void shouldTellWhereTheTableOfEveryBindIsSoThatNoPageOfTheHostIsBound() {
+        long everything = -1L;
+        assertEquals(
+                List.of(Iota.ORIGIN.mask()),
+                backend.bindFormats().stream()
+                        .map(format -> format.table().get(everything))
+                        .toList());
     }
 
     @Test

@@ -5,24 +5,12 @@ import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.PestEntry;
 
-/** What a test bench has to know of sPAPR. */
-final class SpaprBenchSupport implements BenchSupport {
-    private final FuzzSupport fuzz;
-
-    /**
-     * A test bench's support.
-     *
-     * @param fuzz a fuzzer's
-     */
-    SpaprBenchSupport(FuzzSupport fuzz) {
-        this.fuzz = fuzz;
-    }
-
-    @Override
-    public FuzzSupport fuzz() {
-        return fuzz;
-    }
-
+/**
+ * The test bench's parts of sPAPR: fault names and event codes.
+ *
+ * @param fuzz the fuzzer's parts
+ */
+record SpaprBenchSupport(FuzzSupport fuzz) implements BenchSupport {
     @Override
     public String faultName(int code) {
         FaultReason reason = FaultReason.of(code);

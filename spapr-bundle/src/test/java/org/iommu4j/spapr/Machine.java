@@ -126,7 +126,7 @@ public final class Machine extends BackendMachine {
                 base);
     }
 
-    /** Where a read of a device goes, or -1 if it is blocked. */
+    /** The physical address of a device's read, or -1 if it is blocked. */
     public long read(int requester, long iova) {
         DmaAccess access = dma(requester, iova, DmaAccess.READ);
         return access.outcome() == DmaAccess.Outcome.TRANSLATED ? access.spa() : -1;

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteOrder;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
@@ -20,6 +21,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.InvalidateData;
 import org.junit.jupiter.api.Test;
 
@@ -71,6 +73,13 @@ class SpaprBackendTest {
         assertEquals(0, (Uapi.DATA_OFFSET + Uapi.BIND_HEADER.size(Abi.LP64_LE)) % 8);
         assertEquals(24, format.layout().sizeBytes());
         assertEquals(0, format.vendorFlags());
+    }
+
+    @Test
+    void shouldTellWhereTheTableOfEveryBindIsSoThatNoPageOfTheHostIsBound() {
+        assertEquals(
+                List.of(BindPgtable.TABLE_ROOT),
+                backend.bindFormats().stream().map(BindFormat::table).toList());
     }
 
     @Test

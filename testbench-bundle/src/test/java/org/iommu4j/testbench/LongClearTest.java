@@ -9,6 +9,9 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
@@ -54,6 +57,9 @@ class LongClearTest {
     private static final int GUESTS_WINDOW = 0x8000_0000;
     private static final int OTHERS_WINDOW = 0x8000_0001;
     private static final long READ_WRITE = 3;
+    private static final int MOST_TRIES = 3;
+    private static final long BAR_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+    private static final long STILL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long WAIT_NANOS = TimeUnit.SECONDS.toNanos(30);
 
     private final RequestWriter writer = new RequestWriter(Abi.LP64_LE, IommuModel.SPAPR, GENERATION);
@@ -92,9 +98,37 @@ class LongClearTest {
         return writer.invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, 0, 1L << PAGE_SHIFT, new byte[0]);
     }
 
+    /**
+     * What another guest met.
+     *
+     * @param requests it sent
+     * @param worstNanos the longest that one of them took
+     * @param swaps made meanwhile
+     * @param machineNanos how late the machine woke, at worst, a thread that asked nobody for anything
+     */
+    private record Met(int requests, long worstNanos, int swaps, long machineNanos) {}
+
+    /**
+     * The bar is 250 ms. Only if the machine stood still for more than 100 ms itself does a worse figure not count, and all of it
+     * is tried again.
+     */
     @Test
     void shouldLetSwapsAndAnotherGuestInWhileTwoThreadsUnmapAWholeWindow(TestReporter reporter) throws Exception {
-        ExecutorService clients = Executors.newFixedThreadPool(2);
+        Met met = besideTwoClears();
+        for (int again = 1;
+                again < MOST_TRIES && met.worstNanos >= BAR_NANOS && met.machineNanos > STILL_NANOS;
+                again++) {
+            met = besideTwoClears();
+        }
+        reporter.publishEntry("beside two requests over 2^" + PAGES_SHIFT + " pages", met.toString());
+        assertTrue(met.swaps >= 4 && met.requests >= 400, met::toString);
+        assertTrue(met.worstNanos < BAR_NANOS, met::toString);
+    }
+
+    private Met besideTwoClears() throws Exception {
+        ExecutorService clients = Executors.newFixedThreadPool(3);
+        AtomicLong late = new AtomicLong();
+        AtomicBoolean over = new AtomicBoolean();
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
             core.arrived(new SpaprBackend());
             core.arrived(new SpaprBackend());
@@ -125,7 +159,13 @@ class LongClearTest {
             byte[] clear = clearOfTheWindow();
             assertEquals(92, clear.length);
 
-            long begun = System.nanoTime();
+            clients.execute(() -> {
+                while (!over.get()) {
+                    long before = System.nanoTime();
+                    LockSupport.parkNanos(1_000_000);
+                    late.accumulateAndGet(System.nanoTime() - before, Math::max);
+                }
+            });
             List<Future<Completion>> clears = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 clears.add(clients.submit(() -> send(guest, clear)));
@@ -133,7 +173,6 @@ class LongClearTest {
             int asked = 0;
             int swaps = 0;
             long worst = 0;
-            long pause = 0;
             while (!clears.stream().allMatch(Future::isDone)) {
                 for (int i = 0; i < 100; i++) {
                     long before = System.nanoTime();
@@ -144,14 +183,8 @@ class LongClearTest {
                 }
                 SwapReport report = core.swap(IommuModel.SPAPR, swaps % 2 == 0 ? "#2" : "#1", SwapLimits.DEFAULT);
                 assertEquals(SwapReport.Outcome.DONE, report.outcome(), report::toString);
-                pause = Math.max(pause, report.pauseNanos());
                 swaps++;
             }
-            reporter.publishEntry(
-                    "beside two requests over 2^" + PAGES_SHIFT + " pages",
-                    swaps + " swaps, longest pause " + pause / 1_000_000 + " ms; " + asked
-                            + " requests of another guest, the worst " + worst / 1_000_000 + " ms; all in "
-                            + (System.nanoTime() - begun) / 1_000_000 + " ms");
             for (Future<Completion> one : clears) {
                 assertEquals(Errno.OK, one.get().errno(), one.get()::toString);
                 assertEquals(1, one.get().handled());
@@ -160,9 +193,9 @@ class LongClearTest {
             assertEquals(MIDDLE | READ_WRITE, memory.readLongBe(TOP));
             assertEquals(asked, other.counters().completed());
             assertEquals(3, guest.counters().completed(), "the bind and both requests, once each");
-            assertTrue(swaps >= 4 && asked >= 400, swaps + " swaps, " + asked + " requests");
-            assertTrue(worst < TimeUnit.SECONDS.toNanos(1), worst + " ns");
+            return new Met(asked, worst, swaps, late.get());
         } finally {
+            over.set(true);
             clients.shutdownNow();
         }
     }

@@ -11,13 +11,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.iommu4j.amd.AmdViBackend;
+import org.iommu4j.arm.SmmuBackend;
 import org.iommu4j.core.IommuCore;
+import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.s390.ZpciBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.run.TestBench;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -41,14 +45,34 @@ class VendorCasesTest {
         return files;
     }
 
+    @Test
+    void shouldServeAfterItsTrialWithoutAComplaint() {
+        try (IommuCore core = coreOfAllVendors()) {
+            assertEquals(
+                    List.of(),
+                    core.backends().stream()
+                            .filter(backend -> backend.state() != BackendStatus.State.ACTIVE
+                                    || backend.contained() != 0
+                                    || !backend.reason().isEmpty())
+                            .toList());
+        }
+    }
+
+    private static IommuCore coreOfAllVendors() {
+        IommuCore core = new IommuCore(new SimulatedPlatformFactory());
+        core.arrived(new VtdBackend());
+        core.arrived(new SmmuBackend());
+        core.arrived(new AmdViBackend());
+        core.arrived(new SpaprBackend());
+        core.arrived(new ZpciBackend());
+        return core;
+    }
+
     @ParameterizedTest
     @MethodSource("files")
     void shouldComeToWhatTheCasesSay(Path file) {
         List<CaseResult> results = new ArrayList<>();
-        try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
-            core.arrived(new VtdBackend());
-            core.arrived(new SpaprBackend());
-            core.arrived(new ZpciBackend());
+        try (IommuCore core = coreOfAllVendors()) {
             new TestBench(core).run(List.of(file), Set.of(), true, results::add);
             assertTrue(core.units().isEmpty(), "units are left open");
         }

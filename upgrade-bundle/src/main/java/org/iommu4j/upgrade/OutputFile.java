@@ -109,7 +109,7 @@ public final class OutputFile implements AutoCloseable {
         }
     }
 
-    /** Where the bytes go. Closing it has no effect. */
+    /** The stream to write to. Closing it has no effect. */
     public OutputStream stream() {
         return new Unclosed(stream);
     }
@@ -237,7 +237,7 @@ public final class OutputFile implements AutoCloseable {
         };
     }
 
-    /** What a path leads to by its symbolic links, the last of which may lead to nothing yet. */
+    /** The target of a path's symbolic links; it need not exist yet. */
     private static Path target(Path file) throws IOException {
         Path target = file.toAbsolutePath();
         if (target.getFileName() == null) {
@@ -261,7 +261,7 @@ public final class OutputFile implements AutoCloseable {
         }
     }
 
-    /** What is wrong, without the names of files, which the exceptions of the file system give alone. */
+    /** The reason in words, where exceptions of the file system give nothing but names of files. */
     private static String reason(IOException e) {
         if (e instanceof NoSuchFileException) {
             return "its folder is missing";

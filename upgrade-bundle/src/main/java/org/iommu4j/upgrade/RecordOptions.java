@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * How a record is played.
+ * Options of playing a record.
  *
  * @param backend version of the vendor's bundle to play against, as {@code 1.0.0}; empty for whoever serves
  * @param jars bundles that may be installed for it if it is not there

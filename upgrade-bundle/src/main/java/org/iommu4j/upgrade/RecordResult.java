@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What came out of playing a record.
+ * Result of playing a record.
  *
  * @param file the record
  * @param recordedWith the backends that were recorded, each once
@@ -32,7 +32,7 @@ public record RecordResult(
         List<String> notes,
         long cutLine) {
 
-    /** What came out of playing a whole record. */
+    /** The result of playing a whole record. */
     public RecordResult(
             String file,
             List<String> recordedWith,
@@ -57,7 +57,7 @@ public record RecordResult(
         notes = List.copyOf(notes);
     }
 
-    /** What can differ. */
+    /** Kinds of differences. */
     public enum Kind {
         /** Whether, and by which shims, host and client meet. */
         AGREEMENT,
@@ -65,16 +65,16 @@ public record RecordResult(
         ERRNO,
         /** Rule and field of a refusal with the same error. */
         RULE,
-        /** How many were handled, and whether more was dropped than asked. */
+        /** The number of requests handled, and whether more was dropped than was asked for. */
         FIDELITY,
         /** The native commands, but for those that only await completion. */
         NATIVE,
         /** The cached entries that were dropped. */
         CACHE,
-        /** Where an access goes that walked the tables. */
+        /** The address of an access that walked the tables. */
         ACCESS;
 
-        /** Its name in reports. */
+        /** The name in reports. */
         public String label() {
             return name().toLowerCase(Locale.ROOT);
         }

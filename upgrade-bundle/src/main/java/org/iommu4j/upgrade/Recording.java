@@ -6,7 +6,7 @@ import org.osgi.annotation.versioning.ProviderType;
 /** A record that is being written. May be used from any thread. */
 @ProviderType
 public interface Recording extends AutoCloseable {
-    /** Where it is written. */
+    /** The file that it is written to. */
     Path file();
 
     /** Units whose clients are, or were, recorded. */

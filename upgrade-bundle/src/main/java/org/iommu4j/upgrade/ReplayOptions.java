@@ -3,7 +3,7 @@ package org.iommu4j.upgrade;
 import org.iommu4j.backend.CacheConfig;
 
 /**
- * How a capture is replayed.
+ * Options of replaying a capture.
  *
  * @param path which way its commands take
  * @param cache how much the chip keeps
@@ -20,7 +20,7 @@ public record ReplayOptions(Path path, CacheConfig cache, boolean frozen, int ke
         this(path, cache, frozen, keptDifferences, true);
     }
 
-    /** Which way a guest's commands take. */
+    /** The way of a guest's commands to the chip. */
     public enum Path {
         /** Through the virtual IOMMU, the contract and the host's own chip. */
         CONTRACT("contract"),
@@ -33,7 +33,7 @@ public record ReplayOptions(Path path, CacheConfig cache, boolean frozen, int ke
             this.label = label;
         }
 
-        /** Its name on command lines. */
+        /** The name on command lines. */
         public String label() {
             return label;
         }

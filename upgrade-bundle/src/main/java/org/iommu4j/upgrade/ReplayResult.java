@@ -11,7 +11,7 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 
 /**
- * What came out of a replay.
+ * Result of a replay.
  *
  * @param directory the capture
  * @param model its model
@@ -134,7 +134,7 @@ public record ReplayResult(
     }
 
     /**
-     * What became of the commands of one kind.
+     * Outcomes of the commands of one kind.
      *
      * @param decoded recognized as what the capture says
      * @param translated became at least one contract request
@@ -180,7 +180,7 @@ public record ReplayResult(
     }
 
     /**
-     * What came out on one unit of a machine that has several.
+     * Result on one unit of a machine that has several.
      *
      * @param unit its name
      * @param subVersion the generation of its chip

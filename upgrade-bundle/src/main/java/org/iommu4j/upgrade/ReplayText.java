@@ -88,7 +88,7 @@ final class ReplayText {
                 tally.different()));
     }
 
-    /** What was compared on one unit. */
+    /** The comparisons on one unit. */
     private static void unit(StringBuilder text, ReplayResult.UnitResult unit) {
         text.append(String.format(
                 Locale.ROOT,

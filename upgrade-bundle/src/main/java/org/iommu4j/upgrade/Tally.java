@@ -1,7 +1,7 @@
 package org.iommu4j.upgrade;
 
 /**
- * How many comparisons were made and how they came out.
+ * Counts of comparisons by their outcome.
  *
  * @param compared all
  * @param equal as the capture says

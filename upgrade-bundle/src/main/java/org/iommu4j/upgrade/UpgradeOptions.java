@@ -6,7 +6,7 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.contract.IommuModel;
 
 /**
- * What is swapped under what load.
+ * Options of an upgrade run: the versions that are swapped, and the load.
  *
  * @param model whose bundle is swapped
  * @param capture the guest

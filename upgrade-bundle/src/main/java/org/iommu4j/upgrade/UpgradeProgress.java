@@ -3,7 +3,7 @@ package org.iommu4j.upgrade;
 import java.util.Locale;
 
 /**
- * How far an upgrade run is.
+ * Progress of an upgrade run.
  *
  * @param fraction of the run that is done, 0 to 1
  * @param swaps done so far

@@ -5,7 +5,7 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 
 /**
- * What came out of an upgrade run.
+ * Result of an upgrade run.
  *
  * @param model whose bundle was swapped
  * @param released version of the released bundle
@@ -58,7 +58,7 @@ public record UpgradeResult(
     }
 
     /**
-     * How the swaps went.
+     * Counts and pauses of the swaps.
      *
      * @param sideBySide swaps to a bundle that was installed beside the serving one
      * @param inPlace swaps by an update of the serving bundle

@@ -9,7 +9,7 @@ import java.util.Set;
  * the chip, and how a stopped machine is brought up by calls.
  *
  * @param rules how records become calls
- * @param told records that are no calls and tell of the chip
+ * @param descriptions records that are no calls and describe the chip
  * @param capabilities what the records tell of the chip
  * @param choices in which the captured machines differ from what the chip does by itself
  * @param readers calls, by their names in statistics, that read the structures in memory; what they read follows them in the
@@ -18,7 +18,7 @@ import java.util.Set;
  */
 public record CallRecords(
         List<CallRule> rules,
-        List<Told> told,
+        List<Description> descriptions,
         List<Capability> capabilities,
         List<Choice> choices,
         Set<String> readers,
@@ -33,24 +33,24 @@ public record CallRecords(
     /** Copies the collections. */
     public CallRecords {
         rules = List.copyOf(rules);
-        told = List.copyOf(told);
+        descriptions = List.copyOf(descriptions);
         capabilities = List.copyOf(capabilities);
         choices = List.copyOf(choices);
         readers = Set.copyOf(readers);
     }
 
     /**
-     * A record that is no call and tells facts.
+     * A record that is no call and describes the chip.
      *
      * @param record kind of the record
-     * @param key of the text that decides whether it tells them
+     * @param key of the text that decides whether it does
      * @param text what that key must hold
      * @param zero what must be 0 beside
      * @param name begin of the facts' names
      * @param values the facts, by the rest of their names
      * @param unit number of the machine's unit that it describes; null if the machine has one
      */
-    public record Told(
+    public record Description(
             String record,
             String key,
             String text,
@@ -59,7 +59,7 @@ public record CallRecords(
             Map<String, CapturedNumber> values,
             CapturedNumber unit) {
         /** Copies the map. */
-        public Told {
+        public Description {
             values = Map.copyOf(values);
         }
     }
@@ -96,13 +96,13 @@ public record CallRecords(
         }
 
         /** The capability's value. */
-        public long valueOf(long told) {
+        public long valueOf(long fact) {
             if (shifts.isEmpty()) {
-                return greatest ? told + 1 : told;
+                return greatest ? fact + 1 : fact;
             }
             long value = 0;
             for (int i = 0; i < shifts.size(); i++) {
-                value |= (told >>> i & 1) << shifts.get(i);
+                value |= (fact >>> i & 1) << shifts.get(i);
             }
             return value;
         }

@@ -1,6 +1,7 @@
 package org.iommu4j.backend.capture;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.layout.BitField;
@@ -21,6 +22,15 @@ import org.iommu4j.layout.Register;
  * @param calls what hypercalls or instructions mean
  * @param unitOfRequester the bits of {@code dev} that number the unit of the machine which translates for it; null if they
  *     do not tell
+ * @param requesterTables tables of structures whose entries are found by the requester, so that an entry's address tells whose
+ *     it is
+ * @param passThroughMayBlock true if the capture's own walker calls devices untranslated that the tables may as well block: it
+ *     looks at no rights where there is no page table
+ * @param passingFaults words of a translation's {@code fault} with which the access was not refused: translation was off, and it
+ *     passed
+ * @param commandNames names of commands by those that captures have for them, where they differ
+ * @param hostFields capability fields, by group and name, that a host's chip needs beside those of the captured one, so that it can
+ *     serve the guest
  */
 public record CaptureFormat(
         String arch,
@@ -31,7 +41,32 @@ public record CaptureFormat(
         Set<String> structures,
         RegisterRecords registers,
         CallRecords calls,
-        CapturedNumber unitOfRequester) {
+        CapturedNumber unitOfRequester,
+        List<RequesterTable> requesterTables,
+        boolean passThroughMayBlock,
+        Set<String> passingFaults,
+        Map<String, String> commandNames,
+        Map<String, Map<String, Long>> hostFields) {
+
+    /**
+     * A table of structures whose entries are found by the requester.
+     *
+     * @param structure kind of table read
+     * @param register where the guest says where the table is
+     * @param base field with the address
+     * @param entryBytes size of an entry
+     */
+    public record RequesterTable(String structure, Register register, BitField base, int entryBytes) {
+        /**
+         * The requester whose entry is at an address.
+         *
+         * @param table value of the register
+         * @return a negative number, or one beyond every requester, if it is outside of the table
+         */
+        public long requesterAt(long table, long pa) {
+            return Math.floorDiv(pa - base.get(table), entryBytes);
+        }
+    }
 
     /** Copies the collections and checks the width. */
     public CaptureFormat {
@@ -43,6 +78,10 @@ public record CaptureFormat(
         }
         generations = List.copyOf(generations);
         structures = Set.copyOf(structures);
+        requesterTables = List.copyOf(requesterTables);
+        passingFaults = Set.copyOf(passingFaults);
+        commandNames = Map.copyOf(commandNames);
+        hostFields = Map.copyOf(hostFields);
     }
 
     /**
@@ -98,6 +137,11 @@ public record CaptureFormat(
         private RegisterRecords registers = RegisterRecords.NONE;
         private CallRecords calls = CallRecords.NONE;
         private CapturedNumber unitOfRequester;
+        private List<RequesterTable> requesterTables = List.of();
+        private boolean passThroughMayBlock;
+        private Set<String> passingFaults = Set.of();
+        private Map<String, String> commandNames = Map.of();
+        private Map<String, Map<String, Long>> hostFields = Map.of();
 
         private Builder(String arch, IommuModel model) {
             this.arch = arch;
@@ -146,6 +190,36 @@ public record CaptureFormat(
             return this;
         }
 
+        /** Tables of structures whose entries are found by the requester. */
+        public Builder requesterTables(RequesterTable... tables) {
+            requesterTables = List.of(tables);
+            return this;
+        }
+
+        /** The capture's own walker calls devices untranslated that the tables may as well block. */
+        public Builder passThroughMayBlock() {
+            passThroughMayBlock = true;
+            return this;
+        }
+
+        /** Words of a translation's {@code fault} with which the access was not refused. */
+        public Builder passingFaults(String... words) {
+            passingFaults = Set.of(words);
+            return this;
+        }
+
+        /** Names of commands by those that captures have for them. */
+        public Builder commandNames(Map<String, String> names) {
+            commandNames = names;
+            return this;
+        }
+
+        /** Capability fields of one group that a host's chip needs beside the captured ones. */
+        public Builder hostFields(String group, Map<String, Long> fields) {
+            hostFields = Map.of(group, fields);
+            return this;
+        }
+
         /**
          * The format.
          *
@@ -161,7 +235,12 @@ public record CaptureFormat(
                     structures,
                     registers,
                     calls,
-                    unitOfRequester);
+                    unitOfRequester,
+                    requesterTables,
+                    passThroughMayBlock,
+                    passingFaults,
+                    commandNames,
+                    hostFields);
         }
     }
 }

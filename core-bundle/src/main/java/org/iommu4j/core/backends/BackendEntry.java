@@ -40,7 +40,7 @@ public final class BackendEntry {
     private volatile CoreEvents events = CoreEvents.UNHEARD;
     private volatile Consumer<String> unloadable = reason -> {};
     private final LongAdder contained = new LongAdder();
-    private final Backend shown = new ContainedBackend(this);
+    private final Backend clientView = new ContainedBackend(this);
 
     /** What it leaves by; null once it is retired. */
     private volatile Object key;
@@ -258,8 +258,8 @@ public final class BackendEntry {
     }
 
     /** The backend as users of the core have it; answers {@code ENODEV} once it is retired. */
-    public Backend shown() {
-        return shown;
+    public Backend clientView() {
+        return clientView;
     }
 
     /** True if it leaves by the given object. */

@@ -2,6 +2,7 @@ package org.iommu4j.core.backends;
 
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.GuestDecoder;
@@ -111,12 +112,21 @@ public final class Contained {
         }
     }
 
-    private static <T> T asked(BackendEntry backend, Supplier<T> question) {
+    /** The answer of foreign code, or what it throws as an exception of the core's. */
+    static <T> T asked(BackendEntry backend, Supplier<T> question) {
         try {
             return question.get();
         } catch (Throwable t) {
-            throw backend.contained(t).toUsers();
+            // A class that it needed late could not be loaded: its bundle has left in the middle of the question.
+            throw backend.parts() == null
+                    ? hasLeft(backend)
+                    : backend.contained(t).toUsers();
         }
+    }
+
+    /** The refusal of whatever is asked of a backend that has left. */
+    static BackendException hasLeft(BackendEntry backend) {
+        return new BackendException(Errno.ENODEV, "the backend " + backend + " has left");
     }
 
     /** The calls that a request makes have their own handlers: they allocate nothing. */

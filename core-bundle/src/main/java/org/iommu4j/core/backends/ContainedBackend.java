@@ -21,7 +21,6 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
@@ -44,18 +43,9 @@ final class ContainedBackend implements Backend {
     private <T> T asked(Function<Backend, T> question) {
         BackendEntry.Parts present = entry.parts();
         if (present == null) {
-            throw gone();
+            throw Contained.hasLeft(entry);
         }
-        try {
-            return question.apply(present.backend());
-        } catch (Throwable t) {
-            // A class that it needed late could not be loaded: its bundle has left in the middle of the question.
-            throw entry.parts() == null ? gone() : entry.contained(t).toUsers();
-        }
-    }
-
-    private BackendException gone() {
-        return new BackendException(Errno.ENODEV, "the backend " + entry + " has left");
+        return Contained.asked(entry, () -> question.apply(present.backend()));
     }
 
     /** Plain data, known since it came. */

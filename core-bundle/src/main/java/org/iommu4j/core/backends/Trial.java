@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
-import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Generation;
@@ -76,11 +75,8 @@ public final class Trial {
         }
     }
 
-    /** A configuration with small caches: allocating those of a whole chip would take most of the time of a trial. */
     private UnitConfig config(Generation generation) {
-        return UnitConfig.of(
-                entry.description().model(),
-                HardwareConfig.of(generation.subVersion()).with(CacheConfig.TINY));
+        return UnitConfig.of(entry.description().model(), HardwareConfig.of(generation.subVersion()));
     }
 
     private Lease machine(Generation generation) {
@@ -148,7 +144,7 @@ public final class Trial {
         }
     }
 
-    /** Binds by each format of the generation, as far as the backend takes a vendor part of zeroes. */
+    /** Binds by each format of the generation, as far as the backend takes the plainest vendor part. */
     private void bind(Translator translator, Generation generation, Completion completion) {
         BindRequest request = new BindRequest();
         for (BindFormat format : entry.parts().bindFormats()) {
@@ -160,12 +156,15 @@ public final class Trial {
         }
     }
 
-    /** A vendor part of zeroes, but for the device if the format names one. */
+    /** Zeroes, but for the device if the format names one, and for fields of which 0 is no code: they have their first one. */
     private static byte[] payload(BindFormat format) {
         long[] words = new long[format.layout().words()];
         for (BitField field : format.layout().fields()) {
             if (field.name().equalsIgnoreCase("requester")) {
                 words[field.word()] = field.set(words[field.word()], REQUESTER);
+            } else if (field.isReservedValue(0)) {
+                words[field.word()] =
+                        field.set(words[field.word()], field.codes().get(0).value());
             }
         }
         return format.layout().encode(words);

@@ -54,9 +54,10 @@ public final class IommuServiceComponent implements IommuService {
     public IommuServiceComponent(
             BundleContext context,
             @Reference PlatformFactory platforms,
-            @Reference ServiceComponentRuntime components) {
+            @Reference ServiceComponentRuntime components,
+            @Reference BoundedStarts starts) {
         this.context = context;
-        VendorBundles vendors = new VendorBundles(context, components);
+        VendorBundles vendors = new VendorBundles(context, components, starts);
         core = new IommuCore(platforms, () -> vendors.notServing(serving()));
     }
 

@@ -44,16 +44,26 @@ final class VendorBundles {
 
     private static final Pattern PROVIDES =
             Pattern.compile("<(\\w+:)?provide\\s[^>]*interface\\s*=\\s*[\"']" + Pattern.quote(BACKEND) + "[\"']");
+    private static final Pattern IMMEDIATE = Pattern.compile("<[^>]*\\simmediate\\s*=\\s*[\"']true[\"']");
     private static final Pattern COMPONENT_MODEL =
             Pattern.compile("name\\s*=\\s*[\"']model[\"'][^>]*value\\s*=\\s*[\"'](\\w+)[\"']");
     private static final Pattern HEADER_MODEL = Pattern.compile("model\\s*=\\s*\"?(\\w+)\"?");
 
     private final BundleContext context;
     private final ServiceComponentRuntime components;
+    private final BoundedStarts starts;
 
-    VendorBundles(BundleContext context, ServiceComponentRuntime components) {
+    VendorBundles(BundleContext context, ServiceComponentRuntime components, BoundedStarts starts) {
         this.context = context;
         this.components = components;
+        this.starts = starts;
+    }
+
+    /** True if a component that provides a backend is made as soon as the bundle starts. */
+    static boolean makesBackendAtOnce(Bundle bundle) {
+        String descriptions = descriptions(bundle);
+        return IMMEDIATE.matcher(descriptions).find()
+                && PROVIDES.matcher(descriptions).find();
     }
 
     /**
@@ -103,6 +113,10 @@ final class VendorBundles {
     }
 
     private String reason(Bundle bundle) {
+        String late = starts.failure(bundle);
+        if (late != null) {
+            return late;
+        }
         return switch (bundle.getState()) {
             case Bundle.INSTALLED -> unresolved(bundle);
             case Bundle.RESOLVED -> "its bundle is resolved, but not started";

@@ -41,7 +41,8 @@ public final class CoreContainer implements Container {
 
     /**
      * How long in nanoseconds a request of a virtual IOMMU keeps a swap waiting. Its pieces let others into the unit, but not
-     * into the virtual IOMMU.
+     * into the virtual IOMMU, and it cannot go on in another backend: what is left of the guest's command stands on the stack of
+     * the old virtual IOMMU, in no saved state. So the guest is told "busy", and executes its command again.
      */
     private static final long GUEST_NANOS = 500_000_000;
 
@@ -337,8 +338,7 @@ public final class CoreContainer implements Container {
             long progress,
             Completion completion) {
         Session current = session;
-        boolean widened = progress > 0 && completion.fidelity() == Fidelity.WIDENED;
-        String why = completion.reason();
+        String widened = progress > 0 && completion.fidelity() == Fidelity.WIDENED ? completion.reason() : null;
         completion.begin();
         if (current == null) {
             return completion.fail(Errno.EIO, GIVEN_UP);
@@ -346,8 +346,8 @@ public final class CoreContainer implements Container {
         RequestReader reader = current.reader(image);
         int operation = read(chip, current, reader, request, bytes, offset, readable, completion);
         if (operation == Uapi.INVAL_IOTLB) {
-            if (widened) {
-                completion.widened(why);
+            if (widened != null) {
+                completion.widened(widened);
             }
             long outcome = invalidate(chip, current, reader, progress, completion);
             if (outcome >= 0 && chip.translator().finish(completion) == 0 && outcome > 0 && !chip.isGivenUp()) {
@@ -356,8 +356,12 @@ public final class CoreContainer implements Container {
         } else if (operation > 0) {
             bind(chip, current, reader, completion);
         }
-        failIfGivenUp(chip, completion);
-        count(chip, completion);
+        if (chip.isGivenUp()) {
+            failIfGivenUp(chip, completion);
+            countTurnedAway(completion);
+        } else {
+            counters.count(completion);
+        }
         return completion.errno().code();
     }
 

@@ -24,9 +24,10 @@ public interface IommuService {
     }
 
     /**
-     * The backend that serves a model now, or null. For descriptions only: what it makes is not swapped. It may be kept: what
-     * the vendor's code throws arrives as {@link org.iommu4j.backend.BackendException}, and once its bundle is leaving every
-     * method of it, of its formats and of its bench support answers {@code ENODEV}, but {@link Backend#describe}.
+     * The backend that serves a model now, or will once it has been used for the first time and passed its trial; or null. For
+     * descriptions only: what it makes is not swapped. It may be kept: what the vendor's code throws arrives as
+     * {@link org.iommu4j.backend.BackendException}, and once its bundle is leaving every method of it, of its formats and of its
+     * bench support answers {@code ENODEV}, but {@link Backend#describe}.
      */
     Backend backend(IommuModel model);
 

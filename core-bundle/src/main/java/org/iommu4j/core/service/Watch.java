@@ -98,7 +98,7 @@ public final class Watch implements AutoCloseable {
         int idleLooks = 0;
         while (true) {
             try {
-                return result.get(Math.max(1, limitNanos / LOOKS), TimeUnit.NANOSECONDS);
+                return result.get(lookNanos(limitNanos), TimeUnit.NANOSECONDS);
             } catch (TimeoutException e) {
                 if (progress.begun() != seen) {
                     seen = progress.begun();
@@ -131,11 +131,16 @@ public final class Watch implements AutoCloseable {
      */
     public static boolean await(CountDownLatch event, long limitNanos) throws InterruptedException {
         for (int look = 0; look < LOOKS; look++) {
-            if (event.await(Math.max(1, limitNanos / LOOKS), TimeUnit.NANOSECONDS)) {
+            if (event.await(lookNanos(limitNanos), TimeUnit.NANOSECONDS)) {
                 return true;
             }
         }
         return false;
+    }
+
+    /** The longest time in nanoseconds that counts between two looks, however long it was: a part of the limit. */
+    public static long lookNanos(long limitNanos) {
+        return Math.max(1, limitNanos / LOOKS);
     }
 
     private Thread thread(Runnable work) {

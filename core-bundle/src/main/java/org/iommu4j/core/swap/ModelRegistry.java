@@ -69,6 +69,9 @@ public final class ModelRegistry implements UnitRegistry {
     /** True if the backend that served has left and none has followed yet; guarded by the lock. */
     private boolean orphaned;
 
+    /** The only backend, whose trial waits for {@link #useFirst}; null if there is none. Changes under the lock. */
+    private volatile BackendEntry unused;
+
     /**
      * The registry of a model.
      *
@@ -88,9 +91,62 @@ public final class ModelRegistry implements UnitRegistry {
         return active;
     }
 
+    /** The only backend, if it has not been used yet and so not tried; else null. */
+    public BackendEntry unused() {
+        return unused;
+    }
+
     /** The open units. */
     public List<CoreUnit> units() {
         return units;
+    }
+
+    /**
+     * The first backend of the model has come: it is tried when it is first used, as most that are installed in a container are
+     * not.
+     *
+     * @return false if others are there, or a unit waits for it: then it has to be tried now
+     */
+    public boolean keptUntilUsed(BackendEntry entry) {
+        lock.lock();
+        try {
+            boolean first =
+                    !closed && entry.state() != State.RETIRED && entries.isEmpty() && units.isEmpty() && !orphaned;
+            if (first) {
+                entries.add(entry);
+                unused = entry;
+            }
+            return first;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * A backend is about to be used: one that has not been tried yet is tried now, and serves if it passes.
+     *
+     * @return the report of the swap; null if nothing was swapped
+     */
+    public SwapReport useFirst() {
+        if (unused == null) {
+            return null;
+        }
+        lock.lock();
+        try {
+            BackendEntry entry = unused;
+            if (entry == null) {
+                return null;
+            }
+            try {
+                entries.remove(entry);
+                entry.tried(Trial.of(entry, platforms));
+                return arrived(entry);
+            } finally {
+                unused = null;
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**
@@ -138,6 +194,9 @@ public final class ModelRegistry implements UnitRegistry {
         lock.lock();
         try {
             boolean present = entries.remove(entry);
+            if (entry == unused) {
+                unused = null;
+            }
             if (!present || entry != active) {
                 // One that leaves before it was let in finds itself retired there.
                 entry.retire();
@@ -477,6 +536,7 @@ public final class ModelRegistry implements UnitRegistry {
                 unit.close();
             }
             active = null;
+            unused = null;
             entries.forEach(BackendEntry::retire);
             entries.clear();
             negotiations.clear();

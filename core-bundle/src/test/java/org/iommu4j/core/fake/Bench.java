@@ -34,10 +34,11 @@ public final class Bench implements AutoCloseable {
         return new FakeBackend(version, journal);
     }
 
-    /** A sound backend that has arrived. */
+    /** A sound backend that has arrived and passed its trial. */
     public FakeBackend arrived(String version) {
         FakeBackend backend = backend(version);
         core.arrived(backend);
+        core.backends();
         return backend;
     }
 
@@ -52,7 +53,7 @@ public final class Bench implements AutoCloseable {
         return core.openUnit(UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(subVersion)));
     }
 
-    /** How a client of exactly one generation speaks that does not wait long. */
+    /** The configuration of a client of exactly one generation, with a short limit for waiting. */
     public static ContainerConfig client(int subVersion, long waitMillis, int maxParked) {
         return new ContainerConfig(
                 Abi.LP64_LE,

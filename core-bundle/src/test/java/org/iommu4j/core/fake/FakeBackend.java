@@ -166,7 +166,7 @@ public final class FakeBackend implements Backend {
                 new BackendDescription(IommuModel.INTEL, "fake", version, generations, stateWritten, stateOldestRead));
     }
 
-    /** Its number, by which users of the core tell it from its like. */
+    /** Number that tells this backend from others of its kind. */
     @Override
     public String meaning(Layout layout, BitField field, long... words) {
         traps.pass("meaning");

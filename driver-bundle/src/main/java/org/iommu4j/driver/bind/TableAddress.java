@@ -2,7 +2,7 @@ package org.iommu4j.driver.bind;
 
 import org.iommu4j.backend.Platform;
 
-/** Where tables can be. */
+/** Checks of a table's address. */
 public final class TableAddress {
     private static final long PAGE_OFFSET = (1 << 12) - 1;
 

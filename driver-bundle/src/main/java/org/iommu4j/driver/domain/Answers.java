@@ -7,7 +7,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 
-/** What every driver answers alike. */
+/** Answers to requests that are the same in every driver. */
 public final class Answers {
     /** Why a device that a request names is refused with {@code ENODEV}. */
     public static final String NOT_ATTACHED = "the device is not in the container";
@@ -25,12 +25,12 @@ public final class Answers {
                 Rule.V24, Rule.V24.errno(), Uapi.SCOPE, "translations of this model have no PASIDs", completion);
     }
 
-    /** What the chip carried out, or did not. */
+    /** The answer to a request that ends as the chip's commands ended. */
     public static int of(Errno outcome, Completion completion) {
         return outcome == Errno.OK ? completion.done(Fidelity.EXACT) : incomplete(outcome, completion);
     }
 
-    /** What the chip did not carry out, V38; the caller has seen to it that nothing old goes on being used. */
+    /** The answer if the chip did not carry everything out, V38; the caller has blocked whatever could use stale translations. */
     public static int incomplete(Errno outcome, Completion completion) {
         return completion.refuse(
                 Rule.V38, outcome, "", -1, 0, "the chip did not carry everything out; it does not count as done");

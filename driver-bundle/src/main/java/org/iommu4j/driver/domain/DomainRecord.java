@@ -6,7 +6,7 @@ package org.iommu4j.driver.domain;
  * @param <V> what the vendor keeps of a device
  */
 public interface DomainRecord<V> {
-    /** Its devices; always the same object. */
+    /** The domain's devices; always the same object. */
     Members<V> members();
 
     /** Brings up to date what requests read, after a device came or went. */

@@ -37,7 +37,7 @@ public final class CommandQueue {
     private final CompletionCommand completion;
     private final QueueControl chip;
 
-    /** Where commands are stored. */
+    /** Writes commands into the ring. */
     private final PageCursor commands;
 
     private final long ring;

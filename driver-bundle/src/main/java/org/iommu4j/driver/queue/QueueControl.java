@@ -1,8 +1,8 @@
 package org.iommu4j.driver.queue;
 
-/** What a command queue asks of its chip when it is set up, and when the chip does not go on. A vendor implements it. */
+/** The chip's side of a command queue: switching it on and off, and its errors. A vendor implements it. */
 public interface QueueControl {
-    /** What a chip reports of its queue. */
+    /** Errors that a chip reports of its queue. */
     enum Fault {
         /** Nothing. */
         NONE,
@@ -32,7 +32,7 @@ public interface QueueControl {
      */
     void stop();
 
-    /** What the chip reports now. */
+    /** The error that the chip reports now. */
     Fault fault();
 
     /** Clears what is reported; the chip goes on with the command at its head. */

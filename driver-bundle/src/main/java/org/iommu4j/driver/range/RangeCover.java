@@ -8,20 +8,38 @@ public final class RangeCover {
     /** Most blocks of an exact cover; beyond, one larger block is cheaper. */
     public static final int MAX_BLOCKS = 8;
 
+    /** Blocks that an exact cover of any range may need. */
+    public static final int MOST_BLOCKS = 104;
+
     /** Order of a block that is the whole 64-bit address space. */
     public static final int WHOLE_SPACE_ORDER = 52;
 
     private static final int PAGE_SHIFT = 12;
     private static final long WHOLE_SPACE = Long.MAX_VALUE & -1L << PAGE_SHIFT;
 
-    private final long[] addresses = new long[MAX_BLOCKS];
-    private final int[] orders = new int[MAX_BLOCKS];
+    private final long[] addresses;
+    private final int[] orders;
     private int count;
     private boolean exact;
 
+    /** A cover of at most {@link #MAX_BLOCKS} blocks. */
+    public RangeCover() {
+        this(MAX_BLOCKS);
+    }
+
+    /**
+     * A cover whose exact form may have more blocks, as where nothing beside the range may be dropped.
+     *
+     * @param mostBlocks {@link #MOST_BLOCKS} are enough for every range whose blocks may have any size
+     */
+    public RangeCover(int mostBlocks) {
+        addresses = new long[mostBlocks];
+        orders = new int[mostBlocks];
+    }
+
     /**
      * Covers {@code first} to {@code last}, both inclusive and unsigned, with {@code first} and {@code last + 1} multiples
-     * of 4096: exactly with at most {@link #MAX_BLOCKS} blocks, else with one block that may be larger.
+     * of 4096: exactly with at most as many blocks as the cover may have, else with one block that may be larger.
      *
      * @param maxOrder log2 of the largest block of an exact cover, in pages
      */
@@ -35,7 +53,7 @@ public final class RangeCover {
             return;
         }
         while (page <= lastPage) {
-            if (count == MAX_BLOCKS) {
+            if (count == addresses.length) {
                 coverWithOne(first, last);
                 return;
             }

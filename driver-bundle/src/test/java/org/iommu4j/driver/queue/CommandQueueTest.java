@@ -36,7 +36,7 @@ class CommandQueueTest {
     /** Low bits of a completion command. */
     private static final long COMPLETION = 0x5;
 
-    /** How queues of real models are. */
+    /** The styles of queues of real models. */
     @SuppressWarnings("ImmutableEnumChecker") // rows of constants
     private enum Style {
         /** A descriptor ring by offsets, a wait descriptor with 32 bits of status in its first word. */
@@ -115,7 +115,7 @@ class CommandQueueTest {
                 if (completes && silentCompletions > 0) {
                     silentCompletions--;
                     fault = Fault.NO_ANSWER;
-                    // Where nothing is stored, the command is not taken before it is complete.
+                    // A queue that stores nothing takes the command only when it is complete.
                     head = style == Style.COMMANDS ? head : (head + 1) % lap;
                     return;
                 }

@@ -1,2 +1,2 @@
-/** How captures of machines with VT-d are read. */
+/** The capture format of VT-d. */
 package org.iommu4j.intel.capture;

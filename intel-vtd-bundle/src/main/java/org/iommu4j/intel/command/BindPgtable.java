@@ -4,6 +4,7 @@ import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -17,16 +18,10 @@ import org.iommu4j.layout.Layout;
 public final class BindPgtable {
     private static final Layout.Builder DATA =
             Layout.named("vtd_bind_pgtable").size(192).littleEndian().spec("docs/contract.md, BIND_PGTABLE of VT-d");
-
-    /** Address of the table's top level; 0 with {@link #PASS_THROUGH}. */
     public static final BitField TABLE_ROOT =
             DATA.address("table_root", 63, 12, about("top level of the second-stage table; 0 with PASS_THROUGH"));
-
-    /** The guest's requester id of the device: bus in bits 15:8, device in 7:3, function in 2:0. */
     public static final BitField REQUESTER =
             DATA.bits("requester", 79, 64, about("requester id: bus 15:8, device 7:3, function 2:0"));
-
-    /** Address bits that the table translates. */
     public static final BitField ADDRESS_WIDTH = DATA.bits(
             "address_width",
             127,
@@ -37,34 +32,20 @@ public final class BindPgtable {
                     code(39, "3 levels"),
                     code(48, "4 levels"),
                     code(57, "5 levels")));
-
-    /** The guest's own domain id; recorded, never used as a tag. */
     public static final BitField GUEST_DOMAIN_ID = DATA.bits(
             "guest_domain_id", 143, 128, about("the guest's own domain id; recorded, never a tag of the host"));
 
     /** The payload; bits 63:32 of the requester's word half and of the last word are reserved. */
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("vtd_bind_pgtable flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-
-    /** The contract's own flag. */
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
-
-    /** Field of {@link #PASS_THROUGH}. */
+    private static final Layout.Builder HEADER_FLAGS = BindFormat.flags("vtd_bind_pgtable");
     public static final BitField FLAG_PASS_THROUGH = HEADER_FLAGS.bit(
             "PASS_THROUGH", 16, about("requests pass untranslated; needs ECAP.PT, table_root 0 and address_width 0"));
-
-    /** Field of {@link #DEVICE_TLB}. */
     public static final BitField FLAG_DEVICE_TLB = HEADER_FLAGS.bit(
             "DEVICE_TLB",
             17,
             about("the device has a TLB of its own: invalidations reach it too; needs ECAP.DT, not with PASS_THROUGH"));
 
-    /** The header's flags as this payload uses them. */
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
 
     /** Header flag: requests pass untranslated; needs ECAP.PT, a zero root and a zero width. */

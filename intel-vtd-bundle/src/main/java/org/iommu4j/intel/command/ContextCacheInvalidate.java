@@ -12,22 +12,15 @@ import org.iommu4j.layout.Layout;
 public final class ContextCacheInvalidate {
     private static final Layout.Builder DSC =
             Layout.named("cc_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.1");
-
-    /** Type code, 1. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(1, "context-cache invalidate")));
-
-    /** What to drop. */
     public static final BitField G =
             DSC.bits("G", 5, 4, oneOf(code(1, "global"), code(2, "domain"), code(3, "device")));
-
-    /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
 
     /** Domain id; part of the match for domain and device. */
     public static final BitField DID = DSC.bits("DID", 31, 16, about("domain id"));
 
-    /** Source id, for device. */
     public static final BitField SID = DSC.bits("SID", 47, 32, about("source id"));
 
     /** How many low bits of the function number are ignored in the match of the source id. */
@@ -41,16 +34,11 @@ public final class ContextCacheInvalidate {
                     code(2, "SID[2:1] ignored"),
                     code(3, "SID[2:0] ignored")));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = DSC.build();
 
-    /** {@link #G}: everything. */
+    // Codes of G.
     public static final int GLOBAL = 1;
-
-    /** {@link #G}: one domain. */
     public static final int DOMAIN = 2;
-
-    /** {@link #G}: one device. */
     public static final int DEVICE = 3;
 
     private ContextCacheInvalidate() {}

@@ -13,11 +13,7 @@ import org.iommu4j.layout.Layout;
 public final class DeviceTlbInvalidate {
     private static final Layout.Builder DSC =
             Layout.named("dev_tlb_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.5");
-
-    /** Type code, 3. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(3, "device-TLB invalidate")));
-
-    /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
 
@@ -27,7 +23,6 @@ public final class DeviceTlbInvalidate {
     /** Most invalidations that the device takes at once; 0 stands for 32. */
     public static final BitField MIP = DSC.bits("MIP", 20, 16, about("queue depth of the device, 0: 32"));
 
-    /** Source id. */
     public static final BitField SID = DSC.bits("SID", 47, 32, about("source id"));
 
     /** Physical function's source id, bits 15:4. */
@@ -36,10 +31,8 @@ public final class DeviceTlbInvalidate {
     /** Size: 0 one page; 1 the ones from bit 12 of the address upwards encode the size. */
     public static final BitField S = DSC.bit("S", 64, about("0: 4 KiB; 1: size is in the address"));
 
-    /** Address and, with S set, size. */
     public static final BitField ADDR = DSC.address("ADDR", 127, 76, about("address and size"));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = DSC.build();
 
     /** Value of word 1 that stands for the whole address space. */

@@ -2,9 +2,7 @@ package org.iommu4j.intel.command;
 
 /** Why a request was refused, VT-d 7.1.3, by the code of FRCD.FR. */
 public enum FaultReason {
-    /** Root entry not present. */
     ROOT_NOT_PRESENT(0x1, false, "root entry: P=0"),
-    /** Context entry not present. */
     CONTEXT_NOT_PRESENT(0x2, true, "context entry: P=0"),
     /** Context entry programmed wrongly: TT, AW or, at the top level, an unreadable table. */
     CONTEXT_INVALID(0x3, true, "context entry: invalid programming"),
@@ -16,17 +14,11 @@ public enum FaultReason {
     READ_DENIED(0x6, true, Answer.WITHOUT_RIGHTS, "no read permission"),
     /** A second-stage table below the top one cannot be read. */
     PAGING_ENTRY_ACCESS(0x7, true, "paging entry: access error"),
-    /** The root table cannot be read. */
     ROOT_ACCESS(0x8, false, "root table: access error"),
-    /** The context table cannot be read. */
     CONTEXT_ACCESS(0x9, false, "context table: access error"),
-    /** Root entry with a reserved bit set. */
     ROOT_RESERVED(0xA, false, "root entry: reserved bit set"),
-    /** Context entry with a reserved bit set. */
     CONTEXT_RESERVED(0xB, true, "context entry: reserved bit set"),
-    /** Second-stage entry with a reserved bit set. */
     PAGING_ENTRY_RESERVED(0xC, true, "paging entry: reserved bit set"),
-    /** Translation or translated request that the context entry's TT does not allow. */
     TRANSLATION_TYPE_BLOCKED(0xD, true, "translation or translated request blocked by TT"),
     /** The output lies in 0xfee00000-0xfeefffff. */
     INTERRUPT_RANGE_OUTPUT(0xE, true, "output in the interrupt range"),
@@ -197,12 +189,12 @@ public enum FaultReason {
         return answer == Answer.WITHOUT_RIGHTS;
     }
 
-    /** A few words for people. */
+    /** Description, a few words. */
     public String text() {
         return text;
     }
 
-    /** Where the code is defined. */
+    /** Section of the specification that defines the code. */
     public String section() {
         return this == INTERRUPT_REQUEST_BLOCKED ? "VT-d 3.15, 5.1.4.1" : "VT-d 7.1.3";
     }

@@ -13,48 +13,28 @@ import org.iommu4j.layout.Layout;
 public final class FaultRecord {
     private static final Layout.Builder FRCD =
             Layout.named("FRCD").size(128).littleEndian().spec("VT-d 11.4.7.6");
-
-    /** Fault information: page of the faulting address. */
     public static final BitField FI = FRCD.address("FI", 63, 12, READ_ONLY, about("page address"));
-
-    /** Source id of the request. */
     public static final BitField SID = FRCD.bits("SID", 79, 64, READ_ONLY, about("source id"));
-
-    /** Second type bit, see {@link #T1}. */
     public static final BitField T2 =
             FRCD.bit("T2", 92, READ_ONLY, about("with T1: 00 write, 01 page request, 10 read, 11 AtomicOp"));
-
-    /** Privilege mode was requested. */
     public static final BitField PRIV = FRCD.bit("PRIV", 93, READ_ONLY, about("privileged"));
-
-    /** Execute permission was requested. */
     public static final BitField EXE = FRCD.bit("EXE", 94, READ_ONLY, about("execute"));
-
-    /** The request had a PASID. */
     public static final BitField PP = FRCD.bit("PP", 95, READ_ONLY, about("PASID present"));
 
     /** Fault reason, see {@link FaultReason}. */
     public static final BitField FR = FRCD.bits("FR", 103, 96, READ_ONLY, about("fault reason"));
 
-    /** PASID of the request. */
     public static final BitField PASID = FRCD.bits("PASID", 123, 104, READ_ONLY, about("PASID"));
-
-    /** Address type of the request. */
     public static final BitField AT = FRCD.bits(
             "AT",
             125,
             124,
             READ_ONLY,
             oneOf(code(0, "untranslated"), code(1, "translation request"), code(2, "translated")));
-
-    /** First type bit. */
     public static final BitField T1 =
             FRCD.bit("T1", 126, READ_ONLY, oneOf(code(0, "write"), code(1, "read or AtomicOp")));
-
-    /** The record is in use; a written 1 clears it. */
     public static final BitField F = FRCD.bit("F", 127, WRITE_ONE_CLEARS, about("record in use"));
 
-    /** The record. */
     public static final Layout LAYOUT = FRCD.build();
 
     /** Size of one record. */

@@ -13,33 +13,19 @@ import org.iommu4j.layout.Layout;
 public final class InvalidationWait {
     private static final Layout.Builder DSC =
             Layout.named("inv_wait_dsc").size(128).littleEndian().spec("VT-d 6.5.2.9");
-
-    /** Type code, 5. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(5, "invalidation wait")));
-
-    /** Raise the invalidation completion event. */
     public static final BitField IF = DSC.bit("IF", 4, about("raise the completion event"));
-
-    /** Write the status data. */
     public static final BitField SW = DSC.bit("SW", 5, about("write the status data"));
 
     /** Fence: later descriptors start after this one has completed. */
     public static final BitField FN = DSC.bit("FN", 6, about("fence"));
 
-    /** Drain page requests. */
     public static final BitField PD = DSC.bit("PD", 7, when("PDS"), about("drain page requests"));
-
-    /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
-
-    /** What is written, 32 bits. */
     public static final BitField STATUS_DATA = DSC.bits("StatusData", 63, 32, about("what is written"));
-
-    /** Where it is written; a multiple of 4. */
     public static final BitField STATUS_ADDRESS = DSC.address("StatusAddress", 127, 66, about("where it is written"));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = DSC.build();
 
     private InvalidationWait() {}

@@ -12,24 +12,12 @@ import org.iommu4j.layout.Layout;
 public final class IotlbInvalidate {
     private static final Layout.Builder DSC =
             Layout.named("iotlb_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.3");
-
-    /** Type code, 2. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(2, "IOTLB invalidate")));
-
-    /** What to drop. */
     public static final BitField G = DSC.bits("G", 5, 4, oneOf(code(1, "global"), code(2, "domain"), code(3, "page")));
-
-    /** Drain writes before the completion. */
     public static final BitField DW = DSC.bit("DW", 6, about("drain writes"));
-
-    /** Drain reads before the completion. */
     public static final BitField DR = DSC.bit("DR", 7, about("drain reads"));
-
-    /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
-
-    /** Domain id. */
     public static final BitField DID = DSC.bits("DID", 31, 16, about("domain id"));
 
     /** Address mask: 2^AM pages of 4 KiB; at most CAP.MAMV. */
@@ -41,16 +29,11 @@ public final class IotlbInvalidate {
     /** First address; its low AM page bits are ignored. */
     public static final BitField ADDR = DSC.address("ADDR", 127, 76, about("first page"));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = DSC.build();
 
-    /** {@link #G}: everything. */
+    // Codes of G.
     public static final int GLOBAL = 1;
-
-    /** {@link #G}: one domain. */
     public static final int DOMAIN = 2;
-
-    /** {@link #G}: a range of pages of one domain. */
     public static final int PAGE = 3;
 
     private IotlbInvalidate() {}

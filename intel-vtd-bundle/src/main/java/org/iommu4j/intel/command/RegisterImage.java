@@ -15,33 +15,16 @@ import org.iommu4j.layout.Layout;
 public final class RegisterImage {
     private static final Layout.Builder IMAGE =
             Layout.named("vtd_iotlb_register_image").size(128).littleEndian().spec("VT-d 11.4.6.3, 11.4.6.4");
-
-    /** Domain id; the host's, so zero in a request. */
     public static final BitField DID = IMAGE.bits("DID", 47, 32, about("domain id; zero in a request"));
-
-    /** Drain writes; the host's choice, so zero in a request. */
     public static final BitField DW = IMAGE.bit("DW", 48, about("drain writes; zero in a request"));
-
-    /** Drain reads; the host's choice, so zero in a request. */
     public static final BitField DR = IMAGE.bit("DR", 49, about("drain reads; zero in a request"));
-
-    /** Requested granularity, as {@link IotlbInvalidate#G}. */
     public static final BitField IIRG =
             IMAGE.bits("IIRG", 61, 60, oneOf(code(1, "global"), code(2, "domain"), code(3, "page")));
-
-    /** Start; either value is accepted. */
     public static final BitField IVT = IMAGE.bit("IVT", 63, about("start; either value"));
-
-    /** Address mask: 2^AM pages of 4 KiB. */
     public static final BitField AM = IMAGE.bits("AM", 69, 64, about("2^AM pages of 4 KiB"));
-
-    /** Invalidation hint. */
     public static final BitField IH = IMAGE.bit("IH", 70, about("only leaf entries were changed"));
-
-    /** First address. */
     public static final BitField ADDR = IMAGE.address("ADDR", 127, 76, about("first page"));
 
-    /** The payload. */
     public static final Layout LAYOUT = IMAGE.build();
 
     private RegisterImage() {}

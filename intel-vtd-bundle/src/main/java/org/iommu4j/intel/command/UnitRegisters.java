@@ -24,7 +24,7 @@ import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.intel.command.VtdRegisters.Ver;
 import org.iommu4j.layout.Register;
 
-/** Which of {@link VtdRegisters} a unit has, and where. */
+/** The registers of one unit: a selection of {@link VtdRegisters}, at the unit's offsets. */
 public final class UnitRegisters {
     private UnitRegisters() {}
 

@@ -83,19 +83,11 @@ public enum VtdCommand implements CommandFormat {
             null,
             null);
 
-    /** {@link #CONTEXT_CACHE_INVALIDATE} as a constant, for a switch over the type. */
+    // The types as constants, for a switch.
     public static final int TYPE_CONTEXT_CACHE = 0x1;
-
-    /** {@link #IOTLB_INVALIDATE} as a constant. */
     public static final int TYPE_IOTLB = 0x2;
-
-    /** {@link #DEVICE_TLB_INVALIDATE} as a constant. */
     public static final int TYPE_DEVICE_TLB = 0x3;
-
-    /** {@link #INTERRUPT_ENTRY_CACHE_INVALIDATE} as a constant. */
     public static final int TYPE_INTERRUPT_ENTRY_CACHE = 0x4;
-
-    /** {@link #INVALIDATION_WAIT} as a constant. */
     public static final int TYPE_WAIT = 0x5;
 
     /** {@link #PASID_IOTLB_INVALIDATE} as a constant. */
@@ -206,7 +198,7 @@ public enum VtdCommand implements CommandFormat {
         return address;
     }
 
-    /** What limits a field; null if nothing does. */
+    /** The limit of a field; null if no field has one. */
     public Limit limit() {
         return limit;
     }
@@ -229,7 +221,7 @@ public enum VtdCommand implements CommandFormat {
                 : ContextCacheInvalidate.TYPE_HIGH.getInt(word0) << ContextCacheInvalidate.TYPE.width() | low;
     }
 
-    /** What captures call a descriptor: its short name with its granularity, or with what a wait does. */
+    /** The name of a descriptor in captures: a short name with the granularity, or with the effect of a wait. */
     public static String nameOf(long word0, int subVersion) {
         int type = typeOf(word0, subVersion);
         VtdCommand command = of(type);

@@ -258,7 +258,7 @@ public final class VtdRegisters {
      * @param upperAddress upper half of the message address; only with ECAP.EIM
      */
     public record EventRegisters(Register control, Register data, Register address, Register upperAddress) {
-        /** Those that every unit has. */
+        /** The registers that every unit has. */
         List<Register> basic() {
             return List.of(control, data, address);
         }

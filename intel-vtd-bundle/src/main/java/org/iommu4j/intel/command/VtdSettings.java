@@ -14,7 +14,7 @@ import org.iommu4j.simulation.config.SettingRow;
 import org.iommu4j.simulation.config.SettingTable;
 import org.iommu4j.simulation.config.SettingValues;
 
-/** What a configuration of a VT-d unit can choose: its capability registers, and choices that the architecture leaves open. */
+/** The settings of a VT-d unit: its capability registers, and choices that the architecture leaves open. */
 public final class VtdSettings {
     /** Names of the capability registers. */
     static final String VER = "VER";
@@ -82,17 +82,14 @@ public final class VtdSettings {
         });
     }
 
-    /** VT-d 7.2.1: on: a fault of a device that has a pending record is dropped without overflow. */
     public static final SettingRow FAULT_COLLAPSE = ROWS.choice("fault-collapse", "on", "off")
             .about("a fault of a device that has a pending record is dropped without overflow, VT-d 7.2.1");
 
-    /** Whether descriptors that software has put before IQT before it sets QIE are executed. */
     public static final SettingRow TAIL_BEFORE_ENABLE = ROWS.choice("tail-before-enable", "accept", "refuse")
             .about(
                     "descriptors that software has put before IQT before it sets QIE are executed, or are an invalid tail "
                             + "(IQEI 1)");
 
-    /** What ITESID names after a device-TLB time-out. */
     public static final SettingRow TIMEOUT_SOURCE_ID = ROWS.choice("timeout-source-id", "report", "zero")
             .about("what ITESID names after a device-TLB time-out; old units leave 0 there");
 
@@ -107,7 +104,7 @@ public final class VtdSettings {
     }
 
     /**
-     * What a configuration chooses.
+     * The settings that a configuration asks for.
      *
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or an ability that is known but not
      *     modelled, {@code EINVAL} for an unknown name or a value that does not fit

@@ -94,6 +94,21 @@ final class CommandCheck {
         return word1 & meant1;
     }
 
+    /** The bits of the first word that are 0 in a command in which there is nothing to refuse or to ignore. */
+    long doubtful0() {
+        return reserved0 | ~meant0 | (limitInWord1 ? 0 : doubtfulLimit());
+    }
+
+    /** The bits of the second word that are 0 in a command in which there is nothing to refuse or to ignore. */
+    long doubtful1() {
+        return reserved1 | ~meant1 | (limitInWord1 ? doubtfulLimit() : 0);
+    }
+
+    /** The bits of the limited field that are 0 in the values below the largest power of two that is legal. */
+    private long doubtfulLimit() {
+        return (limitMask & -Long.highestOneBit(most + 1)) << limitShift;
+    }
+
     /** {@link #OK} or a code of IQEI. */
     int check(long word0, long word1) {
         if (((word0 & reserved0) | (word1 & reserved1)) != 0) {

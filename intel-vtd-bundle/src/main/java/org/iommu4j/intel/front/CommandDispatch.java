@@ -15,6 +15,13 @@ import org.iommu4j.intel.front.CommandEffects.Outcome;
 final class CommandDispatch {
     private static final int LEGACY_TYPES = VtdCommand.TYPE_WAIT + 1;
 
+    /** Type and granularity of the IOTLB invalidation of pages, which nearly all commands are. */
+    private static final long PAGES =
+            IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB) | IotlbInvalidate.G.of(IotlbInvalidate.PAGE);
+
+    private static final long PAGES_MASK =
+            IotlbInvalidate.TYPE.mask() | IotlbInvalidate.TYPE_HIGH.mask() | IotlbInvalidate.G.mask();
+
     private final CommandCheck[] checks;
     private final CommandEffects effects;
     private TableMode mode = TableMode.LEGACY;
@@ -22,9 +29,20 @@ final class CommandDispatch {
     /** The types below this number exist in the mode, VT-d table 26. */
     private int types = LEGACY_TYPES;
 
+    private final boolean selectsPages;
+
+    /** The bits that tell a plain invalidation of pages: as in {@link #PAGES} in the first word, 0 in the second. */
+    private final long decisive0;
+
+    private final long decisive1;
+
     CommandDispatch(int subVersion, VtdCapabilities unit, CommandEffects effects) {
         checks = CommandCheck.of(subVersion, unit);
         this.effects = effects;
+        CommandCheck iotlb = checks[VtdCommand.TYPE_IOTLB];
+        selectsPages = iotlb.check(PAGES, 0) == CommandCheck.OK;
+        decisive0 = PAGES_MASK | iotlb.doubtful0();
+        decisive1 = iotlb.doubtful1();
     }
 
     /** The root table pointer was set. */
@@ -41,6 +59,14 @@ final class CommandDispatch {
     /** What the unit makes of commands of a type; null if it has no such command, or not in the mode of its tables. */
     CommandCheck ofType(int type) {
         return type < types ? checks[type] : null;
+    }
+
+    /**
+     * True for an IOTLB invalidation of pages that passes its check and has no bit that the unit ignores, told by one look at
+     * each word. False says nothing: the check has to decide.
+     */
+    boolean isPlainPages(long word0, long word1) {
+        return selectsPages && (((word0 ^ PAGES) & decisive0) | (word1 & decisive1)) == 0;
     }
 
     /** Why a command was refused, for people. */

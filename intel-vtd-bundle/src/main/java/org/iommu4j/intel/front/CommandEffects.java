@@ -11,7 +11,7 @@ public interface CommandEffects {
     /** Stands for every PASID of a function. */
     int EVERY_PASID = -2;
 
-    /** How it ended. */
+    /** Outcome of a command. */
     enum Outcome {
         /** It is done. */
         DONE,

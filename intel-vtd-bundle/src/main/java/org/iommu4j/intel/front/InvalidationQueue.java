@@ -344,6 +344,12 @@ public final class InvalidationQueue {
 
     /** Carries out a descriptor; returns {@link #OK} or its IQEI. */
     private int execute(long word0, long word1) {
+        return dispatch.isPlainPages(word0, word1) && !isUpperHalfSet()
+                ? carryOut(dispatch.ofType(VtdCommand.TYPE_IOTLB), VtdCommand.TYPE_IOTLB, word0, word1, word0, word1)
+                : executeAny(word0, word1);
+    }
+
+    private int executeAny(long word0, long word1) {
         int type = VtdCommand.typeOf(word0, subVersion);
         CommandCheck check = dispatch.ofType(type);
         int error = check == null ? QueueError.UNKNOWN_TYPE : check.check(word0, word1);
@@ -353,12 +359,13 @@ public final class InvalidationQueue {
         if (isUpperHalfSet()) {
             return QueueError.RESERVED_FIELD;
         }
-        return type == VtdCommand.TYPE_WAIT ? await(word0, word1) : carryOut(check, type, word0, word1);
+        return type == VtdCommand.TYPE_WAIT
+                ? await(word0, word1)
+                : carryOut(check, type, check.meant0(word0), check.meant1(word1), word0, word1);
     }
 
-    private int carryOut(CommandCheck check, int type, long word0, long word1) {
-        long meant0 = check.meant0(word0);
-        long meant1 = check.meant1(word1);
+    /** Carries out a command that was checked: with what the unit takes of its words, and the words themselves for reports. */
+    private int carryOut(CommandCheck check, int type, long meant0, long meant1, long word0, long word1) {
         Outcome outcome = dispatch.carryOut(type, meant0, meant1);
         if (outcome == Outcome.NOT_DONE) {
             return QueueError.NO_INFORMATION;
@@ -368,7 +375,8 @@ public final class InvalidationQueue {
                     ? DeviceTlbInvalidate.SID.getInt(word0)
                     : PasidDeviceTlbInvalidate.SID.getInt(word0);
         }
-        if (timedOut == NOBODY || type != VtdCommand.TYPE_DEVICE_TLB) {
+        boolean asksDevice = type == VtdCommand.TYPE_DEVICE_TLB || type == VtdCommand.TYPE_PASID_DEVICE_TLB;
+        if (timedOut == NOBODY || !asksDevice) {
             effects.carriedOut(check.command(), meant0, meant1, check.name(), word0, word1);
         }
         endsWithWait = false;

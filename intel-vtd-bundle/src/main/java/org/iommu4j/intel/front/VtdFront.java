@@ -104,7 +104,7 @@ public final class VtdFront {
                 + (registerInvalidation != null ? registerInvalidation.commands() : 0);
     }
 
-    /** Saves the queue, if there is one, as the section of that name. */
+    /** Saves the queue, if there is one, as section {@code queue}. */
     public void saveQueue(SnapshotWriter out) {
         if (queue != null) {
             queue.save(out.section("queue"));
@@ -114,8 +114,7 @@ public final class VtdFront {
     /** Takes what {@link #saveQueue} saved. */
     public void loadQueue(SnapshotReader in) {
         if (queue != null) {
-            queue.load(in.section("queue"));
-            in.endSection();
+            in.section("queue", queue::load);
         }
     }
 

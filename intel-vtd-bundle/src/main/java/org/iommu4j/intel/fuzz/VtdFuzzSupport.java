@@ -35,8 +35,9 @@ import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.SlPte;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Register;
+import org.iommu4j.layout.Words;
 
-/** What a fuzzer has to know of VT-d in legacy mode. */
+/** The fuzzer's parts of VT-d in legacy mode: scenes, commands and the reference walker. */
 public final class VtdFuzzSupport implements FuzzSupport {
     private static final int PAGE = 4096;
     private static final int TABLE_ENTRIES = 512;
@@ -47,7 +48,6 @@ public final class VtdFuzzSupport implements FuzzSupport {
     private static final long DONE = 0x600d;
     private static final int POLLS = 4;
 
-    /** Status bits that are commands when they are written back to GCMD. */
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
         return VtdSettings.table().vary(subVersion, random);
@@ -230,7 +230,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
         return new VtdReferenceWalker(port, driver);
     }
 
-    /** Builds tables, and notes what is worth a look. */
+    /** Builds tables, and notes their addresses and values for the fuzzer. */
     private static final class Scenery {
         private final NativePort port;
         private final PhysicalMemory memory;
@@ -282,7 +282,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
             scene.value("SSPTPTR", root.table());
         }
 
-        /** Bindings of a device that are right, and their undoing. */
+        /** Correct binds of a device. */
         void bindings(int requester) {
             scene.requester(requester);
             scene.value("requester", requester);
@@ -301,12 +301,13 @@ public final class VtdFuzzSupport implements FuzzSupport {
         }
 
         private void bind(int requester, long table, long width, int domain, int flags) {
-            long[] words = new long[BindPgtable.LAYOUT.words()];
-            words[BindPgtable.TABLE_ROOT.word()] |= BindPgtable.TABLE_ROOT.of(table);
-            words[BindPgtable.REQUESTER.word()] |= BindPgtable.REQUESTER.of(requester);
-            words[BindPgtable.ADDRESS_WIDTH.word()] |= BindPgtable.ADDRESS_WIDTH.of(width);
-            words[BindPgtable.GUEST_DOMAIN_ID.word()] |= BindPgtable.GUEST_DOMAIN_ID.of(domain);
-            scene.bind(Uapi.BIND_PGTABLE, flags, BindPgtable.LAYOUT.encode(words));
+            byte[] payload = Words.of(BindPgtable.LAYOUT)
+                    .set(BindPgtable.TABLE_ROOT, table)
+                    .set(BindPgtable.REQUESTER, requester)
+                    .set(BindPgtable.ADDRESS_WIDTH, width)
+                    .set(BindPgtable.GUEST_DOMAIN_ID, domain)
+                    .encode();
+            scene.bind(Uapi.BIND_PGTABLE, flags, payload);
             scene.value("table_root", table);
         }
 

@@ -51,19 +51,19 @@ final class VtdReferenceWalker implements ReferenceWalker {
     private final long cap;
     private final long ecap;
 
-    /** What the root table pointer was when software told the chip to take it. */
+    /** RTADDR as it was at the last SRTP. */
     private long root;
 
-    /** Bound tables by requester; for units with a driver. */
+    /** Bound tables by requester; used only behind a driver. */
     private final Map<Integer, Stage> stages = new HashMap<>();
 
-    /** What a device translates through: a table of some width code, nothing, or with a device TLB. */
+    /** The translation of a device: table, width code (AW), translation type (TT), domain id. */
     private record Stage(long table, int width, int type, int domain) {}
 
     /** A stage, or the fault that there is none. */
-    private record Found(Stage stage, int fault) {
-        static Found fault(int code) {
-            return new Found(null, code);
+    private record Context(Stage stage, int fault) {
+        static Context fault(int code) {
+            return new Context(null, code);
         }
     }
 
@@ -101,31 +101,21 @@ final class VtdReferenceWalker implements ReferenceWalker {
 
     @Override
     public void bound(BindRequest request) {
-        byte[] payload = request.payload();
-        int at = request.payloadOffset();
-        int requester = (int) little(payload, at + 8, 2);
+        int requester = (int) ReferenceWalker.littleEndian(request, 8, 2);
         if ((request.flags() & 1) != 0) {
             stages.remove(requester);
         } else if ((request.flags() & 0x1_0000) != 0) {
             stages.put(requester, new Stage(0, -1, 2, 0));
         } else {
-            int width = ((int) little(payload, at + 12, 4) - 30) / 9;
+            int width = ((int) ReferenceWalker.littleEndian(request, 12, 4) - 30) / 9;
             int type = (request.flags() & 0x2_0000) != 0 ? 1 : 0;
-            stages.put(requester, new Stage(little(payload, at, 8) & PAGE_MASK, width, type, 0));
+            stages.put(requester, new Stage(ReferenceWalker.littleEndian(request, 0, 8) & PAGE_MASK, width, type, 0));
         }
-    }
-
-    private static long little(byte[] bytes, int at, int count) {
-        long value = 0;
-        for (int i = count - 1; i >= 0; i--) {
-            value = value << 8 | (bytes[at + i] & 0xff);
-        }
-        return value;
     }
 
     @Override
     public boolean translate(DmaAccess access) {
-        // Protected ranges are not its business.
+        // Protected ranges are not modelled here.
         boolean protects = (port.readRegister(PMEN, Integer.BYTES) >>> 31 & 1) != 0;
         boolean enabled = (port.readRegister(GSTS, Integer.BYTES) >>> 31 & 1) != 0;
         return (enabled ? remap(access) : bypass(access)) && !protects;
@@ -163,15 +153,15 @@ final class VtdReferenceWalker implements ReferenceWalker {
         if (pasid) {
             return fault(access, WITH_PASID);
         }
-        Found found = context(rootTable & PAGE_MASK, requester);
-        Stage stage = found.stage;
+        Context context = context(rootTable & PAGE_MASK, requester);
+        Stage stage = context.stage;
         if (driver) {
             stage = stages.get(requester);
             if (stage == null) {
-                return fault(access, found.stage == null ? found.fault : CONTEXT_NOT_PRESENT);
+                return fault(access, context.stage == null ? context.fault : CONTEXT_NOT_PRESENT);
             }
         } else if (stage == null) {
-            return fault(access, found.fault);
+            return fault(access, context.fault);
         } else if (stage.type != 2 && isSharedByAnotherTable(rootTable & PAGE_MASK, stage)) {
             // Two tables under one domain id are software's error: either may answer.
             return false;
@@ -211,20 +201,20 @@ final class VtdReferenceWalker implements ReferenceWalker {
     }
 
     /** Reads root and context entry of a device. */
-    private Found context(long rootTable, int requester) {
+    private Context context(long rootTable, int requester) {
         long rootLow;
         long rootHigh;
         try {
             rootLow = memory.readLongLe(rootTable + (requester >>> 8) * 16L);
             rootHigh = memory.readLongLe(rootTable + (requester >>> 8) * 16L + 8);
         } catch (BusErrorException e) {
-            return Found.fault(ROOT_ACCESS);
+            return Context.fault(ROOT_ACCESS);
         }
         if ((rootLow & 1) == 0) {
-            return Found.fault(ROOT_NOT_PRESENT);
+            return Context.fault(ROOT_NOT_PRESENT);
         }
         if ((rootLow & 0xffe) != 0 || isBeyondHost(rootLow) || rootHigh != 0) {
-            return Found.fault(ROOT_RESERVED);
+            return Context.fault(ROOT_RESERVED);
         }
         long low;
         long high;
@@ -232,10 +222,10 @@ final class VtdReferenceWalker implements ReferenceWalker {
             low = memory.readLongLe((rootLow & PAGE_MASK) + (requester & 0xff) * 16L);
             high = memory.readLongLe((rootLow & PAGE_MASK) + (requester & 0xff) * 16L + 8);
         } catch (BusErrorException e) {
-            return Found.fault(CONTEXT_ACCESS);
+            return Context.fault(CONTEXT_ACCESS);
         }
         if ((low & 1) == 0) {
-            return Found.fault(CONTEXT_NOT_PRESENT);
+            return Context.fault(CONTEXT_NOT_PRESENT);
         }
         int domainBits = 4 + 2 * (int) (cap & 7);
         int domain = (int) (high >>> 8 & 0xffff);
@@ -244,14 +234,14 @@ final class VtdReferenceWalker implements ReferenceWalker {
                 || (type != 2 && isBeyondHost(low))
                 || (high & 0xffff_ffff_ff00_0080L) != 0
                 || domain >>> domainBits != 0) {
-            return Found.fault(CONTEXT_RESERVED);
+            return Context.fault(CONTEXT_RESERVED);
         }
         int width = (int) (high & 7);
         boolean legal = width >= 1
                 && width <= 3
                 && (cap >>> (8 + width) & 1) != 0
                 && (type == 0 || (type == 1 && (ecap >>> 2 & 1) != 0) || (type == 2 && (ecap >>> 6 & 1) != 0));
-        return legal ? new Found(new Stage(low & PAGE_MASK, width, type, domain), 0) : Found.fault(CONTEXT_INVALID);
+        return legal ? new Context(new Stage(low & PAGE_MASK, width, type, domain), 0) : Context.fault(CONTEXT_INVALID);
     }
 
     private boolean isBeyondHost(long entry) {

@@ -1,2 +1,2 @@
-/** What a fuzzer has to know of VT-d: a little software for bare chips, and a walker that shares nothing with the chip's. */
+/** The fuzzer's parts of VT-d: a small driver for bare chips, and a reference walker that shares no code with the chip's. */
 package org.iommu4j.intel.fuzz;

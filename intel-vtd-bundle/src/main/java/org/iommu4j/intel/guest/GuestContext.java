@@ -1,7 +1,7 @@
 package org.iommu4j.intel.guest;
 
 /**
- * What a guest's root and context table say of a device.
+ * A device's binding in a guest's root and context tables.
  *
  * @param domain the guest's domain id, or {@link #UNTRANSLATED_DOMAIN} while the guest has translation switched off
  * @param table top level of the second-stage table; 0 for pass-through

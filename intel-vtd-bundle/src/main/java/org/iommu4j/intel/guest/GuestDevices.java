@@ -1,13 +1,9 @@
 package org.iommu4j.intel.guest;
 
-import java.util.Map;
-import java.util.TreeMap;
-import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Abi;
-import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
@@ -25,16 +21,16 @@ import org.iommu4j.intel.table.PasidTables;
 import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.ScalableContextEntry;
 import org.iommu4j.intel.table.TableWalker;
+import org.iommu4j.layout.Words;
+import org.iommu4j.simulation.guest.GuestBindings;
+import org.iommu4j.simulation.guest.GuestTables;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
-/**
- * The devices of a guest as its tables last said: each is a member of the container that serves its guest domain and bound
- * to its guest table there. A device is looked at when the guest invalidates its context entry and, while it is not bound,
- * when it accesses memory; so a present entry stays in force until it is invalidated, as in a context cache.
- */
-final class GuestDevices {
+/** The root and context tables of a guest, VT-d 9.1 and 9.3, and the devices that are bound as they last said. */
+final class GuestDevices implements GuestTables<GuestContext> {
     private static final int REQUESTERS = 1 << 16;
+    private static final long PAGE_OFFSET = 0xfff;
 
     /** Bits of a guest's own addresses, of which a virtual unit knows no limit. */
     private static final int WIDEST_ADDRESS = 52;
@@ -43,7 +39,7 @@ final class GuestDevices {
     private final VtdCapabilities unit;
     private final int subVersion;
     private final RequestWriter writer;
-    private final TreeMap<Integer, GuestContext> bound = new TreeMap<>();
+    private final GuestBindings<GuestContext> bindings = new GuestBindings<>(REQUESTERS, this);
     private final PasidTables scalableTables;
 
     /** As the guest's RTADDR was when it set the root table pointer. */
@@ -79,50 +75,34 @@ final class GuestDevices {
     void translate(boolean on, GuestRequests sink) {
         if (on != translating) {
             translating = on;
-            for (Integer requester : bound.keySet().toArray(Integer[]::new)) {
-                update(requester, sink);
-            }
+            invalidateAll(sink);
         }
     }
 
-    /** A device is about to access memory: an entry that was not present may have become so without an invalidation. */
+    /** A device is about to access memory. */
     void access(int requester, GuestRequests sink) {
-        if (requester >= 0 && requester < REQUESTERS && !bound.containsKey(requester)) {
-            update(requester, sink);
-        }
+        bindings.access(requester, sink);
     }
 
-    /** Looks again at every known device. */
+    /** Reads the entries of every known device again. */
     void invalidateAll(GuestRequests sink) {
-        for (Integer requester : bound.keySet().toArray(Integer[]::new)) {
-            update(requester, sink);
-        }
+        bindings.updateBound(requester -> true, sink);
     }
 
-    /** Looks again at the devices whose entry had that domain id. */
+    /** Reads the entries of the devices of a domain again. */
     void invalidateDomain(int domain, GuestRequests sink) {
-        for (Map.Entry<Integer, GuestContext> entry : new TreeMap<>(bound).entrySet()) {
-            if (entry.getValue().domain() == domain) {
-                update(entry.getKey(), sink);
-            }
-        }
+        bindings.updateBoundTo(context -> context.domain() == domain, sink);
     }
 
-    /** Looks again at one device, or at those that differ from it only in ignored bits of the source id. */
+    /** Reads the entry of a device again, and of those that differ from it only in ignored bits of the source id. */
     void invalidateDevice(int sourceId, int ignoredBits, GuestRequests sink) {
-        for (Integer requester : bound.keySet().toArray(Integer[]::new)) {
-            if ((requester & ~ignoredBits) == (sourceId & ~ignoredBits)) {
-                update(requester, sink);
-            }
-        }
-        if (!bound.containsKey(sourceId)) {
-            update(sourceId, sink);
-        }
+        bindings.updateBound(requester -> (requester & ~ignoredBits) == (sourceId & ~ignoredBits), sink);
+        bindings.access(sourceId, sink);
     }
 
     /** True if any device is bound in a guest domain; otherwise nothing can be cached for it. */
     boolean usesDomain(int domain) {
-        for (GuestContext context : bound.values()) {
+        for (GuestContext context : bindings.bound().values()) {
             if (context.domain() == domain) {
                 return true;
             }
@@ -133,7 +113,7 @@ final class GuestDevices {
     /** Bits of the widest address that a guest domain's tables translate; 0 if it has none. */
     int widthOf(int domain) {
         int widest = 0;
-        for (GuestContext context : bound.values()) {
+        for (GuestContext context : bindings.bound().values()) {
             if (context.domain() == domain) {
                 widest = Math.max(widest, context.widthBits());
             }
@@ -143,72 +123,64 @@ final class GuestDevices {
 
     /** True if no device is bound. */
     boolean isEmpty() {
-        return bound.isEmpty();
+        return bindings.bound().isEmpty();
     }
 
-    /** What a device is bound to, or null. */
+    /** The binding of a device, or null. */
     GuestContext context(int requester) {
-        return bound.get(requester);
+        return bindings.bound().get(requester);
     }
 
     void save(SnapshotWriter out) {
-        out.putLong(rootTableAddress)
-                .putBoolean(mode != TableMode.INVALID)
-                .putBoolean(translating)
-                .putInt(bound.size());
-        for (Map.Entry<Integer, GuestContext> entry : bound.entrySet()) {
-            GuestContext context = entry.getValue();
-            out.putInt(entry.getKey())
-                    .putInt(context.domain())
-                    .putLong(context.table())
-                    .putInt(context.widthBits())
-                    .putBoolean(context.deviceTlb());
-        }
+        bindings.save(
+                out.putLong(rootTableAddress).putBoolean(mode != TableMode.INVALID).putBoolean(translating));
     }
 
     void load(SnapshotReader in) {
         rootTableAddress = in.getLong();
         mode = in.getBoolean() ? TableMode.of(unit, rootTableAddress) : TableMode.INVALID;
         translating = in.getBoolean();
-        int count = in.getCount(REQUESTERS);
-        for (int i = 0; i < count; i++) {
-            int requester = in.getInt();
-            GuestContext context = new GuestContext(in.getInt(), in.getLong(), in.getInt(), in.getBoolean());
-            if (requester < 0
-                    || requester >= REQUESTERS
-                    || context.domain() < 0
-                    || context.domain() > GuestContext.UNTRANSLATED_DOMAIN
-                    || (context.table() & 0xfff) != 0) {
-                throw new BackendException(
-                        Errno.EINVAL, "damaged guest state: requester 0x" + Integer.toHexString(requester));
-            }
-            bound.put(requester, context);
-        }
+        bindings.load(in);
     }
 
-    /** Brings a device to what the guest's tables say now. */
-    private void update(int requester, GuestRequests sink) {
-        GuestContext before = bound.get(requester);
-        GuestContext after = translating ? read(requester) : untranslated();
-        if (after == null ? before == null : after.equals(before)) {
-            return;
-        }
-        bound.remove(requester);
-        if (after == null) {
-            sink.request(before.domain(), bind(requester, before, Uapi.BIND_FLAG_UNBIND));
-            sink.move(requester, -1);
-            return;
-        }
+    // ---- the guest's tables
+
+    @Override
+    public GuestContext read(int requester, GuestRequests sink) {
+        return translating ? walk(requester) : untranslated();
+    }
+
+    @Override
+    public boolean bind(int requester, GuestContext before, GuestContext after, GuestRequests sink) {
         if (before == null || before.domain() != after.domain()) {
             sink.move(requester, after.domain());
         }
-        Completion completion = sink.request(after.domain(), bind(requester, after, 0));
-        if (completion.errno() == Errno.OK) {
-            bound.put(requester, after);
-        } else {
-            // The device is blocked: better than going on with what the guest has replaced.
-            sink.move(requester, -1);
+        return sink.request(after.domain(), request(requester, after, 0)).errno() == Errno.OK;
+    }
+
+    @Override
+    public void unbind(int requester, GuestContext before, GuestRequests sink) {
+        sink.request(before.domain(), request(requester, before, Uapi.BIND_FLAG_UNBIND));
+        sink.move(requester, -1);
+    }
+
+    @Override
+    public void save(GuestContext context, SnapshotWriter out) {
+        out.putInt(context.domain())
+                .putLong(context.table())
+                .putInt(context.widthBits())
+                .putBoolean(context.deviceTlb());
+    }
+
+    @Override
+    public GuestContext load(int requester, SnapshotReader in) {
+        GuestContext context = new GuestContext(in.getInt(), in.getLong(), in.getInt(), in.getBoolean());
+        if (context.domain() < 0
+                || context.domain() > GuestContext.UNTRANSLATED_DOMAIN
+                || (context.table() & PAGE_OFFSET) != 0) {
+            throw in.invalid("binding of requester 0x" + Integer.toHexString(requester));
         }
+        return context;
     }
 
     /** Without pass-through, devices stay blocked while the guest's translation is off. */
@@ -216,22 +188,22 @@ final class GuestDevices {
         return Ecap.PT.isSet(unit.ecap()) ? GuestContext.UNTRANSLATED : null;
     }
 
-    private byte[] bind(int requester, GuestContext context, int unbind) {
+    private byte[] request(int requester, GuestContext context, int unbind) {
         int flags = unbind
                 | (context.passThrough() ? BindPgtable.PASS_THROUGH : 0)
                 | (context.deviceTlb() ? BindPgtable.DEVICE_TLB : 0);
-        long[] words = new long[BindPgtable.LAYOUT.words()];
-        words[BindPgtable.TABLE_ROOT.word()] |= BindPgtable.TABLE_ROOT.of(context.table());
-        words[BindPgtable.REQUESTER.word()] |= BindPgtable.REQUESTER.of(requester);
-        words[BindPgtable.ADDRESS_WIDTH.word()] |= BindPgtable.ADDRESS_WIDTH.of(context.widthBits());
-        if (context.domain() != GuestContext.UNTRANSLATED_DOMAIN) {
-            words[BindPgtable.GUEST_DOMAIN_ID.word()] |= BindPgtable.GUEST_DOMAIN_ID.of(context.domain());
-        }
-        return writer.bind(Uapi.BIND_PGTABLE, flags, BindPgtable.LAYOUT.encode(words));
+        boolean ownDomain = context.domain() != GuestContext.UNTRANSLATED_DOMAIN;
+        byte[] payload = Words.of(BindPgtable.LAYOUT)
+                .set(BindPgtable.TABLE_ROOT, context.table())
+                .set(BindPgtable.REQUESTER, requester)
+                .set(BindPgtable.ADDRESS_WIDTH, context.widthBits())
+                .set(BindPgtable.GUEST_DOMAIN_ID, ownDomain ? context.domain() : 0)
+                .encode();
+        return writer.bind(Uapi.BIND_PGTABLE, flags, payload);
     }
 
     /** A device's context, or null if the guest's tables block it: not present, not readable, or wrong. */
-    private GuestContext read(int requester) {
+    private GuestContext walk(int requester) {
         long rootTable = RootTableAddress.RTA.get(rootTableAddress);
         return switch (mode) {
             case LEGACY -> readLegacy(rootTable, requester);

@@ -34,7 +34,7 @@ final class GuestEffects implements CommandEffects {
     private final GuestDevices devices;
     private final RequestWriter writer;
 
-    /** Who takes the requests of the call that is under way. */
+    /** Takes the requests of the current call. */
     private GuestRequests sink;
 
     GuestEffects(int subVersion, VtdCapabilities unit, GuestDevices devices) {
@@ -139,7 +139,7 @@ final class GuestEffects implements CommandEffects {
                 first,
                 1L << shift,
                 payload(IotlbInvalidate.PAGE, first, order, leafOnly));
-        // What the host cannot do by pages it may do for the domain: more, but never less.
+        // If the host refuses to invalidate pages, the whole domain is invalidated: more, never less.
         return outcome == Outcome.DONE ? outcome : invalidateGuestDomain(domain);
     }
 
@@ -189,7 +189,7 @@ final class GuestEffects implements CommandEffects {
 
     @Override
     public void carriedOut(VtdCommand command, long word0, long word1, String name, long value0, long value1) {
-        // Each has told the sink.
+        // Each effect has told the sink.
     }
 
     @Override

@@ -8,7 +8,7 @@ import org.iommu4j.intel.command.PasidIotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.front.CommandEffects;
 
-/** What accepted commands do on the chip: they drop cache entries. */
+/** Effects of accepted commands on the chip: they drop cache entries. */
 class CacheEffects implements CommandEffects {
     private static final int PAGE_SHIFT = 12;
     private static final int NO_PASID = -1;
@@ -127,12 +127,12 @@ class CacheEffects implements CommandEffects {
 
     @Override
     public void completed() {
-        // Nobody observes.
+        // There is no sanitizer to tell.
     }
 
     @Override
     public void carriedOut(VtdCommand command, long word0, long word1, String name, long value0, long value1) {
-        // Nobody observes.
+        // There is no sanitizer to tell.
     }
 
     @Override

@@ -25,7 +25,7 @@ final class ContextCache {
     private final KeyedCache entries;
     private final long[] words = new long[3];
 
-    /** Whose entry is decoded below; {@link #NOBODY} if it must not be used again. */
+    /** Source id of the entry that is decoded below; {@link #NOBODY} if there is none. */
     private int selected = NOBODY;
 
     private int fault;
@@ -106,7 +106,7 @@ final class ContextCache {
         return entries.word(entry, FAULT) == 0;
     }
 
-    /** Selected entry: what is wrong with it, 0 if nothing. */
+    /** Selected entry: the fault code, 0 if it is valid. */
     int fault() {
         return fault;
     }

@@ -59,7 +59,7 @@ final class DmaRemapper {
     private final boolean translatedPasids;
     private final long lastHostAddress;
 
-    /** Who is told what the caches go through. */
+    /** Is told of hits, misses and fills. */
     private final AccessWatch watch;
 
     private boolean enabled;
@@ -78,7 +78,7 @@ final class DmaRemapper {
      * A remapper with translation off.
      *
      * @param hostAddressWidth physical address width in bits
-     * @param watch who is told what the caches go through
+     * @param watch is told of hits, misses and fills of the caches
      * @param scalable who translates in scalable mode; null if the unit does not have it
      */
     DmaRemapper(
@@ -223,7 +223,7 @@ final class DmaRemapper {
             return;
         }
         hits++;
-        watch.translationHit(context.domain(), iotlb, entry);
+        watch.translationHit(context.domain(), iova, iotlb.pageShift(entry));
         int attributes = iotlb.attributes(entry);
         int denied = TableWalker.denial(attributes & RIGHTS, needed);
         if (denied != TableWalker.OK) {
@@ -338,7 +338,7 @@ final class DmaRemapper {
         access.translated(pageAddress | (iova & (pageBytes - 1)), pageBytes, rights, hit);
     }
 
-    /** What the tables must grant: an execute request without PASID is a read; see CAP.ZLR for zero-length reads. */
+    /** The rights that an access needs: an execute request without PASID is a read; see CAP.ZLR for zero-length reads. */
     private int needed(DmaAccess access) {
         int rights = access.rights();
         if ((rights & DmaAccess.WRITE) != 0) {

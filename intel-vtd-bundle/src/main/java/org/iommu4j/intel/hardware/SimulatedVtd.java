@@ -72,7 +72,7 @@ public final class SimulatedVtd implements Hardware {
     /** True if protected memory is protected from accesses that a table translates, too. */
     private final boolean protectsAlways;
 
-    /** Who observes, or null. */
+    /** The machine's sanitizer, or null. */
     private final TranslationObserver observer;
 
     private SimulatedVtd(
@@ -90,7 +90,7 @@ public final class SimulatedVtd implements Hardware {
         caches = cachesFactory.apply(config.cache(), walker);
         observer = platform.sanitizer();
         faults = new FaultRecorder(unit, chosen, registers, platform.interrupts());
-        AccessWatch watch = observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer);
+        AccessWatch watch = new AccessWatch(observer == null ? TranslationObserver.nobody() : observer);
         if (unit.hasLongDescriptors()) {
             caches.scalable = new ScalableCaches(config.cache(), unit);
         }
@@ -280,14 +280,12 @@ public final class SimulatedVtd implements Hardware {
     }
 
     private void load(SnapshotReader in) {
-        registers.load(in.section("registers"));
-        in.endSection();
+        in.section("registers", registers::load);
         long rootTableAddress = in.section("root").getLong();
         remapper.setRootTable(rootTableAddress);
         front.loadTableMode(remapper.mode());
         in.endSection();
-        faults.load(in.section("faults"));
-        in.endSection();
+        in.section("faults", faults::load);
         front.loadQueue(in);
         remapper.enable(registers.isSet(Global.STATUS, Global.TES));
     }

@@ -47,7 +47,7 @@ class TranslationCaches {
      */
     final int highestTableLevel;
 
-    /** What devices got from translation requests, with and without PASID; the domain is the source id. */
+    /** The device TLBs: answers to translation requests, with and without PASID; the domain is the source id. */
     final TranslationCache deviceTlb;
 
     /** What the unit caches in scalable mode; null if it does not have that. */

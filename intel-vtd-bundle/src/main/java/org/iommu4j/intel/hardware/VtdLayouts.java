@@ -41,7 +41,7 @@ public final class VtdLayouts {
         return new ArrayList<>(layouts);
     }
 
-    /** What the contract's vendor parts carry besides descriptors. */
+    /** Vendor parts of the contract, besides descriptors. */
     static List<Layout> payloads() {
         return List.of(RegisterImage.LAYOUT, BindPgtable.LAYOUT, BindPgtable.FLAGS_LAYOUT);
     }

@@ -11,14 +11,8 @@ import org.iommu4j.layout.Layout;
 public final class ContextEntry {
     private static final Layout.Builder ENTRY =
             Layout.named("context_entry").size(128).littleEndian().spec("VT-d 9.3");
-
-    /** Present. */
     public static final BitField P = ENTRY.bit("P", 0, about("present"));
-
-    /** Fault processing disable: qualified faults are not recorded. */
     public static final BitField FPD = ENTRY.bit("FPD", 1, about("qualified faults are not recorded"));
-
-    /** Translation type. */
     public static final BitField TT = ENTRY.bits(
             "TT",
             3,
@@ -27,8 +21,6 @@ public final class ContextEntry {
                     code(0, "untranslated requests only"),
                     code(1, "untranslated, translation and translated requests"),
                     code(2, "pass-through")));
-
-    /** Address of the second-stage table. */
     public static final BitField SSPTPTR = ENTRY.address("SSPTPTR", 63, 12, about("second-stage table"));
 
     /** Width of the table: 30 + 9 * AW bits, AW + 2 levels. */
@@ -41,7 +33,6 @@ public final class ContextEntry {
     /** Left to software. */
     public static final BitField AVAIL = ENTRY.ignored("AVAIL", 70, 67);
 
-    /** Domain id. */
     public static final BitField DID = ENTRY.bits("DID", 87, 72, about("domain id"));
 
     /** The entry; address bits at or above the host address width are reserved too. */
@@ -50,13 +41,9 @@ public final class ContextEntry {
     /** Size of an entry. */
     public static final int BYTES = 16;
 
-    /** {@link #TT}: untranslated requests only. */
+    // Codes of TT; the second needs ECAP.DT, the third ECAP.PT.
     public static final int UNTRANSLATED_ONLY = 0;
-
-    /** {@link #TT}: also translation and translated requests; needs ECAP.DT. */
     public static final int DEVICE_TLB = 1;
-
-    /** {@link #TT}: pass-through; needs ECAP.PT. */
     public static final int PASS_THROUGH = 2;
 
     private ContextEntry() {}

@@ -9,11 +9,7 @@ import org.iommu4j.layout.Layout;
 public final class RootEntry {
     private static final Layout.Builder ENTRY =
             Layout.named("root_entry").size(128).littleEndian().spec("VT-d 9.1");
-
-    /** Present. */
     public static final BitField P = ENTRY.bit("P", 0, about("present"));
-
-    /** Address of the bus's context table. */
     public static final BitField CTP = ENTRY.address("CTP", 63, 12, about("context table"));
 
     /** The entry; address bits at or above the host address width are reserved too. */

@@ -10,20 +10,13 @@ import org.iommu4j.layout.Layout;
 public final class SlPte {
     private static final Layout.Builder ENTRY =
             Layout.named("ss_paging_entry").size(64).littleEndian().spec("VT-d 9.8");
-
-    /** Read permission. */
     public static final BitField R = ENTRY.bit("R", 0, about("read"));
-
-    /** Write permission. */
     public static final BitField W = ENTRY.bit("W", 1, about("write"));
 
     /** Page size: the entry is a leaf above level 1; only where CAP.SSLPS has the size. */
     public static final BitField PS = ENTRY.bit("PS", 7, about("leaf above level 1"));
 
-    /** Snoop: leaves only. */
     public static final BitField SNP = ENTRY.bit("SNP", 11, when("SC"), about("snoop, leaves only"));
-
-    /** Next table or page. */
     public static final BitField ADDR = ENTRY.address("ADDR", 51, 12, about("next table or page"));
 
     /** Ignored in legacy mode: memory type of leaves, and bit 2. */

@@ -36,7 +36,7 @@ public final class TableWalker {
 
     private final long rootReserved0;
 
-    /** By level: bits that must be zero in an entry that points to a table, and in a leaf. */
+    /** Bits that must be zero, by level, in an entry that points to a table, and in a leaf. */
     private final long[] reservedInTable = new long[MAX_LEVEL + 1];
 
     private final long[] reservedInLeaf = new long[MAX_LEVEL + 1];
@@ -225,7 +225,7 @@ public final class TableWalker {
     }
 
     /**
-     * What is wrong with permissions: {@link #OK}, write denied or read denied.
+     * Compares permissions: {@link #OK}, write denied or read denied.
      *
      * @param granted permissions that are there
      * @param needed wanted rights, or {@link #ANY}

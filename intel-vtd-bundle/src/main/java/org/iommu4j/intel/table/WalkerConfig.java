@@ -5,7 +5,7 @@ import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 
 /**
- * What a table walk depends on besides the tables.
+ * The capabilities that a table walk depends on.
  *
  * @param hostAddressWidth physical address width in bits, 32 to 52
  * @param mgawBits widest address of a device in bits
@@ -26,7 +26,7 @@ public record WalkerConfig(
         boolean deviceTlb,
         boolean passThrough) {
 
-    /** What a unit's capabilities say, on a host of some address width. */
+    /** The configuration of a unit on a host. */
     public static WalkerConfig of(VtdCapabilities unit, int hostAddressWidth) {
         return new WalkerConfig(
                 hostAddressWidth,

@@ -5,7 +5,7 @@ import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.table.Agaw;
 
 /**
- * What a device is to be bound to.
+ * A binding that a request asks for.
  *
  * @param table address of the table, 0 with {@code passThrough}
  * @param aw code of the table's width, see {@link Agaw}
@@ -14,7 +14,7 @@ import org.iommu4j.intel.table.Agaw;
  */
 record Binding(long table, int aw, boolean passThrough, boolean deviceTlb, int guestDomainId) {
     /**
-     * What a vendor part says.
+     * The binding in a vendor part.
      *
      * @param widest the code of a pass-through, which has no table
      */

@@ -35,13 +35,13 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     /** Code of the widest tables of the chip, which a pass-through names. */
     private final int widest;
 
-    /** Of every bind and its domain. */
+    /** Rules of every bind, about its domain. */
     private final BindRules<Domain> always;
 
-    /** Of one that binds, with what the chip has. */
+    /** Further rules of a bind that binds, about its device. */
     private final BindRules<Device> binds;
 
-    /** Of one that unbinds, with what is bound. */
+    /** Further rules of a bind that unbinds, about the device's binding. */
     private final BindRules<Device> unbinds;
 
     Bindings(ChipPort chip, HostTables tables, CommandPath commands) {
@@ -264,7 +264,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             // A chip in caching mode keeps absent entries under domain id 0.
             int domainId = before == null ? 0 : before.domainId();
             if (newBus && Cap.CM.isSet(chip.cap())) {
-                // So it may keep that the bus was absent, for every device on it.
+                // It may have cached an absent root entry for every device of the bus.
                 commands.contextGlobal();
             } else {
                 commands.contextDevice(domainId, requester);

@@ -51,6 +51,6 @@ interface CommandPath {
     /** Shows each command as it is written; null for nobody. */
     void tap(NativeCommandListener listener);
 
-    /** Writes where it stands. */
+    /** Writes the state of the commands under way. */
     void save(SnapshotWriter out);
 }

@@ -16,7 +16,7 @@ final class Device {
         return requester;
     }
 
-    /** What it translates through, or null if it is blocked. */
+    /** The stage that it is bound to, or null if it is blocked. */
     Stage stage() {
         return stage;
     }

@@ -69,7 +69,7 @@ final class QueueCommands implements CommandPath {
         reachesDevices = Ecap.DT.isSet(chip.ecap());
     }
 
-    /** Goes on where another stopped. */
+    /** Goes on from a saved state. */
     static QueueCommands load(ChipPort chip, SnapshotReader in) {
         QueueCommands commands = new QueueCommands(chip, in.getPage("ring"), in.getPage("status word"));
         commands.queue.load(in);

@@ -93,7 +93,7 @@ final class RegisterCommands implements CommandPath {
         out.section("registers").putBoolean(failure != Errno.OK);
     }
 
-    /** Goes on where another stopped, perhaps with an error that the next {@link #finish} has to report. */
+    /** Goes on from a saved state, perhaps with an error that the next {@link #finish} has to report. */
     static RegisterCommands load(ChipPort chip, SnapshotReader in) {
         RegisterCommands commands = new RegisterCommands(chip);
         commands.failure = in.getBoolean() ? Errno.EIO : Errno.OK;

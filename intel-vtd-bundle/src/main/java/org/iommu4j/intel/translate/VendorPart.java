@@ -1,11 +1,9 @@
 package org.iommu4j.intel.translate;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.invalidate.InvalidatePart;
 import org.iommu4j.driver.range.RangeCover;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.GuestCommands;
@@ -14,7 +12,6 @@ import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.layout.BitField;
-import org.iommu4j.layout.Layout;
 
 /**
  * Reads the vendor part of an invalidation, {@code struct intel_iommu_invalidate_data}, and checks it in this order: it is
@@ -26,22 +23,27 @@ final class VendorPart {
     /** Largest address mask that any command may name. */
     private static final int MAX_ORDER = 51;
 
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-
-    private static final long IOTLB_RESERVED_LOW = reserved(IotlbInvalidate.LAYOUT, 0);
-    private static final long IOTLB_RESERVED_HIGH = reserved(IotlbInvalidate.LAYOUT, 1);
-    private static final long DEVICE_RESERVED_LOW = reserved(DeviceTlbInvalidate.LAYOUT, 0);
-    private static final long DEVICE_RESERVED_HIGH = reserved(DeviceTlbInvalidate.LAYOUT, 1);
-    private static final long IMAGE_RESERVED_LOW = reserved(RegisterImage.LAYOUT, 0);
-    private static final long IMAGE_RESERVED_HIGH = reserved(RegisterImage.LAYOUT, 1);
+    private static final String OTHER_RANGE =
+            "the descriptor's range is not the generic one, rounded to a power of two";
 
     private final int subVersion;
-    private Layout layout = IotlbInvalidate.LAYOUT;
+
+    /** The form in which a client of the generation selects pages: a descriptor, or an image of the registers. */
+    private final InvalidatePart pages;
+
+    private final BitField granularity;
+    private final BitField[] ownedByHost;
+    private final InvalidatePart device = new InvalidatePart(DeviceTlbInvalidate.LAYOUT, VtdGeneration.LEGACY_QI);
     private boolean deviceTlb;
-    private int sourceId;
 
     VendorPart(int subVersion) {
         this.subVersion = subVersion;
+        boolean image = subVersion == VtdGeneration.LEGACY_REG;
+        pages = new InvalidatePart(image ? RegisterImage.LAYOUT : IotlbInvalidate.LAYOUT, VtdGeneration.LEGACY_QI);
+        granularity = image ? RegisterImage.IIRG : IotlbInvalidate.G;
+        ownedByHost = image
+                ? new BitField[] {RegisterImage.DID, RegisterImage.DW, RegisterImage.DR}
+                : new BitField[] {IotlbInvalidate.DID, IotlbInvalidate.DW, IotlbInvalidate.DR};
     }
 
     /** True if it asks for a device's own TLB only. */
@@ -51,7 +53,7 @@ final class VendorPart {
 
     /** The guest's requester id, if {@link #deviceTlb}. */
     int sourceId() {
-        return sourceId;
+        return device.getInt(DeviceTlbInvalidate.SID);
     }
 
     /**
@@ -60,187 +62,108 @@ final class VendorPart {
      * @return 0, or a negative errno with {@code completion} filled
      */
     int read(InvalidateRequest request, Completion completion) {
-        long low = (long) WORD.get(request.payload(), request.payloadOffset());
-        long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
         deviceTlb = false;
-        layout = subVersion == VtdGeneration.LEGACY_REG ? RegisterImage.LAYOUT : IotlbInvalidate.LAYOUT;
         if (subVersion == VtdGeneration.LEGACY_REG) {
-            return readImage(low, high, request, completion);
+            return readPages(request, completion);
         }
+        long low = IotlbInvalidate.LAYOUT.word(request.payload(), request.payloadOffset(), 0);
         int type = VtdCommand.typeOf(low, subVersion);
         if (type == VtdCommand.TYPE_IOTLB) {
-            return readIotlb(low, high, request, completion);
+            return readPages(request, completion);
         }
         if (type == VtdCommand.TYPE_DEVICE_TLB) {
-            return readDeviceTlb(low, high, request, completion);
+            return readDeviceTlb(request, completion);
         }
-        return GuestCommands.isHostOwned(type)
-                ? refuse(
-                        completion, Rule.V36, IotlbInvalidate.TYPE, type, "this command is the host's, never a guest's")
-                : refuse(
-                        completion,
-                        Rule.V34,
-                        IotlbInvalidate.TYPE,
-                        type,
-                        "no command of this generation has that type");
+        boolean hosts = GuestCommands.isHostOwned(type);
+        return completion.refuse(
+                hosts ? Rule.V36 : Rule.V34,
+                (hosts ? Rule.V36 : Rule.V34).errno(),
+                IotlbInvalidate.LAYOUT,
+                IotlbInvalidate.TYPE,
+                type,
+                hosts ? "this command is the host's, never a guest's" : "no command of this generation has that type");
     }
 
-    private int readImage(long low, long high, InvalidateRequest request, Completion completion) {
-        int wrong = reservedBits(completion, low & IMAGE_RESERVED_LOW, high & IMAGE_RESERVED_HIGH);
+    private int readPages(InvalidateRequest request, Completion completion) {
+        int wrong = pages.read(request, completion);
         if (wrong != 0) {
             return wrong;
         }
-        int granularity = RegisterImage.IIRG.getInt(low);
-        if (granularity == 0) {
-            return refuse(completion, Rule.V34, RegisterImage.IIRG, 0, "reserved granularity");
+        int selected = pages.getInt(granularity);
+        if (selected == 0) {
+            return pages.refuse(Rule.V34, granularity, "reserved granularity", completion);
         }
-        wrong = hostOwned(completion, RegisterImage.DID, low);
-        wrong = wrong != 0 ? wrong : hostOwned(completion, RegisterImage.DW, low);
-        wrong = wrong != 0 ? wrong : hostOwned(completion, RegisterImage.DR, low);
-        if (wrong != 0) {
-            return wrong;
-        }
-        return checkPages(
-                granularity,
-                RegisterImage.IIRG,
-                RegisterImage.AM.getInt(high),
-                RegisterImage.IH.isSet(high),
-                RegisterImage.ADDR.get(high),
-                high,
-                request,
-                completion);
-    }
-
-    private int readIotlb(long low, long high, InvalidateRequest request, Completion completion) {
-        int wrong = reservedBits(completion, low & IOTLB_RESERVED_LOW, high & IOTLB_RESERVED_HIGH);
-        if (wrong != 0) {
-            return wrong;
-        }
-        int granularity = IotlbInvalidate.G.getInt(low);
-        if (granularity == 0) {
-            return refuse(completion, Rule.V34, IotlbInvalidate.G, 0, "reserved granularity");
-        }
-        wrong = hostOwned(completion, IotlbInvalidate.DID, low);
-        wrong = wrong != 0 ? wrong : hostOwned(completion, IotlbInvalidate.DW, low);
-        wrong = wrong != 0 ? wrong : hostOwned(completion, IotlbInvalidate.DR, low);
-        if (wrong != 0) {
-            return wrong;
-        }
-        return checkPages(
-                granularity,
-                IotlbInvalidate.G,
-                IotlbInvalidate.AM.getInt(high),
-                IotlbInvalidate.IH.isSet(high),
-                IotlbInvalidate.ADDR.get(high),
-                high,
-                request,
-                completion);
-    }
-
-    private int readDeviceTlb(long low, long high, InvalidateRequest request, Completion completion) {
-        layout = DeviceTlbInvalidate.LAYOUT;
-        int wrong = reservedBits(completion, low & DEVICE_RESERVED_LOW, high & DEVICE_RESERVED_HIGH);
-        wrong = wrong != 0 ? wrong : hostOwned(completion, DeviceTlbInvalidate.MIP, low);
-        if (wrong != 0) {
-            return wrong;
-        }
-        int order = DeviceTlbInvalidate.pagesShift(high);
-        long first = DeviceTlbInvalidate.firstAddress(high);
-        boolean agrees = request.selectsRange()
-                ? order == RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
-                        && first == RangeCover.baseOfOne(request.vaddr(), request.lastVaddr())
-                : DeviceTlbInvalidate.isAll(high);
-        if (!agrees) {
-            return refuse(
-                    completion,
-                    Rule.V35,
-                    DeviceTlbInvalidate.ADDR,
-                    high,
-                    "the descriptor's range is not the generic one, rounded to a power of two");
-        }
-        deviceTlb = true;
-        sourceId = DeviceTlbInvalidate.SID.getInt(low);
-        return 0;
-    }
-
-    private int checkPages(
-            int granularity,
-            BitField granularityField,
-            int order,
-            boolean leafOnly,
-            long address,
-            long high,
-            InvalidateRequest request,
-            Completion completion) {
-        if (granularity == IotlbInvalidate.GLOBAL) {
-            return refuse(
-                    completion,
-                    Rule.V36,
-                    granularityField,
-                    granularity,
-                    "a guest may not drop what others have cached");
-        }
-        if (granularity == IotlbInvalidate.DOMAIN) {
-            if (request.selectsRange()) {
-                return refuse(
-                        completion,
-                        Rule.V35,
-                        granularityField,
-                        granularity,
-                        "the descriptor names the whole domain, the generic part a range");
+        for (int i = 0; i < ownedByHost.length; i++) {
+            wrong = ownedByHost(pages, ownedByHost[i], completion);
+            if (wrong != 0) {
+                return wrong;
             }
-            return high == 0
-                    ? 0
-                    : refuse(
-                            completion,
-                            Rule.V35,
-                            IotlbInvalidate.ADDR,
-                            high,
-                            "the descriptor names the whole domain, but an address too");
         }
+        if (selected == IotlbInvalidate.GLOBAL) {
+            return pages.refuse(Rule.V36, granularity, "a guest may not drop what others have cached", completion);
+        }
+        return selected == IotlbInvalidate.DOMAIN ? checkDomain(request, completion) : checkRange(request, completion);
+    }
+
+    private int checkDomain(InvalidateRequest request, Completion completion) {
+        if (request.selectsRange()) {
+            return pages.refuse(
+                    Rule.V35,
+                    granularity,
+                    "the descriptor names the whole domain, the generic part a range",
+                    completion);
+        }
+        return pages.word(1) == 0
+                ? 0
+                : refuseWord(
+                        pages,
+                        IotlbInvalidate.ADDR,
+                        "the descriptor names the whole domain, but an address too",
+                        completion);
+    }
+
+    /** Size, hint and address stand at the same places in both forms. */
+    private int checkRange(InvalidateRequest request, Completion completion) {
+        int order = pages.getInt(IotlbInvalidate.AM);
+        long address = pages.get(IotlbInvalidate.ADDR);
         if (order > MAX_ORDER) {
-            return refuse(completion, Rule.V34, IotlbInvalidate.AM, order, "the address mask exceeds 51");
+            return pages.refuse(Rule.V34, IotlbInvalidate.AM, "the address mask exceeds 51", completion);
         }
         if ((address & ((1L << (order + 12)) - 1)) != 0) {
-            return refuse(
-                    completion, Rule.V34, IotlbInvalidate.ADDR, address, "the address is not aligned to its mask");
+            return pages.refuse(Rule.V34, IotlbInvalidate.ADDR, "the address is not aligned to its mask", completion);
         }
         if (!request.selectsRange()
                 || order != RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
                 || address != RangeCover.baseOfOne(request.vaddr(), request.lastVaddr())) {
-            return refuse(
-                    completion,
-                    Rule.V35,
-                    IotlbInvalidate.ADDR,
-                    high,
-                    "the descriptor's range is not the generic one, rounded to a power of two");
+            return refuseWord(pages, IotlbInvalidate.ADDR, OTHER_RANGE, completion);
         }
-        if (leafOnly != request.leafOnly()) {
-            return refuse(
-                    completion, Rule.V35, IotlbInvalidate.IH, leafOnly ? 1 : 0, "IH is not the generic LEAF flag");
+        return pages.isSet(IotlbInvalidate.IH) == request.leafOnly()
+                ? 0
+                : pages.refuse(Rule.V35, IotlbInvalidate.IH, "IH is not the generic LEAF flag", completion);
+    }
+
+    private int readDeviceTlb(InvalidateRequest request, Completion completion) {
+        int wrong = device.read(request, completion);
+        wrong = wrong != 0 ? wrong : ownedByHost(device, DeviceTlbInvalidate.MIP, completion);
+        if (wrong != 0) {
+            return wrong;
         }
-        return 0;
+        long high = device.word(1);
+        boolean agrees = request.selectsRange()
+                ? DeviceTlbInvalidate.pagesShift(high) == RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
+                        && DeviceTlbInvalidate.firstAddress(high)
+                                == RangeCover.baseOfOne(request.vaddr(), request.lastVaddr())
+                : DeviceTlbInvalidate.isAll(high);
+        deviceTlb = agrees;
+        return agrees ? 0 : refuseWord(device, DeviceTlbInvalidate.ADDR, OTHER_RANGE, completion);
     }
 
-    private int reservedBits(Completion completion, long wrongLow, long wrongHigh) {
-        if (wrongLow != 0) {
-            return completion.refuseReserved(layout, 0, wrongLow);
-        }
-        return wrongHigh != 0 ? completion.refuseReserved(layout, 1, wrongHigh) : 0;
+    private static int ownedByHost(InvalidatePart part, BitField field, Completion completion) {
+        return part.isSet(field) ? part.refuse(Rule.V36, field, "the host fills this field in", completion) : 0;
     }
 
-    private int hostOwned(Completion completion, BitField field, long low) {
-        return field.isSet(low)
-                ? refuse(completion, Rule.V36, field, field.get(low), "the host fills this field in")
-                : 0;
-    }
-
-    private int refuse(Completion completion, Rule rule, BitField field, long value, String why) {
-        return completion.refuse(rule, rule.errno(), layout, field, value, why);
-    }
-
-    /** Reserved for a guest whatever the host's capabilities: DIT=0 and PDS=0. */
-    private static long reserved(Layout layout, int word) {
-        return layout.reservedMask(word, VtdGeneration.LEGACY_QI, capability -> false);
+    /** Refuses an address with its size: the value is the whole word. */
+    private static int refuseWord(InvalidatePart part, BitField address, String why, Completion completion) {
+        return part.refuse(Rule.V35, Rule.V35.errno(), address, part.word(address.word()), why, completion);
     }
 }

@@ -251,7 +251,7 @@ public final class VtdTranslator implements Translator {
                 && selectsPages;
     }
 
-    /** What {@link #invalidateRange} comes to for such a page. */
+    /** {@link #invalidateRange} of such a page. */
     private int invalidatePage(Domain target, InvalidateRequest request, Completion completion) {
         for (int domainId : target.domainIds()) {
             commands.iotlbPages(domainId, request.vaddr(), 0, request.leafOnly());

@@ -9,10 +9,7 @@ import java.util.SplittableRandom;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
-import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
@@ -20,6 +17,7 @@ import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
+import org.iommu4j.testing.ForwardingPort;
 import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,36 +33,25 @@ class VtdFuzzSupportTest {
     private final VtdFuzzSupport support = new VtdFuzzSupport();
 
     /** A bare chip whose register writes a walker is told of. */
-    private static final class Bare implements NativePort {
-        private final Platform platform =
-                new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
-        private final Hardware chip;
+    private static final class Bare extends ForwardingPort {
         private final ReferenceWalker walker;
 
         Bare(HardwareConfig config) {
-            chip = new VtdBackend().createHardware(config, platform);
+            this(
+                    config,
+                    new SimulatedPlatform(
+                            new PlatformConfig(48, List.of(), (address, data) -> {}, DevicePort.COMPLETING)));
+        }
+
+        private Bare(HardwareConfig config, Platform platform) {
+            super(platform, new VtdBackend().createHardware(config, platform));
             walker = new VtdFuzzSupport().referenceWalker(config, this, false);
         }
 
         @Override
-        public Platform platform() {
-            return platform;
-        }
-
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return chip.readRegister(offset, sizeBytes);
-        }
-
-        @Override
         public void writeRegister(long offset, int sizeBytes, long value) {
-            chip.writeRegister(offset, sizeBytes, value);
+            super.writeRegister(offset, sizeBytes, value);
             walker.wrote(offset, sizeBytes, value);
-        }
-
-        @Override
-        public void call(NativeCall call) {
-            chip.call(call);
         }
     }
 
@@ -81,7 +68,7 @@ class VtdFuzzSupportTest {
                     DmaAccess wanted = new DmaAccess().begin(requester, range.base(), DmaAccess.READ);
                     DmaAccess access = new DmaAccess().begin(requester, range.base(), DmaAccess.READ);
                     assertTrue(bare.walker.translate(wanted));
-                    bare.chip.translate(access);
+                    bare.chip().translate(access);
                     assertEquals(wanted.outcome(), access.outcome());
                     assertEquals(wanted.spa(), access.spa());
                     assertEquals(wanted.faultCode(), access.faultCode());

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * What a unit with caches answers after a table edit and the invalidation that the architecture asks for is what a unit
+ * After a table edit and the invalidation that the architecture asks for, a unit with caches answers as a unit
  * without caches answers.
  */
 class CoherencePropertyTest {

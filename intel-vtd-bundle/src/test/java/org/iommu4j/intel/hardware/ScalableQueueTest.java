@@ -7,9 +7,12 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.hardware.ScalableVectors.Row;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,6 +59,19 @@ class ScalableQueueTest {
         boolean accepted = row.last().equals("none");
         assertEquals(accepted ? -1 : Integer.parseInt(row.last()), unit.queueError());
         assertEquals(accepted, unit.chip.readRegister(VtdUnit.IQH, 8) != 0);
+    }
+
+    @Test
+    void shouldStopAtAnInvalidationOfPagesWithABitInItsUpperHalf() {
+        ScalableUnit unit = new ScalableUnit(new ScalableUnit.Recipe());
+        unit.root(1, false);
+        unit.queueing(true);
+        long pages = IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB) | IotlbInvalidate.G.of(IotlbInvalidate.PAGE);
+        unit.submit(pages, 0);
+        assertEquals(-1, unit.queueError());
+        unit.submit(pages, 0, 1);
+        assertEquals(QueueError.RESERVED_FIELD, unit.queueError());
+        assertEquals(0x20, unit.chip.readRegister(VtdUnit.IQH, 8));
     }
 
     @Test

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What the sanitizer finds on right and on broken units, and with right and with broken guests. */
+/** Findings of the sanitizer on right and on broken units, and with right and with broken guests. */
 class StaleTranslationTest {
     private static final int LEVELS = 3;
     private static final long IOVA = 0x4000_0000L;
@@ -532,7 +532,7 @@ class StaleTranslationTest {
         return unit.platform.sanitizer().report();
     }
 
-    /** What was found. */
+    /** The kinds of all findings. */
     private Set<Finding.Kind> kinds() {
         Set<Finding.Kind> kinds = EnumSet.noneOf(Finding.Kind.class);
         kinds.addAll(report().counts().keySet());

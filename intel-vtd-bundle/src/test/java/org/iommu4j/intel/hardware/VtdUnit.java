@@ -46,10 +46,10 @@ final class VtdUnit {
     static final long SRTP = 0x4000_0000L;
     static final long QIE = 0x0400_0000L;
 
-    /** What was delivered: address, data. */
+    /** Delivered messages: address, data. */
     final List<long[]> interrupts = new ArrayList<>();
 
-    /** What devices were asked to drop: source id, first address, length. */
+    /** Invalidations that devices received: source id, first address, length. */
     final List<long[]> deviceInvalidations = new ArrayList<>();
 
     boolean devicesAnswer = true;
@@ -65,7 +65,7 @@ final class VtdUnit {
     private long tail;
     private long enabled;
 
-    /** What a unit is made of, with the defaults of the queue generation. */
+    /** The settings of a unit, with the defaults of the queue generation. */
     static final class Recipe {
         private int subVersion = VtdGeneration.LEGACY_QI;
         private int hostAddressWidth = HOST_ADDRESS_WIDTH;

@@ -9,7 +9,7 @@ import java.util.Map;
  * out, memory is a map, the levels of a walk are first collected and then judged.
  */
 final class PlainWalker {
-    /** What a walk came to: a fault code, or 0 with a page. */
+    /** Result of a walk: a fault code, or 0 with a page. */
     record Result(int fault, long page, long bytes, int rights) {}
 
     private final Map<Long, Long> memory;

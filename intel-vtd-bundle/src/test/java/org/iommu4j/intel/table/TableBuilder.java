@@ -131,7 +131,7 @@ public final class TableBuilder {
         platform.freePages(table, 1);
     }
 
-    /** Where the entry of an address stands in a table of some level. */
+    /** Address of the entry for an address in a table of some level. */
     public static long entryAddress(long table, long iova, int level) {
         return table + (long) Agaw.index(iova, level) * SlPte.BYTES;
     }

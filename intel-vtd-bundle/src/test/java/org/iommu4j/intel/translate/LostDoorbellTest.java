@@ -5,10 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import java.util.List;
 import org.iommu4j.backend.DevicePort;
-import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.contract.Completion;
@@ -17,6 +14,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
 import org.iommu4j.intel.hardware.SimulatedVtd;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
+import org.iommu4j.testing.ForwardingPort;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -28,15 +26,18 @@ class LostDoorbellTest {
 
     private final Platform platform =
             new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
-    private final Port port = new Port();
+    private final Port port = new Port(platform);
     private final Completion completion = new Completion();
     private VtdTranslator driver = VtdTranslator.create(GENERATION, port);
 
     /** A way to the chip that loses writes. */
-    private final class Port implements NativePort {
-        private final Hardware chip = SimulatedVtd.create(HardwareConfig.of(GENERATION), platform);
+    private static final class Port extends ForwardingPort {
         private long register = -1;
         private int lost;
+
+        private Port(Platform platform) {
+            super(platform, SimulatedVtd.create(HardwareConfig.of(GENERATION), platform));
+        }
 
         private void lose(long offset, int writes) {
             register = offset;
@@ -44,27 +45,12 @@ class LostDoorbellTest {
         }
 
         @Override
-        public Platform platform() {
-            return platform;
-        }
-
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return chip.readRegister(offset, sizeBytes);
-        }
-
-        @Override
         public void writeRegister(long offset, int sizeBytes, long value) {
             if (offset == register && lost > 0) {
                 lost--;
             } else {
-                chip.writeRegister(offset, sizeBytes, value);
+                super.writeRegister(offset, sizeBytes, value);
             }
-        }
-
-        @Override
-        public void call(NativeCall call) {
-            chip.call(call);
         }
     }
 

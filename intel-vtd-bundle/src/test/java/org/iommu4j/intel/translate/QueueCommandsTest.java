@@ -18,7 +18,7 @@ import org.iommu4j.intel.command.VtdRegisters.QueueHead;
 import org.iommu4j.intel.command.VtdRegisters.QueueTail;
 import org.junit.jupiter.api.Test;
 
-/** What the driver does when the queue reports an error, VT-d 6.5.2.11 and 7.3: never acknowledged, and the queue goes on. */
+/** The driver at errors of the queue, VT-d 6.5.2.11 and 7.3: nothing is acknowledged, and the queue goes on. */
 class QueueCommandsTest {
     private static final int DEVICE = 0x310;
     private static final int NO_PASID = Uapi.FLAGS_NO_PASID;

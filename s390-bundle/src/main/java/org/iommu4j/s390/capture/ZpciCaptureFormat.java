@@ -113,7 +113,7 @@ public final class ZpciCaptureFormat {
                             Argument.named("start", CapturedNumber.of("start")),
                             Argument.named("length", CapturedNumber.of("length")))));
 
-    /** What brings a function of a stopped machine up: it is disabled at reset, and has the same index then. */
+    /** Calls that bring a function of a frozen machine up: it is disabled at reset, and has the same index then. */
     private static final List<CallRule> BRING_UP = List.of(
             CallRule.of(
                             "frozen function",

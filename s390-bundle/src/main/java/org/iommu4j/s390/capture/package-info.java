@@ -1,2 +1,2 @@
-/** How captures of IBM Z machines are read. */
+/** The capture format of zPCI. */
 package org.iommu4j.s390.capture;

@@ -4,32 +4,28 @@ import static org.iommu4j.layout.FieldOption.about;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Words;
 
 /** Content of an availability event, docs/spec/s390-zpci.md 3.4; 32 bytes. */
 public final class AvailabilityRecord {
     private static final Layout.Builder RECORD =
             Layout.named("ccdf_availability").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 3.4");
-
-    /** Function handle. */
     public static final BitField HANDLE = RECORD.bits("handle", 32, 63, about("function handle"));
-
-    /** Function id. */
     public static final BitField FID = RECORD.bits("fid", 64, 95, about("function id"));
 
     /** Event code, see {@link EventCode}. */
     public static final BitField PEC = RECORD.bits("pec", 240, 255, about("event code"));
 
-    /** The record. */
     public static final Layout LAYOUT = RECORD.build();
 
     private AvailabilityRecord() {}
 
     /** A record of a function that came, went or is asked to go. */
     public static byte[] of(int handle, int fid, int code) {
-        long[] words = new long[LAYOUT.words()];
-        words[HANDLE.word()] = HANDLE.of(Integer.toUnsignedLong(handle));
-        words[FID.word()] = FID.of(Integer.toUnsignedLong(fid));
-        words[PEC.word()] = PEC.of(code);
-        return LAYOUT.encode(words);
+        return Words.of(LAYOUT)
+                .set(HANDLE, Integer.toUnsignedLong(handle))
+                .set(FID, Integer.toUnsignedLong(fid))
+                .set(PEC, code)
+                .encode();
     }
 }

@@ -2,6 +2,7 @@ package org.iommu4j.s390.command;
 
 import static org.iommu4j.layout.FieldOption.about;
 
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -18,8 +19,6 @@ public final class BindPgtable {
             .bigEndian()
             .msb0()
             .spec("docs/contract.md, BIND_PGTABLE of zPCI");
-
-    /** The function: its index decides, whatever life the handle is of. */
     public static final BitField REQUESTER =
             DATA.bits("requester", 0, 31, about("function handle of any life; its index names the function"));
 
@@ -27,27 +26,15 @@ public final class BindPgtable {
     public static final BitField IOTA = DATA.bits(
             "iota", 64, 127, about("I/O translation anchor: origin 64:113, T 116, P 118, table type 123:125"));
 
-    /** First address of the aperture. */
     public static final BitField PBA = DATA.address("pba", 128, 179, about("first address, a multiple of 4096"));
-
-    /** Last address of the aperture. */
     public static final BitField PAL =
             DATA.bits("pal", 192, 255, about("last address, inclusive; its low 12 bits are ones"));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("s390_bind_pgtable flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-
-    /** The contract's own flag; the vendor has none. */
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
-
-    /** The header's flags as this payload uses them. */
-    public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
+    /** The header's flags; the vendor part defines none of its own. */
+    public static final Layout FLAGS_LAYOUT =
+            BindFormat.flags("s390_bind_pgtable").build();
 
     /** All header flags that zPCI defines. */
     public static final int FLAGS = 0;

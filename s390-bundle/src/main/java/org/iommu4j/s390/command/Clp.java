@@ -10,16 +10,13 @@ import org.iommu4j.layout.Layout;
  * requester has filled in.
  */
 public final class Clp {
-    /** Command: list the functions. */
+    private static final String BLOCKS = "zPCI, docs/spec/s390-zpci.md 2.8";
+    private static final String QUERIES = "zPCI, docs/spec/s390-zpci.md 6";
+
+    // Commands.
     public static final int LIST = 2;
-
-    /** Command: query a function. */
     public static final int QUERY_FUNCTION = 3;
-
-    /** Command: query a function group. */
     public static final int QUERY_GROUP = 4;
-
-    /** Command: set a function. */
     public static final int SET_FUNCTION = 5;
 
     /** Bytes of every request. */
@@ -34,72 +31,34 @@ public final class Clp {
     /** Longest request and response together. */
     public static final int MOST_BYTES = 8192;
 
-    /** Operation of {@link #SET_FUNCTION}: enable. */
+    // Operations of SET_FUNCTION.
     public static final int ENABLE = 0;
-
-    /** Operation of {@link #SET_FUNCTION}: disable. */
     public static final int DISABLE = 1;
 
-    /** Response: done. */
+    // Response codes.
     public static final int OK = 0x10;
-
-    /** Response: command unknown. */
     public static final int UNKNOWN_COMMAND = 0x20;
-
-    /** Response: format unknown. */
     public static final int FORMAT = 0x40;
-
-    /** Response: a length is wrong. */
     public static final int LENGTH = 0x50;
-
-    /** Response code: the response has no room for a single entry. */
     public static final int LARGER_BLOCK = 0x60;
-
-    /** Response: a reserved field is not zero. */
     public static final int RESERVED_NOT_ZERO = 0x70;
-
-    /** Response: no such function. */
     public static final int HANDLE = 0x101;
-
-    /** Response: the function is not in a state for it. */
     public static final int HANDLE_OPERATION = 0x102;
-
-    /** Response: no DMA space asked for. */
     public static final int DMA_SPACES = 0x103;
-
-    /** Response: more DMA spaces than there are. */
     public static final int RESOURCES = 0x104;
-
-    /** Response: the function is in permanent error. */
     public static final int PERMANENT_ERROR = 0x106;
-
-    /** Response: busy, try again. */
     public static final int BUSY = 0x108;
-
-    /** Response: the resume token names no function. */
     public static final int RESUME_TOKEN = 0x10A;
-
-    /** Response: no such group. */
     public static final int UNKNOWN_GROUP = 0x10B;
 
     /** Header of every request and response. */
     public static final class Header {
-        private static final Layout.Builder HEADER =
-                Layout.named("clp_header").size(128).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
-
-        /** Bytes, header included. */
+        private static final Layout.Builder HEADER = block("clp_header", 16, BLOCKS);
         public static final BitField LENGTH = HEADER.bits("length", 0, 15, about("bytes, header included"));
-
-        /** Command of a request, code of a response. */
         public static final BitField CODE = HEADER.bits("code", 16, 31, about("command, or response code"));
-
-        /** Format. */
         public static final BitField FORMAT = HEADER.bits("format", 32, 35, about("format; 0"));
 
-        /** The header. */
         public static final Layout LAYOUT = HEADER.build();
-
-        private Header() {}
 
         /** First word of a header. */
         public static long of(int length, int code) {
@@ -107,229 +66,107 @@ public final class Clp {
         }
     }
 
-    /** What follows the header of a request: each command reads its own part. */
+    /** A request, header included; each command reads its own fields. */
     public static final class Request {
-        private static final Layout.Builder REQUEST =
-                Layout.named("clp_request").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
-
-        /** Bytes. */
+        private static final Layout.Builder REQUEST = block("clp_request", 32, BLOCKS);
         public static final BitField LENGTH = REQUEST.bits("length", 0, 15, about("32"));
-
-        /** Command. */
         public static final BitField COMMAND = REQUEST.bits("command", 16, 31, about("command"));
-
-        /** Format. */
         public static final BitField FORMAT = REQUEST.bits("format", 32, 35, about("format; 0"));
-
-        /** Function, of query function and set function. */
         public static final BitField FH = REQUEST.bits("fh", 128, 159, about("function handle; of list, upper token"));
-
-        /** Operation of set function. */
         public static final BitField OC = REQUEST.bits("oc", 176, 183, about("0 enable, 1 disable, 2 and 3 MIO"));
-
-        /** DMA spaces of set function. */
         public static final BitField NDAS = REQUEST.bits("ndas", 184, 191, about("DMA spaces"));
-
-        /** GISA designation of set function. */
         public static final BitField GISA = REQUEST.bits("gisa", 224, 255, about("GISA designation"));
 
-        /** The request. */
         public static final Layout LAYOUT = REQUEST.build();
-
-        private Request() {}
     }
 
     /** Request of query group. */
     public static final class GroupRequest {
-        private static final Layout.Builder REQUEST =
-                Layout.named("clp_group_request").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 6");
-
-        /** Bytes. */
+        private static final Layout.Builder REQUEST = block("clp_group_request", 32, QUERIES);
         public static final BitField LENGTH = REQUEST.bits("length", 0, 15, about("32"));
-
-        /** Command. */
         public static final BitField COMMAND = REQUEST.bits("command", 16, 31, about("4"));
-
-        /** Group. */
         public static final BitField PFGID = REQUEST.bits("pfgid", 152, 159, about("function group"));
 
-        /** The request. */
         public static final Layout LAYOUT = REQUEST.build();
-
-        private GroupRequest() {}
     }
 
     /** Response of list: this, then an entry of 16 bytes for each function. */
     public static final class ListResponse {
-        private static final Layout.Builder RESPONSE =
-                Layout.named("clp_list_response").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
-
-        /** Bytes. */
+        private static final Layout.Builder RESPONSE = block("clp_list_response", 32, BLOCKS);
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes, entries included"));
-
-        /** Response code. */
         public static final BitField CODE = RESPONSE.bits("code", 16, 31, about("response code"));
-
-        /** Where the next list goes on. */
         public static final BitField RESUME =
                 RESPONSE.bits("resume_token", 128, 191, about("where the next list goes on; 0: at its end"));
-
-        /** Most functions that there can be. */
         public static final BitField MAX_FN = RESPONSE.bits("max_fn", 224, 239, about("most functions"));
-
-        /** Bytes of an entry. */
         public static final BitField ENTRY_SIZE = RESPONSE.bits("entry_size", 248, 255, about("16"));
 
-        /** The response. */
         public static final Layout LAYOUT = RESPONSE.build();
-
-        private ListResponse() {}
     }
 
     /** Entry of a list. */
     public static final class ListEntry {
-        private static final Layout.Builder ENTRY =
-                Layout.named("clp_list_entry").size(128).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
-
-        /** PCI device id. */
+        private static final Layout.Builder ENTRY = block("clp_list_entry", 16, BLOCKS);
         public static final BitField DEVICE = ENTRY.bits("device_id", 0, 15, about("PCI device id"));
-
-        /** PCI vendor id. */
         public static final BitField VENDOR = ENTRY.bits("vendor_id", 16, 31, about("PCI vendor id"));
-
-        /** The function is configured. */
         public static final BitField CONFIGURED = ENTRY.bit("config_state", 32, about("configured"));
-
-        /** Function id. */
         public static final BitField FID = ENTRY.bits("fid", 64, 95, about("function id"));
-
-        /** Function handle. */
         public static final BitField FH = ENTRY.bits("fh", 96, 127, about("function handle"));
 
-        /** The entry. */
         public static final Layout LAYOUT = ENTRY.build();
 
         /** Bytes of an entry. */
         public static final int BYTES = LAYOUT.sizeBytes();
-
-        private ListEntry() {}
     }
 
     /** Response of query function, docs/spec/s390-zpci.md 6. */
     public static final class FunctionResponse {
-        private static final Layout.Builder RESPONSE = Layout.named("clp_function_response")
-                .size(384 * 8)
-                .bigEndian()
-                .msb0()
-                .spec("zPCI, docs/spec/s390-zpci.md 6");
-
-        /** Bytes. */
+        private static final Layout.Builder RESPONSE = block("clp_function_response", 384, QUERIES);
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));
-
-        /** Response code. */
         public static final BitField CODE = RESPONSE.bits("code", 16, 31, about("response code"));
-
-        /** Virtual function number. */
         public static final BitField VFN = RESPONSE.bits("vfn", 128, 143, about("virtual function number"));
-
-        /** Group. */
         public static final BitField PFGID = RESPONSE.bits("pfgid", 152, 159, about("function group"));
-
-        /** Function id. */
         public static final BitField FID = RESPONSE.bits("fid", 160, 191, about("function id"));
-
-        /** Physical channel id. */
         public static final BitField PCHID = RESPONSE.bits("pchid", 240, 255, about("physical channel id"));
-
-        /** Port. */
         public static final BitField PORT = RESPONSE.bits("port", 484, 487, about("port"));
-
-        /** Length of the measurement block in words. */
         public static final BitField FMB_LENGTH = RESPONSE.bits("fmbl", 496, 503, about("measurement block, words"));
-
-        /** Type of the function. */
         public static final BitField PFT = RESPONSE.bits("pft", 504, 511, about("type; 5: ISM"));
-
-        /** First address for DMA. */
         public static final BitField SDMA = RESPONSE.bits("sdma", 512, 575, about("first DMA address"));
-
-        /** Last address for DMA. */
         public static final BitField EDMA = RESPONSE.bits("edma", 576, 639, about("last DMA address, inclusive"));
-
-        /** Unique id. */
         public static final BitField UID = RESPONSE.bits("uid", 992, 1023, about("unique id"));
 
-        /** The response. */
         public static final Layout LAYOUT = RESPONSE.build();
-
-        private FunctionResponse() {}
     }
 
     /** Response of query group, docs/spec/s390-zpci.md 6. */
     public static final class GroupResponse {
-        private static final Layout.Builder RESPONSE =
-                Layout.named("clp_group_response").size(512).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 6");
-
-        /** Bytes. */
+        private static final Layout.Builder RESPONSE = block("clp_group_response", 64, QUERIES);
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));
-
-        /** Response code. */
         public static final BitField CODE = RESPONSE.bits("code", 16, 31, about("response code"));
-
-        /** Interrupts. */
         public static final BitField NOI = RESPONSE.bits("noi", 132, 143, about("interrupts"));
-
-        /** Version. */
         public static final BitField VERSION = RESPONSE.bits("version", 144, 151, about("version"));
-
-        /** Relaxed translation. */
         public static final BitField RTR = RESPONSE.bit("rtr", 154, about("relaxed translation: T may be 0"));
 
         /** Frame; its exact meaning is not public. */
         public static final BitField FRAME = RESPONSE.bit("frame", 158, about("frame"));
 
-        /** Every change needs RPCIT. */
         public static final BitField REFRESH = RESPONSE.bit("refresh", 159, about("a new mapping needs RPCIT too"));
-
-        /** Longest store block. */
         public static final BitField MAXSTBL = RESPONSE.bits("maxstbl", 163, 175, about("longest store block"));
-
-        /** Measurement interval. */
         public static final BitField MUI = RESPONSE.bits("mui", 176, 191, about("measurement interval, ms"));
-
-        /** Table types. */
         public static final BitField DTSM = RESPONSE.bits("dtsm", 192, 199, about("table types: 80 >> DT"));
-
-        /** DMA address mask. */
         public static final BitField DASM = RESPONSE.bits("dasm", 256, 319, about("DMA address mask"));
-
-        /** MSI address. */
         public static final BitField MSIA = RESPONSE.bits("msia", 320, 383, about("MSI address"));
 
-        /** The response. */
         public static final Layout LAYOUT = RESPONSE.build();
-
-        private GroupResponse() {}
     }
 
     /** Response of set function. */
     public static final class SetResponse {
-        private static final Layout.Builder RESPONSE =
-                Layout.named("clp_set_response").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.8");
-
-        /** Bytes. */
+        private static final Layout.Builder RESPONSE = block("clp_set_response", 32, BLOCKS);
         public static final BitField LENGTH = RESPONSE.bits("length", 0, 15, about("bytes"));
-
-        /** Response code. */
         public static final BitField CODE = RESPONSE.bits("code", 16, 31, about("response code"));
-
-        /** The function's new handle. */
         public static final BitField FH = RESPONSE.bits("fh", 128, 159, about("the function's new handle"));
 
-        /** The response. */
         public static final Layout LAYOUT = RESPONSE.build();
-
-        private SetResponse() {}
     }
 
     private Clp() {}
@@ -361,5 +198,9 @@ public final class Clp {
      */
     public static byte[] list(long resumeToken) {
         return Request.LAYOUT.encode(Header.of(REQUEST_BYTES, LIST), 0, resumeToken, 0);
+    }
+
+    private static Layout.Builder block(String name, int bytes, String spec) {
+        return Layout.named(name).size(bytes * Byte.SIZE).bigEndian().msb0().spec(spec);
     }
 }

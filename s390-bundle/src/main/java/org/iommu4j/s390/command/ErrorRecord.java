@@ -4,6 +4,7 @@ import static org.iommu4j.layout.FieldOption.about;
 
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Words;
 
 /**
  * Content of an error event (CCDF), as store event information gives it behind its header; docs/spec/s390-zpci.md 3.4, 32 bytes.
@@ -14,35 +15,18 @@ import org.iommu4j.layout.Layout;
 public final class ErrorRecord {
     private static final Layout.Builder RECORD =
             Layout.named("ccdf_error").size(256).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 3.4");
-
-    /** Function handle. */
     public static final BitField HANDLE = RECORD.bits("handle", 32, 63, about("function handle"));
-
-    /** Function id. */
     public static final BitField FID = RECORD.bits("fid", 64, 95, about("function id"));
-
-    /** Expected table type. */
     public static final BitField ETT = RECORD.bits("ett", 96, 99, about("expected table type"));
-
-    /** Vector of a message-signalled interrupt. */
     public static final BitField MVN = RECORD.bits("mvn", 100, 111, about("MSI vector"));
-
-    /** DMA address space. */
     public static final BitField DMAAS = RECORD.bits("dmaas", 112, 119, about("DMA address space"));
-
-    /** Event qualifier. */
     public static final BitField Q = RECORD.bit("q", 126, about("event qualifier"));
-
-    /** The access was a write. */
     public static final BitField RW = RECORD.bit("rw", 127, about("the access was a write"));
-
-    /** Failing address. */
     public static final BitField FADDR = RECORD.bits("faddr", 128, 191, about("failing address"));
 
     /** Event code, see {@link EventCode}. */
     public static final BitField PEC = RECORD.bits("pec", 240, 255, about("event code"));
 
-    /** The record. */
     public static final Layout LAYOUT = RECORD.build();
 
     /** Size of the record. */
@@ -52,12 +36,14 @@ public final class ErrorRecord {
 
     /** A record of what an access of a function ran into. */
     public static byte[] of(int handle, int fid, int expectedType, boolean write, long address, int code) {
-        long[] words = new long[LAYOUT.words()];
-        words[HANDLE.word()] = HANDLE.of(Integer.toUnsignedLong(handle));
-        words[FID.word()] = FID.of(Integer.toUnsignedLong(fid)) | ETT.of(expectedType) | RW.of(write ? 1 : 0);
-        words[FADDR.word()] = address;
-        words[PEC.word()] = PEC.of(code);
-        return LAYOUT.encode(words);
+        return Words.of(LAYOUT)
+                .set(HANDLE, Integer.toUnsignedLong(handle))
+                .set(FID, Integer.toUnsignedLong(fid))
+                .set(ETT, expectedType)
+                .set(RW, write ? 1 : 0)
+                .set(FADDR, address)
+                .set(PEC, code)
+                .encode();
     }
 
     /** The event code of a record, of either kind; -1 for anything else. */

@@ -2,17 +2,12 @@ package org.iommu4j.s390.command;
 
 /** Why a function went into error, or what became of it, by the code in the event's record; docs/spec/s390-zpci.md 3.4. */
 public enum EventCode {
-    /** No address translation is registered. */
     NOT_REGISTERED(0x1, "no address translation registered"),
-    /** Outside of the registered aperture. */
     OUTSIDE_RANGE(0x2, "outside the registered range"),
     /** The anchor's table type or origin is wrong. */
     ANCHOR_FORMAT(0x3, "IOTA format"),
-    /** The anchor protects the whole space against writes. */
     ANCHOR_PROTECTION(0x4, "write protection by the IOTA"),
-    /** A table entry protects against writes. */
     ENTRY_PROTECTION(0x5, "write protection by a table entry"),
-    /** Storage key. */
     KEY(0x6, "storage key"),
     /** Entry invalid, zero or not readable. */
     INVALID_ENTRY(0x7, "invalid table entry"),
@@ -20,43 +15,26 @@ public enum EventCode {
     TABLE_LENGTH(0x8, "table length or offset"),
     /** The entry is of another level. */
     TABLE_TYPE(0x9, "table type"),
-    /** Message-signalled interrupt. */
     MSI(0xA, "MSI address"),
-    /** System error of the device. */
     SERR(0xB, "SERR"),
-    /** No interrupts are registered. */
     MSI_NOT_REGISTERED(0x10, "no interrupts registered"),
-    /** Interrupt vector. */
     BIT_VECTOR(0x11, "interrupt bit vector"),
-    /** Interrupt vector not accessible. */
     BIT_VECTOR_ACCESS(0x12, "interrupt bit vector access"),
-    /** Interrupt reporting. */
     INTERRUPT_REPORTING(0x13, "interrupt reporting"),
-    /** Measurement block: key; not fatal. */
+    // The measurement block: these do not stop the function.
     MEASUREMENT_KEY(0x2A, "measurement block key"),
-    /** Measurement block: access; not fatal. */
     MEASUREMENT_ACCESS(0x2B, "measurement block access"),
-    /** Measurement block: address; not fatal. */
     MEASUREMENT_ADDRESS(0x2C, "measurement block address"),
-    /** Configuration changed. */
     CONFIGURATION(0x30, "configuration"),
-    /** Service action. */
     SERVICE_ACTION(0x3A, "service action"),
-    /** Permanent error. */
     PERMANENT_ERROR(0x3B, "permanent error"),
-    /** Recovery failed. */
     RECOVERY_FAILED(0x40, "recovery failed"),
-    /** Availability: now configured. */
+    // Availability.
     CONFIGURED(0x301, "configured"),
-    /** Availability: reserved to standby. */
     RESERVED_TO_STANDBY(0x302, "reserved to standby"),
-    /** Availability: the host asks for deconfiguration. */
     DECONFIGURE_REQUESTED(0x303, "deconfiguration requested"),
-    /** Availability: configured to standby or reserved. */
     CONFIGURED_TO_STANDBY(0x304, "configured to standby or reserved"),
-    /** Availability: several functions changed. */
     SEVERAL_CHANGED(0x306, "several functions changed"),
-    /** Availability: standby to reserved. */
     STANDBY_TO_RESERVED(0x308, "standby to reserved");
 
     private final int code;
@@ -72,7 +50,7 @@ public enum EventCode {
         return code;
     }
 
-    /** A few words for people. */
+    /** Description, a few words. */
     public String text() {
         return text;
     }

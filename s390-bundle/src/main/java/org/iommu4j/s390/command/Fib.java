@@ -11,60 +11,25 @@ import org.iommu4j.layout.Layout;
 public final class Fib {
     private static final Layout.Builder FIB =
             Layout.named("FIB").size(640).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.6");
-
-    /** Format. */
     public static final BitField FORMAT = FIB.bits("format", 0, 7, oneOf(code(0, "the only format")));
-
-    /** Stored: the function is enabled. */
     public static final BitField ENABLED = FIB.bit("fc.enabled", 64, about("stored: the function is enabled"));
-
-    /** Stored: the function is in error. */
     public static final BitField ERROR = FIB.bit("fc.error", 65, about("stored: the function is in error"));
-
-    /** Stored: load and store are blocked. */
     public static final BitField BLOCKED = FIB.bit("fc.blocked", 66, about("stored: load and store are blocked"));
-
-    /** Stored: address translation is registered. */
     public static final BitField REGISTERED =
             FIB.bit("fc.registered", 67, about("stored: address translation is registered"));
-
-    /** First address of the aperture. */
     public static final BitField PBA = FIB.bits("pba", 128, 191, about("first address"));
-
-    /** Last address of the aperture. */
     public static final BitField PAL = FIB.bits("pal", 192, 255, about("last address, inclusive"));
-
-    /** Where the tables are. */
     public static final BitField IOTA = FIB.bits("iota", 256, 319, about("I/O translation anchor"));
-
-    /** Interruption subclass. */
     public static final BitField ISC = FIB.bits("isc", 321, 323, about("interruption subclass"));
-
-    /** Number of interrupts. */
     public static final BitField NOI = FIB.bits("noi", 324, 335, about("number of interrupts"));
-
-    /** Where the interrupt vector begins in its first byte. */
     public static final BitField AIBVO = FIB.bits("aibvo", 338, 343, about("bit offset of the interrupt vector"));
-
-    /** The summary bit is used. */
     public static final BitField SUM = FIB.bit("sum", 344, about("summary on"));
-
-    /** Where the summary bit is. */
     public static final BitField AISBO = FIB.bits("aisbo", 346, 351, about("bit offset of the summary"));
-
-    /** Address of the interrupt vector. */
     public static final BitField AIBV = FIB.bits("aibv", 384, 447, about("interrupt vector"));
-
-    /** Address of the summary. */
     public static final BitField AISB = FIB.bits("aisb", 448, 511, about("interrupt summary"));
-
-    /** Address of the measurement block. */
     public static final BitField FMB = FIB.bits("fmb", 512, 575, about("function measurement block and key"));
-
-    /** GISA designation. */
     public static final BitField GD = FIB.bits("gd", 608, 639, about("GISA designation"));
 
-    /** The block. */
     public static final Layout LAYOUT = FIB.build();
 
     /** Size of the block. */

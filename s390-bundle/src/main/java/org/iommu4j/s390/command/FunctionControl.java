@@ -5,28 +5,13 @@ import org.iommu4j.layout.Code;
 
 /** Operations of MPCIFC, docs/spec/s390-zpci.md 2.4. */
 public final class FunctionControl {
-    /** Register interrupts. */
     public static final int REGISTER_INTERRUPTS = 2;
-
-    /** Unregister interrupts. */
     public static final int UNREGISTER_INTERRUPTS = 3;
-
-    /** Register I/O address translation. */
     public static final int REGISTER_IOAT = 4;
-
-    /** Unregister I/O address translation. */
     public static final int UNREGISTER_IOAT = 5;
-
-    /** Register I/O address translation anew. */
     public static final int REREGISTER_IOAT = 6;
-
-    /** Leave the error state. */
     public static final int RESET_ERROR = 7;
-
-    /** Release load and store in the error state. */
     public static final int RESET_BLOCK = 9;
-
-    /** Set the measurement block. */
     public static final int SET_MEASURE = 10;
 
     /** All of them. */

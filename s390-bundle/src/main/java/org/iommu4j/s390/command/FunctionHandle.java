@@ -14,27 +14,21 @@ import org.iommu4j.layout.Layout;
 public final class FunctionHandle {
     private static final Layout.Builder HANDLE =
             Layout.named("function_handle").size(32).bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.2");
-
-    /** The function is enabled. */
     public static final BitField ENABLED = HANDLE.bit("enabled", 0, about("the function is enabled"));
-
-    /** Counts the function's lives. */
     public static final BitField INSTANCE = HANDLE.bits("instance", 1, 7, about("life of the function, modulo 128"));
 
-    /** How a hypervisor presents the function. */
+    /** Whether a hypervisor interprets, intercepts or emulates the function. */
     public static final BitField SHM =
             HANDLE.bits("SHM", 8, 15, oneOf(code(0, "interpreted"), code(1, "intercepted"), code(2, "emulated")));
 
-    /** Which function. */
     public static final BitField INDEX = HANDLE.bits("index", 16, 31, about("which function"));
 
-    /** The handle. */
     public static final Layout LAYOUT = HANDLE.build();
 
     /** {@link #SHM}: emulated, which simulated functions are. */
     public static final int EMULATED = 2;
 
-    /** Lives that handles tell apart. */
+    /** Number of lives that handles can tell apart. */
     public static final int INSTANCES = 1 << INSTANCE.width();
 
     private FunctionHandle() {}
@@ -44,7 +38,7 @@ public final class FunctionHandle {
         return (int) (ENABLED.of(enabled ? 1 : 0) | INSTANCE.of(instance) | SHM.of(EMULATED) | INDEX.of(index));
     }
 
-    /** Which function a handle names, in whatever life. */
+    /** Index of the function that a handle names, in whatever life. */
     public static int indexOf(int handle) {
         return INDEX.getInt(handle);
     }

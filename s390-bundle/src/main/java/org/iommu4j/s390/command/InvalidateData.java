@@ -17,27 +17,16 @@ public final class InvalidateData {
             .bigEndian()
             .msb0()
             .spec("zPCI, docs/spec/s390-zpci.md 5.2");
-
-    /** 0, or the handle of a function of the container as it is now. */
     public static final BitField FH = DATA.bits("fh", 0, 31, about("0, or the current handle of a function"));
-
-    /** DMA address space. */
     public static final BitField DMAAS = DATA.bits("dmaas", 32, 39, oneOf(code(0, "the only one")));
-
-    /** What is refreshed. */
     public static final BitField OP =
             DATA.bits("op", 40, 47, oneOf(code(0, "RANGE: the generic range"), code(1, "ALL: the whole aperture")));
-
-    /** 0, or the registered anchor. */
     public static final BitField IOTA = DATA.bits("iota", 64, 127, about("0, or the IOTA as it is registered"));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
-    /** {@link #OP}: a range. */
+    // Codes of OP.
     public static final int RANGE = 0;
-
-    /** {@link #OP}: everything. */
     public static final int ALL = 1;
 
     private InvalidateData() {}

@@ -12,23 +12,17 @@ import org.iommu4j.layout.Layout;
 public final class RequestRegister {
     private static final Layout.Builder REGISTER =
             Layout.named("request_register").bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 2.1");
-
-    /** Function handle. */
     public static final BitField HANDLE = REGISTER.bits("handle", 0, 31, about("function handle"));
 
     /** Comes back: why the condition code is 1, see {@link Status}. */
     public static final BitField STATUS = REGISTER.bits("status", 32, 39, about("comes back with condition code 1"));
 
-    /** DMA address space; only 0 exists. */
     public static final BitField DMAAS = REGISTER.bits("dmaas", 40, 47, about("DMA address space"));
-
-    /** Unused. */
     public static final BitField UNUSED = REGISTER.ignored("unused 48:55", 48, 55);
 
     /** Operation of MPCIFC, see {@link FunctionControl}. */
     public static final BitField OPERATION = REGISTER.bits("oc", 56, 63, about("operation of MPCIFC"));
 
-    /** The register. */
     public static final Layout LAYOUT = REGISTER.build();
 
     private RequestRegister() {}

@@ -5,28 +5,13 @@ import org.iommu4j.layout.Code;
 
 /** Status codes that come back in R1 with condition code 1, docs/spec/s390-zpci.md 2.4. */
 public final class Status {
-    /** A resource is not available. */
     public static final int RESOURCE = 4;
-
-    /** The function ran into an error. */
     public static final int FUNCTION_IN_ERROR = 8;
-
-    /** Load and store are blocked. */
     public static final int BLOCKED = 12;
-
-    /** The host cannot hold so many mappings. */
     public static final int INSUFFICIENT_RESOURCES = 16;
-
-    /** The address space does not exist. */
     public static final int INVALID_SPACE = 20;
-
-    /** Out of sequence: it is registered already, or is not. */
     public static final int SEQUENCE = 24;
-
-    /** The DMA address space does not exist. */
     public static final int INVALID_DMA_SPACE = 28;
-
-    /** The function cannot be used: it recovers from an error. */
     public static final int NOT_AVAILABLE = 40;
 
     /** All of them. */

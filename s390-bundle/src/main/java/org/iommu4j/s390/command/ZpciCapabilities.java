@@ -7,7 +7,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.simulation.config.SettingRow;
 import org.iommu4j.simulation.config.SettingValues;
 
-/** What the functions of a chip can do, and how many there are; {@link ZpciSettings} has the names, defaults and meanings. */
+/** Capabilities of the functions of a chip, and their number; {@link ZpciSettings} has the names, defaults and meanings. */
 public final class ZpciCapabilities {
     private static final int DTSM_FIRST = 0x80;
 
@@ -135,7 +135,7 @@ public final class ZpciCapabilities {
         return values.isSet(ZpciSettings.LIVES);
     }
 
-    /** How many functions there are. */
+    /** Number of functions. */
     public int functions() {
         return values.getInt(ZpciSettings.FUNCTIONS);
     }

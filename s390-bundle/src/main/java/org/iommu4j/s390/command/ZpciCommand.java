@@ -83,11 +83,7 @@ public enum ZpciCommand implements CommandFormat {
         command.bits("handle", 64, 95, about("function handle"));
         command.bits("dmaas", 104, 111, about("DMA address space"));
         command.bits("oc", 120, 127, oneOf(FunctionControl.CODES.toArray(new org.iommu4j.layout.Code[0])));
-        int fib = 2 * Long.SIZE;
-        for (BitField field : Fib.LAYOUT.fields()) {
-            int first = fib + field.word() * Long.SIZE + Long.SIZE - field.shift() - field.width();
-            command.bits(field.name(), first, first + field.width() - 1, about(field.about()));
-        }
+        append(command, 2 * Long.SIZE, Fib.LAYOUT);
         return command.build();
     }
 
@@ -96,11 +92,15 @@ public enum ZpciCommand implements CommandFormat {
         command.bits("lps", 16, 19, oneOf(code(2, "PCI")));
         command.bits("r1", 24, 27, about("unused"));
         command.bits("r2", 28, 31, about("register of the block"));
-        int request = Long.SIZE;
-        for (BitField field : Clp.Request.LAYOUT.fields()) {
-            int first = request + field.word() * Long.SIZE + Long.SIZE - field.shift() - field.width();
+        append(command, Long.SIZE, Clp.Request.LAYOUT);
+        return command.build();
+    }
+
+    /** Adds the fields of a block that begins at a bit of the command. */
+    private static void append(Layout.Builder command, int begin, Layout block) {
+        for (BitField field : block.fields()) {
+            int first = begin + field.word() * Long.SIZE + Long.SIZE - field.shift() - field.width();
             command.bits(field.name(), first, first + field.width() - 1, about(field.about()));
         }
-        return command.build();
     }
 }

@@ -14,91 +14,41 @@ import org.iommu4j.layout.Code;
  * interruption codes, others condition codes.
  */
 public final class ZpciInstruction {
-    /** Refresh PCI translations. */
+    // Instructions, by their operation codes.
     public static final int RPCIT = 0xB9D3;
-
-    /** Modify PCI function controls. */
     public static final int MPCIFC = 0xE3D0;
-
-    /** Store PCI function controls. */
     public static final int STPCIFC = 0xE3D4;
-
-    /** Call logical processor, for PCI. */
     public static final int CLP = 0xB9A0;
-
-    /** Set interruption controls. */
     public static final int SIC = 0xEBD1;
-
-    /** PCI load. */
     public static final int PCILG = 0xB9D2;
-
-    /** PCI store. */
     public static final int PCISTG = 0xB9D0;
-
-    /** PCI store block. */
     public static final int PCISTB = 0xEBD0;
 
-    /** Load of memory I/O, which is not installed. */
+    // Instructions of memory I/O, which is not installed.
     public static final int PCILGI = 0xB9D6;
-
-    /** Store of memory I/O, which is not installed. */
     public static final int PCISTGI = 0xB9D4;
-
-    /** Store block of memory I/O, which is not installed. */
     public static final int PCISTBI = 0xEBD4;
-
-    /** Write barrier of memory I/O, which is not installed. */
     public static final int PCIWB = 0xB9D5;
 
-    /** Word of the request register. */
+    // Words of the operands; each instruction of the table says which it has.
     public static final int R1 = 0;
-
-    /** Word of the data of PCILG and PCISTG. */
     public static final int DATA = 0;
-
-    /** Word of the request register of PCILG and PCISTG. */
     public static final int REQUEST = 1;
-
-    /** Word of the address of what PCISTB stores. */
     public static final int STORED = 1;
-
-    /** Word of the offset of PCILG, PCISTG and PCISTB. */
     public static final int OFFSET = 2;
-
-    /** Word of RPCIT's start. */
     public static final int START = 1;
-
-    /** Word of RPCIT's length in bytes. */
     public static final int LENGTH = 2;
-
-    /** Word of the number of register R2, which must be even. */
     public static final int R2_NUMBER = 3;
-
-    /** Word of the address of a FIB. */
     public static final int FIB = 1;
-
-    /** Word of the address of a CLP block. */
     public static final int BLOCK = 0;
-
-    /** Word of SIC's mode. */
     public static final int MODE = 0;
-
-    /** Word of SIC's register R3, which holds the interruption subclass. */
     public static final int R3 = 1;
-
-    /** Word that is not zero in the problem state. */
     public static final int PROBLEM_STATE = 15;
 
-    /** Condition code: done. */
+    // Condition codes.
     public static final int DONE = 0;
-
-    /** Condition code: error, see the status. */
     public static final int ERROR = 1;
-
-    /** Condition code: busy, try again. */
     public static final int BUSY = 2;
-
-    /** Condition code: no such handle. */
     public static final int INVALID_HANDLE = 3;
 
     private static final Operand PROBLEM = Operand.field(
@@ -109,17 +59,16 @@ public final class ZpciInstruction {
     private static final List<Code> CODES = codes();
     private static final String LOAD_STORE = "zPCI, docs/spec/s390-zpci.md 2.1, 2.7";
 
-    /** As many as PCISTB stores at most, in one page. */
+    /** Most bytes of one PCISTB: a page. */
     private static final int STORED_BYTES = 4096;
 
     /** All of them. */
     public static final List<CallFormat> ALL = List.of(
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "RPCIT",
                     RPCIT,
                     List.of(
-                            register("r1", "request register").alias("request").orNothing(),
+                            request(),
                             handle(R1),
                             Operand.word("start", START, "first address, in register R2")
                                     .alias("r2", "address", "iova"),
@@ -127,15 +76,13 @@ public final class ZpciInstruction {
                                     .alias("r2+1", "r3", "size", "len"),
                             evenRegister(),
                             PROBLEM),
-                    List.of(register("r1", "request register"), status(R1)),
-                    CODES,
+                    List.of(Operand.word("r1", R1, "request register"), status(R1)),
                     "zPCI, docs/spec/s390-zpci.md 2.3"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "MPCIFC",
                     MPCIFC,
                     List.of(
-                            register("r1", "request register").alias("request").orNothing(),
+                            request(),
                             handle(R1),
                             space(),
                             field("oc", R1, RequestRegister.OPERATION, "operation")
@@ -145,15 +92,13 @@ public final class ZpciInstruction {
                                     .alias("address")
                                     .orNothing(),
                             PROBLEM),
-                    List.of(register("r1", "request register"), status(R1)),
-                    CODES,
+                    List.of(Operand.word("r1", R1, "request register"), status(R1)),
                     "zPCI, docs/spec/s390-zpci.md 2.4"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "STPCIFC",
                     STPCIFC,
                     List.of(
-                            register("r1", "request register").alias("request").orNothing(),
+                            request(),
                             handle(R1),
                             space(),
                             Operand.memory("fib", FIB, Fib.BYTES, "where the block is stored")
@@ -161,32 +106,24 @@ public final class ZpciInstruction {
                                     .orNothing(),
                             PROBLEM),
                     List.of(
-                            register("r1", "request register"),
+                            Operand.word("r1", R1, "request register"),
                             status(R1),
                             Operand.memory("fib", FIB, Fib.BYTES, "function information block")),
-                    CODES,
                     "zPCI, docs/spec/s390-zpci.md 2.5"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "CLP",
                     CLP,
                     List.of(
                             Operand.memory(
                                             "block",
                                             BLOCK,
-                                            org.iommu4j.s390.command.Clp.BLOCK_BYTES,
+                                            Clp.BLOCK_BYTES,
                                             "request, then the response with its length")
                                     .alias("request", "r2", "hex", "address"),
                             PROBLEM),
-                    List.of(Operand.answer(
-                            "response",
-                            BLOCK,
-                            org.iommu4j.s390.command.Clp.BLOCK_BYTES - org.iommu4j.s390.command.Clp.REQUEST_BYTES,
-                            "the response")),
-                    CODES,
+                    List.of(Operand.answer("response", BLOCK, Clp.BLOCK_BYTES - Clp.REQUEST_BYTES, "the response")),
                     "zPCI, docs/spec/s390-zpci.md 2.8"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "SIC",
                     SIC,
                     List.of(
@@ -196,10 +133,8 @@ public final class ZpciInstruction {
                                     .orNothing(),
                             PROBLEM),
                     List.of(),
-                    CODES,
                     "zPCI, docs/spec/s390-zpci.md 2.9"),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "PCILG",
                     PCILG,
                     List.of(
@@ -214,10 +149,8 @@ public final class ZpciInstruction {
                             Operand.word("r1", DATA, "what was loaded").alias("data"),
                             Operand.word("r2", REQUEST, "request register"),
                             status(REQUEST)),
-                    CODES,
                     LOAD_STORE),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "PCISTG",
                     PCISTG,
                     List.of(
@@ -232,14 +165,12 @@ public final class ZpciInstruction {
                             evenRegister(),
                             PROBLEM),
                     List.of(Operand.word("r2", REQUEST, "request register"), status(REQUEST)),
-                    CODES,
                     LOAD_STORE),
-            new CallFormat(
-                    Kind.INSTRUCTION,
+            instruction(
                     "PCISTB",
                     PCISTB,
                     List.of(
-                            register("r1", "request register").alias("request").orNothing(),
+                            request(),
                             handle(R1),
                             place(R1),
                             length(R1, 13),
@@ -248,8 +179,7 @@ public final class ZpciInstruction {
                                     .alias("data")
                                     .orNothing(),
                             PROBLEM),
-                    List.of(register("r1", "request register"), status(R1)),
-                    CODES,
+                    List.of(Operand.word("r1", R1, "request register"), status(R1)),
                     LOAD_STORE),
             memoryIo("PCILGI", PCILGI),
             memoryIo("PCISTGI", PCISTGI),
@@ -258,8 +188,13 @@ public final class ZpciInstruction {
 
     private ZpciInstruction() {}
 
-    private static Operand register(String name, String about) {
-        return Operand.word(name, R1, about);
+    private static CallFormat instruction(
+            String name, int opcode, List<Operand> operands, List<Operand> results, String spec) {
+        return new CallFormat(Kind.INSTRUCTION, name, opcode, operands, results, CODES, spec);
+    }
+
+    private static Operand request() {
+        return Operand.word("r1", R1, "request register").alias("request").orNothing();
     }
 
     private static Operand evenRegister() {
@@ -307,8 +242,7 @@ public final class ZpciInstruction {
 
     /** An instruction of a facility that is not installed: whatever its operands are, it is an operation exception. */
     private static CallFormat memoryIo(String name, int opcode) {
-        return new CallFormat(
-                Kind.INSTRUCTION,
+        return instruction(
                 name,
                 opcode,
                 List.of(
@@ -317,7 +251,6 @@ public final class ZpciInstruction {
                         Operand.word("r3", 2, "third register").orNothing(),
                         PROBLEM),
                 List.of(),
-                CODES,
                 LOAD_STORE);
     }
 

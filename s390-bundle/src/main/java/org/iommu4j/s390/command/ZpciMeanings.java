@@ -4,11 +4,11 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Code;
 import org.iommu4j.layout.Layout;
 
-/** What values mean where their layout does not list them, for explanations. */
+/** Meanings of values that no layout lists, for explanations. */
 public final class ZpciMeanings {
     private ZpciMeanings() {}
 
-    /** What the value of a field means; empty if there is nothing to add. */
+    /** The meaning of a field's value; empty if there is nothing to add to the layout. */
     public static String of(Layout layout, BitField field, long... words) {
         long value = field.get(words[field.word()]);
         if (field.name().equals(ErrorRecord.PEC.name())) {

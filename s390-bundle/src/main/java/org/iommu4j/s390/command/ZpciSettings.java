@@ -34,7 +34,6 @@ public final class ZpciSettings {
             .byDefault(generation -> generation == ZpciGeneration.BASE ? 0 : 1)
             .about("the host shadows the tables");
 
-    /** Reported; its meaning is not public. */
     public static final SettingRow FRAME = ROWS.number("frame", 1).about("reported; its meaning is not public");
 
     static final SettingRow RTR = ROWS.number("rtr", 1)
@@ -48,49 +47,39 @@ public final class ZpciSettings {
             .legal("some of the default's bits", (generation, value) -> (value & ~tableTypes(generation)) == 0)
             .about("table types: mask 80 >> DT; of the two readings that contradict each other the one that fits QEMU");
 
-    /** DMA address mask, reported. */
     public static final SettingRow MASK =
             ROWS.number("mask", Long.SIZE).alias("dasm", "dma_mask").about("DMA address mask, reported");
 
-    /** MSI address, reported. */
     public static final SettingRow MSIA = ROWS.number("msia", Long.SIZE)
             .alias("msi", "msi_address")
             .byDefault(0xfe00_0000_0000_0000L)
             .about("MSI address, reported");
 
-    /** Interrupts, reported. */
     public static final SettingRow NOI =
             ROWS.number("noi", 12).alias("interrupts").byDefault(128).about("interrupts, reported");
 
-    /** Measurement interval in milliseconds, reported. */
     public static final SettingRow MUI = ROWS.number("mui", 16)
             .alias("interval", "measurement_interval")
             .byDefault(4000)
             .about("measurement interval in ms, reported");
 
-    /** Longest store block in bytes. */
     public static final SettingRow MAXSTBL = ROWS.number("maxstbl", 13)
             .alias("block", "max_store_block")
             .byDefault(128)
             .about("longest store block in bytes");
 
-    /** Version of the group, reported. */
     public static final SettingRow VERSION = ROWS.number("version", 8).about("reported");
 
     static final SettingRow PFGID =
             ROWS.number("pfgid", 8).alias("group", "group_id").byDefault(0xff).about("group of all functions");
 
-    /** Virtual function number, reported. */
     public static final SettingRow VFN =
             ROWS.number("vfn", 16).about("virtual function number of all functions, reported");
 
-    /** Channel, reported. */
     public static final SettingRow PCHID = ROWS.number("pchid", 16).about("channel of all functions, reported");
 
-    /** Port, reported. */
     public static final SettingRow PORT = ROWS.number("port", 4).about("port of all functions, reported");
 
-    /** Type, reported. */
     public static final SettingRow PFT = ROWS.number("pft", 8).alias("type").about("type of all functions, reported");
 
     static final SettingRow DMA_AVAIL = ROWS.number("dma_avail", 20)
@@ -105,13 +94,11 @@ public final class ZpciSettings {
             .byDefault(1)
             .about("1: disabling a function ends a life, which its handles count; 0: they do not, as QEMU's");
 
-    /** Functions that are in another state than configured and disabled from reset. */
     public static final SettingRow FUNCTION_STATES = ROWS.text("function-states")
             .about(
                     "a list as 2=standby,3=reserved: functions that are in another state than configured and disabled from "
                             + "reset: standby, reserved, permanent-error");
 
-    /** How often each RPCIT that is in order is answered with condition code 2 before it is carried out. */
     public static final SettingRow RPCIT_BUSY = ROWS.numberOption("rpcit-busy", 20)
             .most(1_000_000)
             .about("how often each RPCIT that is in order is answered with condition code 2 before it is carried out");
@@ -129,7 +116,7 @@ public final class ZpciSettings {
 
     private ZpciSettings() {}
 
-    /** What the fuzzer varies: few functions, apertures, and now and then hardly any room for mappings. */
+    /** Settings that the fuzzer varies: few functions, apertures, and now and then hardly any room for mappings. */
     private static void vary() {
         ROWS.vary(FUNCTIONS, (generation, random) -> 4L + random.nextInt(4));
         ROWS.vary(
@@ -150,7 +137,7 @@ public final class ZpciSettings {
     }
 
     /**
-     * What a configuration chooses.
+     * The settings that a configuration asks for.
      *
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or a value that the generation cannot
      *     have, {@code EINVAL} for an unknown name or a value that does not fit

@@ -1,6 +1,6 @@
 package org.iommu4j.s390.front;
 
-/** What stands behind the functions of a facility. Every method is called with the checks of the instruction passed. */
+/** The address translation of a facility's functions: a chip's, or a host's. Methods are called after the checks of the instruction. */
 public interface AddressTranslation {
     /** Outcome: done. */
     int DONE = 0;

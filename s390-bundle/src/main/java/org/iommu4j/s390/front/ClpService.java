@@ -2,6 +2,7 @@ package org.iommu4j.s390.front;
 
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.layout.Words;
 import org.iommu4j.s390.command.Clp;
 import org.iommu4j.s390.command.ProgramInterruption;
 import org.iommu4j.s390.command.ZpciCapabilities;
@@ -143,19 +144,20 @@ final class ClpService {
         if (function == null || function.state() == FunctionState.RESERVED) {
             return code(Clp.HANDLE);
         }
-        long[] words = new long[Clp.FunctionResponse.LAYOUT.words()];
-        words[0] = Clp.Header.of(Clp.FunctionResponse.LAYOUT.sizeBytes(), Clp.OK);
-        words[Clp.FunctionResponse.VFN.word()] |= Clp.FunctionResponse.VFN.of(unit.value(ZpciSettings.VFN));
-        words[Clp.FunctionResponse.PFGID.word()] |= Clp.FunctionResponse.PFGID.of(unit.group());
-        words[Clp.FunctionResponse.PCHID.word()] |= Clp.FunctionResponse.PCHID.of(unit.value(ZpciSettings.PCHID));
-        words[Clp.FunctionResponse.PORT.word()] |= Clp.FunctionResponse.PORT.of(unit.value(ZpciSettings.PORT));
-        words[Clp.FunctionResponse.PFT.word()] |= Clp.FunctionResponse.PFT.of(unit.value(ZpciSettings.PFT));
-        words[Clp.FunctionResponse.FID.word()] |= Clp.FunctionResponse.FID.of(function.index());
-        words[Clp.FunctionResponse.FMB_LENGTH.word()] |= Clp.FunctionResponse.FMB_LENGTH.of(FMB_WORDS);
-        words[Clp.FunctionResponse.SDMA.word()] = unit.sdma();
-        words[Clp.FunctionResponse.EDMA.word()] = unit.edma();
-        words[Clp.FunctionResponse.UID.word()] |= Clp.FunctionResponse.UID.of(function.index());
-        return Clp.FunctionResponse.LAYOUT.encode(words);
+        return Words.of(Clp.FunctionResponse.LAYOUT)
+                .set(Clp.FunctionResponse.LENGTH, Clp.FunctionResponse.LAYOUT.sizeBytes())
+                .set(Clp.FunctionResponse.CODE, Clp.OK)
+                .set(Clp.FunctionResponse.VFN, unit.value(ZpciSettings.VFN))
+                .set(Clp.FunctionResponse.PFGID, unit.group())
+                .set(Clp.FunctionResponse.PCHID, unit.value(ZpciSettings.PCHID))
+                .set(Clp.FunctionResponse.PORT, unit.value(ZpciSettings.PORT))
+                .set(Clp.FunctionResponse.PFT, unit.value(ZpciSettings.PFT))
+                .set(Clp.FunctionResponse.FID, function.index())
+                .set(Clp.FunctionResponse.FMB_LENGTH, FMB_WORDS)
+                .set(Clp.FunctionResponse.SDMA, unit.sdma())
+                .set(Clp.FunctionResponse.EDMA, unit.edma())
+                .set(Clp.FunctionResponse.UID, function.index())
+                .encode();
     }
 
     private byte[] queryGroup(long[] request) {
@@ -165,19 +167,20 @@ final class ClpService {
         if (Clp.GroupRequest.PFGID.getInt(request[2]) != unit.group()) {
             return code(Clp.UNKNOWN_GROUP);
         }
-        long[] words = new long[Clp.GroupResponse.LAYOUT.words()];
-        words[0] = Clp.Header.of(Clp.GroupResponse.LAYOUT.sizeBytes(), Clp.OK);
-        words[Clp.GroupResponse.NOI.word()] = Clp.GroupResponse.NOI.of(unit.value(ZpciSettings.NOI))
-                | Clp.GroupResponse.VERSION.of(unit.value(ZpciSettings.VERSION))
-                | Clp.GroupResponse.RTR.of(unit.relaxed() ? 1 : 0)
-                | Clp.GroupResponse.FRAME.of(unit.value(ZpciSettings.FRAME))
-                | Clp.GroupResponse.REFRESH.of(unit.refresh() ? 1 : 0)
-                | Clp.GroupResponse.MAXSTBL.of(unit.value(ZpciSettings.MAXSTBL))
-                | Clp.GroupResponse.MUI.of(unit.value(ZpciSettings.MUI));
-        words[Clp.GroupResponse.DTSM.word()] = Clp.GroupResponse.DTSM.of(unit.dtsm());
-        words[Clp.GroupResponse.DASM.word()] = unit.value(ZpciSettings.MASK);
-        words[Clp.GroupResponse.MSIA.word()] = unit.value(ZpciSettings.MSIA);
-        return Clp.GroupResponse.LAYOUT.encode(words);
+        return Words.of(Clp.GroupResponse.LAYOUT)
+                .set(Clp.GroupResponse.LENGTH, Clp.GroupResponse.LAYOUT.sizeBytes())
+                .set(Clp.GroupResponse.CODE, Clp.OK)
+                .set(Clp.GroupResponse.NOI, unit.value(ZpciSettings.NOI))
+                .set(Clp.GroupResponse.VERSION, unit.value(ZpciSettings.VERSION))
+                .set(Clp.GroupResponse.RTR, unit.relaxed() ? 1 : 0)
+                .set(Clp.GroupResponse.FRAME, unit.value(ZpciSettings.FRAME))
+                .set(Clp.GroupResponse.REFRESH, unit.refresh() ? 1 : 0)
+                .set(Clp.GroupResponse.MAXSTBL, unit.value(ZpciSettings.MAXSTBL))
+                .set(Clp.GroupResponse.MUI, unit.value(ZpciSettings.MUI))
+                .set(Clp.GroupResponse.DTSM, unit.dtsm())
+                .set(Clp.GroupResponse.DASM, unit.value(ZpciSettings.MASK))
+                .set(Clp.GroupResponse.MSIA, unit.value(ZpciSettings.MSIA))
+                .encode();
     }
 
     private byte[] setFunction(long[] request) {

@@ -9,19 +9,19 @@ import org.iommu4j.s390.command.ZpciSettings;
 
 /** States of a function, docs/spec/s390-zpci.md 2.7. Saved by their names. */
 public enum FunctionState {
-    /** Belongs to nobody here. */
+    /** Not assigned to this machine. */
     RESERVED,
-    /** Could be configured. */
+    /** Assigned, not configured. */
     STANDBY,
     /** Configured, not enabled. */
     DISABLED,
-    /** At work. */
+    /** Enabled: it may access memory. */
     ENABLED,
     /** Stopped by an error: no DMA, no load and store. */
     ERROR,
     /** In error, but load and store work: software may look. */
     BLOCKED,
-    /** Broken for good. */
+    /** In permanent error. */
     PERMANENT_ERROR;
 
     /** True if the function answers to nothing but availability events. */

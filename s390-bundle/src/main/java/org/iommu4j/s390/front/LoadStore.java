@@ -84,7 +84,7 @@ final class LoadStore {
     }
 
     /**
-     * What handle, state and space say.
+     * Checks handle, state and address space.
      *
      * @param register word of the request, in which a status comes back
      */

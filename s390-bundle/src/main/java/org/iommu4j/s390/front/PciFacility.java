@@ -4,18 +4,13 @@ import static org.iommu4j.s390.command.ZpciInstruction.DONE;
 import static org.iommu4j.s390.command.ZpciInstruction.ERROR;
 import static org.iommu4j.s390.command.ZpciInstruction.INVALID_HANDLE;
 
-import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.s390.command.AvailabilityRecord;
-import org.iommu4j.s390.command.ErrorRecord;
 import org.iommu4j.s390.command.EventCode;
-import org.iommu4j.s390.command.Fib;
-import org.iommu4j.s390.command.FunctionControl;
 import org.iommu4j.s390.command.FunctionHandle;
 import org.iommu4j.s390.command.ProgramInterruption;
 import org.iommu4j.s390.command.RequestRegister;
@@ -27,22 +22,15 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * The functions of a chip and the instructions that control them, in the order of checks of docs/spec/s390-zpci.md 2.3
- * and 2.4. Nothing that software does throws: it ends in a condition code with its status, or in a program
- * interruption.
+ * The functions of a chip and the instructions that software has for them; RPCIT and SIC are carried out here, in the order
+ * of checks of docs/spec/s390-zpci.md 2.3 and 2.9. Nothing that software does throws: it ends in a condition code with its
+ * status, or in a program interruption.
  *
  * <p>Not modelled: the registers of functions ({@link LoadStore}), adapter interrupts (MPCIFC 2 and 3 keep what is registered),
  * directed interrupts, memory I/O: its instructions are operation exceptions.
  */
 public final class PciFacility {
-    /** Events that wait at most; later ones are lost, as the functions' states are not. */
-    private static final int MOST_EVENTS = 4096;
-
-    private static final long PAGE_MASK = 0xfff;
-    private static final int FIB_ALIGNMENT_MASK = 7;
-    private static final int FMB_ALIGNMENT_MASK = 0xf;
-
-    /** Where the measurement block counts refreshes. */
+    /** Offset of the count of refreshes in the measurement block. */
     private static final int FMB_REFRESHES = 40;
 
     private static final int SIC_ALL = 0;
@@ -56,7 +44,8 @@ public final class PciFacility {
     private final PciFunction[] functions;
     private final ClpService clp;
     private final LoadStore loadStore;
-    private final ArrayDeque<byte[]> events = new ArrayDeque<>();
+    private final ControlInstructions controls;
+    private final FunctionEvents events = new FunctionEvents();
     private int singleSubclasses;
     private long executed;
 
@@ -64,7 +53,7 @@ public final class PciFacility {
      * A facility fresh from reset: every function is configured and disabled.
      *
      * @param memory where operands are
-     * @param translation what stands behind the functions
+     * @param translation address translation of the functions
      * @param states states of functions that are in another one from the start
      */
     public PciFacility(
@@ -82,6 +71,7 @@ public final class PciFacility {
         }
         clp = new ClpService(this, unit, memory);
         loadStore = new LoadStore(this, unit);
+        controls = new ControlInstructions(this, unit, memory, translation, events);
     }
 
     /** Instructions executed, those that ended in a program interruption included. */
@@ -116,8 +106,8 @@ public final class PciFacility {
         } else {
             switch (function) {
                 case ZpciInstruction.RPCIT -> refresh(call);
-                case ZpciInstruction.MPCIFC -> modify(call);
-                case ZpciInstruction.STPCIFC -> store(call);
+                case ZpciInstruction.MPCIFC -> controls.modify(call);
+                case ZpciInstruction.STPCIFC -> controls.store(call);
                 case ZpciInstruction.CLP -> call.result(clp.execute(call.word(ZpciInstruction.BLOCK)));
                 case ZpciInstruction.PCILG -> loadStore.load(call);
                 case ZpciInstruction.PCISTG -> loadStore.store(call);
@@ -191,197 +181,10 @@ public final class PciFacility {
             try {
                 memory.writeLongBe(function.fmb() + FMB_REFRESHES, refreshes);
             } catch (BusErrorException e) {
-                event(function, EventCode.MEASUREMENT_ACCESS, function.fmb(), true, 0);
+                events.error(function, EventCode.MEASUREMENT_ACCESS, function.fmb(), true, 0);
                 function.measure(0);
             }
         }
-    }
-
-    // ---- MPCIFC, docs/spec/s390-zpci.md 2.4
-
-    private void modify(NativeCall call) {
-        long block = call.word(ZpciInstruction.FIB);
-        if ((block & FIB_ALIGNMENT_MASK) != 0) {
-            call.result(-ProgramInterruption.SPECIFICATION);
-            return;
-        }
-        long request = call.word(ZpciInstruction.R1);
-        PciFunction function = find(RequestRegister.handle(request));
-        if (function == null || isOut(function)) {
-            call.result(INVALID_HANDLE);
-            return;
-        }
-        if (!memory.contains(block, Fib.BYTES)) {
-            call.result(-ProgramInterruption.ADDRESSING);
-        } else if (Fib.FORMAT.get(memory.readLongBe(block)) != 0) {
-            call.result(-ProgramInterruption.OPERAND);
-        } else {
-            modify(call, function, block, RequestRegister.OPERATION.getInt(request));
-        }
-    }
-
-    private void modify(NativeCall call, PciFunction function, long block, int operation) {
-        switch (operation) {
-            case FunctionControl.REGISTER_INTERRUPTS -> registerInterrupts(call, function, block);
-            case FunctionControl.UNREGISTER_INTERRUPTS -> {
-                if (function.interrupts()) {
-                    function.unregisterInterrupts();
-                    call.result(DONE);
-                } else {
-                    fail(call, Status.SEQUENCE);
-                }
-            }
-            case FunctionControl.REGISTER_IOAT, FunctionControl.REREGISTER_IOAT ->
-                register(call, function, block, operation == FunctionControl.REREGISTER_IOAT);
-            case FunctionControl.UNREGISTER_IOAT -> {
-                if (isOtherSpace(call)) {
-                    fail(call, Status.INVALID_DMA_SPACE);
-                } else if (function.registered()) {
-                    int outcome = translation.unregister(function);
-                    if (outcome == AddressTranslation.DONE) {
-                        function.unregister();
-                    }
-                    complete(call, outcome);
-                } else {
-                    fail(call, Status.SEQUENCE);
-                }
-            }
-            case FunctionControl.RESET_ERROR -> {
-                if (function.state() == FunctionState.ERROR || function.state() == FunctionState.BLOCKED) {
-                    int outcome = translation.recover(function);
-                    if (outcome == AddressTranslation.DONE) {
-                        function.state(FunctionState.ENABLED);
-                    }
-                    complete(call, outcome);
-                } else {
-                    fail(call, Status.SEQUENCE);
-                }
-            }
-            case FunctionControl.RESET_BLOCK -> {
-                if (function.state() == FunctionState.ERROR) {
-                    function.state(FunctionState.BLOCKED);
-                    call.result(DONE);
-                } else {
-                    fail(call, Status.SEQUENCE);
-                }
-            }
-            case FunctionControl.SET_MEASURE -> measure(call, function, word(block, Fib.FMB.word()));
-            default -> call.result(-ProgramInterruption.OPERAND);
-        }
-    }
-
-    private void registerInterrupts(NativeCall call, PciFunction function, long block) {
-        if (function.interrupts()) {
-            fail(call, Status.SEQUENCE);
-            return;
-        }
-        long vector = word(block, Fib.AIBV.word());
-        long summary = word(block, Fib.AISB.word());
-        boolean sums = Fib.SUM.isSet(word(block, Fib.SUM.word()));
-        if (!memory.contains(vector, 1) || (sums && !memory.contains(summary, 1))) {
-            fail(call, Status.RESOURCE);
-            return;
-        }
-        int word = Fib.ISC.word();
-        function.registerInterrupts(word(block, word) & ~Fib.LAYOUT.reservedMask(word), vector, summary);
-        call.result(DONE);
-    }
-
-    private void register(NativeCall call, PciFunction function, long block, boolean again) {
-        if (isOtherSpace(call)) {
-            fail(call, Status.INVALID_DMA_SPACE);
-            return;
-        }
-        if (function.state() == FunctionState.ERROR) {
-            fail(call, Status.NOT_AVAILABLE);
-            return;
-        }
-        if (function.registered() != again) {
-            fail(call, Status.SEQUENCE);
-            return;
-        }
-        long pba = word(block, Fib.PBA.word()) & ~PAGE_MASK;
-        long pal = word(block, Fib.PAL.word()) | PAGE_MASK;
-        long iota = word(block, Fib.IOTA.word());
-        if (!isLegal(pba, pal, iota)) {
-            call.result(-ProgramInterruption.OPERAND);
-            return;
-        }
-        int outcome = translation.register(function, pba, pal, iota, again);
-        if (outcome == AddressTranslation.DONE) {
-            function.register(pba, pal, iota);
-            designate(function, (int) Fib.GD.get(word(block, Fib.GD.word())));
-        }
-        complete(call, outcome);
-    }
-
-    private boolean isLegal(long pba, long pal, long iota) {
-        return Long.compareUnsigned(pba, pal) <= 0
-                && Long.compareUnsigned(pba, unit.sdma()) >= 0
-                && Long.compareUnsigned(pal, unit.edma()) <= 0
-                && (Iota.T.isSet(iota) ? unit.supportsType(Iota.DT.getInt(iota)) : unit.relaxed());
-    }
-
-    /** Sets the measurement block: what was wrong with its address is an event that stops nothing. */
-    private void measure(NativeCall call, PciFunction function, long block) {
-        if ((block & FMB_ALIGNMENT_MASK) != 0) {
-            function.measure(0);
-            event(function, EventCode.MEASUREMENT_ADDRESS, block, false, 0);
-            call.result(ERROR);
-        } else {
-            function.measure(block);
-            call.result(DONE);
-        }
-    }
-
-    private long word(long block, int word) {
-        return memory.readLongBe(block + (long) word * Long.BYTES);
-    }
-
-    private static boolean isOtherSpace(NativeCall call) {
-        return RequestRegister.DMAAS.isSet(call.word(ZpciInstruction.R1));
-    }
-
-    // ---- STPCIFC, docs/spec/s390-zpci.md 2.5
-
-    private void store(NativeCall call) {
-        if (isOtherSpace(call)) {
-            fail(call, Status.INVALID_DMA_SPACE);
-            return;
-        }
-        long block = call.word(ZpciInstruction.FIB);
-        if ((block & FIB_ALIGNMENT_MASK) != 0) {
-            call.result(-ProgramInterruption.SPECIFICATION);
-            return;
-        }
-        long request = call.word(ZpciInstruction.R1);
-        int handle = RequestRegister.handle(request);
-        PciFunction function = at(FunctionHandle.indexOf(handle));
-        if (function == null || function.state().isAway()) {
-            call.result(INVALID_HANDLE);
-            return;
-        }
-        long[] fib = new long[Fib.LAYOUT.words()];
-        if (function.state() == FunctionState.PERMANENT_ERROR) {
-            fail(call, Status.FUNCTION_IN_ERROR);
-            return;
-        }
-        if (function.state() != FunctionState.DISABLED) {
-            function.store(fib);
-        } else if (FunctionHandle.isEnabled(handle)) {
-            call.result(INVALID_HANDLE);
-            return;
-        }
-        if (!memory.contains(block, Fib.BYTES)) {
-            call.result(-ProgramInterruption.ADDRESSING);
-            return;
-        }
-        memory.write(block, Fib.LAYOUT.encode(fib), 0, Fib.BYTES);
-        if (function.state() != FunctionState.DISABLED && !FunctionHandle.isEnabled(handle)) {
-            int enabled = handle | (int) FunctionHandle.ENABLED.mask();
-            call.word(ZpciInstruction.R1, RequestRegister.HANDLE.set(request, Integer.toUnsignedLong(enabled)));
-        }
-        call.result(DONE);
     }
 
     // ---- SIC, docs/spec/s390-zpci.md 2.9
@@ -409,7 +212,7 @@ public final class PciFacility {
     }
 
     /** Keeps a GISA designation, from the generation on that has them. */
-    private void designate(PciFunction function, int gisa) {
+    void designate(PciFunction function, int gisa) {
         if (unit.interpretation()) {
             function.gisa(gisa);
         }
@@ -418,7 +221,7 @@ public final class PciFacility {
     /**
      * Disables a function: everything that was registered is gone, and its handle with it.
      *
-     * @return {@link AddressTranslation#DONE}, or why what stands behind the function did not let go
+     * @return {@link AddressTranslation#DONE}, or why address translation could not be unregistered
      */
     int disable(PciFunction function) {
         int outcome = function.registered() ? translation.unregister(function) : AddressTranslation.DONE;
@@ -451,14 +254,14 @@ public final class PciFacility {
             case STANDBY_TO_RESERVED -> function.state(FunctionState.RESERVED);
             case PERMANENT_ERROR, RECOVERY_FAILED -> {
                 function.state(FunctionState.PERMANENT_ERROR);
-                event(function, event, 0, false, 0);
+                events.error(function, event, 0, false, 0);
                 return;
             }
             default -> {
                 // The host asks, or several changed: nothing has happened to this one yet.
             }
         }
-        add(AvailabilityRecord.of(function.handle(), function.index(), event.code()));
+        events.available(function, event);
     }
 
     /**
@@ -470,33 +273,24 @@ public final class PciFacility {
      */
     public boolean error(PciFunction function, EventCode code, long address, boolean write, int expectedType) {
         function.state(FunctionState.ERROR);
-        return event(function, code, address, write, expectedType);
-    }
-
-    private boolean event(PciFunction function, EventCode code, long address, boolean write, int expectedType) {
-        return add(ErrorRecord.of(function.handle(), function.index(), expectedType, write, address, code.code()));
-    }
-
-    private boolean add(byte[] event) {
-        return events.size() < MOST_EVENTS && events.add(event);
+        return events.error(function, code, address, write, expectedType);
     }
 
     /** Takes the pending events, oldest first, as 32 bytes of content each. */
     public void takeEvents(Consumer<byte[]> sink) {
-        while (!events.isEmpty()) {
-            sink.accept(events.remove());
-        }
+        events.take(sink);
     }
 
     /** docs/spec/s390-zpci.md 2.3 row 4, 2.4: the states in which a handle counts as invalid. */
-    private static boolean isOut(PciFunction function) {
+    static boolean isOut(PciFunction function) {
         return switch (function.state()) {
             case RESERVED, STANDBY, DISABLED, PERMANENT_ERROR -> true;
             case ENABLED, ERROR, BLOCKED -> false;
         };
     }
 
-    private static void complete(NativeCall call, int outcome) {
+    /** Ends an instruction as {@link AddressTranslation} has answered. */
+    static void complete(NativeCall call, int outcome) {
         if (outcome == AddressTranslation.DONE) {
             call.result(DONE);
         } else if (outcome == AddressTranslation.BUSY) {
@@ -506,7 +300,8 @@ public final class PciFacility {
         }
     }
 
-    private static void fail(NativeCall call, int status) {
+    /** Ends an instruction with condition code 1 and a status in R1. */
+    static void fail(NativeCall call, int status) {
         call.word(ZpciInstruction.R1, RequestRegister.STATUS.set(call.word(ZpciInstruction.R1), status));
         call.result(ERROR);
     }
@@ -519,8 +314,7 @@ public final class PciFacility {
         for (PciFunction function : functions) {
             function.save(out);
         }
-        out.putInt(singleSubclasses).putInt(events.size());
-        events.forEach(out::putBytes);
+        events.save(out.putInt(singleSubclasses));
     }
 
     /** Reads what {@link #save} wrote. */
@@ -531,19 +325,12 @@ public final class PciFacility {
         }
         for (PciFunction function : functions) {
             function.load(in);
-            if (function.registered() && !isLegal(function.pba(), function.pal(), function.iota())) {
+            if (function.registered() && !controls.isLegal(function.pba(), function.pal(), function.iota())) {
                 throw in.invalid("registration of function " + function.index());
             }
         }
         singleSubclasses = in.getInt();
-        int pending = in.getCount(MOST_EVENTS);
-        for (int i = 0; i < pending; i++) {
-            byte[] event = in.getBytes();
-            if (event.length != ErrorRecord.BYTES) {
-                throw in.invalid("event of " + event.length + " bytes");
-            }
-            events.add(event);
-        }
+        events.load(in);
     }
 
     @Override

@@ -28,7 +28,7 @@ public final class PciFunction {
         nameAnew();
     }
 
-    /** Which function; its id too. */
+    /** Index of the function, which is its id too. */
     public int index() {
         return index;
     }

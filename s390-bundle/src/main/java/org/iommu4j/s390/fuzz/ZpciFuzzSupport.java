@@ -15,6 +15,7 @@ import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Words;
 import org.iommu4j.s390.command.BindPgtable;
 import org.iommu4j.s390.command.Clp;
 import org.iommu4j.s390.command.Fib;
@@ -31,7 +32,7 @@ import org.iommu4j.s390.table.RegionEntry;
 import org.iommu4j.s390.table.SegmentEntry;
 import org.iommu4j.s390.table.TableLevel;
 
-/** What a fuzzer has to know of zPCI. */
+/** The fuzzer's parts of zPCI: scenes, instructions and the reference walker. */
 public final class ZpciFuzzSupport implements FuzzSupport {
     private static final int MOST_FUNCTIONS = 4;
     private static final int MOST_PAGES = 24;
@@ -44,7 +45,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
     private static final long INVALID = 0x20;
     private static final long INVALID_PAGE = 0x400;
 
-    /** Mappings that no case comes to. */
+    /** More mappings than any case makes. */
     private static final int PLENTY = 1 << 12;
 
     @Override
@@ -190,7 +191,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
     public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
         ZpciCapabilities unit = ZpciCapabilities.of(config);
         if (driver && unit.dmaAvail() < PLENTY) {
-            // What a bind that has run out of mappings has left behind is the driver's business.
+            // After a bind that ran out of mappings, the driver is free in which of them it leaves.
             return null;
         }
         return new ZpciReferenceWalker(
@@ -200,7 +201,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                         unit.sdma(), unit.edma(), unit.refresh(), unit.largeFrames(), unit.dmaAvail()));
     }
 
-    /** The instructions that a little software needs. */
+    /** A small driver: the instructions that set functions up. */
     private static class Driver {
         final long block;
         final PhysicalMemory memory;
@@ -237,11 +238,12 @@ public final class ZpciFuzzSupport implements FuzzSupport {
         }
 
         void modify(int handle, int operation, long iota, long pba, long pal) {
-            long[] fib = new long[Fib.LAYOUT.words()];
-            fib[Fib.PBA.word()] = pba;
-            fib[Fib.PAL.word()] = pal;
-            fib[Fib.IOTA.word()] = iota;
-            memory.write(block, Fib.LAYOUT.encode(fib), 0, Fib.BYTES);
+            byte[] fib = Words.of(Fib.LAYOUT)
+                    .set(Fib.PBA, pba)
+                    .set(Fib.PAL, pal)
+                    .set(Fib.IOTA, iota)
+                    .encode();
+            memory.write(block, fib, 0, Fib.BYTES);
             port.call(call.begin(ZpciInstruction.MPCIFC)
                     .word(ZpciInstruction.R1, RequestRegister.of(handle, operation))
                     .word(ZpciInstruction.FIB, block));
@@ -274,7 +276,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
      */
     private record Address(long iota, int type, List<Long> pages) {}
 
-    /** Builds tables, and notes what is worth a look. */
+    /** Builds tables, and notes their addresses and values for the fuzzer. */
     private static final class Scenery extends Driver {
         private final ZpciCapabilities unit;
         private final NativePort port;
@@ -295,7 +297,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
         long pal(Address address) {
             long reach = TableLevel.lastAddress(address.type);
             long last = Long.compareUnsigned(unit.edma(), reach) < 0 ? unit.edma() : reach;
-            // Whole pages only, and none that the function does not have.
+            // Whole pages only, none of them beyond the function's addresses.
             return last == -1L ? last : ((last + 1) & -PAGE) - 1;
         }
 

@@ -47,20 +47,20 @@ final class ZpciReferenceWalker implements ReferenceWalker {
     private final Unit unit;
     private final Map<Integer, Function> functions = new HashMap<>();
 
-    /** Where the last walk ended, and what it found. */
+    /** Level at which the last walk ended. */
     private int level;
 
     private long frame;
     private boolean writable;
 
-    /** True if software did more than it follows. */
+    /** True if software did something that is not followed here; then no translation is predicted any more. */
     private boolean lost;
 
     /** True if a refresh may have read tables ahead of any access. */
     private boolean readAhead;
 
     /**
-     * What CLP says of the unit.
+     * Capabilities of the unit, as CLP reports them.
      *
      * @param sdma first address
      * @param edma last address, inclusive
@@ -107,7 +107,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         return !unit.shadows && (used || readAhead);
     }
 
-    /** No call leaves anything in use that it makes outdated: registrations drop all, refreshes read anew. */
+    /** No call leaves a stale translation in use: registrations drop all translations, refreshes read the tables again. */
     @Override
     public boolean called(NativeCall call, long[] arguments) {
         if (arguments[PROBLEM_STATE] == 0 && call.result() >= 0) {
@@ -116,7 +116,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
                 case MPCIFC -> modified(call, arguments);
                 case CLP -> set(call, arguments[0]);
                 default -> {
-                    // The rest only asks.
+                    // Other instructions change nothing.
                 }
             }
         }
@@ -278,22 +278,16 @@ final class ZpciReferenceWalker implements ReferenceWalker {
 
     @Override
     public void bound(BindRequest request) {
-        byte[] payload = request.payload();
-        int at = request.payloadOffset();
-        int requester = (int) big(payload, at, 4);
+        int requester = (int) ReferenceWalker.bigEndian(request, 0, 4);
         if ((request.flags() & 1) != 0) {
             detached(requester);
         } else {
-            announce(requester, big(payload, at + 8, 8), big(payload, at + 16, 8), big(payload, at + 24, 8));
+            announce(
+                    requester,
+                    ReferenceWalker.bigEndian(request, 8, 8),
+                    ReferenceWalker.bigEndian(request, 16, 8),
+                    ReferenceWalker.bigEndian(request, 24, 8));
         }
-    }
-
-    private static long big(byte[] bytes, int at, int count) {
-        long value = 0;
-        for (int i = 0; i < count; i++) {
-            value = value << 8 | (bytes[at + i] & 0xff);
-        }
-        return value;
     }
 
     /** Last address that a first table of a type reaches. */
@@ -354,7 +348,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
             } else if (function.enabled && failing.contains(function)) {
                 function.stateOpen = true;
             }
-            // Whether it was refreshed before the one that failed, nothing tells.
+            // It is not known whether the function was refreshed before the one that failed.
             function.contentOpen = true;
         }
         readAhead = true;
@@ -446,7 +440,7 @@ final class ZpciReferenceWalker implements ReferenceWalker {
         return true;
     }
 
-    /** What the anchor alone says of an address. */
+    /** The error of the anchor, or of an address that its tables do not reach; 0 if there is none. */
     private static int reach(long iota, long address) {
         int type = (int) (iota >>> 2) & 7;
         if (type > 3 || (iota & 0x35e3) != 0) {

@@ -1,2 +1,2 @@
-/** What a fuzzer has to know of zPCI: a little software, and a second opinion on translations. */
+/** The fuzzer's parts of zPCI: a small driver for bare chips, and a reference walker that shares no code with the chip's. */
 package org.iommu4j.s390.fuzz;

@@ -53,7 +53,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
     private final RequestWriter writer;
     private final TableWalker walker;
 
-    /** Who takes the requests of the call that is under way. */
+    /** Takes the requests of the current call. */
     private GuestRequests sink;
 
     private boolean asked;
@@ -91,8 +91,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
         ZpciGuestDecoder decoder = new ZpciGuestDecoder(
                 new HardwareConfig(subVersion, Map.of("clp", capabilities), Map.of(), CacheConfig.NONE, Map.of()),
                 memory);
-        decoder.facility.load(in.section("functions"));
-        in.endSection();
+        in.section("functions", decoder.facility::load);
         return decoder;
     }
 
@@ -142,7 +141,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
         return opcode == ZpciInstruction.RPCIT ? "rpcit" : "unknown";
     }
 
-    // ---- what stands behind the functions
+    // ---- address translation of the functions
 
     @Override
     public int register(PciFunction function, long pba, long pal, long iota, boolean again) {

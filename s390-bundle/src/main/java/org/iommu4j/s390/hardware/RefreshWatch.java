@@ -2,9 +2,9 @@ package org.iommu4j.s390.hardware;
 
 import org.iommu4j.backend.WalkListener;
 
-/** What a refresh reads, and what instructions drop, for somebody who observes. */
+/** Entries that a refresh reads, and that instructions drop, told to an observer. */
 interface RefreshWatch {
-    /** Nobody observes. */
+    /** For machines without a sanitizer. */
     RefreshWatch NOBODY = new RefreshWatch() {};
 
     /** True if every entry is to be read from the anchor on, so that all that is read is seen. */
@@ -18,7 +18,7 @@ interface RefreshWatch {
     /** The unit begins to read tables for a part of a refresh. */
     default void reads(int handle, long address, long root) {}
 
-    /** Who is told of the entries that are read for a part of a refresh, or null. */
+    /** The listener of the table walks of a refresh, or null. */
     default WalkListener listener() {
         return null;
     }
@@ -29,7 +29,7 @@ interface RefreshWatch {
     /** The unit has read a translation. */
     default void installed(int function, long first, long lengthBytes, long frame) {}
 
-    /** The unit has read what there was. */
+    /** The walk for a part of a refresh is over. */
     default void read() {}
 
     /**

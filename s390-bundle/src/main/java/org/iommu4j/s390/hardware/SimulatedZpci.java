@@ -60,10 +60,10 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     private final TranslationCaches caches;
     private final TableWalker walker;
 
-    /** Who observes, or null. */
+    /** The machine's sanitizer, or null. */
     private final TranslationObserver observer;
 
-    /** Who is told what accesses and refreshes do. */
+    /** Are told of hits, fills and dropped entries. */
     private final AccessWatch accesses;
 
     private final RefreshWatch refreshes;
@@ -94,7 +94,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
                 this,
                 FunctionState.fromReset(chosen.text(ZpciSettings.FUNCTION_STATES), unit.functions()));
         observer = platform.sanitizer();
-        accesses = observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer);
+        accesses = new AccessWatch(observer == null ? TranslationObserver.nobody() : observer);
         refreshes = observer == null ? RefreshWatch.NOBODY : new RefreshReports(observer);
         busyLeft = busy;
     }
@@ -217,7 +217,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         }
         hits++;
         int shift = translations.pageShift(entry);
-        accesses.hit(function.index(), translations.iova(entry), shift);
+        accesses.hit(function.index(), iova & -1L << shift, shift);
         show(function, iova, access.listener());
         finish(function, access, write, translations.value(entry), shift, translations.attributes(entry), true);
     }
@@ -233,7 +233,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         }
     }
 
-    /** Shows what the tables say to somebody who asks, when the tables are not read for the access itself. */
+    /** Walks the tables for the access's listener, where the access itself does not read them. */
     private void show(PciFunction function, long iova, WalkListener listener) {
         if (listener != null) {
             walker.walk(function.iota(), iova, listener);
@@ -243,7 +243,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     private void miss(PciFunction function, DmaAccess access, boolean write) {
         accesses.missed(function.index(), access.iova());
         if (unit.refresh()) {
-            // The tables are the host's business at RPCIT only: what it has not installed is not there.
+            // The host reads the tables at RPCIT only: a translation that it has not installed is not mapped.
             show(function, access.iova(), access.listener());
             int unreached = walker.reach(function.iota(), access.iova());
             if (unreached == TableWalker.MAPPED) {
@@ -293,7 +293,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         access.fault(code.code(), facility.error(function, code, access.iova(), write, expectedType));
     }
 
-    // ---- what stands behind the functions
+    // ---- address translation of the functions
 
     @Override
     public int register(PciFunction function, long pba, long pal, long iota, boolean again) {
@@ -309,7 +309,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
 
     @Override
     public int recover(PciFunction function) {
-        // What was known stays known.
+        // Cached translations stay.
         return DONE;
     }
 
@@ -329,7 +329,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         refreshes.begins(caches, function.index(), from, last | PAGE_OFFSET);
         boolean right = pass(function, first, last);
         if (right && exhausted) {
-            // What the first pass freed further on may be enough for what it had no room for.
+            // The first pass may have dropped entries behind those that it had no room for.
             right = pass(function, first, last);
         }
         refreshes.ends(function.index(), from, last, RequestRegister.of(function.handle(), 0), caches.dropped());
@@ -457,8 +457,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     }
 
     private void load(SnapshotReader in) {
-        facility.load(in.section("functions"));
-        in.endSection();
+        in.section("functions", facility::load);
         if (!unit.refresh()) {
             return;
         }

@@ -71,7 +71,7 @@ class TranslationCaches {
         return !shadow || available > 0;
     }
 
-    /** Adds a translation; {@link #hasRoom} has been asked, and what was there has been dropped. */
+    /** Adds a translation. The caller has asked {@link #hasRoom} and dropped translations of the same addresses. */
     void install(int function, long address, int shift, long frame, int rights) {
         translations.insert(function, NO_PASID, address, shift, frame, rights);
         available -= shadow ? 1 : 0;

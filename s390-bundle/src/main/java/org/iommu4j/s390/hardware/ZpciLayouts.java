@@ -33,7 +33,7 @@ public final class ZpciLayouts {
         return layouts;
     }
 
-    /** What the contract's vendor parts carry. */
+    /** Vendor parts of the contract. */
     static List<Layout> payloads() {
         return List.of(InvalidateData.LAYOUT, BindPgtable.LAYOUT, BindPgtable.FLAGS_LAYOUT);
     }

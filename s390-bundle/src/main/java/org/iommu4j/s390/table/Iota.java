@@ -11,17 +11,9 @@ import org.iommu4j.layout.Layout;
 public final class Iota {
     private static final Layout.Builder ANCHOR =
             Layout.named("IOTA").bigEndian().msb0().spec("zPCI, docs/spec/s390-zpci.md 3.1");
-
-    /** First table, aligned to 16 KiB. */
     public static final BitField ORIGIN = ANCHOR.address("origin", 0, 49, about("first table, aligned to 16 KiB"));
-
-    /** Translate. */
     public static final BitField T = ANCHOR.bit("T", 52, about("translate"));
-
-    /** The whole space is protected against writes. */
     public static final BitField P = ANCHOR.bit("P", 54, about("the whole space is write protected"));
-
-    /** Type of the first table. */
     public static final BitField DT = ANCHOR.bits(
             "DT",
             59,
@@ -39,7 +31,6 @@ public final class Iota {
     public static final BitField FS =
             ANCHOR.bits("FS", 62, 63, oneOf(code(0, "4 KiB"), code(1, "1 MiB"), code(2, "2 GiB")));
 
-    /** The anchor. */
     public static final Layout LAYOUT = ANCHOR.build();
 
     private Iota() {}

@@ -12,17 +12,10 @@ public final class PageEntry {
             .msb0()
             .ignoreReserved()
             .spec("zPCI, docs/spec/s390-zpci.md 3.2");
-
-    /** Frame. */
     public static final BitField FRAME = ENTRY.address("frame", 0, 51, about("frame of 4 KiB"));
-
-    /** Invalid; the frame may still be there. */
     public static final BitField I = ENTRY.bit("I", 53, about("invalid, whatever the frame"));
-
-    /** Write protection. */
     public static final BitField P = ENTRY.bit("P", 54, about("write protected"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.absentIfAny(I).build();
 
     private PageEntry() {}

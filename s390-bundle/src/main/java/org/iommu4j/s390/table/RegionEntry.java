@@ -17,30 +17,17 @@ public final class RegionEntry {
             .msb0()
             .ignoreReserved()
             .spec("zPCI, docs/spec/s390-zpci.md 3.2");
-
-    /** Next table, aligned to 16 KiB. */
     public static final BitField ORIGIN = ENTRY.address("origin", 0, 49, about("next table"));
-
-    /** Write protection. */
     public static final BitField P = ENTRY.bit("P", 54, about("write protected"));
-
-    /** Table offset. */
     public static final BitField TF = ENTRY.bits("TF", 56, 57, about("table offset; must be 0"));
-
-    /** Invalid. */
     public static final BitField I = ENTRY.bit("I", 58, about("invalid"));
-
-    /** Level of the entry. */
     public static final BitField TT = ENTRY.bits(
             "TT",
             60,
             61,
             oneOf(code(0, "segment"), code(1, "region third"), code(2, "region second"), code(3, "region first")));
-
-    /** Table length. */
     public static final BitField TL = ENTRY.bits("TL", 62, 63, about("table length; must be 3"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.absentIfAny(I).build();
 
     /** {@link #TL} of a full table. */

@@ -12,23 +12,12 @@ public final class SegmentEntry {
             .msb0()
             .ignoreReserved()
             .spec("zPCI, docs/spec/s390-zpci.md 3.2");
-
-    /** Page table, aligned to 2 KiB. */
     public static final BitField ORIGIN = ENTRY.address("origin", 0, 52, about("page table"));
-
-    /** Format control. */
     public static final BitField FC = ENTRY.bit("FC", 53, about("a frame of 1 MiB, from generation 3 on"));
-
-    /** Write protection. */
     public static final BitField P = ENTRY.bit("P", 54, about("write protected"));
-
-    /** Invalid. */
     public static final BitField I = ENTRY.bit("I", 58, about("invalid"));
-
-    /** Level of the entry. */
     public static final BitField TT = ENTRY.bits("TT", 60, 61, about("level of the entry; must be 0"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.absentIfAny(I).build();
 
     private SegmentEntry() {}

@@ -5,16 +5,10 @@ package org.iommu4j.s390.table;
  * region first.
  */
 public final class TableLevel {
-    /** Page table. */
+    // Levels.
     public static final int PAGE = 0;
-
-    /** Segment table. */
     public static final int SEGMENT = 1;
-
-    /** Region third table. */
     public static final int REGION_THIRD = 2;
-
-    /** Region first table. */
     public static final int REGION_FIRST = 4;
 
     /** Largest table type of an anchor that names a table. */

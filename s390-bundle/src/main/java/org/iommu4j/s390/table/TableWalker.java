@@ -20,7 +20,7 @@ public final class TableWalker {
 
     private static final long ANCHOR_RESERVED = Iota.LAYOUT.reservedMask(0) | Iota.FS.mask();
 
-    /** By the level that the entries above the page tables lead to, since walk after walk goes through the same ones. */
+    /** Readers of region and segment tables, one for each level: successive walks mostly read the same tables. */
     private final PageCursor[] upper = new PageCursor[TableLevel.REGION_FIRST];
 
     private final PageCursor leaves;

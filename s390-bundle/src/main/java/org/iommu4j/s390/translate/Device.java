@@ -25,13 +25,13 @@ final class Device {
         return enabled;
     }
 
-    /** Its handle changes as it is enabled or disabled. */
+    /** Enables or disables it, which changes its handle. */
     void enabled(boolean on, int newHandle) {
         enabled = on;
         handle = newHandle;
     }
 
-    /** What is registered, or null if it is blocked. */
+    /** Its registration, or null if it is blocked. */
     Registration registration() {
         return registration;
     }

@@ -19,7 +19,7 @@ import org.iommu4j.s390.command.ZpciInstruction;
  * comes back. One page holds the FIB, another the CLP block.
  */
 final class Instructions {
-    /** Pages that it needs. */
+    /** Pages for the FIB and the CLP block. */
     static final int PAGES = 2;
 
     /** Outcome: done. */
@@ -34,7 +34,7 @@ final class Instructions {
     /** Outcome: the operand was refused. */
     static final int REFUSED = -3;
 
-    /** How often a busy instruction is repeated, docs/spec/s390-zpci.md 5.1, and after how long. */
+    /** Tries of a busy instruction, and the time between two of them; docs/spec/s390-zpci.md 5.1. */
     private static final int MOST_TRIES = 1000;
 
     private static final long BETWEEN_TRIES_NANOS = 1000;

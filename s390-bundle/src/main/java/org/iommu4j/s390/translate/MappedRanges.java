@@ -80,7 +80,7 @@ final class MappedRanges {
     }
 
     /**
-     * How far a refresh gets that looks at so many entries of the tables; a page table counts as a whole.
+     * The end of a refresh that reads a limited number of table entries; a page table counts as a whole.
      *
      * @return the last address of that, at most {@code last}
      */
@@ -91,7 +91,7 @@ final class MappedRanges {
         long at = first;
         for (int looked = 0; looked < entries; ) {
             if (walker.walk(registration.iota(), at, null) > TableWalker.MAPPED) {
-                // Where the tables are wrong the refresh ends anyway.
+                // A wrong entry ends the refresh anyway.
                 return last;
             }
             boolean pages = walker.shift() < TableLevel.SEGMENT_SHIFT;

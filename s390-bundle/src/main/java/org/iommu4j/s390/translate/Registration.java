@@ -4,14 +4,14 @@ import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.s390.command.BindPgtable;
 
 /**
- * What a function's address translation is registered with.
+ * A registration of address translation.
  *
  * @param iota the anchor
  * @param pba first address of the aperture
  * @param pal last address of the aperture, inclusive
  */
 record Registration(long iota, long pba, long pal) {
-    /** What the vendor part of a bind says. */
+    /** The registration in the vendor part of a bind. */
     static Registration of(BindPart part) {
         return new Registration(part.get(BindPgtable.IOTA), part.get(BindPgtable.PBA), part.get(BindPgtable.PAL));
     }

@@ -24,7 +24,7 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * What is registered for the functions of a machine. A function is in the books under its index; its handle changes with every
+ * The registrations of a machine's functions. A function is in the books under its index; its handle changes with every
  * life.
  */
 final class Registrations implements DomainPolicy<Domain, Device> {
@@ -35,36 +35,36 @@ final class Registrations implements DomainPolicy<Domain, Device> {
     private final Instructions instructions;
     private final MappedRanges mappedRanges;
 
-    /** Of every bind and its domain. */
+    /** Rules of every bind, about its domain. */
     private final BindRules<Domain> always;
 
-    /** Of one that binds, with what the function can do. */
-    private final BindRules<FunctionFacts> binds = new BindRules<FunctionFacts>()
+    /** Further rules of a bind that binds, about the function's attributes. */
+    private final BindRules<FunctionAttributes> binds = new BindRules<FunctionAttributes>()
             .row(
                     Rule.V34,
                     Errno.EOPNOTSUPP,
                     BindPgtable.IOTA,
                     "the function always translates: T must be 1",
-                    (part, facts) -> facts.relaxed() || Iota.T.isSet(part.get(BindPgtable.IOTA)))
+                    (part, attributes) -> attributes.relaxed() || Iota.T.isSet(part.get(BindPgtable.IOTA)))
             .row(
                     Rule.V34,
                     Errno.EOPNOTSUPP,
                     BindPgtable.IOTA,
                     "the function takes no tables of that type",
-                    (part, facts) -> !Iota.T.isSet(part.get(BindPgtable.IOTA))
-                            || facts.supportsType(Iota.DT.getInt(part.get(BindPgtable.IOTA))))
+                    (part, attributes) -> !Iota.T.isSet(part.get(BindPgtable.IOTA))
+                            || attributes.supportsType(Iota.DT.getInt(part.get(BindPgtable.IOTA))))
             .row(
                     Rule.V35,
                     BindPgtable.PBA,
                     "the aperture begins below the function's addresses",
-                    (part, facts) -> Long.compareUnsigned(part.get(BindPgtable.PBA), facts.sdma()) >= 0)
+                    (part, attributes) -> Long.compareUnsigned(part.get(BindPgtable.PBA), attributes.sdma()) >= 0)
             .row(
                     Rule.V35,
                     BindPgtable.PAL,
                     "the aperture ends above the function's addresses",
-                    (part, facts) -> Long.compareUnsigned(part.get(BindPgtable.PAL), facts.edma()) <= 0);
+                    (part, attributes) -> Long.compareUnsigned(part.get(BindPgtable.PAL), attributes.edma()) <= 0);
 
-    /** Of one that unbinds, with what is registered. */
+    /** Further rules of a bind that unbinds, about the registration. */
     private final BindRules<Device> unbinds = new BindRules<Device>()
             .row(
                     Rule.V35,
@@ -182,9 +182,9 @@ final class Registrations implements DomainPolicy<Domain, Device> {
             return completion.done(Fidelity.EXACT);
         }
         try {
-            FunctionFacts facts = FunctionFacts.of(instructions, device.handle());
+            FunctionAttributes attributes = FunctionAttributes.of(instructions, device.handle());
             int type = levels - 2;
-            if (type < 0 || type > TableLevel.MAX_TYPE || !facts.supportsType(type)) {
+            if (type < 0 || type > TableLevel.MAX_TYPE || !attributes.supportsType(type)) {
                 return completion.refuse(
                         Errno.EINVAL, "levels", levels, "the function takes no tables of so many levels");
             }
@@ -193,13 +193,13 @@ final class Registrations implements DomainPolicy<Domain, Device> {
                         Errno.EINVAL, "table", table, "not aligned to 16 KiB below the host address width");
             }
             long reach = TableLevel.lastAddress(type);
-            if (Long.compareUnsigned(facts.sdma(), reach) > 0) {
+            if (Long.compareUnsigned(attributes.sdma(), reach) > 0) {
                 return completion.refuse(
                         Errno.EINVAL, "levels", levels, "the table reaches no address of the function");
             }
-            long pba = facts.sdma() & ~PAGE_OFFSET;
-            long pal = (Long.compareUnsigned(facts.edma(), reach) < 0 ? facts.edma() : reach) | PAGE_OFFSET;
-            return register(domain, device, new Registration(Iota.of(table, type), pba, pal), facts, completion);
+            long pba = attributes.sdma() & ~PAGE_OFFSET;
+            long pal = (Long.compareUnsigned(attributes.edma(), reach) < 0 ? attributes.edma() : reach) | PAGE_OFFSET;
+            return register(domain, device, new Registration(Iota.of(table, type), pba, pal), attributes, completion);
         } catch (BackendException e) {
             return completion.fail(e.errno(), e.getMessage());
         }
@@ -225,17 +225,21 @@ final class Registrations implements DomainPolicy<Domain, Device> {
             return refused != 0 ? refused : unbind(domain, device, completion);
         }
         try {
-            FunctionFacts facts = FunctionFacts.of(instructions, device.handle());
-            refused = binds.check(part, facts, completion);
-            return refused != 0 ? refused : register(domain, device, Registration.of(part), facts, completion);
+            FunctionAttributes attributes = FunctionAttributes.of(instructions, device.handle());
+            refused = binds.check(part, attributes, completion);
+            return refused != 0 ? refused : register(domain, device, Registration.of(part), attributes, completion);
         } catch (BackendException e) {
             return completion.fail(e.errno(), e.getMessage());
         }
     }
 
     private int register(
-            Domain domain, Device device, Registration registration, FunctionFacts facts, Completion completion) {
-        Errno outcome = replace(device, registration, facts.refresh());
+            Domain domain,
+            Device device,
+            Registration registration,
+            FunctionAttributes attributes,
+            Completion completion) {
+        Errno outcome = replace(device, registration, attributes.refresh());
         domain.rebuild();
         return Answers.of(outcome, completion);
     }
@@ -300,7 +304,7 @@ final class Registrations implements DomainPolicy<Domain, Device> {
             return true;
         }
         if (device.registration() != null) {
-            // Should it fail, disabling does the same.
+            // If this fails, disabling the function unregisters it.
             instructions.modify(device.handle(), FunctionControl.UNREGISTER_IOAT, null);
         }
         int handle = instructions.setFunction(device.handle(), Clp.DISABLE);
@@ -319,7 +323,7 @@ final class Registrations implements DomainPolicy<Domain, Device> {
 
     @Override
     public void saveDomain(Domain domain, SnapshotWriter out) {
-        // A domain is its functions.
+        // A domain has no state besides its functions.
     }
 
     @Override

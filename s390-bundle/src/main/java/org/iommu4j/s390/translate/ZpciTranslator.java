@@ -45,6 +45,21 @@ public final class ZpciTranslator implements Translator {
     /** Table entries that one call of {@link #invalidate} makes a function look at; the others of the machine wait meanwhile. */
     private static final int PIECE = 1 << 14;
 
+    /**
+     * The part of a request's progress that counts pages: of the range, or of all addresses. The bits above it say that the
+     * request goes on over everything because mappings ran out.
+     */
+    private static final long PROGRESS_PAGE = -1L >>> PAGE_SHIFT;
+
+    /** Progress of a request for a range that goes on over everything. */
+    private static final long EVERYTHING = PROGRESS_PAGE + 1;
+
+    /** Progress over everything, after mappings ran out in one of the pieces. */
+    private static final long SHORT = EVERYTHING << 1;
+
+    /** Progress of the second time over everything. */
+    private static final long AGAIN = EVERYTHING << 2;
+
     private static final String NO_LEAF = "a refresh reads all levels anew";
     private static final String WHOLE_PAGES = "a refresh takes whole pages";
     private static final String WHOLE_FRAMES = "a frame of 1 MiB is refreshed as a whole";
@@ -54,6 +69,7 @@ public final class ZpciTranslator implements Translator {
     private final Instructions instructions;
     private final boolean largeFrames;
     private final MappedRanges mappedRanges;
+    private final VendorPart vendorPart = new VendorPart();
     private final Registrations registrations;
     private final DomainBooks<Domain, Device> books;
 
@@ -100,9 +116,7 @@ public final class ZpciTranslator implements Translator {
         Instructions instructions = new Instructions(port, in.getPage("FIB"), in.getPage("CLP block"));
         in.endSection();
         ZpciTranslator translator = new ZpciTranslator(subVersion, port, instructions);
-        in.section("domains");
-        translator.books.load(in);
-        in.endSection();
+        in.section("domains", translator.books::load);
         return translator;
     }
 
@@ -154,7 +168,7 @@ public final class ZpciTranslator implements Translator {
             return Answers.noPasids(request, completion);
         }
         if (request.payloadLength() != 0) {
-            int wrong = VendorPart.check(request, target, completion);
+            int wrong = vendorPart.check(request, target, completion);
             if (wrong != 0) {
                 return wrong;
             }
@@ -164,30 +178,45 @@ public final class ZpciTranslator implements Translator {
             return completion.refuse(
                     Errno.ENXIO, "domain", domain, "no address translation is registered in the domain");
         }
-        return request.selectsRange()
+        return request.selectsRange() && request.progress() < EVERYTHING
                 ? invalidateRange(bound, request, completion)
                 : invalidateAll(bound, request, completion);
     }
 
-    /** Everything: as many addresses as are looked at quickly, from the page on that the progress says. */
+    /**
+     * Everything: as many addresses as are looked at quickly, from the page on that the progress says. If mappings run out, all
+     * pieces are refreshed once more, as what later ones have freed may be enough for earlier ones; a refresh in one piece does
+     * that itself.
+     */
     private int invalidateAll(Device[] bound, InvalidateRequest request, Completion completion) {
+        long pass = request.progress() & ~PROGRESS_PAGE;
         long from = request.progress() << PAGE_SHIFT;
         long to = endOfPiece(bound, from, -1);
+        boolean onePiece = from == 0 && to == -1;
+        if (request.selectsRange()) {
+            completion.widened(WHOLE_APERTURE);
+        }
         for (int i = 0; i < bound.length; i++) {
             Registration registration = bound[i].registration();
             if (registration.touches(from, to)) {
                 int status =
                         refresh(bound[i].handle(), later(from, registration.pba()), earlier(to, registration.pal()));
-                if (status != Instructions.DONE) {
+                if (Instructions.isShort(status) && pass != AGAIN && !onePiece) {
+                    pass = SHORT;
+                } else if (status != Instructions.DONE) {
                     return Answers.incomplete(Instructions.errno(status), completion);
                 }
             }
         }
-        if (to == -1) {
-            return completion.done(Fidelity.EXACT);
+        if (to != -1) {
+            request.progress(pass | ((to + 1) >>> PAGE_SHIFT));
+            return UNFINISHED;
         }
-        request.progress((to + 1) >>> PAGE_SHIFT);
-        return UNFINISHED;
+        if (pass == SHORT) {
+            request.progress(AGAIN);
+            return UNFINISHED;
+        }
+        return completion.done(Fidelity.EXACT);
     }
 
     /** The last address of a range that every function looks at quickly; {@code last} if that is the whole range. */
@@ -252,8 +281,8 @@ public final class ZpciTranslator implements Translator {
                         refresh(bound[i].handle(), later(begin, registration.pba()), earlier(end, registration.pal()));
                 if (Instructions.isShort(status)) {
                     // Once over everything, so that the host finds what is dead: docs/spec/s390-zpci.md 5.1.
-                    status = refresh(bound[i].handle(), registration.pba(), registration.pal());
-                    completion.widened(WHOLE_APERTURE);
+                    request.progress(EVERYTHING);
+                    return UNFINISHED;
                 }
                 if (status != Instructions.DONE) {
                     return Answers.incomplete(Instructions.errno(status), completion);

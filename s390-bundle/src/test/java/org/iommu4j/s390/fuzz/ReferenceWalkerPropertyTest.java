@@ -11,8 +11,6 @@ import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.backend.ReferenceWalker.Verdict;
 import org.iommu4j.contract.BindRequest;
@@ -21,6 +19,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.s390.Machine;
 import org.iommu4j.s390.command.BindPgtable;
+import org.iommu4j.testing.ForwardingPort;
 import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.Test;
 
@@ -29,27 +28,11 @@ class ReferenceWalkerPropertyTest {
     private final FuzzSupport fuzz = new ZpciFuzzSupport();
 
     /** A port that tells the walker of every call. */
-    private static final class ToldPort implements NativePort {
-        private final Machine machine;
+    private static final class ToldPort extends ForwardingPort {
         private ReferenceWalker walker;
 
         ToldPort(Machine machine) {
-            this.machine = machine;
-        }
-
-        @Override
-        public Platform platform() {
-            return machine.platform();
-        }
-
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return 0;
-        }
-
-        @Override
-        public void writeRegister(long offset, int sizeBytes, long value) {
-            throw new AssertionError("zPCI has no registers");
+            super(machine.platform(), machine.chip());
         }
 
         @Override
@@ -58,7 +41,7 @@ class ReferenceWalkerPropertyTest {
             for (int word = 0; word < arguments.length; word++) {
                 arguments[word] = call.word(word);
             }
-            machine.call(call);
+            super.call(call);
             walker.called(call, arguments);
         }
     }

@@ -21,7 +21,7 @@ import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the sanitizer finds on right and on broken units, and with right and with forgetful guests. */
+/** Findings of the sanitizer on right and on broken units, and with right and with forgetful guests. */
 class StaleTranslationTest {
     private static final long FUNCTION = 0x8002_0001_0000_0000L;
     private static final long PAGE = 0x1_0000_2000L;

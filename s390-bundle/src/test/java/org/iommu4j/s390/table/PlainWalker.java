@@ -8,7 +8,7 @@ import java.util.Map;
  */
 public final class PlainWalker {
     /**
-     * What a walk came to.
+     * Result of a walk.
      *
      * @param code event code, 0 if the address is mapped, -1 if an invalid entry ended it
      * @param target where the address goes

@@ -4,18 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.s390.Machine;
 import org.iommu4j.s390.command.InvalidateData;
+import org.iommu4j.testing.ForwardingPort;
 import org.junit.jupiter.api.Test;
 
 /** The driver on a machine: what it issues, what it refuses, how it recovers. docs/spec/s390-zpci.md 5. */
@@ -156,6 +157,34 @@ class ZpciTranslatorTest {
     }
 
     @Test
+    void shouldRefreshTheWholeApertureInPiecesWhenMappingsRunOut() {
+        Machine few = bound(Machine.of(2, Map.of("dma_avail", 1L)).withFreshTables());
+        for (int page = 0; page < 256; page++) {
+            few.write(0x1001_0000L + page * 8L, 0x400);
+        }
+        for (int segment = 0; segment < 200; segment++) {
+            few.write(Machine.ST + segment * 8L, 0x1001_0000L);
+        }
+        few.write(Machine.ST, Machine.PT).write(Machine.ST + 199 * 8L, Machine.PT);
+        few.takeHex();
+        assertEquals(Errno.ENOMEM, few.invalidate(0, VADDR, NO_PASID, 0x1_0c70_2000L, 0x1000));
+        List<String> whole = List.of(
+                "0000000100000000 0000000004000000",
+                "0000000104000000 0000000004000000",
+                "0000000108000000 0000000004000000",
+                "000000010c000000 00000000f4000000");
+        List<String> refreshes = new ArrayList<>(List.of("000000010c702000 0000000000001000"));
+        refreshes.addAll(whole);
+        refreshes.addAll(whole);
+        assertEquals(refreshes, few.takeRefreshes());
+
+        few.write(Machine.ST, 0x1001_0000L);
+        assertEquals(Errno.OK, few.invalidate(0, VADDR, NO_PASID, 0x1_0c70_2000L, 0x1000));
+        assertEquals(Fidelity.WIDENED, few.last().fidelity());
+        assertEquals("12345000", few.read(1, 0x1_0c70_2000L));
+    }
+
+    @Test
     void shouldRefuseARangeThatLeavesEveryApertureWithoutIssuing() {
         for (long[] range : new long[][] {{0xffff_f000L, 0x1000}, {0x1_ffff_f000L, 0x2000}, {0, 0x3_0000_0000L}}) {
             assertEquals(Errno.ERANGE, machine.invalidate(0, VADDR, NO_PASID, range[0], range[1]));
@@ -271,22 +300,7 @@ class ZpciTranslatorTest {
 
     @Test
     void shouldSayThatAMachineDoesNotAnswer() {
-        NativePort dead = new NativePort() {
-            @Override
-            public Platform platform() {
-                return machine.platform();
-            }
-
-            @Override
-            public long readRegister(long offset, int sizeBytes) {
-                return 0;
-            }
-
-            @Override
-            public void writeRegister(long offset, int sizeBytes, long value) {
-                // Nothing answers.
-            }
-
+        NativePort dead = new ForwardingPort(machine.platform(), machine.chip()) {
             @Override
             public void call(NativeCall call) {
                 call.result(-1);

@@ -15,6 +15,7 @@ import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.FindingJson;
@@ -104,16 +105,9 @@ public final class CasesCommand implements Callable<Integer> {
                 if (!result.foretold()) {
                     found.counts().forEach((kind, count) -> unexpected.merge(kind, count, Long::sum));
                 }
-                found.findings()
-                        .forEach(one -> write(
-                                file,
-                                FindingJson.of(
-                                        new FindingJson.Case(
-                                                result.id(),
-                                                result.source().file(),
-                                                result.source().line()),
-                                        one,
-                                        result.findingHints().getOrDefault(one, List.of()))));
+                if (file != null) {
+                    found.findings().forEach(one -> write(file, line(result, one)));
+                }
                 if (json) {
                     out.println(result.toJson());
                 } else if (result.outcome() != Outcome.PASSED) {
@@ -141,6 +135,14 @@ public final class CasesCommand implements Callable<Integer> {
                 counts.containsKey(Outcome.FAILED) ? ExitStatus.FAILED : ExitStatus.OK,
                 unexpected,
                 spec.commandLine().getErr());
+    }
+
+    private static String line(CaseResult result, Finding finding) {
+        CaseResult.Source source = result.source();
+        return FindingJson.of(
+                new FindingJson.Case(result.id(), source.file(), source.line()),
+                finding,
+                result.findingHints().getOrDefault(finding, List.of()));
     }
 
     private void write(OutputFile file, String line) {

@@ -100,14 +100,12 @@ public final class Installation {
             return jar;
         }
         List<String> versions = new ArrayList<>();
-        for (Path jar : releasedJars()) {
-            if (symbolicName.equals(symbolicName(jar))) {
-                String version = header(jar, "Bundle-Version");
-                if (version.equals(jarOrVersion)) {
-                    return jar;
-                }
-                versions.add(version);
+        for (Path jar : releases(symbolicName)) {
+            String version = header(jar, "Bundle-Version");
+            if (version.equals(jarOrVersion)) {
+                return jar;
             }
+            versions.add(version);
         }
         throw new CommandFailure(
                 ExitStatus.USAGE,
@@ -134,6 +132,13 @@ public final class Installation {
         } catch (IOException e) {
             throw new CommandFailure(ExitStatus.USAGE, repository + " cannot be read: " + e.getMessage(), e);
         }
+    }
+
+    /** The releases of one bundle; empty if there are none. The same errors as of all. */
+    List<Path> releases(String symbolicName) {
+        return releasedJars().stream()
+                .filter(jar -> symbolicName.equals(symbolicName(jar)))
+                .toList();
     }
 
     private static Path digest(Path jar) {

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.contract.IommuModel;
@@ -56,7 +57,8 @@ public final class UpgradeCommand implements Callable<Integer> {
             paramLabel = "MODEL",
             completionCandidates = InstalledModels.class,
             description =
-                    "Whose bundle to swap, of an installed model: ${COMPLETION-CANDIDATES}. Default: the first one.")
+                    "Whose bundle to swap, of an installed model: ${COMPLETION-CANDIDATES}. Default: the first one of which "
+                            + "there is a release.")
     private String model;
 
     @Option(
@@ -131,27 +133,53 @@ public final class UpgradeCommand implements Callable<Integer> {
         this.host = host;
     }
 
-    private IommuModel firstInstalled() {
-        return Models.installed(host.core()).stream()
+    /** The first installed model of whose bundle there is a release; if there is none, the first one. */
+    private IommuModel firstInstalled(Installation installation) {
+        List<String> installed = Models.installed(host.core());
+        return Stream.concat(withRelease(installation).stream(), installed.stream())
                 .findFirst()
                 .map(IommuModel::ofLabel)
                 .orElseThrow(() -> new CommandFailure("no model is installed", null));
+    }
+
+    /** The installed models of whose bundle there is a release, in order. */
+    private List<String> withRelease(Installation installation) {
+        return Models.installed(host.core()).stream()
+                .filter(label -> !installation
+                        .releases(host.symbolicName(IommuModel.ofLabel(label)))
+                        .isEmpty())
+                .toList();
+    }
+
+    /** The released bundles of a model; a model that has none is refused, with those that have one. */
+    private List<Path> releases(IommuModel wanted, Installation installation) {
+        List<Path> releases = installation.releases(host.symbolicName(wanted));
+        if (releases.isEmpty()) {
+            List<String> others = withRelease(installation);
+            throw new CommandFailure(
+                    ExitStatus.USAGE,
+                    "model '" + wanted.label() + "' has no release to swap with; models that have one: "
+                            + (others.isEmpty() ? "none" : String.join(", ", others))
+                            + "; or name a jar with --released",
+                    null);
+        }
+        return releases;
     }
 
     @Override
     public Integer call() {
         Iommu4jCommand.expectRange(spec, "--swaps", swaps, 1, MOST_SWAPS);
         Iommu4jCommand.expectRange(spec, "--seconds", seconds, 1, Iommu4jCommand.MOST_SECONDS);
-        IommuModel wanted = model == null ? firstInstalled() : Models.parse(model);
-        host.awaitBackend(wanted);
         Installation installation = new Installation(host.home());
+        IommuModel wanted = model == null ? firstInstalled(installation) : Models.parse(model);
+        host.awaitBackend(wanted);
+        String bundle = host.symbolicName(wanted);
+        List<Path> releasedJars =
+                released == null ? releases(wanted, installation) : List.of(installation.jar(bundle, released));
         Path guest = capture == null
                 ? installation.defaultCapture(wanted, host.core().captureFormats())
                 : capture;
-        String bundle = host.symbolicName(wanted);
         Path builtJar = built == null ? installation.builtJar(bundle) : installation.jar(bundle, built);
-        List<Path> releasedJars =
-                released == null ? installation.releasedJars() : List.of(installation.jar(bundle, released));
 
         List<Path> read = new ArrayList<>(releasedJars);
         read.add(builtJar);

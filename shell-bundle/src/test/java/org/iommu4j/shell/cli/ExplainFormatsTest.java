@@ -18,6 +18,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import org.iommu4j.amd.AmdViBackend;
+import org.iommu4j.arm.SmmuBackend;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.Generation;
@@ -43,6 +45,10 @@ class ExplainFormatsTest {
     private static final Map<IommuModel, Backend> BACKENDS = Map.of(
             IommuModel.INTEL,
             new VtdBackend(),
+            IommuModel.ARM_SMMU,
+            new SmmuBackend(),
+            IommuModel.AMD,
+            new AmdViBackend(),
             IommuModel.SPAPR,
             new SpaprBackend(),
             IommuModel.S390,
@@ -114,7 +120,7 @@ class ExplainFormatsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldDecodeEveryLayoutByNameAndBySize(IommuModel model) {
         SplittableRandom random = new SplittableRandom(1);
         Backend backend = BACKENDS.get(model);
@@ -158,7 +164,7 @@ class ExplainFormatsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldDecodeEveryRegisterByNameAndByOffset(IommuModel model) {
         SplittableRandom random = new SplittableRandom(2);
         for (Generation generation : BACKENDS.get(model).describe().generations()) {
@@ -186,7 +192,7 @@ class ExplainFormatsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldDecodeEveryCallFromItsWords(IommuModel model) {
         for (CallFormat call : BACKENDS.get(model).calls()) {
             int first = call.kind() == CallFormat.Kind.RTAS ? CallFormat.RTAS_FIRST_ARGUMENT : 0;
@@ -208,7 +214,7 @@ class ExplainFormatsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldDecodeARequestOfEveryImageHoweverMuchOfItIsThere(IommuModel model) {
         for (Abi abi : Abi.values()) {
             byte[] request = new RequestWriter(abi, model, newest(model)).invalidate(0, 0, 0, 0, 0, new byte[0]);
@@ -230,7 +236,7 @@ class ExplainFormatsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameEveryFormatWhenOneIsUnknown(IommuModel model) {
         String problem = problem("--model", model.label(), "--as", "frobnicate", "00");
         assertTrue(problem.startsWith("model " + model.label() + " has no format 'frobnicate'; formats: "), problem);

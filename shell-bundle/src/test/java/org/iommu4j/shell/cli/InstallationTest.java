@@ -16,6 +16,8 @@ import java.util.jar.Attributes;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
 import java.util.stream.Stream;
+import org.iommu4j.amd.AmdViBackend;
+import org.iommu4j.arm.SmmuBackend;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.intel.VtdBackend;
@@ -32,9 +34,13 @@ class InstallationTest {
         return jar(path, symbolicName, "1.0.0");
     }
 
-    /** A jar with its digest beside it. */
     private Path released(String path, String symbolicName, String version) throws IOException {
-        Path jar = jar("cnf/releaserepo/" + path, symbolicName, version);
+        return released(home, path, symbolicName, version);
+    }
+
+    /** A jar in the repository of an installation, with its digest beside it. */
+    static Path released(Path home, String path, String symbolicName, String version) throws IOException {
+        Path jar = jar(home, "cnf/releaserepo/" + path, symbolicName, version);
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(jar));
             Files.writeString(Path.of(jar + ".sha256"), HexFormat.of().formatHex(digest) + "\n");
@@ -45,6 +51,10 @@ class InstallationTest {
     }
 
     private Path jar(String path, String symbolicName, String version) throws IOException {
+        return jar(home, path, symbolicName, version);
+    }
+
+    private static Path jar(Path home, String path, String symbolicName, String version) throws IOException {
         Path jar = home.resolve(path);
         Files.createDirectories(jar.getParent());
         Manifest manifest = new Manifest();
@@ -134,7 +144,8 @@ class InstallationTest {
 
     @Test
     void shouldTakeTheDefaultCaptureThatTheModelsBundleNamesOrAskForOne() {
-        List<CaptureFormat> formats = Stream.of(new VtdBackend(), new SpaprBackend(), new ZpciBackend())
+        List<CaptureFormat> formats = Stream.of(
+                        new VtdBackend(), new SmmuBackend(), new AmdViBackend(), new SpaprBackend(), new ZpciBackend())
                 .flatMap(backend -> backend.captureFormats().stream())
                 .toList();
         Installation installation = new Installation(home);
@@ -142,6 +153,11 @@ class InstallationTest {
         assertEquals(
                 home.resolve("traces/vtd/legacy-strict-nvme-e1000e"),
                 installation.defaultCapture(IommuModel.INTEL, formats));
+        assertEquals(
+                home.resolve("traces/smmuv3/strict-nvme-e1000e"),
+                installation.defaultCapture(IommuModel.ARM_SMMU, formats));
+        assertEquals(
+                home.resolve("traces/amdvi/strict-nvme-e1000e"), installation.defaultCapture(IommuModel.AMD, formats));
         assertEquals(
                 home.resolve("traces/spapr/noddw-nvme-e1000"), installation.defaultCapture(IommuModel.SPAPR, formats));
         assertEquals(
@@ -152,7 +168,7 @@ class InstallationTest {
         }
 
         CommandFailure failure =
-                assertThrows(CommandFailure.class, () -> installation.defaultCapture(IommuModel.ARM_SMMU, formats));
+                assertThrows(CommandFailure.class, () -> installation.defaultCapture(IommuModel.INTEL, List.of()));
         assertTrue(failure.getMessage().contains("--capture"), failure.getMessage());
     }
 }

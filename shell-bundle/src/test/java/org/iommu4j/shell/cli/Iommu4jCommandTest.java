@@ -526,11 +526,16 @@ class Iommu4jCommandTest {
         assertEquals("""
                 {"case":"a","file":"one.jsonl","line":3,"kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
                 """, Files.readString(file));
-        assertEquals("""
+        String summary = """
                 skipped c: no AFL
                 1 passed, 0 failed, 1 skipped
                 findings: 2 SUPERFLUOUS
-                """, out.toString());
+                """;
+        assertEquals(summary, out.toString());
+
+        // A case that says which findings it expects is watched though no file asks for them.
+        assertEquals(0, run("cases", "one.jsonl"));
+        assertEquals(summary + summary, out.toString());
     }
 
     @Test
@@ -765,7 +770,10 @@ class Iommu4jCommandTest {
     }
 
     @Test
-    void shouldUpgradeByDefaultAsTheServiceDoes() {
+    void shouldUpgradeByDefaultAsTheServiceDoes() throws IOException {
+        Path release = InstallationTest.released(
+                home, "org/x/1.0.0/x-1.0.0.jar", host.symbolicName(IommuModel.INTEL), "1.0.0");
+        InstallationTest.released(home, "org/y/1.0.0/y-1.0.0.jar", "org.y", "1.0.0");
         List<UpgradeOptions> asked = new ArrayList<>();
         host.provide(UpgradeService.class, (options, progress) -> {
             asked.add(options);
@@ -775,16 +783,25 @@ class Iommu4jCommandTest {
         assertEquals(0, run("upgrade", "--built", "new.jar"));
 
         Path capture = home.resolve("traces/vtd/legacy-strict-nvme-e1000e");
-        UpgradeOptions options = UpgradeOptions.of(IommuModel.INTEL, capture, List.of(), Path.of("new.jar"));
+        UpgradeOptions options = UpgradeOptions.of(IommuModel.INTEL, capture, List.of(release), Path.of("new.jar"));
         assertEquals(List.of(options), asked);
         assertEquals(upgraded(options, 0).toText(), out.toString());
+    }
+
+    @Test
+    void shouldNameTheModelsThatCanBeUpgradedWhenOneHasNoRelease() {
+        assertEquals(2, run("upgrade", "--model", "intel"));
+        assertEquals(
+                "iommu4j upgrade: model 'intel' has no release to swap with; models that have one: none; or name a jar with "
+                        + "--released\n",
+                err.toString());
     }
 
     @Test
     void shouldEndWith1AfterAStaleUse() {
         host.provide(UpgradeService.class, (options, progress) -> upgraded(options, 1));
 
-        assertEquals(1, run("upgrade", "--built", "new.jar"));
+        assertEquals(1, run("upgrade", "--built", "new.jar", "--released", "old.jar"));
     }
 
     @Test
@@ -793,7 +810,7 @@ class Iommu4jCommandTest {
             throw new UpgradeException("new.jar is no bundle");
         });
 
-        assertEquals(2, run("upgrade", "--built", "new.jar"));
+        assertEquals(2, run("upgrade", "--built", "new.jar", "--released", "old.jar"));
         assertEquals("iommu4j upgrade: new.jar is no bundle\n", err.toString());
         assertEquals(2, run("upgrade"));
         assertEquals(2, err.toString().lines().count(), err.toString());

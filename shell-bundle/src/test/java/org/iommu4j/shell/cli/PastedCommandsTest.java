@@ -32,6 +32,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
+import org.iommu4j.amd.AmdViBackend;
+import org.iommu4j.arm.SmmuBackend;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
@@ -81,17 +83,34 @@ class PastedCommandsTest {
     private static final Map<IommuModel, Set<String>> STEPS = Map.of(
             IommuModel.INTEL,
             Set.of("mem_read", "mmio_read", "dma", "events", "ioctl", "native"),
+            IommuModel.ARM_SMMU,
+            Set.of("mem_read", "mmio_read", "dma", "events", "ioctl", "native"),
+            IommuModel.AMD,
+            Set.of("mem_read", "mmio_read", "dma", "events", "ioctl", "native"),
             IommuModel.SPAPR,
             Set.of("mem_read", "mmio_read", "dma", "events", "ioctl", "native", "hcall", "rtas"),
             IommuModel.S390,
             Set.of("mem_read", "dma", "events", "ioctl", "native", "instruction"));
 
     private static final Map<IommuModel, String> FOLDERS = Map.of(
-            IommuModel.INTEL, "intel-vtd-bundle", IommuModel.SPAPR, "spapr-bundle", IommuModel.S390, "s390-bundle");
+            IommuModel.INTEL,
+            "intel-vtd-bundle",
+            IommuModel.ARM_SMMU,
+            "arm-smmu-bundle",
+            IommuModel.AMD,
+            "amd-bundle",
+            IommuModel.SPAPR,
+            "spapr-bundle",
+            IommuModel.S390,
+            "s390-bundle");
 
     private static final Map<IommuModel, String> CAPTURES = Map.of(
             IommuModel.INTEL,
             "vtd/legacy-lazy-virtio",
+            IommuModel.ARM_SMMU,
+            "smmuv3/lazy-virtio",
+            IommuModel.AMD,
+            "amdvi/lazy-virtio",
             IommuModel.SPAPR,
             "spapr/ddw-virtio",
             IommuModel.S390,
@@ -105,7 +124,7 @@ class PastedCommandsTest {
     @BeforeEach
     void startCore() {
         core = new IommuCore(new SimulatedPlatformFactory());
-        for (IommuModel model : FOLDERS.keySet()) {
+        for (IommuModel model : IommuModel.values()) {
             core.arrived(backend(model));
         }
     }
@@ -118,8 +137,10 @@ class PastedCommandsTest {
     private static Backend backend(IommuModel model) {
         return switch (model) {
             case INTEL -> new VtdBackend();
+            case ARM_SMMU -> new SmmuBackend();
+            case AMD -> new AmdViBackend();
             case SPAPR -> new SpaprBackend();
-            default -> new ZpciBackend();
+            case S390 -> new ZpciBackend();
         };
     }
 
@@ -144,7 +165,7 @@ class PastedCommandsTest {
         assertEquals(List.of("./iommu4j", "explain"), words.subList(0, 2), command);
         StringWriter out = new StringWriter();
         Explain explain =
-                new Explain(FOLDERS.keySet().stream()
+                new Explain(Stream.of(IommuModel.values())
                         .collect(
                                 HashMap<IommuModel, Backend>::new,
                                 (map, model) -> map.put(model, backend(model)),
@@ -176,7 +197,7 @@ class PastedCommandsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForEveryStepThatFailsForItsBytes(IommuModel model) throws IOException {
         Map<String, Integer> variants = new TreeMap<>();
         List<String> lines = new ArrayList<>();
@@ -281,7 +302,7 @@ class PastedCommandsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForEachRequestThatTheBenchRefuses(IommuModel model) {
         Backend backend = backend(model);
         int newest = backend.describe()
@@ -303,7 +324,7 @@ class PastedCommandsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForEveryFindingOfTheSanitizer(IommuModel model) throws IOException {
         Set<String> found = new LinkedHashSet<>();
         new TestBench(core)
@@ -353,7 +374,7 @@ class PastedCommandsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForWhatTheFuzzerFinds(IommuModel model) {
         Backend translating = changed(
                 Backend.class,
@@ -394,7 +415,7 @@ class PastedCommandsTest {
     // ---- swaps
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForASavedStateThatIsRefused(IommuModel model) {
         for (String method : List.of("restoreHardware", "restoreTranslator")) {
             try (IommuCore own = new IommuCore(new SimulatedPlatformFactory())) {
@@ -458,7 +479,7 @@ class PastedCommandsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForWhatIsNotAsCaptured(IommuModel model) throws IOException {
         Path capture =
                 captured(model, PastedCommandsTest::lied, line -> line.replaceFirst("\"pa\":\"0x", "\"pa\":\"0x1"));
@@ -501,14 +522,14 @@ class PastedCommandsTest {
         }
         Set<String> expected = switch (model) {
             case INTEL -> Set.of("translation", "walk", "register", "name");
+            case ARM_SMMU, AMD -> Set.of("translation", "walk");
             case SPAPR, S390 -> Set.of("translation", "walk", "call", "command");
-            default -> Set.of();
         };
         assertEquals(new TreeSet<>(expected), explained);
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"INTEL", "SPAPR", "S390"})
+    @EnumSource
     void shouldNameACommandForWhatIsNotAsRecorded(IommuModel model) throws IOException {
         Path file = directory.resolve("record.jsonl");
         Recording recording = new Records(core, null).record(file);

@@ -47,8 +47,8 @@ class UnwrittenOutputTest {
             "--help",
             "help cases",
             "cases --help",
-            "upgrade --built new.jar",
-            "upgrade --built new.jar --json",
+            "upgrade --built new.jar --released old.jar",
+            "upgrade --built new.jar --released old.jar --json",
             "replay dir",
             "replay dir --json",
             "cases a.jsonl",
@@ -227,8 +227,8 @@ class UnwrittenOutputTest {
                 "replay %3$s --findings %3$s/new",
                 "replay %3$s --record %3$s/new",
                 "replay %3$s --findings %2$s/new --record %2$s/new",
-                "upgrade --built new.jar --capture %3$s --record %3$s/new",
-                "upgrade --built %1$s --record %1$s",
+                "upgrade --built new.jar --released old.jar --capture %3$s --record %3$s/new",
+                "upgrade --built %1$s --released old.jar --record %1$s",
                 "upgrade --built new.jar --released %1$s --record %2$s/hard")) {
             ByteArrayOutputStream err = new ByteArrayOutputStream();
             assertEquals(

@@ -65,6 +65,15 @@ public final class RegisterFile {
      * @param registers its registers, in any order; they must not overlap, and what locks a field must be among them
      */
     public RegisterFile(ByteOrder order, List<Register> registers) {
+        this(order, registers, true);
+    }
+
+    /**
+     * A register block after reset, of a chip that may have no locks.
+     *
+     * @param locks false if a write to a field that another field locks is taken all the same
+     */
+    public RegisterFile(ByteOrder order, List<Register> registers, boolean locks) {
         this.order = order;
         rows = registers.toArray(Register[]::new);
         int words = 0;
@@ -92,9 +101,9 @@ public final class RegisterFile {
         for (int index = 0; index < rows.length; index++) {
             values[index] = rows[index].reset();
         }
-        locks = new Lock[rows.length][];
-        for (int index = 0; index < rows.length; index++) {
-            locks[index] = locksOf(rows[index]);
+        this.locks = new Lock[rows.length][];
+        for (int index = 0; locks && index < rows.length; index++) {
+            this.locks[index] = locksOf(rows[index]);
         }
     }
 

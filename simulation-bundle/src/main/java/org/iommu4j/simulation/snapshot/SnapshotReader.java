@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
@@ -125,6 +126,17 @@ public final class SnapshotReader {
         }
         name = section;
         current = content.rewind();
+        return this;
+    }
+
+    /**
+     * Reads a section from its start to its end.
+     *
+     * @throws BackendException {@code EINVAL} if the state does not have it, or bytes of it are left
+     */
+    public SnapshotReader section(String section, Consumer<SnapshotReader> content) {
+        content.accept(section(section));
+        endSection();
         return this;
     }
 

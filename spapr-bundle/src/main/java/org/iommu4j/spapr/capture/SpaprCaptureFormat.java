@@ -32,7 +32,7 @@ public final class SpaprCaptureFormat {
     private static final String NUMBER = "(0x[0-9a-f]{1,16})";
     private static final String BRIDGE = " buid=(?<buid>" + NUMBER + ") addr=(?<addr>" + NUMBER + ")";
 
-    /** What the calls for windows answer to a guest that was right. */
+    /** Status of the calls for windows in a capture, which has those that succeeded only. */
     private static final CapturedNumber DONE = CapturedNumber.constant(0);
 
     private static final CapturedNumber BRIDGE_OF_BUID =
@@ -82,7 +82,7 @@ public final class SpaprCaptureFormat {
             windows("ddw_reset", BRIDGE, "ibm,reset-pe-dma-window", 1, BRIDGE_OF_BUID, BRIDGE_CELLS));
 
     /** The window that is there from reset: number 0 of its bridge, in an LIOBN as QEMU makes them. */
-    private static final CallRecords.Told DEFAULT_WINDOW = new CallRecords.Told(
+    private static final CallRecords.Description DEFAULT_WINDOW = new CallRecords.Description(
             "table",
             "what",
             "enable",

@@ -1,2 +1,2 @@
-/** How captures of sPAPR machines are read. */
+/** The capture format of sPAPR. */
 package org.iommu4j.spapr.capture;

@@ -3,6 +3,7 @@ package org.iommu4j.spapr.command;
 import static org.iommu4j.layout.FieldOption.about;
 
 import java.util.List;
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -20,52 +21,29 @@ public final class BindPgtable {
             .bigEndian()
             .msb0()
             .spec("docs/contract.md, BIND_PGTABLE of sPAPR");
-
-    /** Address of the table's top level. */
     public static final BitField TABLE_ROOT =
             DATA.address("table_root", 0, 51, about("top level of the table, aligned to 4 KiB"));
-
-    /** Whose window it is. */
     public static final BitField REQUESTER =
             DATA.bits("requester", 64, 95, about("LIOBN of the window (bit 64 set), or a requester id"));
-
-    /** Page size. */
     public static final BitField PAGE_SHIFT = DATA.bits("page_shift", 96, 103, about("log2 of the page size in bytes"));
-
-    /** Size of the window. */
     public static final BitField WINDOW_SHIFT =
             DATA.bits("window_shift", 104, 111, about("log2 of the window size in bytes"));
-
-    /** Levels. */
     public static final BitField LEVELS = DATA.bits("levels", 112, 119, about("levels of the table, 1 to 5"));
-
-    /** Size of a level. */
     public static final BitField LEVEL_SHIFT = DATA.bits(
             "level_shift",
             120,
             127,
             about("log2 of the bytes of one level; 0: as many as the levels need, at least 4 KiB"));
-
-    /** First address. */
     public static final BitField BASE = DATA.address("base", 128, 179, about("first bus address: 0, or 2^59"));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
     /** The fields that say which window it is, in the order in which they are looked at. */
     public static final List<BitField> GEOMETRY = List.of(PAGE_SHIFT, WINDOW_SHIFT, LEVELS, LEVEL_SHIFT, BASE);
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("spapr_bind_pgtable flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-
-    /** The contract's own flag. */
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
-
-    /** The header's flags; sPAPR defines none of its own. */
-    public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
+    /** The header's flags; the vendor part defines none of its own. */
+    public static final Layout FLAGS_LAYOUT =
+            BindFormat.flags("spapr_bind_pgtable").build();
 
     private BindPgtable() {}
 }

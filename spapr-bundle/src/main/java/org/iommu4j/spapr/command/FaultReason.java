@@ -7,15 +7,10 @@ import org.iommu4j.layout.BitField;
  * the bit that the fault sets in the fault record; several reasons share the page fault's.
  */
 public enum FaultReason {
-    /** A control field of 00, in a leaf or above. */
     TCE_PAGE_FAULT(0x12, PestEntry.TCE_PAGE_FAULT, "the entry, or one on the way to it, is not valid"),
-    /** Read of a write-only page, or write of a read-only one. */
     TCE_ACCESS_FAULT(0x13, PestEntry.TCE_ACCESS_FAULT, "the entry does not allow the direction"),
-    /** The address is beyond the window. */
     TCE_EXTENT_ERROR(0x112, PestEntry.TCE_PAGE_FAULT, "the address is beyond the window's table"),
-    /** There is no window at the address. */
     NO_WINDOW(0x212, PestEntry.TCE_PAGE_FAULT, "no window is set up at the address"),
-    /** A table cannot be read. */
     TCE_ACCESS_ERROR(0x312, PestEntry.TCE_PAGE_FAULT, "the entry cannot be read"),
     /** Bits 0 to 3 of the address are neither 0 nor 1. */
     ADDRESS_INVALID(0x412, PestEntry.TCE_PAGE_FAULT, "the address is neither DMA nor MSI");
@@ -33,7 +28,7 @@ public enum FaultReason {
         this.text = text;
     }
 
-    /** Its code, as accesses carry it. */
+    /** The fault code of an access. */
     public int code() {
         return code;
     }
@@ -43,7 +38,7 @@ public enum FaultReason {
         return bit;
     }
 
-    /** A few words for people. */
+    /** Description, a few words. */
     public String text() {
         return text;
     }

@@ -7,10 +7,7 @@ import org.iommu4j.layout.Code;
 
 /** Result codes of hypercalls, PAPR "Hypervisor Call Return Codes"; signed 64-bit numbers. */
 public final class HypercallCode {
-    /** Done. */
     public static final long SUCCESS = 0;
-
-    /** Try again. */
     public static final long BUSY = 1;
 
     /** The answer is only a part: what the caller does not own is left out. */
@@ -22,25 +19,15 @@ public final class HypercallCode {
     /** Last of those codes. */
     public static final long LONG_BUSY_LAST = 9905;
 
-    /** The platform failed. */
     public static final long HARDWARE = -1;
 
     /** There is no such call. */
     public static final long FUNCTION = -2;
 
-    /** The caller may not. */
     public static final long PRIVILEGE = -3;
-
-    /** An argument is wrong. */
     public static final long PARAMETER = -4;
-
-    /** No access. */
     public static final long PERMISSION = -11;
-
-    /** A resource is missing. */
     public static final long RESOURCE = -16;
-
-    /** The host has no room. */
     public static final long NOT_ENOUGH_RESOURCES = -44;
 
     /** A shared resource was taken back. */

@@ -22,20 +22,13 @@ public final class InvalidateData {
     /** {@link #PE}: that of the group. */
     public static final int GROUP_PE = -1;
 
-    /** {@link #OP}: drop what is cached. */
+    // Codes of OP.
     public static final int OP_KILL = 0;
-
-    /** {@link #OP}: drop and unmap. */
     public static final int OP_CLEAR = 1;
-
-    /** {@link #OP}: store every entry again as it is. */
     public static final int OP_REWRITE = 2;
 
-    /** Which window. */
     public static final BitField LIOBN =
             DATA.bits("liobn", 0, 31, about("a window of the container, or ffffffff: every window"));
-
-    /** What to do. */
     public static final BitField OP = DATA.bits(
             "op",
             32,
@@ -44,11 +37,7 @@ public final class InvalidateData {
                     code(OP_KILL, "KILL: from generation 3 on"),
                     code(OP_CLEAR, "CLEAR: also unmaps the range"),
                     code(OP_REWRITE, "REWRITE: generations 1 and 2")));
-
-    /** Page size of the window. */
     public static final BitField PAGE_SHIFT = DATA.bits("page_shift", 64, 95, about("0, or that of the window"));
-
-    /** The partitionable endpoint. */
     public static final BitField PE =
             DATA.bits("pe", 96, 127, about("ffffffff: that of the container; the host's to choose"));
 
@@ -56,7 +45,6 @@ public final class InvalidateData {
     public static final BitField SYNC =
             DATA.bit("SYNC", 159, since(SpaprGeneration.IODA3), about("DMA read sync; from generation 4 on"));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
     private InvalidateData() {}

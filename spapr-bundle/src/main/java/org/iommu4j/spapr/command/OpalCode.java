@@ -7,19 +7,13 @@ import org.iommu4j.layout.Code;
 
 /** Result codes and kinds of the firmware call OPAL_PCI_TCE_KILL; docs/spec/spapr-tce.md 2.3. */
 public final class OpalCode {
-    /** Done. */
+    // Result codes.
     public static final long SUCCESS = 0;
-
-    /** An argument is wrong. */
     public static final long PARAMETER = -1;
 
-    /** Kind: pages of an endpoint. */
+    // Kinds of kills: pages of an endpoint, an endpoint, everything.
     public static final long KILL_PAGES = 0;
-
-    /** Kind: an endpoint. */
     public static final long KILL_PE = 1;
-
-    /** Kind: everything. */
     public static final long KILL_ALL = 2;
 
     /** All of them, by their names. */

@@ -14,17 +14,9 @@ public final class PestEntry {
             .bigEndian()
             .msb0()
             .spec("IODA2 and IODA3, PEST; docs/spec/spapr-tce.md 3.6");
-
-    /** MMIO caused it. */
     public static final BitField MMIO_CAUSE = PEST.bit("MMIO_CAUSE", 2, about("an MMIO access caused it"));
-
-    /** A read of configuration space. */
     public static final BitField CFG_READ = PEST.bit("CFG_READ", 3, about("configuration read"));
-
-    /** A write of configuration space. */
     public static final BitField CFG_WRITE = PEST.bit("CFG_WRITE", 4, about("configuration write"));
-
-    /** What kind of transaction it was. */
     public static final BitField TYPE = PEST.bits(
             "TYPE",
             5,
@@ -37,66 +29,31 @@ public final class PestEntry {
                     code(4, "MMIO load"),
                     code(5, "MMIO store"),
                     code(7, "other")));
-
-    /** Completer abort. */
     public static final BitField COMPLETER_ABORT = PEST.bit("COMPLETER_ABORT", 8, about("completer abort"));
-
-    /** Unsupported request. */
     public static final BitField UNSUPPORTED_REQUEST = PEST.bit("UNSUPPORTED_REQUEST", 9, about("unsupported request"));
-
-    /** Non-fatal error. */
     public static final BitField NON_FATAL = PEST.bit("NON_FATAL", 10, about("non-fatal error"));
-
-    /** Fatal error. */
     public static final BitField FATAL = PEST.bit("FATAL", 11, about("fatal error"));
-
-    /** Parity error. */
     public static final BitField PARITY = PEST.bit("PARITY", 13, about("parity error"));
-
-    /** Correctable error. */
     public static final BitField CORRECTABLE = PEST.bit("CORRECTABLE", 14, about("correctable error"));
-
-    /** Interrupt. */
     public static final BitField INTERRUPT = PEST.bit("INTERRUPT", 15, about("interrupt"));
-
-    /** MMIO translation or IODA error. */
     public static final BitField IODA_ERROR = PEST.bit("IODA_ERROR", 16, about("MMIO translation or IODA error"));
-
-    /** Entry not valid; also for what has no bit of its own. */
     public static final BitField TCE_PAGE_FAULT =
             PEST.bit("TCE_PAGE_FAULT", 18, about("not valid; also extent, window and access errors"));
-
-    /** Wrong direction. */
     public static final BitField TCE_ACCESS_FAULT = PEST.bit("TCE_ACCESS_FAULT", 19, about("direction not allowed"));
-
-    /** A response did not come. */
     public static final BitField RESPONSE_TIMEOUT = PEST.bit("RESPONSE_TIMEOUT", 20, about("response timeout"));
-
-    /** Wrong size. */
     public static final BitField SIZE_INVALID = PEST.bit("SIZE_INVALID", 21, about("size invalid"));
-
-    /** Number of the error bit. */
     public static final BitField ERROR_BIT = PEST.bits("ERROR_BIT", 26, 31, about("error bit"));
-
-    /** Who made the request; 0 if it is known by a LIOBN only. */
     public static final BitField RID = PEST.bits("RID", 32, 47, about("requester id; 0 if known by its LIOBN only"));
-
-    /** Data of a message. */
     public static final BitField MSI_DATA = PEST.bits("MSI_DATA", 48, 63, about("MSI data"));
-
-    /** The address that failed. */
     public static final BitField ADDRESS = PEST.bits("ADDRESS", 67, 127, about("failing address"));
 
-    /** The entry. */
     public static final Layout LAYOUT = PEST.build();
 
     /** Size of one entry. */
     public static final int BYTES = 16;
 
-    /** {@link #TYPE} of a DMA write. */
+    // Codes of TYPE.
     public static final int DMA_WRITE = 0;
-
-    /** {@link #TYPE} of a DMA read. */
     public static final int DMA_READ = 2;
 
     private PestEntry() {}

@@ -7,13 +7,11 @@ import org.iommu4j.layout.Code;
 
 /** Status of RTAS calls, the first cell that comes back; a signed 32-bit number. */
 public final class RtasStatus {
-    /** Done. */
     public static final int SUCCESS = 0;
 
     /** slot-error-detail: no error was found. */
     public static final int NO_ERRORS_FOUND = 1;
 
-    /** The hardware failed. */
     public static final int HARDWARE_ERROR = -1;
 
     /** A parameter is wrong, or there is no such call. */

@@ -1,5 +1,6 @@
 package org.iommu4j.spapr.command;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Kind;
@@ -10,16 +11,9 @@ import org.iommu4j.backend.CallFormat.Operand;
  * outputs from R4 on. RTAS tokens are those of QEMU's machine; real ones come from the device tree.
  */
 public final class SpaprCall {
-    /** H_GET_TCE. */
     public static final int H_GET_TCE = 0x1c;
-
-    /** H_PUT_TCE. */
     public static final int H_PUT_TCE = 0x20;
-
-    /** H_STUFF_TCE. */
     public static final int H_STUFF_TCE = 0x138;
-
-    /** H_PUT_TCE_INDIRECT. */
     public static final int H_PUT_TCE_INDIRECT = 0x13c;
 
     /**
@@ -34,35 +28,16 @@ public final class SpaprCall {
 
     /** The host's own: which partitionable endpoint a requester id belongs to. */
     public static final int H_SET_REQUESTER_PE = 0xf102;
-
-    /** {@code ibm,set-eeh-option}. */
+    // RTAS tokens.
     public static final int SET_EEH_OPTION = 0x2020;
-
-    /** {@code ibm,get-config-addr-info2}. */
     public static final int GET_CONFIG_ADDR_INFO2 = 0x2021;
-
-    /** {@code ibm,read-slot-reset-state2}. */
     public static final int READ_SLOT_RESET_STATE2 = 0x2022;
-
-    /** {@code ibm,set-slot-reset}. */
     public static final int SET_SLOT_RESET = 0x2023;
-
-    /** {@code ibm,configure-pe}. */
     public static final int CONFIGURE_PE = 0x2024;
-
-    /** {@code ibm,slot-error-detail}. */
     public static final int SLOT_ERROR_DETAIL = 0x2025;
-
-    /** {@code ibm,query-pe-dma-window}. */
     public static final int QUERY_PE_DMA_WINDOW = 0x2026;
-
-    /** {@code ibm,create-pe-dma-window}. */
     public static final int CREATE_PE_DMA_WINDOW = 0x2027;
-
-    /** {@code ibm,remove-pe-dma-window}. */
     public static final int REMOVE_PE_DMA_WINDOW = 0x2028;
-
-    /** {@code ibm,reset-pe-dma-window}. */
     public static final int RESET_PE_DMA_WINDOW = 0x2029;
 
     /** OPAL_PCI_TCE_KILL: firmware of a host without a hypervisor. No hypercall has an odd number. */
@@ -87,7 +62,7 @@ public final class SpaprCall {
      */
     public static final long AGAIN = 1;
 
-    /** Where {@link #AGAIN} stands: R8, in which neither call has an argument. */
+    /** The word of {@link #AGAIN}: R8, in which neither call has an argument. */
     public static final int AGAIN_WORD = 4;
 
     /** Most entries of one H_PUT_TCE_INDIRECT or H_STUFF_TCE. */
@@ -105,10 +80,9 @@ public final class SpaprCall {
     private static final Operand LIOBN = Operand.word("LIOBN", 0, "logical I/O bus number, zero-extended to 64 bits");
     private static final Operand IOBA =
             Operand.word("IOBA", 1, "absolute I/O bus address").alias("io_address");
-    private static final Operand CONFIG_ADDR =
-            Operand.field("config_addr", 2, 0, 32, "bus << 16 | device and function << 8");
-    private static final Operand BUID_HI = Operand.field("BUID_hi", 3, 0, 32, "unit id of the host bridge, high word");
-    private static final Operand BUID_LO = Operand.field("BUID_lo", 4, 0, 32, "unit id of the host bridge, low word");
+    private static final Operand CONFIG_ADDR = cell("config_addr", 2, "bus << 16 | device and function << 8");
+    private static final Operand BUID_HI = cell("BUID_hi", 3, "unit id of the host bridge, high word");
+    private static final Operand BUID_LO = cell("BUID_lo", 4, "unit id of the host bridge, low word");
 
     /** Every call of this release. */
     public static final List<CallFormat> ALL = List.of(
@@ -193,88 +167,67 @@ public final class SpaprCall {
             rtas(
                     "ibm,set-eeh-option",
                     SET_EEH_OPTION,
-                    List.of(
-                            CONFIG_ADDR,
-                            BUID_HI,
-                            BUID_LO,
-                            Operand.field(
-                                    "function",
-                                    5,
-                                    0,
-                                    32,
-                                    "0 disable, 1 enable, 2 release MMIO, 3 release DMA, 4 event interrupt, 5 none")),
+                    bridge(cell(
+                            "function",
+                            5,
+                            "0 disable, 1 enable, 2 release MMIO, 3 release DMA, 4 event interrupt, 5 none")),
                     List.of()),
             rtas(
                     "ibm,get-config-addr-info2",
                     GET_CONFIG_ADDR_INFO2,
-                    List.of(
-                            CONFIG_ADDR,
-                            BUID_HI,
-                            BUID_LO,
-                            Operand.field("function", 5, 0, 32, "0 address of the PE, 1 its mode")),
-                    List.of(Operand.field("info", 0, 0, 32, "the address, or 2: shared"))),
+                    bridge(cell("function", 5, "0 address of the PE, 1 its mode")),
+                    List.of(cell("info", 0, "the address, or 2: shared"))),
             rtas(
                     "ibm,read-slot-reset-state2",
                     READ_SLOT_RESET_STATE2,
-                    List.of(CONFIG_ADDR, BUID_HI, BUID_LO),
+                    bridge(),
                     List.of(
-                            Operand.field(
-                                    "state", 0, 0, 32, "0 normal, 1 reset, 2 stopped, 4 DMA stopped, 5 unavailable"),
-                            Operand.field("capable", 1, 0, 32, "1: EEH is there"),
-                            Operand.field("unavailable", 2, 0, 32, "milliseconds until it may be available"),
-                            Operand.field("recovery", 3, 0, 32, "recovery information, with five cells")
+                            cell("state", 0, "0 normal, 1 reset, 2 stopped, 4 DMA stopped, 5 unavailable"),
+                            cell("capable", 1, "1: EEH is there"),
+                            cell("unavailable", 2, "milliseconds until it may be available"),
+                            cell("recovery", 3, "recovery information, with five cells")
                                     .orNothing())),
             rtas(
                     "ibm,set-slot-reset",
                     SET_SLOT_RESET,
-                    List.of(
-                            CONFIG_ADDR,
-                            BUID_HI,
-                            BUID_LO,
-                            Operand.field("function", 5, 0, 32, "0 deactivate, 1 hot, 3 fundamental")),
+                    bridge(cell("function", 5, "0 deactivate, 1 hot, 3 fundamental")),
                     List.of()),
-            rtas("ibm,configure-pe", CONFIGURE_PE, List.of(CONFIG_ADDR, BUID_HI, BUID_LO), List.of()),
+            rtas("ibm,configure-pe", CONFIGURE_PE, bridge(), List.of()),
             rtas(
                     "ibm,slot-error-detail",
                     SLOT_ERROR_DETAIL,
-                    List.of(
-                            CONFIG_ADDR,
-                            BUID_HI,
-                            BUID_LO,
-                            Operand.field("driver_buffer", 5, 0, 32, "address of the driver's buffer"),
-                            Operand.field("driver_length", 6, 0, 32, "its length in bytes"),
-                            Operand.field("buffer", 7, 0, 32, "address of the log's buffer"),
-                            Operand.field("length", 8, 0, 32, "its length in bytes"),
-                            Operand.field("function", 9, 0, 32, "1 temporary error, 2 permanent")),
+                    bridge(
+                            cell("driver_buffer", 5, "address of the driver's buffer"),
+                            cell("driver_length", 6, "its length in bytes"),
+                            cell("buffer", 7, "address of the log's buffer"),
+                            cell("length", 8, "its length in bytes"),
+                            cell("function", 9, "1 temporary error, 2 permanent")),
                     List.of()),
             rtas(
                     "ibm,query-pe-dma-window",
                     QUERY_PE_DMA_WINDOW,
-                    List.of(CONFIG_ADDR, BUID_HI, BUID_LO),
+                    bridge(),
                     List.of(
-                            Operand.field("windows", 0, 0, 32, "windows available"),
-                            Operand.field("block", 1, 0, 32, "largest window in TCEs; its high word with six cells"),
-                            Operand.field("page_sizes", 2, 0, 32, "mask of page sizes; the low word with six cells"),
-                            Operand.field("migration", 3, 0, 32, "migration mask; page sizes with six cells"),
-                            Operand.field("migration6", 4, 0, 32, "migration mask, with six cells")
+                            cell("windows", 0, "windows available"),
+                            cell("block", 1, "largest window in TCEs; its high word with six cells"),
+                            cell("page_sizes", 2, "mask of page sizes; the low word with six cells"),
+                            cell("migration", 3, "migration mask; page sizes with six cells"),
+                            cell("migration6", 4, "migration mask, with six cells")
                                     .orNothing())),
             rtas(
                     "ibm,create-pe-dma-window",
                     CREATE_PE_DMA_WINDOW,
+                    bridge(
+                            cell("page_shift", 5, "log2 of the page size in bytes"),
+                            cell("window_shift", 6, "log2 of the window size in bytes")),
                     List.of(
-                            CONFIG_ADDR,
-                            BUID_HI,
-                            BUID_LO,
-                            Operand.field("page_shift", 5, 0, 32, "log2 of the page size in bytes"),
-                            Operand.field("window_shift", 6, 0, 32, "log2 of the window size in bytes")),
-                    List.of(
-                            Operand.field("LIOBN", 0, 0, 32, "of the new window"),
-                            Operand.field("addr_hi", 1, 0, 32, "first bus address, high word"),
-                            Operand.field("addr_lo", 2, 0, 32, "first bus address, low word"))),
+                            cell("LIOBN", 0, "of the new window"),
+                            cell("addr_hi", 1, "first bus address, high word"),
+                            cell("addr_lo", 2, "first bus address, low word"))),
             rtas(
                     "ibm,remove-pe-dma-window",
                     REMOVE_PE_DMA_WINDOW,
-                    List.of(Operand.field("LIOBN", 2, 0, 32, "of the window")),
+                    List.of(cell("LIOBN", 2, "of the window")),
                     List.of()),
             resetWindows("ibm,reset-pe-dma-window"),
             // PAPR's name of the same call; QEMU's token has the other one.
@@ -326,13 +279,21 @@ public final class SpaprCall {
         return rtas(
                 name,
                 RESET_PE_DMA_WINDOW,
-                List.of(
-                        CONFIG_ADDR,
-                        BUID_HI,
-                        BUID_LO,
-                        Operand.field("limited", 5, 0, 32, "1: limited addressing, with four arguments")
-                                .orNothing()),
+                bridge(cell("limited", 5, "1: limited addressing, with four arguments")
+                        .orNothing()),
                 List.of());
+    }
+
+    /** Argument or result of an RTAS call: a cell of 32 bits. */
+    private static Operand cell(String name, int word, String about) {
+        return Operand.field(name, word, 0, 32, about);
+    }
+
+    /** Arguments of a call about a device or its windows: which device of which host bridge, then the call's own. */
+    private static List<Operand> bridge(Operand... own) {
+        List<Operand> operands = new ArrayList<>(List.of(CONFIG_ADDR, BUID_HI, BUID_LO));
+        operands.addAll(List.of(own));
+        return List.copyOf(operands);
     }
 
     private static CallFormat rtas(String name, int token, List<Operand> operands, List<Operand> results) {

@@ -45,7 +45,7 @@ public record SpaprCapabilities(
     /** LIOBN of window 0 of host bridge 0. */
     public static final int FIRST_LIOBN = 0x8000_0000;
 
-    /** PEs that a platform without PE numbers has inside. */
+    /** Width of the PE numbers inside a platform that shows none. */
     private static final int HIDDEN_PE_BITS = 8;
 
     private static final int PHB_SHIFT = 8;
@@ -90,8 +90,7 @@ public record SpaprCapabilities(
                 first = window;
             }
         }
-        SpaprCapabilities plain = withoutWindows(chosen);
-        SpaprCapabilities placed = (first == null ? plain : plain.placing(first)).checked();
+        SpaprCapabilities placed = (first == null ? withoutWindows(chosen) : withDefault(chosen, first)).checked();
         List<ResetWindow> others = new ArrayList<>();
         for (SettingValues window : further) {
             others.add(placed.resetWindow(window));
@@ -99,10 +98,16 @@ public record SpaprCapabilities(
         if (others.size() >= placed.maxWindows) {
             throw new BackendException(Errno.EINVAL, "windows: an endpoint has " + placed.maxWindows + " at most");
         }
-        return placed.with(others);
+        return of(chosen, placed.windowBase, placed.windowShift, placed.phb, others);
     }
 
     private static SpaprCapabilities withoutWindows(SettingValues chosen) {
+        int shift = Long.numberOfTrailingZeros(chosen.get(SpaprSettings.DMA32_SIZE));
+        return of(chosen, chosen.get(SpaprSettings.DMA32_START), shift, chosen.getInt(SpaprSettings.PHB), List.of());
+    }
+
+    private static SpaprCapabilities of(
+            SettingValues chosen, long windowBase, int windowShift, int phb, List<ResetWindow> windows) {
         return new SpaprCapabilities(
                 chosen.subVersion(),
                 chosen.get(SpaprSettings.PGSIZES),
@@ -111,43 +116,35 @@ public record SpaprCapabilities(
                 chosen.isSet(SpaprSettings.MULTI_TCE),
                 chosen.getInt(SpaprSettings.PE_BITS),
                 chosen.getInt(SpaprSettings.PE),
-                chosen.get(SpaprSettings.DMA32_START),
-                Long.numberOfTrailingZeros(chosen.get(SpaprSettings.DMA32_SIZE)),
-                chosen.getInt(SpaprSettings.PHB),
+                windowBase,
+                windowShift,
+                phb,
                 chosen.get(SpaprSettings.BUID),
-                List.of(),
+                windows,
                 chosen.getInt(SpaprSettings.DDW));
     }
 
     /** With the default window as a list has it: its form is fixed. */
-    private SpaprCapabilities placing(SettingValues window) {
-        long start = window.isChosen(SpaprSettings.WINDOW_BASE) ? window.get(SpaprSettings.WINDOW_BASE) : windowBase;
-        long bytes =
-                window.isChosen(SpaprSettings.WINDOW_SIZE) ? window.get(SpaprSettings.WINDOW_SIZE) : 1L << windowShift;
+    private static SpaprCapabilities withDefault(SettingValues chosen, SettingValues window) {
+        SpaprCapabilities plain = withoutWindows(chosen);
+        long start =
+                window.isChosen(SpaprSettings.WINDOW_BASE) ? window.get(SpaprSettings.WINDOW_BASE) : plain.windowBase;
+        long bytes = window.isChosen(SpaprSettings.WINDOW_SIZE)
+                ? window.get(SpaprSettings.WINDOW_SIZE)
+                : 1L << plain.windowShift;
         long liobn = window.isChosen(SpaprSettings.WINDOW_LIOBN)
                 ? window.get(SpaprSettings.WINDOW_LIOBN)
-                : Integer.toUnsignedLong(liobn(0));
-        SpaprSettings.DMA32_START.accept("windows.base", subVersion, start);
-        SpaprSettings.DMA32_SIZE.accept("windows.size", subVersion, bytes);
-        legal("liobn", liobn, (liobn & ~((long) PHB_MASK << PHB_SHIFT)) == Integer.toUnsignedLong(FIRST_LIOBN));
-        long shift = window.get(SpaprSettings.WINDOW_PAGE_SHIFT);
-        legal("page_shift", shift, shift == DEFAULT_PAGE_SHIFT);
+                : Integer.toUnsignedLong(plain.liobn(0));
+        SpaprSettings.DMA32_START.accept("windows.base", plain.subVersion, start);
+        SpaprSettings.DMA32_SIZE.accept("windows.size", plain.subVersion, bytes);
+        long fixed = liobn & ~((long) PHB_MASK << PHB_SHIFT);
+        plain.legal("liobn", liobn, fixed == Integer.toUnsignedLong(FIRST_LIOBN));
+        long pageShift = window.get(SpaprSettings.WINDOW_PAGE_SHIFT);
+        plain.legal("page_shift", pageShift, pageShift == DEFAULT_PAGE_SHIFT);
         long levels = window.get(SpaprSettings.WINDOW_LEVELS);
-        legal("levels", levels, levels == 1);
-        return new SpaprCapabilities(
-                subVersion,
-                pgsizes,
-                maxWindows,
-                maxLevels,
-                multiTce,
-                peBits,
-                pe,
-                start,
-                Long.numberOfTrailingZeros(bytes),
-                (int) (liobn >>> PHB_SHIFT) & PHB_MASK,
-                buid,
-                windows,
-                ddwExtensions);
+        plain.legal("levels", levels, levels == 1);
+        int phb = (int) (liobn >>> PHB_SHIFT) & PHB_MASK;
+        return of(chosen, start, Long.numberOfTrailingZeros(bytes), phb, List.of());
     }
 
     private ResetWindow resetWindow(SettingValues window) {
@@ -191,23 +188,6 @@ public record SpaprCapabilities(
             throw new BackendException(Errno.EINVAL, "pe=0x" + Integer.toHexString(pe) + " exceeds pe_bits=" + peBits);
         }
         return this;
-    }
-
-    private SpaprCapabilities with(List<ResetWindow> others) {
-        return new SpaprCapabilities(
-                subVersion,
-                pgsizes,
-                maxWindows,
-                maxLevels,
-                multiTce,
-                peBits,
-                pe,
-                windowBase,
-                windowShift,
-                phb,
-                buid,
-                others,
-                ddwExtensions);
     }
 
     /**

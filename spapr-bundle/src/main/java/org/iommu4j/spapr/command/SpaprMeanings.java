@@ -4,13 +4,13 @@ import java.util.Locale;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** What values mean where their layout does not list them, for explanations. */
+/** Meanings of values that no layout lists, for explanations. */
 public final class SpaprMeanings {
     private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
     private SpaprMeanings() {}
 
-    /** What the value of a field means; empty if there is nothing to add. */
+    /** The meaning of a field's value; empty if there is nothing to add to the layout. */
     public static String of(Layout layout, BitField field, long... words) {
         long value = field.get(words[field.word()]);
         if (layout.equals(BindPgtable.LAYOUT)) {

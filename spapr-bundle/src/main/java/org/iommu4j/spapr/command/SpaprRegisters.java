@@ -16,95 +16,60 @@ import org.iommu4j.layout.Register;
  * the one at the lower offset is the more significant.
  */
 public final class SpaprRegisters {
-    /** Where the requester translation table is. */
+    /** Base of the requester translation table. */
     public static final class RttBar {
         private static final Register.Builder REG =
                 register("RTT_BAR", 0x168, "docs/spec/spapr-tce.md 3.5").each(READ_WRITE);
-
-        /** The table is in use. */
         public static final BitField ENABLE =
                 REG.bit("ENABLE", 0, about("the table decides which PE a requester is in"));
-
-        /** Its address: 65536 entries of 16 bits. */
         public static final BitField BASE = REG.address("BASE", 8, 46, about("65536 entries of 16 bits, big endian"));
 
-        /** The register. */
         public static final Register REGISTER = REG.build();
-
-        private RttBar() {}
     }
 
-    /** Where the endpoint state table is. */
+    /** Base of the endpoint state table. */
     public static final class PestBar {
         private static final Register.Builder REG =
                 register("PEST_BAR", 0x1a8, "docs/spec/spapr-tce.md 3.6").each(READ_WRITE);
-
-        /** The table is in use. */
         public static final BitField ENABLE = REG.bit("ENABLE", 0, about("fault records are also stored there"));
-
-        /** Its address. */
         public static final BitField BASE = REG.address("BASE", 8, 51, about("an entry of 16 bytes for each PE"));
 
-        /** The register. */
         public static final Register REGISTER = REG.build();
-
-        private PestBar() {}
     }
 
     /** DMA read sync. */
     public static final class DmaReadSync {
         private static final Register.Builder REG = register("DMARD_SYNC", 0x200, "docs/spec/spapr-tce.md 2.3");
-
-        /** Starts it. */
         public static final BitField START = REG.bit("START", 0, WRITE_ONLY, about("starts a sync"));
 
-        /** It is over: what was read under old entries has arrived. */
+        /** The sync is over: data that was read under old entries has arrived. */
         public static final BitField COMPLETE = REG.bit("COMPLETE", 1, READ_ONLY, about("the sync is over"));
 
-        /** The register. */
         public static final Register REGISTER = REG.build();
-
-        private DmaReadSync() {}
     }
 
     /** Drops what is cached of the requester translation table. */
     public static final class RtcInvalidate {
         private static final Register.Builder REG =
                 register("RTC_INVALIDATE", 0x208, "docs/spec/spapr-tce.md 4.1").each(WRITE_ONLY);
-
-        /** All of it. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every requester"));
-
-        /** One requester. */
         public static final BitField RID = REG.bits("RID", 16, 31, about("one requester id"));
 
-        /** The register. */
         public static final Register REGISTER = REG.build();
-
-        private RtcInvalidate() {}
     }
 
     /** TCE Kill: drops cached entries. */
     public static final class TceKill {
         private static final Register.Builder REG =
                 register("TCE_KILL", 0x210, "docs/spec/spapr-tce.md 2.3").each(READ_WRITE);
-
-        /** Everything of the host bridge. */
         public static final BitField ALL = REG.bit("ALL", 0, about("every entry of the host bridge"));
-
-        /** Everything of an endpoint. */
         public static final BitField PE = REG.bit("PE", 1, about("every entry of the endpoint"));
-
-        /** One page. */
         public static final BitField ONE = REG.bit("ONE", 2, about("the entry of one page"));
-
-        /** The page size is named; IODA3. */
         public static final BitField PSEL = REG.bit("PSEL", 3, about("SIZE names the page size; IODA3"));
 
-        /** Which page; its top four bits are those above. */
+        /** Address of the page; its top four bits overlap the command bits. */
         public static final BitField ADDRESS = REG.address("ADDRESS", 4, 49, about("DMA address, bits 4 to 49"));
 
-        /** With PSEL the page size, else two more bits of the address. */
         public static final BitField SIZE = REG.bits(
                 "SIZE",
                 50,
@@ -118,10 +83,8 @@ public final class SpaprRegisters {
         /** Stored, without effect. */
         public static final BitField UNUSED = REG.ignored("unused", 52, 54);
 
-        /** Which endpoint; IODA2 has the low 8 bits of it. */
         public static final BitField PE_NUMBER = REG.bits("PE_NUMBER", 55, 63, about("PE; 8 bits on IODA2"));
 
-        /** The register. */
         public static final Register REGISTER = REG.build();
 
         /** The bits that start something; on IODA3 they read 0 once there is room for another. */
@@ -129,8 +92,6 @@ public final class SpaprRegisters {
 
         /** Bits of a DMA address that a kill of a page of 4 KiB can name. */
         public static final long PAGE = ADDRESS.mask() | SIZE.mask();
-
-        private TceKill() {}
 
         /** {@link #SIZE} of a page shift; 0 for 4 KiB; -1 if there is none. */
         public static int sizeOf(int pageShift) {
@@ -158,47 +119,27 @@ public final class SpaprRegisters {
     public static final class IodaAddress {
         private static final Register.Builder REG =
                 register("IODA_ADDR", 0x220, "docs/spec/spapr-tce.md 3.6").each(READ_WRITE);
-
-        /** The index grows by one with each access of the data register. */
         public static final BitField AUTO_INCREMENT =
                 REG.bit("AUTO_INCREMENT", 0, about("the index grows with each access"));
-
-        /** Which table. */
         public static final BitField TABLE = REG.bits("TABLE", 11, 15, about("7 PESTA, 8 PESTB, 9 TVT, 20 PEEV"));
-
-        /** Which entry. */
         public static final BitField INDEX = REG.bits("INDEX", 54, 63, about("9 bits on IODA2"));
 
-        /** The register. */
         public static final Register REGISTER = REG.build();
 
-        /** {@link #TABLE}: MMIO is stopped, bit 0 of each. */
+        // Codes of TABLE: MMIO and DMA stopped (bit 0 of each), validation entries, stopped endpoints (64 a word).
         public static final int PESTA = 7;
-
-        /** {@link #TABLE}: DMA is stopped, bit 0 of each. */
         public static final int PESTB = 8;
-
-        /** {@link #TABLE}: translation validation entries. */
         public static final int TVT = 9;
-
-        /** {@link #TABLE}: which endpoints are stopped, 64 a word. */
         public static final int PEEV = 20;
-
-        private IodaAddress() {}
     }
 
     /** The selected entry; a read as a whole finds it in its table. */
     public static final class IodaData {
         private static final Register.Builder REG =
                 register("IODA_DATA0", 0x228, "docs/spec/spapr-tce.md 3.6").each(WRITE_ONLY);
-
-        /** The entry. */
         public static final BitField DATA = REG.bits("DATA", 0, 63, about("the entry that IODA_ADDR selects"));
 
-        /** The register. */
         public static final Register REGISTER = REG.build();
-
-        private IodaData() {}
     }
 
     private SpaprRegisters() {}

@@ -93,19 +93,15 @@ public final class SpaprSettings {
             .legal("0 to the default", (generation, value) -> value <= ddwExtensions(generation))
             .about("how many of: reset, six cells of query, limited addressing");
 
-    /** Addresses FFFF0000 to FFFFFFFF are messages. */
     public static final SettingRow MSI32 = ROWS.choice("msi32", "off", "on")
             .about("addresses FFFF0000 to FFFFFFFF are messages, docs/spec/spapr-tce.md 3.5 step 3");
 
-    /** Status of create for a window too many: -3 as PAPR says, or -1 as QEMU answers. */
     public static final SettingRow THIRD_WINDOW = ROWS.choice("third-window", "parameter-error", "hardware-error")
             .about("status of create for a window too many: -3 as PAPR says, or -1 as QEMU answers");
 
-    /** What a kill of one page does while the queue is full, HW560152: its work, or nothing. */
     public static final SettingRow PAGE_KILLS = ROWS.choice("page-kills", "kept", "lost")
             .about("what a kill of one page does while the queue is full, HW560152: its work, or nothing");
 
-    /** A fault stops the endpoint; or, as QEMU's bridge does it, the access alone is refused. */
     public static final SettingRow EEH = ROWS.choice("eeh", "on", "off")
             .about("a fault stops the endpoint; or, as QEMU's bridge does it, the access alone is refused");
 
@@ -156,7 +152,7 @@ public final class SpaprSettings {
 
     private SpaprSettings() {}
 
-    /** What the fuzzer varies: small windows, since a driver without registers stores every entry of a window again. */
+    /** Settings that the fuzzer varies: small windows, since a driver without registers stores every entry of a window again. */
     private static void vary() {
         int smallest = 21;
         ROWS.vary(DMA32_SIZE, (generation, random) -> {
@@ -182,7 +178,7 @@ public final class SpaprSettings {
     }
 
     /**
-     * What a configuration chooses.
+     * The settings that a configuration asks for.
      *
      * @throws BackendException as {@link SpaprCapabilities#of}
      */

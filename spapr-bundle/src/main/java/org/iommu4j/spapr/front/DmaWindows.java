@@ -9,7 +9,7 @@ import org.iommu4j.spapr.table.DmaWindow;
 public final class DmaWindows {
     private static final int GOLDEN = 0x9E3779B9;
 
-    /** By endpoint and slot. */
+    /** The windows, by endpoint and slot. */
     private final DmaWindow[] bySlot;
 
     /** Open addressing by LIOBN, at most half full. */

@@ -8,16 +8,10 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * From reset on every endpoint is normal and error handling is on.
  */
 public final class EndpointStates {
-    /** {@link #state}: normal. */
+    // States as RTAS reports them; STOPPED stops MMIO and DMA.
     public static final int NORMAL = 0;
-
-    /** {@link #state}: reset is active. */
     public static final int RESET = 1;
-
-    /** {@link #state}: MMIO and DMA are stopped. */
     public static final int STOPPED = 2;
-
-    /** {@link #state}: DMA is stopped. */
     public static final int DMA_STOPPED = 4;
 
     private static final int MMIO = 1;
@@ -28,12 +22,12 @@ public final class EndpointStates {
 
     private final byte[] bits;
 
-    /** So many normal endpoints. */
+    /** Normal endpoints. */
     public EndpointStates(int endpoints) {
         bits = new byte[endpoints];
     }
 
-    /** How many there are. */
+    /** Number of endpoints. */
     public int count() {
         return bits.length;
     }
@@ -48,7 +42,7 @@ public final class EndpointStates {
         return (bits[pe] & (MMIO | IN_RESET)) != 0;
     }
 
-    /** Its state as RTAS reports it. */
+    /** State of an endpoint as RTAS reports it. */
     public int state(int pe) {
         if ((bits[pe] & IN_RESET) != 0) {
             return RESET;
@@ -63,7 +57,7 @@ public final class EndpointStates {
         }
     }
 
-    /** Makes it normal, but for error handling that is off. */
+    /** Makes an endpoint normal; error handling that is off stays off. */
     public void release(int pe) {
         set(pe, MMIO | DMA | IN_RESET, false);
     }
@@ -83,7 +77,7 @@ public final class EndpointStates {
         set(pe, HANDLING_OFF, !on);
     }
 
-    /** Puts it into reset, or out of it: then it is normal. */
+    /** Puts an endpoint into reset, or out of it, which makes it normal. */
     public void reset(int pe, boolean active) {
         if (active) {
             set(pe, IN_RESET, true);

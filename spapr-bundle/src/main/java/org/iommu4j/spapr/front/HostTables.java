@@ -22,7 +22,7 @@ public final class HostTables {
 
     private final Platform machine;
 
-    /** Levels, by their first address: where they end. */
+    /** End addresses of the levels, by their first addresses. */
     private final TreeMap<Long, Long> levels = new TreeMap<>();
 
     /** The lowest address of a level: most of what is asked for is below. */
@@ -33,7 +33,7 @@ public final class HostTables {
         this.machine = machine;
     }
 
-    /** How many levels a window's table has, on a platform with so many. */
+    /** Number of levels of a window's table, at most those of the platform. */
     public static int levels(int windowShift, int pageShift, int maxLevels) {
         int levels = (windowShift - pageShift + MOST_LEVEL_BITS - 1) / MOST_LEVEL_BITS;
         return Math.max(1, Math.min(maxLevels, levels));

@@ -2,7 +2,7 @@ package org.iommu4j.spapr.front;
 
 import org.iommu4j.spapr.table.DmaWindow;
 
-/** Does what a store to a window's table asks for. */
+/** Called after stores to a window's table. */
 @FunctionalInterface
 public interface StoreListener {
     /**

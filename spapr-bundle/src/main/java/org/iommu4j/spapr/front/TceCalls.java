@@ -49,7 +49,7 @@ public final class TceCalls {
     private final long[] before = new long[SpaprCall.MAX_BATCH];
     private final long[] places = new long[SpaprCall.MAX_BATCH];
 
-    /** Ways into tables that are in a memory. */
+    /** Readers and writers of the tables in one memory. */
     private record Tables(PhysicalMemory memory, PageCursor plain, TableWalker walker) {
         Tables(PhysicalMemory memory) {
             this(memory, new PageCursor(memory), new TableWalker(memory));
@@ -83,7 +83,7 @@ public final class TceCalls {
         this.listener = listener;
     }
 
-    /** What is not a table of the hypervisor's own leads to no page of the host. */
+    /** A window's tables: the hypervisor's own, or a guest's, which cannot lead to pages of the host. */
     private Tables tables(DmaWindow window) {
         return window.ownsTable() ? ownTables : guestTables;
     }
@@ -293,7 +293,7 @@ public final class TceCalls {
         return outcome;
     }
 
-    /** One level, whose entries stand one after the other, and nobody who could refuse: what nearly all stores are. */
+    /** Stores into a table of one level, whose entries are contiguous, where no listener can refuse: the usual case. */
     private long storePlainly(int function, DmaWindow window, long offset, int count) {
         Tables tables = tables(window);
         long first = window.table().leafOf(offset);
@@ -319,7 +319,7 @@ public final class TceCalls {
         }
     }
 
-    /** Finds where entries stand. Below an absent level only what allows nothing can be stored, which is no store at all. */
+    /** Finds the addresses of entries. Below an absent level an invalid entry needs no memory, and a valid one finds none. */
     private long locate(DmaWindow window, long offset, int count) {
         TceTable table = window.table();
         if (table.levels() == 1) {

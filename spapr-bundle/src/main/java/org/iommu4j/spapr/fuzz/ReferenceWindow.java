@@ -74,7 +74,7 @@ record ReferenceWindow(long base, int pageShift, int windowShift, int levels, in
         return slotOf(iova) == slot() && (iova - base) >>> windowShift == 0;
     }
 
-    /** Its last address. */
+    /** Last address. */
     long last() {
         return base + (1L << windowShift) - 1;
     }
@@ -104,7 +104,7 @@ record ReferenceWindow(long base, int pageShift, int windowShift, int levels, in
         return entry;
     }
 
-    /** Fills in what an access through it comes to, docs/spec/spapr-tce.md 3.5 from step 6 on. */
+    /** Fills in the outcome of an access through the window, docs/spec/spapr-tce.md 3.5 from step 6 on. */
     void translate(DmaAccess access, PhysicalMemory memory) {
         if (!contains(access.iova())) {
             access.fault(FaultReason.TCE_EXTENT_ERROR.code(), true);

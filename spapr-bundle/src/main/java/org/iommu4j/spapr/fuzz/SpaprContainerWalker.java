@@ -31,7 +31,7 @@ final class SpaprContainerWalker implements ReferenceWalker {
     /** A fault has stopped the endpoint. */
     private boolean stopped;
 
-    /** It cannot say any more. */
+    /** True if software did something that is not followed here; then no translation is predicted any more. */
     private boolean lost;
 
     /**
@@ -78,24 +78,22 @@ final class SpaprContainerWalker implements ReferenceWalker {
 
     @Override
     public void bound(BindRequest request) {
-        byte[] payload = request.payload();
-        int at = request.payloadOffset();
-        int requester = (int) big(payload, at + 8, 4);
+        int requester = (int) ReferenceWalker.bigEndian(request, 8, 4);
         if ((request.flags() & UNBIND) != 0) {
             forget(requester);
             return;
         }
         ReferenceWindow window = ReferenceWindow.of(
-                big(payload, at + 16, 8),
-                payload[at + 12],
-                payload[at + 13],
-                payload[at + 14],
-                payload[at + 15],
-                big(payload, at, 8));
+                ReferenceWalker.bigEndian(request, 16, 8),
+                (int) ReferenceWalker.bigEndian(request, 12, 1),
+                (int) ReferenceWalker.bigEndian(request, 13, 1),
+                (int) ReferenceWalker.bigEndian(request, 14, 1),
+                (int) ReferenceWalker.bigEndian(request, 15, 1),
+                ReferenceWalker.bigEndian(request, 0, 8));
         int slotBefore = slotNamed(requester);
         Bound before = slotBefore < 0 ? null : windows[slotBefore];
         boolean alone = before != null && before.names().size() == 1;
-        // Whose LIOBN a window has that the driver has chosen, and so whether it was put there anew, does not show.
+        // The LIOBN of a window that the driver chose is not known, so neither is whether the window was set up anew.
         lost |= requester < 0 && alone && before.liobn() == 0;
         boolean stays = before != null
                 && slotBefore == window.slot()
@@ -104,14 +102,6 @@ final class SpaprContainerWalker implements ReferenceWalker {
         if (!stays) {
             put(requester, window);
         }
-    }
-
-    private static long big(byte[] bytes, int offset, int count) {
-        long value = 0;
-        for (int i = 0; i < count; i++) {
-            value = (value << Byte.SIZE) | (bytes[offset + i] & 0xff);
-        }
-        return value;
     }
 
     /** A binding begins: with a normal endpoint, and in place of what had its name. */

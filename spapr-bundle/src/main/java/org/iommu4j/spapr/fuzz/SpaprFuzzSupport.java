@@ -30,7 +30,7 @@ import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
 import org.iommu4j.spapr.command.SpaprSettings;
 import org.iommu4j.spapr.table.Tce;
 
-/** What a fuzzer has to know of sPAPR. */
+/** The fuzzer's parts of sPAPR: scenes, calls and the reference walkers. */
 public final class SpaprFuzzSupport implements FuzzSupport {
     private static final int LIOBN = SpaprCapabilities.FIRST_LIOBN;
     private static final int REQUESTER = 0x0100;

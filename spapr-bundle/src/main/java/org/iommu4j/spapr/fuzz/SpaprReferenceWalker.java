@@ -68,7 +68,7 @@ final class SpaprReferenceWalker implements ReferenceWalker {
                     int pe = endpointOf((int) (arguments[CallFormat.RTAS_FIRST_ARGUMENT] >>> 8) & 0xffff);
                     unstoppable.add(pe == NOWHERE ? home : pe);
                 }
-                // What releases an endpoint does nothing to one that no fault stops; of others nothing is said.
+                // Releasing an endpoint that no fault stops changes nothing; other endpoints are not followed.
                 lost |= call.result() == SUCCESS && (arguments[OPTION] & 0xffff_ffffL) == EEH_ENABLE;
             }
             default -> lost |= changesMore(call.function());
@@ -91,7 +91,7 @@ final class SpaprReferenceWalker implements ReferenceWalker {
             return;
         }
         ReferenceWindow at = ReferenceWindow.of(a[2], (int) a[3], (int) a[4], (int) a[5], (int) a[6], a[7]);
-        // What the hypervisor made by itself gives way to it.
+        // It replaces a window of the hypervisor's own in the slot.
         windows.values().removeIf(each -> each.pe() == pe && each.at().slot() == at.slot());
         windows.put(liobn, new Window(pe, at));
     }

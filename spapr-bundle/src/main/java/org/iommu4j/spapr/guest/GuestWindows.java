@@ -11,6 +11,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.Words;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.BindPgtable;
@@ -43,7 +44,7 @@ final class GuestWindows implements WindowOwner {
     private final BitSet devices = new BitSet();
     private final RequestWriter writer;
 
-    /** Who takes the requests of the call that is under way. */
+    /** Takes the requests of the current call. */
     private GuestRequests requests;
 
     GuestWindows(Platform platform, SpaprCapabilities guest) {
@@ -52,7 +53,7 @@ final class GuestWindows implements WindowOwner {
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.SPAPR, guest.subVersion());
     }
 
-    /** Where their tables are. */
+    /** The tables of the windows, in pages of the host. */
     HostTables tables() {
         return tables;
     }
@@ -62,7 +63,7 @@ final class GuestWindows implements WindowOwner {
         return windows;
     }
 
-    /** Requests of windows that come and go are for that one. */
+    /** Sets the receiver of requests for windows that come and go. */
     void sendTo(GuestRequests sink) {
         requests = sink;
     }
@@ -103,7 +104,7 @@ final class GuestWindows implements WindowOwner {
      * @throws BackendException {@code ENOMEM} if the host has no room for the table
      */
     private DmaWindow add(int liobn, long base, int pageShift, int windowShift, boolean isDefault) {
-        // Their state has no number of levels.
+        // One level: the saved state of a virtual hypervisor has no number of levels.
         TceTable table = tables.allocate(windowShift, pageShift, 1);
         DmaWindow window = new DmaWindow(liobn, ENDPOINT, base, windowShift, table, isDefault, true);
         windows.add(window);
@@ -215,17 +216,16 @@ final class GuestWindows implements WindowOwner {
     }
 
     private byte[] request(DmaWindow window, int flags) {
-        long[] words = new long[BindPgtable.LAYOUT.words()];
-        words[BindPgtable.TABLE_ROOT.word()] |=
-                BindPgtable.TABLE_ROOT.of(window.table().root());
-        words[BindPgtable.REQUESTER.word()] |= BindPgtable.REQUESTER.of(Integer.toUnsignedLong(window.liobn()));
-        words[BindPgtable.PAGE_SHIFT.word()] |=
-                BindPgtable.PAGE_SHIFT.of(window.table().pageShift());
-        words[BindPgtable.WINDOW_SHIFT.word()] |= BindPgtable.WINDOW_SHIFT.of(window.windowShift());
-        words[BindPgtable.LEVELS.word()] |= BindPgtable.LEVELS.of(window.table().levels());
-        words[BindPgtable.LEVEL_SHIFT.word()] |=
-                BindPgtable.LEVEL_SHIFT.of(window.table().levelBits() + Tce.SHIFT);
-        words[BindPgtable.BASE.word()] |= BindPgtable.BASE.of(window.base());
-        return writer.bind(Uapi.BIND_PGTABLE, flags, BindPgtable.LAYOUT.encode(words));
+        TceTable table = window.table();
+        byte[] payload = Words.of(BindPgtable.LAYOUT)
+                .set(BindPgtable.TABLE_ROOT, table.root())
+                .set(BindPgtable.REQUESTER, Integer.toUnsignedLong(window.liobn()))
+                .set(BindPgtable.PAGE_SHIFT, table.pageShift())
+                .set(BindPgtable.WINDOW_SHIFT, window.windowShift())
+                .set(BindPgtable.LEVELS, table.levels())
+                .set(BindPgtable.LEVEL_SHIFT, table.levelBits() + Tce.SHIFT)
+                .set(BindPgtable.BASE, window.base())
+                .encode();
+        return writer.bind(Uapi.BIND_PGTABLE, flags, payload);
     }
 }

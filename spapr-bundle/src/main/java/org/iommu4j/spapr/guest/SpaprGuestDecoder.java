@@ -51,7 +51,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
     /** Null before generation 3. */
     private final WindowCalls windowCalls;
 
-    /** Who takes the requests of the call that is under way. */
+    /** Takes the requests of the current call. */
     private GuestRequests sink;
 
     private SpaprGuestDecoder(HardwareConfig config, Platform platform) {
@@ -94,8 +94,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
                 .require(IommuModel.SPAPR, Snapshot.Kind.GUEST, STATE_OLDEST_READ, STATE_VERSION);
         SpaprGuestDecoder decoder = new SpaprGuestDecoder(ConfigState.load(in.section("config")), platform);
         decoder.windows.load(in);
-        decoder.endpoint.load(in.section("endpoint"));
-        in.endSection();
+        in.section("endpoint", decoder.endpoint::load);
         return decoder;
     }
 
@@ -168,7 +167,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         return call == null ? "0x" + Long.toHexString(function) : call.name();
     }
 
-    /** Entries were stored: what the host has cached of them goes. */
+    /** Invalidates entries that were stored, in the host's container. */
     private long stored(int function, DmaWindow window, long iova, long entries) {
         if (!windows.isBound(window.liobn())) {
             return HypercallCode.HARDWARE;

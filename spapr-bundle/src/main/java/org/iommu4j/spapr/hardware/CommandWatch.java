@@ -2,9 +2,9 @@ package org.iommu4j.spapr.hardware;
 
 import org.iommu4j.spapr.table.DmaWindow;
 
-/** What the operations of a host bridge drop, for somebody who observes. */
+/** Operations of a host bridge and the entries that they drop, told to an observer. */
 interface CommandWatch {
-    /** Nobody observes. */
+    /** For machines without a sanitizer. */
     CommandWatch NOBODY = new CommandWatch() {};
 
     /**
@@ -14,7 +14,7 @@ interface CommandWatch {
      */
     default void stored(int function, DmaWindow window, long iova, long entries, long dropped) {}
 
-    /** Windows of an endpoint came, moved or went. */
+    /** Windows of an endpoint were added, moved or removed. */
     default void windowsChanged(String cause, int pe, long dropped) {}
 
     /** A kill, as its word says; if it syncs, a DMA read sync tells later that it is complete, else it is at once. */

@@ -36,7 +36,7 @@ final class DmaRemapper {
     private final TableWalker guestTables;
     private final boolean msi32;
 
-    /** Who is told what the cache goes through. */
+    /** Is told of hits, misses and fills. */
     private final AccessWatch watch;
 
     private long hits;
@@ -140,7 +140,7 @@ final class DmaRemapper {
         }
     }
 
-    /** 5. no table: pass, or nothing. */
+    /** 5. no table: the address passes untranslated, or there is no window. */
     private void withoutTable(DmaAccess access, int pe, long tve) {
         long iova = access.iova();
         if (!Tve.isBypass(tve)) {

@@ -31,10 +31,10 @@ final class HostCalls implements WindowOwner {
     private final EndpointStates states;
     private final EndpointListener changed;
 
-    /** Hears of an endpoint whose windows have changed. */
+    /** Listener for changes of an endpoint's windows. */
     @FunctionalInterface
     interface EndpointListener {
-        /** Its windows are others now. */
+        /** The endpoint's windows have changed. */
         void windowsChanged(String cause, int pe);
     }
 
@@ -112,7 +112,7 @@ final class HostCalls implements WindowOwner {
         changed.windowsChanged("ibm,remove-pe-dma-window", window.pe());
     }
 
-    /** All is checked, and found room for, before anything changes. */
+    /** H_SET_TCE_TABLE. Everything is checked, and memory for the table allocated, before anything changes. */
     private long setTable(NativeCall call) {
         long liobn = call.word(0);
         long pe = call.word(1);

@@ -36,7 +36,7 @@ final class PhbRegisters {
      * The registers after reset.
      *
      * @param losesPageKills true if kills of single pages do nothing, as HW560152 lets happen
-     * @param watch who is told what is dropped
+     * @param watch is told of commands and of dropped entries
      */
     PhbRegisters(
             int subVersion,
@@ -189,7 +189,7 @@ final class PhbRegisters {
         };
     }
 
-    /** Which of 64 endpoints are stopped; the first is the most significant bit. */
+    /** A bit for each of 64 endpoints that is stopped; the first is the most significant. */
     private long events(int word) {
         long events = 0;
         for (int i = 0; i < Long.SIZE; i++) {

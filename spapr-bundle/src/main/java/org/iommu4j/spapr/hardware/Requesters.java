@@ -27,17 +27,17 @@ final class Requesters {
     private final int home;
     private final int endpoints;
 
-    /** Where the others are. */
+    /** Endpoint of the requesters that were not moved. */
     private int common;
 
-    /** By requester id; null as long as all are in the same one. */
+    /** Endpoints by requester id; null as long as all requesters are in the same one. */
     private short[] moved;
 
     private final PhysicalMemory memory;
     private final KeyedCache cache;
     private final long[] cached = new long[1];
 
-    /** Who is told what the cache goes through. */
+    /** Is told of hits, misses and fills. */
     private final AccessWatch watch;
 
     private long table = NO_TABLE;
@@ -117,7 +117,7 @@ final class Requesters {
         }
     }
 
-    /** Where a requester's entry of the table is. */
+    /** Address of a requester's entry of the table. */
     private long addressOf(int requester) {
         return table + (long) RttEntry.BYTES * requester;
     }

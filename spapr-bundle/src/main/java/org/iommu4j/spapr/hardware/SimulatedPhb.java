@@ -70,10 +70,10 @@ public final class SimulatedPhb implements Hardware {
     /** Null before generation 3. */
     private final PhbRegisters registers;
 
-    /** Who observes, or null. */
+    /** The machine's sanitizer, or null. */
     private final TranslationObserver observer;
 
-    /** Who is told what operations drop. */
+    /** Is told of operations and dropped entries. */
     private final CommandWatch watch;
 
     private long commands;
@@ -87,7 +87,7 @@ public final class SimulatedPhb implements Hardware {
         states = new EndpointStates(platform.pes());
         observer = machine.sanitizer();
         watch = observer == null ? CommandWatch.NOBODY : new CommandReports(observer);
-        AccessWatch accesses = observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer);
+        AccessWatch accesses = new AccessWatch(observer == null ? TranslationObserver.nobody() : observer);
         requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), accesses);
         validation = new TranslationValidation(platform.pes(), tables::isOwn);
         cache = caches.apply(config.cache());
@@ -351,17 +351,12 @@ public final class SimulatedPhb implements Hardware {
             }
         }
         in.endSection();
-        states.load(in.section("endpoints"));
-        in.endSection();
-        faults.load(in.section("faults"));
-        in.endSection();
-        requesters.load(in.section("requesters"));
-        in.endSection();
+        in.section("endpoints", states::load);
+        in.section("faults", faults::load);
+        in.section("requesters", requesters::load);
         if (registers != null) {
-            registers.load(in.section("registers"));
-            in.endSection();
-            validation.load(in.section("validation"));
-            in.endSection();
+            in.section("registers", registers::load);
+            in.section("validation", validation::load);
         }
     }
 

@@ -18,7 +18,7 @@ final class TranslationValidation {
     private final Entry[] entries;
     private final LongPredicate isOwn;
 
-    /** An entry: as software sees it, and what it means. */
+    /** An entry: the word that software sees, and the table and addresses that it names. */
     static final class Entry {
         private long word;
         private TceTable table;

@@ -115,7 +115,7 @@ public record GenerationShim(int from, int to) implements Shim {
             }
         }
         if (!SpaprGeneration.isIoda3(from) && InvalidateData.SYNC.isSet(flags)) {
-            // It would become a legal bit on the way.
+            // In the other generation the bit would be legal.
             return completion.refuseReserved(InvalidateData.LAYOUT, 2, InvalidateData.SYNC.mask());
         }
         int op = InvalidateData.OP.getInt(window);

@@ -19,7 +19,7 @@ public record DmaWindow(
     /** Windows that an endpoint can have. */
     public static final int SLOTS = 2;
 
-    /** Which slot of its endpoint it takes, 0 or 1. */
+    /** Slot of its endpoint, 0 or 1. */
     public int slot() {
         return slotOf(base);
     }

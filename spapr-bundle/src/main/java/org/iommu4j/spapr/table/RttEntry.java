@@ -9,11 +9,8 @@ import org.iommu4j.layout.Layout;
 public final class RttEntry {
     private static final Layout.Builder ENTRY =
             Layout.named("rtt_entry").size(16).bigEndian().msb0().spec("IODA, RTT; docs/spec/spapr-tce.md 3.5");
-
-    /** The endpoint. */
     public static final BitField PE = ENTRY.bits("PE", 0, 15, about("endpoint; one that does not exist is none"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.build();
 
     /** Size of an entry. */

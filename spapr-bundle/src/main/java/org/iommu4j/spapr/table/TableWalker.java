@@ -70,7 +70,7 @@ public final class TableWalker {
         return true;
     }
 
-    /** Where the last walk found its leaf. */
+    /** Address of the leaf that the last walk found. */
     public long leafAddress() {
         return leafAddress;
     }

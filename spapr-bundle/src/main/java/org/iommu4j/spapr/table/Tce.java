@@ -13,17 +13,10 @@ import org.iommu4j.layout.Layout;
 public final class Tce {
     private static final Layout.Builder ENTRY =
             Layout.named("tce").size(64).bigEndian().msb0().spec("PAPR, TCE format; docs/spec/spapr-tce.md 3.1");
-
-    /** Real page number, in place. */
     public static final BitField RPN = ENTRY.address("RPN", 0, 51, about("real address of the page"));
-
-    /** Write allowed. */
     public static final BitField WRITE = ENTRY.bit("W", 62, about("write allowed"));
-
-    /** Read allowed. */
     public static final BitField READ = ENTRY.bit("R", 63, about("read allowed"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(READ, WRITE).build();
 
     /** log2 of the size of one entry in bytes. */

@@ -55,13 +55,13 @@ public record TceTable(long root, int pageShift, int levels, int levelBits, long
         return entries <= pages ? this : new TceTable(root, pageShift, levels, levelBits, pages);
     }
 
-    /** Where a level's entry for an offset is. */
+    /** Address of a level's entry for an offset. */
     public long entryAt(long table, long offset, int level) {
         long index = (offset >>> (pageShift + level * levelBits)) & ((1L << levelBits) - 1);
         return table + (index << Tce.SHIFT);
     }
 
-    /** Where the entry for an offset that is inside is in a table of one level. */
+    /** Address of the entry for an offset, in a table of one level. */
     public long leafOf(long offset) {
         return root + (offset >>> pageShift << Tce.SHIFT);
     }

@@ -12,24 +12,13 @@ import org.iommu4j.layout.Layout;
 public final class Tve {
     private static final Layout.Builder ENTRY =
             Layout.named("tve").size(64).bigEndian().msb0().spec("IODA2 and IODA3, TVE; docs/spec/spapr-tce.md 3.3");
-
-    /** Address of the table, without its low 12 bits. */
     public static final BitField TABLE = ENTRY.bits("TABLE", 0, 47, about("address of the table >> 12"));
-
-    /** Levels, less one. */
     public static final BitField LEVELS = ENTRY.bits("LEVELS", 48, 50, about("levels - 1; 5 to 7 are invalid"));
-
-    /** Size of a level. */
     public static final BitField TTS =
             ENTRY.bits("TTS", 51, 55, about("log2 of the bytes of a level, - 11; 0 is invalid"));
-
-    /** No translation. */
     public static final BitField NON_TRANSLATE = ENTRY.bit("NT", 56, about("addresses pass untranslated; IODA3"));
-
-    /** Page size. */
     public static final BitField PAGE_SIZE = ENTRY.bits("PSIZE", 59, 63, about("page shift - 11; 0: no translation"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.build();
 
     private static final Layout.Builder RANGE = Layout.named("tve of a bypass")
@@ -37,24 +26,12 @@ public final class Tve {
             .bigEndian()
             .msb0()
             .spec("IODA2 and IODA3, TVE; docs/spec/spapr-tce.md 3.3");
-
-    /** Bits 24 to 47 of the first address, counted from the least significant. */
     public static final BitField START_LOW = RANGE.bits("START_LOW", 0, 23, about("bits 47:24 of the first address"));
-
-    /** The same of the end. */
     public static final BitField END_LOW = RANGE.bits("END_LOW", 24, 47, about("bits 47:24 of the end"));
-
-    /** Always set. */
     public static final BitField RANGE_CHECK = RANGE.bit("RANGE_CHECK", 51, about("set"));
-
-    /** Bits 48 and 49 of the first address. */
     public static final BitField START_HIGH =
             RANGE.bits("START_HIGH", 52, 53, about("bits 49:48 of the first address"));
-
-    /** The same of the end. */
     public static final BitField END_HIGH = RANGE.bits("END_HIGH", 54, 55, about("bits 49:48 of the end"));
-
-    /** Always set. */
     public static final BitField RANGE_NON_TRANSLATE = RANGE.bit("NT", 56, about("set"));
 
     /** The entry where nothing is translated. */
@@ -132,7 +109,7 @@ public final class Tve {
         return block >= start && block < end;
     }
 
-    /** Where an address goes that passes. */
+    /** The physical address of an address that passes untranslated. */
     public static long passed(long iova) {
         return iova & BYPASS_ADDRESS;
     }

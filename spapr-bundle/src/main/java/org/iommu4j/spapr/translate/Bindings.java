@@ -36,10 +36,10 @@ final class Bindings implements DomainPolicy<Domain, Integer> {
     private final BitSet endpoints = new BitSet();
     private final DomainBooks<Domain, Integer> books = new DomainBooks<>(this);
 
-    /** Of every bind and its domain. */
+    /** Rules of every bind, about its domain. */
     private final BindRules<Domain> always;
 
-    /** Of one that binds. */
+    /** Further rules of a bind that binds. */
     private final BindRules<WindowRequest> binds = new BindRules<WindowRequest>()
             .row(
                     Rule.V35,
@@ -65,7 +65,7 @@ final class Bindings implements DomainPolicy<Domain, Integer> {
                     "the window is another device's, too",
                     (part, request) -> request.isThere() || !request.isOthers());
 
-    /** Of one that unbinds. */
+    /** Further rules of a bind that unbinds. */
     private final BindRules<WindowRequest> unbinds = new BindRules<WindowRequest>()
             .row(
                     Rule.V35,
@@ -464,7 +464,7 @@ final class Bindings implements DomainPolicy<Domain, Integer> {
 
     @Override
     public void saveDevice(Domain domain, Integer requester, SnapshotWriter out) {
-        // Its name is all that there is of it.
+        // A device has no state besides its requester id.
     }
 
     @Override

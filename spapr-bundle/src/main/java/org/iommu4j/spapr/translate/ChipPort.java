@@ -11,7 +11,7 @@ import org.iommu4j.spapr.command.SpaprCommand;
 
 /** The platform's calls. A call that answers busy is made again. Allocates nothing while nobody listens. */
 final class ChipPort {
-    /** How often a busy call is made. */
+    /** Tries of a busy call. */
     static final int MAX_TRIES = 1000;
 
     private final NativePort port;
@@ -40,7 +40,7 @@ final class ChipPort {
         defaultPe = (int) call.word(6);
     }
 
-    /** Goes on with what another found out. */
+    /** Goes on with the default window that another driver found. */
     ChipPort(NativePort port, int defaultPe, int defaultLiobn, long defaultBase, int defaultWindowShift) {
         this.port = port;
         this.defaultPe = defaultPe;

@@ -4,7 +4,7 @@ import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 
-/** How invalidations reach the platform. Ranges are whole pages of the window. */
+/** Invalidations on the platform, by hypercalls or by kills. Ranges are whole pages of the window. */
 interface CommandPath {
     /** The operation of a vendor part that asks for nothing else. */
     int defaultOp();
@@ -31,6 +31,6 @@ interface CommandPath {
     /** True if {@link #finish} still has something to complete. */
     boolean isUnfinished();
 
-    /** Goes on where another stopped. */
+    /** Goes on from a saved state. */
     void resume(boolean unfinished);
 }

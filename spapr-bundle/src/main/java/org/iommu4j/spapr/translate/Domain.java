@@ -22,7 +22,7 @@ final class Domain implements DomainRecord<Integer> {
 
     @Override
     public void rebuild() {
-        // Requests ask for windows alone.
+        // Invalidations read the windows, not the devices.
     }
 
     /** The host's endpoint. */

@@ -91,7 +91,7 @@ final class HypercallCommands implements CommandPath {
 
     @Override
     public void resume(boolean unfinished) {
-        // There is nothing to go on with.
+        // There is no state.
     }
 
     private Errno rewriteOne(int liobn, long iova) {

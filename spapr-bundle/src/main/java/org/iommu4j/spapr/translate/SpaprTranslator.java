@@ -109,8 +109,7 @@ public final class SpaprTranslator implements Translator {
             throw in.invalid("list at 0x" + Long.toHexString(list) + " in generation " + subVersion);
         }
         SpaprTranslator translator = new SpaprTranslator(subVersion, chip, list);
-        translator.bindings.load(in.section("domains"));
-        in.endSection();
+        in.section("domains", translator.bindings::load);
         if (in.has("kills")) {
             translator.commands.resume(in.section("kills").getBoolean());
             in.endSection();
@@ -181,26 +180,20 @@ public final class SpaprTranslator implements Translator {
         int liobn = vendorPart.liobn();
         Window named = liobn == InvalidateData.ALL_WINDOWS ? null : windows.of(target, liobn);
         if (liobn != InvalidateData.ALL_WINDOWS && named == null) {
-            return VendorPart.refuse(
-                    completion,
-                    null,
-                    Errno.ENOENT,
-                    InvalidateData.LIOBN,
-                    Integer.toUnsignedLong(liobn),
-                    "no window of the container has that LIOBN");
+            return vendorPart.refuse(
+                    null, Errno.ENOENT, InvalidateData.LIOBN, "no window of the container has that LIOBN", completion);
         }
         int wrong = vendorPart.pageShift() == 0 ? 0 : checkPageShift(target, named, request, completion);
         if (wrong != 0) {
             return wrong;
         }
         if (vendorPart.pe() != InvalidateData.GROUP_PE && !isOwn(target, vendorPart.pe())) {
-            return VendorPart.refuse(
-                    completion,
+            return vendorPart.refuse(
                     Rule.V36,
                     Errno.EPERM,
                     InvalidateData.PE,
-                    Integer.toUnsignedLong(vendorPart.pe()),
-                    "PE numbers are the host's: ffffffff names that of the container");
+                    "PE numbers are the host's: ffffffff names that of the container",
+                    completion);
         }
         return 0;
     }
@@ -235,13 +228,8 @@ public final class SpaprTranslator implements Translator {
                     Rule.V24, Errno.ERANGE, Uapi.SIZE, "the range leaves the window that it starts in", completion);
         }
         if (vendorPart.liobn() != InvalidateData.ALL_WINDOWS && vendorPart.liobn() != window.liobn()) {
-            return VendorPart.refuse(
-                    completion,
-                    Rule.V35,
-                    Errno.EINVAL,
-                    InvalidateData.LIOBN,
-                    Integer.toUnsignedLong(vendorPart.liobn()),
-                    "the range is in another window");
+            return vendorPart.refuse(
+                    Rule.V35, Errno.EINVAL, InvalidateData.LIOBN, "the range is in another window", completion);
         }
         long first = window.pageOf(vaddr);
         long last = window.pageOf(request.lastVaddr());
@@ -300,13 +288,12 @@ public final class SpaprTranslator implements Translator {
     private int checkPageShift(Window window, Completion completion) {
         return window == null || vendorPart.pageShift() == window.pageShift()
                 ? 0
-                : VendorPart.refuse(
-                        completion,
+                : vendorPart.refuse(
                         Rule.V35,
                         Errno.EINVAL,
                         InvalidateData.PAGE_SHIFT,
-                        Integer.toUnsignedLong(vendorPart.pageShift()),
-                        "the window has another page size");
+                        "the window has another page size",
+                        completion);
     }
 
     /** Unmaps a range, which drops it. */

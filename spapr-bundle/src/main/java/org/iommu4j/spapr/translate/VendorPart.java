@@ -1,12 +1,10 @@
 package org.iommu4j.spapr.translate;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.invalidate.InvalidatePart;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.spapr.command.InvalidateData;
 
@@ -16,9 +14,7 @@ import org.iommu4j.spapr.command.InvalidateData;
  * owner; allocates nothing.
  */
 final class VendorPart {
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
-
-    private final long[] reserved = new long[InvalidateData.LAYOUT.words()];
+    private final InvalidatePart part;
     private int liobn;
     private int op;
     private int pageShift;
@@ -26,9 +22,7 @@ final class VendorPart {
 
     /** For payloads of a generation. */
     VendorPart(int subVersion) {
-        for (int word = 0; word < reserved.length; word++) {
-            reserved[word] = InvalidateData.LAYOUT.reservedMask(word, subVersion, capability -> false);
-        }
+        part = new InvalidatePart(InvalidateData.LAYOUT, subVersion);
     }
 
     /** A window, or {@link InvalidateData#ALL_WINDOWS}. */
@@ -36,7 +30,7 @@ final class VendorPart {
         return liobn;
     }
 
-    /** What to do. */
+    /** A code of {@link InvalidateData#OP}. */
     int op() {
         return op;
     }
@@ -66,40 +60,25 @@ final class VendorPart {
      * @return 0, or a negative errno with {@code completion} filled
      */
     int read(int defaultOp, InvalidateRequest request, Completion completion) {
-        for (int word = 0; word < reserved.length; word++) {
-            long wrong = word(request, word) & reserved[word];
-            if (wrong != 0) {
-                return completion.refuseReserved(InvalidateData.LAYOUT, word, wrong);
-            }
+        int wrong = part.read(request, completion);
+        if (wrong != 0) {
+            return wrong;
         }
-        long word0 = word(request, InvalidateData.LIOBN.word());
-        long word1 = word(request, InvalidateData.PE.word());
-        liobn = InvalidateData.LIOBN.getInt(word0);
-        op = InvalidateData.OP.getInt(word0);
-        pageShift = InvalidateData.PAGE_SHIFT.getInt(word1);
-        pe = InvalidateData.PE.getInt(word1);
+        liobn = part.getInt(InvalidateData.LIOBN);
+        op = part.getInt(InvalidateData.OP);
+        pageShift = part.getInt(InvalidateData.PAGE_SHIFT);
+        pe = part.getInt(InvalidateData.PE);
         if (op != defaultOp && op != InvalidateData.OP_CLEAR) {
             return refuse(
-                    completion,
-                    Rule.V34,
-                    Errno.EOPNOTSUPP,
-                    InvalidateData.OP,
-                    Integer.toUnsignedLong(op),
-                    "the generation has no such operation");
+                    Rule.V34, Errno.EOPNOTSUPP, InvalidateData.OP, "the generation has no such operation", completion);
         }
-        if (op == InvalidateData.OP_CLEAR && !request.selectsRange()) {
-            return refuse(
-                    completion, Rule.V34, Errno.EOPNOTSUPP, InvalidateData.OP, op, "CLEAR needs a range: scope VADDR");
-        }
-        return 0;
+        return op == InvalidateData.OP_CLEAR && !request.selectsRange()
+                ? refuse(Rule.V34, Errno.EOPNOTSUPP, InvalidateData.OP, "CLEAR needs a range: scope VADDR", completion)
+                : 0;
     }
 
-    /** Refuses a field. */
-    static int refuse(Completion completion, Rule rule, Errno errno, BitField field, long value, String why) {
-        return completion.refuse(rule, errno, InvalidateData.LAYOUT, field, value, why);
-    }
-
-    private static long word(InvalidateRequest request, int word) {
-        return (long) WORD.get(request.payload(), request.payloadOffset() + word * Long.BYTES);
+    /** Refuses the request for a field of its vendor part. */
+    int refuse(Rule rule, Errno errno, BitField field, String why, Completion completion) {
+        return part.refuse(rule, errno, field, why, completion);
     }
 }

@@ -37,7 +37,7 @@ final class Window {
                         part.get(BindPgtable.TABLE_ROOT));
     }
 
-    /** Says where it is. */
+    /** Sets name and place. */
     Window place(int newLiobn, long newBase, int newPageShift, int newWindowShift) {
         liobn = newLiobn;
         base = newBase;

@@ -238,7 +238,7 @@ class TceCallsGoldenTest {
         assertEquals(0x7777_0000, get(0x1000));
     }
 
-    /** Where the table of the default window is, as the host asks for it. */
+    /** Address of the default window's table, as the host asks for it. */
     static long tableOf(Machine machine) {
         NativeCall call = machine.hcall(0xf101, -1, 0);
         assertEquals(SUCCESS, call.result());

@@ -12,10 +12,8 @@ import java.util.random.RandomGenerator;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
-import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.ReferenceWalker;
@@ -26,6 +24,7 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.spapr.Machine;
 import org.iommu4j.spapr.SpaprBackend;
+import org.iommu4j.testing.ForwardingPort;
 import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,32 +39,26 @@ class SpaprFuzzSupportTest {
     private final SpaprFuzzSupport support = new SpaprFuzzSupport();
 
     /** A bare platform whose software a walker is told of. */
-    private static final class Bare implements NativePort {
+    private static final class Bare extends ForwardingPort {
         private int steps;
-        private final Platform platform =
-                new SimulatedPlatform(new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
-        private final Hardware chip;
         private final ReferenceWalker walker;
 
         Bare(HardwareConfig config) {
-            chip = new SpaprBackend().createHardware(config, platform);
+            this(
+                    config,
+                    new SimulatedPlatform(
+                            new PlatformConfig(52, List.of(), (address, data) -> {}, DevicePort.COMPLETING)));
+        }
+
+        private Bare(HardwareConfig config, Platform platform) {
+            super(platform, new SpaprBackend().createHardware(config, platform));
             walker = new SpaprFuzzSupport().referenceWalker(config, this, false);
-        }
-
-        @Override
-        public Platform platform() {
-            return platform;
-        }
-
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return chip.readRegister(offset, sizeBytes);
         }
 
         @Override
         public void writeRegister(long offset, int sizeBytes, long value) {
             steps++;
-            chip.writeRegister(offset, sizeBytes, value);
+            super.writeRegister(offset, sizeBytes, value);
             walker.wrote(offset, sizeBytes, value);
         }
 
@@ -76,7 +69,7 @@ class SpaprFuzzSupportTest {
                 arguments[i] = call.word(i);
             }
             steps += new SpaprFuzzSupport().isCallFree(call.function()) ? 0 : 1;
-            chip.call(call);
+            super.call(call);
             walker.called(call, arguments);
         }
     }
@@ -87,7 +80,7 @@ class SpaprFuzzSupportTest {
         if (!bare.walker.translate(wanted)) {
             return false;
         }
-        bare.chip.translate(access);
+        bare.chip().translate(access);
         assertEquals(wanted.outcome(), access.outcome());
         assertEquals(wanted.spa(), access.spa());
         assertEquals(wanted.faultCode(), access.faultCode());
@@ -119,7 +112,7 @@ class SpaprFuzzSupportTest {
                 translated[0] += agree(bare, requester, at, 1 + random.nextInt(3)) ? 1 : 0;
             }
             assertTrue(support.settle(scene, bare));
-            bare.chip.visitCache((cache, tag, pasid, iova, length, pa) -> {
+            bare.chip().visitCache((cache, tag, pasid, iova, length, pa) -> {
                 throw new AssertionError("cached after all was dropped");
             });
         });
@@ -140,7 +133,7 @@ class SpaprFuzzSupportTest {
     void shouldKeepEveryAddressBitOfAnEntry() {
         Bare bare = new Bare(HardwareConfig.of(1));
         FuzzScene scene = support.bringUp(HardwareConfig.of(1), bare, new SplittableRandom(1));
-        bare.platform.memory().writeLongBe(scene.tables().get(0).pa() + 15 * 8, 0xffff_ffff_ffff_f001L);
+        bare.platform().memory().writeLongBe(scene.tables().get(0).pa() + 15 * 8, 0xffff_ffff_ffff_f001L);
 
         assertTrue(agree(bare, LIOBN, 0xf000, DmaAccess.READ));
     }
@@ -153,7 +146,7 @@ class SpaprFuzzSupportTest {
         FuzzScene scene = support.bringUp(config, bare, new SplittableRandom(2));
         long iova = scene.addresses().get(0).base();
         long entry = scene.tables().get(iova >>> 59 == 0 ? 0 : 1).pa();
-        bare.platform
+        bare.platform()
                 .memory()
                 .writeLongBe(entry + (iova & ~(1L << 59)) / (iova >>> 59 == 0 ? 512 : 8192), 0x7000_0003L);
         assertTrue(agree(bare, REQUESTER, iova, DmaAccess.READ));
@@ -162,7 +155,7 @@ class SpaprFuzzSupportTest {
         assertTrue(support.settle(scene, bare));
 
         assertEquals(steps, bare.steps);
-        bare.chip.visitCache((cache, tag, pasid, at, length, pa) -> {
+        bare.chip().visitCache((cache, tag, pasid, at, length, pa) -> {
             throw new AssertionError("cached after all was dropped");
         });
         assertTrue(agree(bare, REQUESTER, iova, DmaAccess.READ), "and it still translates");
@@ -175,13 +168,13 @@ class SpaprFuzzSupportTest {
         NativeCall call = new NativeCall();
         bare.call(call.begin(0x20).word(0, 0x8000_0000L).word(1, 0x3000).word(2, 0x9003));
         assertEquals(0, call.result());
-        byte[] before = bare.chip.save().bytes();
+        byte[] before = bare.chip().save().bytes();
 
         assertTrue(support.settle(FuzzScene.EMPTY, bare));
 
-        assertArrayEquals(before, bare.chip.save().bytes());
+        assertArrayEquals(before, bare.chip().save().bytes());
         DmaAccess access = new DmaAccess().begin(LIOBN, 0x3000, DmaAccess.READ);
-        bare.chip.translate(access);
+        bare.chip().translate(access);
         assertEquals(0x9000, access.spa());
     }
 
@@ -207,9 +200,9 @@ class SpaprFuzzSupportTest {
         FuzzScene scene = support.bringUp(config, bare, new SplittableRandom(3));
         long table = scene.tables().get(0).pa();
         for (int page = 0; page < 512; page++) {
-            bare.platform.memory().writeLongBe(table + page * 8L, 0);
+            bare.platform().memory().writeLongBe(table + page * 8L, 0);
         }
-        bare.platform.memory().writeLongBe(table + 5 * 8, Long.parseUnsignedLong(entry.substring(2), 16));
+        bare.platform().memory().writeLongBe(table + 5 * 8, Long.parseUnsignedLong(entry.substring(2), 16));
         byte[] payload = op < 0 ? new byte[0] : Machine.payload(0xffff_ffffL, op, 0, 0xffff_ffffL, 0);
         boolean range = vaddr.startsWith("0x");
         InvalidateRequest request = new InvalidateRequest()
@@ -228,7 +221,7 @@ class SpaprFuzzSupportTest {
         assertFalse(support.isGuestsFault(config, bare, null), "nothing but an invalidation stores entries again");
     }
 
-    /** What a driver does against what the contract says of it: any requests in any order. */
+    /** The driver against the reference walker: any requests in any order. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4, 5})
     void shouldTranslateBehindADriverAsTheWalkerSays(int subVersion) {

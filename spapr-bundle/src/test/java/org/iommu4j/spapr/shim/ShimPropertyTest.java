@@ -49,7 +49,7 @@ class ShimPropertyTest {
         return machine;
     }
 
-    /** What is cached of both containers after a request to the first; the entries are mapped anew before. */
+    /** Cached entries of both containers after a request to the first; the entries are mapped anew before. */
     private static Set<String> cachedAfter(Machine machine, InvalidateRequest request, Completion completion) {
         for (int page = 0; page < PAGES; page++) {
             machine.memory().writeLongBe(TABLE + 8L * page, ((long) page << 20) + 3);

@@ -11,8 +11,6 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
@@ -21,6 +19,7 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.spapr.Machine;
 import org.iommu4j.spapr.command.HypercallCode;
+import org.iommu4j.testing.ForwardingPort;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -34,7 +33,7 @@ class RefusedHostChangeTest {
     private static final long HIGH = 1L << 59;
     private static final int FIRST_WITH_TWO_WINDOWS = 3;
 
-    /** What is changed, from which state. */
+    /** A change, and the state that it starts from. */
     @SuppressWarnings("ImmutableEnumChecker") // functions without state, which their type cannot say
     private enum Change {
         ATTACH(host -> {}, host -> host.attach(1, RID, -1)),
@@ -92,7 +91,7 @@ class RefusedHostChangeTest {
     }
 
     /** A driver whose platform can be made to refuse one call. */
-    private static final class Host implements NativePort {
+    private static final class Host extends ForwardingPort {
         private final Machine machine;
         private final Translator driver;
         private final int subVersion;
@@ -102,8 +101,13 @@ class RefusedHostChangeTest {
         private int calls;
 
         Host(int subVersion, Change change) {
+            this(Machine.bare(subVersion), subVersion, change);
+        }
+
+        private Host(Machine machine, int subVersion, Change change) {
+            super(machine.platform(), machine.chip());
+            this.machine = machine;
             this.subVersion = subVersion;
-            machine = Machine.bare(subVersion);
             machine.memory().writeLongBe(TABLE + 8, 0x20_0003);
             machine.memory().writeLongBe(OTHER + 8, 0x30_0003);
             driver = machine.backend().createTranslator(subVersion, this);
@@ -149,26 +153,11 @@ class RefusedHostChangeTest {
         }
 
         @Override
-        public Platform platform() {
-            return machine.platform();
-        }
-
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return machine.readRegister(offset, sizeBytes);
-        }
-
-        @Override
-        public void writeRegister(long offset, int sizeBytes, long value) {
-            machine.writeRegister(offset, sizeBytes, value);
-        }
-
-        @Override
         public void call(NativeCall call) {
             if (refuses.test(calls++)) {
                 call.result(code);
             } else {
-                machine.call(call);
+                super.call(call);
             }
         }
     }

@@ -10,8 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
@@ -24,6 +22,7 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.spapr.Machine;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.SpaprCall;
+import org.iommu4j.testing.ForwardingPort;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -184,20 +183,12 @@ class SpaprTranslatorTest {
     }
 
     /** A platform without room for a window of one table. */
-    private record RefusingPort(NativePort port, long table) implements NativePort {
-        @Override
-        public Platform platform() {
-            return port.platform();
-        }
+    private static final class RefusingPort extends ForwardingPort {
+        private final long table;
 
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return port.readRegister(offset, sizeBytes);
-        }
-
-        @Override
-        public void writeRegister(long offset, int sizeBytes, long value) {
-            port.writeRegister(offset, sizeBytes, value);
+        private RefusingPort(Machine machine, long table) {
+            super(machine.platform(), machine.chip());
+            this.table = table;
         }
 
         @Override
@@ -205,7 +196,7 @@ class SpaprTranslatorTest {
             if (call.function() == SpaprCall.H_SET_TCE_TABLE && call.word(7) == table) {
                 call.result(HypercallCode.NOT_ENOUGH_RESOURCES);
             } else {
-                port.call(call);
+                super.call(call);
             }
         }
     }

@@ -11,11 +11,9 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
@@ -303,28 +301,5 @@ final class Machine implements AutoCloseable {
     @Override
     public void close() {
         unit.close();
-    }
-
-    /** A driver's view of a unit. */
-    private record UnitPort(Unit unit) implements NativePort {
-        @Override
-        public Platform platform() {
-            return unit.platform();
-        }
-
-        @Override
-        public long readRegister(long offset, int sizeBytes) {
-            return unit.readRegister(offset, sizeBytes);
-        }
-
-        @Override
-        public void writeRegister(long offset, int sizeBytes, long value) {
-            unit.writeRegister(offset, sizeBytes, value);
-        }
-
-        @Override
-        public void call(NativeCall call) {
-            unit.call(call);
-        }
     }
 }

@@ -235,7 +235,7 @@ class BoundaryValuesTest {
                     }
                     operand.set(call, value);
                     String what = format.name() + " with " + operand.name() + " = 0x" + Long.toHexString(value);
-                    machine.call(call);
+                    machine.unit.call(call);
                     if (chip.fuzz().refused(call)) {
                         check(machine, probes, what);
                     } else {

@@ -8,6 +8,8 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.iommu4j.arm.SmmuBackend;
+import org.iommu4j.arm.hardware.ForgetfulSmmu;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.contract.BindRequest;
@@ -30,13 +32,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** How good what is made up is: a chip or a driver that does one thing wrong is found within some cases. */
+/** The fuzzer finds a chip or a driver that does one thing wrong within some cases. */
 class PlantedFaultsTest {
     private static final long PAGE = 4096;
 
     private static Backend vtd(Loss loss) {
         return BrokenBackend.withChips(
                 new VtdBackend(), (config, platform) -> ForgetfulVtd.create(config, platform, loss));
+    }
+
+    private static Backend smmu(ForgetfulSmmu.Loss loss) {
+        return BrokenBackend.withChips(
+                new SmmuBackend(), (config, platform) -> ForgetfulSmmu.create(config, platform, loss));
     }
 
     /** A chip whose accesses come to something else. */
@@ -125,6 +132,19 @@ class PlantedFaultsTest {
         faults.add(fault("VT-d masks superpages to 4 KiB", access(vtd, losesBit(12)), What.TABLES, 200));
         faults.add(fault("VT-d driver does not unbind", withoutUnbind(vtd), What.CONTRACT, 100));
         faults.add(fault("VT-d driver does not detach", withoutDetach(vtd), What.CONTRACT, 100));
+        Backend smmu = new SmmuBackend();
+        for (ForgetfulSmmu.Loss loss : ForgetfulSmmu.Loss.values()) {
+            faults.add(fault("SMMU keeps " + loss, smmu(loss), What.ALL, 600));
+        }
+        faults.add(fault("SMMU does not see permissions", access(smmu, letsThrough(0x13)), What.TABLES, 200));
+        faults.add(fault("SMMU does not see the access flag", access(smmu, letsThrough(0x12)), What.TABLES, 200));
+        faults.add(fault("SMMU maps what is not there", access(smmu, letsThrough(0x10)), What.TABLES, 100));
+        faults.add(fault("SMMU goes beyond the output size", access(smmu, letsThrough(0x11)), What.TABLES, 600));
+        faults.add(fault("SMMU takes every SubstreamID", access(smmu, letsThrough(8)), What.TABLES, 200));
+        faults.add(fault("SMMU confuses fault codes", access(smmu, renames(0x10, 0x12)), What.TABLES, 200));
+        faults.add(fault("SMMU masks large pages to 4 KiB", access(smmu, losesBit(12)), What.TABLES, 200));
+        faults.add(fault("SMMU driver does not unbind", withoutUnbind(smmu), What.CONTRACT, 100));
+        faults.add(fault("SMMU driver does not detach", withoutDetach(smmu), What.CONTRACT, 100));
         Backend zpci = new ZpciBackend();
         faults.add(fault("zPCI lets writes through", access(zpci, letsThrough(5)), What.TABLES, 100));
         faults.add(fault("zPCI does not see protected spaces", access(zpci, letsThrough(4)), What.ALL, 600));

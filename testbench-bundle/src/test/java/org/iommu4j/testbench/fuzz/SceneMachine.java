@@ -7,9 +7,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
@@ -22,9 +20,10 @@ import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
+import org.iommu4j.testbench.run.UnitPort;
 
 /** A core with one backend, a unit of it, and the scene that the model's own software sets up on it. */
-final class SceneMachine implements AutoCloseable, NativePort {
+final class SceneMachine implements AutoCloseable {
     private static final long SEED = 7;
 
     private final IommuCore core = new IommuCore(new SimulatedPlatformFactory());
@@ -53,10 +52,11 @@ final class SceneMachine implements AutoCloseable, NativePort {
                 (address, data) -> {},
                 DevicePort.COMPLETING,
                 Sanitizer.Mode.OFF));
+        NativePort port = new UnitPort(unit);
         SplittableRandom random = new SplittableRandom(SEED);
         scene = bare
-                ? backend.bench().fuzz().bringUp(config, this, random)
-                : backend.bench().fuzz().prepare(config, this, random);
+                ? backend.bench().fuzz().bringUp(config, port, random)
+                : backend.bench().fuzz().prepare(config, port, random);
         container = bare
                 ? null
                 : unit.openContainer(
@@ -85,26 +85,6 @@ final class SceneMachine implements AutoCloseable, NativePort {
         DmaAccess access = new DmaAccess().begin(requester, iova, DmaAccess.READ);
         unit.dma(access);
         return access.outcome() == DmaAccess.Outcome.TRANSLATED ? access.spa() : -1;
-    }
-
-    @Override
-    public Platform platform() {
-        return unit.platform();
-    }
-
-    @Override
-    public long readRegister(long offset, int sizeBytes) {
-        return unit.readRegister(offset, sizeBytes);
-    }
-
-    @Override
-    public void writeRegister(long offset, int sizeBytes, long value) {
-        unit.writeRegister(offset, sizeBytes, value);
-    }
-
-    @Override
-    public void call(NativeCall call) {
-        unit.call(call);
     }
 
     @Override

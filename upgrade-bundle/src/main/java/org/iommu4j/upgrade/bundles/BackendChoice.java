@@ -21,10 +21,10 @@ public final class BackendChoice implements AutoCloseable {
     private final Version version;
     private final List<Path> jars;
 
-    /** What was installed, a sentence each. */
+    /** A sentence for each bundle that was installed. */
     private final List<String> notes = new ArrayList<>();
 
-    /** What is to be undone, last first. */
+    /** Undoes the installations, the last one first. */
     private final Deque<Runnable> undo = new ArrayDeque<>();
 
     /**
@@ -68,7 +68,7 @@ public final class BackendChoice implements AutoCloseable {
         return backends.serving();
     }
 
-    /** Which jars were installed, with their digests: a sentence each. */
+    /** A sentence for each installed jar, with its digest. */
     public List<String> notes() {
         return notes;
     }

@@ -53,7 +53,7 @@ public final class ModelBackends {
         return serving != null && serving.id() == id;
     }
 
-    /** Who serves, or null. */
+    /** The backend that serves, or null. */
     public BackendStatus serving() {
         for (BackendStatus status : service.backends()) {
             if (status.model() == model && status.state() == BackendStatus.State.ACTIVE) {

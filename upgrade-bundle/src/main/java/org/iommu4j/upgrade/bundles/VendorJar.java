@@ -50,7 +50,7 @@ public record VendorJar(Path file, String symbolicName, Version version, String 
     }
 
     /**
-     * What is in the file.
+     * The content of the file.
      *
      * @throws UpgradeException if that is no longer what was read before
      */

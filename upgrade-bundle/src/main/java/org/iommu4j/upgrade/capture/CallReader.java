@@ -26,13 +26,13 @@ final class CallReader {
 
     private final ByteOrder order;
     private final List<CallRule> rules;
-    private final List<CallRecords.Told> told;
+    private final List<CallRecords.Description> descriptions;
     private String unit = "";
 
     CallReader(CaptureFormat format) {
         order = format.model().payloadOrder();
         rules = format.calls().rules();
-        told = format.calls().told();
+        descriptions = format.calls().descriptions();
     }
 
     /** The call that a record is, or null if no rule fits it. */
@@ -57,12 +57,12 @@ final class CallReader {
         return rule.unless() != null && source.number(rule.unless()) == 0 ? null : source.call(-1, rule);
     }
 
-    /** What a record that is no call tells of the chip. */
+    /** A record that is no call, with the facts that it tells of the chip. */
     CaptureRecord.Other other(long t, String record, JsonLine line) {
         unit = "";
         Map<String, Long> facts = new HashMap<>();
         boolean describes = false;
-        for (CallRecords.Told one : told) {
+        for (CallRecords.Description one : descriptions) {
             if (one.record().equals(record)
                     && line.isText(one.key())
                     && line.text(one.key()).equals(one.text())) {
@@ -82,7 +82,7 @@ final class CallReader {
         return unit;
     }
 
-    /** Where the numbers of one record come from: its keys, or the groups of its text if {@code matcher} is not null. */
+    /** Source of the numbers of one record: its keys, or the groups of its text if {@code matcher} is not null. */
     private record Source(JsonLine line, Matcher matcher, ByteOrder order) {
         String unit(CapturedNumber number) {
             return number == null ? "" : Long.toUnsignedString(number(number));

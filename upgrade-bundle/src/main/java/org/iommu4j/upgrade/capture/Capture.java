@@ -16,10 +16,10 @@ import org.iommu4j.upgrade.CaptureException;
  * replay does not use itself is intact, so that a damaged copy is found before anything runs.
  */
 public final class Capture {
-    /** Where a capture comes from. */
+    /** File that says how a capture was made. */
     public static final String RUN = "run.json";
 
-    /** What stands in the timeline too, for tools that want only a part of it. */
+    /** Files with parts of the timeline, for tools that want no more. */
     private static final List<String> EXTRACTS = List.of("commands.jsonl.gz", "translations.jsonl.gz");
 
     private static final int MAX_JSON_BYTES = 1 << 20;
@@ -63,7 +63,7 @@ public final class Capture {
     private static JsonLine json(Path directory, String file) {
         Path path = directory.resolve(file);
         if (!Files.exists(path)) {
-            throw new CaptureException(file, 0, 0, "", "is missing");
+            throw new CaptureException(file, 0, 0, "", "is missing in " + directory);
         }
         if (!Files.isRegularFile(path)) {
             throw new CaptureException(file, 0, 0, "", "is not a file");
@@ -95,17 +95,17 @@ public final class Capture {
         }
     }
 
-    /** Where it is. */
+    /** The capture's directory. */
     public Path directory() {
         return directory;
     }
 
-    /** What its architecture's records mean. */
+    /** The format of its architecture's records. */
     public CaptureFormat format() {
         return format;
     }
 
-    /** Who serves its machine's units. */
+    /** The model of its machine's units. */
     public IommuModel model() {
         return format.model();
     }

@@ -8,7 +8,7 @@ import org.iommu4j.layout.Layout;
 
 /** One line of a capture's timeline. */
 public sealed interface CaptureRecord {
-    /** Its place in time, counted from 0; never decreases. */
+    /** Time of the record, counted from 0; never decreases. */
     long t();
 
     /**
@@ -85,7 +85,7 @@ public sealed interface CaptureRecord {
             return fault != null || (access > 0 && perm != UNKNOWN && (access & ~perm) != 0);
         }
 
-        /** Where the address itself goes, offset included. */
+        /** The physical address, offset in the page included. */
         public long target() {
             return (pa & ~mask) | (iova & mask);
         }

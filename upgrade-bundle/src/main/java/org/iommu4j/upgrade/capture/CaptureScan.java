@@ -9,7 +9,7 @@ import java.util.TreeMap;
 import org.iommu4j.upgrade.CaptureException;
 
 /**
- * What a replay must know of a capture before it begins: which units the machine has, which chip each of them is, and when the
+ * The facts that a replay needs before it begins: the units of the machine, the chip of each of them, and when the
  * guest edited its structures.
  *
  * @param records number of records by kind
@@ -77,7 +77,7 @@ public record CaptureScan(Map<String, Long> records, Map<String, UnitScan> units
         /** Units that the frozen registers or records describe. */
         private final Set<String> described = new LinkedHashSet<>();
 
-        /** What is wrong if the unit that a record was the first to name is never described, by unit. */
+        /** By unit that records name: the error at the first such record, should nothing describe the unit. */
         private final Map<String, CaptureException> firstNamed = new TreeMap<>(ORDER);
 
         private Scanner(Capture capture) {

@@ -48,7 +48,7 @@ final class CapturedUnits {
         }
     }
 
-    /** What is wrong with naming a unit that is not among those that are described. */
+    /** The error for a record of a unit that nothing describes. */
     static String undescribed(String name, Set<String> described) {
         return "names unit " + name + ", which the capture does not describe; it describes "
                 + (described.isEmpty() ? "none" : String.join(", ", described));

@@ -137,7 +137,7 @@ public final class FrozenImage {
      *
      * @param unit of the machine, which translates for the device; one of {@link CaptureScan#units}
      * @param requester whose
-     * @param passThrough true if the device's addresses are not translated at all
+     * @param passThrough true if no address of the device is translated: all pass, or with {@code perm} 0 none does
      * @param iova first address; 0 if {@code passThrough}
      * @param pa where it goes
      * @param perm 1 read, 2 write, 3 both, 0 none
@@ -168,7 +168,8 @@ public final class FrozenImage {
             int requester = (int) line.number("dev", 0, format.lastRequester());
             String unit = unit(requester);
             if (line.isNull("iova")) {
-                return new Walk(unit, requester, true, 0, 0, 3, 0);
+                boolean refused = !line.isNull("abort") && line.truth("abort");
+                return new Walk(unit, requester, true, 0, 0, refused ? 0 : 3, 0);
             }
             long size = line.number("size", 1, Long.MAX_VALUE);
             if (Long.bitCount(size) != 1) {

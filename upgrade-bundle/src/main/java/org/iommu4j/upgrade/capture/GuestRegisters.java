@@ -6,7 +6,7 @@ import java.util.Set;
 import org.iommu4j.backend.capture.RegisterRecords;
 import org.iommu4j.layout.Register;
 
-/** What a guest wrote to the registers that a format of captures names, whole or in halves. */
+/** Values that a guest wrote to the registers that a format of captures names, whole or in halves. */
 public final class GuestRegisters {
     private final Set<Register> registers;
     private final Map<String, Long> values = new HashMap<>();
@@ -43,12 +43,12 @@ public final class GuestRegisters {
         return write.offset() + write.sizeBytes() >= register.offset() + register.widthBytes() ? register : null;
     }
 
-    /** What was written last; 0 if nothing was. */
+    /** The value that was written last; 0 if none was. */
     public long value(Register register) {
         return values.getOrDefault(register.name(), 0L);
     }
 
-    /** What was written last to the register of that name; null if nothing was. */
+    /** The value that was written last to the register of that name; null if none was. */
     Long written(String name) {
         return values.get(name);
     }

@@ -29,7 +29,7 @@ final class JsonLine {
 
     private static final Pattern HEX = Pattern.compile("0x[0-9a-fA-F]{1,16}");
 
-    /** What would break a line of a message. */
+    /** Characters that would break a line of a message. */
     private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}\\u0085\\u2028\\u2029]");
 
     /** Stands for an object or a nested list, which no record of the format needs. */
@@ -306,7 +306,7 @@ final class JsonLine {
         }
     }
 
-    /** What is wrong with a key's value. */
+    /** The error for a key's value. */
     CaptureException reject(String key, String what) {
         int index = index(key);
         return new CaptureException(file, lineNumber, index < 0 ? 0 : columns[index], key, what);

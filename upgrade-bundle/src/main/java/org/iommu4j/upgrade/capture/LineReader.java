@@ -56,7 +56,7 @@ final class LineReader implements Closeable {
         this.file = packed ? file : plain;
         Path path = directory.resolve(this.file);
         if (!Files.exists(path)) {
-            throw new CaptureException(file, 0, 0, "", "is missing");
+            throw new CaptureException(file, 0, 0, "", "is missing in " + directory);
         }
         if (!Files.isRegularFile(path)) {
             throw new CaptureException(file, 0, 0, "", "is not a file");

@@ -21,6 +21,7 @@ public final class Timeline implements Closeable {
     private final CallReader calls;
     private final CapturedUnits units;
     private final long lastRequester;
+    private final CaptureFormat format;
     private final JsonLine line = new JsonLine();
     private long last = -1;
     private String kind = "";
@@ -38,6 +39,7 @@ public final class Timeline implements Closeable {
         calls = new CallReader(format);
         this.units = units;
         lastRequester = format.lastRequester();
+        this.format = format;
     }
 
     /**
@@ -84,7 +86,7 @@ public final class Timeline implements Closeable {
         return unit;
     }
 
-    /** What is wrong with that record's unit. */
+    /** The error for that record's unit. */
     CaptureException rejectUnit(String what) {
         return line.reject(line.has(CapturedUnits.UNIT) ? CapturedUnits.UNIT : "", what);
     }
@@ -116,7 +118,8 @@ public final class Timeline implements Closeable {
 
     private CaptureRecord.Command command(long t) {
         int slot = (int) line.number("idx", 0, MAX_SLOT);
-        String event = line.isNull("event") ? null : name("event");
+        String captured = line.isNull("event") ? null : name("event");
+        String event = captured == null ? null : format.commandNames().getOrDefault(captured, captured);
         if (line.has("hex") && line.isNull("hex")) {
             return new CaptureRecord.Command(t, slot, null, event);
         }
@@ -153,6 +156,11 @@ public final class Timeline implements Closeable {
         String fault = null;
         if (!line.isNull("fault")) {
             fault = line.isText("fault") ? line.text("fault") : Long.toString(line.number("fault"));
+            if (format.passingFaults().contains(fault)) {
+                // Not refused, and no page says what is allowed.
+                fault = null;
+                perm = CaptureRecord.Translation.UNKNOWN;
+            }
         }
         // A refused request may come without an answer.
         boolean answered = fault == null || !(line.isNull("pa") || line.isNull("mask"));

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a replay must know of one unit of a captured machine before it begins.
+ * The facts that a replay needs of one unit before it begins.
  *
  * @param subVersion generation of the chip that the guest drove
  * @param about name of the generation for people

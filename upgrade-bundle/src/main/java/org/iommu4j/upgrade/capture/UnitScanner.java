@@ -43,7 +43,7 @@ final class UnitScanner {
     private boolean translated;
     private boolean tablesRead;
 
-    /** What records told of the chip, by name; the first word counts, as with registers. */
+    /** Facts of the chip in records, by name; the first record counts, as with registers. */
     private final Map<String, Long> facts = new HashMap<>();
 
     /** The greatest that was told, by name. */
@@ -130,7 +130,8 @@ final class UnitScanner {
                 continue;
             }
             if (entry == null || !entry.words().equals(read.words())) {
-                long published = requester.isPresent() ? publications.last(requester.getAsInt()) : -1;
+                OptionalInt owner = owner(read, requester);
+                long published = owner.isPresent() ? publications.last(owner.getAsInt()) : -1;
                 long publication = reader >= 0 ? reader : published;
                 long lastRead = entry == null ? -1 : entry.lastRead();
                 long before = publication > lastRead ? publication : read.t();
@@ -138,6 +139,17 @@ final class UnitScanner {
             }
             entries.put(read.pa(), new Entry(read.words(), read.t()));
         }
+    }
+
+    /** Whose entry was read: what its address tells, else the device whose translation follows. */
+    private OptionalInt owner(CaptureRecord.TableRead read, OptionalInt following) {
+        for (CaptureFormat.RequesterTable table : format.requesterTables()) {
+            if (table.structure().equals(read.what())) {
+                long owner = table.requesterAt(registers.value(table.register()), read.pa());
+                return owner >= 0 && owner <= format.lastRequester() ? OptionalInt.of((int) owner) : following;
+            }
+        }
+        return following;
     }
 
     private void edit(long before, CaptureRecord.TableRead read) {
@@ -149,7 +161,7 @@ final class UnitScanner {
     }
 
     /**
-     * What all records say.
+     * The unit as all records describe it.
      *
      * @throws CaptureException if nothing says what the chip can do
      */

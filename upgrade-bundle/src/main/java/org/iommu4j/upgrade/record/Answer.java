@@ -5,7 +5,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 
 /**
- * What came back for one request.
+ * Answer to one request.
  *
  * @param errno the error, or {@link Errno#OK}
  * @param handled 1 if it was carried out, else 0
@@ -38,7 +38,7 @@ record Answer(
         reason = cut(reason);
     }
 
-    /** What a completion says. */
+    /** The answer in a completion. */
     static Answer of(Completion completion, boolean known) {
         return new Answer(
                 completion.errno(),

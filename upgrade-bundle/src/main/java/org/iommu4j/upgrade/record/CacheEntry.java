@@ -20,7 +20,7 @@ record CacheEntry(String cache, long tag, int pasid, long iova, long lengthBytes
         cache = cache.isBlank() ? "-" : cache.strip().replaceAll("\\s+", "-");
     }
 
-    /** Its form in a record: cache, tag, PASID, iova, size and target, with a blank between. */
+    /** The entry in a record: cache, tag, PASID, iova, size and target, with a blank between. */
     String text() {
         return String.format(Locale.ROOT, "%s 0x%x %d 0x%x 0x%x 0x%x", cache, tag, pasid, iova, lengthBytes, pa);
     }

@@ -4,12 +4,12 @@ import java.util.HashSet;
 import java.util.Set;
 import org.iommu4j.core.service.Unit;
 
-/** What a unit's caches held when they were last looked at. Guarded by its owner. */
+/** Entries of a unit's caches when they were last looked at. Guarded by its owner. */
 final class CacheMirror {
     private Set<CacheEntry> present = Set.of();
 
     /**
-     * What changed between two looks.
+     * Entries that came and went between two looks.
      *
      * @param came entries that are new
      * @param went entries that are gone

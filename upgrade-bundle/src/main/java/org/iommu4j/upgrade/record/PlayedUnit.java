@@ -13,7 +13,7 @@ import org.iommu4j.core.service.Unit;
 
 /** A unit that a record is played to, beside what the record says of the one that was recorded. */
 final class PlayedUnit implements AutoCloseable {
-    /** What a cached entry takes, about, in bytes. */
+    /** Size of a cached entry in memory, about, in bytes. */
     private static final int ENTRY_BYTES = 128;
 
     private final Unit unit;
@@ -25,7 +25,7 @@ final class PlayedUnit implements AutoCloseable {
     private boolean mirrorIsOld = true;
     private boolean swapped;
 
-    /** What the recorded caches hold, and what is to be compared with the request that follows. */
+    /** Entries of the recorded caches. */
     private final Set<CacheEntry> recorded = new HashSet<>();
 
     private final List<String> recordedCommands = new ArrayList<>();
@@ -44,7 +44,7 @@ final class PlayedUnit implements AutoCloseable {
     record Client(Container container, Abi abi) {}
 
     /**
-     * What a call did.
+     * Outcome of a call.
      *
      * @param commands native commands
      * @param before what the caches held before
@@ -71,12 +71,12 @@ final class PlayedUnit implements AutoCloseable {
         return unit;
     }
 
-    /** Its number in the record. */
+    /** The unit's number in the record. */
     int number() {
         return number;
     }
 
-    /** Its containers by their numbers in the record. */
+    /** The unit's containers by their numbers in the record. */
     Map<Integer, Client> clients() {
         return clients;
     }
@@ -127,7 +127,7 @@ final class PlayedUnit implements AutoCloseable {
         }
     }
 
-    /** What is held of the record, about, in bytes. */
+    /** Memory that the record takes, about, in bytes. */
     long heldBytes() {
         return (long) (recorded.size() + recordedDrops.size()) * ENTRY_BYTES + recordedCharacters + batchCharacters;
     }

@@ -49,7 +49,7 @@ sealed interface RecordLine {
         /** The container. */
         int container();
 
-        /** What came back. */
+        /** The answer. */
         Answer answer();
     }
 
@@ -130,7 +130,7 @@ sealed interface RecordLine {
     /** Native commands of the call that follows, as the driver wrote them. */
     record Commands(int unit, List<String> hex) implements OfUnit {}
 
-    /** What happened to the chip's caches. */
+    /** Entries that came to the chip's caches, or went. */
     record Caches(int unit, What what, List<CacheEntry> entries) implements OfUnit {
         /** Why entries changed. */
         enum What {

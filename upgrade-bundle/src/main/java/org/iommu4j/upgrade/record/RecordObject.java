@@ -138,7 +138,7 @@ final class RecordObject {
         return at == null ? 0 : at.getColumnNr();
     }
 
-    /** What is wrong with a key's value. */
+    /** The error for a key's value. */
     CaptureException reject(String key, String what) {
         return new CaptureException(file, line, columns.getOrDefault(key, 0), key, what);
     }

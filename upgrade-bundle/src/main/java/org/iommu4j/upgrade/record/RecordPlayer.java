@@ -136,7 +136,7 @@ final class RecordPlayer implements AutoCloseable {
             throw reader.reject("unit", "is one more than " + MAX_UNITS + " open units");
         }
         recordedWith(line.bundle(), line.version());
-        // Who serves before the choice is asked too: an older bundle may not tell which commands only await completion.
+        // The backend that serves before the choice is asked too: an older bundle may not name its completion commands.
         requests.ask(line.model(), service.backend(line.model()));
         BackendStatus serving = choice.choose(line.model());
         requests.ask(line.model(), service.backend(line.model()));

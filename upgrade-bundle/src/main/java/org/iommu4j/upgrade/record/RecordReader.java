@@ -139,7 +139,7 @@ final class RecordReader implements Closeable {
         return line;
     }
 
-    /** What is wrong with a key of the last line. */
+    /** The error for a key of the last line. */
     CaptureException reject(String key, String what) {
         return object.reject(key, what);
     }

@@ -34,7 +34,7 @@ final class RecordWriter implements AutoCloseable {
 
     private final JsonGenerator out;
 
-    /** What becomes the record when it is complete; null if it is written to a stream of somebody else's. */
+    /** The file that is renamed when the record is complete; null if the record goes to a stream of a caller. */
     private final OutputFile file;
 
     private long lines;

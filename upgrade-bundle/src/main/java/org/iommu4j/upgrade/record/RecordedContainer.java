@@ -120,7 +120,7 @@ final class RecordedContainer implements Container {
         return done[0];
     }
 
-    /** What can be read of a request; null if the client named no memory of its own. */
+    /** The readable bytes of a request; null if the client named no memory of its own. */
     private static String hex(byte[] bytes, int offset, int readable) {
         if (bytes == null || (offset | readable) < 0 || readable > bytes.length - offset) {
             return null;

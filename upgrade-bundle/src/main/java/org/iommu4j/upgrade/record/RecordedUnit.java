@@ -39,6 +39,9 @@ import org.iommu4j.upgrade.record.RecordLine.Caches;
  *
  * <p>Nobody waits for a backend with the lock: while the unit waits, calls pass the lock by, and the unit itself puts them in
  * line and ends them at their limits. What such a call did is not known apart from what the others did.
+ *
+ * <p>The class is long because every call of {@link Unit} is recorded by the same steps, under one lock: taking its turn, the
+ * call, a look at the caches, the lines of the record.
  */
 final class RecordedUnit implements Unit {
     /** Longest wait in nanoseconds for a call that is inside; a chip that hangs ends the record, not its clients. */
@@ -50,7 +53,7 @@ final class RecordedUnit implements Unit {
     /** Longest wait in nanoseconds for a look at the caches, or for who is writing lines. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
-    /** How a call goes through. */
+    /** Whether a call is recorded. */
     private enum Way {
         /** With the lock. */
         IN_ORDER,
@@ -73,7 +76,7 @@ final class RecordedUnit implements Unit {
     private boolean mirrorIsOld = true;
     private int chips;
 
-    /** What {@link #passed} was at the last look. */
+    /** {@link #passed} at the last look. */
     private long passedAtLook;
 
     private final AtomicInteger opened = new AtomicInteger();
@@ -115,7 +118,7 @@ final class RecordedUnit implements Unit {
         }
     }
 
-    /** Its number in the record. */
+    /** The unit's number in the record. */
     int number() {
         return number;
     }
@@ -319,7 +322,7 @@ final class RecordedUnit implements Unit {
         return true;
     }
 
-    /** What changed since the last look; null if nobody can be asked. */
+    /** Entries that came and went since the last look; null if no backend can be asked. */
     private CacheMirror.Change change() {
         mirrorIsOld = true;
         if (!recorder.isServed(model())) {
@@ -458,7 +461,7 @@ final class RecordedUnit implements Unit {
 
     @Override
     public Guest openGuest(HardwareConfig config, GuestRequests sink) {
-        // What it asks comes through the containers that its sink has, and its writes through the memory.
+        // Its requests come through the containers of its sink, and its writes through the recorded memory.
         return unit.openGuest(config, sink);
     }
 
@@ -467,7 +470,7 @@ final class RecordedUnit implements Unit {
         through(() -> unit.dma(access), () -> accessed(access));
     }
 
-    /** What it says of an access; nothing of one that a cache answered, or that was blocked before any table was read. */
+    /** The lines of an access; none if a cache answered, or if it was blocked before any table was read. */
     private List<RecordLine> accessed(DmaAccess access) {
         boolean untranslated = access.addressType() == DmaAccess.AddressType.UNTRANSLATED;
         if (access.outcome() == DmaAccess.Outcome.BLOCKED || (access.hit() && untranslated)) {

@@ -76,7 +76,7 @@ final class Recorder implements Recording, UnitInterposer {
         return shown;
     }
 
-    /** What the registers of a unit's chip read, as far as the backend names them. */
+    /** Values of the registers of a unit's chip that the backend names. */
     static Map<String, Long> registers(IommuService service, Unit unit) {
         Map<String, Long> values = new HashMap<>();
         Backend backend = service.backend(unit.model());

@@ -54,7 +54,7 @@ final class RequestPlayer {
         }
     }
 
-    /** What was dropped so far. */
+    /** Counts of dropped entries so far. */
     RecordResult.Drops drops() {
         return new RecordResult.Drops(droppedOnBoth, droppedOnlyRecorded, droppedOnlyPlayed);
     }
@@ -348,7 +348,7 @@ final class RequestPlayer {
         return both;
     }
 
-    /** What one side dropped, and the first entry that the other one did not. */
+    /** The number of entries that one side dropped, and the first that the other side did not. */
     private static String dropped(Set<CacheEntry> all, Set<CacheEntry> others) {
         List<String> more = all.stream()
                 .filter(entry -> !others.contains(entry))

@@ -1,5 +1,6 @@
 package org.iommu4j.upgrade.replay;
 
+import java.util.ArrayDeque;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -11,15 +12,18 @@ import org.iommu4j.backend.capture.RegisterRecords;
 import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
-import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 import org.iommu4j.upgrade.capture.GuestRegisters;
 
 /**
- * Direct path: the chip is the guest's own. Its queue is held back: the capture shows a command after the register write
- * that made it visible, so each is put into the ring and consumed when the capture shows it.
+ * Direct path: the chip is the guest's own. Its queue is held back: where the capture shows a command after the register write
+ * that made it visible, it is put into the ring and consumed when the capture shows it. Where it shows commands before that
+ * write, they wait in the ring for it.
  */
 final class BareMachine implements CapturedMachine {
+    /** More than the largest ring has. */
+    private static final int MOST_WAITING = 1 << 20;
+
     private final CaptureFormat format;
     private final Unit unit;
     private final Function<byte[], String> names;
@@ -27,13 +31,23 @@ final class BareMachine implements CapturedMachine {
     private final CallPlayer calls;
     private final ExplainHints hints;
 
+    /** Commands in the ring that the chip has not consumed, in order. */
+    private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+
+    /**
+     * A command in the ring.
+     *
+     * @param explain gives what decodes it
+     */
+    private record Waiting(CommandCounter counter, Supplier<String> explain) {}
+
     /** A chip of that configuration. */
     BareMachine(IommuService service, CaptureFormat format, HardwareConfig config, Sanitizer.Mode sanitizer) {
         this.format = format;
         hints = ExplainHints.of(service, format.model());
         registers = new GuestRegisters(format.registers());
         unit = service.openUnit(
-                UnitConfig.of(format.model(), config).withoutDriver().withSanitizer(sanitizer));
+                Serving.machine(service, format.model(), config).withoutDriver().withSanitizer(sanitizer));
         try {
             unit.stepping(true);
             Backend backend = Serving.backend(service, format.model());
@@ -56,6 +70,20 @@ final class BareMachine implements CapturedMachine {
     public void write(CaptureRecord.RegisterWrite write, Journal journal) {
         registers.write(write);
         unit.writeRegister(write.offset(), write.sizeBytes(), write.value());
+        consume();
+    }
+
+    private void consume() {
+        int consumed = waiting.isEmpty() ? 0 : unit.step(waiting.size());
+        for (int i = 0; i < consumed; i++) {
+            waiting.remove().counter().executed();
+        }
+    }
+
+    @Override
+    public void finish() {
+        waiting.forEach(command -> command.counter().refused("the chip did not consume it", command.explain()));
+        waiting.clear();
     }
 
     @Override
@@ -80,10 +108,11 @@ final class BareMachine implements CapturedMachine {
         RegisterRecords.RingBase ring = format.registers().ring();
         long base = ring.address().get(registers.value(ring.register()));
         unit.platform().memory().write(base + (long) command.slot() * bytes.length, bytes, 0, bytes.length);
-        if (unit.step(1) == 1) {
-            counter.executed();
+        waiting.add(new Waiting(counter, explain));
+        if (waiting.size() > MOST_WAITING) {
+            finish();
         } else {
-            counter.refused("the chip did not consume it", explain);
+            consume();
         }
     }
 

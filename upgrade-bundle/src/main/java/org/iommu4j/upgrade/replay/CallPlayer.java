@@ -113,7 +113,7 @@ public final class CallPlayer {
                 }
                 operand.set(call, value);
             }
-            // What comes back replaces it.
+            // The results replace the arguments.
             Arrays.setAll(made, call::word);
             target.accept(call);
             return compare(captured, format, block);
@@ -154,12 +154,12 @@ public final class CallPlayer {
         return mismatches;
     }
 
-    /** What decodes the call that was made last. */
+    /** The command line that decodes the call that was made last. */
     String lastHint() {
         return hints.call(call.function(), made);
     }
 
-    /** What decodes the call that was made, and the blocks of memory that it was given. */
+    /** The command lines that decode the call and the blocks of memory that it was given. */
     private List<String> explain(CaptureRecord.Call captured) {
         return Stream.concat(
                         Stream.of(hints.call(call.function(), made)),

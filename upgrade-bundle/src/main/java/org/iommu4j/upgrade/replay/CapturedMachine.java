@@ -6,7 +6,7 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.capture.CaptureRecord;
 
-/** What the records of one unit are played to: the one place where the two paths differ. */
+/** The machine to which the records of one unit are played: the one place where the two paths differ. */
 interface CapturedMachine extends AutoCloseable {
     /** The chip that translates. */
     Unit unit();
@@ -16,7 +16,7 @@ interface CapturedMachine extends AutoCloseable {
         unit().close();
     }
 
-    /** What the sanitizer found so far. */
+    /** Findings of the sanitizer so far. */
     default SanitizerReport findings() {
         Sanitizer sanitizer = unit().platform().sanitizer();
         return sanitizer == null ? SanitizerReport.NONE : sanitizer.report();
@@ -25,7 +25,7 @@ interface CapturedMachine extends AutoCloseable {
     /** The guest writes a register. */
     void write(CaptureRecord.RegisterWrite write, Journal journal);
 
-    /** What the guest reads from a register. */
+    /** The value that the guest reads from a register. */
     long read(CaptureRecord.RegisterRead read);
 
     /** The hardware fetches a command. */
@@ -37,6 +37,11 @@ interface CapturedMachine extends AutoCloseable {
      * @return what is not as the capture says
      */
     List<CallPlayer.Mismatch> call(CaptureRecord.Call call, Journal journal);
+
+    /** No more records come. */
+    default void finish() {
+        // Nothing waits.
+    }
 
     /** A device is about to access memory. */
     void beforeAccess(int requester, Journal journal);

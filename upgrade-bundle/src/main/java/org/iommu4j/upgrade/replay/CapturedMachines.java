@@ -30,7 +30,7 @@ final class CapturedMachines<M extends CapturedMachine> implements AutoCloseable
         return Collections.unmodifiableMap(byUnit);
     }
 
-    /** What the sanitizers of all found so far. */
+    /** Findings of all sanitizers so far. */
     SanitizerReport findings() {
         return byUnit.values().stream()
                 .map(CapturedMachine::findings)

@@ -24,19 +24,17 @@ public final class Captures {
      */
     public static Capture open(IommuService service, Path directory) {
         List<CaptureFormat> formats = service.captureFormats();
+        if (!formats.isEmpty()) {
+            return Capture.open(directory, formats);
+        }
         List<String> silent = service.backends().stream()
-                .filter(status -> status.state() == BackendStatus.State.ACTIVE
-                        && formats.stream().noneMatch(format -> format.model() == status.model()))
+                .filter(status -> status.state() == BackendStatus.State.ACTIVE)
                 .map(status -> status.name() + " " + status.version())
                 .toList();
-        if (formats.isEmpty() && silent.isEmpty()) {
+        if (silent.isEmpty()) {
             throw new BackendException(Errno.ENODEV, "no backend is there, which would say how captures are read");
         }
-        if (formats.isEmpty()) {
-            throw new ReplayRefusedException(
-                    "no installed bundle says how captures are read: " + String.join(", ", silent)
-                            + "; bundles up to version 1.1 do not: install a newer one beside, which need not serve");
-        }
-        return Capture.open(directory, formats);
+        throw new ReplayRefusedException("no installed bundle says how captures are read: " + String.join(", ", silent)
+                + "; bundles up to version 1.1 do not: install a newer one beside, which need not serve");
     }
 }

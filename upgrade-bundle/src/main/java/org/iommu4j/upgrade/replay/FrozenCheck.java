@@ -10,7 +10,6 @@ import org.iommu4j.backend.capture.RegisterRecords;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
-import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.Tally;
 import org.iommu4j.upgrade.capture.Capture;
@@ -21,7 +20,7 @@ import org.iommu4j.upgrade.capture.Timeline;
 
 /** Checks every mapping of a frozen machine on a chip that is brought up with its registers and its pages. */
 public final class FrozenCheck {
-    /** Where a device that is not translated must get what it asks for. */
+    /** Addresses at which a device that is not translated is tried. */
     private static final long[] PASS_THROUGH = {0, 0x1000, 0x1234_5678, 0x7fff_fffcL};
 
     private final DmaAccess access = new DmaAccess();
@@ -50,13 +49,18 @@ public final class FrozenCheck {
                 walks.put(name, new Comparison());
                 units.put(
                         name,
-                        service.openUnit(UnitConfig.of(capture.model(), config).withoutDriver()));
+                        service.openUnit(Serving.machine(service, capture.model(), config)
+                                .withoutDriver()));
                 bringUp(service, capture, scan, name, units.get(name));
             });
             int count = 0;
             for (FrozenImage.Walk row = rows.next(); row != null; row = rows.next()) {
                 progress.begin(count++, "frozen walk");
-                check(scan.hasSeveralUnits() ? row.unit() : "", units.get(row.unit()), row);
+                check(
+                        scan.hasSeveralUnits() ? row.unit() : "",
+                        units.get(row.unit()),
+                        row,
+                        capture.format().passThroughMayBlock());
             }
         } finally {
             units.values().forEach(Unit::close);
@@ -127,11 +131,12 @@ public final class FrozenCheck {
         return value;
     }
 
-    private void check(String name, Unit unit, FrozenImage.Walk row) {
+    private void check(String name, Unit unit, FrozenImage.Walk row, boolean mayBlock) {
         if (row.passThrough()) {
             boolean equal = true;
             for (long address : PASS_THROUGH) {
-                equal = equal && maps(name, unit, row, address, address);
+                equal = equal
+                        && ((mayBlock && isRefused(unit, row, address)) || maps(name, unit, row, address, address));
             }
             walks.get(row.unit()).count(equal);
             return;
@@ -142,12 +147,23 @@ public final class FrozenCheck {
                         && maps(name, unit, row, row.iova() + last, row.pa() + last));
     }
 
+    private boolean isRefused(Unit unit, FrozenImage.Walk row, long address) {
+        access.begin(row.requester(), address, DmaAccess.READ);
+        Devices.access(unit, access);
+        return isRefused(access.outcome());
+    }
+
+    /** A refused access is recorded as a fault or dropped in silence; rows do not tell which. */
+    private static boolean isRefused(DmaAccess.Outcome outcome) {
+        return outcome == DmaAccess.Outcome.FAULT || outcome == DmaAccess.Outcome.BLOCKED;
+    }
+
     private boolean maps(String name, Unit unit, FrozenImage.Walk row, long iova, long pa) {
         boolean refused = row.perm() == 0;
         access.begin(row.requester(), iova, row.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ);
         Devices.access(unit, access);
         boolean equal = refused
-                ? access.outcome() == DmaAccess.Outcome.FAULT
+                ? isRefused(access.outcome())
                 : access.outcome() == DmaAccess.Outcome.TRANSLATED
                         && access.spa() == pa
                         && Differences.granted(access) == row.perm();

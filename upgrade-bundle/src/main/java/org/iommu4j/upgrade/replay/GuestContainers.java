@@ -51,7 +51,7 @@ public final class GuestContainers implements GuestRequests {
             send(container(guestDomain), bytes, completion);
             return completion;
         }
-        // What concerns all domains concerns nobody while there is none.
+        // A request for all domains has nothing to do while there is none.
         completion.begin().done(Fidelity.EXACT);
         for (Container container : containers.values()) {
             send(container, bytes, one);
@@ -122,7 +122,7 @@ public final class GuestContainers implements GuestRequests {
                 domain -> unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), unit.subVersion()))));
     }
 
-    /** Who hears of each refused request, each refused command and each failed move; one sentence each. */
+    /** Sets the listener for refused requests, refused commands and failed moves; one sentence each. */
     void onRefusal(Consumer<String> listener) {
         refusalListener = listener;
     }
@@ -137,7 +137,7 @@ public final class GuestContainers implements GuestRequests {
         return Collections.unmodifiableCollection(containers.values());
     }
 
-    /** What was sent and what came back so far. */
+    /** Counts of requests and answers so far. */
     public RequestTally requests() {
         return new RequestTally(sent.get(), completed, widened, refusals);
     }

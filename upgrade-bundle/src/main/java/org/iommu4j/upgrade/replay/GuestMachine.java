@@ -10,7 +10,6 @@ import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
-import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.layout.Register;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;
 import org.iommu4j.upgrade.capture.CaptureRecord;
@@ -32,7 +31,7 @@ final class GuestMachine implements CapturedMachine {
     GuestMachine(IommuService service, CaptureFormat format, HardwareConfig config, Sanitizer.Mode sanitizer) {
         registers = new GuestRegisters(format.registers());
         hints = ExplainHints.of(service, format.model());
-        unit = service.openUnit(UnitConfig.of(format.model(), config).withSanitizer(sanitizer));
+        unit = service.openUnit(Serving.host(service, format, config).withSanitizer(sanitizer));
         containers = new GuestContainers(unit);
         containers.onRefusal(refusals::add);
         try {
@@ -44,7 +43,7 @@ final class GuestMachine implements CapturedMachine {
         }
     }
 
-    /** What the guests of all units sent, and what came back. */
+    /** Counts of the requests of all units' guests, and of the answers. */
     static RequestTally requests(CapturedMachines<GuestMachine> machines) {
         return machines.byUnit().values().stream()
                 .map(machine -> machine.containers.requests())

@@ -56,7 +56,7 @@ public final class GuestRun implements AutoCloseable {
         return machines.byUnit().values().stream().map(GuestMachine::containers);
     }
 
-    /** What it sent, and what came back. */
+    /** Counts of its requests, and of the answers. */
     public RequestTally requests() {
         return GuestMachine.requests(machines);
     }
@@ -91,7 +91,7 @@ public final class GuestRun implements AutoCloseable {
         return List.copyOf(differences.kept());
     }
 
-    /** What the sanitizer found so far. */
+    /** Findings of the sanitizer so far. */
     public SanitizerReport findings() {
         return machines.findings();
     }

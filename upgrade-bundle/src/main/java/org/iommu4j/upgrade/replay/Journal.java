@@ -5,7 +5,7 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.iommu4j.upgrade.ReplayResult.CommandTally;
 
-/** What became of a guest's commands, and of what it causes otherwise. */
+/** Outcomes of a guest's commands, and of its other requests. */
 final class Journal {
     private static final int MAX_KINDS = 256;
 

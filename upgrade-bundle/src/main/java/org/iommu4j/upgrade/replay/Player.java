@@ -67,6 +67,7 @@ final class Player {
                 next = timeline.next();
             }
         }
+        units.values().forEach(UnitPlayer::finish);
         return true;
     }
 
@@ -75,7 +76,7 @@ final class Player {
         return units.values().stream().mapToLong(UnitPlayer::translated).sum();
     }
 
-    /** What became of the guest's commands. */
+    /** Outcomes of the guest's commands. */
     Journal journal() {
         return journal;
     }

@@ -139,7 +139,7 @@ public final class Replay implements ReplayService {
     }
 
     /**
-     * What was played.
+     * Counts of a replay.
      *
      * @param findings of the sanitizers, by unit
      */

@@ -1,12 +1,19 @@
 package org.iommu4j.upgrade.replay;
 
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.DevicePort;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.UnitConfig;
 
-/** Who serves a model at this moment: nobody while its bundle is updated in place. */
+/** Who serves a model at this moment, which is nobody while its bundle is updated in place, and what machines it gets. */
 public final class Serving {
     private Serving() {}
 
@@ -23,5 +30,38 @@ public final class Serving {
                     Errno.ENODEV, "no backend serves model " + model.label() + (why.isEmpty() ? "" : ": " + why));
         }
         return backend;
+    }
+
+    /**
+     * A machine with a host's chip, which can what a captured one can and what the format asks for beside.
+     *
+     * @throws BackendException as {@link #machine}
+     */
+    public static UnitConfig host(IommuService service, CaptureFormat format, HardwareConfig captured) {
+        Map<String, Map<String, Long>> fields = new HashMap<>(captured.fields());
+        format.hostFields().forEach((group, more) -> {
+            Map<String, Long> all = new HashMap<>(fields.getOrDefault(group, Map.of()));
+            all.putAll(more);
+            fields.put(group, all);
+        });
+        return machine(
+                service,
+                format.model(),
+                new HardwareConfig(
+                        captured.subVersion(), fields, captured.registers(), captured.cache(), captured.options()));
+    }
+
+    /**
+     * A machine with a captured chip and a driver: its memory reaches no further than the chip, nor than the generation says.
+     *
+     * @throws BackendException {@code ENODEV} if no backend serves the model, and as {@link Backend#createHardware} for a
+     *     configuration that it refuses
+     */
+    static UnitConfig machine(IommuService service, IommuModel model, HardwareConfig chip) {
+        Backend backend = backend(service, model);
+        int width = Math.min(
+                backend.describe().generation(chip.subVersion()).hostAddressWidth(),
+                backend.bench().hostAddressWidth(chip));
+        return new UnitConfig(model, chip, false, width, List.of(), (address, data) -> {}, DevicePort.COMPLETING);
     }
 }

@@ -35,10 +35,10 @@ final class UnitPlayer {
     private final Map<String, Long> notModelled = new TreeMap<>();
     private final DmaAccess access = new DmaAccess();
 
-    /** What the captured hardware read for the translation that follows. */
+    /** Table reads of the captured hardware for the translation that follows. */
     private final List<Step> captured = new ArrayList<>();
 
-    /** Who is told which record is played, or null. */
+    /** Is told which record is played; null without a sanitizer. */
     private final Sanitizer sanitizer;
 
     private UnitScan.Edit nextEdit;
@@ -83,6 +83,11 @@ final class UnitPlayer {
         }
         editUpTo(next.t());
         play(next);
+    }
+
+    /** No more records come. */
+    void finish() {
+        machine.finish();
     }
 
     private void editUpTo(long t) {

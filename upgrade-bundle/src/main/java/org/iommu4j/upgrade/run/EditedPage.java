@@ -17,7 +17,7 @@ final class EditedPage {
     private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
     private static final int PAGE_SHIFT = 12;
 
-    /** Where edited pages go: above what captured guests use, below the smallest host address width. */
+    /** Targets of edited pages: above the memory of captured guests, below the smallest host address width. */
     private static final long TARGETS = 0x1_0000_0000L;
 
     final Container container;
@@ -79,7 +79,7 @@ final class EditedPage {
         }
     }
 
-    /** What decodes its table entry as it is now. */
+    /** The command lines that decode its table entry as it is now. */
     List<String> explain(ExplainHints hints) {
         long word = bigEndian ? memory.readLongBe(leaf) : memory.readLongLe(leaf);
         return ExplainHints.list(hints.entry(what, leaf, word, memory));

@@ -138,7 +138,7 @@ final class GuestLoop implements Runnable {
         return replays;
     }
 
-    /** What the guest sent, and what came back. */
+    /** Counts of the guest's requests, and of the answers. */
     RequestTally requests() {
         return requests;
     }
@@ -158,7 +158,7 @@ final class GuestLoop implements Runnable {
         return stale;
     }
 
-    /** What the sanitizer found in all replays. */
+    /** Findings of the sanitizer in all replays. */
     SanitizerReport findings() {
         return findings;
     }

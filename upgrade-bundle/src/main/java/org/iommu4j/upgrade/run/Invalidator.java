@@ -249,7 +249,7 @@ final class Invalidator implements Runnable {
         }
     }
 
-    /** What it sent, and what came back. */
+    /** Counts of its requests, and of the answers. */
     RequestTally requests() {
         return new RequestTally(sent.get(), completed, widened, refusals);
     }

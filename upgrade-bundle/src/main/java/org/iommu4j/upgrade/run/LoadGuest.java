@@ -16,7 +16,6 @@ import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
-import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.capture.Capture;
 import org.iommu4j.upgrade.capture.CaptureScan;
@@ -62,7 +61,7 @@ final class LoadGuest implements AutoCloseable {
             HardwareConfig config,
             long seed,
             Progress progress) {
-        unit = service.openUnit(UnitConfig.of(capture.model(), config).withSanitizer(Sanitizer.Mode.ON));
+        unit = service.openUnit(Serving.host(service, capture.format(), config).withSanitizer(Sanitizer.Mode.ON));
         containers = new GuestContainers(unit);
         hints = ExplainHints.of(service, unit.model());
         try {
@@ -149,28 +148,28 @@ final class LoadGuest implements AutoCloseable {
         }
     }
 
-    /** Its unit. */
+    /** The guest's unit. */
     Unit unit() {
         return unit;
     }
 
-    /** What brought it up. */
+    /** The containers of the guest that brought the unit up. */
     GuestContainers containers() {
         return containers;
     }
 
-    /** What the sanitizer found; nothing if the machine has none. */
+    /** Findings of the sanitizer; none if the machine has none. */
     SanitizerReport findings() {
         Sanitizer sanitizer = unit.platform().sanitizer();
         return sanitizer == null ? SanitizerReport.NONE : sanitizer.report();
     }
 
-    /** What decodes bytes of its model. */
+    /** Command lines that decode bytes of its model. */
     ExplainHints hints() {
         return hints;
     }
 
-    /** Its pages. */
+    /** The pages that the load edits. */
     List<EditedPage> pages() {
         return Collections.unmodifiableList(pages);
     }

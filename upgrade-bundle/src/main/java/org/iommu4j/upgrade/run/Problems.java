@@ -7,7 +7,7 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.core.service.OneLine;
 
-/** What went wrong in a run, from all its threads; bounded. */
+/** Problems of a run, from all its threads; bounded. */
 final class Problems {
     private static final int LIMIT = 32;
 

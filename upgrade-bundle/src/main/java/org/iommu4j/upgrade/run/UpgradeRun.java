@@ -221,7 +221,7 @@ public final class UpgradeRun implements UpgradeService {
             this.workers = workers;
         }
 
-        /** Which workers do not get on, and where they are. */
+        /** The workers that make no progress, with their stack frames. */
         private List<String> hanging() {
             return workers.stream()
                     .map(Worker::hang)

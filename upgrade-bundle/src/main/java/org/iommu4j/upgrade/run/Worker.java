@@ -6,9 +6,6 @@ import org.iommu4j.core.service.Watch;
 
 /** One thread of a run, and whether it gets on. Asked by one thread, again and again. */
 final class Worker {
-    /** Each time it is asked at most this part of the limit counts: a process that was suspended meanwhile does not hang. */
-    private static final int LOOKS = 20;
-
     private final String name;
     private final Thread thread;
     private final LongSupplier count;
@@ -43,7 +40,7 @@ final class Worker {
         return thread.isAlive();
     }
 
-    /** Where it hangs, as one line; empty while it gets on, and when it has ended. */
+    /** The stack of a worker that makes no progress, as one line; empty while it does, and when it has ended. */
     String hang() {
         long now = System.nanoTime();
         long sinceAsked = now - asked;
@@ -54,7 +51,7 @@ final class Worker {
             idleNanos = 0;
             return "";
         }
-        idleNanos += Math.min(sinceAsked, limitNanos / LOOKS);
+        idleNanos += Math.min(sinceAsked, Watch.lookNanos(limitNanos));
         return idleNanos < limitNanos
                 ? ""
                 : name + " did not come back in " + TimeUnit.NANOSECONDS.toMillis(limitNanos) + " ms"

@@ -129,7 +129,7 @@ class CallRecordsTest {
                 only("spapr", ddw("ddw_reset " + BRIDGE)).call());
     }
 
-    /** Its words, by their places. */
+    /** The words of a call, by their index. */
     private static List<Long> words(Call call) {
         return call.arguments().stream()
                 .sorted(Comparator.comparingInt(Call.Argument::word))

@@ -15,7 +15,7 @@ import org.iommu4j.upgrade.Formats;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What formats of captures hold: a guest that is replayed keeps one while the bundle that brought it is updated. */
+/** Capture formats are data of shared classes: a replayed guest keeps one while the bundle that brought it is updated. */
 class CaptureFormatsTest {
     private static final Set<String> SHARED = Set.of("org.iommu4j.backend.capture", "org.iommu4j.layout");
 

@@ -159,7 +159,7 @@ class CaptureTest {
         CaptureException refusal = assertThrows(CaptureException.class, this::readAll);
 
         assertEquals(file, refusal.file());
-        assertEquals(file + ": is missing", refusal.getMessage());
+        assertEquals(file + ": is missing in " + directory, refusal.getMessage());
     }
 
     @ParameterizedTest

@@ -87,7 +87,7 @@ final class PlainChip implements Hardware {
 
     @Override
     public void visitCache(CacheVisitor visitor) {
-        // What it keeps is its own business.
+        // It may cache as it likes.
     }
 
     @Override

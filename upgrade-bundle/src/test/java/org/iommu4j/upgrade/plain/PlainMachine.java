@@ -9,7 +9,7 @@ import org.iommu4j.backend.Platform;
  * The same serves as the chip and, for a guest, as what its virtual IOMMU knows.
  */
 interface PlainMachine {
-    /** What the calls of a guest change. */
+    /** Changes that the calls of a guest make. */
     interface Changes {
         /** Nobody wants to know. */
         Changes IGNORED = new Changes() {

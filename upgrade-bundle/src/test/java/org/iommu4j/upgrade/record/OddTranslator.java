@@ -12,7 +12,7 @@ final class OddTranslator extends ForwardingTranslator {
     private final Way way;
     private int count;
 
-    /** What is done instead. */
+    /** Replaces a call. */
     interface Way {
         /** Carries out the invalidation. */
         int invalidate(Translator translator, int domain, InvalidateRequest request, Completion completion);

@@ -153,7 +153,7 @@ class RecordReplayTest {
         assertEquals(1, result.of(Kind.CACHE).different(), result::toText);
         assertEquals(
                 0, result.of(Kind.ERRNO).different() + result.of(Kind.FIDELITY).different());
-        // What only the record holds afterwards is not counted against the requests that drop it later.
+        // Entries that only the record has afterwards are not counted against the requests that drop them later.
         assertTrue(result.drops().onlyRecorded() > 0, result::toText);
     }
 

@@ -56,7 +56,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a client does, line by line. */
+/** The lines of a record, call by call. */
 class RecorderTest {
     /** The version of the bundle as it is built. */
     private static final String BUILT = new VtdBackend().describe().version();

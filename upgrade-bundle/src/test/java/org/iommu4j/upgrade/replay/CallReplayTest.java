@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CallReplayTest {
     private static final Path TRACES = CaptureFiles.TRACES;
 
-    /** What the captures' own run.json counts. */
+    /** Counts of the captures' own run.json. */
     private static final Map<String, Expected> EXPECTED = Map.of(
             "spapr/ddw-virtio",
             new Expected(

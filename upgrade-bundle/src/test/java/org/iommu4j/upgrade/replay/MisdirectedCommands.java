@@ -40,7 +40,7 @@ final class MisdirectedCommands {
     private Platform platform(Platform right) {
         PhysicalMemory memory = wrap(PhysicalMemory.class, (method, arguments) -> {
             Object result = call(right.memory(), method, arguments);
-            // What a chip reads while it does not walk are its commands.
+            // A chip that does not walk reads commands.
             if (!walking && method.getName().equals("readPairLe")) {
                 long[] command = (long[]) arguments[1];
                 command[0] ^= isSelective(command[0]) ? NEIGHBOUR : 0;
@@ -68,7 +68,7 @@ final class MisdirectedCommands {
         return (word & TYPE) == IOTLB && (word & GRANULARITY) != GLOBAL && (word & ~0xffff_00f2L) == 0;
     }
 
-    /** What is done instead of a call. */
+    /** Replaces a call. */
     private interface Instead {
         Object call(Method method, Object[] arguments) throws Throwable;
     }

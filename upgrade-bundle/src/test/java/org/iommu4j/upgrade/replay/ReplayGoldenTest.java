@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ReplayGoldenTest {
     private static IommuCore core;
 
-    /** What the captures' own run.json counts. */
+    /** Counts of the captures' own run.json. */
     private static final Map<String, Expected> EXPECTED = Map.of(
             "legacy-strict-nvme-e1000e",
             new Expected(

@@ -107,6 +107,8 @@ class ReplayTest {
         HangingVtd vendor = new HangingVtd("1.0.0");
         try (IommuCore stuck = new IommuCore(new SimulatedPlatformFactory())) {
             stuck.arrived(vendor);
+            // The first use tries the backend, which has to pass before it hangs.
+            assertEquals(1, stuck.backends().size());
             vendor.hang(true);
             Replay replay = new Replay(stuck, HANG_NANOS);
 

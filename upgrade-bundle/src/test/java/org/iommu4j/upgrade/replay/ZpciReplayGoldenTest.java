@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ZpciReplayGoldenTest {
     private static final Path CAPTURES = Path.of("..", "traces", "s390");
 
-    /** What the captures' own run.json counts. */
+    /** Counts of the captures' own run.json. */
     private static final Map<String, Expected> EXPECTED = Map.of(
             "lazy-virtio",
             new Expected(

@@ -18,6 +18,7 @@ import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
+import org.iommu4j.upgrade.HangingVtd;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeProgress;
@@ -139,6 +140,31 @@ class UpgradeRunTest {
                 result::toText);
         assertEquals(0, result.lost() + result.doubled() + result.stale(), result::toText);
         assertEquals("1.0.1", active());
+    }
+
+    /** The limit is longer than closing a unit with a call inside takes, two seconds. */
+    @Test
+    void shouldMakeNoFurtherSwapAndEndWithItsTableWhenTheChipDoesNotComeBack() {
+        UpgradeOptions options = options("1.0.0", "1.0.1").withSwaps(2).withDurationNanos(60_000_000_000L);
+        HangingVtd vendor = new HangingVtd("1.0.1");
+        try (IommuCore stuck = new IommuCore(new SimulatedPlatformFactory())) {
+            UpgradeResult result;
+            try {
+                result = new UpgradeRun(
+                                stuck, new PlainBundles(stuck, NAME, "1.0.1", version -> vendor), 4_000_000_000L)
+                        .run(options, line -> vendor.hang(line.translations() > 0));
+            } finally {
+                vendor.hang(false);
+            }
+
+            assertFalse(result.ok());
+            assertTrue(result.seconds() < 30, result::toText);
+            assertEquals(0, result.swaps().done() + result.swaps().failed(), result::toText);
+            assertTrue(
+                    result.problems().stream()
+                            .anyMatch(line -> line.contains("did not come back in 4000 ms; it is at ")),
+                    result::toText);
+        }
     }
 
     @Test

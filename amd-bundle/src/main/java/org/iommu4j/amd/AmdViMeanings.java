@@ -1,0 +1,100 @@
+package org.iommu4j.amd;
+
+import java.util.List;
+import java.util.Locale;
+import org.iommu4j.amd.command.AmdViEvents.InvalidDeviceRequest;
+import org.iommu4j.amd.command.AmdViEvents.IoPageFault;
+import org.iommu4j.amd.command.InvalidateIommuPages;
+import org.iommu4j.amd.command.InvalidateIotlbPages;
+import org.iommu4j.amd.command.PrefetchIommuPages;
+import org.iommu4j.amd.command.SizeEncoding;
+import org.iommu4j.amd.table.DeviceTableEntry;
+import org.iommu4j.amd.table.HostPte;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/** What values mean where their layout does not list them, for explanations. */
+final class AmdViMeanings {
+    private static final String DEVICE_ID = "DeviceID";
+    private static final String REQUESTER = "requester";
+    private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    private static final int UNIT_SHIFT = 10;
+
+    /** Commands whose address carries a size if S is set. */
+    private static final List<Layout> RANGES =
+            List.of(InvalidateIommuPages.LAYOUT, InvalidateIotlbPages.LAYOUT, PrefetchIommuPages.LAYOUT);
+
+    /** INVALID_DEVICE_REQUEST, 48882 2.5.9: requests that are no translation requests, by Type. */
+    private static final List<String> REQUESTS = List.of(
+            "read or non-posted write in the interrupt range",
+            "translated request of a device that must not translate",
+            "port I/O, IoCtl=0",
+            "posted write in the system management range",
+            "read or non-posted write in the system management range",
+            "posted write in the interrupt range, IntCtl=0",
+            "posted write in a reserved interrupt address range",
+            "system management or port I/O that would be translated, TV=0");
+
+    /** The same, translation requests. */
+    private static final List<String> TRANSLATION_REQUESTS = List.of(
+            "translation request of a device that must not translate",
+            "translation request to a special range",
+            "translation request of a device outside the device table");
+
+    private AmdViMeanings() {}
+
+    /** What the value of a field means; empty if there is nothing to add. */
+    static String of(Layout layout, BitField field, long... words) {
+        long word = words[field.word()];
+        if (field.name().equals(DEVICE_ID) || field.name().equals(REQUESTER)) {
+            return device(field.getInt(word));
+        }
+        if (RANGES.contains(layout)) {
+            return field.name().equals(InvalidateIommuPages.ADDRESS.name())
+                    ? range(field.get(word), isSized(word))
+                    : "";
+        }
+        if (layout.equals(IoPageFault.LAYOUT) && field.equals(IoPageFault.PR)) {
+            return cause(word);
+        }
+        if (layout.equals(InvalidDeviceRequest.LAYOUT) && field.equals(InvalidDeviceRequest.TYPE)) {
+            List<String> known = InvalidDeviceRequest.TR.isSet(word) ? TRANSLATION_REQUESTS : REQUESTS;
+            int type = field.getInt(word);
+            return type < known.size() ? known.get(type) : "no known request";
+        }
+        if (layout.equals(DeviceTableEntry.LAYOUT) && field.equals(DeviceTableEntry.GCR3_LOW)) {
+            return "the whole root: 0x" + Long.toHexString(DeviceTableEntry.gcr3Root(words[0], words[1]));
+        }
+        if (layout.equals(HostPte.LAYOUT) && field.equals(HostPte.ADDRESS)) {
+            return HostPte.NEXT_LEVEL.get(word) == HostPte.ENCODED_SIZE ? range(field.get(word), true) : "";
+        }
+        return "";
+    }
+
+    private static String device(int id) {
+        return String.format(Locale.ROOT, "%02x:%02x.%x", id >>> 8, id >>> 3 & 0x1f, id & 0x7);
+    }
+
+    private static boolean isSized(long word1) {
+        return InvalidateIommuPages.S.isSet(word1);
+    }
+
+    private static String range(long address, boolean sized) {
+        int shift = sized ? SizeEncoding.shift(address) : SizeEncoding.PAGE_SHIFT;
+        if (shift == SizeEncoding.ALL) {
+            return "everything";
+        }
+        return (1L << shift % UNIT_SHIFT) + " " + UNITS[shift / UNIT_SHIFT] + " at 0x"
+                + Long.toHexString(SizeEncoding.base(address, shift));
+    }
+
+    /** IO_PAGE_FAULT, 48882 2.5.3: PR, PE and RZ tell the cause together. */
+    private static String cause(long word0) {
+        if (!IoPageFault.PR.isSet(word0)) {
+            return "nothing there, or the request is refused by the device table entry";
+        }
+        return IoPageFault.RZ.isSet(word0)
+                ? "a reserved bit is set"
+                : IoPageFault.PE.isSet(word0) ? "permission missing" : "illegal level or page size";
+    }
+}

@@ -1,0 +1,334 @@
+package org.iommu4j.amd.fuzz;
+
+import java.util.random.RandomGenerator;
+import org.iommu4j.amd.command.AmdViCommand;
+import org.iommu4j.amd.command.AmdViRegisters.Control;
+import org.iommu4j.amd.command.AmdViRegisters.DevTabBase;
+import org.iommu4j.amd.command.AmdViRegisters.Efr;
+import org.iommu4j.amd.command.AmdViRegisters.PciCapability;
+import org.iommu4j.amd.command.AmdViRegisters.Rings;
+import org.iommu4j.amd.command.AmdViSettings;
+import org.iommu4j.amd.command.BindPasid;
+import org.iommu4j.amd.command.BindPgtable;
+import org.iommu4j.amd.command.CompletionWait;
+import org.iommu4j.amd.command.GuestCommands;
+import org.iommu4j.amd.command.InvalidateIommuAll;
+import org.iommu4j.amd.command.InvalidateIotlbPages;
+import org.iommu4j.amd.command.SizeEncoding;
+import org.iommu4j.amd.table.DeviceTableEntry;
+import org.iommu4j.amd.table.Gcr3Entry;
+import org.iommu4j.amd.table.GuestPte;
+import org.iommu4j.amd.table.HostPde;
+import org.iommu4j.amd.table.HostPte;
+import org.iommu4j.amd.table.TableLevel;
+import org.iommu4j.backend.FuzzScene;
+import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.Uapi;
+
+/** What a fuzzer has to know of AMD-Vi. */
+public final class AmdViFuzzSupport implements FuzzSupport {
+    private static final int PAGE = 4096;
+    private static final int MOST_DEVICES = 4;
+    private static final int MOST_PAGES = 8;
+    private static final int MOST_PASIDS = 3;
+    private static final int PASIDS = 512;
+    private static final int DEVICES_OF_PAGE = PAGE / DeviceTableEntry.BYTES;
+    private static final int GUEST_LEVELS = 4;
+    private static final int GUEST_BITS = 47;
+    private static final long DONE = 0x600d;
+    private static final long LENGTH = Rings.LENGTH.of(Rings.LEAST_LENGTH);
+
+    /** Where the scene keeps what {@link #settle} needs. */
+    private static final String BUFFER = "CmdBufBase";
+
+    private static final String STATUS = "STATUS";
+
+    @Override
+    public HardwareConfig config(int subVersion, RandomGenerator random) {
+        return AmdViSettings.table().vary(subVersion, random);
+    }
+
+    @Override
+    public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
+        Scenery scenery = new Scenery(config.subVersion(), port, random);
+        long table = scenery.page();
+        int devices = 1 + random.nextInt(MOST_DEVICES);
+        for (int i = 0; i < devices; i++) {
+            int requester = random.nextInt(DEVICES_OF_PAGE);
+            scenery.device(requester, table + (long) requester * DeviceTableEntry.BYTES, i + 1);
+        }
+        long buffer = scenery.page();
+        long log = scenery.page();
+        long status = scenery.page();
+        scenery.scene.value(BUFFER, buffer);
+        scenery.scene.value(STATUS, status);
+        scenery.scene.value("StoreAddress", status + Long.BYTES);
+        scenery.scene.value("DevTabBase", table);
+        for (long tail = 0; tail < 8; tail++) {
+            scenery.scene.value(Rings.COMMAND_BUFFER.tail().name(), tail * AmdViCommand.BYTES);
+        }
+        port.write(DevTabBase.REGISTER, table);
+        port.write(Rings.EVENT_LOG.base(), log | LENGTH);
+        port.write(Rings.COMMAND_BUFFER.base(), buffer | LENGTH);
+        long control = Control.EVENT_LOG_EN.mask()
+                | Control.CMD_BUF_EN.mask()
+                | (scenery.hasGuests() ? Control.GT_EN.mask() : 0);
+        port.write(Control.REGISTER, control);
+        port.write(Control.REGISTER, control | Control.IOMMU_EN.mask());
+        return scenery.scene.build();
+    }
+
+    @Override
+    public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
+        Scenery scenery = new Scenery(config.subVersion(), port, random);
+        int tables = 1 + random.nextInt(3);
+        for (int i = 0; i < tables; i++) {
+            scenery.newHostTable();
+        }
+        int devices = 1 + random.nextInt(MOST_DEVICES);
+        for (int i = 0; i < devices; i++) {
+            scenery.bindings(random.nextInt(DEVICES_OF_PAGE) | random.nextInt(2) << 8);
+        }
+        return scenery.scene.build();
+    }
+
+    @Override
+    public void submit(FuzzScene scene, NativePort port, byte[] command) {
+        long place = port.read(Rings.COMMAND_BUFFER.base());
+        long bytes = (long) AmdViCommand.BYTES << Rings.LENGTH.getInt(place);
+        long tail = port.read(Rings.COMMAND_BUFFER.tail()) & (bytes - 1);
+        long at = Rings.BASE_ADDRESS.get(place) + tail;
+        if (port.platform().memory().contains(at, command.length)) {
+            port.platform().memory().write(at, command, 0, command.length);
+        }
+        port.write(Rings.COMMAND_BUFFER.tail(), (tail + command.length) & (bytes - 1));
+    }
+
+    /** Without a command for everything nobody knows which domains wild software has used. */
+    @Override
+    public boolean settle(FuzzScene scene, NativePort port) {
+        long control = port.read(Control.REGISTER);
+        if (scene.valuesOf(BUFFER).isEmpty()
+                || !Efr.IA_SUP.isSet(port.read(Efr.REGISTER))
+                || !Control.IOMMU_EN.isSet(control)) {
+            return false;
+        }
+        port.write(Control.REGISTER, control & ~Control.CMD_BUF_EN.mask());
+        port.write(Rings.COMMAND_BUFFER.base(), scene.valuesOf(BUFFER).get(0) | LENGTH);
+        port.write(Control.REGISTER, control | Control.CMD_BUF_EN.mask());
+        submit(scene, port, words(InvalidateIommuAll.word0(), 0));
+        if (PciCapability.IOTLB_SUP.isSet(port.read(PciCapability.REGISTER))) {
+            int none = InvalidateIotlbPages.NO_PASID;
+            for (int requester : scene.requesters()) {
+                submit(
+                        scene,
+                        port,
+                        words(
+                                InvalidateIotlbPages.word0(requester, 0, 0, none),
+                                InvalidateIotlbPages.word1(none, 0, SizeEncoding.ALL, 0)));
+            }
+        }
+        long status = scene.valuesOf(STATUS).get(0);
+        PhysicalMemory memory = port.platform().memory();
+        memory.writeLongLe(status, 0);
+        submit(scene, port, words(CompletionWait.storing(status), DONE));
+        return memory.readLongLe(status) == DONE;
+    }
+
+    private static byte[] words(long word0, long word1) {
+        return CompletionWait.LAYOUT.encode(word0, word1);
+    }
+
+    @Override
+    public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
+        return new AmdViReferenceWalker(port, driver, AmdViSettings.of(config).isSet(AmdViSettings.SNP));
+    }
+
+    /** Builds tables, and notes what is worth a look. */
+    private static final class Scenery {
+        private final NativePort port;
+        private final PhysicalMemory memory;
+        private final RandomGenerator random;
+        private final int hostBits;
+        private final boolean namesDomains;
+        private final FuzzScene.Builder scene = new FuzzScene.Builder();
+
+        Scenery(int subVersion, NativePort port, RandomGenerator random) {
+            this.port = port;
+            this.random = random;
+            memory = port.platform().memory();
+            hostBits = port.platform().hostAddressWidth();
+            namesDomains = GuestCommands.nameDomains(subVersion);
+        }
+
+        boolean hasGuests() {
+            return Efr.GT_SUP.isSet(port.read(Efr.REGISTER));
+        }
+
+        long page() {
+            return port.platform().allocatePages(1);
+        }
+
+        private boolean oneIn(int many) {
+            return random.nextInt(many) == 0;
+        }
+
+        /** A device table entry: a host table, or none, and with some luck guest tables. */
+        void device(int requester, long at, int domain) {
+            FuzzScene.Root root = newHostTable();
+            boolean guest = hasGuests() && oneIn(2);
+            boolean flat = guest && oneIn(2);
+            long word0 = DeviceTableEntry.V.mask()
+                    | DeviceTableEntry.TV.mask()
+                    | (oneIn(8) ? 0 : DeviceTableEntry.IR.mask())
+                    | (oneIn(8) ? 0 : DeviceTableEntry.IW.mask())
+                    | (flat
+                            ? 0
+                            : DeviceTableEntry.MODE.of(root.levels()) | DeviceTableEntry.HOST_ROOT.of(root.table()));
+            long word1 = DeviceTableEntry.DOMAIN_ID.of(domain) | (oneIn(3) ? DeviceTableEntry.I.mask() : 0);
+            if (guest) {
+                long gcr3 = page();
+                word0 |= DeviceTableEntry.GV.mask() | DeviceTableEntry.gcr3Word0(gcr3);
+                word1 |= DeviceTableEntry.gcr3Word1(gcr3);
+                for (int i = 0; i < MOST_PASIDS; i++) {
+                    int pasid = random.nextInt(PASIDS);
+                    long entryAt = gcr3 + (long) pasid * Gcr3Entry.BYTES;
+                    memory.writeLongLe(entryAt, Gcr3Entry.V.mask() | Gcr3Entry.ADDRESS.of(newGuestTable()));
+                    scene.pasid(pasid);
+                    scene.value("PASID", pasid);
+                    scene.table(Gcr3Entry.LAYOUT, entryAt, 1);
+                }
+            }
+            memory.writeLongLe(at, word0);
+            memory.writeLongLe(at + Long.BYTES, word1);
+            scene.table(DeviceTableEntry.LAYOUT, at, 1);
+            scene.requester(requester);
+            scene.value("DeviceID", requester);
+            scene.value("DomainID", domain);
+        }
+
+        /** Bindings of a device that are right, and their undoing. */
+        void bindings(int requester) {
+            scene.requester(requester);
+            scene.value("requester", requester);
+            scene.value("DeviceID", requester);
+            for (FuzzScene.Root root : scene.roots()) {
+                bindTable(requester, root.table(), root.levels(), 0);
+                if (PciCapability.IOTLB_SUP.isSet(port.read(PciCapability.REGISTER))) {
+                    bindTable(requester, root.table(), root.levels(), (int) BindPgtable.FLAG_DEVICE_TLB.mask());
+                }
+            }
+            bindTable(requester, 0, 0, (int) BindPgtable.FLAG_PASS_THROUGH.mask());
+            if (hasGuests() && !Control.GCR3_TRP_MODE.isSet(port.read(Control.REGISTER))) {
+                int pasid = random.nextInt(PASIDS);
+                scene.pasid(pasid);
+                scene.bind(
+                        Uapi.BIND_PASID,
+                        0,
+                        BindPasid.LAYOUT.encode(
+                                newGuestTable(),
+                                BindPasid.REQUESTER.of(requester) | BindPasid.LEVELS.of(GUEST_LEVELS),
+                                BindPasid.PASID.of(pasid)));
+            }
+        }
+
+        private void bindTable(int requester, long table, int mode, int flags) {
+            scene.bind(
+                    Uapi.BIND_PGTABLE,
+                    flags,
+                    BindPgtable.LAYOUT.encode(
+                            table,
+                            BindPgtable.REQUESTER.of(requester) | BindPgtable.MODE.of(mode),
+                            namesDomains ? BindPgtable.GUEST_DOMAIN_ID.of(1 + random.nextInt(4)) : 0));
+            scene.value("table_root", table);
+        }
+
+        /** A host table with a few pages. */
+        FuzzScene.Root newHostTable() {
+            int levels = 1 + random.nextInt(4);
+            FuzzScene.Root root = new FuzzScene.Root(page(), levels);
+            scene.root(root.table(), root.levels());
+            int bits = TableLevel.shift(levels + 1);
+            long cluster = random.nextLong(1L << bits) & -1L << Math.min(bits, TableLevel.shift(2));
+            scene.addresses(cluster, (long) MOST_PAGES * PAGE);
+            int pages = 1 + random.nextInt(MOST_PAGES);
+            for (int i = 0; i < pages; i++) {
+                long iova = oneIn(4)
+                        ? random.nextLong(1L << bits) & -PAGE
+                        : cluster + (long) random.nextInt(MOST_PAGES) * PAGE;
+                mapHost(root, iova);
+                scene.value("Address", iova);
+                scene.value("vaddr", iova);
+            }
+            return root;
+        }
+
+        private void mapHost(FuzzScene.Root root, long iova) {
+            int leaf = oneIn(4) && root.levels() > 1 ? 2 : 1;
+            long table = root.table();
+            for (int level = root.levels(); level > leaf; level--) {
+                long at = table + (long) TableLevel.index(iova, level) * HostPte.BYTES;
+                long entry = memory.readLongLe(at);
+                if (entry == 0) {
+                    entry = HostPde.PR.mask()
+                            | rights()
+                            | HostPde.NEXT_LEVEL.of(level - 1)
+                            | HostPde.ADDRESS.of(page());
+                    memory.writeLongLe(at, entry);
+                    scene.table(HostPde.LAYOUT, at, 1);
+                } else if (HostPde.NEXT_LEVEL.get(entry) == HostPte.DEFAULT_SIZE) {
+                    return;
+                }
+                table = HostPde.ADDRESS.get(entry);
+            }
+            long at = table + (long) TableLevel.index(iova, leaf) * HostPte.BYTES;
+            long target = random.nextLong(1L << hostBits) & -1L << TableLevel.shift(leaf);
+            memory.writeLongLe(at, HostPte.PR.mask() | rights() | HostPte.ADDRESS.of(target));
+            scene.table(HostPte.LAYOUT, at, 1);
+            scene.value("", target);
+        }
+
+        private long rights() {
+            return (oneIn(8) ? 0 : HostPte.IR.mask()) | (oneIn(8) ? 0 : HostPte.IW.mask());
+        }
+
+        /** A guest table of 4 levels with a few pages, accessed and dirty bits set; its address. */
+        long newGuestTable() {
+            long root = page();
+            long cluster = random.nextLong(1L << GUEST_BITS) & -1L << TableLevel.shift(2);
+            scene.addresses(cluster, (long) MOST_PAGES * PAGE);
+            int pages = 1 + random.nextInt(MOST_PAGES);
+            for (int i = 0; i < pages; i++) {
+                long address = cluster + (long) random.nextInt(MOST_PAGES) * PAGE;
+                long table = root;
+                for (int level = GUEST_LEVELS; level > 1; level--) {
+                    long at = table + (long) TableLevel.index(address, level) * GuestPte.BYTES;
+                    if (memory.readLongLe(at) == 0) {
+                        memory.writeLongLe(at, guestRights() | GuestPte.ADDRESS.of(page()));
+                        scene.table(GuestPte.LAYOUT, at, 1);
+                    }
+                    table = GuestPte.ADDRESS.get(memory.readLongLe(at));
+                }
+                long at = table + (long) TableLevel.index(address, 1) * GuestPte.BYTES;
+                long target = random.nextLong(1L << hostBits) & -PAGE;
+                memory.writeLongLe(at, guestRights() | GuestPte.ADDRESS.of(target));
+                scene.table(GuestPte.LAYOUT, at, 1);
+                scene.value("vaddr", address);
+            }
+            return root;
+        }
+
+        private long guestRights() {
+            return GuestPte.P.mask()
+                    | GuestPte.A.mask()
+                    | GuestPte.D.mask()
+                    | (oneIn(8) ? 0 : GuestPte.RW.mask())
+                    | (oneIn(8) ? 0 : GuestPte.US.mask())
+                    | (oneIn(8) ? GuestPte.NX.mask() : 0);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+package org.iommu4j.amd.guest;
+
+import java.util.TreeMap;
+import org.iommu4j.amd.command.AmdViCapabilities;
+import org.iommu4j.amd.command.AmdViRegisters.Control;
+import org.iommu4j.amd.command.BindPasidTable;
+import org.iommu4j.amd.command.BindPgtable;
+import org.iommu4j.amd.command.GuestCommands;
+import org.iommu4j.amd.front.DeviceTable;
+import org.iommu4j.amd.table.DeviceEntry;
+import org.iommu4j.amd.table.DeviceEntryCheck;
+import org.iommu4j.amd.table.DeviceTableEntry;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.RequestWriter;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+import org.iommu4j.simulation.register.RegisterFile;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
+
+/**
+ * The devices of a guest as its device table last said: each is a member of the container that serves its guest domain and bound to
+ * its guest tables there. A device is looked at when the guest invalidates its entry and, while it is not known, when it accesses
+ * memory; so an entry stays in force until it is invalidated, as in a cache.
+ */
+final class GuestDevices {
+    private static final int REQUESTERS = 1 << 16;
+    private static final int PAGE_BYTES = 4096;
+    private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
+
+    private final PhysicalMemory memory;
+    private final RegisterFile registers;
+    private final DeviceTable deviceTable;
+    private final DeviceEntryCheck check;
+    private final RequestWriter writer;
+    private final DeviceEntry entry = new DeviceEntry();
+    private final TreeMap<Integer, GuestContext> bound = new TreeMap<>();
+    private final boolean namesDomains;
+    private boolean translating;
+
+    GuestDevices(PhysicalMemory memory, RegisterFile registers, AmdViCapabilities unit, boolean snp, int subVersion) {
+        this.memory = memory;
+        this.registers = registers;
+        deviceTable = new DeviceTable(registers);
+        check = new DeviceEntryCheck(unit, snp);
+        namesDomains = GuestCommands.nameDomains(subVersion);
+        writer = new RequestWriter(Abi.LP64_LE, IommuModel.AMD, subVersion);
+    }
+
+    /** The guest has written its control register: if translation went on or off, every device gets what holds now. */
+    void configured(GuestRequests sink) {
+        boolean on = registers.isSet(Control.REGISTER, Control.IOMMU_EN);
+        if (on != translating) {
+            translating = on;
+            invalidateAll(sink);
+        }
+    }
+
+    /** A device is about to access memory: nothing may be known of it yet. */
+    void access(int requester, GuestRequests sink) {
+        if (requester >= 0 && requester < REQUESTERS && !bound.containsKey(requester)) {
+            update(requester, sink);
+        }
+    }
+
+    /** Looks again at every known device. */
+    void invalidateAll(GuestRequests sink) {
+        for (Integer requester : bound.keySet().toArray(Integer[]::new)) {
+            update(requester, sink);
+        }
+    }
+
+    /** Looks again at one device. */
+    void invalidate(int requester, GuestRequests sink) {
+        update(requester, sink);
+    }
+
+    /** True if any device is bound in a guest domain; otherwise nothing can be cached for it. */
+    boolean usesDomain(int domain) {
+        for (GuestContext context : bound.values()) {
+            if (context.domain() == domain) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** True if no device is bound. */
+    boolean isEmpty() {
+        return bound.isEmpty();
+    }
+
+    /** What a device is bound to, or null. */
+    GuestContext context(int requester) {
+        return bound.get(requester);
+    }
+
+    void save(SnapshotWriter out) {
+        out.putBoolean(translating).putInt(bound.size());
+        bound.forEach((requester, context) -> out.putInt(requester)
+                .putInt(context.domain())
+                .putLong(context.table())
+                .putInt(context.mode())
+                .putBoolean(context.deviceTlb())
+                .putLong(context.gcr3Root())
+                .putInt(context.glx())
+                .putInt(context.guestPagingMode())
+                .putBoolean(context.giov()));
+    }
+
+    void load(SnapshotReader in) {
+        translating = in.getBoolean();
+        int count = in.getCount(REQUESTERS);
+        for (int i = 0; i < count; i++) {
+            int requester = in.getInt();
+            GuestContext context = new GuestContext(
+                    in.getInt(),
+                    in.getLong(),
+                    in.getInt(),
+                    in.getBoolean(),
+                    in.getLong(),
+                    in.getInt(),
+                    in.getInt(),
+                    in.getBoolean());
+            if (requester < 0
+                    || requester >= REQUESTERS
+                    || context.domain() < 0
+                    || context.domain() > GuestContext.UNTRANSLATED_DOMAIN
+                    || (context.table() & (PAGE_BYTES - 1)) != 0) {
+                throw new BackendException(
+                        Errno.EINVAL, "damaged guest state: requester 0x" + Integer.toHexString(requester));
+            }
+            bound.put(requester, context);
+        }
+    }
+
+    /** Brings a device to what the guest's table says now. */
+    private void update(int requester, GuestRequests sink) {
+        GuestContext before = bound.get(requester);
+        GuestContext after = translating ? read(requester) : GuestContext.UNTRANSLATED;
+        if (after == null ? before == null : after.equals(before)) {
+            return;
+        }
+        bound.remove(requester);
+        if (after == null) {
+            sink.move(requester, -1);
+            return;
+        }
+        boolean replaces = before != null
+                && before.domain() == after.domain()
+                && !before.hasGuestTables()
+                && !after.hasGuestTables();
+        if (!replaces) {
+            sink.move(requester, -1);
+            sink.move(requester, after.domain());
+        }
+        if (isBound(requester, after, sink)) {
+            bound.put(requester, after);
+        } else {
+            // The device is blocked: better than going on with what the guest has replaced.
+            sink.move(requester, -1);
+        }
+    }
+
+    private boolean isBound(int requester, GuestContext context, GuestRequests sink) {
+        boolean done =
+                sink.request(context.domain(), bindTable(requester, context)).errno() == Errno.OK;
+        return done
+                && (!context.hasGuestTables()
+                        || sink.request(context.domain(), bindPasidTable(requester, context))
+                                        .errno()
+                                == Errno.OK);
+    }
+
+    private byte[] bindTable(int requester, GuestContext context) {
+        int flags = (int) ((context.passThrough() ? BindPgtable.FLAG_PASS_THROUGH.mask() : 0)
+                | (context.deviceTlb() ? BindPgtable.FLAG_DEVICE_TLB.mask() : 0));
+        return writer.bind(
+                Uapi.BIND_PGTABLE,
+                flags,
+                encode(
+                        BindPgtable.LAYOUT,
+                        BindPgtable.TABLE_ROOT,
+                        context.table(),
+                        BindPgtable.REQUESTER,
+                        requester,
+                        BindPgtable.MODE,
+                        context.mode(),
+                        BindPgtable.GUEST_DOMAIN_ID,
+                        name(context)));
+    }
+
+    private byte[] bindPasidTable(int requester, GuestContext context) {
+        return writer.bind(
+                Uapi.BIND_PASIDTBL,
+                0,
+                encode(
+                        BindPasidTable.LAYOUT,
+                        BindPasidTable.TABLE_ROOT,
+                        context.gcr3Root(),
+                        BindPasidTable.REQUESTER,
+                        requester,
+                        BindPasidTable.GLX,
+                        context.glx(),
+                        BindPasidTable.GUEST_PAGING_MODE,
+                        context.guestPagingMode(),
+                        BindPasidTable.GIOV,
+                        context.giov() ? 1 : 0,
+                        BindPasidTable.GUEST_ROOT,
+                        registers.isSet(Control.REGISTER, Control.GCR3_TRP_MODE) ? 1 : 0,
+                        BindPasidTable.GUEST_DOMAIN_ID,
+                        name(context)));
+    }
+
+    /** What the guest calls its domain: nothing in generations whose guests name none. */
+    private int name(GuestContext context) {
+        return namesDomains && context.domain() != GuestContext.UNTRANSLATED_DOMAIN ? context.domain() : 0;
+    }
+
+    /** The bytes of a payload whose fields and values are given in turn. */
+    private static byte[] encode(Layout layout, Object... fieldsAndValues) {
+        long[] words = new long[layout.words()];
+        for (int i = 0; i < fieldsAndValues.length; i += 2) {
+            BitField field = (BitField) fieldsAndValues[i];
+            words[field.word()] |= field.of(((Number) fieldsAndValues[i + 1]).longValue());
+        }
+        return layout.encode(words);
+    }
+
+    /** A device's context, or null if the guest's table blocks it: not readable, wrong, or less than reads and writes. */
+    private GuestContext read(int requester) {
+        long at = deviceTable.entry(requester);
+        if (at == DeviceTable.OUTSIDE) {
+            return null;
+        }
+        try {
+            entry.set(
+                    memory.readLongLe(at),
+                    memory.readLongLe(at + Long.BYTES),
+                    memory.readLongLe(at + 2 * Long.BYTES),
+                    memory.readLongLe(at + 3 * Long.BYTES));
+        } catch (BusErrorException e) {
+            return null;
+        }
+        if (!entry.isValid()) {
+            return GuestContext.UNTRANSLATED;
+        }
+        if (check.isReserved(entry.word(0), entry.word(1))
+                || !entry.translates()
+                || check.isLevelWrong(entry.word(0), entry.word(2))
+                || entry.rights() != RIGHTS) {
+            return null;
+        }
+        boolean guest = entry.hasGuest() && registers.isSet(Control.REGISTER, Control.GT_EN);
+        return new GuestContext(
+                entry.domain(),
+                entry.mode() == 0 ? 0 : entry.hostRoot(),
+                entry.mode(),
+                entry.hasDeviceTlb(),
+                guest ? entry.gcr3Root() : GuestContext.NO_GUEST_TABLES,
+                guest ? entry.gcr3Levels() - 1 : 0,
+                guest ? DeviceTableEntry.GUEST_PAGING_MODE.getInt(entry.word(2)) : 0,
+                guest && entry.translatesWithoutPasid());
+    }
+}

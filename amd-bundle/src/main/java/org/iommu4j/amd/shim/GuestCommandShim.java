@@ -1,0 +1,205 @@
+package org.iommu4j.amd.shim;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.amd.command.AmdViCommand;
+import org.iommu4j.amd.command.AmdViGeneration;
+import org.iommu4j.amd.command.GuestCommands;
+import org.iommu4j.amd.command.InvalidateIommuPages;
+import org.iommu4j.amd.command.InvalidateIotlbPages;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/**
+ * A guest's command between any two generations, docs/spec/amd-vi.md 1.3 and 1.4. All have the same bits at the same places; what
+ * the guest's own generation does not know is refused here, since the host's may know it.
+ *
+ * <ul>
+ *   <li>H1, H22: commands of 0x0100 and both forms of "everything" mean the same in all generations.
+ *   <li>H2: GN has no meaning at 0x0100, where no guest translation can exist: refused.
+ *   <li>H5: the type of a device TLB invalidation is cleared before 0x0300, which asks for more.
+ *   <li>H17: before 0x0320 the host knows no domains of guests. The guest's is cleared, and the command drops what it names in the
+ *       whole container; the driver says that more is dropped if the container has more than one.
+ *   <li>H18: guests older than 0x0320 name no domain. All that they have bound has the name 0 at 0x0320, so that their commands
+ *       are carried out for every host domain id of the container.
+ * </ul>
+ *
+ * Everything else is carried over, so that the translator refuses what it would have refused. Binds need no shim: a GCR3 table at a
+ * guest address (H16) is refused by generations that cannot have one.
+ */
+public final class GuestCommandShim implements Shim {
+    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final int BYTES = AmdViCommand.BYTES;
+    private static final String NO_TYPES = "the host's generation cannot say how devices flush";
+
+    private final int from;
+    private final int to;
+    private final long[] pagesReserved;
+    private final long[] iotlbReserved;
+
+    private GuestCommandShim(int from, int to) {
+        this.from = from;
+        this.to = to;
+        pagesReserved = GuestCommands.reserved(InvalidateIommuPages.LAYOUT, from);
+        iotlbReserved = GuestCommands.reserved(InvalidateIotlbPages.LAYOUT, from);
+    }
+
+    /** A shim for every pair of generations. */
+    public static List<Shim> all() {
+        List<Shim> shims = new ArrayList<>();
+        for (int guest : AmdViGeneration.ALL) {
+            for (int host : AmdViGeneration.ALL) {
+                if (guest != host) {
+                    shims.add(new GuestCommandShim(guest, host));
+                }
+            }
+        }
+        return List.copyOf(shims);
+    }
+
+    @Override
+    public IommuModel model() {
+        return IommuModel.AMD;
+    }
+
+    @Override
+    public int from() {
+        return from;
+    }
+
+    @Override
+    public int to() {
+        return to;
+    }
+
+    @Override
+    public String name() {
+        return String.format("AMD-Vi command 0x%04x to 0x%04x", from, to);
+    }
+
+    @Override
+    public Fidelity fidelity() {
+        return losesTypes() || losesDomains() ? Fidelity.WIDENED : Fidelity.EXACT;
+    }
+
+    private boolean losesTypes() {
+        return from >= AmdViGeneration.V3 && to < AmdViGeneration.V3;
+    }
+
+    private boolean losesDomains() {
+        return GuestCommands.nameDomains(from);
+    }
+
+    @Override
+    public int rewrite(InvalidateRequest request, Completion completion) {
+        if (request.payloadLength() == 0) {
+            request.retag(to);
+            return 0;
+        }
+        if (request.payloadLength() != BYTES) {
+            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
+        }
+        long word0 = (long) WORD.get(request.payload(), request.payloadOffset());
+        long word1 = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
+        return switch (AmdViCommand.opcodeOf(word0)) {
+            case AmdViCommand.OP_IOMMU_PAGES -> pages(request, word0, word1, completion);
+            case AmdViCommand.OP_IOTLB_PAGES -> deviceTlb(request, word0, word1, completion);
+            default -> replace(request, word0, word1);
+        };
+    }
+
+    private int pages(InvalidateRequest request, long word0, long word1, Completion completion) {
+        Layout layout = InvalidateIommuPages.LAYOUT;
+        int refused = reservedBits(layout, pagesReserved, word0, word1, completion);
+        if (refused == 0 && !losesDomains()) {
+            refused = hostOwned(layout, InvalidateIommuPages.DOMAIN_ID, word0, completion);
+        }
+        if (refused == 0) {
+            int pasid = InvalidateIommuPages.PASID.getInt(word0);
+            refused = guestTables(layout, InvalidateIommuPages.GN, word1, pasid, completion);
+        }
+        return refused != 0
+                ? refused
+                : replace(request, losesDomains() ? InvalidateIommuPages.DOMAIN_ID.set(word0, 0) : word0, word1);
+    }
+
+    private int deviceTlb(InvalidateRequest request, long word0, long word1, Completion completion) {
+        Layout layout = InvalidateIotlbPages.LAYOUT;
+        int refused = reservedBits(layout, iotlbReserved, word0, word1, completion);
+        if (refused == 0) {
+            refused = hostOwned(layout, InvalidateIotlbPages.QUEUE_ID, word0, completion);
+        }
+        if (refused == 0) {
+            refused = hostOwned(layout, InvalidateIotlbPages.MAXPEND, word0, completion);
+        }
+        if (refused == 0) {
+            refused =
+                    guestTables(layout, InvalidateIotlbPages.GN, word1, InvalidateIotlbPages.pasid(word0), completion);
+        }
+        if (refused != 0) {
+            return refused;
+        }
+        if (losesTypes() && InvalidateIotlbPages.TYPE.isSet(word1)) {
+            completion.widened(NO_TYPES);
+            return replace(request, word0, InvalidateIotlbPages.TYPE.set(word1, 0));
+        }
+        return replace(request, word0, word1);
+    }
+
+    private static int reservedBits(Layout layout, long[] reserved, long word0, long word1, Completion completion) {
+        if ((word0 & reserved[0]) != 0) {
+            return completion.refuseReserved(layout, 0, word0 & reserved[0]);
+        }
+        if ((word1 & reserved[1]) != 0) {
+            return completion.refuseReserved(layout, 1, word1 & reserved[1]);
+        }
+        boolean type = layout.equals(InvalidateIotlbPages.LAYOUT)
+                && InvalidateIotlbPages.TYPE.isReservedValue(InvalidateIotlbPages.TYPE.get(word1));
+        return type
+                ? completion.refuse(
+                        Rule.V34,
+                        Rule.V34.errno(),
+                        layout,
+                        InvalidateIotlbPages.TYPE,
+                        InvalidateIotlbPages.TYPE.get(word1),
+                        "reserved type")
+                : 0;
+    }
+
+    private static int hostOwned(Layout layout, BitField field, long word0, Completion completion) {
+        return field.isSet(word0)
+                ? completion.refuse(
+                        Rule.V36, Rule.V36.errno(), layout, field, field.get(word0), "the host fills this field in")
+                : 0;
+    }
+
+    /** What a generation without guest tables would take for reserved bits. */
+    private int guestTables(Layout layout, BitField gn, long word1, int pasid, Completion completion) {
+        if (to != AmdViGeneration.V1) {
+            return 0;
+        }
+        if (gn.isSet(word1)) {
+            return completion.refuse(
+                    Rule.V24, Errno.EOPNOTSUPP, layout, gn, 1, "the host's generation has no guest tables");
+        }
+        return pasid == 0 ? 0 : completion.refuse(Rule.V35, Rule.V35.errno(), layout, gn, 0, "a PASID without GN");
+    }
+
+    private int replace(InvalidateRequest request, long word0, long word1) {
+        WORD.set(request.scratch(), 0, word0);
+        WORD.set(request.scratch(), Long.BYTES, word1);
+        request.replacePayload(to, BYTES);
+        return 0;
+    }
+}

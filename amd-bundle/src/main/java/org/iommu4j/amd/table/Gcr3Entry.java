@@ -1,0 +1,29 @@
+package org.iommu4j.amd.table;
+
+import static org.iommu4j.layout.FieldOption.about;
+
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/** Entry of a GCR3 table, 48882 2.2.6; 8 bytes, 512 in a table: the next table, or the guest table of a PASID. */
+public final class Gcr3Entry {
+    private static final Layout.Builder ENTRY =
+            Layout.named("gcr3_entry").size(64).littleEndian().ignoreReserved().spec("AMD 48882 2.2.6");
+
+    /** Valid. */
+    public static final BitField V = ENTRY.bit("V", 0, about("valid"));
+
+    /** Next table, or root of the guest table. */
+    public static final BitField ADDRESS = ENTRY.address("Address", 51, 12, about("next table, or guest CR3"));
+
+    /** The entry. */
+    public static final Layout LAYOUT = ENTRY.presentIfAny(V).build();
+
+    /** Size of an entry. */
+    public static final int BYTES = 8;
+
+    /** Bits of a PASID that one level looks at. */
+    public static final int LEVEL_BITS = 9;
+
+    private Gcr3Entry() {}
+}

@@ -1,0 +1,108 @@
+package org.iommu4j.amd.translate;
+
+import org.iommu4j.backend.Platform;
+import org.iommu4j.driver.domain.TranslationTags;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
+
+/** Domains and devices in a saved state, as the description of this package has them. */
+final class BindingState {
+    private static final int[] NONE = {};
+    private static final int DOMAIN_IDS = Bindings.DOMAIN_IDS;
+
+    private final Platform platform;
+    private final TranslationTags domainIds;
+
+    /** For the pages of a platform and the domain ids that are in use. */
+    BindingState(Platform platform, TranslationTags domainIds) {
+        this.platform = platform;
+        this.domainIds = domainIds;
+    }
+
+    /** Writes the stages of a domain. */
+    void saveDomain(Domain domain, SnapshotWriter out) {
+        out.putInt(domain.stages().size());
+        for (Stage stage : domain.stages()) {
+            Context context = stage.context();
+            out.putLong(context.hostRoot())
+                    .putInt(context.mode())
+                    .putLong(context.gcr3Root())
+                    .putInt(context.glx())
+                    .putInt(context.guestPagingMode())
+                    .putBoolean(context.giov())
+                    .putBoolean(stage.hasOpenPasids())
+                    .putInt(stage.guestDomain())
+                    .putInt(stage.domainId());
+        }
+    }
+
+    /** Reads a domain with its stages. */
+    Domain loadDomain(int number, SnapshotReader in) {
+        Domain domain = new Domain(number);
+        int count = in.getCount(DOMAIN_IDS);
+        for (int i = 0; i < count; i++) {
+            Context context = new Context(
+                    in.getPage("host table"), in.getInt(), in.getLong(), in.getInt(), in.getInt(), in.getBoolean());
+            boolean open = in.getBoolean();
+            int guestDomain = in.getIndex(DOMAIN_IDS, "guest domain id");
+            int domainId = in.getInt();
+            if (!domainIds.isTaken(domainId) || !isPossible(context)) {
+                throw in.invalid("domain id " + domainId + " with " + context);
+            }
+            Stage stage = new Stage(context, guestDomain, domainId);
+            stage.pasids(NONE, open);
+            domain.stages().add(stage);
+        }
+        return domain;
+    }
+
+    private static boolean isPossible(Context context) {
+        return context.mode() >= 0
+                && context.mode() <= 6
+                && context.glx() >= 0
+                && context.glx() <= 2
+                && (context.guestPagingMode() & ~1) == 0
+                && (context.gcr3Root() == Context.NO_GUEST || (context.gcr3Root() & 0xfff) == 0);
+    }
+
+    /** Writes how a device is bound. */
+    void saveDevice(Domain domain, Device device, SnapshotWriter out) {
+        out.putInt(device.stage() == null ? -1 : domain.stages().indexOf(device.stage()))
+                .putBoolean(device.hostBound())
+                .putBoolean(device.deviceTlb())
+                .putInt(device.guestDomain())
+                .putInt(device.guestDomainBelow())
+                .putBoolean(device.pasids() != null);
+        if (device.pasids() != null) {
+            device.pasids().save(out);
+        }
+    }
+
+    /** Reads how a device is bound. */
+    Device loadDevice(Domain domain, int key, SnapshotReader in) {
+        Device device = new Device(key);
+        int stage = in.getInt();
+        device.hostBound(in.getBoolean());
+        device.deviceTlb(in.getBoolean());
+        device.guestDomain(in.getIndex(DOMAIN_IDS, "guest domain id"));
+        device.guestDomainBelow(in.getIndex(DOMAIN_IDS, "guest domain id"));
+        if (in.getBoolean()) {
+            device.pasids(PasidTable.load(platform, in));
+        }
+        if (key < 0
+                || key >= Bindings.REQUESTERS
+                || stage < -1
+                || stage >= domain.stages().size()) {
+            throw in.invalid("device " + key + " with stage " + stage);
+        }
+        if (stage >= 0) {
+            Stage bound = domain.stages().get(stage);
+            bound.users(bound.users() + 1);
+            device.stage(bound);
+            if (device.pasids() != null) {
+                bound.pasids(device.boundPasids(), false);
+            }
+        }
+        return device;
+    }
+}

@@ -1,0 +1,449 @@
+package org.iommu4j.amd.translate;
+
+import org.iommu4j.amd.command.BindPasid;
+import org.iommu4j.amd.command.BindPasidTable;
+import org.iommu4j.amd.command.BindPgtable;
+import org.iommu4j.amd.command.SizeEncoding;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.driver.bind.BindPart;
+import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.driver.domain.DomainPolicy;
+import org.iommu4j.driver.domain.TranslationTags;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
+
+/**
+ * What devices translate through: their device table entries, the host domain ids of their contexts, and what has to be dropped when
+ * an entry is replaced, docs/spec/amd-vi.md 4.4 AMD-D.7, AMD-D.9, AMD-D.13 and AMD-D.26.
+ */
+final class Bindings implements DomainPolicy<Domain, Device> {
+    /** Number of DeviceIDs. */
+    static final int REQUESTERS = 1 << 16;
+
+    /** Number of domain ids, the host's and a guest's. */
+    static final int DOMAIN_IDS = 1 << 16;
+
+    private static final int GUEST_LEVELS = 4;
+    private static final String NO_DOMAIN_ID = "all domain ids are in use";
+    private static final int[] NONE = {};
+
+    private final ChipPort chip;
+    private final DeviceTable tables;
+    private final QueueCommands commands;
+    private final BindingRules rules;
+
+    /** Domain id 0 is that of blocked entries. */
+    private final TranslationTags domainIds = new TranslationTags(1, DOMAIN_IDS, REQUESTERS);
+
+    private final Removals removals;
+    private final BindingState state;
+
+    /** Carries a bind out that keeps the rules. */
+    @FunctionalInterface
+    private interface Change {
+        int apply(Domain domain, BindPart part, Device device, Completion completion);
+    }
+
+    Bindings(ChipPort chip, DeviceTable tables, QueueCommands commands) {
+        this.chip = chip;
+        this.tables = tables;
+        this.commands = commands;
+        rules = new BindingRules(chip);
+        removals = new Removals(chip, tables, commands, domainIds);
+        state = new BindingState(chip.port().platform(), domainIds);
+        commands.everything(removals);
+    }
+
+    // ---- domains and devices
+
+    @Override
+    public Domain open(int number, Completion completion) {
+        return new Domain(number);
+    }
+
+    @Override
+    public Device device(Domain domain, int requester, Completion completion) {
+        if (requester < 0 || requester >= REQUESTERS) {
+            completion.refuse(
+                    Errno.EINVAL,
+                    "requester",
+                    Integer.toUnsignedLong(requester),
+                    "a DeviceID is 0 to 65535: bus, device, function");
+            return null;
+        }
+        return new Device(requester);
+    }
+
+    @Override
+    public int attach(Domain domain, Device device, long table, int levels, Completion completion) {
+        if (table == BLOCKED) {
+            return completion.done(Fidelity.EXACT);
+        }
+        if (levels < 1 || levels > chip.unit().hostLevels()) {
+            return completion.refuse(Errno.EINVAL, "levels", levels, "the chip has no tables of so many levels");
+        }
+        if (!rules.isTable(table)) {
+            return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
+        }
+        device.hostBound(true);
+        return change(domain, device, Context.ofHost(table, levels), 0, false, completion);
+    }
+
+    @Override
+    public int detach(Domain domain, Device device, Completion completion) {
+        return block(domain, device, completion);
+    }
+
+    @Override
+    public int close(Domain domain, Completion completion) {
+        for (Device device : domain.members().devices()) {
+            tables.block(device.requester());
+        }
+        if (domainIds.isDirty()) {
+            removals.dropEverything();
+        } else {
+            for (Device device : domain.members().devices()) {
+                if (device.stage() != null) {
+                    commands.deviceEntry(device.requester());
+                }
+            }
+            for (Stage stage : domain.stages()) {
+                removals.drop(stage);
+            }
+        }
+        Device[] reached = domain.devicesWithTlb();
+        int[] requesters = new int[reached.length];
+        for (int i = 0; i < reached.length; i++) {
+            requesters[i] = reached[i].requester();
+            removals.dropDevice(reached[i], reached[i].stage());
+        }
+        Errno outcome = domainIds.settle(commands.finish(), requesters);
+        for (Stage stage : domain.stages()) {
+            domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
+        }
+        for (Device device : domain.members().devices()) {
+            freePasids(device);
+        }
+        return Answers.of(outcome, completion);
+    }
+
+    // ---- bindings
+
+    /** Binds or unbinds a device of a domain. */
+    int bind(Domain domain, BindRequest request, Completion completion) {
+        return switch (request.operation()) {
+            case Uapi.BIND_PASIDTBL ->
+                checked(
+                        domain,
+                        new BindPart(request, BindPasidTable.LAYOUT),
+                        BindPasidTable.REQUESTER,
+                        rules.pasidTable(),
+                        this::bindPasidTable,
+                        completion);
+            case Uapi.BIND_PASID ->
+                checked(
+                        domain,
+                        new BindPart(request, BindPasid.LAYOUT),
+                        BindPasid.REQUESTER,
+                        rules.pasid(),
+                        this::bindPasid,
+                        completion);
+            default ->
+                checked(
+                        domain,
+                        new BindPart(request, BindPgtable.LAYOUT),
+                        BindPgtable.REQUESTER,
+                        rules.pgtable(),
+                        this::bindTable,
+                        completion);
+        };
+    }
+
+    private int checked(
+            Domain domain,
+            BindPart part,
+            BitField requester,
+            BindingRules.Rules asked,
+            Change change,
+            Completion completion) {
+        int refused = asked.always().check(part, domain, completion);
+        if (refused != 0) {
+            return refused;
+        }
+        Device device = domain.members().device(part.getInt(requester));
+        if (part.unbinds() && device.stage() == null && domainIds.isUnclean(device.requester())) {
+            return block(domain, device, completion);
+        }
+        refused = (part.unbinds() ? asked.unbinds() : asked.binds()).check(part, device, completion);
+        if (refused != 0) {
+            return refused;
+        }
+        return change.apply(domain, part, device, completion);
+    }
+
+    private int bindTable(Domain domain, BindPart part, Device device, Completion completion) {
+        if (part.unbinds()) {
+            return block(domain, device, completion);
+        }
+        int guestDomain = part.getInt(BindPgtable.GUEST_DOMAIN_ID);
+        int outcome = change(
+                domain,
+                device,
+                BindingRules.context(part),
+                guestDomain,
+                part.hasFlag(BindPgtable.FLAG_DEVICE_TLB),
+                completion);
+        if (outcome == 0) {
+            device.hostBound(true);
+            device.guestDomainBelow(guestDomain);
+        }
+        return outcome;
+    }
+
+    private int bindPasidTable(Domain domain, BindPart part, Device device, Completion completion) {
+        if (part.unbinds()) {
+            return withoutGuest(domain, device, completion);
+        }
+        Context below =
+                device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
+        Context after = below.withGuest(
+                part.get(BindPasidTable.TABLE_ROOT),
+                part.getInt(BindPasidTable.GLX),
+                part.getInt(BindPasidTable.GUEST_PAGING_MODE),
+                part.get(BindPasidTable.GIOV) != 0);
+        int guestDomain = part.getInt(BindPasidTable.GUEST_DOMAIN_ID);
+        int outcome = change(domain, device, after, guestDomain, device.deviceTlb(), completion);
+        if (outcome == 0) {
+            device.stage().pasids(NONE, true);
+        }
+        return outcome;
+    }
+
+    /** One entry of the host's GCR3 table for a device; the table comes with its first entry and goes with its last. */
+    private int bindPasid(Domain domain, BindPart part, Device device, Completion completion) {
+        int number = part.getInt(BindPasid.PASID);
+        if (part.unbinds()) {
+            device.pasids().unbind(number);
+            if (device.pasids().isEmpty()) {
+                return withoutGuest(domain, device, completion);
+            }
+            return pasidChanged(device, number, completion);
+        }
+        try {
+            if (device.pasids() == null) {
+                device.pasids(PasidTable.create(
+                        chip.port().platform(),
+                        PasidTable.levelsOn(chip.unit()),
+                        part.getInt(BindPasid.LEVELS) - GUEST_LEVELS));
+            }
+            device.pasids().bind(number, part.get(BindPasid.TABLE_ROOT));
+        } catch (BackendException e) {
+            if (device.pasids() != null && device.pasids().isEmpty()) {
+                freePasids(device);
+            }
+            return completion.fail(e.errno(), "no memory for a GCR3 table");
+        }
+        if (device.hasGuest()) {
+            return pasidChanged(device, number, completion);
+        }
+        Context below =
+                device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
+        PasidTable table = device.pasids();
+        Context after = below.withGuest(table.root(), table.levels() - 1, table.guestPagingMode(), !device.hostBound());
+        int outcome = change(domain, device, after, device.guestDomain(), device.deviceTlb(), completion);
+        if (device.stage() == null || !device.hasGuest()) {
+            freePasids(device);
+        } else {
+            device.stage().pasids(device.boundPasids(), false);
+        }
+        return outcome;
+    }
+
+    /** AMD-D.13: a GCR3 entry has changed. */
+    private int pasidChanged(Device device, int number, Completion completion) {
+        Stage stage = device.stage();
+        stage.pasids(device.boundPasids(), false);
+        commands.pages(stage.domainId(), number, 0, SizeEncoding.ALL, true);
+        if (device.deviceTlb()) {
+            commands.deviceTlb(device.requester(), number, 0, SizeEncoding.ALL, 0);
+        }
+        int[] reached = device.deviceTlb() ? new int[] {device.requester()} : NONE;
+        return Answers.of(domainIds.settle(commands.finish(), reached), completion);
+    }
+
+    private int withoutGuest(Domain domain, Device device, Completion completion) {
+        if (!device.hostBound()) {
+            return block(domain, device, completion);
+        }
+        Context after = device.stage().context().withoutGuest();
+        int outcome = change(domain, device, after, device.guestDomainBelow(), device.deviceTlb(), completion);
+        if (device.hasGuest()) {
+            // There is no domain id for what is below: the device is blocked, since its GCR3 table goes.
+            block(domain, device, completion);
+            return completion.fail(Errno.ENOSPC, NO_DOMAIN_ID);
+        }
+        freePasids(device);
+        return outcome;
+    }
+
+    private static void freePasids(Device device) {
+        if (device.pasids() != null) {
+            device.pasids().free();
+            device.pasids(null);
+        }
+    }
+
+    private int block(Domain domain, Device device, Completion completion) {
+        if (device.stage() == null && !domainIds.isUnclean(device.requester())) {
+            return completion.done(Fidelity.EXACT);
+        }
+        int outcome = change(domain, device, null, 0, false, completion);
+        device.hostBound(false);
+        device.guestDomainBelow(0);
+        freePasids(device);
+        return outcome;
+    }
+
+    /** Gives a device another context, or none, and drops what the chip may keep of the one before. */
+    private int change(
+            Domain domain, Device device, Context context, int guestDomain, boolean deviceTlb, Completion completion) {
+        Stage before = device.stage();
+        boolean hadTlb = device.deviceTlb();
+        Stage after = null;
+        int entriesBefore = tables.entries();
+        long replaced = -1;
+        if (context != null) {
+            // docs/spec/amd-vi.md 1.2: each of the guest's domain ids has a host domain id of its own.
+            int name = chip.hasGuestRoots() ? guestDomain : 0;
+            after = domain.stage(context, name);
+            if (after == null) {
+                int domainId = domainIds.free();
+                if (domainId < 0) {
+                    return completion.fail(Errno.ENOSPC, NO_DOMAIN_ID);
+                }
+                after = new Stage(context, name, domainId);
+            }
+            try {
+                replaced = tables.prepare(device.requester());
+            } catch (BackendException e) {
+                return completion.fail(e.errno(), "no memory for a device table");
+            }
+            domainIds.take(after.domainId());
+            if (after.users() == 0) {
+                domain.stages().add(after);
+            }
+            after.users(after.users() + 1);
+            tables.write(
+                    device.requester(), context.word0(), context.word1(after.domainId(), deviceTlb), context.word2());
+        } else {
+            tables.block(device.requester());
+        }
+        device.stage(after);
+        device.guestDomain(guestDomain);
+        device.deviceTlb(deviceTlb && after != null);
+        domain.rebuild();
+        return dropOld(domain, device, before, hadTlb, replaced, entriesBefore, completion);
+    }
+
+    private int dropOld(
+            Domain domain,
+            Device device,
+            Stage before,
+            boolean hadTlb,
+            long replaced,
+            int entriesBefore,
+            Completion completion) {
+        int requester = device.requester();
+        boolean everything = domainIds.isDirty() || replaced >= 0;
+        if (everything) {
+            // AMD-D.26: entries of the table that has been replaced.
+            removals.dropEverything();
+        } else {
+            // AMD-D.8: an entry that blocked may be cached, too.
+            commands.deviceEntry(requester);
+            if (before != null) {
+                removals.drop(before);
+            }
+        }
+        boolean reach = hadTlb || domainIds.isUnanswered(requester);
+        if (reach) {
+            removals.dropDevice(device, before);
+        }
+        Errno outcome = domainIds.settle(commands.finish(), reach ? new int[] {requester} : NONE);
+        if (replaced >= 0) {
+            tables.free(replaced, entriesBefore);
+        }
+        release(domain, before, outcome == Errno.OK);
+        if (outcome != Errno.OK && device.stage() != null) {
+            // Fail closed: a device of which something old may be cached does not go on with something new.
+            Stage after = device.stage();
+            tables.block(requester);
+            device.stage(null);
+            device.deviceTlb(false);
+            device.hostBound(false);
+            release(domain, after, false);
+        }
+        domain.rebuild();
+        return Answers.of(outcome, completion);
+    }
+
+    /** What drops translations of entries and domain ids. */
+    Removals removals() {
+        return removals;
+    }
+
+    /** The first thing that a chip is told: nothing is cached. */
+    Errno forgetEverything() {
+        removals.forget();
+        return commands.finish();
+    }
+
+    /** Takes a device off a stage; with its last device goes the stage, and its domain id is free if all was dropped. */
+    private void release(Domain domain, Stage stage, boolean dropped) {
+        if (stage != null) {
+            stage.users(stage.users() - 1);
+            if (stage.users() == 0) {
+                domain.stages().remove(stage);
+                domainIds.giveBack(stage.domainId(), dropped);
+            }
+        }
+    }
+
+    // ---- state
+
+    /** Writes domain ids. */
+    void save(SnapshotWriter out) {
+        domainIds.save(out);
+    }
+
+    /** Reads domain ids. */
+    void load(SnapshotReader in) {
+        domainIds.load(in);
+    }
+
+    @Override
+    public void saveDomain(Domain domain, SnapshotWriter out) {
+        state.saveDomain(domain, out);
+    }
+
+    @Override
+    public Domain loadDomain(int number, SnapshotReader in) {
+        return state.loadDomain(number, in);
+    }
+
+    @Override
+    public void saveDevice(Domain domain, Device device, SnapshotWriter out) {
+        state.saveDevice(domain, device, out);
+    }
+
+    @Override
+    public Device loadDevice(Domain domain, int key, SnapshotReader in) {
+        return state.loadDevice(domain, key, in);
+    }
+}

@@ -1,0 +1,98 @@
+package org.iommu4j.amd.translate;
+
+import java.util.Arrays;
+
+/** A device in a domain, and how it is bound. */
+final class Device {
+    private final int requester;
+    private Stage stage;
+    private PasidTable pasids;
+    private boolean hostBound;
+    private boolean deviceTlb;
+    private int guestDomain;
+    private int guestDomainBelow;
+
+    /** A blocked device. */
+    Device(int requester) {
+        this.requester = requester;
+    }
+
+    int requester() {
+        return requester;
+    }
+
+    /** What it translates through, or null if it is blocked. */
+    Stage stage() {
+        return stage;
+    }
+
+    /** True if a host table or pass-through was bound for it, apart from guest tables. */
+    boolean hostBound() {
+        return hostBound;
+    }
+
+    void hostBound(boolean bound) {
+        hostBound = bound;
+    }
+
+    /** The host's GCR3 table for it; null if it has none. */
+    PasidTable pasids() {
+        return pasids;
+    }
+
+    void pasids(PasidTable table) {
+        pasids = table;
+    }
+
+    /** True if it has a TLB of its own that invalidations must reach. */
+    boolean deviceTlb() {
+        return deviceTlb;
+    }
+
+    void deviceTlb(boolean has) {
+        deviceTlb = has;
+    }
+
+    /** The guest's domain id for what the device is bound to now. */
+    int guestDomain() {
+        return guestDomain;
+    }
+
+    void guestDomain(int domain) {
+        guestDomain = domain;
+    }
+
+    /** The guest's domain id for the host table or pass-through that is bound, which counts when no guest table is above. */
+    int guestDomainBelow() {
+        return guestDomainBelow;
+    }
+
+    void guestDomainBelow(int domain) {
+        guestDomainBelow = domain;
+    }
+
+    /** True if it translates through guest tables. */
+    boolean hasGuest() {
+        return stage != null && stage.context().hasGuest();
+    }
+
+    /** True if it translates through a host table. */
+    boolean hasHostTable() {
+        return stage != null && stage.context().mode() != 0;
+    }
+
+    /** True if the guest has bound a GCR3 table of its own. */
+    boolean hasOpenPasids() {
+        return stage != null && stage.hasOpenPasids();
+    }
+
+    /** PASIDs that the host has bound, for requests: PASID 0 is told apart where it stands for requests without PASID. */
+    int[] boundPasids() {
+        int[] all = pasids.pasids();
+        return stage.context().giov() && all.length > 0 && all[0] == 0 ? Arrays.copyOfRange(all, 1, all.length) : all;
+    }
+
+    void stage(Stage newStage) {
+        stage = newStage;
+    }
+}

@@ -1,0 +1,2 @@
+/** What captures of guests on SMMUs mean. */
+package org.iommu4j.arm.capture;

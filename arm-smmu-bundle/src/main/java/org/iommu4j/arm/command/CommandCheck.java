@@ -1,0 +1,113 @@
+package org.iommu4j.arm.command;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Code;
+
+/**
+ * What makes a command of one opcode illegal on one chip, IHI 0070 4.1.3: its row of {@link SmmuCommand}, worked out in
+ * advance.
+ */
+public final class CommandCheck {
+    private static final int OPCODES = 256;
+    private static final int UNUSABLE_16K_LEVEL = 1;
+
+    private final SmmuCommand command;
+    private final long reserved0;
+    private final long reserved1;
+    private final List<BitField> coded = new ArrayList<>();
+    private final boolean takesRange;
+    private final boolean limitsSize;
+
+    /** TTL=1 names a level of a 16K table: IDR5.DS. */
+    private final boolean hasLevel1Of16K;
+
+    private CommandCheck(SmmuCommand command, SmmuCapabilities chip, boolean refusesReserved) {
+        this.command = command;
+        reserved0 = refusesReserved ? command.layout().reservedMask(0, chip.subVersion(), chip::has) : 0;
+        reserved1 = refusesReserved ? command.layout().reservedMask(1, chip.subVersion(), chip::has) : 0;
+        takesRange = command.takesRange() && chip.has(CommandFields.TG.capability());
+        limitsSize = command == SmmuCommand.ATC_INV;
+        hasLevel1Of16K = chip.has("DS");
+        for (BitField field : command.layout().fields()) {
+            // A field of which every value is legal, and the opcode, need no look.
+            if (!field.codes().isEmpty()
+                    && field.shift() + field.word() != 0
+                    && field.codes().size() < 1 << field.width()) {
+                coded.add(field);
+            }
+        }
+    }
+
+    /**
+     * The checks of a chip by opcode; null where it has no such command.
+     *
+     * @param refusesReserved true if a reserved bit makes a command illegal; otherwise it is ignored
+     */
+    public static CommandCheck[] of(SmmuCapabilities chip, boolean refusesReserved) {
+        CommandCheck[] checks = new CommandCheck[OPCODES];
+        for (SmmuCommand command : SmmuCommand.values()) {
+            if (command.gate().isOpen(chip)) {
+                checks[command.opcode()] = new CommandCheck(command, chip, refusesReserved);
+            }
+        }
+        return checks;
+    }
+
+    /** The command. */
+    public SmmuCommand command() {
+        return command;
+    }
+
+    /** True unless the command is illegal. */
+    public boolean isLegal(long word0, long word1) {
+        if (((word0 & reserved0) | (word1 & reserved1)) != 0) {
+            return false;
+        }
+        for (int i = 0; i < coded.size(); i++) { // no iterator: on the path of every command
+            BitField field = coded.get(i);
+            if (field.meaningOf(field.get(field.word() == 0 ? word0 : word1)) == null) {
+                return false;
+            }
+        }
+        return !(takesRange && isReservedRange(word0, word1)) && !(limitsSize && isTooLarge(word1));
+    }
+
+    /** IHI 0070 4.4.1.1: what the fields of a range may not be together. */
+    private boolean isReservedRange(long word0, long word1) {
+        int level = CommandFields.TTL.getInt(word1);
+        boolean oneGranule = CommandFields.NUM.getInt(word0) == 0 && CommandFields.scale(word0) == 0;
+        Granule granule = Granule.ofRange(CommandFields.TG.getInt(word1));
+        if (granule == null) {
+            return reserved0 != 0 && !(oneGranule && level == 0);
+        }
+        boolean anyLevel = level == 0 || (granule == Granule.K16 && level == UNUSABLE_16K_LEVEL && !hasLevel1Of16K);
+        return oneGranule && anyLevel;
+    }
+
+    private static boolean isTooLarge(long word1) {
+        return CommandFields.SIZE.getInt(word1) > CommandFields.SIZE_ALL;
+    }
+
+    /** What is illegal, for people. */
+    public String reason(long word0, long word1) {
+        String name = command.layout().name();
+        if (isLegal(word0, word1)) {
+            return name + " was not carried out";
+        }
+        if (((word0 & reserved0) | (word1 & reserved1)) != 0) {
+            return name + ": a reserved bit is set";
+        }
+        for (BitField field : coded) {
+            long value = field.get(field.word() == 0 ? word0 : word1);
+            if (field.meaningOf(value) == null) {
+                return name + ": " + field.name() + "=" + value + " is none of "
+                        + field.codes().stream().map(Code::value).toList();
+            }
+        }
+        return limitsSize
+                ? name + ": " + CommandFields.SIZE.name() + " exceeds " + CommandFields.SIZE_ALL
+                : name + ": TG, NUM, SCALE and TTL are reserved together";
+    }
+}

@@ -1,0 +1,252 @@
+package org.iommu4j.arm.command;
+
+import static org.iommu4j.layout.Code.code;
+import static org.iommu4j.layout.FieldOption.oneOf;
+
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.CommandFormat;
+import org.iommu4j.layout.Layout;
+
+/**
+ * The commands of a Non-secure queue by their opcode, IHI 0070 4.1.3, with their fields and what a chip must have for them.
+ * Opcodes of the Secure and Realm queues, of device permission tables (IDR3.DPT is 0) and all others are in no row: they
+ * are illegal.
+ */
+public enum SmmuCommand implements CommandFormat {
+    PREFETCH_CONFIG(
+            0x01, "4.2.1", Gate.ALWAYS, CommandFields.SSEC, CommandFields.SSV, CommandFields.SSID, CommandFields.SID),
+    PREFETCH_ADDR(
+            0x02,
+            "4.2.2",
+            Gate.ALWAYS,
+            CommandFields.SSEC,
+            CommandFields.SSV,
+            CommandFields.SSID,
+            CommandFields.SID,
+            CommandFields.PREFETCH_SIZE,
+            CommandFields.PREFETCH_STRIDE,
+            CommandFields.ADDRESS),
+    CFGI_STE(0x03, "4.3.1", Gate.ALWAYS, CommandFields.SSEC, CommandFields.SID, CommandFields.LEAF),
+    CFGI_STE_RANGE(0x04, "4.3.2", Gate.ALWAYS, CommandFields.SSEC, CommandFields.SID, CommandFields.RANGE),
+    CFGI_CD(0x05, "4.3.3", Gate.STAGE_1, CommandFields.SSEC, CommandFields.SSID, CommandFields.SID, CommandFields.LEAF),
+    CFGI_CD_ALL(0x06, "4.3.4", Gate.STAGE_1, CommandFields.SSEC, CommandFields.SID),
+    CFGI_VMS_PIDM(0x07, "4.3.5", Gate.MPAM, CommandFields.SSEC, CommandFields.VMID),
+    TLBI_NH_ALL(0x10, "4.4.2.1", Gate.STAGE_1, CommandFields.VMID),
+    TLBI_NH_ASID(0x11, "4.4.2.2", Gate.STAGE_1, CommandFields.VMID, CommandFields.ASID),
+    TLBI_NH_VA(
+            0x12,
+            "4.4.2.4",
+            Gate.STAGE_1,
+            CommandFields.NUM,
+            CommandFields.SCALE,
+            CommandFields.SCALE_HIGH,
+            CommandFields.VMID,
+            CommandFields.ASID,
+            CommandFields.LEAF,
+            CommandFields.TTL128,
+            CommandFields.TTL,
+            CommandFields.TG,
+            CommandFields.ADDRESS),
+    TLBI_NH_VAA(
+            0x13,
+            "4.4.2.3",
+            Gate.STAGE_1,
+            CommandFields.NUM,
+            CommandFields.SCALE,
+            CommandFields.SCALE_HIGH,
+            CommandFields.VMID,
+            CommandFields.LEAF,
+            CommandFields.TTL128,
+            CommandFields.TTL,
+            CommandFields.TG,
+            CommandFields.ADDRESS),
+    TLBI_EL2_ALL(0x20, "4.4.2.7", Gate.EL2),
+    TLBI_EL2_ASID(0x21, "4.4.2.10", Gate.EL2, CommandFields.ASID),
+    TLBI_EL2_VA(
+            0x22,
+            "4.4.2.8",
+            Gate.EL2,
+            CommandFields.NUM,
+            CommandFields.SCALE,
+            CommandFields.SCALE_HIGH,
+            CommandFields.ASID,
+            CommandFields.LEAF,
+            CommandFields.TTL128,
+            CommandFields.TTL,
+            CommandFields.TG,
+            CommandFields.ADDRESS),
+    TLBI_EL2_VAA(
+            0x23,
+            "4.4.2.9",
+            Gate.EL2,
+            CommandFields.NUM,
+            CommandFields.SCALE,
+            CommandFields.SCALE_HIGH,
+            CommandFields.LEAF,
+            CommandFields.TTL128,
+            CommandFields.TTL,
+            CommandFields.TG,
+            CommandFields.ADDRESS),
+    TLBI_S12_VMALL(0x28, "4.4.3.2", Gate.STAGE_2, CommandFields.VMID),
+    TLBI_S2_IPA(
+            0x2A,
+            "4.4.3.1",
+            Gate.STAGE_2,
+            CommandFields.NUM,
+            CommandFields.SCALE,
+            CommandFields.SCALE_HIGH,
+            CommandFields.VMID,
+            CommandFields.LEAF,
+            CommandFields.TTL128,
+            CommandFields.TTL,
+            CommandFields.TG,
+            CommandFields.IPA,
+            CommandFields.IPA_HIGH),
+    TLBI_NSNH_ALL(0x30, "4.4.4.1", Gate.ALWAYS),
+    ATC_INV(
+            0x40,
+            "4.5.1",
+            Gate.ATS,
+            CommandFields.GLOBAL,
+            CommandFields.SSV,
+            CommandFields.SSID,
+            CommandFields.SID,
+            CommandFields.SIZE,
+            CommandFields.ADDRESS),
+    PRI_RESP(
+            0x41,
+            "4.5.2",
+            Gate.PRI,
+            CommandFields.SSV,
+            CommandFields.SSID,
+            CommandFields.SID,
+            CommandFields.PRG_INDEX,
+            CommandFields.RESP),
+    RESUME(
+            0x44,
+            "4.7.1",
+            Gate.STALLS,
+            CommandFields.SSEC,
+            CommandFields.AC,
+            CommandFields.AB,
+            CommandFields.SID,
+            CommandFields.STAG),
+    STALL_TERM(0x45, "4.7.2", Gate.STALLS, CommandFields.SSEC, CommandFields.SID),
+    SYNC(
+            0x46,
+            "4.7.3",
+            Gate.ALWAYS,
+            CommandFields.CS,
+            CommandFields.MSH,
+            CommandFields.MSI_ATTR,
+            CommandFields.MSI_DATA,
+            CommandFields.MSI_ADDRESS,
+            CommandFields.MSI_ADDRESS_HIGH);
+
+    /** What a chip must have for a command; without it the command is illegal. */
+    public enum Gate {
+        /** Every chip has it. */
+        ALWAYS,
+        /** IDR0.S1P. */
+        STAGE_1,
+        /** IDR0.S2P. */
+        STAGE_2,
+        /** IDR0.Hyp. */
+        EL2,
+        /** IDR0.ATS. */
+        ATS,
+        /** IDR0.PRI. */
+        PRI,
+        /** IDR0.STALL_MODEL other than 1. */
+        STALLS,
+        /** IDR3.MPAM. */
+        MPAM;
+
+        /** True if a chip has it. */
+        public boolean isOpen(SmmuCapabilities chip) {
+            return switch (this) {
+                case ALWAYS -> true;
+                case STAGE_1 -> chip.hasStage1();
+                case STAGE_2 -> chip.hasStage2();
+                case EL2 -> chip.has("Hyp");
+                case ATS -> chip.has("ATS");
+                case PRI -> chip.has("PRI");
+                case STALLS -> chip.canStall();
+                case MPAM -> chip.has("MPAM");
+            };
+        }
+    }
+
+    private static final String OPCODE = "Opcode";
+    private static final int OPCODE_BITS = 8;
+    private static final SmmuCommand[] BY_OPCODE = new SmmuCommand[1 << OPCODE_BITS];
+
+    static {
+        for (SmmuCommand command : values()) {
+            BY_OPCODE[command.opcode] = command;
+        }
+    }
+
+    private final int opcode;
+    private final Gate gate;
+
+    /** Immutable, though its class cannot say so to the static analysis. */
+    @SuppressWarnings("ImmutableEnumChecker")
+    private final Layout layout;
+
+    SmmuCommand(int opcode, String section, Gate gate, BitField... fields) {
+        this.opcode = opcode;
+        this.gate = gate;
+        Layout.Builder builder = Layout.named("CMD_" + name())
+                .size(Byte.SIZE * CommandFields.COMMAND_BYTES)
+                .littleEndian()
+                .spec("IHI 0070 " + section);
+        builder.bits(OPCODE, OPCODE_BITS - 1, 0, oneOf(code(opcode, "CMD_" + name())));
+        layout = builder.shared(fields).build();
+    }
+
+    @Override
+    public int opcode() {
+        return opcode;
+    }
+
+    @Override
+    public Layout layout() {
+        return layout;
+    }
+
+    @Override
+    public int since() {
+        return SmmuGeneration.V3_0;
+    }
+
+    /** The field of its layout that holds {@link #opcode}. */
+    public BitField opcodeField() {
+        return layout.field(OPCODE);
+    }
+
+    /** What a chip must have for it. */
+    public Gate gate() {
+        return gate;
+    }
+
+    /** True if it may name a range of granules, IHI 0070 4.4.1.1. */
+    public boolean takesRange() {
+        return layout.fields().contains(CommandFields.TG);
+    }
+
+    /** The command of an opcode, or null if none has it. */
+    public static SmmuCommand of(int opcode) {
+        return opcode >= 0 && opcode < BY_OPCODE.length ? BY_OPCODE[opcode] : null;
+    }
+
+    /** The opcode that the first word of a command names. */
+    public static int opcodeOf(long word0) {
+        return (int) word0 & (BY_OPCODE.length - 1);
+    }
+
+    /** The first word of the command with all its fields 0. */
+    public long word() {
+        return opcode;
+    }
+}

@@ -1,0 +1,463 @@
+package org.iommu4j.arm.fuzz;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
+import org.iommu4j.arm.command.BindPageTable;
+import org.iommu4j.arm.command.BindPasid;
+import org.iommu4j.arm.command.BindPasidTable;
+import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.Granule;
+import org.iommu4j.arm.command.SmmuCapabilities;
+import org.iommu4j.arm.command.SmmuCommand;
+import org.iommu4j.arm.command.SmmuGeneration;
+import org.iommu4j.arm.command.SmmuRegisters.Cr0;
+import org.iommu4j.arm.command.SmmuRegisters.Gerror;
+import org.iommu4j.arm.command.SmmuRegisters.Idr5;
+import org.iommu4j.arm.command.SmmuRegisters.Queue;
+import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
+import org.iommu4j.arm.command.SmmuSettings;
+import org.iommu4j.arm.table.ContextDescriptor;
+import org.iommu4j.arm.table.Stage1Descriptor;
+import org.iommu4j.arm.table.Stage2Descriptor;
+import org.iommu4j.arm.table.StreamTableEntry;
+import org.iommu4j.backend.FuzzScene;
+import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.ReferenceWalker;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.Layout;
+
+/** What a fuzzer has to know of an SMMU: software for a bare chip, with streams of every kind, and tables for a driver's guests. */
+public final class SmmuFuzzSupport implements FuzzSupport {
+    private static final int LOG2_STREAMS = 6;
+    private static final int LOG2_COMMANDS = 8;
+    private static final int LOG2_EVENTS = 7;
+    private static final int LOG2_CONTEXTS = 2;
+    private static final int MOST_STREAMS = 4;
+    private static final int MOST_PAGES = 6;
+    private static final int TARGET_BITS = 39;
+
+    /** STE.S2SL0 with which every granule translates 36 to 40 bits, docs/spec/arm-smmu.md 3.6. */
+    private static final int NARROW_START = 1;
+
+    private static final int LEAST_INPUT_BITS = 36;
+    private static final int MORE_INPUT_BITS = 5;
+
+    /** STE.S2SL0 with which every granule translates 48 bits. */
+    private static final int WIDE_START = 2;
+
+    private static final int CLUSTER_SHIFT = 21;
+    private static final int LAST_LEVEL = 3;
+    private static final int PAGE_SHIFT = 12;
+    private static final long PAGE = 1L << PAGE_SHIFT;
+    private static final int DESCRIPTOR_SHIFT = 3;
+    private static final int MOST_BOUND_PASID_BITS = 7;
+    private static final int WRITE_BACK = 15;
+    private static final int EVERYTHING = 31;
+
+    /** A fuzzer's knowledge. */
+    public SmmuFuzzSupport() {
+        // Nothing is kept between calls.
+    }
+
+    @Override
+    public HardwareConfig config(int subVersion, RandomGenerator random) {
+        return SmmuSettings.table().vary(subVersion, random);
+    }
+
+    @Override
+    public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
+        Scenery scenery = new Scenery(SmmuCapabilities.of(config), port, random);
+        long streams = port.platform().allocatePages(1);
+        int count = 1 + random.nextInt(MOST_STREAMS);
+        for (int i = 0; i < count; i++) {
+            scenery.stream(streams, random.nextInt(1 << LOG2_STREAMS), i + 1);
+        }
+        long ring = port.platform().allocatePages(1);
+        long events = port.platform().allocatePages(1);
+        scenery.scene.value("CMDQ_BASE", ring | LOG2_COMMANDS);
+        scenery.scene.value("STRTAB_BASE", streams);
+        port.write(StreamTableBase.REGISTER, StreamTableBase.ADDR.of(streams));
+        port.write(StreamTableBase.CONFIG, StreamTableBase.LOG2SIZE.of(LOG2_STREAMS));
+        Queue commands = Queue.COMMANDS;
+        port.write(
+                commands.baseRegister(),
+                commands.address().of(ring) | commands.log2Size().of(LOG2_COMMANDS));
+        port.write(commands.producer(), 0);
+        port.write(commands.consumer(), 0);
+        Queue records = Queue.EVENTS;
+        port.write(
+                records.baseRegister(),
+                records.address().of(events) | records.log2Size().of(LOG2_EVENTS));
+        port.write(records.producer(), 0);
+        port.write(records.consumer(), 0);
+        port.write(Cr0.REGISTER, Cr0.CMDQEN.mask() | Cr0.EVENTQEN.mask() | Cr0.SMMUEN.mask());
+        return scenery.scene.build();
+    }
+
+    @Override
+    public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
+        Scenery scenery = new Scenery(SmmuCapabilities.of(config), port, random);
+        int tables = random.nextInt(3);
+        for (int i = 0; i < tables; i++) {
+            scenery.attachable();
+        }
+        int count = 1 + random.nextInt(MOST_STREAMS);
+        for (int i = 0; i < count; i++) {
+            scenery.bindings(random.nextInt(2 << LOG2_STREAMS));
+        }
+        return scenery.scene.build();
+    }
+
+    @Override
+    public void submit(FuzzScene scene, NativePort port, byte[] command) {
+        Queue queue = Queue.COMMANDS;
+        if (!Cr0.ACK_CMDQEN.isSet(port.read(Cr0.ACK)) || command.length != CommandFields.COMMAND_BYTES) {
+            return;
+        }
+        long base = port.read(queue.baseRegister());
+        int log2 = Math.min(queue.log2Size().getInt(base), LOG2_COMMANDS);
+        long entries = 1L << log2;
+        long tail = queue.write().get(port.read(queue.producer())) & (2 * entries - 1);
+        long ring = queue.address().get(base) & -Math.max(entries * CommandFields.COMMAND_BYTES, 32);
+        long at = ring + (tail & (entries - 1)) * CommandFields.COMMAND_BYTES;
+        if (port.platform().memory().contains(at, command.length)) {
+            port.platform().memory().write(at, command, 0, command.length);
+        }
+        port.write(queue.producer(), (tail + 1) & (2 * entries - 1));
+    }
+
+    /** The queue is set up anew, empty, and every cache emptied through it. */
+    @Override
+    public boolean settle(FuzzScene scene, NativePort port) {
+        if (scene.valuesOf("CMDQ_BASE").isEmpty()) {
+            return false;
+        }
+        Queue queue = Queue.COMMANDS;
+        long on = port.read(Cr0.REGISTER);
+        port.write(Cr0.REGISTER, on & ~Cr0.CMDQEN.mask());
+        port.write(queue.baseRegister(), scene.valuesOf("CMDQ_BASE").get(0));
+        port.write(queue.producer(), 0);
+        port.write(queue.consumer(), 0);
+        port.write(Gerror.ACKNOWLEDGED, port.read(Gerror.REGISTER));
+        port.write(Cr0.REGISTER, on | Cr0.CMDQEN.mask());
+        SmmuCapabilities chip = SmmuCapabilities.read(SmmuGeneration.V3_0, port);
+        submit(scene, port, words(SmmuCommand.CFGI_STE_RANGE, CommandFields.RANGE.of(EVERYTHING)));
+        submit(scene, port, words(SmmuCommand.TLBI_NSNH_ALL, 0));
+        int sent = 2;
+        if (SmmuCommand.TLBI_EL2_ALL.gate().isOpen(chip)) {
+            submit(scene, port, words(SmmuCommand.TLBI_EL2_ALL, 0));
+            sent++;
+        }
+        if (SmmuCommand.ATC_INV.gate().isOpen(chip)) {
+            for (int streamId : scene.requesters()) {
+                byte[] all = SmmuCommand.ATC_INV
+                        .layout()
+                        .encode(
+                                SmmuCommand.ATC_INV.word() | CommandFields.SID.of(Integer.toUnsignedLong(streamId)),
+                                CommandFields.SIZE.of(CommandFields.SIZE_ALL));
+                submit(scene, port, all);
+                sent++;
+            }
+        }
+        submit(scene, port, words(SmmuCommand.SYNC, 0));
+        return queue.read().get(port.read(queue.consumer())) == sent + 1;
+    }
+
+    private static byte[] words(SmmuCommand command, long word1) {
+        return command.layout().encode(command.word(), word1);
+    }
+
+    @Override
+    public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
+        return new SmmuReferenceWalker(config.subVersion(), port, driver);
+    }
+
+    /**
+     * A translation table.
+     *
+     * @param root physical address of its first level
+     * @param layout of its descriptors
+     * @param firstLevel level of the root
+     * @param inputBits address bits that it translates
+     * @param outer stage 2, which translates its addresses; null if nothing does
+     */
+    private record Table(long root, Layout layout, Granule granule, int firstLevel, int inputBits, Table outer) {
+        /** log2 of the descriptors of a level; stage 2 may have several tables one after the other at its first. */
+        int indexBits(int level) {
+            return level == firstLevel ? inputBits - granule.shiftOf(level) : granule.levelBits();
+        }
+
+        /** Where the descriptor of an address is in a table of a level. */
+        long slot(long table, long address, int level) {
+            return table + (address >>> granule.shiftOf(level) & ((1L << indexBits(level)) - 1)) * Long.BYTES;
+        }
+    }
+
+    /** Builds streams with their tables and notes what is worth a look. */
+    private static final class Scenery {
+        private final SmmuCapabilities chip;
+        private final NativePort port;
+        private final PhysicalMemory memory;
+        private final RandomGenerator random;
+        private final FuzzScene.Builder scene = new FuzzScene.Builder();
+
+        Scenery(SmmuCapabilities chip, NativePort port, RandomGenerator random) {
+            this.chip = chip;
+            this.port = port;
+            this.random = random;
+            memory = port.platform().memory();
+        }
+
+        private long page() {
+            return port.platform().allocatePages(1);
+        }
+
+        /** A zeroed block of memory, aligned to its size, which stage 2 maps to itself. */
+        private long block(int log2Bytes, Table outer) {
+            int pages = 1 << Math.max(0, log2Bytes - PAGE_SHIFT);
+            long size = pages * PAGE;
+            long block = (port.platform().allocatePages(2 * pages - 1) + size - 1) & -size;
+            identities(outer, block, size);
+            return block;
+        }
+
+        /** Stage 2 maps memory to itself. */
+        private void identities(Table outer, long base, long lengthBytes) {
+            if (outer == null) {
+                return;
+            }
+            long size = 1L << outer.granule().shift();
+            for (long at = base & -size; at < base + lengthBytes; at += size) {
+                long leaf = Stage2Descriptor.VALID.mask()
+                        | Stage2Descriptor.TABLE.mask()
+                        | Stage2Descriptor.MEM_ATTR.of(WRITE_BACK)
+                        | Stage2Descriptor.READ.mask()
+                        | Stage2Descriptor.WRITE.mask()
+                        | Stage2Descriptor.AF.mask()
+                        | at;
+                map(outer, at, leaf);
+            }
+        }
+
+        private Granule granule() {
+            List<Granule> granules =
+                    Stream.of(Granule.values()).filter(chip::hasGranule).toList();
+            return granules.get(random.nextInt(granules.size()));
+        }
+
+        /** A stream of some kind with a VMID of its own. */
+        void stream(long streams, int streamId, int vmid) {
+            boolean second = chip.hasStage2();
+            int kind = second ? random.nextInt(8) : 2 + random.nextInt(2);
+            long at = streams + (long) streamId * StreamTableEntry.BYTES;
+            long[] ste = new long[StreamTableEntry.WORDS];
+            int config = kind == 0
+                    ? StreamTableEntry.BYPASS
+                    : kind < 4
+                            ? StreamTableEntry.STAGE_1
+                            : kind < 6 ? StreamTableEntry.STAGE_2 : StreamTableEntry.NESTED;
+            ste[0] = StreamTableEntry.V.mask() | StreamTableEntry.CONFIG.of(config);
+            ste[2] = second ? StreamTableEntry.S2_VMID.of(vmid) : 0;
+            Table outer = StreamTableEntry.hasStage2(config) ? stage2(ste, config == StreamTableEntry.NESTED) : null;
+            if (StreamTableEntry.hasStage1(config)) {
+                stage1(ste, outer);
+            } else if (outer != null) {
+                pages(outer);
+            }
+            for (int word = 0; word < ste.length; word++) {
+                memory.writeLongLe(at + (long) word * Long.BYTES, ste[word]);
+            }
+            scene.table(StreamTableEntry.LAYOUT, at, 1);
+            scene.requester(streamId);
+            scene.value("StreamID", streamId);
+            scene.value("VMID", vmid);
+        }
+
+        private boolean mustStall() {
+            return chip.has("STALL_MODEL") && chip.canStall();
+        }
+
+        /** Below stage 1 it maps all of memory, where that has its tables; alone a part. */
+        private Table stage2(long[] ste, boolean nested) {
+            Granule granule = granule();
+            int startCode = nested ? WIDE_START : NARROW_START;
+            int inputBits = nested ? chip.outputBits() : LEAST_INPUT_BITS + random.nextInt(MORE_INPUT_BITS);
+            int first = granule.stage2StartLevel(startCode);
+            int rootBits = inputBits - granule.shiftOf(first) + DESCRIPTOR_SHIFT;
+            Table table = new Table(block(rootBits, null), Stage2Descriptor.LAYOUT, granule, first, inputBits, null);
+            ste[2] |= StreamTableEntry.S2_T0SZ.of(Long.SIZE - inputBits)
+                    | StreamTableEntry.S2_SL0.of(startCode)
+                    | StreamTableEntry.S2_TG.of(granule.stage2Code())
+                    | StreamTableEntry.S2_PS.of(Idr5.OAS.get(chip.idr5()))
+                    | StreamTableEntry.S2_AA64.mask()
+                    | StreamTableEntry.S2_R.mask()
+                    | (random.nextInt(4) == 0 ? StreamTableEntry.S2_AFFD.mask() : 0)
+                    | (mustStall() ? StreamTableEntry.S2_S.mask() : 0);
+            ste[3] = StreamTableEntry.S2_TTB.of(table.root());
+            return table;
+        }
+
+        private void stage1(long[] ste, Table outer) {
+            int log2Contexts = log2Contexts();
+            ste[0] |= StreamTableEntry.S1_CONTEXT_PTR.of(contexts(log2Contexts, outer))
+                    | StreamTableEntry.S1_CD_MAX.of(log2Contexts);
+            ste[1] |= StreamTableEntry.S1_DSS.of(log2Contexts == 0 ? 0 : random.nextInt(3));
+        }
+
+        private int log2Contexts() {
+            return chip.substreamIdBits() >= LOG2_CONTEXTS && random.nextInt(3) != 0 ? LOG2_CONTEXTS : 0;
+        }
+
+        /** A linear table of context descriptors, of which the first is there. */
+        private long contexts(int log2Contexts, Table outer) {
+            long contexts = block(PAGE_SHIFT, outer);
+            int count = 1 << log2Contexts;
+            for (int index = 0; index < count; index++) {
+                if (index == 0 || random.nextInt(2) == 0) {
+                    context(contexts + (long) index * ContextDescriptor.BYTES, 1 + index, outer);
+                }
+                scene.pasid(index);
+            }
+            return contexts;
+        }
+
+        /** A table of stage 1; its input is as wide as whole tables resolve. */
+        private Table stage1Table(Table outer) {
+            Granule granule = granule();
+            int first = granule == Granule.K4 ? 1 : 2;
+            int inputBits = granule.shiftOf(first) + granule.levelBits();
+            long root = block(granule.shift(), outer);
+            return new Table(root, Stage1Descriptor.LAYOUT, granule, first, inputBits, outer);
+        }
+
+        /** A stage-2 table that devices may be attached to. */
+        void attachable() {
+            int levels = 2 + random.nextInt(3);
+            int first = LAST_LEVEL + 1 - levels;
+            int inputBits = Math.min(Granule.K4.shiftOf(first) + Granule.K4.levelBits(), chip.outputBits());
+            Table table = new Table(page(), Stage2Descriptor.LAYOUT, Granule.K4, first, inputBits, null);
+            scene.root(table.root(), levels);
+            pages(table);
+        }
+
+        /** What a device may be bound to. */
+        void bindings(int requester) {
+            scene.requester(requester);
+            scene.value("requester", requester);
+            scene.value("StreamID", requester);
+            int flags = chip.has("ATS") && random.nextBoolean() ? (int) BindPasidTable.FLAG_DEVICE_TLB.mask() : 0;
+            int log2Contexts = log2Contexts();
+            scene.bind(
+                    Uapi.BIND_PASIDTBL,
+                    flags,
+                    BindPasidTable.LAYOUT.encode(
+                            BindPasidTable.TABLE_ROOT.of(contexts(log2Contexts, null)),
+                            BindPasidTable.REQUESTER.of(requester)
+                                    | BindPasidTable.PASID_BITS.of(log2Contexts)
+                                    | BindPasidTable.NO_PASID.of(random.nextInt(3))));
+            scene.bind(
+                    Uapi.BIND_PASIDTBL,
+                    (int) BindPasidTable.FLAG_PASS_THROUGH.mask(),
+                    BindPasidTable.LAYOUT.encode(0, BindPasidTable.REQUESTER.of(requester)));
+            scene.bind(Uapi.BIND_PGTABLE, flags, BindPageTable.LAYOUT.encode(pageTable(requester)));
+            if (chip.subVersion() >= SmmuGeneration.V3_1 && chip.substreamIdBits() != 0) {
+                int pasid = random.nextInt(1 << Math.min(chip.substreamIdBits(), MOST_BOUND_PASID_BITS));
+                long[] words = Arrays.copyOf(pageTable(requester), BindPasid.LAYOUT.words());
+                words[BindPasid.PASID.word()] = BindPasid.PASID.of(pasid);
+                scene.bind(Uapi.BIND_PASID, flags, BindPasid.LAYOUT.encode(words));
+                scene.pasid(pasid);
+            }
+        }
+
+        /** Words that name a table of stage 1 with a few pages. */
+        private long[] pageTable(int requester) {
+            Table table = stage1Table(null);
+            pages(table);
+            return new long[] {
+                BindPageTable.TABLE_ROOT.of(table.root()),
+                BindPageTable.REQUESTER.of(requester)
+                        | BindPageTable.T0SZ.of(Long.SIZE - table.inputBits())
+                        | BindPageTable.GRANULE.of(table.granule().lowCode())
+                        | BindPageTable.IPS.of(Idr5.OAS.get(chip.idr5())),
+                0
+            };
+        }
+
+        private void context(long at, int asid, Table outer) {
+            Table table = stage1Table(outer);
+            memory.writeLongLe(
+                    at,
+                    ContextDescriptor.T0SZ.of(Long.SIZE - table.inputBits())
+                            | ContextDescriptor.TG0.of(table.granule().lowCode())
+                            | ContextDescriptor.EPD1.mask()
+                            | ContextDescriptor.V.mask()
+                            | ContextDescriptor.IPS.of(Idr5.OAS.get(chip.idr5()))
+                            | ContextDescriptor.AA64.mask()
+                            | ContextDescriptor.R.mask()
+                            | ContextDescriptor.A.mask()
+                            | (mustStall() ? ContextDescriptor.S.mask() : 0)
+                            | ContextDescriptor.ASID.of(asid));
+            memory.writeLongLe(at + Long.BYTES, ContextDescriptor.TTB0.of(table.root()));
+            scene.table(ContextDescriptor.LAYOUT, at, 1);
+            scene.value("ASID", asid);
+            pages(table);
+        }
+
+        /** A few pages near one another. */
+        private void pages(Table table) {
+            long page = 1L << table.granule().shift();
+            long cluster = random.nextLong(1L << table.inputBits()) & (-1L << CLUSTER_SHIFT);
+            scene.addresses(cluster, MOST_PAGES * page);
+            int count = 1 + random.nextInt(MOST_PAGES);
+            for (int i = 0; i < count; i++) {
+                long address = cluster + random.nextInt(MOST_PAGES) * page;
+                long target = random.nextLong(1L << TARGET_BITS) & -page;
+                map(table, address, leaf(table.layout(), target));
+                identities(table.outer(), target, page);
+                scene.value("Address", address);
+            }
+        }
+
+        private long leaf(Layout layout, long target) {
+            boolean plain = random.nextInt(3) != 0;
+            long common = Stage1Descriptor.VALID.mask() | Stage1Descriptor.TABLE.mask() | target;
+            if (layout.equals(Stage2Descriptor.LAYOUT)) {
+                return common
+                        | Stage2Descriptor.MEM_ATTR.of(WRITE_BACK)
+                        | (plain || random.nextBoolean() ? Stage2Descriptor.READ.mask() : 0)
+                        | (plain || random.nextBoolean() ? Stage2Descriptor.WRITE.mask() : 0)
+                        | (plain || random.nextBoolean() ? Stage2Descriptor.AF.mask() : 0);
+            }
+            return common
+                    | Stage1Descriptor.NOT_GLOBAL.mask()
+                    | (plain || random.nextBoolean() ? Stage1Descriptor.UNPRIVILEGED.mask() : 0)
+                    | (!plain && random.nextBoolean() ? Stage1Descriptor.READ_ONLY.mask() : 0)
+                    | (!plain && random.nextBoolean() ? Stage1Descriptor.UXN.mask() : 0)
+                    | (plain || random.nextBoolean() ? Stage1Descriptor.AF.mask() : 0);
+        }
+
+        private void map(Table table, long address, long leaf) {
+            long at = table.root();
+            for (int level = table.firstLevel(); level < LAST_LEVEL; level++) {
+                long slot = table.slot(at, address, level);
+                long entry = memory.readLongLe(slot);
+                if (entry == 0) {
+                    entry = block(table.granule().shift(), table.outer())
+                            | Stage1Descriptor.VALID.mask()
+                            | Stage1Descriptor.TABLE.mask();
+                    memory.writeLongLe(slot, entry);
+                    scene.table(table.layout(), slot, 1);
+                }
+                at = entry & -PAGE & ((1L << chip.outputBits()) - 1);
+            }
+            long slot = table.slot(at, address, LAST_LEVEL);
+            memory.writeLongLe(slot, leaf);
+            scene.table(table.layout(), slot, 1);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+package org.iommu4j.arm.guest;
+
+import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.Granule;
+import org.iommu4j.arm.command.SmmuCommand;
+import org.iommu4j.arm.front.CommandEffects;
+import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.RequestWriter;
+import org.iommu4j.contract.Uapi;
+
+/**
+ * What accepted commands of a guest do: its stream table is read again, and the host is asked to drop what it holds. What the host
+ * does not carry out is never acknowledged.
+ */
+final class GuestEffects implements CommandEffects {
+    private static final int ALL = -1;
+    private static final int ALL_STREAMS = 31;
+    private static final byte[] NO_PAYLOAD = {};
+
+    private final GuestStreams streams;
+    private final RequestWriter writer;
+
+    /** Who takes the requests of the call that is under way. */
+    private GuestRequests sink;
+
+    GuestEffects(int subVersion, GuestStreams streams) {
+        this.streams = streams;
+        writer = new RequestWriter(Abi.LP64_LE, IommuModel.ARM_SMMU, subVersion);
+    }
+
+    /** A call begins. */
+    void sendTo(GuestRequests requests) {
+        sink = requests;
+    }
+
+    @Override
+    public void translation(boolean on) {
+        streams.translate(on, sink);
+    }
+
+    @Override
+    public Outcome carryOut(SmmuCommand command, long word0, long word1) {
+        int streamId = CommandFields.SID.getInt(word0);
+        return switch (command) {
+            case CFGI_STE -> configuration(streamId, 0);
+            case CFGI_STE_RANGE -> {
+                int range = CommandFields.RANGE.getInt(word1);
+                yield configuration(streamId, range == ALL_STREAMS ? Integer.SIZE : range + 1);
+            }
+            case CFGI_CD, CFGI_CD_ALL, ATC_INV -> ofStream(streamId, command, word0, word1);
+            case TLBI_NSNH_ALL, TLBI_NH_ALL -> invalidate(ALL, 0, 0, 0, NO_PAYLOAD);
+            case TLBI_NH_ASID -> invalidate(ALL, 0, 0, 0, payload(command, word0, word1));
+            case TLBI_NH_VA, TLBI_NH_VAA -> range(command, word0, word1);
+            case TLBI_S2_IPA, TLBI_S12_VMALL -> handled("no stream of the guest has a stage 2");
+            case TLBI_EL2_ALL, TLBI_EL2_ASID, TLBI_EL2_VA, TLBI_EL2_VAA -> handled("no stream of the guest is of EL2");
+            case RESUME, STALL_TERM -> handled("no transaction of the guest is stalled");
+            case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, PRI_RESP, SYNC -> handled("nothing is kept for it");
+        };
+    }
+
+    private Outcome configuration(int streamId, int bits) {
+        streams.invalidate(streamId, bits, sink);
+        return handled("stream table entries are read again");
+    }
+
+    private Outcome ofStream(int streamId, SmmuCommand command, long word0, long word1) {
+        return streams.isBound(streamId)
+                ? invalidate(streamId, 0, 0, 0, payload(command, word0, word1))
+                : handled("the stream is not bound, so nothing is cached");
+    }
+
+    /** By address: the generic part names the same range, in pages of 4 KiB. */
+    private Outcome range(SmmuCommand command, long word0, long word1) {
+        Granule granule = Granule.ofRange(CommandFields.TG.getInt(word1));
+        int shift = granule == null ? Granule.K64.shift() : granule.shift();
+        int unit = CommandFields.scale(word0) + shift;
+        long units = granule == null ? 1 : CommandFields.NUM.get(word0) + 1;
+        long first = CommandFields.ADDRESS.get(word1) & -1L << shift;
+        if (unit >= Long.SIZE - 1 || units > Long.MAX_VALUE >>> unit || first + (units << unit) - 1 < first) {
+            return invalidate(ALL, 0, 0, 0, NO_PAYLOAD);
+        }
+        byte[] payload = payload(command, word0, word1);
+        int flags = CommandFields.LEAF.isSet(word1) ? Uapi.FLAGS_VADDR_LEAF : 0;
+        return invalidate(ALL, flags, first, units << unit, payload);
+    }
+
+    /** The command again, as the vendor part of the request, without what the host owns. */
+    private static byte[] payload(SmmuCommand command, long word0, long word1) {
+        boolean hasVmid = command.layout().fields().contains(CommandFields.VMID);
+        return command.layout().encode(hasVmid ? CommandFields.VMID.set(word0, 0) : word0, word1);
+    }
+
+    private Outcome invalidate(int domain, int flags, long vaddr, long size, byte[] payload) {
+        if (streams.streams().length == 0) {
+            return handled("no stream is bound, so nothing is cached");
+        }
+        int scope = size == 0 ? 0 : Uapi.SCOPE_VADDR;
+        Errno errno = sink.request(domain, writer.invalidate(scope, flags, 0, vaddr, size, payload))
+                .errno();
+        return errno == Errno.OK ? Outcome.DONE : Outcome.NOT_DONE;
+    }
+
+    private Outcome handled(String why) {
+        sink.handled(why);
+        return Outcome.DONE;
+    }
+
+    @Override
+    public Outcome await() {
+        sink.handled("requests complete in order");
+        return Outcome.DONE;
+    }
+
+    @Override
+    public void completed() {
+        // Each request was over before the next.
+    }
+
+    @Override
+    public void refused(String reason) {
+        sink.refused(reason);
+    }
+}

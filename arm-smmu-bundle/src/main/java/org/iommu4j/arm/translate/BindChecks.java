@@ -1,0 +1,102 @@
+package org.iommu4j.arm.translate;
+
+import java.util.function.Function;
+import org.iommu4j.arm.command.BindPageTable;
+import org.iommu4j.arm.command.BindPasid;
+import org.iommu4j.arm.command.BindPasidTable;
+import org.iommu4j.arm.command.SmmuCapabilities;
+import org.iommu4j.arm.table.ConfigurationRules;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.bind.BindPart;
+import org.iommu4j.driver.bind.BindRules;
+import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.layout.BitField;
+
+/** What the vendor part of a bind must satisfy before anything changes. */
+final class BindChecks {
+    private final SmmuCapabilities chip;
+    private final ConfigurationRules rules;
+    private final BindRules<Domain> contextTables;
+    private final BindRules<Domain> pageTables;
+    private final BindRules<Domain> pasids;
+
+    /** What binds of a chip must satisfy. */
+    BindChecks(SmmuCapabilities chip) {
+        this.chip = chip;
+        rules = new ConfigurationRules(chip);
+        int pasidBits = HostContexts.pasidBits(chip);
+        contextTables =
+                rulesOf(new BindRules<>(), BindPasidTable.TABLE_ROOT, BindPasidTable.REQUESTER, Stage::ofContextTable);
+        pageTables = rulesOf(new BindRules<>(), BindPageTable.TABLE_ROOT, BindPageTable.REQUESTER, Stage::ofPageTable);
+        BindRules<Domain> ofPasid = new BindRules<Domain>()
+                .row(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        BindPasid.PASID,
+                        "the host's context descriptors have " + pasidBits + " bits of PASID",
+                        (part, domain) -> pasidBits != 0 && part.get(BindPasid.PASID) >>> pasidBits == 0);
+        pasids = rulesOf(ofPasid, BindPageTable.TABLE_ROOT, BindPageTable.REQUESTER, Stage::ofPageTable);
+    }
+
+    /** Of BIND_PASIDTBL. */
+    BindRules<Domain> contextTables() {
+        return contextTables;
+    }
+
+    /** Of BIND_PGTABLE. */
+    BindRules<Domain> pageTables() {
+        return pageTables;
+    }
+
+    /** Of BIND_PASID. */
+    BindRules<Domain> pasids() {
+        return pasids;
+    }
+
+    /** Some rules, and those of every bind. */
+    private BindRules<Domain> rulesOf(
+            BindRules<Domain> first, BitField root, BitField requester, Function<BindPart, Stage> stage) {
+        return first.row(
+                        Rule.V34,
+                        root,
+                        "the table is beyond the output address size",
+                        (part, domain) -> part.get(root) >>> chip.outputBits() == 0)
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "the chip has no address translation services",
+                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB) || chip.has("ATS"))
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "the chip refuses such a table",
+                        (part, domain) -> part.unbinds() || isLegal(stage.apply(part)))
+                .flags(
+                        Rule.V35,
+                        "PASS_THROUGH has neither a table nor a TLB of the device",
+                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_PASS_THROUGH) || isEmpty(part))
+                .row(
+                        null,
+                        Errno.ENODEV,
+                        requester,
+                        Answers.NOT_ATTACHED,
+                        (part, domain) -> domain.members().device(part.getInt(requester)) != null);
+    }
+
+    private static boolean isEmpty(BindPart part) {
+        return part.get(BindPasidTable.TABLE_ROOT) == 0
+                && part.get(BindPasidTable.PASID_BITS) == 0
+                && part.get(BindPasidTable.FORMAT) == 0
+                && part.get(BindPasidTable.NO_PASID) == 0
+                && !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
+    }
+
+    /** True if the chip takes the structures of a stage, IHI 0070 5.2 and 5.4. */
+    boolean isLegal(Stage stage) {
+        long[] ste = stage.ste();
+        return rules.isLegalStream(ste)
+                && (stage.kind() != Stage.Kind.PAGE_TABLE || rules.isLegalContext(ste, stage.cd(), false))
+                && stage.pasidBits() <= chip.substreamIdBits();
+    }
+}

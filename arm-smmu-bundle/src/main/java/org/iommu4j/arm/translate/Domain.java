@@ -1,0 +1,61 @@
+package org.iommu4j.arm.translate;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.driver.domain.DomainRecord;
+import org.iommu4j.driver.domain.Members;
+
+/**
+ * A container's domain: its streams and what they translate through. What an invalidation needs is kept in arrays, which are
+ * rebuilt when a binding changes.
+ */
+final class Domain implements DomainRecord<Device> {
+    private static final Device[] NOBODY = {};
+    private static final Stage[] NOTHING = {};
+
+    private final Members<Device> members;
+    private final List<Stage> stages = new ArrayList<>();
+    private Stage[] stagesInUse = NOTHING;
+    private Device[] devicesWithTlb = NOBODY;
+
+    Domain(int number) {
+        members = new Members<>(number);
+    }
+
+    @Override
+    public Members<Device> members() {
+        return members;
+    }
+
+    List<Stage> stages() {
+        return stages;
+    }
+
+    /** The stage that is the same as another but for what the host has chosen, or null. */
+    Stage sameAs(Stage other) {
+        for (Stage stage : stages) {
+            if (stage.isSame(other)) {
+                return stage;
+            }
+        }
+        return null;
+    }
+
+    /** The stages, for loops that allocate nothing. */
+    Stage[] stagesInUse() {
+        return stagesInUse;
+    }
+
+    /** Streams whose own TLB invalidations must reach. */
+    Device[] devicesWithTlb() {
+        return devicesWithTlb;
+    }
+
+    @Override
+    public void rebuild() {
+        stagesInUse = stages.toArray(Stage[]::new);
+        devicesWithTlb = members.devices().stream()
+                .filter(device -> device.stage() != null && device.deviceTlb())
+                .toArray(Device[]::new);
+    }
+}

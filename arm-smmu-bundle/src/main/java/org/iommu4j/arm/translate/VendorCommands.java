@@ -1,0 +1,162 @@
+package org.iommu4j.arm.translate;
+
+import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.Granule;
+import org.iommu4j.arm.command.SmmuCapabilities;
+import org.iommu4j.arm.command.SmmuCommand;
+import org.iommu4j.arm.command.CommandCheck;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/**
+ * The vendor part of an invalidation: commands of the guest's own queue, docs/spec/arm-smmu.md 5.6. All are checked before the
+ * first is written. A guest has no VMIDs, so that field is the host's whatever it says; it may invalidate its own stage 1 and
+ * context descriptors, and what its devices hold.
+ */
+final class VendorCommands {
+    private static final Layout WORDS = SmmuCommand.TLBI_NH_ALL.layout();
+
+    private final CommandCheck[] checks;
+    private final QueueCommands queue;
+    private final boolean reachesDevices;
+
+    VendorCommands(SmmuCapabilities chip, QueueCommands queue) {
+        checks = CommandCheck.of(chip, true);
+        this.queue = queue;
+        reachesDevices = chip.has("ATS");
+    }
+
+    /**
+     * Checks every command.
+     *
+     * @return 0, or a negative errno with {@code completion} filled
+     */
+    int check(Domain domain, InvalidateRequest request, Completion completion) {
+        int end = request.payloadOffset() + request.payloadLength();
+        for (int at = request.payloadOffset(); at < end; at += CommandFields.COMMAND_BYTES) {
+            long word0 = WORDS.word(request.payload(), at, 0);
+            int refused = check(domain, word0, WORDS.word(request.payload(), at, 1), request, completion);
+            if (refused != 0) {
+                return refused;
+            }
+        }
+        return 0;
+    }
+
+    private int check(Domain domain, long word0, long word1, InvalidateRequest request, Completion completion) {
+        int opcode = SmmuCommand.opcodeOf(word0);
+        SmmuCommand command = SmmuCommand.of(opcode);
+        BitField opcodeField = WORDS.fields().get(0);
+        // S9: where no device can hold anything, a guest's command for devices is done.
+        boolean absent = command == SmmuCommand.ATC_INV && !reachesDevices;
+        if (command == null || (checks[opcode] == null && !absent)) {
+            return completion.refuse(
+                    Rule.V34,
+                    Rule.V34.errno(),
+                    WORDS,
+                    opcodeField,
+                    opcode,
+                    "no command of this generation has that opcode");
+        }
+        if (!isGuests(command)) {
+            return completion.refuse(
+                    Rule.V36,
+                    Rule.V36.errno(),
+                    command.layout(),
+                    opcodeField,
+                    opcode,
+                    "this command is the host's, never a guest's");
+        }
+        if (!absent && !checks[opcode].isLegal(word0, word1)) {
+            return completion.refuse(
+                    Rule.V34,
+                    Rule.V34.errno(),
+                    command.layout(),
+                    opcodeField,
+                    opcode,
+                    checks[opcode].reason(word0, word1));
+        }
+        if (namesStream(command) && domain.members().device(CommandFields.SID.getInt(word0)) == null) {
+            return completion.refuse(
+                    Rule.V36,
+                    Errno.ENODEV,
+                    command.layout(),
+                    CommandFields.SID,
+                    CommandFields.SID.get(word0),
+                    Answers.NOT_ATTACHED);
+        }
+        return isWider(command, word0, word1, request)
+                ? completion.refuse(
+                        Rule.V35,
+                        Rule.V35.errno(),
+                        command.layout(),
+                        opcodeField,
+                        opcode,
+                        "the command drops more than the generic part names")
+                : 0;
+    }
+
+    /** The commands that a guest may give itself, docs/spec/arm-smmu.md 5.6. */
+    private static boolean isGuests(SmmuCommand command) {
+        return switch (command) {
+            case TLBI_NSNH_ALL, TLBI_NH_ALL, TLBI_NH_ASID, TLBI_NH_VA, TLBI_NH_VAA, ATC_INV, CFGI_CD, CFGI_CD_ALL ->
+                true;
+            default -> false;
+        };
+    }
+
+    private static boolean namesStream(SmmuCommand command) {
+        return command == SmmuCommand.ATC_INV || command == SmmuCommand.CFGI_CD || command == SmmuCommand.CFGI_CD_ALL;
+    }
+
+    /** True if a command reaches beyond the generic part: more address spaces, or addresses outside its range. */
+    private static boolean isWider(SmmuCommand command, long word0, long word1, InvalidateRequest request) {
+        boolean one = request.selectsPasid() || request.noPasid();
+        boolean range = request.selectsRange();
+        return switch (command) {
+            case TLBI_NSNH_ALL, TLBI_NH_ALL -> one || range;
+            case TLBI_NH_ASID -> range;
+            case TLBI_NH_VAA -> one || (range && isOutside(word0, word1, request));
+            case TLBI_NH_VA -> range && isOutside(word0, word1, request);
+            default -> false;
+        };
+    }
+
+    /** A command that names no range drops the leaf of its address, of whatever size: of a page at least. */
+    private static boolean isOutside(long word0, long word1, InvalidateRequest request) {
+        Granule granule = Granule.ofRange(CommandFields.TG.getInt(word1));
+        long first = CommandFields.ADDRESS.get(word1);
+        long last = first;
+        if (granule != null) {
+            first = CommandFields.firstOfRange(granule, first);
+            last = CommandFields.lastOfRange(granule, first, word0);
+        }
+        long lastNamed = request.lastVaddr() | ~CommandFields.ADDRESS.mask();
+        return Long.compareUnsigned(first, request.vaddr() & CommandFields.ADDRESS.mask()) < 0
+                || Long.compareUnsigned(last, lastNamed) > 0;
+    }
+
+    /** Writes the commands, in the guest's order, for each VMID that its tables have. */
+    void write(Domain domain, InvalidateRequest request) {
+        int end = request.payloadOffset() + request.payloadLength();
+        for (int at = request.payloadOffset(); at < end; at += CommandFields.COMMAND_BYTES) {
+            long word0 = WORDS.word(request.payload(), at, 0);
+            long word1 = WORDS.word(request.payload(), at, 1);
+            SmmuCommand command = SmmuCommand.of(SmmuCommand.opcodeOf(word0));
+            if (!namesStream(command)) {
+                boolean all = command == SmmuCommand.TLBI_NSNH_ALL;
+                long base = all ? SmmuCommand.TLBI_NH_ALL.word() : word0;
+                for (Stage stage : domain.stagesInUse()) {
+                    queue.put(CommandFields.VMID.set(base, stage.vmid()), word1);
+                }
+            } else if (command != SmmuCommand.ATC_INV || reachesDevices) {
+                queue.put(word0, word1);
+            }
+        }
+    }
+}

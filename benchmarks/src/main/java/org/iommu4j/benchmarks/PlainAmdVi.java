@@ -1,0 +1,154 @@
+package org.iommu4j.benchmarks;
+
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.simulation.cache.TranslationCache;
+
+/**
+ * What a command buffer and accesses through host tables of AMD-Vi cost at least: one class by hand for one device and one domain,
+ * over the same memory and the same cache, with the checks that the architecture has for commands and entries. No registers, no
+ * guest tables, no counters, no observers, no events.
+ */
+final class PlainAmdVi {
+    private static final int NO_PASID = TranslationCache.NO_PASID;
+    private static final int PAGE_SHIFT = 12;
+    private static final long PAGE = 1 << PAGE_SHIFT;
+    private static final int RIGHTS_SHIFT = 61;
+    private static final int BOTH = DmaAccess.READ | DmaAccess.WRITE;
+    private static final long COMMAND_BYTES = 16;
+    private static final int LARGEST_SHIFT = 51;
+
+    /** Reserved bits of INVALIDATE_IOMMU_PAGES and of COMPLETION_WAIT. */
+    private static final long PAGES_RESERVED_0 = 0x0fff_0000_fff0_0000L;
+
+    private static final long PAGES_RESERVED_1 = 0xff8L;
+    private static final long WAIT_RESERVED = 0x0ff0_0000_0000_0000L;
+
+    private static final long LEAF_RESERVED = 0x07f0_0000_0000_0000L;
+    private static final long DIRECTORY_RESERVED = 0x1ff0_0000_0000_0000L;
+    private static final long ADDRESS = 0xf_ffff_ffff_f000L;
+
+    private final PhysicalMemory memory;
+    private final int device;
+    private final int domain;
+    private final long root;
+    private final long ring;
+    private final long ringBytes;
+    private final TranslationCache pages = new TranslationCache(1 << 16);
+    private long head;
+
+    PlainAmdVi(PhysicalMemory memory, int device, int domain, long root, long ring, long ringBytes) {
+        this.memory = memory;
+        this.device = device;
+        this.domain = domain;
+        this.root = root;
+        this.ring = ring;
+        this.ringBytes = ringBytes;
+    }
+
+    /** Carries out the commands up to there; where it stops. */
+    long ring(long tail) {
+        while (head != tail) {
+            long word0 = memory.readLongLe(ring + head);
+            long word1 = memory.readLongLe(ring + head + Long.BYTES);
+            boolean done = switch ((int) (word0 >>> 60)) {
+                case 1 -> store(word0, word1);
+                case 3 -> invalidate(word0, word1);
+                default -> false;
+            };
+            if (!done) {
+                return head;
+            }
+            head = (head + COMMAND_BYTES) & (ringBytes - 1);
+        }
+        return head;
+    }
+
+    private boolean store(long word0, long word1) {
+        if ((word0 & WAIT_RESERVED) != 0) {
+            return false;
+        }
+        if ((word0 & 1) != 0) {
+            memory.writeLongLe(word0 & 0xf_ffff_ffff_fff8L, word1);
+        }
+        return true;
+    }
+
+    private boolean invalidate(long word0, long word1) {
+        if ((word0 & PAGES_RESERVED_0) != 0 || (word1 & PAGES_RESERVED_1) != 0) {
+            return false;
+        }
+        int id = (int) (word0 >>> 32) & 0xffff;
+        long address = word1 & -PAGE;
+        if ((word1 & 1) == 0) {
+            pages.invalidatePage(id, NO_PASID, address);
+        } else {
+            int zero = Long.numberOfTrailingZeros(~(address >>> PAGE_SHIFT)) + PAGE_SHIFT;
+            if (zero >= LARGEST_SHIFT) {
+                pages.invalidateSpace(id, NO_PASID);
+            } else {
+                pages.invalidateBlock(id, NO_PASID, address & -1L << zero + 1, zero + 1);
+            }
+        }
+        pages.invalidatePasids(id);
+        return true;
+    }
+
+    /** Where an access goes, from the cache or by a walk; 0 if it is refused. */
+    long translate(DmaAccess access) {
+        if (access.requester() != device || access.pasid() != DmaAccess.NO_PASID) {
+            return 0;
+        }
+        long iova = access.iova();
+        int cached = pages.lookup(domain, NO_PASID, iova);
+        if (cached != TranslationCache.MISS) {
+            return finish(access, pages.value(cached), pages.pageShift(cached), pages.attributes(cached));
+        }
+        long found = walk(access);
+        if (found != 0) {
+            long first = -access.pageBytes();
+            int shift = Long.numberOfTrailingZeros(first);
+            pages.insert(domain, NO_PASID, iova & first, shift, found & first, access.grantedRights());
+        }
+        return found;
+    }
+
+    /** Where an access goes as the tables say now; 0 if it is refused. */
+    long walk(DmaAccess access) {
+        long iova = access.iova();
+        if (iova >>> 48 != 0) {
+            return 0;
+        }
+        long table = root;
+        int level = 4;
+        int rights = BOTH;
+        while (true) {
+            long entry = memory.readLongLe(table + (iova >>> PAGE_SHIFT + 9 * (level - 1) & 511) * Long.BYTES);
+            if ((entry & 1) == 0) {
+                return 0;
+            }
+            int next = (int) (entry >>> 9) & 7;
+            rights &= (int) (entry >>> RIGHTS_SHIFT) & BOTH;
+            if ((entry & (next == 0 ? LEAF_RESERVED : DIRECTORY_RESERVED)) != 0 || (access.rights() & ~rights) != 0) {
+                return 0;
+            }
+            int shift = PAGE_SHIFT + 9 * (level - 1);
+            if (next == 0) {
+                return finish(access, entry & ADDRESS & -1L << shift, shift, rights);
+            }
+            if (next >= level || (iova >>> PAGE_SHIFT + 9 * next & (1L << 9 * (level - 1 - next)) - 1) != 0) {
+                return 0;
+            }
+            table = entry & ADDRESS;
+            level = next;
+        }
+    }
+
+    private static long finish(DmaAccess access, long page, int shift, int rights) {
+        if ((access.rights() & ~rights) != 0) {
+            return 0;
+        }
+        access.translated(page | (access.iova() & (1L << shift) - 1), 1L << shift, rights, false);
+        return access.spa();
+    }
+}

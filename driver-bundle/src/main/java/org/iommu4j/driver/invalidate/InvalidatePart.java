@@ -1,0 +1,110 @@
+package org.iommu4j.driver.invalidate;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/**
+ * The vendor part of an invalidation in one layout, whose length the core has checked. Reused by its owner for request after
+ * request; reading allocates nothing.
+ */
+public final class InvalidatePart {
+    private static final VarHandle BIG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+    private static final VarHandle LITTLE = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    private final Layout layout;
+    private final boolean bigEndian;
+    private final long[] reserved;
+    private final long[] words;
+
+    /**
+     * Parts of a generation. A client cannot know what the host's hardware has: what needs a capability is reserved.
+     *
+     * @param layout whole words of 64 bits
+     */
+    public InvalidatePart(Layout layout, int subVersion) {
+        if (layout.sizeBits() % Long.SIZE != 0) {
+            throw new IllegalArgumentException(layout.name() + " is not whole words");
+        }
+        this.layout = layout;
+        bigEndian = layout.byteOrder() == ByteOrder.BIG_ENDIAN;
+        reserved = new long[layout.words()];
+        words = new long[layout.words()];
+        for (int word = 0; word < reserved.length; word++) {
+            reserved[word] = layout.reservedMask(word, subVersion, capability -> false);
+        }
+    }
+
+    /**
+     * Takes the words of a request that has a vendor part.
+     *
+     * @return 0, or the negative errno of the first word with a reserved bit, V34, with {@code completion} filled
+     */
+    public int read(InvalidateRequest request, Completion completion) {
+        for (int word = 0; word < words.length; word++) {
+            words[word] = word(request, word);
+        }
+        for (int word = 0; word < words.length; word++) {
+            if ((words[word] & reserved[word]) != 0) {
+                return completion.refuseReserved(layout, word, words[word] & reserved[word]);
+            }
+        }
+        return 0;
+    }
+
+    private long word(InvalidateRequest request, int word) {
+        int at = request.payloadOffset() + word * Long.BYTES;
+        return (long) (bigEndian ? BIG.get(request.payload(), at) : LITTLE.get(request.payload(), at));
+    }
+
+    /** A word of the request that was read last. */
+    public long word(int word) {
+        return words[word];
+    }
+
+    /** A field of the request that was read last, unsigned. */
+    public long get(BitField field) {
+        return field.get(words[field.word()]);
+    }
+
+    /** A field of at most 32 bits. */
+    public int getInt(BitField field) {
+        return (int) get(field);
+    }
+
+    /** True if a field is not 0. */
+    public boolean isSet(BitField field) {
+        return field.isSet(words[field.word()]);
+    }
+
+    /** Refuses the request for a field, with the rule's own errno; returns the negative errno. */
+    public int refuse(Rule rule, BitField field, String why, Completion completion) {
+        return refuse(rule, rule.errno(), field, get(field), why, completion);
+    }
+
+    /**
+     * Refuses the request for a field.
+     *
+     * @param rule the rule; null if the request keeps all rules and what it names is not there
+     * @return the negative errno
+     */
+    public int refuse(Rule rule, Errno errno, BitField field, String why, Completion completion) {
+        return refuse(rule, errno, field, get(field), why, completion);
+    }
+
+    /**
+     * Refuses the request for a field.
+     *
+     * @param value what is wrong, where it is more than the field
+     * @return the negative errno
+     */
+    public int refuse(Rule rule, Errno errno, BitField field, long value, String why, Completion completion) {
+        return completion.refuse(rule, errno, layout, field, value, why);
+    }
+}

@@ -1,0 +1,130 @@
+package org.iommu4j.arm.hardware;
+
+import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.Hardware;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.Platform;
+
+/** Chips that keep what a command has to drop, for tests of what has to find that. */
+public final class ForgetfulSmmu {
+    /** The fault of such a chip. */
+    public enum Loss {
+        /** TLBI_NH_VA is lost. */
+        ADDRESS,
+        /** TLBI_NH_VAA is lost. */
+        ADDRESS_ANY_ASID,
+        /** TLBI_NH_VA drops another ASID's pages. */
+        OTHER_ASID,
+        /** TLBI_NH_ASID is lost. */
+        ASID,
+        /** TLBI_NH_ALL is lost. */
+        VM,
+        /** TLBI_S2_IPA is lost. */
+        STAGE_2,
+        /** TLBI_NSNH_ALL is lost. */
+        EVERYTHING,
+        /** CFGI_STE is lost. */
+        STREAM,
+        /** CFGI_STE_RANGE is lost. */
+        STREAMS,
+        /** CFGI_CD is lost. */
+        CONTEXT,
+        /** ATC_INV is lost. */
+        DEVICE_TLB
+    }
+
+    private ForgetfulSmmu() {}
+
+    /** A chip fresh from reset. */
+    public static Hardware create(HardwareConfig config, Platform platform, Loss loss) {
+        return SimulatedSmmu.create(config, platform, size -> new Caches(size, loss));
+    }
+
+    private static final class Structures extends ConfigurationCaches {
+        private final Loss loss;
+
+        Structures(CacheConfig config, Loss loss) {
+            super(config, StreamConfiguration.STRUCTURE_WORDS);
+            this.loss = loss;
+        }
+
+        @Override
+        void invalidateStream(int streamId, boolean leafOnly, int split) {
+            if (loss != Loss.STREAM) {
+                super.invalidateStream(streamId, leafOnly, split);
+            }
+        }
+
+        @Override
+        void invalidateStreams(int streamId, int bits, int split) {
+            if (loss != Loss.STREAMS) {
+                super.invalidateStreams(streamId, bits, split);
+            }
+        }
+
+        @Override
+        void invalidateContext(int streamId, int index, boolean leafOnly, int leafBits) {
+            if (loss != Loss.CONTEXT) {
+                super.invalidateContext(streamId, index, leafOnly, leafBits);
+            }
+        }
+    }
+
+    private static final class Caches extends TranslationCaches {
+        private final Loss loss;
+
+        Caches(CacheConfig config, Loss loss) {
+            super(config, new Structures(config, loss));
+            this.loss = loss;
+        }
+
+        @Override
+        void invalidateVm(int vmid) {
+            if (loss != Loss.VM) {
+                super.invalidateVm(vmid);
+            }
+        }
+
+        @Override
+        void invalidateAsid(int vmid, int asid) {
+            if (loss != Loss.ASID) {
+                super.invalidateAsid(vmid, asid);
+            }
+        }
+
+        @Override
+        void invalidateAddress(int vmid, int asid, InvalidationRange range) {
+            if (loss != Loss.ADDRESS) {
+                super.invalidateAddress(vmid, loss == Loss.OTHER_ASID ? asid + 1 : asid, range);
+            }
+        }
+
+        @Override
+        void invalidateAddressAnyAsid(int vmid, InvalidationRange range) {
+            if (loss != Loss.ADDRESS_ANY_ASID) {
+                super.invalidateAddressAnyAsid(vmid, range);
+            }
+        }
+
+        @Override
+        void invalidateStage2(int vmid, InvalidationRange range) {
+            if (loss != Loss.STAGE_2) {
+                super.invalidateStage2(vmid, range);
+            }
+        }
+
+        @Override
+        void invalidateAllBelowEl2() {
+            if (loss != Loss.EVERYTHING) {
+                super.invalidateAllBelowEl2();
+            }
+        }
+
+        @Override
+        void invalidateDevice(int streamId, int substream, boolean anySubstream, long address, int order) {
+            if (loss != Loss.DEVICE_TLB) {
+                super.invalidateDevice(streamId, substream, anySubstream, address, order);
+            }
+        }
+    }
+}
