@@ -6,11 +6,8 @@ public enum FaultReason {
     CONTEXT_NOT_PRESENT(0x2, true, "context entry: P=0"),
     /** Context entry programmed wrongly: TT, AW or, at the top level, an unreadable table. */
     CONTEXT_INVALID(0x3, true, "context entry: invalid programming"),
-    /** Address above what the table's width or CAP.MGAW allows. */
     ADDRESS_BEYOND_WIDTH(0x4, true, Answer.WITHOUT_RIGHTS, "address beyond MGAW or AGAW"),
-    /** No write permission. */
     WRITE_DENIED(0x5, true, Answer.WITHOUT_RIGHTS, "no write permission"),
-    /** No read permission. */
     READ_DENIED(0x6, true, Answer.WITHOUT_RIGHTS, "no read permission"),
     /** A second-stage table below the top one cannot be read. */
     PAGING_ENTRY_ACCESS(0x7, true, "paging entry: access error"),
@@ -26,51 +23,33 @@ public enum FaultReason {
     INTERRUPT_REQUEST_BLOCKED(0x29, false, "illegal request to the interrupt range"),
     /** The root table address register names a mode that the chip does not have. */
     ROOT_ADDRESS_INVALID(0x30, false, "root table address register: mode not supported"),
-    /** A request with PASID while the root table is a legacy one. */
     PASID_IN_LEGACY_MODE(0x31, false, "request with PASID in legacy mode"),
-    /** A page request while the root table is a legacy one. */
     PAGE_REQUEST_IN_LEGACY_MODE(0x32, false, "page request in legacy mode"),
     /** Abort mode: every access is blocked. */
     ABORT_MODE(0x33, false, "root table address register: abort mode"),
     /** A request to execute with PASID, from major version 8 on. */
     EXECUTE_REQUEST_UNKNOWN(0x34, false, "request to execute"),
-    /** Scalable mode: the root table cannot be read. */
     SCALABLE_ROOT_ACCESS(0x38, false, "scalable root table: access error"),
     /** Scalable mode: the half of the root entry is not present. */
     SCALABLE_ROOT_NOT_PRESENT(0x39, false, "scalable root entry: LP or UP is 0"),
-    /** Scalable mode: the half of the root entry has a reserved bit set. */
     SCALABLE_ROOT_RESERVED(0x3A, false, "scalable root entry: reserved bit set"),
-    /** Scalable mode: the context table cannot be read. */
     SCALABLE_CONTEXT_ACCESS(0x40, false, "scalable context table: access error"),
-    /** Scalable mode: context entry not present. */
     SCALABLE_CONTEXT_NOT_PRESENT(0x41, true, "scalable context entry: P=0"),
-    /** Scalable mode: context entry with a reserved bit set. */
     SCALABLE_CONTEXT_RESERVED(0x42, true, "scalable context entry: reserved bit set"),
     /** Scalable mode: the fields of a context entry contradict each other. */
     SCALABLE_CONTEXT_INVALID(0x43, true, "scalable context entry: invalid programming"),
-    /** Translation or translated request of a device whose context entry has no DTE. */
     DEVICE_TLB_DISABLED(0x44, true, "translation or translated request with DTE=0"),
-    /** Request with PASID of a device whose context entry has no PASIDE. */
     PASID_DISABLED(0x45, true, "request with PASID with PASIDE=0"),
-    /** PASID beyond the directory. */
     PASID_BEYOND_DIRECTORY(0x46, true, "PASID beyond PDTS"),
-    /** Page request of a device whose context entry has no PRE. */
     PAGE_REQUEST_DISABLED(0x47, true, "page request with PRE=0"),
     /** The PASID is the one that stands for requests without one. */
     PASID_IS_RID_PASID(0x48, true, "PASID is RID_PASID"),
-    /** Translated request with PASID of a device whose context entry has no EPTR. */
     TRANSLATED_PASID_DISABLED(0x49, true, "translated request with PASID with EPTR=0"),
-    /** The PASID directory cannot be read. */
     PASID_DIRECTORY_ACCESS(0x50, false, "PASID directory: access error"),
-    /** Entry of the PASID directory not present. */
     PASID_DIRECTORY_NOT_PRESENT(0x51, true, Answer.WITHOUT_RIGHTS, "PASID directory entry: P=0"),
-    /** Entry of the PASID directory with a reserved bit set. */
     PASID_DIRECTORY_RESERVED(0x52, true, "PASID directory entry: reserved bit set"),
-    /** The PASID table cannot be read. */
     PASID_TABLE_ACCESS(0x58, false, "PASID table: access error"),
-    /** PASID entry not present. */
     PASID_NOT_PRESENT(0x59, true, Answer.WITHOUT_RIGHTS, "PASID entry: P=0"),
-    /** PASID entry with a reserved bit set. */
     PASID_RESERVED(0x5A, true, "PASID entry: reserved bit set"),
     /** PASID entry programmed wrongly: PGTT, AW, FSPM or FSPTPTR. */
     PASID_INVALID(0x5B, true, "PASID entry: invalid programming"),
@@ -78,19 +57,14 @@ public enum FaultReason {
     EXECUTE_REQUEST_BLOCKED(0x5C, true, Answer.WITHOUT_RIGHTS, "request to execute"),
     /** A supervisor request where the PASID entry has no SRE. */
     SUPERVISOR_REQUEST_BLOCKED(0x5D, true, Answer.WITHOUT_RIGHTS, "supervisor request with SRE=0"),
-    /** A translated request beyond the host permission table. */
     BEYOND_PERMISSION_TABLE(0x60, true, "address beyond HPTSZ"),
     /** A first-stage table below the top one cannot be read. */
     FIRST_STAGE_ACCESS(0x70, true, Answer.WITHOUT_RIGHTS, "first-stage entry: access error"),
-    /** First-stage entry not present. */
     FIRST_STAGE_NOT_PRESENT(0x71, true, Answer.WITHOUT_RIGHTS, "first-stage entry: P=0"),
-    /** First-stage entry with a reserved bit set. */
     FIRST_STAGE_RESERVED(0x72, true, Answer.WITHOUT_RIGHTS, "first-stage entry: reserved bit set"),
-    /** The top first-stage table cannot be read. */
     FIRST_STAGE_TOP_ACCESS(0x73, true, Answer.WITHOUT_RIGHTS, "top first-stage entry: access error"),
     /** Nested: a first-stage entry leads beyond what the second stage translates. */
     FIRST_STAGE_BEYOND_WIDTH(0x74, true, Answer.WITHOUT_RIGHTS, "first-stage entry: address beyond the second stage"),
-    /** Nested: the second stage does not let the top first-stage entry be read. */
     FIRST_STAGE_TOP_READ_DENIED(0x75, true, Answer.WITHOUT_RIGHTS, "top first-stage entry: second stage denies read"),
     /** Nested: the second stage does not let a lower first-stage entry be read. */
     FIRST_STAGE_READ_DENIED(0x76, true, Answer.WITHOUT_RIGHTS, "first-stage entry: second stage denies read"),
@@ -98,31 +72,23 @@ public enum FaultReason {
     FIRST_STAGE_WRITE_DENIED(0x77, true, Answer.WITHOUT_RIGHTS, "first-stage entry: second stage denies its flags"),
     /** Scalable mode: a second-stage table below the top one cannot be read. */
     SECOND_STAGE_ACCESS(0x78, true, "second-stage entry: access error"),
-    /** Scalable mode: second-stage entry without any permission. */
     SECOND_STAGE_NOT_PRESENT(0x79, true, Answer.WITHOUT_RIGHTS, "second-stage entry: no permission"),
-    /** Scalable mode: second-stage entry with a reserved bit set. */
     SECOND_STAGE_RESERVED(0x7A, true, "second-stage entry: reserved bit set"),
-    /** Scalable mode: the top second-stage table cannot be read. */
     SECOND_STAGE_TOP_ACCESS(0x7B, true, "top second-stage entry: access error"),
     /** A flag of a second-stage entry has to be set, but walks are not snooped. */
     SECOND_STAGE_FLAG_NOT_SNOOPED(0x7C, true, "second-stage entry: flag to be set, walk not snooped"),
     /** A flag of a second-stage entry could not be set. */
     SECOND_STAGE_FLAG_FAILED(0x7D, true, "second-stage entry: flag could not be set"),
-    /** First stage: the address is not canonical. */
     ADDRESS_NOT_CANONICAL(0x80, true, Answer.WITHOUT_RIGHTS, "address not canonical"),
-    /** First stage: a user request to a supervisor page. */
     USER_REQUEST_DENIED(0x81, true, Answer.WITHOUT_RIGHTS, "user request to a supervisor page"),
     /** Pass-through or translated: the host has no such address. */
     ADDRESS_BEYOND_HOST(0x83, true, Answer.WITHOUT_RIGHTS, "address beyond the host's width"),
     /** Scalable mode: address above what the second-stage table's width or CAP.MGAW allows. */
     SCALABLE_ADDRESS_BEYOND_WIDTH(0x84, true, Answer.WITHOUT_RIGHTS, "address beyond MGAW or AGAW"),
-    /** Scalable mode: no write permission. */
     SCALABLE_WRITE_DENIED(0x85, true, Answer.WITHOUT_RIGHTS, "no write permission"),
-    /** Scalable mode: no read permission. */
     SCALABLE_READ_DENIED(0x86, true, Answer.WITHOUT_RIGHTS, "no read permission"),
     /** Scalable mode: the output lies in 0xfee00000-0xfeefffff. */
     SCALABLE_INTERRUPT_RANGE_OUTPUT(0x87, true, "output in the interrupt range"),
-    /** PASID wider than ECAP.PSS. */
     PASID_BEYOND_WIDTH(0x89, true, "PASID beyond PSS"),
     /** A flag of a first-stage entry has to be set, but walks are not snooped. */
     FIRST_STAGE_FLAG_NOT_SNOOPED(
@@ -131,15 +97,11 @@ public enum FaultReason {
     FIRST_STAGE_FLAG_FAILED(0x91, true, "first-stage entry: flag could not be set"),
     /** A host permission table below the top one cannot be read. */
     PERMISSION_ACCESS(0xA0, true, "host permission entry: access error"),
-    /** Host permission entry with a reserved bit set. */
     PERMISSION_RESERVED(0xA1, true, "host permission entry: reserved bit set"),
-    /** The top host permission table cannot be read. */
     PERMISSION_TOP_ACCESS(0xA2, true, "top host permission entry: access error"),
     /** A zero-length read of a page without any host permission. */
     NO_PERMISSION(0xA3, true, "no host permission"),
-    /** No host permission to write. */
     PERMISSION_WRITE_DENIED(0xA4, true, "no host permission to write"),
-    /** No host permission to read. */
     PERMISSION_READ_DENIED(0xA5, true, "no host permission to read");
 
     /** What a translation request gets that ends so. */

@@ -12,14 +12,8 @@ import org.iommu4j.layout.Layout;
 public final class PageGroupResponse {
     private static final Layout.Builder DSC =
             Layout.named("page_grp_resp_dsc").size(128).littleEndian().spec("VT-d 7.6.1");
-
-    /** Type code, 9. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(9, "page group response")));
-
-    /** The requests had a PASID. */
     public static final BitField PP = DSC.bit("PP", 4, about("PASID present"));
-
-    /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
 
@@ -27,25 +21,17 @@ public final class PageGroupResponse {
     public static final BitField CODE =
             DSC.bits("ResponseCode", 15, 12, about("0: success, 1: invalid request, 15: failure"));
 
-    /** Requester id. */
     public static final BitField RID = DSC.bits("RID", 31, 16, about("requester id"));
-
-    /** PASID of the requests, if they had one. */
     public static final BitField PASID = DSC.bits("PASID", 51, 32, about("PASID"));
-
-    /** Index of the group. */
     public static final BitField PRGI = DSC.bits("PRGI", 75, 67, about("index of the group"));
 
     /** Software of older revisions marks the last request of the group here. */
     public static final BitField IGNORED = DSC.ignored("ignored 66", 66, 66);
 
-    /** The descriptor. */
     public static final Layout LAYOUT = DSC.build();
 
-    /** {@link #CODE}: the pages are there. */
+    // Codes of CODE.
     public static final int SUCCESS = 0;
-
-    /** {@link #CODE}: the device may not ask. */
     public static final int INVALID_REQUEST = 1;
 
     private PageGroupResponse() {}

@@ -11,41 +11,17 @@ import org.iommu4j.layout.Layout;
 public final class PageRequestRecord {
     private static final Layout.Builder RECORD =
             Layout.named("page_req_dsc").size(256).littleEndian().spec("VT-d 7.4.1.1");
-
-    /** Type code, 1. */
     public static final BitField TYPE = RECORD.bits("Type", 7, 0, oneOf(code(1, "page request")));
-
-    /** The request has a PASID. */
     public static final BitField PASID_PRESENT = RECORD.bit("PASIDPresent", 8, about("the request has a PASID"));
-
-    /** Requester id. */
     public static final BitField RID = RECORD.bits("RID", 31, 16, about("requester id"));
-
-    /** PASID. */
     public static final BitField PASID = RECORD.bits("PASID", 51, 32, about("PASID"));
-
-    /** Execute was asked for. */
     public static final BitField EXE = RECORD.bit("EXE", 52, about("execute"));
-
-    /** The request is one of a supervisor. */
     public static final BitField PRIV = RECORD.bit("PRIV", 53, about("supervisor"));
-
-    /** Read was asked for. */
     public static final BitField RD = RECORD.bit("RD", 64, about("read"));
-
-    /** Write was asked for. */
     public static final BitField WR = RECORD.bit("WR", 65, about("write"));
-
-    /** Last of its group. */
     public static final BitField LPIG = RECORD.bit("LPIG", 66, about("last of its group"));
-
-    /** Index of the group. */
     public static final BitField PRGI = RECORD.bits("PRGI", 75, 67, about("index of the group"));
-
-    /** Page. */
     public static final BitField ADDR = RECORD.address("ADDR", 127, 76, about("page"));
-
-    /** The record. */
     public static final Layout LAYOUT = RECORD.build();
 
     /** Size of a record. */

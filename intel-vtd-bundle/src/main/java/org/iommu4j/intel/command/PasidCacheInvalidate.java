@@ -12,14 +12,8 @@ import org.iommu4j.layout.Layout;
 public final class PasidCacheInvalidate {
     private static final Layout.Builder DSC =
             Layout.named("pc_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.2");
-
-    /** Type code, 7. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(7, "PASID-cache invalidate")));
-
-    /** What to drop. */
     public static final BitField G = DSC.bits("G", 5, 4, oneOf(code(0, "domain"), code(1, "pasid"), code(3, "global")));
-
-    /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
 
@@ -29,16 +23,11 @@ public final class PasidCacheInvalidate {
     /** PASID, if one is selected. */
     public static final BitField PASID = DSC.bits("PASID", 51, 32, about("PASID"));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = DSC.build();
 
-    /** {@link #G}: every PASID of one domain. */
+    // Codes of G.
     public static final int DOMAIN = 0;
-
-    /** {@link #G}: one PASID in one domain. */
     public static final int ONE_PASID = 1;
-
-    /** {@link #G}: everything. */
     public static final int GLOBAL = 3;
 
     private PasidCacheInvalidate() {}

@@ -13,30 +13,23 @@ import org.iommu4j.layout.Layout;
 public final class PasidDeviceTlbInvalidate {
     private static final Layout.Builder DSC =
             Layout.named("p_dev_tlb_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.6");
-
-    /** Type code, 8. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(8, "PASID-based device-TLB invalidate")));
 
     /** Most invalidations that the device takes at once; 0 stands for 32. */
     public static final BitField MIP = DSC.bits("MIP", 8, 4, about("queue depth of the device, 0: 32"));
 
-    /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
 
     /** Physical function's source id, bits 3:0. */
     public static final BitField PFSID_LOW = DSC.bits("PFSID[3:0]", 15, 12, when("DIT"));
 
-    /** Source id. */
     public static final BitField SID = DSC.bits("SID", 31, 16, about("source id"));
-
-    /** PASID, unless {@link #GI}. */
     public static final BitField PASID = DSC.bits("PASID", 51, 32, about("PASID, ignored with GI"));
 
     /** Physical function's source id, bits 15:4. */
     public static final BitField PFSID_HIGH = DSC.bits("PFSID[15:4]", 63, 52, when("DIT"));
 
-    /** Every PASID of the function. */
     public static final BitField GI = DSC.bit("GI", 64, about("1: every PASID of the function"));
 
     /** Size: 0 one page; 1 the ones from bit 12 of the address upwards encode the size. */

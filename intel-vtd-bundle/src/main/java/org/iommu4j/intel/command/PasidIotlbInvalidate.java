@@ -12,21 +12,11 @@ import org.iommu4j.layout.Layout;
 public final class PasidIotlbInvalidate {
     private static final Layout.Builder DSC =
             Layout.named("p_iotlb_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.4");
-
-    /** Type code, 6. */
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(6, "PASID-based IOTLB invalidate")));
-
-    /** What to drop. */
     public static final BitField G = DSC.bits("G", 5, 4, oneOf(code(2, "pasid"), code(3, "page")));
-
-    /** Upper part of the type code. */
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
-
-    /** Domain id. */
     public static final BitField DID = DSC.bits("DID", 31, 16, about("domain id"));
-
-    /** PASID. */
     public static final BitField PASID = DSC.bits("PASID", 51, 32, about("PASID"));
 
     /** Address mask: 2^AM pages of 4 KiB; CAP.MAMV does not limit it, VT-d 11.4.2. */
@@ -38,13 +28,10 @@ public final class PasidIotlbInvalidate {
     /** First address; its low AM page bits are ignored. */
     public static final BitField ADDR = DSC.address("ADDR", 127, 76, about("first page"));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = DSC.build();
 
-    /** {@link #G}: everything of one PASID in one domain. */
+    // Codes of G.
     public static final int ONE_PASID = 2;
-
-    /** {@link #G}: a range of pages of one PASID in one domain. */
     public static final int PAGE = 3;
 
     private PasidIotlbInvalidate() {}

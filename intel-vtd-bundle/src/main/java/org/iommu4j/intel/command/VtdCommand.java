@@ -89,20 +89,10 @@ public enum VtdCommand implements CommandFormat {
     public static final int TYPE_DEVICE_TLB = 0x3;
     public static final int TYPE_INTERRUPT_ENTRY_CACHE = 0x4;
     public static final int TYPE_WAIT = 0x5;
-
-    /** {@link #PASID_IOTLB_INVALIDATE} as a constant. */
     public static final int TYPE_PASID_IOTLB = 0x6;
-
-    /** {@link #PASID_CACHE_INVALIDATE} as a constant. */
     public static final int TYPE_PASID_CACHE = 0x7;
-
-    /** {@link #PASID_DEVICE_TLB_INVALIDATE} as a constant. */
     public static final int TYPE_PASID_DEVICE_TLB = 0x8;
-
-    /** {@link #PAGE_GROUP_RESPONSE} as a constant. */
     public static final int TYPE_PAGE_GROUP_RESPONSE = 0x9;
-
-    /** {@link #HOST_PERMISSION_INVALIDATE} as a constant. */
     public static final int TYPE_HOST_PERMISSION = 0xa;
 
     /**

@@ -10,26 +10,12 @@ import org.iommu4j.layout.Layout;
 public final class FsPte {
     private static final Layout.Builder ENTRY =
             Layout.named("fs_paging_entry").size(64).littleEndian().spec("VT-d 9.7");
-
-    /** Present. */
     public static final BitField P = ENTRY.bit("P", 0, about("present"));
-
-    /** Write permission. */
     public static final BitField RW = ENTRY.bit("R/W", 1, about("write"));
-
-    /** User permission. */
     public static final BitField US = ENTRY.bit("U/S", 2, about("user"));
-
-    /** Memory type, leaves only. */
     public static final BitField PWT = ENTRY.bit("PWT", 3, about("memory type, leaves only"));
-
-    /** Memory type, leaves only. */
     public static final BitField PCD = ENTRY.bit("PCD", 4, about("memory type, leaves only"));
-
-    /** Accessed. */
     public static final BitField A = ENTRY.bit("A", 5, about("accessed"));
-
-    /** Dirty, leaves only. */
     public static final BitField D = ENTRY.bit("D", 6, about("dirty, leaves only"));
 
     /** Page size: the entry is a leaf above level 1. At level 1 the bit is a memory type. */
@@ -47,7 +33,6 @@ public final class FsPte {
     /** Left to software. */
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 11", 11, 11);
 
-    /** Next table or page. */
     public static final BitField ADDR = ENTRY.address("ADDR", 51, 12, about("next table or page"));
 
     /** Left to software; the unit does not know execute-disable. */

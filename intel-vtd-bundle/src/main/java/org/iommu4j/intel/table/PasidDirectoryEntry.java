@@ -9,14 +9,8 @@ import org.iommu4j.layout.Layout;
 public final class PasidDirectoryEntry {
     private static final Layout.Builder ENTRY =
             Layout.named("pasid_directory_entry").size(64).littleEndian().spec("VT-d 9.5");
-
-    /** Present. */
     public static final BitField P = ENTRY.bit("P", 0, about("present"));
-
-    /** Fault processing disable: qualified faults are not recorded. */
     public static final BitField FPD = ENTRY.bit("FPD", 1, about("qualified faults are not recorded"));
-
-    /** Address of the PASID table. */
     public static final BitField SMPTBLPTR = ENTRY.address("SMPTBLPTR", 63, 12, about("PASID table"));
 
     /** The entry; address bits at or above the host address width are reserved too. */

@@ -12,11 +12,7 @@ import org.iommu4j.layout.Layout;
 public final class PasidEntry {
     private static final Layout.Builder ENTRY =
             Layout.named("pasid_entry").size(512).littleEndian().spec("VT-d 9.6");
-
-    /** Present. */
     public static final BitField P = ENTRY.bit("P", 0, about("present"));
-
-    /** Fault processing disable: qualified faults are not recorded. */
     public static final BitField FPD = ENTRY.bit("FPD", 1, about("qualified faults are not recorded"));
 
     /** Width of the second-stage table: 30 + 9 * AW bits, AW + 2 levels. */
@@ -27,42 +23,24 @@ public final class PasidEntry {
             when("SSTS"),
             oneOf(code(1, "39 bits, 3 levels"), code(2, "48 bits, 4 levels"), code(3, "57 bits, 5 levels")));
 
-    /** PASID granular translation type. */
     public static final BitField PGTT = ENTRY.bits(
             "PGTT",
             8,
             6,
             oneOf(code(1, "first stage"), code(2, "second stage"), code(3, "nested"), code(4, "pass-through")));
-
-    /** Accessed and dirty flags of the second stage are set. */
     public static final BitField SSADE =
             ENTRY.bit("SSADE", 9, when("SSADS"), about("second-stage accessed and dirty flags"));
-
-    /** Address of the second-stage table. */
     public static final BitField SSPTPTR = ENTRY.address("SSPTPTR", 63, 12, when("SSTS"), about("second-stage table"));
-
-    /** Domain id. */
     public static final BitField DID = ENTRY.bits("DID", 79, 64, about("domain id"));
-
-    /** Page walks are snooped. */
     public static final BitField PWSNP = ENTRY.bit("PWSNP", 87, when("SMPWCS"), about("page walks are snooped"));
-
-    /** Accesses to the page are snooped. */
     public static final BitField PGSNP = ENTRY.bit("PGSNP", 88, when("SC"), about("page accesses are snooped"));
-
-    /** Cache disable. */
     public static final BitField CD = ENTRY.bit("CD", 89, when("MTS"), about("cache disable"));
 
     /** Memory types of second-stage leaves count. */
     public static final BitField EMTE = ENTRY.bit("EMTE", 90, when("MTS"), about("memory types of the second stage"));
 
-    /** Page attribute table. */
     public static final BitField PAT = ENTRY.bits("PAT", 127, 96, when("MTS"), about("page attribute table"));
-
-    /** Supervisor requests are allowed. */
     public static final BitField SRE = ENTRY.bit("SRE", 128, when("SRS"), about("supervisor requests allowed"));
-
-    /** First-stage paging mode. */
     public static final BitField FSPM =
             ENTRY.bits("FSPM", 131, 130, when("FSTS"), oneOf(code(0, "4 levels"), code(1, "5 levels")));
 
@@ -73,7 +51,6 @@ public final class PasidEntry {
     /** Left to software. */
     public static final BitField IGNORED = ENTRY.ignored("ignored 134:133", 134, 133);
 
-    /** Extended accessed flags are set. */
     public static final BitField EAFE = ENTRY.bit("EAFE", 135, when("EAFS"), about("extended accessed flags"));
 
     /** Address of the first-stage table; one of the guest if nested. */
@@ -83,14 +60,9 @@ public final class PasidEntry {
     public static final BitField HPTSZ =
             ENTRY.bits("HPTSZ", 257, 256, when("HPTS"), about("permission table for addresses below 2^(49+HPTSZ)"));
 
-    /** Host permissions are not fetched ahead after a translation request. */
     public static final BitField HPTPFD =
             ENTRY.bit("HPTPFD", 258, when("HPTS"), about("host permissions are not fetched ahead"));
-
-    /** Address of the host permission table. */
     public static final BitField HPTPTR = ENTRY.address("HPTPTR", 319, 268, when("HPTS"), about("permission table"));
-
-    /** Domain id of the host permission table. */
     public static final BitField HPTDID =
             ENTRY.bits("HPTDID", 335, 320, when("HPTS"), about("domain id of the permission table"));
 
@@ -100,16 +72,10 @@ public final class PasidEntry {
     /** Size of an entry. */
     public static final int BYTES = 64;
 
-    /** {@link #PGTT}: first stage only. */
+    // Codes of PGTT.
     public static final int FIRST_STAGE = 1;
-
-    /** {@link #PGTT}: second stage only. */
     public static final int SECOND_STAGE = 2;
-
-    /** {@link #PGTT}: first stage, whose addresses the second stage translates. */
     public static final int NESTED = 3;
-
-    /** {@link #PGTT}: addresses are not translated. */
     public static final int PASS_THROUGH = 4;
 
     private PasidEntry() {}

@@ -10,11 +10,7 @@ import org.iommu4j.layout.Layout;
 public final class ScalableContextEntry {
     private static final Layout.Builder ENTRY =
             Layout.named("scalable_context_entry").size(256).littleEndian().spec("VT-d 9.4");
-
-    /** Present. */
     public static final BitField P = ENTRY.bit("P", 0, about("present"));
-
-    /** Fault processing disable: qualified faults are not recorded. */
     public static final BitField FPD = ENTRY.bit("FPD", 1, about("qualified faults are not recorded"));
 
     /** Device-TLB enable: translation and translated requests are allowed. */
@@ -23,27 +19,23 @@ public final class ScalableContextEntry {
     /** PASID enable: requests with PASID are allowed. */
     public static final BitField PASIDE = ENTRY.bit("PASIDE", 3, when("PASID"), about("requests with PASID allowed"));
 
-    /** Page request enable. */
     public static final BitField PRE = ENTRY.bit("PRE", 4, when("PRS"), about("page requests allowed"));
 
     /** Host permission table enable: translated requests are checked. */
     public static final BitField HPTE = ENTRY.bit("HPTE", 5, when("HPTS"), about("translated requests are checked"));
 
-    /** Translated requests with PASID are allowed. */
     public static final BitField EPTR =
             ENTRY.bit("EPTR", 6, when("PTRS"), about("translated requests with PASID allowed"));
 
     /** Size of the PASID directory: it has 2^(PDTS+7) entries of 64 PASIDs each. */
     public static final BitField PDTS = ENTRY.bits("PDTS", 11, 9, about("2^(PDTS+7) directory entries"));
 
-    /** Address of the PASID directory. */
     public static final BitField PASIDDIRPTR = ENTRY.address("PASIDDIRPTR", 63, 12, about("PASID directory"));
 
     /** PASID of requests that have none; 0 without ECAP.RPS. */
     public static final BitField RID_PASID =
             ENTRY.bits("RID_PASID", 83, 64, when("RPS"), about("PASID of requests without one"));
 
-    /** Requests that have no PASID are supervisor requests. */
     public static final BitField RID_PRIV =
             ENTRY.bit("RID_PRIV", 84, when("RPRIVS"), about("requests without PASID are supervisor requests"));
 

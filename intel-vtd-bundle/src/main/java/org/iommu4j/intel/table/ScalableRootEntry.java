@@ -12,11 +12,7 @@ import org.iommu4j.layout.Layout;
 public final class ScalableRootEntry {
     private static final Layout.Builder ENTRY =
             Layout.named("scalable_root_entry").size(64).littleEndian().spec("VT-d 9.2");
-
-    /** Present. */
     public static final BitField P = ENTRY.bit("P", 0, about("present"));
-
-    /** Address of the context table for half of the bus. */
     public static final BitField CTP = ENTRY.address("CTP", 63, 12, about("context table of half of the bus"));
 
     /** The half of an entry; address bits at or above the host address width are reserved too. */

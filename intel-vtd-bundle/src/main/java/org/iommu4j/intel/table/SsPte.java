@@ -13,17 +13,12 @@ import org.iommu4j.layout.Layout;
 public final class SsPte {
     private static final Layout.Builder ENTRY =
             Layout.named("scalable_ss_paging_entry").size(64).littleEndian().spec("VT-d 9.8");
-
-    /** Read permission, without SSIRWE. */
     public static final BitField R = ENTRY.bit("R", 0, about("read, without SSIRWE"));
-
-    /** Write permission, without SSIRWE. */
     public static final BitField W = ENTRY.bit("W", 1, about("write, without SSIRWE"));
 
     /** Left to software. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 2", 2, 2);
 
-    /** Memory type, leaves only. */
     public static final BitField EMT = ENTRY.bits("EMT", 5, 3, about("memory type, leaves only"));
 
     /** The first stage's memory type does not count, leaves only. */
@@ -41,10 +36,7 @@ public final class SsPte {
     /** Left to software. */
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 10", 10, 10);
 
-    /** Snoop: leaves only. */
     public static final BitField SNP = ENTRY.bit("SNP", 11, when("SC"), about("snoop, leaves only"));
-
-    /** Next table or page. */
     public static final BitField ADDR = ENTRY.address("ADDR", 51, 12, about("next table or page"));
 
     /** Left to software. */
