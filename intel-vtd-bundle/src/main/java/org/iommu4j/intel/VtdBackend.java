@@ -134,7 +134,10 @@ public class VtdBackend implements Backend {
         return switch (subVersion) {
             case VtdGeneration.LEGACY_REG -> List.of(RegisterImage.LAYOUT);
             case VtdGeneration.LEGACY_QI ->
-                commands().stream().map(CommandFormat::layout).toList();
+                commands().stream()
+                        .filter(command -> command.since() <= subVersion)
+                        .map(CommandFormat::layout)
+                        .toList();
             default -> List.of();
         };
     }

@@ -75,8 +75,8 @@ class VtdBackendTest {
                 "WRITE_DENIED: no write permission",
                 backend.meaning(FaultRecord.LAYOUT, FaultRecord.FR, 0, FaultRecord.FR.of(5)));
         assertEquals(
-                "not a reason of legacy mode",
-                backend.meaning(FaultRecord.LAYOUT, FaultRecord.FR, 0, FaultRecord.FR.of(0x71)));
+                "not a reason of DMA remapping",
+                backend.meaning(FaultRecord.LAYOUT, FaultRecord.FR, 0, FaultRecord.FR.of(0x82)));
         assertEquals(
                 "with T1: AtomicOp",
                 backend.meaning(FaultRecord.LAYOUT, FaultRecord.T2, 0, FaultRecord.T1.of(1) | FaultRecord.T2.of(1)));
@@ -117,13 +117,13 @@ class VtdBackendTest {
         Machine machine = Machine.of(0x110);
         assertEquals(
                 Errno.EPROTONOSUPPORT,
-                assertThrows(BackendException.class, () -> backend.createTranslator(0x400, machine))
+                assertThrows(BackendException.class, () -> backend.createTranslator(0x200, machine))
                         .errno());
         assertEquals(
                 Errno.EPROTONOSUPPORT,
                 assertThrows(
                                 BackendException.class,
-                                () -> backend.createHardware(HardwareConfig.of(0x400), machine.platform()))
+                                () -> backend.createHardware(HardwareConfig.of(0x200), machine.platform()))
                         .errno());
     }
 

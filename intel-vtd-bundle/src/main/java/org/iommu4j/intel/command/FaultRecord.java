@@ -15,7 +15,8 @@ public final class FaultRecord {
             Layout.named("FRCD").size(128).littleEndian().spec("VT-d 11.4.7.6");
     public static final BitField FI = FRCD.address("FI", 63, 12, READ_ONLY, about("page address"));
     public static final BitField SID = FRCD.bits("SID", 79, 64, READ_ONLY, about("source id"));
-    public static final BitField T2 = FRCD.bit("T2", 92, READ_ONLY, about("with T1: 00 write, 10 read, 11 AtomicOp"));
+    public static final BitField T2 =
+            FRCD.bit("T2", 92, READ_ONLY, about("with T1: 00 write, 01 page request, 10 read, 11 AtomicOp"));
     public static final BitField PRIV = FRCD.bit("PRIV", 93, READ_ONLY, about("privileged"));
     public static final BitField EXE = FRCD.bit("EXE", 94, READ_ONLY, about("execute"));
     public static final BitField PP = FRCD.bit("PP", 95, READ_ONLY, about("PASID present"));

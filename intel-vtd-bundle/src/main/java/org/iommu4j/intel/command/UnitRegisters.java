@@ -13,6 +13,8 @@ import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.InterruptTableAddress;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 import org.iommu4j.intel.command.VtdRegisters.Iotlb;
+import org.iommu4j.intel.command.VtdRegisters.PageRequestPlace;
+import org.iommu4j.intel.command.VtdRegisters.PageRequestStatus;
 import org.iommu4j.intel.command.VtdRegisters.ProtectedMemory;
 import org.iommu4j.intel.command.VtdRegisters.QueueAddress;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
@@ -30,7 +32,9 @@ public final class UnitRegisters {
     public static List<Register> all() {
         VtdCapabilities queued = VtdCapabilities.LEGACY_QI;
         return of(new VtdCapabilities(
-                queued.ver(), queued.cap() | Cap.PLMR.mask() | Cap.PHMR.mask(), queued.ecap() | Ecap.EIM.mask()));
+                queued.ver(),
+                queued.cap() | Cap.PLMR.mask() | Cap.PHMR.mask(),
+                queued.ecap() | Ecap.EIM.mask() | Ecap.SMTS.mask() | Ecap.PRS.mask()));
     }
 
     /**
@@ -59,6 +63,12 @@ public final class UnitRegisters {
             addIf(extended, rows, EventControl.INVALIDATION.upperAddress());
         }
         addIf(Ecap.IR.isSet(unit.ecap()), rows, InterruptTableAddress.REGISTER);
+        if (unit.hasPageRequests()) {
+            rows.addAll(List.of(PageRequestPlace.HEAD, PageRequestPlace.TAIL, PageRequestPlace.ADDRESS));
+            rows.add(PageRequestStatus.REGISTER);
+            rows.addAll(EventControl.PAGE_REQUEST.basic());
+            addIf(extended, rows, EventControl.PAGE_REQUEST.upperAddress());
+        }
         if (unit.hasRegisterInvalidation()) {
             rows.add(ContextCommand.REGISTER);
             rows.add(InvalidateAddress.of(unit.ecap()));

@@ -22,6 +22,16 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
     /** The queue unit of legacy mode: 64K domains, 39 and 48 bits, 2 MiB and 1 GiB pages, device TLBs, pass-through. */
     public static final VtdCapabilities LEGACY_QI = new VtdCapabilities(0x10, 0x00d2008c226f0606L, 0xf00fdfL);
 
+    /** The default units of scalable mode: PASIDs, both stages and nested, 4 levels; no page requests without its queue. */
+    public static final VtdCapabilities SCALABLE = new VtdCapabilities(0x30, 0x01d2008c226f0606L, 0x0003c99e24f00fdfL);
+
+    /** As {@link #SCALABLE}, with 5 levels, accessed and dirty flags, abort mode and throttled device-TLB invalidation. */
+    public static final VtdCapabilities WIDE_TYPE = new VtdCapabilities(0x40, 0xd1de078c22780e06L, 0x0013ef9e24f00fdfL);
+
+    /** As {@link #WIDE_TYPE}, with supervisor rights, host permission tables and what else is new in 5.0. */
+    public static final VtdCapabilities HOST_PERMISSIONS =
+            new VtdCapabilities(0x80, 0xd1de078c22780e06L, 0x0fb3ef9ea4f00fdfL);
+
     /** First major version without register-based invalidation. */
     private static final int QUEUE_ONLY_MAJOR = 6;
 
@@ -51,7 +61,13 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
 
     /** Registers of a known generation's default unit. */
     static VtdCapabilities base(int subVersion) {
-        return subVersion == VtdGeneration.LEGACY_REG ? LEGACY_REG : LEGACY_QI;
+        return switch (subVersion) {
+            case VtdGeneration.LEGACY_REG -> LEGACY_REG;
+            case VtdGeneration.SCALABLE -> SCALABLE;
+            case VtdGeneration.WIDE_TYPE -> WIDE_TYPE;
+            case VtdGeneration.HOST_PERMISSIONS -> HOST_PERMISSIONS;
+            default -> LEGACY_QI;
+        };
     }
 
     /** True if a capability of one bit, by its name in CAP or ECAP, is present; false for names that do not exist. */
@@ -74,9 +90,42 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
         return Ecap.QI.isSet(ecap);
     }
 
+    /**
+     * True if the unit has scalable mode. In a unit with extended context entries, of revisions before 3.0, the bit means
+     * something else.
+     */
+    public boolean hasScalableMode() {
+        return Ecap.SMTS.isSet(ecap) && !Ecap.ECS.isSet(ecap);
+    }
+
+    /** True if the unit has abort mode. */
+    public boolean hasAbortMode() {
+        return Ecap.ADMS.isSet(ecap);
+    }
+
+    /** True if the queue can have descriptors of 256 bits. */
+    public boolean hasLongDescriptors() {
+        return hasScalableMode() || hasAbortMode();
+    }
+
+    /** True if devices may ask for pages. */
+    public boolean hasPageRequests() {
+        return hasScalableMode() && Ecap.PRS.isSet(ecap);
+    }
+
+    /** Width of a PASID in bits, 1 to 20. */
+    public int pasidBits() {
+        return Math.min(20, Ecap.PSS.getInt(ecap) + 1);
+    }
+
+    /** Major version of the implementation. */
+    public int major() {
+        return Ver.MAJOR.getInt(ver);
+    }
+
     /** True if CCMD, IVA and IOTLB exist: they are gone from major version 6 on. */
     public boolean hasRegisterInvalidation() {
-        return Ver.MAJOR.get(ver) < QUEUE_ONLY_MAJOR;
+        return major() < QUEUE_ONLY_MAJOR;
     }
 
     /** Widest address of a device in bits. */

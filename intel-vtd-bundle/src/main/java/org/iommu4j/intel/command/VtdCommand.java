@@ -47,7 +47,41 @@ public enum VtdCommand implements CommandFormat {
                     "ECAP.MHMV",
                     VtdCapabilities::largestIndexMask)),
     /** Completion of all earlier descriptors. */
-    INVALIDATION_WAIT(0x5, InvalidationWait.LAYOUT, "", "wait", null, null, null, null);
+    INVALIDATION_WAIT(0x5, InvalidationWait.LAYOUT, "", "wait", null, null, null, null),
+    /** IOTLB and first-stage paging-structure caches of one PASID. */
+    PASID_IOTLB_INVALIDATE(
+            0x6,
+            PasidIotlbInvalidate.LAYOUT,
+            "",
+            "piotlb",
+            PasidIotlbInvalidate.G,
+            PasidIotlbInvalidate.DID,
+            null,
+            null),
+    /** PASID cache. */
+    PASID_CACHE_INVALIDATE(
+            0x7,
+            PasidCacheInvalidate.LAYOUT,
+            "",
+            "pasid_cache",
+            PasidCacheInvalidate.G,
+            PasidCacheInvalidate.DID,
+            null,
+            null),
+    /** The device's own TLB, for requests with PASID. */
+    PASID_DEVICE_TLB_INVALIDATE(0x8, PasidDeviceTlbInvalidate.LAYOUT, "DT", "pdev_iotlb", null, null, null, null),
+    /** Answer to page requests. */
+    PAGE_GROUP_RESPONSE(0x9, PageGroupResponse.LAYOUT, "PRS", "page_response", null, null, null, null),
+    /** Host permission tables. */
+    HOST_PERMISSION_INVALIDATE(
+            0xa,
+            HostPermissionInvalidate.LAYOUT,
+            "HPTS",
+            "hpt_cache",
+            HostPermissionInvalidate.G,
+            HostPermissionInvalidate.HPTDID,
+            null,
+            null);
 
     // The types as constants, for a switch.
     public static final int TYPE_CONTEXT_CACHE = 0x1;
@@ -55,6 +89,11 @@ public enum VtdCommand implements CommandFormat {
     public static final int TYPE_DEVICE_TLB = 0x3;
     public static final int TYPE_INTERRUPT_ENTRY_CACHE = 0x4;
     public static final int TYPE_WAIT = 0x5;
+    public static final int TYPE_PASID_IOTLB = 0x6;
+    public static final int TYPE_PASID_CACHE = 0x7;
+    public static final int TYPE_PASID_DEVICE_TLB = 0x8;
+    public static final int TYPE_PAGE_GROUP_RESPONSE = 0x9;
+    public static final int TYPE_HOST_PERMISSION = 0xa;
 
     /**
      * The largest value of a field at one granularity.
@@ -124,7 +163,9 @@ public enum VtdCommand implements CommandFormat {
 
     @Override
     public int since() {
-        return VtdGeneration.LEGACY_QI;
+        return type <= TYPE_WAIT
+                ? VtdGeneration.LEGACY_QI
+                : type == TYPE_HOST_PERMISSION ? VtdGeneration.HOST_PERMISSIONS : VtdGeneration.SCALABLE;
     }
 
     /** The capability of ECAP without which the type is unknown; empty if every queue has it. */

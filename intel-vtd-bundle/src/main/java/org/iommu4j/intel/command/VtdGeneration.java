@@ -8,11 +8,14 @@ public final class VtdGeneration {
     /** Legacy tables, 128-bit invalidation queue. */
     public static final int LEGACY_QI = 0x0110;
 
-    /** Scalable mode; no chip of this release has it. */
+    /** Scalable mode: tables of PASIDs, first stage and nested translation, 256-bit descriptors. */
     public static final int SCALABLE = 0x0300;
 
-    /** First generation whose descriptors have a seven-bit type and a PFSID. */
+    /** Scalable mode; first generation whose descriptors have a seven-bit type. */
     public static final int WIDE_TYPE = 0x0400;
+
+    /** Scalable mode with host permission tables and translated requests with PASID. */
+    public static final int HOST_PERMISSIONS = 0x0500;
 
     private VtdGeneration() {}
 }

@@ -22,7 +22,7 @@ public final class VtdMeanings {
         if (field.equals(FaultRecord.T2) && layout.equals(FaultRecord.LAYOUT)) {
             boolean first = FaultRecord.T1.isSet(words[FaultRecord.T1.word()]);
             boolean second = field.isSet(words[field.word()]);
-            return "with T1: " + (first ? second ? "AtomicOp" : "read" : second ? "reserved" : "write");
+            return "with T1: " + (first ? second ? "AtomicOp" : "read" : second ? "page request" : "write");
         }
         if (field.equals(IotlbInvalidate.AM) || field.equals(RegisterImage.AM)) {
             return pages(field.getInt(words[field.word()]));
@@ -32,7 +32,7 @@ public final class VtdMeanings {
 
     private static String reason(int code) {
         FaultReason reason = FaultReason.of(code);
-        return reason == null ? "not a reason of legacy mode" : reason.name() + ": " + reason.text();
+        return reason == null ? "not a reason of DMA remapping" : reason.name() + ": " + reason.text();
     }
 
     private static String requester(int id) {

@@ -8,6 +8,7 @@ import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 import static org.iommu4j.layout.FieldOption.reset;
+import static org.iommu4j.layout.FieldOption.when;
 import static org.iommu4j.layout.FieldOption.whileClear;
 
 import java.util.List;
@@ -156,6 +157,11 @@ public final class VtdRegisters {
                 register("RTADDR", 0x20, 64, "11.4.5").each(READ_WRITE);
         public static final BitField TTM =
                 RTADDR.bits("TTM", 11, 10, oneOf(code(0, "legacy"), code(1, "scalable"), code(3, "abort DMA")));
+
+        /** Second-stage permissions stand in bits 61 and 62 of an entry, not in bits 0 and 1. */
+        public static final BitField SSIRWE =
+                RTADDR.bit("SSIRWE", 7, when("SSIRWS"), about("second-stage permissions in bits 62:61"));
+
         public static final BitField RTA = RTADDR.address("RTA", 63, 12, about("root table"));
 
         public static final Register REGISTER = RTADDR.build();
@@ -258,10 +264,10 @@ public final class VtdRegisters {
         }
     }
 
-    /** Event registers: fault events and invalidation completion events. */
+    /** Event registers: fault events, invalidation completion events and page request events. */
     public static final class EventControl {
         private static final Register.Builder ECTL =
-                register("FECTL", 0x38, 32, "11.4.7.2, 11.4.9.5").ignoreReserved();
+                register("FECTL", 0x38, 32, "11.4.7.2, 11.4.9.5, 11.4.11.5").ignoreReserved();
         public static final BitField IP = ECTL.bit("IP", 30, READ_ONLY, about("the message waits, it is masked"));
         public static final BitField IM = ECTL.bit("IM", 31, READ_WRITE, reset(1), about("messages are masked"));
 
@@ -280,6 +286,13 @@ public final class VtdRegisters {
                 data("IEDATA", 0xa4, "11.4.9.6"),
                 address("IEADDR", 0xa8, "11.4.9.7"),
                 upperAddress("IEUADDR", 0xac, "11.4.9.8"));
+
+        /** Page request events; with ECAP.PRS. */
+        public static final EventRegisters PAGE_REQUEST = new EventRegisters(
+                FECTL.at("PECTL", 0xe0),
+                data("PEDATA", 0xe4, "11.4.11.6"),
+                address("PEADDR", 0xe8, "11.4.11.7"),
+                upperAddress("PEUADDR", 0xec, "11.4.11.8"));
 
         /** The upper half is reserved in a unit whose messages have 16 bits of data. */
         private static Register data(String name, int offset, String section) {
@@ -353,7 +366,7 @@ public final class VtdRegisters {
                 register("IQA", 0x90, 64, "11.4.9.3").each(READ_WRITE, whileClear(Global.STATUS, Global.QIES));
         public static final BitField QS = IQA.bits("QS", 2, 0, about("2^QS pages"));
 
-        /** Descriptor width; 256 bits need scalable mode. */
+        /** Descriptor width; 256 bits need ECAP.SMTS or ADMS, scalable mode and abort mode need 256 bits. */
         public static final BitField DW =
                 IQA.bit("DW", 11, oneOf(code(0, "128-bit descriptors"), code(1, "256-bit descriptors")));
 
@@ -404,6 +417,46 @@ public final class VtdRegisters {
         public static final BitField ICESID = IQERCD.bits("ICESID", 63, 48, about("with ICE: device that answered"));
 
         public static final Register REGISTER = IQERCD.build().surviving();
+    }
+
+    /** Where the page request queue is, VT-d 11.4.11; with ECAP.PRS. */
+    public static final class PageRequestPlace {
+        private static final Register.Builder PQH = register("PQH", 0xc0, 64, "11.4.11.1");
+
+        /** In {@link #HEAD}. */
+        public static final BitField QH =
+                PQH.address("QH", 18, 5, READ_WRITE, about("next record that software reads"));
+
+        public static final Register HEAD = PQH.build();
+
+        private static final Register.Builder PQT = register("PQT", 0xc8, 64, "11.4.11.2");
+
+        /** In {@link #TAIL}. */
+        public static final BitField QT =
+                PQT.address("QT", 18, 5, READ_WRITE, about("next record that hardware writes"));
+
+        public static final Register TAIL = PQT.build();
+
+        private static final Register.Builder PQA =
+                register("PQA", 0xd0, 64, "11.4.11.3").each(READ_WRITE);
+
+        /** In {@link #ADDRESS}. */
+        public static final BitField QS = PQA.bits("QS", 2, 0, about("2^QS pages"));
+
+        /** In {@link #ADDRESS}. */
+        public static final BitField QA = PQA.address("QA", 63, 12, about("the queue"));
+
+        public static final Register ADDRESS = PQA.build();
+    }
+
+    /** Page request status register; with ECAP.PRS. */
+    public static final class PageRequestStatus {
+        private static final Register.Builder PRS =
+                register("PRS", 0xdc, 32, "11.4.11.4").ignoreReserved();
+        public static final BitField PPR = PRS.bit("PPR", 0, WRITE_ONE_CLEARS, about("a record was written"));
+        public static final BitField PRO = PRS.bit("PRO", 1, WRITE_ONE_CLEARS, about("overflow: no room for a record"));
+
+        public static final Register REGISTER = PRS.build().surviving();
     }
 
     /** Interrupt remapping table address register; with ECAP.IR. */

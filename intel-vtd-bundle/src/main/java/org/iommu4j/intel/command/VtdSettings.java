@@ -24,7 +24,13 @@ public final class VtdSettings {
 
     private static final int VER_BITS = Ver.MAJOR.width() + Ver.MINOR.width();
     private static final SettingTable.Builder ROWS = SettingTable.of(
-                    "VT-d", "cap", VtdGeneration.LEGACY_REG, VtdGeneration.LEGACY_QI)
+                    "VT-d",
+                    "cap",
+                    VtdGeneration.LEGACY_REG,
+                    VtdGeneration.LEGACY_QI,
+                    VtdGeneration.SCALABLE,
+                    VtdGeneration.WIDE_TYPE,
+                    VtdGeneration.HOST_PERMISSIONS)
             .register(
                     VER,
                     "ver",
@@ -45,10 +51,8 @@ public final class VtdSettings {
                     generation -> VtdCapabilities.base(generation).ecap());
 
     static {
-        // Abilities that change what software sees and that no generation of this release has.
-        for (BitField field : List.of(Cap.AFL, Ecap.ECS, Ecap.SMTS)) {
-            ROWS.field(field).legal("0; not modelled in this release", (generation, value) -> value == 0);
-        }
+        // An ability that changes what software sees and that no generation of this release has.
+        ROWS.field(Cap.AFL).legal("0; not modelled in this release", (generation, value) -> value == 0);
         // Names of older revisions of the specification.
         ROWS.field(Cap.SSLPS).alias("SPS", "SLLPS");
         ROWS.field(Ecap.SSADS).alias("SLADS");

@@ -3,12 +3,18 @@ package org.iommu4j.intel.front;
 import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
+import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.front.CommandEffects.Outcome;
 
 /** Checks an invalidation command and hands it on; the queue and the registers speak in descriptors alike. */
 final class CommandDispatch {
+    private static final int LEGACY_TYPES = VtdCommand.TYPE_WAIT + 1;
+
     /** Type and granularity of the IOTLB invalidation of pages, which nearly all commands are. */
     private static final long PAGES =
             IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB) | IotlbInvalidate.G.of(IotlbInvalidate.PAGE);
@@ -18,7 +24,10 @@ final class CommandDispatch {
 
     private final CommandCheck[] checks;
     private final CommandEffects effects;
-    private boolean tableModeLegal = true;
+    private TableMode mode = TableMode.LEGACY;
+
+    /** The types below this number exist in the mode, VT-d table 26. */
+    private int types = LEGACY_TYPES;
 
     private final boolean selectsPages;
 
@@ -36,19 +45,20 @@ final class CommandDispatch {
         decisive1 = iotlb.doubtful1();
     }
 
-    /** The root table pointer was set; in a mode that the unit does not have, no command is carried out. */
-    void setTableMode(boolean legal) {
-        tableModeLegal = legal;
+    /** The root table pointer was set. */
+    void setTableMode(TableMode tableMode) {
+        mode = tableMode;
+        types = tableMode.needsLongDescriptors() ? checks.length : LEGACY_TYPES;
     }
 
-    /** True unless the root table is of a mode that the unit does not have. */
-    boolean isTableModeLegal() {
-        return tableModeLegal;
+    /** The mode of the root table; in one that the unit does not have, no command is carried out. */
+    TableMode tableMode() {
+        return mode;
     }
 
-    /** What the unit makes of commands of a type; null if it has no such command. */
+    /** What the unit makes of commands of a type; null if it has no such command, or not in the mode of its tables. */
     CommandCheck ofType(int type) {
-        return type < checks.length ? checks[type] : null;
+        return type < types ? checks[type] : null;
     }
 
     /**
@@ -86,6 +96,28 @@ final class CommandDispatch {
                         ContextCacheInvalidate.SID.getInt(word0),
                         ContextCacheInvalidate.FM.getInt(word0));
             case VtdCommand.TYPE_DEVICE_TLB -> effects.deviceTlb(DeviceTlbInvalidate.SID.getInt(word0), word1);
+            case VtdCommand.TYPE_PASID_IOTLB ->
+                effects.pasidIotlb(
+                        PasidIotlbInvalidate.G.getInt(word0),
+                        PasidIotlbInvalidate.DID.getInt(word0),
+                        PasidIotlbInvalidate.PASID.getInt(word0),
+                        PasidIotlbInvalidate.ADDR.get(word1),
+                        PasidIotlbInvalidate.AM.getInt(word1),
+                        PasidIotlbInvalidate.IH.isSet(word1));
+            case VtdCommand.TYPE_PASID_CACHE ->
+                effects.pasidCache(
+                        PasidCacheInvalidate.G.getInt(word0),
+                        PasidCacheInvalidate.DID.getInt(word0),
+                        PasidCacheInvalidate.PASID.getInt(word0));
+            case VtdCommand.TYPE_PASID_DEVICE_TLB ->
+                effects.pasidDeviceTlb(
+                        PasidDeviceTlbInvalidate.SID.getInt(word0),
+                        PasidDeviceTlbInvalidate.GI.isSet(word1)
+                                ? CommandEffects.EVERY_PASID
+                                : PasidDeviceTlbInvalidate.PASID.getInt(word0),
+                        PasidDeviceTlbInvalidate.range(word1));
+            case VtdCommand.TYPE_PAGE_GROUP_RESPONSE -> effects.pageGroupResponse(word0, word1);
+            case VtdCommand.TYPE_HOST_PERMISSION -> effects.hostPermissions();
             default -> effects.interruptEntryCache();
         };
     }

@@ -8,6 +8,9 @@ import org.iommu4j.intel.command.VtdCommand;
  * ignores.
  */
 public interface CommandEffects {
+    /** Stands for every PASID of a function. */
+    int EVERY_PASID = -2;
+
     /** Outcome of a command. */
     enum Outcome {
         /** It is done. */
@@ -42,6 +45,32 @@ public interface CommandEffects {
      * @param word1 second word of the descriptor: address and size
      */
     Outcome deviceTlb(int sourceId, long word1);
+
+    /** Drops PASID entries, VT-d 6.5.2.2. */
+    Outcome pasidCache(int granularity, int domain, int pasid);
+
+    /**
+     * Drops translations of one PASID, VT-d 6.5.2.4.
+     *
+     * @param address any address of the aligned block of pages, if they are selected
+     * @param addressMask the block has 2^addressMask pages of 4 KiB
+     * @param leafOnly true to keep the paging-structure caches
+     */
+    Outcome pasidIotlb(int granularity, int domain, int pasid, long address, int addressMask, boolean leafOnly);
+
+    /**
+     * Drops translations with PASID that a device holds, VT-d 6.5.2.6.
+     *
+     * @param pasid the PASID, or {@link #EVERY_PASID}
+     * @param range address and size, as the second word of {@link #deviceTlb} has them
+     */
+    Outcome pasidDeviceTlb(int sourceId, int pasid, long range);
+
+    /** Answers the requests for pages of one group, VT-d 7.6.1. */
+    Outcome pageGroupResponse(long word0, long word1);
+
+    /** Drops host permissions, VT-d 6.5.2.7. */
+    Outcome hostPermissions();
 
     /** Drops interrupt entries, VT-d 6.5.2.8. */
     Outcome interruptEntryCache();

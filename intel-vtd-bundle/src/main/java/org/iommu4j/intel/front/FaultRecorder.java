@@ -75,12 +75,29 @@ public final class FaultRecorder {
      * @return true if a record holds it; false if it was lost or collapsed
      */
     public boolean record(int code, DmaAccess access) {
+        int sourceId = access.requester() & 0xffff;
+        return record(access.iova(), high(code, sourceId, access), sourceId);
+    }
+
+    /**
+     * Records a fault of a request for a page.
+     *
+     * @param code fault reason
+     */
+    public void record(int code, PageRequest request) {
+        long word = FaultRecord.F.of(1)
+                | FaultRecord.FR.of(code)
+                | FaultRecord.SID.of(request.requester())
+                | FaultRecord.T2.of(1)
+                | pasid(request.pasid(), request.execute(), request.privileged());
+        record(request.address(), word, request.requester());
+    }
+
+    private boolean record(long address, long word, int sourceId) {
         if (slots.overflowed()) {
             return false;
         }
-        int sourceId = access.requester() & 0xffff;
-        int slot =
-                slots.record(FaultRecord.FI.get(access.iova() & addressBits), high(code, sourceId, access), sourceId);
+        int slot = slots.record(FaultRecord.FI.get(address & addressBits), word, sourceId);
         if (slot < 0) {
             if (slots.overflowed()) {
                 registers.set(FaultStatus.REGISTER, FaultStatus.PFO, true);
@@ -169,23 +186,25 @@ public final class FaultRecorder {
     }
 
     private long high(int code, int sourceId, DmaAccess access) {
-        boolean write = (access.rights() & DmaAccess.WRITE) != 0 && !access.atomic();
-        long word = FaultRecord.F.of(1)
+        boolean write = (access.rights() & DmaAccess.WRITE) != 0
+                && !access.atomic()
+                && access.addressType() != DmaAccess.AddressType.TRANSLATION_REQUEST;
+        return FaultRecord.F.of(1)
                 | FaultRecord.FR.of(code)
                 | FaultRecord.SID.of(sourceId)
-                | FaultRecord.AT.of(hasDeviceTlbs ? addressType(access.addressType()) : 0);
-        if (!write) {
-            word |= FaultRecord.T1.of(1);
-        }
-        if (access.atomic()) {
-            word |= FaultRecord.T2.of(1);
-        }
-        if (access.pasid() != DmaAccess.NO_PASID) {
-            word |= FaultRecord.PP.of(1)
-                    | FaultRecord.PASID.of(access.pasid() & 0xf_ffff)
-                    | FaultRecord.EXE.of((access.rights() & DmaAccess.EXECUTE) != 0 ? 1 : 0)
-                    | FaultRecord.PRIV.of(access.privileged() ? 1 : 0);
-        }
-        return word;
+                | FaultRecord.AT.of(hasDeviceTlbs ? addressType(access.addressType()) : 0)
+                | FaultRecord.T1.of(write ? 0 : 1)
+                | FaultRecord.T2.of(access.atomic() ? 1 : 0)
+                | pasid(access.pasid(), (access.rights() & DmaAccess.EXECUTE) != 0, access.privileged());
+    }
+
+    /** What a record says of a request that has a PASID. */
+    private static long pasid(int pasid, boolean execute, boolean privileged) {
+        return pasid == DmaAccess.NO_PASID
+                ? 0
+                : FaultRecord.PP.of(1)
+                        | FaultRecord.PASID.of(pasid & 0xf_ffff)
+                        | FaultRecord.EXE.of(execute ? 1 : 0)
+                        | FaultRecord.PRIV.of(privileged ? 1 : 0);
     }
 }

@@ -5,6 +5,8 @@ import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.InvalidationWait;
+import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters.CompletionStatus;
 import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
@@ -60,6 +62,11 @@ public final class InvalidationQueue {
 
     private final long[] descriptor = new long[2];
 
+    /** Third and fourth word of a descriptor of 256 bits: reserved in every type, VT-d 6.5.2. */
+    private final long[] upperHalf = new long[2];
+
+    private final boolean hasLongDescriptors;
+
     private final CommandRing ring = new CommandRing(RingStyle.BYTE_OFFSET);
     private boolean enabled;
     private boolean longDescriptors;
@@ -70,6 +77,7 @@ public final class InvalidationQueue {
 
     InvalidationQueue(
             int subVersion,
+            boolean hasLongDescriptors,
             SettingValues chosen,
             RegisterFile registers,
             PhysicalMemory memory,
@@ -79,6 +87,7 @@ public final class InvalidationQueue {
             FaultRecorder faults,
             EventMessage completion) {
         this.subVersion = subVersion;
+        this.hasLongDescriptors = hasLongDescriptors;
         refusesTailBeforeEnable = chosen.isSet(VtdSettings.TAIL_BEFORE_ENABLE);
         hidesTimedOutSource = chosen.isSet(VtdSettings.TIMEOUT_SOURCE_ID);
         this.registers = registers;
@@ -182,10 +191,21 @@ public final class InvalidationQueue {
         return consumed;
     }
 
-    /** Consumes the descriptor at the head, which somebody else has fetched; for a queue that is on and not stopped. */
-    public void take(long word0, long word1) {
+    /** Bytes of a descriptor, 16 or 32. */
+    public int descriptorBytes() {
+        return longDescriptors ? LONG_DESCRIPTOR_BYTES : DESCRIPTOR_BYTES;
+    }
+
+    /**
+     * Consumes the descriptor at the head, which somebody else has fetched; for a queue that is on and not stopped.
+     *
+     * @param upper bits that are set in the third or fourth word; 0 if there are no such words
+     */
+    public void take(long word0, long word1, long upper) {
         descriptor[0] = word0;
         descriptor[1] = word1;
+        upperHalf[0] = upper;
+        upperHalf[1] = 0;
         int error = configurationError();
         if (error == OK) {
             error = execute(word0, word1);
@@ -247,7 +267,7 @@ public final class InvalidationQueue {
     private void configure() {
         long address = registers.get(QueueAddress.REGISTER);
         longDescriptors = QueueAddress.DW.isSet(address);
-        int bytes = longDescriptors ? LONG_DESCRIPTOR_BYTES : DESCRIPTOR_BYTES;
+        int bytes = descriptorBytes();
         int queueShift = PAGE_SHIFT + QueueAddress.QS.getInt(address);
         ring.configure(QueueAddress.IQA_BASE.get(address), bytes, (1 << queueShift) / bytes);
     }
@@ -264,22 +284,34 @@ public final class InvalidationQueue {
         }
     }
 
-    /** What is wrong with the queue itself, before any descriptor is looked at; 256-bit descriptors need scalable mode. */
+    /** What is wrong with the queue itself, before any descriptor is looked at, VT-d table 26. */
     private int configurationError() {
-        if (!dispatch.isTableModeLegal()) {
+        TableMode mode = dispatch.tableMode();
+        if (mode == TableMode.INVALID) {
             return QueueError.INVALID_TABLE_MODE;
         }
-        return longDescriptors ? QueueError.INVALID_WIDTH : OK;
+        boolean legal = longDescriptors ? hasLongDescriptors : !mode.needsLongDescriptors();
+        return legal ? OK : QueueError.INVALID_WIDTH;
     }
 
     /** Stops at a descriptor that was read. */
     private void stop(int error) {
         boolean read = configurationError() == OK && error != QueueError.FETCH_ERROR;
-        refuse(
-                error,
-                read
-                        ? dispatch.reason(VtdCommand.typeOf(descriptor[0], subVersion), descriptor[0], descriptor[1])
-                        : QueueError.IQEI.meaningOf(error));
+        refuse(error, read ? reason() : QueueError.IQEI.meaningOf(error));
+    }
+
+    /** What is wrong with the descriptor that was read, for people. */
+    private String reason() {
+        int type = VtdCommand.typeOf(descriptor[0], subVersion);
+        CommandCheck check = dispatch.ofType(type);
+        boolean lowerHalf = check == null || check.check(descriptor[0], descriptor[1]) != OK;
+        return lowerHalf || !isUpperHalfSet()
+                ? dispatch.reason(type, descriptor[0], descriptor[1])
+                : check.name() + ": a reserved bit is set in the upper half";
+    }
+
+    private boolean isUpperHalfSet() {
+        return longDescriptors && (upperHalf[0] | upperHalf[1]) != 0;
     }
 
     private void refuse(int error, String reason) {
@@ -301,6 +333,9 @@ public final class InvalidationQueue {
         long[] words = descriptor;
         try {
             fetched.readPairLe(address, words);
+            if (longDescriptors) {
+                fetched.readPairLe(address + DESCRIPTOR_BYTES, upperHalf);
+            }
         } catch (BusErrorException e) {
             return QueueError.FETCH_ERROR;
         }
@@ -309,7 +344,7 @@ public final class InvalidationQueue {
 
     /** Carries out a descriptor; returns {@link #OK} or its IQEI. */
     private int execute(long word0, long word1) {
-        return dispatch.isPlainPages(word0, word1)
+        return dispatch.isPlainPages(word0, word1) && !isUpperHalfSet()
                 ? carryOut(dispatch.ofType(VtdCommand.TYPE_IOTLB), VtdCommand.TYPE_IOTLB, word0, word1, word0, word1)
                 : executeAny(word0, word1);
     }
@@ -320,6 +355,9 @@ public final class InvalidationQueue {
         int error = check == null ? QueueError.UNKNOWN_TYPE : check.check(word0, word1);
         if (error != OK) {
             return error;
+        }
+        if (isUpperHalfSet()) {
+            return QueueError.RESERVED_FIELD;
         }
         return type == VtdCommand.TYPE_WAIT
                 ? await(word0, word1)
@@ -333,9 +371,12 @@ public final class InvalidationQueue {
             return QueueError.NO_INFORMATION;
         }
         if (outcome == Outcome.NO_ANSWER && timedOut == NOBODY) {
-            timedOut = DeviceTlbInvalidate.SID.getInt(word0);
+            timedOut = type == VtdCommand.TYPE_DEVICE_TLB
+                    ? DeviceTlbInvalidate.SID.getInt(word0)
+                    : PasidDeviceTlbInvalidate.SID.getInt(word0);
         }
-        if (timedOut == NOBODY || type != VtdCommand.TYPE_DEVICE_TLB) {
+        boolean asksDevice = type == VtdCommand.TYPE_DEVICE_TLB || type == VtdCommand.TYPE_PASID_DEVICE_TLB;
+        if (timedOut == NOBODY || !asksDevice) {
             effects.carriedOut(check.command(), meant0, meant1, check.name(), word0, word1);
         }
         endsWithWait = false;

@@ -2,12 +2,12 @@ package org.iommu4j.intel.front;
 
 import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 import org.iommu4j.intel.command.VtdRegisters.Iotlb;
-import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.front.CommandEffects.Outcome;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Register;
@@ -87,8 +87,8 @@ final class RegisterInvalidation {
     private boolean carryOut(VtdCommand command, long word0, long word1, Register register, long value, long where) {
         commands++;
         int type = command.opcode();
-        if (!dispatch.isTableModeLegal()) {
-            effects.refused(QueueError.IQEI.meaningOf(QueueError.INVALID_TABLE_MODE));
+        if (dispatch.tableMode() != TableMode.LEGACY) {
+            effects.refused("the root table is not one of legacy mode");
             return false;
         }
         CommandCheck check = dispatch.ofType(type);

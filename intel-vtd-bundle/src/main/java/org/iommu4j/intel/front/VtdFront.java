@@ -2,6 +2,7 @@ package org.iommu4j.intel.front;
 
 import org.iommu4j.backend.InterruptSink;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
@@ -28,6 +29,7 @@ public final class VtdFront {
     private final CommandDispatch dispatch;
     private final InvalidationQueue queue;
     private final RegisterInvalidation registerInvalidation;
+    private final PageRequestQueue pageRequests;
 
     /**
      * A front after reset.
@@ -57,6 +59,7 @@ public final class VtdFront {
         queue = unit.hasQueue()
                 ? new InvalidationQueue(
                         subVersion,
+                        unit.hasLongDescriptors(),
                         chosen,
                         registers,
                         memory,
@@ -68,8 +71,15 @@ public final class VtdFront {
                 : null;
         registerInvalidation =
                 unit.hasRegisterInvalidation() ? new RegisterInvalidation(unit, registers, dispatch, effects) : null;
+        pageRequests = unit.hasPageRequests() ? new PageRequestQueue(unit, registers, memory, interrupts) : null;
         registers.onWrite(Global.COMMAND, (before, after, written, lanes) -> command(written));
         registers.onWrite(FaultStatus.REGISTER, (before, after, written, lanes) -> faultStatusWritten(before, after));
+        if (!Ecap.SSIRWS.isSet(unit.ecap())) {
+            registers.onWrite(
+                    RootTableAddress.REGISTER,
+                    (before, after, written, lanes) ->
+                            registers.set(RootTableAddress.REGISTER, RootTableAddress.SSIRWE, false));
+        }
         if (Cap.PLMR.isSet(unit.cap()) || Cap.PHMR.isSet(unit.cap())) {
             registers.onWrite(
                     ProtectedMemory.ENABLE,
@@ -81,6 +91,11 @@ public final class VtdFront {
     /** The invalidation queue; null if the unit has none. */
     public InvalidationQueue queue() {
         return queue;
+    }
+
+    /** The queue of page requests; null if the unit has none. */
+    public PageRequestQueue pageRequests() {
+        return pageRequests;
     }
 
     /** Commands carried out since the unit was made, by queue and registers. */
@@ -112,16 +127,16 @@ public final class VtdFront {
         return queue == null || queue.loadFromRegisters(registers.isSet(Global.STATUS, Global.QIES));
     }
 
-    /** Goes on with a root table that was set before; without legacy tables no command is carried out. */
-    public void loadTableMode(boolean legacy) {
-        dispatch.setTableMode(legacy);
+    /** Goes on with a root table that was set before. */
+    public void loadTableMode(TableMode mode) {
+        dispatch.setTableMode(mode);
     }
 
     /** Carries out a write of GCMD: one-shot commands first, then what changes of the persistent ones. */
     private void command(long written) {
         if (Global.SRTP.isSet(written)) {
             long address = registers.get(RootTableAddress.REGISTER);
-            dispatch.setTableMode(RootTableAddress.TTM.get(address) == 0);
+            dispatch.setTableMode(TableMode.of(unit, address));
             effects.rootTable(address, written);
             follow(Global.RTPS, true);
         }

@@ -48,6 +48,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
     private static final long DONE = 0x600d;
     private static final int POLLS = 4;
 
+    /** How often a context entry stands in the scene: entries of pages are many, and which table is edited is drawn evenly. */
+    private static final int CONTEXT_WEIGHT = 4;
+
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
         return VtdSettings.table().vary(subVersion, random);
@@ -134,6 +137,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
             return;
         }
         long address = port.read(QueueAddress.REGISTER);
+        if (FaultStatus.IQE.isSet(port.read(FaultStatus.REGISTER))) {
+            skipWrong(port, address);
+        }
         long bytes = (long) RING_BYTES << QueueAddress.QS.get(address);
         long tail = port.read(QueueTail.REGISTER) % bytes;
         long at = QueueAddress.IQA_BASE.get(address) + tail;
@@ -141,6 +147,15 @@ public final class VtdFuzzSupport implements FuzzSupport {
             port.platform().memory().write(at, command, 0, command.length);
         }
         port.write(QueueTail.REGISTER, (tail + command.length) % bytes);
+    }
+
+    /** Puts a wait that does nothing in place of the descriptor at which the queue has stopped, as drivers do, and goes on. */
+    private static void skipWrong(NativePort port, long address) {
+        long at = QueueAddress.IQA_BASE.get(address) + port.read(QueueHead.REGISTER);
+        if (port.platform().memory().contains(at, InvalidationWait.LAYOUT.sizeBytes())) {
+            port.platform().memory().writePairLe(at, VtdCommand.TYPE_WAIT, 0);
+        }
+        port.write(FaultStatus.REGISTER, FaultStatus.IQE.mask());
     }
 
     @Override
@@ -275,7 +290,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
             memory.writeLongLe(
                     contextAt + Long.BYTES,
                     ContextEntry.AW.of(Agaw.ofLevels(root.levels())) | ContextEntry.DID.of(domain));
-            scene.table(ContextEntry.LAYOUT, contextAt, 1);
+            for (int i = 0; i < CONTEXT_WEIGHT; i++) {
+                scene.table(ContextEntry.LAYOUT, contextAt, 1);
+            }
             scene.requester(requester);
             scene.value("SID", requester);
             scene.value("DID", domain);

@@ -9,12 +9,18 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.ContextEntry;
+import org.iommu4j.intel.table.PasidEntry;
+import org.iommu4j.intel.table.PasidTables;
 import org.iommu4j.intel.table.RootEntry;
+import org.iommu4j.intel.table.ScalableContextEntry;
+import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.layout.Words;
 import org.iommu4j.simulation.guest.GuestBindings;
 import org.iommu4j.simulation.guest.GuestTables;
@@ -26,35 +32,43 @@ final class GuestDevices implements GuestTables<GuestContext> {
     private static final int REQUESTERS = 1 << 16;
     private static final long PAGE_OFFSET = 0xfff;
 
+    /** Bits of a guest's own addresses, of which a virtual unit knows no limit. */
+    private static final int WIDEST_ADDRESS = 52;
+
     private final PhysicalMemory memory;
     private final VtdCapabilities unit;
     private final int subVersion;
     private final RequestWriter writer;
     private final GuestBindings<GuestContext> bindings = new GuestBindings<>(REQUESTERS, this);
-    private long rootTable;
-    private boolean rootUsable;
+    private final PasidTables scalableTables;
+
+    /** As the guest's RTADDR was when it set the root table pointer. */
+    private long rootTableAddress;
+
+    private TableMode mode = TableMode.INVALID;
     private boolean translating;
 
     GuestDevices(PhysicalMemory memory, VtdCapabilities unit, int subVersion) {
         this.memory = memory;
         this.unit = unit;
         this.subVersion = subVersion;
+        scalableTables = new PasidTables(unit, subVersion, memory, WIDEST_ADDRESS);
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, subVersion);
     }
 
     /**
      * The guest has set its root table pointer; entries that are in force stay until they are invalidated.
      *
-     * @param usable false if the table is of a mode that is not in this release: no entry can be read
+     * @param address as RTADDR has it
      */
-    void root(long address, boolean usable) {
-        rootTable = address;
-        rootUsable = usable;
+    void root(long address) {
+        rootTableAddress = address;
+        mode = TableMode.of(unit, address);
     }
 
-    /** True if the guest has set a root table of a mode that is in this release. */
-    boolean isRootUsable() {
-        return rootUsable;
+    /** The mode of the guest's root table. */
+    TableMode mode() {
+        return mode;
     }
 
     /** The guest has switched translation on or off: every device gets what holds from now on. */
@@ -118,12 +132,13 @@ final class GuestDevices implements GuestTables<GuestContext> {
     }
 
     void save(SnapshotWriter out) {
-        bindings.save(out.putLong(rootTable).putBoolean(rootUsable).putBoolean(translating));
+        bindings.save(
+                out.putLong(rootTableAddress).putBoolean(mode != TableMode.INVALID).putBoolean(translating));
     }
 
     void load(SnapshotReader in) {
-        rootTable = in.getLong();
-        rootUsable = in.getBoolean();
+        rootTableAddress = in.getLong();
+        mode = in.getBoolean() ? TableMode.of(unit, rootTableAddress) : TableMode.INVALID;
         translating = in.getBoolean();
         bindings.load(in);
     }
@@ -189,9 +204,15 @@ final class GuestDevices implements GuestTables<GuestContext> {
 
     /** A device's context, or null if the guest's tables block it: not present, not readable, or wrong. */
     private GuestContext walk(int requester) {
-        if (!rootUsable) {
-            return null;
-        }
+        long rootTable = RootTableAddress.RTA.get(rootTableAddress);
+        return switch (mode) {
+            case LEGACY -> readLegacy(rootTable, requester);
+            case SCALABLE -> readScalable(rootTable, requester);
+            case ABORT, INVALID -> null;
+        };
+    }
+
+    private GuestContext readLegacy(long rootTable, int requester) {
         try {
             long root = rootTable + (long) (requester >>> 8) * RootEntry.BYTES;
             long root0 = memory.readLongLe(root);
@@ -205,6 +226,28 @@ final class GuestDevices implements GuestTables<GuestContext> {
         } catch (BusErrorException e) {
             return null;
         }
+    }
+
+    /** The entry of the PASID that stands for requests without one: the device has no others. */
+    private GuestContext readScalable(long rootTable, int requester) {
+        if (scalableTables.readContext(rootTable, requester, null) != TableWalker.OK) {
+            return null;
+        }
+        long word0 = scalableTables.context(0);
+        int pasid = ScalableContextEntry.RID_PASID.getInt(scalableTables.context(1));
+        long directory = ScalableContextEntry.PASIDDIRPTR.get(word0);
+        if (scalableTables.readPasid(directory, pasid, null) != TableWalker.OK) {
+            return null;
+        }
+        long entry = scalableTables.pasid(0);
+        int domain = PasidEntry.DID.getInt(scalableTables.pasid(1));
+        return PasidEntry.PGTT.getInt(entry) == PasidEntry.PASS_THROUGH
+                ? new GuestContext(domain, 0, 0, false)
+                : new GuestContext(
+                        domain,
+                        PasidEntry.SSPTPTR.get(entry),
+                        Agaw.width(PasidEntry.AW.getInt(entry)),
+                        ScalableContextEntry.DTE.isSet(word0));
     }
 
     private GuestContext decode(long word0, long word1) {

@@ -10,12 +10,14 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
-import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.intel.front.CommandEffects;
 
 /**
@@ -49,10 +51,9 @@ final class GuestEffects implements CommandEffects {
 
     @Override
     public void rootTable(long rootTableAddress, long command) {
-        boolean legacy = RootTableAddress.TTM.get(rootTableAddress) == 0;
-        devices.root(RootTableAddress.RTA.get(rootTableAddress), legacy);
-        if (!legacy) {
-            sink.refused("scalable mode is not in this release");
+        devices.root(rootTableAddress);
+        if (devices.mode() == TableMode.INVALID) {
+            sink.refused("the virtual unit has no tables of that mode");
         }
         if (Cap.ESRTPS.isSet(unit.cap())) {
             devices.invalidateAll(sink);
@@ -67,12 +68,49 @@ final class GuestEffects implements CommandEffects {
 
     @Override
     public Outcome contextCache(int granularity, int domain, int sourceId, int functionMask) {
-        switch (granularity) {
-            case ContextCacheInvalidate.GLOBAL -> devices.invalidateAll(sink);
-            case ContextCacheInvalidate.DOMAIN -> devices.invalidateDomain(domain, sink);
-            default -> devices.invalidateDevice(sourceId, ContextCacheInvalidate.ignoredSourceBits(functionMask), sink);
+        boolean scalable = devices.mode() == TableMode.SCALABLE;
+        if (granularity == ContextCacheInvalidate.DEVICE) {
+            devices.invalidateDevice(sourceId, ContextCacheInvalidate.ignoredSourceBits(functionMask), sink);
+        } else if (granularity == ContextCacheInvalidate.DOMAIN && !scalable) {
+            devices.invalidateDomain(domain, sink);
+        } else {
+            devices.invalidateAll(sink);
         }
         return handled("context entries are read again");
+    }
+
+    @Override
+    public Outcome pasidCache(int granularity, int domain, int pasid) {
+        if (granularity == PasidCacheInvalidate.GLOBAL) {
+            devices.invalidateAll(sink);
+        } else {
+            devices.invalidateDomain(domain, sink);
+        }
+        return handled("PASID entries are read again");
+    }
+
+    @Override
+    public Outcome pasidIotlb(int granularity, int domain, int pasid, long address, int addressMask, boolean leafOnly) {
+        return granularity == PasidIotlbInvalidate.ONE_PASID
+                ? invalidateGuestDomain(domain)
+                : handled("pages of a first stage, which the guest does not have");
+    }
+
+    @Override
+    public Outcome pasidDeviceTlb(int sourceId, int pasid, long range) {
+        return handled("the device translates nothing with a PASID");
+    }
+
+    /** The guest has no page requests, so its queue knows no such command. */
+    @Override
+    public Outcome pageGroupResponse(long word0, long word1) {
+        return Outcome.NOT_DONE;
+    }
+
+    /** The guest has no host permission tables, so its queue knows no such command. */
+    @Override
+    public Outcome hostPermissions() {
+        return Outcome.NOT_DONE;
     }
 
     @Override

@@ -1,6 +1,7 @@
 package org.iommu4j.intel.guest;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -14,22 +15,25 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.front.FaultRecorder;
 import org.iommu4j.intel.front.InvalidationQueue;
 import org.iommu4j.intel.front.VtdFront;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * A virtual VT-d unit of legacy mode. Whoever runs the guest fetches the queue and hands each descriptor to {@link
+ * A virtual VT-d unit of legacy mode, or of scalable mode with a second stage. Whoever runs the guest fetches the queue and hands each descriptor to {@link
  * #command}; a write to IQT fetches nothing itself. Registers and queue are those of the chip ({@link VtdFront}). A command that the host does not carry out stops the queue, or
  * reads back as refused in CCMD and IOTLB: it is never acknowledged.
  *
@@ -45,6 +49,10 @@ public final class VtdGuestDecoder implements GuestDecoder {
 
     private static final int DESCRIPTOR_BYTES = InvalidationQueue.DESCRIPTOR_BYTES;
     private static final int MAX_DESCRIPTOR_BYTES = 32;
+
+    /** Abilities of scalable mode that a virtual unit cannot have. */
+    private static final List<BitField> SECOND_STAGE_LACKS =
+            List.of(Ecap.FSTS, Ecap.NEST, Ecap.PASID, Ecap.PRS, Ecap.SSADS, Ecap.HPTS, Ecap.PTRS, Ecap.SSIRWS);
 
     private final int subVersion;
     private final VtdCapabilities unit;
@@ -62,6 +70,9 @@ public final class VtdGuestDecoder implements GuestDecoder {
     public VtdGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         subVersion = config.subVersion();
         unit = VtdCapabilities.of(config);
+        if (unit.hasScalableMode()) {
+            refuseWhatScalableModeMustNotHave();
+        }
         registers = new RegisterFile(UnitRegisters.of(unit));
         devices = new GuestDevices(memory, unit, subVersion);
         effects = new GuestEffects(subVersion, unit, devices);
@@ -71,6 +82,18 @@ public final class VtdGuestDecoder implements GuestDecoder {
         front = new VtdFront(subVersion, unit, chosen, registers, faults, memory, Long.SIZE, undelivered, effects);
         if (front.queue() != null) {
             front.queue().stepping(true);
+        }
+    }
+
+    /** A guest's requests are bound to a second stage of the host: it can have that and pass-through, for whole devices. */
+    private void refuseWhatScalableModeMustNotHave() {
+        for (BitField ability : SECOND_STAGE_LACKS) {
+            if (ability.isSet(unit.ecap())) {
+                throw new BackendException(
+                        Errno.EPROTONOSUPPORT,
+                        "ECAP." + ability.name() + ": a virtual unit of scalable mode has second-stage tables and"
+                                + " pass-through, without PASIDs");
+            }
         }
     }
 
@@ -101,7 +124,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
         in.section("devices");
         decoder.devices.load(in);
         decoder.front.loadTableMode(
-                !decoder.registers.isSet(Global.STATUS, Global.RTPS) || decoder.devices.isRootUsable());
+                decoder.registers.isSet(Global.STATUS, Global.RTPS) ? decoder.devices.mode() : TableMode.LEGACY);
         in.endSection();
         return decoder;
     }
@@ -125,8 +148,9 @@ public final class VtdGuestDecoder implements GuestDecoder {
             requests.refused("the guest's queue is off");
         } else if (queue.isStopped()) {
             requests.refused("the guest's queue has stopped at an error");
-        } else if (bytes.length == DESCRIPTOR_BYTES) {
-            queue.take(wordAt(bytes, 0), wordAt(bytes, 1));
+        } else if (bytes.length == queue.descriptorBytes()) {
+            boolean isLong = bytes.length == MAX_DESCRIPTOR_BYTES;
+            queue.take(wordAt(bytes, 0), wordAt(bytes, 1), isLong ? wordAt(bytes, 2) | wordAt(bytes, 3) : 0);
         } else {
             queue.takeUnfetched(
                     bytes.length == MAX_DESCRIPTOR_BYTES ? QueueError.INVALID_WIDTH : QueueError.FETCH_ERROR);
@@ -162,6 +186,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
     }
 
     private static long wordAt(byte[] bytes, int word) {
-        return IotlbInvalidate.LAYOUT.word(bytes, 0, word);
+        int half = word / 2 * DESCRIPTOR_BYTES;
+        return IotlbInvalidate.LAYOUT.word(bytes, half, word % 2);
     }
 }

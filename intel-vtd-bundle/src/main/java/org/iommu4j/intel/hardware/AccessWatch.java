@@ -24,8 +24,8 @@ final class AccessWatch {
     }
 
     /** A device presents an address that it has translated itself. */
-    void presented(int sourceId, long iova) {
-        observer.presented(sourceId, NO_PASID, iova);
+    void presented(int sourceId, int pasid, long iova) {
+        observer.presented(sourceId, pasid, iova);
     }
 
     /** No context entry is cached for a device. */
@@ -80,21 +80,32 @@ final class AccessWatch {
     }
 
     /** A device was given a translation of a page of 2^shift bytes. */
-    void deviceFilled(int sourceId, long iova, int shift, long target) {
-        observer.missed(CachedKind.DEVICE, sourceId, NO_PASID, iova);
+    void deviceFilled(int sourceId, int pasid, long iova, int shift, long target) {
+        observer.missed(CachedKind.DEVICE, sourceId, pasid, iova);
         observer.filled(
-                CachedKind.DEVICE,
-                sourceId,
-                NO_PASID,
-                iova & -1L << shift,
-                1L << shift,
-                target,
-                TranslationObserver.ALL);
+                CachedKind.DEVICE, sourceId, pasid, iova & -1L << shift, 1L << shift, target, TranslationObserver.ALL);
     }
 
     private void filled(CachedKind kind, int domain, long iova, TableWalker walker, int level, long target) {
         int shift = Agaw.shift(level);
         observer.filled(
                 kind, domain, NO_PASID, iova & -1L << shift, 1L << shift, target, walker.topLevel() - level + 1);
+    }
+
+    // ---- scalable mode
+
+    /** An entry was used, as {@link TranslationObserver#hit}. */
+    void hit(CachedKind kind, long tag, int pasid, long first, long lengthBytes) {
+        observer.hit(kind, tag, pasid, first, lengthBytes);
+    }
+
+    /** No entry was found, as {@link TranslationObserver#missed}. */
+    void missed(CachedKind kind, long tag, int pasid, long address) {
+        observer.missed(kind, tag, pasid, address);
+    }
+
+    /** What was read may be kept, as {@link TranslationObserver#filled}. */
+    void filled(CachedKind kind, long tag, int pasid, long first, long lengthBytes, long target, int words) {
+        observer.filled(kind, tag, pasid, first, lengthBytes, target, words);
     }
 }

@@ -4,6 +4,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.front.CommandEffects;
 
@@ -70,9 +71,47 @@ class CacheEffects implements CommandEffects {
     @Override
     public Outcome deviceTlb(int sourceId, long word1) {
         caches.invalidateDevice(sourceId, word1);
-        long bytes = DeviceTlbInvalidate.isAll(word1) ? 0 : 1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(word1));
-        boolean answered = devices.invalidate(sourceId, NO_PASID, DeviceTlbInvalidate.firstAddress(word1), bytes);
+        return ask(sourceId, NO_PASID, word1);
+    }
+
+    @Override
+    public Outcome pasidCache(int granularity, int domain, int pasid) {
+        caches.invalidatePasids(granularity, domain, pasid);
+        return Outcome.DONE;
+    }
+
+    @Override
+    public Outcome pasidIotlb(int granularity, int domain, int pasid, long address, int addressMask, boolean leafOnly) {
+        if (granularity == PasidIotlbInvalidate.ONE_PASID) {
+            caches.invalidatePasid(domain, pasid);
+        } else {
+            caches.invalidatePasidPages(domain, pasid, address, addressMask, leafOnly);
+        }
+        return Outcome.DONE;
+    }
+
+    @Override
+    public Outcome pasidDeviceTlb(int sourceId, int pasid, long range) {
+        caches.invalidateDevicePasid(sourceId, pasid, range);
+        return ask(sourceId, pasid, range);
+    }
+
+    private Outcome ask(int sourceId, int pasid, long range) {
+        long bytes = DeviceTlbInvalidate.isAll(range) ? 0 : 1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(range));
+        boolean answered = devices.invalidate(sourceId, pasid, DeviceTlbInvalidate.firstAddress(range), bytes);
         return answered ? Outcome.DONE : Outcome.NO_ANSWER;
+    }
+
+    /** The answer goes to the device as it is; nothing of it is kept in the unit. */
+    @Override
+    public Outcome pageGroupResponse(long word0, long word1) {
+        return Outcome.DONE;
+    }
+
+    /** Host permissions are read anew for each access: there is nothing to drop. */
+    @Override
+    public Outcome hostPermissions() {
+        return Outcome.DONE;
     }
 
     /** Interrupt remapping is not modelled: the cache is always empty. */

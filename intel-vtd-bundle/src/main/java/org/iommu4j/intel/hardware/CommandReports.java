@@ -1,5 +1,6 @@
 package org.iommu4j.intel.hardware;
 
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.InvalidationRules;
@@ -7,6 +8,10 @@ import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
+import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
 import org.iommu4j.intel.command.VtdRegisters.Iotlb;
@@ -26,17 +31,32 @@ final class CommandReports implements InvalidationRules {
 
     private final TranslationObserver observer;
 
-    CommandReports(TranslationObserver observer) {
+    /** The mode of the root table in force: in scalable mode other rows of the specification's tables hold. */
+    private final Supplier<TableMode> mode;
+
+    CommandReports(TranslationObserver observer, Supplier<TableMode> mode) {
         this.observer = observer;
+        this.mode = mode;
         observer.started(this);
     }
 
-    /** A command that was carried out; those of the interrupt entry cache remove no translation. */
+    /**
+     * A command that was carried out; those of the interrupt entry cache, of host permissions and the answers to page requests
+     * remove no translation.
+     */
     void carriedOut(VtdCommand command, long word0, long word1, String name, long value0, long value1, long dropped) {
         switch (command) {
             case CONTEXT_CACHE_INVALIDATE -> context(word0);
             case IOTLB_INVALIDATE -> iotlb(word0, word1);
-            case DEVICE_TLB_INVALIDATE -> deviceTlb(DeviceTlbInvalidate.SID.getInt(word0), word1);
+            case DEVICE_TLB_INVALIDATE -> deviceTlb(DeviceTlbInvalidate.SID.getInt(word0), ANY, word1);
+            case PASID_CACHE_INVALIDATE -> pasidCache(word0);
+            case PASID_IOTLB_INVALIDATE -> pasidIotlb(word0, word1);
+            case PASID_DEVICE_TLB_INVALIDATE -> {
+                // Of entries without PASID, which GI leaves, an observer cannot be told apart from the others.
+                int pasid =
+                        PasidDeviceTlbInvalidate.GI.isSet(word1) ? ANY : PasidDeviceTlbInvalidate.PASID.getInt(word0);
+                deviceTlb(PasidDeviceTlbInvalidate.SID.getInt(word0), pasid, PasidDeviceTlbInvalidate.range(word1));
+            }
             default -> {
                 return;
             }
@@ -50,6 +70,7 @@ final class CommandReports implements InvalidationRules {
      */
     void rootTableSet() {
         observer.demands(CachedKind.CONTEXT, ANY);
+        observer.demands(CachedKind.PASID, ANY);
         observer.demands(CachedKind.TRANSLATION, ANY);
     }
 
@@ -63,70 +84,154 @@ final class CommandReports implements InvalidationRules {
         observer.completed();
     }
 
+    private boolean isScalable() {
+        return mode.get() == TableMode.SCALABLE;
+    }
+
     private void context(long word0) {
         int granularity = ContextCacheInvalidate.G.getInt(word0);
-        int domain = ContextCacheInvalidate.DID.getInt(word0);
-        switch (granularity) {
-            case ContextCacheInvalidate.GLOBAL -> observer.invalidates(CachedKind.CONTEXT, ANY, NO_PASID, 0, LAST);
-            case ContextCacheInvalidate.DOMAIN -> observer.invalidates(CachedKind.CONTEXT, domain, NO_PASID, 0, LAST);
-            default -> {
-                // FM leaves out the upper bits of the function: its sources are not always neighbours.
-                int ignored = ContextCacheInvalidate.ignoredSourceBits(ContextCacheInvalidate.FM.getInt(word0));
-                int from = ContextCacheInvalidate.SID.getInt(word0) & ~ignored;
-                for (int bits = 0; bits < FUNCTIONS; bits++) {
-                    if ((bits & ~ignored) == 0) {
-                        observer.invalidates(CachedKind.CONTEXT, domain, NO_PASID, from | bits, from | bits);
-                    }
+        boolean scalable = isScalable();
+        boolean global = granularity == ContextCacheInvalidate.GLOBAL
+                || (scalable && granularity == ContextCacheInvalidate.DOMAIN);
+        int domain = scalable ? ANY : ContextCacheInvalidate.DID.getInt(word0);
+        if (global) {
+            observer.invalidates(CachedKind.CONTEXT, ANY, NO_PASID, 0, LAST);
+        } else if (granularity == ContextCacheInvalidate.DOMAIN) {
+            observer.invalidates(CachedKind.CONTEXT, domain, NO_PASID, 0, LAST);
+        } else {
+            // FM leaves out the upper bits of the function: its sources are not always neighbours.
+            int ignored = ContextCacheInvalidate.ignoredSourceBits(ContextCacheInvalidate.FM.getInt(word0));
+            int from = ContextCacheInvalidate.SID.getInt(word0) & ~ignored;
+            for (int bits = 0; bits < FUNCTIONS; bits++) {
+                if ((bits & ~ignored) == 0) {
+                    observer.invalidates(CachedKind.CONTEXT, domain, NO_PASID, from | bits, from | bits);
                 }
             }
         }
-        // VT-d 6.5.3.3: translations of the domains go after their context entries, changed or not.
-        observer.demands(CachedKind.TRANSLATION, granularity == ContextCacheInvalidate.GLOBAL ? ANY : domain);
+        // VT-d 6.5.3.3: what the context entries led to goes after them, changed or not.
+        observer.demands(CachedKind.TRANSLATION, global ? ANY : domain);
+        if (scalable) {
+            observer.demands(CachedKind.PASID, ANY);
+        }
     }
 
     private void iotlb(long word0, long word1) {
         int granularity = IotlbInvalidate.G.getInt(word0);
-        long first = 0;
-        long last = LAST;
-        if (granularity == IotlbInvalidate.PAGE) {
-            long iova = IotlbInvalidate.ADDR.get(word1);
-            long inBlock = (1L << (PAGE_SHIFT + IotlbInvalidate.AM.getInt(word1))) - 1;
-            first = iova & ~inBlock;
-            last = iova | inBlock;
-        }
+        boolean pages = granularity == IotlbInvalidate.PAGE;
+        long inBlock = pages ? inBlock(IotlbInvalidate.AM.getInt(word1)) : LAST;
+        long first = pages ? IotlbInvalidate.ADDR.get(word1) & ~inBlock : 0;
+        long last = first | inBlock;
         int tag = granularity == IotlbInvalidate.GLOBAL ? ANY : IotlbInvalidate.DID.getInt(word0);
-        observer.invalidates(CachedKind.TRANSLATION, tag, NO_PASID, first, last);
-        if (granularity != IotlbInvalidate.PAGE || !IotlbInvalidate.IH.isSet(word1)) {
+        observer.invalidates(CachedKind.TRANSLATION, tag, ANY, first, last);
+        if (!pages || !IotlbInvalidate.IH.isSet(word1)) {
             observer.invalidates(CachedKind.PAGING_STRUCTURE, tag, NO_PASID, first, last);
+        }
+        if (isScalable()) {
+            // Where a first stage uses the pages is not known: all that the domain has of it goes.
+            int firstStage = tag == ANY ? ANY : tag | ObservedTags.FIRST_STAGE;
+            observer.invalidates(CachedKind.TRANSLATION, firstStage, ANY, 0, LAST);
+            observer.invalidates(CachedKind.PAGING_STRUCTURE, firstStage, ANY, 0, LAST);
         }
     }
 
-    private void deviceTlb(int sourceId, long word1) {
-        if (DeviceTlbInvalidate.isAll(word1)) {
-            observer.invalidates(CachedKind.DEVICE, sourceId, NO_PASID, 0, LAST);
+    private void pasidIotlb(long word0, long word1) {
+        int domain = PasidIotlbInvalidate.DID.getInt(word0);
+        int pasid = PasidIotlbInvalidate.PASID.getInt(word0);
+        int firstStage = domain | ObservedTags.FIRST_STAGE;
+        if (PasidIotlbInvalidate.G.getInt(word0) == PasidIotlbInvalidate.ONE_PASID) {
+            observer.invalidates(CachedKind.TRANSLATION, domain, pasid, 0, LAST);
+            observer.invalidates(CachedKind.TRANSLATION, firstStage, pasid, 0, LAST);
+            observer.invalidates(CachedKind.PAGING_STRUCTURE, firstStage, pasid, 0, LAST);
+            return;
+        }
+        long inBlock = inBlock(PasidIotlbInvalidate.AM.getInt(word1));
+        long first = PasidIotlbInvalidate.ADDR.get(word1) & ~inBlock;
+        observer.invalidates(CachedKind.TRANSLATION, firstStage, pasid, first, first | inBlock);
+        if (!PasidIotlbInvalidate.IH.isSet(word1)) {
+            observer.invalidates(CachedKind.PAGING_STRUCTURE, firstStage, pasid, first, first | inBlock);
+        }
+    }
+
+    private void pasidCache(long word0) {
+        int granularity = PasidCacheInvalidate.G.getInt(word0);
+        int tag = granularity == PasidCacheInvalidate.GLOBAL ? ANY : PasidCacheInvalidate.DID.getInt(word0);
+        int pasid = granularity == PasidCacheInvalidate.ONE_PASID ? PasidCacheInvalidate.PASID.getInt(word0) : ANY;
+        observer.invalidates(CachedKind.PASID, tag, pasid, 0, LAST);
+    }
+
+    /** The bits of an address in an aligned block of 2^order pages. */
+    private static long inBlock(int order) {
+        int shift = PAGE_SHIFT + order;
+        return shift < Long.SIZE ? (1L << shift) - 1 : LAST;
+    }
+
+    private void deviceTlb(int sourceId, int pasid, long range) {
+        if (DeviceTlbInvalidate.isAll(range)) {
+            observer.invalidates(CachedKind.DEVICE, sourceId, pasid, 0, LAST);
         } else {
-            long first = DeviceTlbInvalidate.firstAddress(word1);
-            long bytes = 1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(word1));
-            observer.invalidates(CachedKind.DEVICE, sourceId, NO_PASID, first, first + bytes - 1);
+            long first = DeviceTlbInvalidate.firstAddress(range);
+            long bytes = 1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(range));
+            observer.invalidates(CachedKind.DEVICE, sourceId, pasid, first, first + bytes - 1);
         }
     }
 
     @Override
     public String covering(CachedKind kind, long tag, int pasid, long first, long lengthBytes) {
+        boolean firstStage = ObservedTags.isFirstStage(tag);
+        String domain = " DID=" + hex(ObservedTags.domain(tag));
+        String withPasid = domain + " PASID=" + hex(pasid);
         String command = switch (kind) {
             case CONTEXT ->
-                "cc_inv_dsc G=3 DID=" + hex(tag) + " SID=" + hex(first) + " FM=0, iotlb_inv_dsc G=2 DID=" + hex(tag);
-            case PASID -> throw new IllegalArgumentException("legacy mode has no PASID entries");
-            case TRANSLATION -> "iotlb_inv_dsc G=3 DID=" + hex(tag) + page(first, lengthBytes);
-            case PAGING_STRUCTURE -> "iotlb_inv_dsc G=3 DID=" + hex(tag) + " ADDR=" + hex(first) + " AM=0 IH=0";
+                isScalable()
+                        ? "cc_inv_dsc G=3 SID=" + hex(first)
+                                + " FM=0, then pc_inv_dsc G=0 and iotlb_inv_dsc G=2 of its domains"
+                        : "cc_inv_dsc G=3" + domain + " SID=" + hex(first) + " FM=0, iotlb_inv_dsc G=2" + domain;
+            case PASID ->
+                "pc_inv_dsc G=1" + withPasid + ", then iotlb_inv_dsc G=2" + domain + " or p_iotlb_inv_dsc G=2"
+                        + withPasid;
+            case TRANSLATION ->
+                firstStage
+                        ? "p_iotlb_inv_dsc G=3" + withPasid + page(first, lengthBytes)
+                        : "iotlb_inv_dsc G=3" + domain + page(first, lengthBytes);
+            case PAGING_STRUCTURE ->
+                (firstStage ? "p_iotlb_inv_dsc G=3" + withPasid : "iotlb_inv_dsc G=3" + domain) + " ADDR=" + hex(first)
+                        + " AM=0 IH=0";
             case DEVICE ->
-                "dev_tlb_inv_dsc SID=" + hex(tag) + " ADDR=" + hex(first) + " for " + hex(lengthBytes) + " bytes";
+                (pasid == NO_PASID
+                                ? "dev_tlb_inv_dsc SID=" + hex(tag)
+                                : "p_dev_tlb_inv_dsc SID=" + hex(tag) + " PASID=" + hex(pasid))
+                        + " ADDR=" + hex(first) + " for " + hex(lengthBytes) + " bytes";
         };
-        return command + ", then inv_wait_dsc (or the registers CCMD and IOTLB)";
+        return command
+                + (isScalable() ? ", then inv_wait_dsc" : ", then inv_wait_dsc (or the registers CCMD and IOTLB)");
     }
 
     @Override
     public String rule(CachedKind kind) {
+        return isScalable() ? scalableRule(kind) : legacyRule(kind);
+    }
+
+    /** Rows of table 28 of the specification by their numbers in docs/spec/intel-vtd.md 10.1. */
+    private static String scalableRule(CachedKind kind) {
+        return switch (kind) {
+            case CONTEXT ->
+                "VT-d table 28, VTD-28.01 and VTD-28.02: a changed root or context entry needs a context-cache, then a"
+                        + " PASID-cache, then an IOTLB invalidation";
+            case PASID ->
+                "VT-d table 28, VTD-28.03 to VTD-28.08: a changed PASID entry or directory entry needs a PASID-cache, then an"
+                        + " IOTLB or PASID-based IOTLB invalidation";
+            case TRANSLATION ->
+                "VT-d table 28, VTD-28.09 and VTD-28.10: a changed first-stage table needs a PASID-based IOTLB invalidation"
+                        + " of each PASID, a changed second-stage table an IOTLB invalidation of each domain";
+            case PAGING_STRUCTURE ->
+                "VT-d 6.5.3.3, VTD-PG.3: a changed entry that leads to a table needs an invalidation with IH=0";
+            case DEVICE ->
+                "VT-d table 28, last steps: the device drops its translations after the IOTLB has, those of a PASID by"
+                        + " p_dev_tlb_inv_dsc";
+        };
+    }
+
+    private static String legacyRule(CachedKind kind) {
         return switch (kind) {
             case CONTEXT, PASID ->
                 "VT-d 6.5.2.1, 6.5.3.3: a changed context entry needs a context-cache invalidation,"

@@ -4,6 +4,10 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.command.FaultReason;
+import org.iommu4j.intel.command.TableMode;
+import org.iommu4j.intel.command.VtdCapabilities;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.intel.front.FaultRecorder;
 import org.iommu4j.intel.table.Agaw;
@@ -12,15 +16,15 @@ import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * Translates accesses of devices in legacy mode, VT-d 3.4.2: caches first, then the tables. The numbers stand above the lines
- * that do the step. Allocates nothing.
+ * Translates accesses of devices in legacy mode, VT-d 3.4.2: caches first, then the tables; in scalable mode from step 4 on
+ * {@link ScalableRemapper} does. The numbers stand above the lines that do the step. Allocates nothing.
  *
  * <ol>
- *   <li>3.4.1: a source id has 16 bits. 4.2.1: a translated request with PASID is unsupported.
+ *   <li>3.4.1: a source id has 16 bits. 4.2.1: a translated request with PASID is unsupported, unless with ECAP.PTRS.
  *   <li>3.15: a request without PASID in 0xfee00000-0xfeefffff is not translated: a write of one doubleword is an interrupt
  *       request, a zero-length read completes, everything else faults, reason 0x29. 7.1.3, condition S.1: a translation request
  *       is answered with write permission for untranslated accesses only.
- *   <li>11.4.5: a root table of another mode faults, reason 0x30; then a request with PASID does in legacy mode, 7.1.3 reason
+ *   <li>11.4.5: a root table of a mode that the unit does not have faults, reason 0x30, in abort mode 0x33; then a request with PASID does in legacy mode, 7.1.3 reason
  *       0x31.
  *   <li>6.2.2, else 9.1 and 9.3: the context entry of the source id.
  *   <li>4.2.3, 4.2.5: requests of device TLBs where the entry allows them.
@@ -43,12 +47,16 @@ final class DmaRemapper {
     private static final int DOUBLEWORD = 4;
     private static final int SOURCE_ID_BITS = 16;
 
+    private final VtdCapabilities unit;
+    private final ScalableRemapper scalable;
     private final TableWalker walker;
     private final TranslationCaches caches;
     private final ContextCache context;
     private final FaultRecorder faults;
     private final boolean cachingMode;
     private final boolean zeroLengthReads;
+    private final boolean noWriteFlag;
+    private final boolean translatedPasids;
     private final long lastHostAddress;
 
     /** Is told of hits, misses and fills. */
@@ -57,7 +65,10 @@ final class DmaRemapper {
     private boolean enabled;
     private long rootTableAddress;
     private long rootTable;
-    private boolean legacyRoot = true;
+    private TableMode mode = TableMode.LEGACY;
+
+    /** RTADDR.SSIRWE, which legacy tables must not have. */
+    private boolean separateRights;
 
     private long hits;
     private long walks;
@@ -66,25 +77,28 @@ final class DmaRemapper {
     /**
      * A remapper with translation off.
      *
-     * @param cachingMode CAP.CM
-     * @param zeroLengthReads CAP.ZLR
      * @param hostAddressWidth physical address width in bits
      * @param watch is told of hits, misses and fills of the caches
+     * @param scalable who translates in scalable mode; null if the unit does not have it
      */
     DmaRemapper(
+            VtdCapabilities unit,
             TableWalker walker,
             TranslationCaches caches,
             FaultRecorder faults,
-            boolean cachingMode,
-            boolean zeroLengthReads,
             int hostAddressWidth,
-            AccessWatch watch) {
+            AccessWatch watch,
+            ScalableRemapper scalable) {
+        this.unit = unit;
         this.walker = walker;
         this.caches = caches;
         this.context = caches.context;
         this.faults = faults;
-        this.cachingMode = cachingMode;
-        this.zeroLengthReads = zeroLengthReads;
+        this.scalable = scalable;
+        cachingMode = Cap.CM.isSet(unit.cap());
+        zeroLengthReads = Cap.ZLR.isSet(unit.cap());
+        noWriteFlag = Ecap.NWFS.isSet(unit.ecap());
+        translatedPasids = Ecap.PTRS.isSet(unit.ecap());
         lastHostAddress = (1L << hostAddressWidth) - 1;
         this.watch = watch;
     }
@@ -103,7 +117,11 @@ final class DmaRemapper {
     void setRootTable(long address) {
         rootTableAddress = address;
         rootTable = RootTableAddress.RTA.get(address);
-        legacyRoot = RootTableAddress.TTM.get(address) == 0;
+        mode = TableMode.of(unit, address);
+        separateRights = RootTableAddress.SSIRWE.isSet(address);
+        if (mode == TableMode.SCALABLE) {
+            scalable.setRootTable(address);
+        }
     }
 
     /** The root table in force, as RTADDR had it. */
@@ -111,19 +129,24 @@ final class DmaRemapper {
         return rootTableAddress;
     }
 
+    /** The mode of the root table in force. */
+    TableMode mode() {
+        return mode;
+    }
+
     /** Accesses that a cache answered. */
     long hits() {
-        return hits;
+        return scalable == null ? hits : hits + scalable.hits();
     }
 
     /** Accesses that walked a table. */
     long walks() {
-        return walks;
+        return scalable == null ? walks : walks + scalable.walks();
     }
 
     /** Accesses that were refused. */
     long refused() {
-        return refused;
+        return scalable == null ? refused : refused + scalable.refused();
     }
 
     /** Translates an access while translation is on. */
@@ -137,7 +160,7 @@ final class DmaRemapper {
         }
         boolean translated = access.addressType() == AddressType.TRANSLATED;
         boolean withPasid = access.pasid() != DmaAccess.NO_PASID;
-        if (translated && withPasid) {
+        if (translated && withPasid && !translatedPasids) {
             access.blocked();
             return;
         }
@@ -147,12 +170,12 @@ final class DmaRemapper {
             return;
         }
         // 3. the mode of the root table
-        if (!legacyRoot) {
-            refuse(access, FaultReason.ROOT_ADDRESS_INVALID.code());
+        if (mode != TableMode.LEGACY) {
+            otherMode(access);
             return;
         }
-        if (withPasid) {
-            refuse(access, FaultReason.PASID_IN_LEGACY_MODE.code());
+        if (withPasid || separateRights) {
+            refuse(access, withPasid ? FaultReason.PASID_IN_LEGACY_MODE : FaultReason.ROOT_ADDRESS_INVALID);
             return;
         }
         // 4. the context entry
@@ -180,7 +203,7 @@ final class DmaRemapper {
         }
         // 6. addresses that go on as they are
         if (translated) {
-            watch.presented(sourceId, iova);
+            watch.presented(sourceId, NO_PASID, iova);
         }
         if (type == ContextEntry.PASS_THROUGH || translated) {
             untranslated(access, contextCached);
@@ -214,18 +237,27 @@ final class DmaRemapper {
         }
     }
 
+    private void otherMode(DmaAccess access) {
+        switch (mode) {
+            case SCALABLE -> scalable.translate(access);
+            case ABORT -> refuse(access, FaultReason.ABORT_MODE);
+            default -> refuse(access, FaultReason.ROOT_ADDRESS_INVALID);
+        }
+    }
+
     /** A request without PASID, not translated before, to the interrupt range, VT-d 3.15. */
     private void interruptRange(DmaAccess access) {
         boolean writes = (access.rights() & DmaAccess.WRITE) != 0;
         boolean reads = (access.rights() & ~DmaAccess.WRITE) != 0;
         if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
-            access.translated(access.iova(), 0, DmaAccess.WRITE, false);
+            boolean noWrite = noWriteFlag && !writes;
+            access.translated(access.iova(), 0, noWrite ? 0 : DmaAccess.WRITE, false);
         } else if (writes
                 ? !reads && access.lengthBytes() == DOUBLEWORD && (access.iova() & (DOUBLEWORD - 1)) == 0
                 : access.lengthBytes() == 0) {
             access.translated(access.iova(), 0, access.rights(), false);
         } else {
-            refuse(access, FaultReason.INTERRUPT_REQUEST_BLOCKED.code());
+            refuse(access, FaultReason.INTERRUPT_REQUEST_BLOCKED);
         }
     }
 
@@ -240,12 +272,12 @@ final class DmaRemapper {
         }
     }
 
-    private static boolean isInterruptAddress(long address) {
+    static boolean isInterruptAddress(long address) {
         return address >= INTERRUPT_FIRST && address <= INTERRUPT_LAST;
     }
 
     /** True if what the access would be given reaches the interrupt range: one address, or a translation of a whole page. */
-    private static boolean reachesInterrupts(DmaAccess access, long page, int shift) {
+    static boolean reachesInterrupts(DmaAccess access, long page, int shift) {
         long inPage = (1L << shift) - 1;
         if (access.addressType() == AddressType.UNTRANSLATED) {
             return isInterruptAddress(page | (access.iova() & inPage));
@@ -300,7 +332,7 @@ final class DmaRemapper {
     private void succeed(DmaAccess access, long iova, long pageAddress, int shift, int rights, boolean hit) {
         if (access.addressType() == AddressType.TRANSLATION_REQUEST) {
             caches.deviceTlb.insert(access.requester(), NO_PASID, iova & -1L << shift, shift, pageAddress, rights);
-            watch.deviceFilled(access.requester(), iova, shift, pageAddress);
+            watch.deviceFilled(access.requester(), NO_PASID, iova, shift, pageAddress);
         }
         long pageBytes = 1L << shift;
         access.translated(pageAddress | (iova & (pageBytes - 1)), pageBytes, rights, hit);
@@ -318,24 +350,18 @@ final class DmaRemapper {
     private void refuseQualified(DmaAccess access, int code) {
         FaultReason reason = FaultReason.of(code);
         boolean silent = (context.faultsSuppressed() && reason.qualified())
-                || (access.addressType() == AddressType.TRANSLATION_REQUEST && isAnswer(reason));
+                || (access.addressType() == AddressType.TRANSLATION_REQUEST && reason.answersTranslationRequests());
         refused++;
         access.fault(code, !silent && faults.record(code, access));
     }
 
-    private void refuse(DmaAccess access, int code) {
+    private void refuse(DmaAccess access, FaultReason reason) {
         refused++;
-        access.fault(code, faults.record(code, access));
+        access.fault(reason.code(), faults.record(reason.code(), access));
     }
 
     /** True if there was no entry that could be cached. */
     private static boolean isAccessError(int code) {
         return code == FaultReason.ROOT_ACCESS.code() || code == FaultReason.CONTEXT_ACCESS.code();
-    }
-
-    private static boolean isAnswer(FaultReason reason) {
-        return reason == FaultReason.ADDRESS_BEYOND_WIDTH
-                || reason == FaultReason.WRITE_DENIED
-                || reason == FaultReason.READ_DENIED;
     }
 }

@@ -58,6 +58,24 @@ final class ObservedEffects extends CacheEffects {
     }
 
     @Override
+    public Outcome pasidCache(int granularity, int domain, int pasid) {
+        dropped = caches.dropped();
+        return super.pasidCache(granularity, domain, pasid);
+    }
+
+    @Override
+    public Outcome pasidIotlb(int granularity, int domain, int pasid, long address, int addressMask, boolean leafOnly) {
+        dropped = caches.dropped();
+        return super.pasidIotlb(granularity, domain, pasid, address, addressMask, leafOnly);
+    }
+
+    @Override
+    public Outcome pasidDeviceTlb(int sourceId, int pasid, long range) {
+        dropped = caches.dropped();
+        return super.pasidDeviceTlb(sourceId, pasid, range);
+    }
+
+    @Override
     public void completed() {
         reports.completed();
     }

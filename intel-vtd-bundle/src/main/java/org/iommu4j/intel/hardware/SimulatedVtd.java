@@ -25,6 +25,7 @@ import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.intel.command.VtdRegisters.Ver;
 import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.front.FaultRecorder;
+import org.iommu4j.intel.front.PageRequest;
 import org.iommu4j.intel.front.VtdFront;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.intel.table.WalkerConfig;
@@ -36,7 +37,7 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * One VT-d remapping unit of legacy mode, generations 0x0100 and 0x0110. Which registers, commands and table formats exist
+ * One VT-d remapping unit of legacy mode and of scalable mode. Which modes, registers, commands and table formats exist
  * follows its capability registers; {@link VtdSettings} lists the choices that the architecture leaves open.
  *
  * <p>Not modelled: interrupt remapping (its status bits follow its commands, its cache is empty), advanced fault logging,
@@ -57,7 +58,14 @@ public final class SimulatedVtd implements Hardware {
     private final TranslationCaches caches;
     private final FaultRecorder faults;
     private final DmaRemapper remapper;
+
+    /** Who translates in scalable mode; null if the unit does not have it. */
+    private final ScalableRemapper scalable;
+
     private final VtdFront front;
+
+    /** Requests of devices for pages; null if the unit does not have them. */
+    private final PageRequests pageRequests;
 
     private final boolean hasProtectedMemory;
 
@@ -82,19 +90,23 @@ public final class SimulatedVtd implements Hardware {
         caches = cachesFactory.apply(config.cache(), walker);
         observer = platform.sanitizer();
         faults = new FaultRecorder(unit, chosen, registers, platform.interrupts());
-        remapper = new DmaRemapper(
-                walker,
-                caches,
-                faults,
-                Cap.CM.isSet(unit.cap()),
-                Cap.ZLR.isSet(unit.cap()),
-                platform.hostAddressWidth(),
-                new AccessWatch(observer == null ? TranslationObserver.nobody() : observer));
+        AccessWatch watch = new AccessWatch(observer == null ? TranslationObserver.nobody() : observer);
+        if (unit.hasLongDescriptors()) {
+            caches.scalable = new ScalableCaches(config.cache(), unit);
+        }
+        scalable = unit.hasScalableMode()
+                ? new ScalableRemapper(unit, config.subVersion(), platform, caches, faults, watch)
+                : null;
+        remapper = new DmaRemapper(unit, walker, caches, faults, platform.hostAddressWidth(), watch, scalable);
         boolean rootTableInvalidates = Cap.ESRTPS.isSet(unit.cap());
         CacheEffects effects = observer == null
                 ? new CacheEffects(caches, remapper, platform.devices(), rootTableInvalidates)
                 : new ObservedEffects(
-                        caches, remapper, platform.devices(), rootTableInvalidates, new CommandReports(observer));
+                        caches,
+                        remapper,
+                        platform.devices(),
+                        rootTableInvalidates,
+                        new CommandReports(observer, remapper::mode));
         front = new VtdFront(
                 config.subVersion(),
                 unit,
@@ -105,6 +117,9 @@ public final class SimulatedVtd implements Hardware {
                 platform.hostAddressWidth(),
                 platform.interrupts(),
                 effects);
+        pageRequests = front.pageRequests() == null
+                ? null
+                : new PageRequests(remapper, scalable, caches, faults, front.pageRequests());
     }
 
     /**
@@ -188,6 +203,17 @@ public final class SimulatedVtd implements Hardware {
         }
     }
 
+    /**
+     * A device asks for a page, VT-d 7.4; software answers with a page group response.
+     *
+     * @return what becomes of the request; in a unit without page requests, or while translation is off, it is dropped
+     */
+    PageRequest.Outcome request(PageRequest request) {
+        return pageRequests == null || !remapper.isEnabled()
+                ? PageRequest.Outcome.DROPPED
+                : pageRequests.request(request);
+    }
+
     @Override
     public void stepping(boolean on) {
         if (front.queue() != null) {
@@ -257,7 +283,7 @@ public final class SimulatedVtd implements Hardware {
         in.section("registers", registers::load);
         long rootTableAddress = in.section("root").getLong();
         remapper.setRootTable(rootTableAddress);
-        front.loadTableMode(RootTableAddress.TTM.get(rootTableAddress) == 0);
+        front.loadTableMode(remapper.mode());
         in.endSection();
         in.section("faults", faults::load);
         front.loadQueue(in);

@@ -3,12 +3,15 @@ package org.iommu4j.intel.hardware;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
+import org.iommu4j.intel.front.CommandEffects;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * Everything that a legacy-mode unit caches, VT-d 6.2, and what each invalidation drops:
+ * Everything that a unit caches in legacy mode, VT-d 6.2, and what each invalidation drops; beside it stands what it caches in
+ * scalable mode, {@link ScalableCaches}, if it has that:
  *
  * <table>
  * <caption>Removal</caption>
@@ -17,7 +20,8 @@ import org.iommu4j.simulation.cache.TranslationCache;
  * <tr><td>IOTLB, global / domain</td><td>-</td><td>all / domain</td><td>all / domain</td><td>-</td></tr>
  * <tr><td>IOTLB, page, IH=0</td><td>-</td><td>domain and overlap</td><td>domain and overlap</td><td>-</td></tr>
  * <tr><td>IOTLB, page, IH=1</td><td>-</td><td>domain and overlap</td><td>kept</td><td>-</td></tr>
- * <tr><td>device TLB</td><td>-</td><td>-</td><td>-</td><td>device and overlap</td></tr>
+ * <tr><td>device TLB</td><td>-</td><td>-</td><td>-</td><td>device and overlap, with PASID too</td></tr>
+ * <tr><td>PASID device TLB</td><td>-</td><td>-</td><td>-</td><td>device, PASID or any PASID, and overlap</td></tr>
  * <tr><td>SRTP with ESRTPS, TE 1 to 0</td><td>all</td><td>all</td><td>all</td><td>-</td></tr>
  * </table>
  */
@@ -28,7 +32,7 @@ class TranslationCaches {
     private static final int DEFAULT_IOTLB = 1 << 16;
     private static final int DEFAULT_PAGING_STRUCTURE = 1 << 13;
     private static final int DEFAULT_DEVICE_TLB = 1 << 12;
-    private static final int NO_PASID = TranslationCache.NO_PASID;
+    static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int PAGE_SHIFT = 12;
 
     final ContextCache context;
@@ -43,8 +47,11 @@ class TranslationCaches {
      */
     final int highestTableLevel;
 
-    /** The device TLBs: answers to translation requests; the domain is the source id. */
+    /** The device TLBs: answers to translation requests, with and without PASID; the domain is the source id. */
     final TranslationCache deviceTlb;
+
+    /** What the unit caches in scalable mode; null if it does not have that. */
+    ScalableCaches scalable;
 
     private long dropped;
 
@@ -65,31 +72,68 @@ class TranslationCaches {
     void invalidateAll() {
         invalidateContexts();
         invalidateTranslations();
+        if (scalable != null) {
+            dropped += scalable.invalidatePasids(PasidCacheInvalidate.GLOBAL, 0, 0);
+        }
+    }
+
+    /**
+     * PASID-cache invalidation, of a unit with scalable mode.
+     *
+     * @param granularity {@link PasidCacheInvalidate#G}
+     */
+    void invalidatePasids(int granularity, int domain, int pasid) {
+        dropped += scalable.invalidatePasids(granularity, domain, pasid);
+    }
+
+    /** PASID-based IOTLB invalidation of one PASID, of a unit with scalable mode. */
+    void invalidatePasid(int domain, int pasid) {
+        dropped += scalable.invalidatePasid(domain, pasid);
+    }
+
+    /** PASID-based IOTLB invalidation of pages, of a unit with scalable mode; parameters as {@link #invalidatePages}. */
+    void invalidatePasidPages(int domain, int pasid, long iova, int addressMask, boolean leafOnly) {
+        dropped += scalable.invalidatePasidPages(domain, pasid, iova, addressMask, leafOnly);
     }
 
     /** Context-cache invalidation, global. */
     void invalidateContexts() {
         dropped += context.invalidateAll();
+        if (scalable != null) {
+            dropped += scalable.invalidateContexts();
+        }
     }
 
     /** Context-cache invalidation, domain-selective. */
     void invalidateContextsOfDomain(int domain) {
         dropped += context.invalidateDomain(domain);
+        if (scalable != null) {
+            dropped += scalable.invalidateContexts();
+        }
     }
 
     /** Context-cache invalidation, device-selective. */
     void invalidateContextOfDevice(int sourceId, int functionMask, int domain) {
         dropped += context.invalidateDevice(sourceId, functionMask, domain);
+        if (scalable != null) {
+            dropped += scalable.invalidateContextOfDevice(sourceId, functionMask);
+        }
     }
 
     /** IOTLB invalidation, global. */
     void invalidateTranslations() {
         dropped += iotlb.invalidateAll() + pagingStructure.invalidateAll();
+        if (scalable != null) {
+            dropped += scalable.invalidateTranslations();
+        }
     }
 
     /** IOTLB invalidation, domain-selective. */
     void invalidateDomain(int domain) {
         dropped += iotlb.invalidateDomain(domain) + pagingStructure.invalidateDomain(domain);
+        if (scalable != null) {
+            dropped += scalable.invalidateDomain(domain);
+        }
     }
 
     /**
@@ -100,6 +144,9 @@ class TranslationCaches {
      * @param leafOnly true to keep the paging-structure caches
      */
     void invalidatePages(int domain, long iova, int addressMask, boolean leafOnly) {
+        if (scalable != null) {
+            dropped += scalable.invalidatePages(domain, iova, addressMask, leafOnly);
+        }
         if (addressMask == 0) {
             dropped += iotlb.invalidatePage(domain, NO_PASID, iova);
             if (!leafOnly) {
@@ -114,18 +161,42 @@ class TranslationCaches {
     }
 
     /**
-     * Device-TLB invalidation.
+     * Device-TLB invalidation: a device drops what it holds in the range with a PASID, too, as PCIe has it.
      *
-     * @param word1 second word of the descriptor: address and size
+     * @param range second word of the descriptor: address and size
      */
-    void invalidateDevice(int sourceId, long word1) {
-        dropped += DeviceTlbInvalidate.isAll(word1)
+    void invalidateDevice(int sourceId, long range) {
+        dropped += DeviceTlbInvalidate.isAll(range)
                 ? deviceTlb.invalidateDomain(sourceId)
-                : deviceTlb.invalidateBlock(
-                        sourceId, NO_PASID, word1, PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(word1));
+                : deviceTlb.invalidateRangeAnyPasid(sourceId, first(range), last(range));
+    }
+
+    /**
+     * PASID-based device-TLB invalidation.
+     *
+     * @param pasid the PASID, or {@link CommandEffects#EVERY_PASID}
+     * @param range address and size, as {@link #invalidateDevice} has them
+     */
+    void invalidateDevicePasid(int sourceId, int pasid, long range) {
+        dropped += pasid == CommandEffects.EVERY_PASID
+                ? deviceTlb.invalidateRangeOfPasids(sourceId, first(range), last(range))
+                : deviceTlb.invalidateRange(sourceId, pasid, first(range), last(range));
+    }
+
+    private static long first(long range) {
+        return DeviceTlbInvalidate.firstAddress(range);
+    }
+
+    private static long last(long range) {
+        return DeviceTlbInvalidate.isAll(range)
+                ? -1L
+                : first(range) + (1L << (PAGE_SHIFT + DeviceTlbInvalidate.pagesShift(range))) - 1;
     }
 
     void visit(CacheVisitor visitor) {
+        if (scalable != null) {
+            scalable.visit(visitor);
+        }
         iotlb.visit((domain, pasid, iova, pageShift, value, attributes) -> {
             if ((attributes & FAULTING) == 0) {
                 visitor.entry("iotlb", domain, pasid, iova, 1L << pageShift, value);

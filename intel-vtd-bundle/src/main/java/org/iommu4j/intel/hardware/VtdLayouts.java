@@ -6,12 +6,20 @@ import java.util.List;
 import java.util.Set;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.FaultRecord;
+import org.iommu4j.intel.command.PageRequestRecord;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.table.ContextEntry;
+import org.iommu4j.intel.table.FsPte;
+import org.iommu4j.intel.table.HostPermissionEntry;
+import org.iommu4j.intel.table.PasidDirectoryEntry;
+import org.iommu4j.intel.table.PasidEntry;
 import org.iommu4j.intel.table.RootEntry;
+import org.iommu4j.intel.table.ScalableContextEntry;
+import org.iommu4j.intel.table.ScalableRootEntry;
 import org.iommu4j.intel.table.SlPte;
+import org.iommu4j.intel.table.SsPte;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 
@@ -40,6 +48,18 @@ public final class VtdLayouts {
 
     /** Structures in memory and the fault record. */
     static List<Layout> structures() {
-        return List.of(RootEntry.LAYOUT, ContextEntry.LAYOUT, SlPte.LAYOUT, FaultRecord.LAYOUT);
+        return List.of(
+                RootEntry.LAYOUT,
+                ContextEntry.LAYOUT,
+                SlPte.LAYOUT,
+                ScalableRootEntry.LAYOUT,
+                ScalableContextEntry.LAYOUT,
+                PasidDirectoryEntry.LAYOUT,
+                PasidEntry.LAYOUT,
+                FsPte.LAYOUT,
+                SsPte.LAYOUT,
+                HostPermissionEntry.LAYOUT,
+                FaultRecord.LAYOUT,
+                PageRequestRecord.LAYOUT);
     }
 }

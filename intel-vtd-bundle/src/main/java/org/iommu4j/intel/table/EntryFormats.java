@@ -11,7 +11,24 @@ public final class EntryFormats {
         return switch (what) {
             case "root entry", "root" -> RootEntry.LAYOUT;
             case "context entry", "ctx" -> ContextEntry.LAYOUT;
-            default -> what.startsWith("second-stage entry") || what.equals("pte") ? SlPte.LAYOUT : null;
+            case ScalableWalk.ROOT -> ScalableRootEntry.LAYOUT;
+            case ScalableWalk.CONTEXT -> ScalableContextEntry.LAYOUT;
+            case ScalableWalk.DIRECTORY -> PasidDirectoryEntry.LAYOUT;
+            case ScalableWalk.PASID -> PasidEntry.LAYOUT;
+            default -> ofLevel(what);
         };
+    }
+
+    private static Layout ofLevel(String what) {
+        if (what.startsWith(ScalableWalk.FIRST_STAGE)) {
+            return FsPte.LAYOUT;
+        }
+        if (what.startsWith(ScalableWalk.SECOND_STAGE)) {
+            return SsPte.LAYOUT;
+        }
+        if (what.startsWith(ScalableWalk.PERMISSION)) {
+            return HostPermissionEntry.LAYOUT;
+        }
+        return what.startsWith("second-stage entry") || what.equals("pte") ? SlPte.LAYOUT : null;
     }
 }

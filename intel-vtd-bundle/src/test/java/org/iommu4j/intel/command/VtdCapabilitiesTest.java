@@ -16,6 +16,8 @@ import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class VtdCapabilitiesTest {
     @Test
@@ -95,12 +97,50 @@ class VtdCapabilitiesTest {
 
     @Test
     void shouldRefuseByNameWhatIsNotModelled() {
-        assertRefused(Errno.EPROTONOSUPPORT, "SMTS", Map.of("ecap", Map.of("SMTS", 1L)), Map.of(), Map.of());
-        assertRefused(Errno.EPROTONOSUPPORT, "ECS", Map.of(), Map.of("ECAP", 0x19e25f00fdfL), Map.of());
         assertRefused(Errno.EPROTONOSUPPORT, "AFL", Map.of("cap", Map.of("AFL", 1L)), Map.of(), Map.of());
         BackendException unknown =
-                assertThrows(BackendException.class, () -> VtdCapabilities.of(HardwareConfig.of(0x0300)));
+                assertThrows(BackendException.class, () -> VtdCapabilities.of(HardwareConfig.of(0x0200)));
         assertEquals(Errno.EPROTONOSUPPORT, unknown.errno());
+    }
+
+    /** What kernels of machines with these processors say of their units. */
+    @ParameterizedTest
+    @CsvSource({
+        "Broadwell graphics, 0x10, 0x01c0000c40660462, 0x0000007e1ff0505e, false",
+        "Skylake graphics, 0x10, 0x01c0000c40660462, 0x0000007e3ff0505e, false",
+        "Gemini Lake graphics, 0x10, 0x01c0000c40660462, 0x0000009e2ff0505e, false",
+        "Sapphire Rapids, 0x60, 0x09ed008c40780466, 0x0003ee9e86f050df, true",
+    })
+    void shouldMakeUnitsOfRealCapabilityWords(String part, String ver, String cap, String ecap, boolean scalable) {
+        for (int generation : new int[] {VtdGeneration.LEGACY_QI, VtdGeneration.SCALABLE}) {
+            VtdCapabilities unit = VtdCapabilities.of(new HardwareConfig(
+                    generation,
+                    Map.of(),
+                    Map.of("VER", Long.decode(ver), "CAP", Long.decode(cap), "ECAP", Long.decode(ecap)),
+                    CacheConfig.DEFAULT,
+                    Map.of()));
+            assertEquals(Long.decode(ecap), unit.ecap(), part);
+            assertEquals(scalable, unit.hasScalableMode(), part);
+        }
+    }
+
+    @Test
+    void shouldHaveThePlausibleDefaultsOfScalableMode() {
+        for (int generation :
+                new int[] {VtdGeneration.SCALABLE, VtdGeneration.WIDE_TYPE, VtdGeneration.HOST_PERMISSIONS}) {
+            VtdCapabilities unit = VtdCapabilities.defaultOf(generation);
+            assertTrue(unit.hasScalableMode() && unit.hasLongDescriptors() && unit.hasQueue());
+            assertEquals(generation != VtdGeneration.SCALABLE, unit.hasAbortMode());
+            assertEquals(20, unit.pasidBits());
+            assertEquals(generation == VtdGeneration.HOST_PERMISSIONS, unit.has("HPTS"));
+        }
+    }
+
+    /** Revisions before 3.0 have another ability in the place of SMTS. */
+    @Test
+    void shouldNotTakeAnAbilityOfExtendedContextModeForScalableMode() {
+        VtdCapabilities unit = new VtdCapabilities(0x10, 0, Ecap.ECS.mask() | Ecap.SMTS.mask() | Ecap.PRS.mask());
+        assertFalse(unit.hasScalableMode() || unit.hasPageRequests());
     }
 
     @Test

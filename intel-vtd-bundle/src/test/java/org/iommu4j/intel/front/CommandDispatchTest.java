@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.SplittableRandom;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
@@ -18,6 +19,11 @@ final class CommandDispatchTest {
     private static final long PAGES =
             IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB) | IotlbInvalidate.G.of(IotlbInvalidate.PAGE);
 
+    private static final int[] GENERATIONS = {
+        VtdGeneration.LEGACY_QI, VtdGeneration.SCALABLE, VtdGeneration.WIDE_TYPE, VtdGeneration.HOST_PERMISSIONS
+    };
+    private static final TableMode[] MODES = {TableMode.LEGACY, TableMode.SCALABLE, TableMode.ABORT};
+
     @Test
     void shouldTakeNoCommandAsPlainThatTheCheckRefusesOrInWhichBitsAreIgnored() {
         int[] plain = new int[1];
@@ -26,8 +32,10 @@ final class CommandDispatchTest {
     }
 
     private static int check(SplittableRandom random) {
-        VtdCapabilities unit = unit(random.nextInt(64), random.nextInt(8), random.nextBoolean());
-        CommandDispatch dispatch = new CommandDispatch(VtdGeneration.LEGACY_QI, unit, null);
+        int generation = GENERATIONS[random.nextInt(GENERATIONS.length)];
+        VtdCapabilities unit = unit(generation, random.nextInt(64), random.nextInt(8), random.nextBoolean());
+        CommandDispatch dispatch = new CommandDispatch(generation, unit, null);
+        dispatch.setTableMode(MODES[random.nextInt(MODES.length)]);
         long word0 = PAGES | IotlbInvalidate.DID.of(random.nextInt(1 << 16));
         long address = (random.nextLong() >>> random.nextInt(40)) & IotlbInvalidate.ADDR.mask();
         long word1 = address | IotlbInvalidate.AM.of(random.nextInt(64) >>> random.nextInt(7));
@@ -38,7 +46,7 @@ final class CommandDispatchTest {
         if (!dispatch.isPlainPages(word0, word1)) {
             return 0;
         }
-        assertEquals(VtdCommand.TYPE_IOTLB, VtdCommand.typeOf(word0, VtdGeneration.LEGACY_QI));
+        assertEquals(VtdCommand.TYPE_IOTLB, VtdCommand.typeOf(word0, generation));
         assertEquals(IotlbInvalidate.PAGE, IotlbInvalidate.G.getInt(word0));
         CommandCheck iotlb = dispatch.ofType(VtdCommand.TYPE_IOTLB);
         assertEquals(CommandCheck.OK, iotlb.check(word0, word1));
@@ -65,12 +73,21 @@ final class CommandDispatchTest {
         }
     }
 
-    private static CommandDispatch dispatch(int mamv) {
-        return new CommandDispatch(VtdGeneration.LEGACY_QI, unit(mamv, 6, true), null);
+    @Test
+    void shouldNotTakeATypeAsPlainOfWhichOnlyTheLowBitsAreThoseOfAnIotlbInvalidation() {
+        VtdCapabilities unit = unit(VtdGeneration.WIDE_TYPE, 6, 6, true);
+        CommandDispatch dispatch = new CommandDispatch(VtdGeneration.WIDE_TYPE, unit, null);
+        dispatch.setTableMode(TableMode.SCALABLE);
+        assertTrue(dispatch.isPlainPages(PAGES, 0));
+        assertFalse(dispatch.isPlainPages(PAGES | IotlbInvalidate.TYPE_HIGH.of(1), 0));
     }
 
-    private static VtdCapabilities unit(int mamv, int nd, boolean psi) {
-        VtdCapabilities known = VtdCapabilities.LEGACY_QI;
+    private static CommandDispatch dispatch(int mamv) {
+        return new CommandDispatch(VtdGeneration.LEGACY_QI, unit(VtdGeneration.LEGACY_QI, mamv, 6, true), null);
+    }
+
+    private static VtdCapabilities unit(int generation, int mamv, int nd, boolean psi) {
+        VtdCapabilities known = VtdCapabilities.defaultOf(generation);
         long cap = known.cap() & ~(Cap.MAMV.mask() | Cap.ND.mask() | Cap.PSI.mask());
         return new VtdCapabilities(
                 known.ver(), cap | Cap.MAMV.of(mamv) | Cap.ND.of(nd) | (psi ? Cap.PSI.mask() : 0), known.ecap());

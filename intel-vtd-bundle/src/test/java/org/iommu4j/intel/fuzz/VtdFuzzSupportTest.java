@@ -15,6 +15,7 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.intel.command.InvalidationWait;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.testing.ForwardingPort;
@@ -95,6 +96,21 @@ class VtdFuzzSupportTest {
             assertTrue(support.settle(scene, bare));
             assertEquals(0, bare.readRegister(FSTS, Integer.BYTES) & 0x70);
         });
+    }
+
+    @Test
+    void shouldGoOnBehindACommandAtWhichTheQueueHasStopped() {
+        HardwareConfig config = HardwareConfig.of(VtdGeneration.LEGACY_QI);
+        Bare bare = new Bare(config);
+        FuzzScene scene = support.bringUp(config, bare, new SplittableRandom(1));
+        long status = scene.valuesOf("STATUS").get(0);
+        support.submit(scene, bare, InvalidationWait.LAYOUT.encode(0xf, 0));
+        assertEquals(0x10, bare.readRegister(FSTS, Integer.BYTES) & 0x70);
+
+        support.submit(scene, bare, InvalidationWait.LAYOUT.encode(0x600d_0000_0025L, status));
+
+        assertEquals(0, bare.readRegister(FSTS, Integer.BYTES) & 0x70);
+        assertEquals(0x600d, bare.platform().memory().readIntLe(status));
     }
 
     @Test

@@ -2,6 +2,7 @@ package org.iommu4j.intel.guest;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -16,6 +17,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.intel.Machine;
+import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.testing.GuestHost;
 import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.BeforeEach;
@@ -328,7 +330,7 @@ class VtdGuestDecoderTest {
         bringUp();
         write(0x20, 8, ROOT | 0x400);
         write(0x18, 4, 0xc400_0000L);
-        assertEquals(List.of("refused: scalable mode is not in this release"), host.take());
+        assertEquals(List.of("refused: the virtual unit has no tables of that mode"), host.take());
         context(TABLE, 0, 2, 7);
         guest.deviceAccess(DEVICE, host);
         assertEquals(List.of(), host.take());
@@ -513,5 +515,21 @@ class VtdGuestDecoderTest {
         HardwareConfig config =
                 new HardwareConfig(0x110, Map.of("cap", Map.of("NO", 1L)), Map.of(), CacheConfig.NONE, Map.of());
         assertThrows(BackendException.class, () -> machine.backend().createGuestDecoder(config, machine.memory()));
+    }
+
+    @Test
+    void shouldRefuseAUnitOfScalableModeThatCannotBeBound() {
+        for (String ability : List.of("FSTS", "NEST", "PASID", "PRS", "SSADS", "HPTS", "PTRS", "SSIRWS")) {
+            HardwareConfig wanted = new HardwareConfig(
+                    VtdGeneration.LEGACY_QI,
+                    Map.of("ecap", Map.of("SMTS", 1L, "SSTS", 1L, ability, 1L)),
+                    Map.of(),
+                    CacheConfig.NONE,
+                    Map.of());
+            BackendException refusal =
+                    assertThrows(BackendException.class, () -> new VtdGuestDecoder(wanted, machine.memory()));
+            assertEquals(Errno.EPROTONOSUPPORT, refusal.errno());
+            assertTrue(refusal.getMessage().contains(ability), refusal.getMessage());
+        }
     }
 }

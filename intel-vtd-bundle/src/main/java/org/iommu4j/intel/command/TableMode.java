@@ -1,0 +1,38 @@
+package org.iommu4j.intel.command;
+
+import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
+
+/** What kind of tables the root table address register names, VT-d 11.4.5. */
+public enum TableMode {
+    /** Legacy tables. */
+    LEGACY,
+    /** Scalable-mode tables: PASIDs. */
+    SCALABLE,
+    /** None: every access is blocked. */
+    ABORT,
+    /** A mode that the unit does not have. */
+    INVALID;
+
+    private static final int TTM_LEGACY = 0;
+    private static final int TTM_SCALABLE = 1;
+    private static final int TTM_ABORT = 3;
+
+    /**
+     * The mode that a unit is in.
+     *
+     * @param rootTableAddress the register as SRTP latched it
+     */
+    public static TableMode of(VtdCapabilities unit, long rootTableAddress) {
+        return switch (RootTableAddress.TTM.getInt(rootTableAddress)) {
+            case TTM_LEGACY -> LEGACY;
+            case TTM_SCALABLE -> unit.hasScalableMode() ? SCALABLE : INVALID;
+            case TTM_ABORT -> unit.hasAbortMode() ? ABORT : INVALID;
+            default -> INVALID;
+        };
+    }
+
+    /** True if the queue takes descriptors of 256 bits only, with the commands that PASIDs need. */
+    public boolean needsLongDescriptors() {
+        return this == SCALABLE || this == ABORT;
+    }
+}
