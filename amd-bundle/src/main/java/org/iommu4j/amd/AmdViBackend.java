@@ -71,30 +71,13 @@ public class AmdViBackend implements Backend {
     }
 
     /**
-     * A backend with every generation.
+     * The backend of a bundle.
      *
      * @param version of the bundle, as {@code major.minor.micro}
      */
     public AmdViBackend(String version) {
-        this(version, AmdViGeneration.ALL);
-    }
-
-    /**
-     * The backend of a bundle that is released with some of the generations.
-     *
-     * @param version of the bundle, as {@code major.minor.micro}
-     * @param released what it offers of {@link AmdViGeneration#ALL}
-     */
-    protected AmdViBackend(String version, List<Integer> released) {
-        List<Generation> generations = GENERATIONS.stream()
-                .filter(generation -> released.contains(generation.subVersion()))
-                .toList();
         description =
-                new BackendDescription(IommuModel.AMD, "AMD-Vi", version, generations, STATE_VERSION, STATE_VERSION);
-    }
-
-    private boolean offers(int subVersion) {
-        return description.generation(subVersion) != null;
+                new BackendDescription(IommuModel.AMD, "AMD-Vi", version, GENERATIONS, STATE_VERSION, STATE_VERSION);
     }
 
     private static Generation generation(int subVersion, String name, Set<String> more) {
@@ -161,29 +144,25 @@ public class AmdViBackend implements Backend {
 
     @Override
     public List<Layout> payloads(int subVersion) {
-        return !offers(subVersion)
+        return description.generation(subVersion) == null
                 ? List.of()
                 : List.of(InvalidateIommuPages.LAYOUT, InvalidateIotlbPages.LAYOUT);
     }
 
     @Override
     public List<Register> registers(int subVersion) {
-        return !offers(subVersion)
+        return description.generation(subVersion) == null
                 ? List.of()
                 : UnitRegisters.of(AmdViCapabilities.defaultOf(subVersion));
     }
 
     @Override
     public List<BindFormat> bindFormats() {
-        BindFormat table = new BindFormat(
-                Uapi.BIND_PGTABLE, IommuModel.AMD, AmdViGeneration.V1, BindPgtable.FLAGS, BindPgtable.LAYOUT);
-        return offers(AmdViGeneration.V2)
-                ? List.of(
-                        table,
-                        new BindFormat(
-                                Uapi.BIND_PASIDTBL, IommuModel.AMD, AmdViGeneration.V2, 0, BindPasidTable.LAYOUT),
-                        new BindFormat(Uapi.BIND_PASID, IommuModel.AMD, AmdViGeneration.V2, 0, BindPasid.LAYOUT))
-                : List.of(table);
+        return List.of(
+                new BindFormat(
+                        Uapi.BIND_PGTABLE, IommuModel.AMD, AmdViGeneration.V1, BindPgtable.FLAGS, BindPgtable.LAYOUT),
+                new BindFormat(Uapi.BIND_PASIDTBL, IommuModel.AMD, AmdViGeneration.V2, 0, BindPasidTable.LAYOUT),
+                new BindFormat(Uapi.BIND_PASID, IommuModel.AMD, AmdViGeneration.V2, 0, BindPasid.LAYOUT));
     }
 
     @Override
@@ -198,9 +177,7 @@ public class AmdViBackend implements Backend {
 
     @Override
     public List<Shim> shims() {
-        return GuestCommandShim.all().stream()
-                .filter(shim -> offers(shim.from()) && offers(shim.to()))
-                .toList();
+        return GuestCommandShim.all();
     }
 
     @Override

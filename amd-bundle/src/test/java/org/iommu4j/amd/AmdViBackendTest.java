@@ -25,10 +25,8 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
-import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
@@ -48,21 +46,6 @@ class AmdViBackendTest {
             assertFalse(generation.acceptsPayload(8) || generation.acceptsPayload(32));
         }
         assertNull(backend.describe().generation(0x110));
-    }
-
-    @Test
-    void shouldOfferNothingOfGenerationsThatItsReleaseDoesNotHave() {
-        AmdViBackend first = new AmdViBackend("1.0.0", List.of(AmdViGeneration.V1));
-        assertEquals(
-                List.of(AmdViGeneration.V1),
-                first.describe().generations().stream()
-                        .map(Generation::subVersion)
-                        .toList());
-        assertEquals(List.of(), first.shims());
-        assertEquals(
-                List.of(Uapi.BIND_PGTABLE),
-                first.bindFormats().stream().map(BindFormat::operation).toList());
-        assertEquals(List.of(), first.payloads(AmdViGeneration.V2));
     }
 
     @Test

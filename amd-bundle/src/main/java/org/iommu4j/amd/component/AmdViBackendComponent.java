@@ -1,6 +1,5 @@
 package org.iommu4j.amd.component;
 
-import java.util.List;
 import org.iommu4j.amd.AmdViBackend;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.backend.Backend;
@@ -9,16 +8,23 @@ import org.osgi.framework.Version;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 
-/** Registers the AMD-Vi backend as a service. This release offers host tables only. */
+/** Registers the AMD-Vi backend as a service. */
 @Component(
         service = Backend.class,
-        property = {"model=amd", "generations:Integer=" + AmdViGeneration.V1},
+        property = {
+            "model=amd",
+            "generations:Integer=" + AmdViGeneration.V1,
+            "generations:Integer=" + AmdViGeneration.V2,
+            "generations:Integer=" + AmdViGeneration.V3,
+            "generations:Integer=" + AmdViGeneration.SNP,
+            "generations:Integer=" + AmdViGeneration.NESTED
+        },
         properties = "OSGI-INF/version.properties")
 public final class AmdViBackendComponent extends AmdViBackend {
     /** Takes the version from the bundle. */
     @Activate
     public AmdViBackendComponent(BundleContext context) {
-        super(version(context.getBundle().getVersion()), List.of(AmdViGeneration.V1));
+        super(version(context.getBundle().getVersion()));
     }
 
     private static String version(Version bundle) {
