@@ -27,6 +27,9 @@ import org.iommu4j.contract.IommuModel;
  * Captures of AMD IOMMUs: register accesses and commands. Device table entries are read again after INVALIDATE_DEVTAB_ENTRY or
  * INVALIDATE_IOMMU_ALL, 48882 2.4.2 and 2.4.8; the captured machine also reads them for interrupts, where no translation tells whose
  * they are. Its walker calls a device untranslated whose entry has Mode 0, whatever IR and IW say.
+ *
+ * <p>Generation 0x0200 needs GTSup, GLXSup and PASmax (docs/spec/amd-vi.md 1.2). The captured machines set GTSup without having
+ * guest tables; PASmax tells.
  */
 public final class AmdViCaptureFormat {
     private static final RegisterRecords REGISTERS = new RegisterRecords(
@@ -57,8 +60,9 @@ public final class AmdViCaptureFormat {
             .defaultCapture("amdvi/strict-nvme-e1000e")
             .requesterBits(InvalidateDevtabEntry.DEVICE_ID.width())
             .generations(
-                    GenerationRule.ofField(AmdViGeneration.V2, "guest tables", Efr.REGISTER, Efr.GT_SUP, 1),
-                    GenerationRule.otherwise(AmdViGeneration.V1, "host tables only"))
+                    GenerationRule.ofField(
+                            AmdViGeneration.V1, "host tables, no PASIDs", Efr.REGISTER, Efr.PAS_MAX, 0),
+                    GenerationRule.otherwise(AmdViGeneration.V2, "guest tables"))
             .structures("dte", "rte")
             .requesterTables(
                     new RequesterTable("dte", DevTabBase.REGISTER, DevTabBase.BASE_ADDRESS, DeviceTableEntry.BYTES))

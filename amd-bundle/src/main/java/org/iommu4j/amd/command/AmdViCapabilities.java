@@ -36,9 +36,13 @@ public record AmdViCapabilities(long header, long efr, long efr2) {
 
     private static final int NO_HOST_TABLES = 3;
 
-    /** The capabilities that have been chosen; without EFRSup no feature counts. */
+    /**
+     * The capabilities that have been chosen. Without EFRSup no feature counts; a unit of a generation without features that is
+     * given some has EFRSup with them.
+     */
     public static AmdViCapabilities of(SettingValues values) {
-        long header = values.register(AmdViSettings.CAPABILITY);
+        boolean added = base(values.subVersion()).efr() == 0 && values.register(AmdViSettings.EFR) != 0;
+        long header = values.register(AmdViSettings.CAPABILITY) | (added ? PciCapability.EFR_SUP.mask() : 0);
         boolean extended = PciCapability.EFR_SUP.isSet(header);
         return new AmdViCapabilities(
                 header,
