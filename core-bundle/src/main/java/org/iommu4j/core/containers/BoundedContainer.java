@@ -36,6 +36,7 @@ public final class BoundedContainer implements Container {
     private int bounded(ToIntFunction<Completion> call, Completion completion) {
         Completion own = new Completion();
         VendorThread runs = thread();
+        container.standAside();
         try {
             int code = runs.call("the call", limitNanos, () -> call.applyAsInt(own));
             completion.begin().copy(own);

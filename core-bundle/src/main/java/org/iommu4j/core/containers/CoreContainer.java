@@ -39,14 +39,7 @@ public final class CoreContainer implements Container {
     private static final long BLOCKED = -1;
     private static final String HOSTS_PAGE = "the page is the host's: no table of a guest is there";
 
-    /**
-     * How long in nanoseconds a request of a virtual IOMMU keeps a swap waiting. Its pieces let others into the unit, but not
-     * into the virtual IOMMU, and it cannot go on in another backend: what is left of the guest's command stands on the stack of
-     * the old virtual IOMMU, in no saved state. So the guest is told "busy", and executes its command again.
-     */
-    private static final long GUEST_NANOS = 500_000_000;
-
-    private static final String GUEST_HELD = "a swap waits for the virtual IOMMU: send the request again";
+    private static final String GUEST_HELD = "the backend of the virtual IOMMU leaves: send the request again";
 
     /** Requests of a batch after which other calls that wait may come in. */
     private static final int PIECE = 64;
@@ -140,6 +133,11 @@ public final class CoreContainer implements Container {
     /** True once the client has closed it: it refuses everything. */
     public boolean isClosing() {
         return closing;
+    }
+
+    /** The caller is about to wait for the container, which works in another thread. */
+    void standAside() {
+        unit.standAside();
     }
 
     /** Blocks the devices of the container, whatever the chip would allow. */
@@ -261,6 +259,7 @@ public final class CoreContainer implements Container {
         if (closing) {
             return session.refuse(completion);
         }
+        unit.standAside();
         return answer(gate.run(operation, config.waitNanos(), parking, 1), completion);
     }
 
@@ -294,14 +293,14 @@ public final class CoreContainer implements Container {
             Abi image, long request, byte[] bytes, int offset, int readable, long begun, Completion completion) {
         RequestPosition position = new RequestPosition();
         position.progress = begun;
-        long patience = Gate.deadline(GUEST_NANOS);
         do {
             if (closing) {
                 session.refuse(completion.begin());
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
-            if (System.nanoTime() - patience >= 0 && unit.isGuestHeldByCaller()) {
+            if (unit.standAside() && position.progress > 0) {
+                // What is left of the guest's command is code of the backend that goes, in no saved state.
                 completion.begin().fail(Errno.EBUSY, GUEST_HELD);
                 countTurnedAway(completion);
                 return completion.errno().code();
@@ -398,6 +397,7 @@ public final class CoreContainer implements Container {
                 return position.done;
             }
             boolean begun = position.next > 0 || position.progress > 0;
+            unit.standAside();
             Verdict verdict = gate.run(
                     chip -> execute(chip, session, batch, position),
                     config.waitNanos(),
@@ -641,6 +641,7 @@ public final class CoreContainer implements Container {
         if (!ended) {
             // The next call inside carries out what was posted, before its own work. Without a backend there is nothing
             // to wait for.
+            unit.standAside();
             Verdict verdict = gate.run(chip -> {}, gate.isAbsent() ? 0 : config.waitNanos(), null, 0);
             if (!ended && verdict != Verdict.RAN && verdict != Verdict.CLOSED) {
                 return completion.fail(

@@ -111,6 +111,28 @@ public final class CoreUnit implements Unit {
         return false;
     }
 
+    /**
+     * The caller is about to wait for the unit. If it is inside one of its virtual IOMMUs, a swap need not wait for it.
+     *
+     * @return true if it is inside one that it has to leave, since the backend of that one goes
+     */
+    boolean standAside() {
+        for (CoreGuest guest : guests) {
+            if (guest.gated().gate().isInside()) {
+                guest.standAside();
+                return guest.isRecalled();
+            }
+        }
+        return false;
+    }
+
+    /** Has the next call take the way of those that wait, where a virtual IOMMU stands aside for a swap. */
+    public void nudge() {
+        if (!gate.isWanted()) {
+            gate.post(chip -> {});
+        }
+    }
+
     /** The containers, those included that are closed but still open in the chip. */
     public List<CoreContainer> allContainers() {
         return containers;
@@ -265,6 +287,7 @@ public final class CoreUnit implements Unit {
             throw new BackendException(Errno.ENOTTY, "unit " + id + " has no driver");
         }
         CoreContainer container = new CoreContainer(this, gate, containerConfig);
+        standAside();
         expectRun(gate.run(chip -> openInside(chip, container), containerConfig.waitNanos(), null, 0));
         return container.clientView();
     }
