@@ -37,7 +37,7 @@ import org.iommu4j.layout.BitField;
  */
 public final class CoreContainer implements Container {
     private static final long BLOCKED = -1;
-    private static final String HOSTS_PAGE = "the page is the host's: no table of a guest is there";
+    private static final String KEPT_PAGE = "the page is the host's: no table of a guest is there";
 
     private static final String GUEST_HELD = "the backend of the virtual IOMMU leaves: send the request again";
 
@@ -135,9 +135,9 @@ public final class CoreContainer implements Container {
         return closing;
     }
 
-    /** The caller is about to wait for the container, which works in another thread. */
-    void standAside() {
-        unit.standAside();
+    /** The virtual IOMMU that the caller is inside; null if there is none. */
+    CoreGuest guestOfCaller() {
+        return unit.guestOfCaller();
     }
 
     /** Blocks the devices of the container, whatever the chip would allow. */
@@ -197,8 +197,8 @@ public final class CoreContainer implements Container {
                     "the device is in container " + owner.id);
             return;
         }
-        if (table != BLOCKED && unit.isHosts(table)) {
-            completion.refuse(null, Errno.EPERM, "table", -1, table, HOSTS_PAGE);
+        if (table != BLOCKED && unit.isKept(table)) {
+            completion.refuse(null, Errno.EPERM, "table", -1, table, KEPT_PAGE);
             return;
         }
         if (chip.translator().attach(id, requester, table, levels, completion) == 0) {
@@ -563,15 +563,15 @@ public final class CoreContainer implements Container {
         return code;
     }
 
-    /** Refuses a bind whose table is in a page of the host, whatever the backend would accept. */
+    /** Refuses a bind whose table is in a page that is kept from guests, whatever the backend would accept. */
     private int checkTable(BindFormat format, BindRequest request, Completion completion) {
         BitField table = format == null || request.unbinds() ? null : format.table();
         if (table == null) {
             return 0;
         }
         long address = table.get(format.layout().word(request.payload(), request.payloadOffset(), table.word()));
-        return unit.isHosts(address)
-                ? completion.refuse(Rule.V36, table.name(), format.layout().byteOffset(table), address, HOSTS_PAGE)
+        return unit.isKept(address)
+                ? completion.refuse(Rule.V36, table.name(), format.layout().byteOffset(table), address, KEPT_PAGE)
                 : 0;
     }
 

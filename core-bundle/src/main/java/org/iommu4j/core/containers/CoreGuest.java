@@ -1,5 +1,6 @@
 package org.iommu4j.core.containers;
 
+import java.util.function.IntSupplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
@@ -20,6 +21,9 @@ import org.iommu4j.core.service.Unit;
  * itself {@linkplain GatedBackend#lagging follows} when the call has come out.
  */
 public final class CoreGuest implements Guest {
+    /** The virtual IOMMU for whose call a thread works that is not inside it. */
+    private static final ThreadLocal<CoreGuest> REPRESENTED = new ThreadLocal<>();
+
     private final GuestRequests sink;
     private final GatedBackend<GuestBackend> gated;
     private final Gate<GuestBackend> gate;
@@ -40,6 +44,21 @@ public final class CoreGuest implements Guest {
     /** The virtual IOMMU as the present backend made it, behind its gate. */
     public GatedBackend<GuestBackend> gated() {
         return gated;
+    }
+
+    /** Works for a call inside a virtual IOMMU, or for nobody if that is null, in another thread. */
+    static int represent(CoreGuest guest, IntSupplier work) {
+        REPRESENTED.set(guest);
+        try {
+            return work.getAsInt();
+        } finally {
+            REPRESENTED.remove();
+        }
+    }
+
+    /** The virtual IOMMU for whose call the thread works; null if it does not. */
+    static CoreGuest represented() {
+        return REPRESENTED.get();
     }
 
     /** Inside: the call is about to wait for its unit, and a swap may exchange that meanwhile. */

@@ -117,13 +117,22 @@ public final class CoreUnit implements Unit {
      * @return true if it is inside one that it has to leave, since the backend of that one goes
      */
     boolean standAside() {
+        CoreGuest guest = guestOfCaller();
+        if (guest == null) {
+            return false;
+        }
+        guest.standAside();
+        return guest.isRecalled();
+    }
+
+    /** The virtual IOMMU that the caller is inside, or for which it works; null if there is none. */
+    CoreGuest guestOfCaller() {
         for (CoreGuest guest : guests) {
             if (guest.gated().gate().isInside()) {
-                guest.standAside();
-                return guest.isRecalled();
+                return guest;
             }
         }
-        return false;
+        return CoreGuest.represented();
     }
 
     /** Has the next call take the way of those that wait, where a virtual IOMMU stands aside for a swap. */
@@ -262,9 +271,17 @@ public final class CoreUnit implements Unit {
         return platform.forOwner(PageOwner.HOST);
     }
 
-    /** True if an address is in a page of the host: no table of a guest may be there. */
-    boolean isHosts(long pa) {
-        return platform.memory().contains(pa, 1) && !platform.guestTables().contains(pa, 1);
+    /**
+     * True if no table of the caller may be there: in a page of the host, or in one that was taken for a virtual IOMMU, unless
+     * that is the caller.
+     */
+    boolean isKept(long pa) {
+        if (!platform.memory().contains(pa, 1) || platform.deviceMemory().contains(pa, 1)) {
+            return false;
+        }
+        CoreGuest guest = guestOfCaller();
+        boolean own = guest != null && guest.gated().lease().owns(pa);
+        return !own || !platform.guestTables().contains(pa, 1);
     }
 
     /** The machine as its virtual IOMMUs have it. */
