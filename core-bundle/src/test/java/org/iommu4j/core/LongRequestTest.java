@@ -1,6 +1,7 @@
 package org.iommu4j.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -111,28 +112,167 @@ class LongRequestTest {
         assertTrue(changed);
     }
 
+    /** A guest whose commands are requests to the container, with the answer to the last. */
+    private final class Vcpu extends RecordingRequests {
+        private final Guest guest = unit.openGuest(HardwareConfig.of(1), this);
+        private final CountDownLatch in = new CountDownLatch(1);
+        private volatile Completion answer;
+        private volatile int sent;
+        private Thread thread;
+
+        /** The pieces of its requests take a millisecond from now on. */
+        Vcpu slowly(FakeBackend... backends) {
+            for (FakeBackend slow : backends) {
+                slow.traps().on("piece", () -> {
+                    in.countDown();
+                    LockSupport.parkNanos(1_000_000);
+                });
+            }
+            return this;
+        }
+
+        /** Executes a command and waits until it is under way. */
+        Vcpu execute(byte[] command) throws InterruptedException {
+            thread = start(() -> guest.command(command));
+            assertTrue(in.await(10, TimeUnit.SECONDS));
+            return this;
+        }
+
+        Completion ended() throws InterruptedException {
+            thread.join(20_000);
+            assertFalse(thread.isAlive());
+            return answer;
+        }
+
+        String backend() {
+            return guest.commandName(new byte[16]);
+        }
+
+        @Override
+        public Completion request(int guestDomain, byte[] bytes) {
+            sent++;
+            Completion own = Bench.send(container, bytes);
+            answer = own;
+            return own;
+        }
+    }
+
+    private void expectOneRequestOver(int pages) {
+        long next = 0;
+        for (String piece : pieces()) {
+            String[] ends = piece.substring(piece.lastIndexOf(' ') + 1).split("\\.\\.", -1);
+            assertEquals(next, Long.parseLong(ends[0]), piece);
+            next = Long.parseLong(ends[1]);
+        }
+        assertEquals(pages, next);
+        assertEquals(Map.of(), container.counters().refused());
+        assertEquals(1, container.counters().completed());
+    }
+
     @Test
-    void shouldGiveWayToASwapThatWaitsForItsVirtualIommu() throws Exception {
+    void shouldGoOnInTheNewBackendThoughItsVirtualIommuIsInside() throws Exception {
+        Vcpu vcpu = new Vcpu().slowly(backend);
+        vcpu.guest.writeRegister(0, 8, 7);
+        vcpu.execute(range(0, 2_000));
+        long begun = System.nanoTime();
+        bench.core.arrived(bench.backend("1.1.0").pieces(1000));
+        assertTrue(System.nanoTime() - begun < TimeUnit.SECONDS.toNanos(10));
+        assertEquals("1.1.0", bench.core.backend(IommuModel.INTEL).describe().version());
+        assertEquals(Errno.OK, vcpu.ended().errno(), vcpu.answer::toString);
+        assertEquals(1, vcpu.sent);
+        expectOneRequestOver(2_000);
+        assertEquals("command of 1.1.0", vcpu.backend());
+        assertEquals(7, vcpu.guest.readRegister(0, 8));
+    }
+
+    @Test
+    void shouldServeOthersAndManySwapsWhileAGuestsRequestGoesOn() throws Exception {
+        FakeBackend second = bench.backend("1.1.0").pieces(10);
+        bench.core.arrived(second);
+        Vcpu vcpu = new Vcpu().slowly(backend, second).execute(range(0, 4_000));
+        Container other = Bench.container(unit, 1);
+        int swaps = 0;
+        for (; vcpu.thread.isAlive(); swaps++) {
+            assertEquals(
+                    Outcome.DONE, bench.swap(swaps % 2 == 0 ? "1.0.0" : "1.1.0").outcome());
+            assertEquals(Errno.OK, Bench.send(other, Bench.invalidate(1, swaps + 1)).errno());
+        }
+        assertTrue(swaps >= 10, () -> "so the request was inside over many swaps");
+        assertEquals(Errno.OK, vcpu.ended().errno(), vcpu.answer::toString);
+        expectOneRequestOver(4_000);
+        assertEquals("command of " + bench.core.backend(IommuModel.INTEL).describe().version(), vcpu.backend());
+    }
+
+    @Test
+    void shouldLetOtherCallsOfTheGuestWaitForTheBackendThatFollows() throws Exception {
+        Vcpu vcpu = new Vcpu().slowly(backend).execute(range(0, 2_000));
+        bench.core.arrived(bench.backend("1.1.0").pieces(10));
+        assertEquals("command of 1.1.0", vcpu.backend());
+        assertEquals(Errno.OK, vcpu.ended().errno(), vcpu.answer::toString);
+    }
+
+    @Test
+    void shouldLetASwapInBetweenTheManyRequestsOfOneCommand() throws Exception {
         CountDownLatch in = new CountDownLatch(1);
-        backend.traps().on("piece", () -> {
-            in.countDown();
-            LockSupport.parkNanos(1_000_000);
-        });
-        Completion[] answer = new Completion[1];
+        AtomicBoolean stop = new AtomicBoolean();
         Guest guest = unit.openGuest(HardwareConfig.of(1), new RecordingRequests() {
             @Override
             public Completion request(int guestDomain, byte[] bytes) {
-                answer[0] = Bench.send(container, bytes);
-                return answer[0];
+                Completion answer = new Completion();
+                for (int i = 1; !stop.get(); i++) {
+                    answer = Bench.send(container, Bench.invalidate(1, i));
+                    assertEquals(Errno.OK, answer.errno(), answer::toString);
+                    in.countDown();
+                }
+                return answer;
             }
         });
-        Thread vcpu = start(() -> guest.command(range(0, 1_000_000)));
+        Thread vcpu = start(() -> guest.command(new byte[16]));
         assertTrue(in.await(10, TimeUnit.SECONDS));
-        bench.core.arrived(bench.backend("1.1.0").pieces(1000));
-        vcpu.join(10_000);
-        assertEquals("1.1.0", bench.core.backend(IommuModel.INTEL).describe().version());
-        assertEquals(Errno.EBUSY, answer[0].errno(), answer[0]::toString);
+        bench.core.arrived(bench.backend("1.1.0"));
+        assertEquals(List.of(Outcome.DONE), bench.core.swaps().stream().map(swap -> swap.outcome()).toList());
+        stop.set(true);
+        vcpu.join();
+        assertEquals("command of 1.1.0", guest.commandName(new byte[16]));
+    }
+
+    @Test
+    void shouldStayWithItsBackendIfItCannotFollowAndGoOnWhenThatLeaves() throws Exception {
+        Vcpu vcpu = new Vcpu().slowly(backend).execute(range(0, 2_000));
+        FakeBackend picky = bench.backend("1.1.0").pieces(1000);
+        picky.traps().on("restoreGuestDecoder", () -> {
+            throw new IllegalStateException("not this time");
+        });
+        bench.core.arrived(picky);
+        assertEquals(Errno.OK, vcpu.ended().errno(), vcpu.answer::toString);
+        assertEquals("command of 1.0.0", vcpu.backend());
+        vcpu.guest.command(range(0, 10));
+        assertEquals(Errno.OK, vcpu.answer.errno(), vcpu.answer::toString);
+        picky.traps().off("restoreGuestDecoder");
+        bench.core.leaving(backend);
+        assertEquals("command of 1.1.0", vcpu.backend());
+    }
+
+    @Test
+    void shouldEndUnfinishedWhenTheBackendOfItsVirtualIommuLeaves() throws Exception {
+        Vcpu vcpu = new Vcpu().slowly(backend).execute(range(0, 1_000_000));
+        bench.core.leaving(backend);
+        assertEquals(Errno.EBUSY, vcpu.ended().errno(), vcpu.answer::toString);
         assertEquals(Map.of("EBUSY", 1L), container.counters().refused());
+        bench.arrived("1.1.0");
+        assertEquals("command of 1.1.0", vcpu.backend());
+        vcpu.guest.command(range(0, 10));
+        assertEquals(Errno.OK, vcpu.answer.errno(), vcpu.answer::toString);
+    }
+
+    @Test
+    void shouldEndUnfinishedWhenItsBackendLeavesAfterASwapThatDidNotWaitForIt() throws Exception {
+        FakeBackend second = bench.backend("1.1.0").pieces(10);
+        Vcpu vcpu = new Vcpu().slowly(backend, second).execute(range(0, 1_000_000));
+        bench.core.arrived(second);
+        bench.core.leaving(backend);
+        assertEquals(Errno.EBUSY, vcpu.ended().errno(), vcpu.answer::toString);
+        assertEquals("command of 1.1.0", vcpu.backend());
     }
 
     @Test

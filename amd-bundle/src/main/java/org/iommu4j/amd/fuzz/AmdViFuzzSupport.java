@@ -7,6 +7,7 @@ import org.iommu4j.amd.command.AmdViRegisters.DevTabBase;
 import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.command.AmdViRegisters.PciCapability;
 import org.iommu4j.amd.command.AmdViRegisters.Rings;
+import org.iommu4j.amd.command.AmdViRegisters.Status;
 import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.command.BindPgtable;
@@ -96,8 +97,16 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         return scenery.scene.build();
     }
 
+    /** A buffer that has stopped at an earlier command is begun anew first, empty. */
     @Override
     public void submit(FuzzScene scene, NativePort port, byte[] command) {
+        long control = port.read(Control.REGISTER);
+        boolean stopped = Control.CMD_BUF_EN.isSet(control)
+                && Control.IOMMU_EN.isSet(control)
+                && !Status.CMD_BUF_RUN.isSet(port.read(Status.REGISTER));
+        if (stopped && !scene.valuesOf(BUFFER).isEmpty()) {
+            begin(scene, port, control);
+        }
         long place = port.read(Rings.COMMAND_BUFFER.base());
         long bytes = (long) AmdViCommand.BYTES << Rings.LENGTH.getInt(place);
         long tail = port.read(Rings.COMMAND_BUFFER.tail()) & (bytes - 1);
@@ -106,6 +115,13 @@ public final class AmdViFuzzSupport implements FuzzSupport {
             port.platform().memory().write(at, command, 0, command.length);
         }
         port.write(Rings.COMMAND_BUFFER.tail(), (tail + command.length) & (bytes - 1));
+    }
+
+    /** Begins the command buffer anew, empty. */
+    private static void begin(FuzzScene scene, NativePort port, long control) {
+        port.write(Control.REGISTER, control & ~Control.CMD_BUF_EN.mask());
+        port.write(Rings.COMMAND_BUFFER.base(), scene.valuesOf(BUFFER).get(0) | LENGTH);
+        port.write(Control.REGISTER, control | Control.CMD_BUF_EN.mask());
     }
 
     /** Without a command for everything nobody knows which domains wild software has used. */
@@ -117,9 +133,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
                 || !Control.IOMMU_EN.isSet(control)) {
             return false;
         }
-        port.write(Control.REGISTER, control & ~Control.CMD_BUF_EN.mask());
-        port.write(Rings.COMMAND_BUFFER.base(), scene.valuesOf(BUFFER).get(0) | LENGTH);
-        port.write(Control.REGISTER, control | Control.CMD_BUF_EN.mask());
+        begin(scene, port, control);
         submit(scene, port, words(InvalidateIommuAll.word0(), 0));
         if (PciCapability.IOTLB_SUP.isSet(port.read(PciCapability.REGISTER))) {
             int none = InvalidateIotlbPages.NO_PASID;

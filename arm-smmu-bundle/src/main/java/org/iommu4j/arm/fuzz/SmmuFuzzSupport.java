@@ -113,6 +113,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
         return scenery.scene.build();
     }
 
+    /** A queue that has stopped at an earlier command goes on first: with CMD_SYNC in place of that one, IHI 0070 7.1. */
     @Override
     public void submit(FuzzScene scene, NativePort port, byte[] command) {
         Queue queue = Queue.COMMANDS;
@@ -125,8 +126,18 @@ public final class SmmuFuzzSupport implements FuzzSupport {
         long tail = queue.write().get(port.read(queue.producer())) & (2 * entries - 1);
         long ring = queue.address().get(base) & -Math.max(entries * CommandFields.COMMAND_BYTES, 32);
         long at = ring + (tail & (entries - 1)) * CommandFields.COMMAND_BYTES;
-        if (port.platform().memory().contains(at, command.length)) {
-            port.platform().memory().write(at, command, 0, command.length);
+        PhysicalMemory memory = port.platform().memory();
+        long acknowledged = port.read(Gerror.ACKNOWLEDGED);
+        if (Gerror.CMDQ_ERR.isSet(port.read(Gerror.REGISTER) ^ acknowledged)) {
+            long head = queue.read().get(port.read(queue.consumer())) & (entries - 1);
+            long wrong = ring + head * CommandFields.COMMAND_BYTES;
+            if (memory.contains(wrong, CommandFields.COMMAND_BYTES)) {
+                memory.write(wrong, words(SmmuCommand.SYNC, 0), 0, CommandFields.COMMAND_BYTES);
+            }
+            port.write(Gerror.ACKNOWLEDGED, acknowledged ^ Gerror.ACK_CMDQ_ERR.mask());
+        }
+        if (memory.contains(at, command.length)) {
+            memory.write(at, command, 0, command.length);
         }
         port.write(queue.producer(), (tail + 1) & (2 * entries - 1));
     }

@@ -1,5 +1,6 @@
 package org.iommu4j.arm.fuzz;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -18,6 +19,10 @@ import org.iommu4j.contract.BindRequest;
  *
  * <p>With a driver in front it takes what a stream translates through from what was attached and bound; of the driver's stream table
  * only the VMID counts, and that a stream has no entry.
+ *
+ * <p>A guest's context descriptor that was changed after a device has used it is another matter without one answer: no request
+ * without a vendor part says that one has changed, so that a chip may go on with the old one (docs/spec/arm-smmu.md 5.3) until the
+ * stream is bound again.
  *
  * <p>It is longer than other classes because it shares no code with the chip on purpose.
  */
@@ -50,6 +55,9 @@ final class SmmuReferenceWalker implements ReferenceWalker {
 
     private static final int[][] S2_16K = {{3, 35, 39}, {2, 24, 38}, {1, 16, 27}, {}};
     private static final int[][] S2_64K = {{3, 31, 39}, {2, 18, 34}, {1, 12, 21}, {}};
+
+    /** log2 of the context descriptors of a guest that are looked at. */
+    private static final int MOST_CONTEXTS_LOG2 = 8;
 
     private static final int BIND_PASID = 2;
     private static final int BIND_PGTABLE = 4;
@@ -86,6 +94,9 @@ final class SmmuReferenceWalker implements ReferenceWalker {
 
         /** Blocks of 64 context descriptors that the host has made. */
         private final Set<Integer> leaves = new HashSet<>();
+
+        /** What the guest's own context descriptors were whenever the stream made an access. */
+        private final Set<Integer> used = new HashSet<>();
 
         private Bound(Map<Integer, long[]> contexts, long... ste) {
             this.ste = ste;
@@ -210,6 +221,42 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     }
 
     @Override
+    public void accessed(int requester, boolean faulted) {
+        Bound stream = bound.get(requester);
+        if (stream != null && hasOwnContexts(stream)) {
+            stream.used.add(ownContexts(stream));
+        }
+    }
+
+    private static boolean hasOwnContexts(Bound stream) {
+        return stream.contexts == null && bits(stream.ste, 3, 1) == 5;
+    }
+
+    /** A number for the contents of a guest's own context descriptors. */
+    private int ownContexts(Bound stream) {
+        int hash = 0;
+        int count = 1 << Math.min(bits(stream.ste, 63, 59), MOST_CONTEXTS_LOG2);
+        for (int index = 0; index < count; index++) {
+            try {
+                int contexts = (int) bits(stream.ste, 63, 59);
+                hash = 31 * hash + Arrays.hashCode(contextDescriptor(stream.ste, contexts, index, false));
+            } catch (Refused refused) {
+                hash = 31 * hash + refused.code;
+            } catch (Open open) {
+                hash = 31 * hash;
+            }
+        }
+        return hash;
+    }
+
+    /** Descriptors that the chip may have kept must be those in memory. */
+    private void expectUnchanged(Bound stream, int index) throws Open {
+        if (index >>> MOST_CONTEXTS_LOG2 != 0 || !Set.of(ownContexts(stream)).containsAll(stream.used)) {
+            throw new Open();
+        }
+    }
+
+    @Override
     public boolean translate(DmaAccess access) {
         if (access.addressType() != DmaAccess.AddressType.UNTRANSLATED) {
             return false;
@@ -320,6 +367,9 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         if (!stage1) {
             inside(address);
         } else {
+            if (driver && hasOwnContexts(stream)) {
+                expectUnchanged(stream, index);
+            }
             long[] cd = driver && stream.contexts != null
                     ? ofHost(stream, contexts, index)
                     : contextDescriptor(ste, contexts, index, stage2);

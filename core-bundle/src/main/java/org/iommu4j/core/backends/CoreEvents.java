@@ -194,6 +194,11 @@ public final class CoreEvents implements AutoCloseable {
         }
     }
 
+    /** A virtual IOMMU could not go over to the backend that serves its unit. */
+    public void guestStays(String unit, BackendEntry with, String reason) {
+        add(Level.WARNING, "a virtual IOMMU of " + unit + " stays with " + label(with) + ": " + reason);
+    }
+
     /** A container cannot go on. */
     public void agreementEnded(String containerAndReason) {
         add(Level.WARNING, "agreement ended: " + containerAndReason);

@@ -36,8 +36,12 @@ public final class BoundedContainer implements Container {
     private int bounded(ToIntFunction<Completion> call, Completion completion) {
         Completion own = new Completion();
         VendorThread runs = thread();
+        CoreGuest guest = container.guestOfCaller();
+        if (guest != null) {
+            guest.standAside();
+        }
         try {
-            int code = runs.call("the call", limitNanos, () -> call.applyAsInt(own));
+            int code = runs.call("the call", limitNanos, () -> CoreGuest.represent(guest, () -> call.applyAsInt(own)));
             completion.begin().copy(own);
             return code;
         } catch (VendorFailure e) {

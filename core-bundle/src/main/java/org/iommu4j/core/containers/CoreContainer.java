@@ -37,16 +37,9 @@ import org.iommu4j.layout.BitField;
  */
 public final class CoreContainer implements Container {
     private static final long BLOCKED = -1;
-    private static final String HOSTS_PAGE = "the page is the host's: no table of a guest is there";
+    private static final String KEPT_PAGE = "the page is the host's: no table of a guest is there";
 
-    /**
-     * How long in nanoseconds a request of a virtual IOMMU keeps a swap waiting. Its pieces let others into the unit, but not
-     * into the virtual IOMMU, and it cannot go on in another backend: what is left of the guest's command stands on the stack of
-     * the old virtual IOMMU, in no saved state. So the guest is told "busy", and executes its command again.
-     */
-    private static final long GUEST_NANOS = 500_000_000;
-
-    private static final String GUEST_HELD = "a swap waits for the virtual IOMMU: send the request again";
+    private static final String GUEST_HELD = "the backend of the virtual IOMMU leaves: send the request again";
 
     /** Requests of a batch after which other calls that wait may come in. */
     private static final int PIECE = 64;
@@ -142,6 +135,11 @@ public final class CoreContainer implements Container {
         return closing;
     }
 
+    /** The virtual IOMMU that the caller is inside; null if there is none. */
+    CoreGuest guestOfCaller() {
+        return unit.guestOfCaller();
+    }
+
     /** Blocks the devices of the container, whatever the chip would allow. */
     public void blockDevices() {
         unit.block(devices);
@@ -199,8 +197,8 @@ public final class CoreContainer implements Container {
                     "the device is in container " + owner.id);
             return;
         }
-        if (table != BLOCKED && unit.isHosts(table)) {
-            completion.refuse(null, Errno.EPERM, "table", -1, table, HOSTS_PAGE);
+        if (table != BLOCKED && unit.isKept(table)) {
+            completion.refuse(null, Errno.EPERM, "table", -1, table, KEPT_PAGE);
             return;
         }
         if (chip.translator().attach(id, requester, table, levels, completion) == 0) {
@@ -261,6 +259,7 @@ public final class CoreContainer implements Container {
         if (closing) {
             return session.refuse(completion);
         }
+        unit.standAside();
         return answer(gate.run(operation, config.waitNanos(), parking, 1), completion);
     }
 
@@ -294,14 +293,14 @@ public final class CoreContainer implements Container {
             Abi image, long request, byte[] bytes, int offset, int readable, long begun, Completion completion) {
         RequestPosition position = new RequestPosition();
         position.progress = begun;
-        long patience = Gate.deadline(GUEST_NANOS);
         do {
             if (closing) {
                 session.refuse(completion.begin());
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
-            if (System.nanoTime() - patience >= 0 && unit.isGuestHeldByCaller()) {
+            if (unit.standAside() && position.progress > 0) {
+                // What is left of the guest's command is code of the backend that goes, in no saved state.
                 completion.begin().fail(Errno.EBUSY, GUEST_HELD);
                 countTurnedAway(completion);
                 return completion.errno().code();
@@ -398,6 +397,7 @@ public final class CoreContainer implements Container {
                 return position.done;
             }
             boolean begun = position.next > 0 || position.progress > 0;
+            unit.standAside();
             Verdict verdict = gate.run(
                     chip -> execute(chip, session, batch, position),
                     config.waitNanos(),
@@ -563,15 +563,15 @@ public final class CoreContainer implements Container {
         return code;
     }
 
-    /** Refuses a bind whose table is in a page of the host, whatever the backend would accept. */
+    /** Refuses a bind whose table is in a page that is kept from guests, whatever the backend would accept. */
     private int checkTable(BindFormat format, BindRequest request, Completion completion) {
         BitField table = format == null || request.unbinds() ? null : format.table();
         if (table == null) {
             return 0;
         }
         long address = table.get(format.layout().word(request.payload(), request.payloadOffset(), table.word()));
-        return unit.isHosts(address)
-                ? completion.refuse(Rule.V36, table.name(), format.layout().byteOffset(table), address, HOSTS_PAGE)
+        return unit.isKept(address)
+                ? completion.refuse(Rule.V36, table.name(), format.layout().byteOffset(table), address, KEPT_PAGE)
                 : 0;
     }
 
@@ -641,6 +641,7 @@ public final class CoreContainer implements Container {
         if (!ended) {
             // The next call inside carries out what was posted, before its own work. Without a backend there is nothing
             // to wait for.
+            unit.standAside();
             Verdict verdict = gate.run(chip -> {}, gate.isAbsent() ? 0 : config.waitNanos(), null, 0);
             if (!ended && verdict != Verdict.RAN && verdict != Verdict.CLOSED) {
                 return completion.fail(

@@ -1,5 +1,6 @@
 package org.iommu4j.core.containers;
 
+import java.util.function.IntSupplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
@@ -14,11 +15,24 @@ import org.iommu4j.core.service.Unit;
 /**
  * A virtual IOMMU behind a gate of its own: a decoder calls back into containers, so that it cannot be called inside the
  * unit's. A swap holds this gate first and the unit's after it, so that a call that is inside can end.
+ *
+ * <p>A call whose requests take long need not end for that. What it has to do with the unit are contract bytes and how far they
+ * have come, which the container has; so the unit goes to the new backend, the request goes on there, and the virtual IOMMU
+ * itself {@linkplain GatedBackend#lagging follows} when the call has come out.
  */
 public final class CoreGuest implements Guest {
+    /** The virtual IOMMU for whose call a thread works that is not inside it. */
+    private static final ThreadLocal<CoreGuest> REPRESENTED = new ThreadLocal<>();
+
     private final GuestRequests sink;
     private final GatedBackend<GuestBackend> gated;
     private final Gate<GuestBackend> gate;
+
+    /** True if the call inside stands before its unit's gate, or has stood there: a swap need not wait for it. */
+    private volatile boolean away;
+
+    /** True if the call inside has to come out: the backend leaves with the code that stands on the stack. */
+    private volatile boolean recalled;
 
     /** A virtual IOMMU, which was made with {@code lease}. */
     public CoreGuest(GuestRequests sink, GuestBackend made, Lease lease) {
@@ -30,6 +44,41 @@ public final class CoreGuest implements Guest {
     /** The virtual IOMMU as the present backend made it, behind its gate. */
     public GatedBackend<GuestBackend> gated() {
         return gated;
+    }
+
+    /** Works for a call inside a virtual IOMMU, or for nobody if that is null, in another thread. */
+    static int represent(CoreGuest guest, IntSupplier work) {
+        REPRESENTED.set(guest);
+        try {
+            return work.getAsInt();
+        } finally {
+            REPRESENTED.remove();
+        }
+    }
+
+    /** The virtual IOMMU for whose call the thread works; null if it does not. */
+    static CoreGuest represented() {
+        return REPRESENTED.get();
+    }
+
+    /** Inside: the call is about to wait for its unit, and a swap may exchange that meanwhile. */
+    void standAside() {
+        away = true;
+    }
+
+    /** True if the call inside need not come out before its unit is exchanged. */
+    public boolean isAway() {
+        return away;
+    }
+
+    /** Chooses whether the call inside has to come out, with its request unfinished if need be. While the gate is held. */
+    public void recall(boolean now) {
+        recalled = now;
+    }
+
+    /** True if the call inside has to come out. */
+    boolean isRecalled() {
+        return recalled;
     }
 
     /** Turns everybody away. */
@@ -85,11 +134,17 @@ public final class CoreGuest implements Guest {
         }
     }
 
-    private static void carryOut(GuestBackend made, DecoderCall call) {
+    private void carryOut(GuestBackend made, DecoderCall call) {
         if (made.decoder() == null) {
             throw new BackendException(Errno.ESTALE, "the virtual IOMMU was lost: " + made.lostBecause());
         }
-        call.make(made.decoder());
+        try {
+            call.make(made.decoder());
+        } finally {
+            if (away) {
+                away = false;
+            }
+        }
     }
 
     @FunctionalInterface

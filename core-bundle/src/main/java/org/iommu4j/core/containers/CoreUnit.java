@@ -111,6 +111,37 @@ public final class CoreUnit implements Unit {
         return false;
     }
 
+    /**
+     * The caller is about to wait for the unit. If it is inside one of its virtual IOMMUs, a swap need not wait for it.
+     *
+     * @return true if it is inside one that it has to leave, since the backend of that one goes
+     */
+    boolean standAside() {
+        CoreGuest guest = guestOfCaller();
+        if (guest == null) {
+            return false;
+        }
+        guest.standAside();
+        return guest.isRecalled();
+    }
+
+    /** The virtual IOMMU that the caller is inside, or for which it works; null if there is none. */
+    CoreGuest guestOfCaller() {
+        for (CoreGuest guest : guests) {
+            if (guest.gated().gate().isInside()) {
+                return guest;
+            }
+        }
+        return CoreGuest.represented();
+    }
+
+    /** Has the next call take the way of those that wait, where a virtual IOMMU stands aside for a swap. */
+    public void nudge() {
+        if (!gate.isWanted()) {
+            gate.post(chip -> {});
+        }
+    }
+
     /** The containers, those included that are closed but still open in the chip. */
     public List<CoreContainer> allContainers() {
         return containers;
@@ -240,9 +271,17 @@ public final class CoreUnit implements Unit {
         return platform.forOwner(PageOwner.HOST);
     }
 
-    /** True if an address is in a page of the host: no table of a guest may be there. */
-    boolean isHosts(long pa) {
-        return platform.memory().contains(pa, 1) && !platform.guestTables().contains(pa, 1);
+    /**
+     * True if no table of the caller may be there: in a page of the host, or in one that was taken for a virtual IOMMU, unless
+     * that is the caller.
+     */
+    boolean isKept(long pa) {
+        if (!platform.memory().contains(pa, 1) || platform.deviceMemory().contains(pa, 1)) {
+            return false;
+        }
+        CoreGuest guest = guestOfCaller();
+        boolean own = guest != null && guest.gated().lease().owns(pa);
+        return !own || !platform.guestTables().contains(pa, 1);
     }
 
     /** The machine as its virtual IOMMUs have it. */
@@ -265,6 +304,7 @@ public final class CoreUnit implements Unit {
             throw new BackendException(Errno.ENOTTY, "unit " + id + " has no driver");
         }
         CoreContainer container = new CoreContainer(this, gate, containerConfig);
+        standAside();
         expectRun(gate.run(chip -> openInside(chip, container), containerConfig.waitNanos(), null, 0));
         return container.clientView();
     }

@@ -1,6 +1,7 @@
 package org.iommu4j.core.containers;
 
 import org.iommu4j.core.gate.Gate;
+import org.iommu4j.core.gate.Route;
 import org.iommu4j.core.lease.Lease;
 
 /**
@@ -18,6 +19,9 @@ public final class GatedBackend<T> {
     /** The state that is kept while no backend serves; guarded by the registry's lock. */
     private SavedUnit saved;
 
+    /** As {@link #lagging}; changed under the registry's lock. */
+    private volatile Route<T> lagging;
+
     /** True if a call never came out of the gate; touched while the gate is held. */
     private boolean slotAbandoned;
 
@@ -29,6 +33,12 @@ public final class GatedBackend<T> {
     /** The gate in front of it. */
     public Gate<T> gate() {
         return gate;
+    }
+
+    /** What stands behind the gate, also while it is held for a call that is not waited for; else null while it is held. */
+    public T present() {
+        Route<T> left = lagging;
+        return left == null ? gate.target() : left.target;
     }
 
     /** The machine as the present backend has it, or the last one had. Under the registry's lock. */
@@ -49,6 +59,19 @@ public final class GatedBackend<T> {
     /** Keeps a state until a backend serves, or null once one does. Under the registry's lock. */
     public void keep(SavedUnit state) {
         saved = state;
+    }
+
+    /**
+     * The route by which a call is inside that the last swap did not wait for: the gate stays held, and the object is handed over
+     * when the call has come out. Null if there is none.
+     */
+    public Route<T> lagging() {
+        return lagging;
+    }
+
+    /** Notes the route of a call that a swap does not wait for, or null once it is waited for no more. Under the registry's lock. */
+    public void lagging(Route<T> route) {
+        lagging = route;
     }
 
     /** True if a call never came out of the gate and keeps the slot of its route. While the gate is held. */

@@ -5,6 +5,7 @@ import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.ToLongFunction;
 
 /**
@@ -202,6 +203,11 @@ public final class Gate<T> {
         return route.phase == Route.Phase.ABSENT;
     }
 
+    /** True if the caller is inside. */
+    public boolean isInside() {
+        return route.isInside();
+    }
+
     /** True if the caller is inside, and an exchange waits for it to come out. */
     public boolean isHeldByCaller() {
         Route<T> seen = route;
@@ -220,7 +226,7 @@ public final class Gate<T> {
     }
 
     /** The object behind the gate while it is open, else null. For looking at, not for calling. */
-    T target() {
+    public T target() {
         return route.target;
     }
 
@@ -246,8 +252,13 @@ public final class Gate<T> {
 
     /** Waits until no call is inside that saw {@code before} published; false if one still is at the deadline. */
     public boolean drained(Route<T> before, long deadline) {
+        return drained(before, deadline, () -> false);
+    }
+
+    /** The same; also false as soon as {@code enough} says that there is nothing more to wait for. */
+    public boolean drained(Route<T> before, long deadline, BooleanSupplier enough) {
         for (int round = 0; !before.isQuiet(); round++) {
-            if (round > SPINS && System.nanoTime() - deadline >= 0) {
+            if (enough.getAsBoolean() || (round > SPINS && System.nanoTime() - deadline >= 0)) {
                 return false;
             }
             backOff(round);

@@ -59,6 +59,11 @@ public final class Lease implements Platform {
         };
     }
 
+    /** True if an address is in a page of the lease. */
+    public synchronized boolean owns(long pa) {
+        return own.contains(pa) || inherited.contains(pa);
+    }
+
     private synchronized PageRanges pages() {
         return own.copy();
     }

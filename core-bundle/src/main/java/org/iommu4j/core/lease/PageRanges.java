@@ -58,6 +58,12 @@ public final class PageRanges {
         return true;
     }
 
+    /** True if an address is in one of the pages. */
+    boolean contains(long pa) {
+        Map.Entry<Long, Long> range = ranges.floorEntry(pa >>> PAGE_SHIFT);
+        return range != null && range.getValue() > pa >>> PAGE_SHIFT;
+    }
+
     /** A copy of the set. */
     PageRanges copy() {
         PageRanges copy = new PageRanges();

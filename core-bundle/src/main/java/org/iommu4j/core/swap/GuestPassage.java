@@ -40,6 +40,18 @@ final class GuestPassage {
         return passage;
     }
 
+    /** Waits for the call that is inside, unless its unit may be exchanged meanwhile; false if neither is so at the deadline. */
+    boolean settles(long deadline) {
+        return passage.settles(deadline, guest::isAway);
+    }
+
+    /** Waits for the call that is inside; at the deadline it is told to end, unfinished if need be. */
+    void recall(long deadline) {
+        if (!passage.settles(deadline, () -> false)) {
+            guest.recall(true);
+        }
+    }
+
     /** Saves the virtual IOMMU, unless that is done. Calls foreign code. */
     void save(boolean atAnyCost) {
         if (!passage.hasUnsavedState()) {
@@ -74,7 +86,14 @@ final class GuestPassage {
             // The pages of a lost one stay: chips may still walk the tables in them.
             next.lease().takeOver();
         }
+        guest.recall(false);
         passage.open(next.made(), next.lease());
+    }
+
+    /** Opens the virtual IOMMU on what it had. */
+    void rollBack() {
+        guest.recall(false);
+        passage.rollBack();
     }
 
     /** Nothing is there until another backend serves. */

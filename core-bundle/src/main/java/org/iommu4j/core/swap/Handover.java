@@ -9,6 +9,7 @@ import org.iommu4j.core.containers.CoreContainer;
 import org.iommu4j.core.containers.CoreGuest;
 import org.iommu4j.core.containers.CoreUnit;
 import org.iommu4j.core.containers.Session;
+import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.swap.GuestPassage.NewGuest;
 import org.iommu4j.core.swap.UnitPassage.NewChip;
 
@@ -21,6 +22,9 @@ import org.iommu4j.core.swap.UnitPassage.NewChip;
  * <p>{@link #save} and takeovers call foreign code, and run in a thread that may be given up.
  */
 final class Handover {
+    /** Time in nanoseconds between two looks whether the call inside a virtual IOMMU has come to its unit. */
+    private static final long NUDGE_NANOS = 1_000_000;
+
     private final List<UnitPassage> units = new ArrayList<>();
     private final List<GuestPassage> guests = new ArrayList<>();
     private final List<Takeover> takeovers = new ArrayList<>();
@@ -38,6 +42,11 @@ final class Handover {
         }
     }
 
+    /** Prepares the handover of one virtual IOMMU; its unit stays as it is. */
+    Handover(CoreUnit unit, CoreGuest guest) {
+        guests.add(new GuestPassage(unit, guest));
+    }
+
     /** Number of units. */
     int size() {
         return units.size();
@@ -46,31 +55,54 @@ final class Handover {
     /**
      * Makes calls wait and waits for those that are inside. Virtual IOMMUs come first: a call inside one may need a unit.
      *
+     * <p>A call inside a virtual IOMMU that stands before its unit is not waited for, and the virtual IOMMU is left as it is: its
+     * request goes on in the new backend. But if the backend goes at any cost, the code of its virtual IOMMUs goes as well: then a
+     * call that has not come out in half the time ends its request unfinished.
+     *
      * @param deadline as {@link System#nanoTime} counts
      * @param atAnyCost true if calls that do not come out are left behind, with the state of their unit
-     * @return who is still busy; null if all is quiet or left behind
+     * @return who is still busy; null if all is quiet, left as it is or left behind
      */
     String hold(long deadline, boolean atAnyCost) {
-        List<Passage<?>> ofGuests = new ArrayList<>();
-        guests.forEach(guest -> ofGuests.add(guest.passage()));
-        String busy = hold(ofGuests, deadline, atAnyCost);
-        if (busy != null) {
-            return busy;
+        guests.forEach(guest -> guest.passage().hold());
+        if (atAnyCost) {
+            long left = Math.max(0, deadline - System.nanoTime());
+            guests.forEach(guest -> guest.recall(deadline - left / 2));
+            guests.forEach(guest -> guest.passage().drain(deadline, true));
+            return holdUnits(deadline, true);
         }
-        List<Passage<?>> ofUnits = new ArrayList<>();
-        units.forEach(unit -> ofUnits.add(unit.passage()));
-        return hold(ofUnits, deadline, atAnyCost);
+        for (GuestPassage guest : guests) {
+            while (!guest.settles(Gate.deadline(NUDGE_NANOS))) {
+                if (System.nanoTime() - deadline >= 0) {
+                    return guest.passage().busy();
+                }
+                guest.unit().nudge();
+            }
+        }
+        String busy = holdUnits(deadline, false);
+        guests.forEach(guest -> guest.passage().decide());
+        return busy;
     }
 
-    private static String hold(List<Passage<?>> passages, long deadline, boolean atAnyCost) {
-        passages.forEach(Passage::hold);
-        for (Passage<?> passage : passages) {
-            String busy = passage.drain(deadline, atAnyCost);
+    /** The same for units alone, for a change that virtual IOMMUs do not notice. */
+    String holdUnits(long deadline, boolean atAnyCost) {
+        units.forEach(unit -> unit.passage().hold());
+        return drainUnits(deadline, atAnyCost);
+    }
+
+    private String drainUnits(long deadline, boolean atAnyCost) {
+        for (UnitPassage unit : units) {
+            String busy = unit.passage().drain(deadline, atAnyCost);
             if (busy != null) {
                 return busy;
             }
         }
         return null;
+    }
+
+    /** The virtual IOMMUs that this handover is the first to leave as they are, until the call inside has come out. */
+    List<GuestPassage> laggards() {
+        return guests.stream().filter(guest -> guest.passage().beginsToLag()).toList();
     }
 
     /** Chips and virtual IOMMUs with a call inside that did not come out will not be used again: the call is interrupted. */
@@ -163,7 +195,9 @@ final class Handover {
         }
         for (GuestPassage guest : guests) {
             NewGuest made = accepted.guest(guest);
-            if (made != null) {
+            if (guest.passage().isLagging()) {
+                guest.passage().lag();
+            } else if (made != null) {
                 guest.commit(made);
             }
         }
@@ -181,7 +215,13 @@ final class Handover {
     void rollBack() {
         discardAllBut(null);
         units.forEach(unit -> unit.passage().rollBack());
-        guests.forEach(guest -> guest.passage().rollBack());
+        guests.forEach(GuestPassage::rollBack);
+    }
+
+    /** Opens the virtual IOMMU on what it had, in front of another backend's unit: it could not follow. */
+    void stay() {
+        discardAllBut(null);
+        guests.forEach(guest -> guest.passage().stay());
     }
 
     /** Everything goes on waiting, for whoever comes; nothing of the old backend is held any more. */

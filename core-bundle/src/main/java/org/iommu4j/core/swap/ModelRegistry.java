@@ -20,6 +20,7 @@ import org.iommu4j.core.backends.CoreEvents;
 import org.iommu4j.core.backends.Trial;
 import org.iommu4j.core.containers.CoreGuest;
 import org.iommu4j.core.containers.CoreUnit;
+import org.iommu4j.core.containers.GuestBackend;
 import org.iommu4j.core.containers.Session;
 import org.iommu4j.core.containers.UnitRegistry;
 import org.iommu4j.core.foreign.VendorFailure;
@@ -198,6 +199,7 @@ public final class ModelRegistry implements UnitRegistry {
                 unused = null;
             }
             if (!present || entry != active) {
+                fetchGuests(entry);
                 // One that leaves before it was let in finds itself retired there.
                 entry.retire();
                 return null;
@@ -417,21 +419,106 @@ public final class ModelRegistry implements UnitRegistry {
         if (entry != active || standby().isEmpty()) {
             return;
         }
-        Thread leaver = new Thread(
-                null,
-                () -> {
-                    lock.lock();
-                    try {
-                        giveWay(entry, reason, true, NO_MORE_GENERATIONS);
-                    } finally {
-                        lock.unlock();
-                    }
-                },
-                "iommu4j-give-way",
-                0,
-                false);
-        leaver.setDaemon(true);
-        leaver.start();
+        inBackground("iommu4j-give-way", () -> {
+            lock.lock();
+            try {
+                giveWay(entry, reason, true, NO_MORE_GENERATIONS);
+            } finally {
+                lock.unlock();
+            }
+        });
+    }
+
+    private static void inBackground(String name, Runnable work) {
+        Thread thread = new Thread(null, work, name, 0, false);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /** A swap has not waited for the call inside a virtual IOMMU, which follows when the call is over. */
+    private void followLater(GuestPassage laggard) {
+        inBackground("iommu4j-follow", () -> {
+            if (laggard.passage().awaitLaggard()) {
+                follow(laggard.unit(), laggard.guest());
+            }
+        });
+    }
+
+    /**
+     * A virtual IOMMU goes over to the backend that serves its unit already. If that cannot be, it stays with the backend that it
+     * has, until that leaves: between it and the unit there are nothing but requests of the contract.
+     */
+    private void follow(CoreUnit unit, CoreGuest guest) {
+        lock.lock();
+        try {
+            BackendEntry target = active;
+            if (target == null || guest.gated().lagging() == null) {
+                return;
+            }
+            BackendEntry old = guest.gated().present().backend();
+            Handover handover = new Handover(unit, guest);
+            handover.hold(Gate.deadline(SwapLimits.DEFAULT.drainNanos()), false);
+            boolean moved = false;
+            try (VendorThread thread = new VendorThread("iommu4j-handover")) {
+                if (old != target) {
+                    Takeover takeover = handover.takeover(target, false);
+                    thread.call("moving a virtual IOMMU from " + old, SwapLimits.DEFAULT.handoverNanos(), () -> {
+                        handover.save(false);
+                        return takeover.call();
+                    });
+                    handover.accept(takeover);
+                    handover.commit();
+                    moved = true;
+                }
+            } catch (VendorFailure e) {
+                events.guestStays(unit.toString(), old, e.getMessage());
+            } finally {
+                if (!moved) {
+                    handover.stay();
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Virtual IOMMUs that are still with a backend which leaves, and has not served any more, go over to the one that serves. */
+    private void fetchGuests(BackendEntry leaving) {
+        BackendEntry target = active;
+        for (CoreUnit unit : units) {
+            for (CoreGuest guest : unit.guests()) {
+                GuestBackend present = guest.gated().present();
+                if (target != null && present != null && present.backend() == leaving) {
+                    fetch(unit, guest, leaving, target);
+                }
+            }
+        }
+    }
+
+    private void fetch(CoreUnit unit, CoreGuest guest, BackendEntry leaving, BackendEntry target) {
+        Handover handover = new Handover(unit, guest);
+        handover.hold(Gate.deadline(SwapLimits.DEFAULT.drainNanos()), true);
+        handover.leaveBehind();
+        try (VendorThread thread = new VendorThread("iommu4j-handover")) {
+            thread.call("saving a virtual IOMMU", SwapLimits.DEFAULT.handoverNanos(), () -> {
+                handover.save(true);
+                return null;
+            });
+        } catch (VendorFailure e) {
+            leaving.contained(e.thrown());
+        }
+        boolean moved = false;
+        try {
+            handover.accept(restored(handover, target, SwapLimits.DEFAULT));
+            handover.commit();
+            moved = true;
+        } catch (VendorFailure e) {
+            target.become(target.state(), e.getMessage());
+        } finally {
+            if (!moved) {
+                handover.leaveAbsent(leaving.toString());
+            }
+        }
     }
 
     /**
@@ -642,7 +729,12 @@ public final class ModelRegistry implements UnitRegistry {
             handover.commit();
             moved = true;
             undertaking.pauseEnds();
-            return undertaking.report(target, Outcome.DONE, "", handover, List.of());
+            List<GuestPassage> laggards = handover.laggards();
+            laggards.forEach(this::followLater);
+            String reason = laggards.isEmpty()
+                    ? ""
+                    : "virtual IOMMUs that follow when their command is over: " + laggards.size();
+            return undertaking.report(target, Outcome.DONE, reason, handover, List.of());
         } finally {
             if (moved) {
                 old.become(old.isLastResort() ? State.FAILED : State.STANDBY, oldReason);
@@ -755,7 +847,7 @@ public final class ModelRegistry implements UnitRegistry {
             return;
         }
         Handover handover = new Handover(units);
-        handover.hold(Gate.deadline(SwapLimits.DEFAULT.drainNanos()), true);
+        handover.holdUnits(Gate.deadline(SwapLimits.DEFAULT.drainNanos()), true);
         try {
             handover.renew(negotiations, serving).forEach(events::agreementEnded);
         } finally {

@@ -1,5 +1,7 @@
 package org.iommu4j.core.swap;
 
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.core.backends.BackendEntry;
@@ -15,9 +17,18 @@ import org.iommu4j.core.lease.Lease;
  * @param <T> what stands behind the gate
  */
 final class Passage<T> {
+    /** Time in nanoseconds between two looks at a call that is not waited for. */
+    private static final long LOOK_NANOS = 500_000;
+
     private final GatedBackend<T> gated;
     private final String name;
     private boolean held;
+
+    /** True if an earlier handover has held the gate, for a call that it did not wait for. */
+    private boolean wasLagging;
+
+    /** True if the call inside is not waited for. */
+    private boolean lagging;
 
     /** The route that was open when the gate was held; null if no backend served. */
     private Route<T> before;
@@ -38,8 +49,63 @@ final class Passage<T> {
 
     /** From now on calls wait. */
     void hold() {
-        before = gated.gate().hold();
+        Route<T> left = gated.lagging();
+        wasLagging = left != null && !gated.gate().isClosed();
+        before = wasLagging ? left : gated.gate().hold();
         held = true;
+    }
+
+    /**
+     * Waits for the call that is inside, unless it need not be waited for.
+     *
+     * @param away tells whether it need not
+     * @return false if it is still inside at the deadline
+     */
+    boolean settles(long deadline, BooleanSupplier away) {
+        return before == null || gated.gate().drained(before, deadline, away) || away.getAsBoolean();
+    }
+
+    /** Decides whether a call that need not be waited for is left inside: then all of it stays as it is, and follows later. */
+    void decide() {
+        lagging = before != null && !gated.gate().drained(before, System.nanoTime());
+    }
+
+    /** True if a call is left inside that is not waited for. */
+    boolean isLagging() {
+        return lagging;
+    }
+
+    /** True if it is the first handover that does not wait for that call. */
+    boolean beginsToLag() {
+        return lagging && !wasLagging;
+    }
+
+    /** The gate stays held, for a later handover. */
+    void lag() {
+        gated.lagging(before);
+    }
+
+    /**
+     * Waits until the call has come out that was not waited for.
+     *
+     * @return false if somebody else has taken care of it, or nobody need any more
+     */
+    boolean awaitLaggard() {
+        while (!gated.gate().drained(before, System.nanoTime())) {
+            if (gated.lagging() != before || gated.gate().isClosed()) {
+                return false;
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+        return true;
+    }
+
+    /** Opens the gate on what it had: it does not follow. */
+    void stay() {
+        if (before != null) {
+            gated.lagging(null);
+            gated.gate().release(before);
+        }
     }
 
     /**
@@ -53,11 +119,16 @@ final class Passage<T> {
             return null;
         }
         if (!atAnyCost) {
-            return name + " is still busy";
+            return busy();
         }
         gated.abandonSlot(true);
         saved = SavedUnit.lost("", "a call was still inside " + name);
         return null;
+    }
+
+    /** Why a handover cannot go on if the call inside does not come out. */
+    String busy() {
+        return name + " is still busy";
     }
 
     /** The thread whose call was left behind; null if there is none, or if it has come out meanwhile. */
@@ -77,7 +148,7 @@ final class Passage<T> {
 
     /** True if there is a state that nobody has saved yet. */
     boolean hasUnsavedState() {
-        return before != null && saved == null;
+        return before != null && saved == null && !lagging;
     }
 
     /** The saved state; null if nothing was saved yet. */
@@ -125,17 +196,21 @@ final class Passage<T> {
             gated.lease(lease);
         }
         gated.keep(null);
+        gated.lagging(null);
         boolean abandoned = gated.slotIsAbandoned();
         gated.abandonSlot(false);
         gated.gate().release(made, abandoned);
     }
 
-    /** Opens the gate, if it was held, on what it had; if it had nothing, calls go on waiting. */
+    /**
+     * Opens the gate, if it was held, on what it had; if it had nothing, calls go on waiting. One that lagged before goes on to
+     * lag.
+     */
     void rollBack() {
-        if (held && before != null) {
+        if (held && before != null && !wasLagging) {
             gated.abandonSlot(false);
             gated.gate().release(before);
-        } else if (held) {
+        } else if (held && before == null) {
             gated.gate().absent();
         }
     }
@@ -147,6 +222,7 @@ final class Passage<T> {
      */
     void leave(String by) {
         gated.lease().end();
+        gated.lagging(null);
         gated.keep(saved != null ? saved : SavedUnit.lost(by, "state not saved in time"));
     }
 

@@ -85,7 +85,7 @@ final class Takeover implements Callable<Void> {
             }
         }
         for (GuestPassage guest : guests) {
-            if (!guest.guest().gated().gate().isClosed()) {
+            if (!guest.guest().gated().gate().isClosed() && !guest.passage().isLagging()) {
                 decoders.put(guest, decoderFor(guest));
             }
         }

@@ -41,6 +41,7 @@ public final class TceCalls {
     private final PageCursor lists;
     private final Tables ownTables;
     private final Tables guestTables;
+    private final Tables clientTables;
     private final DmaWindows windows;
     private final boolean multiTce;
     private final boolean mayRefuse;
@@ -77,15 +78,22 @@ public final class TceCalls {
         lists = new PageCursor(memory);
         ownTables = new Tables(memory);
         guestTables = new Tables(machine.guestTables());
+        clientTables = new Tables(machine.deviceMemory());
         this.windows = windows;
         this.multiTce = multiTce;
         this.mayRefuse = mayRefuse;
         this.listener = listener;
     }
 
-    /** A window's tables: the hypervisor's own, or a guest's, which cannot lead to pages of the host. */
+    /**
+     * A window's tables: the hypervisor's own; those of a virtual hypervisor, which cannot lead to pages of the host; or a
+     * client's, which cannot lead to those of a virtual hypervisor either.
+     */
     private Tables tables(DmaWindow window) {
-        return window.ownsTable() ? ownTables : guestTables;
+        if (window.ownsTable()) {
+            return ownTables;
+        }
+        return clientTables.memory().contains(window.table().root(), Tce.BYTES) ? clientTables : guestTables;
     }
 
     /** True if that is the number of a TCE hypercall, whether this hypervisor has it or not. */

@@ -1,6 +1,7 @@
 package org.iommu4j.spapr.hardware;
 
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.front.DmaWindows;
@@ -34,6 +35,8 @@ final class DmaRemapper {
     private final FaultRecorder faults;
     private final TableWalker ownTables;
     private final TableWalker guestTables;
+    private final TableWalker clientTables;
+    private final PhysicalMemory deviceMemory;
     private final boolean msi32;
 
     /** Is told of hits, misses and fills. */
@@ -63,6 +66,16 @@ final class DmaRemapper {
         this.watch = watch;
         ownTables = new TableWalker(machine.memory());
         guestTables = new TableWalker(machine.guestTables());
+        deviceMemory = machine.deviceMemory();
+        clientTables = new TableWalker(deviceMemory);
+    }
+
+    /** Reads the hypervisor's own tables, those of a virtual hypervisor, or a client's, which lead to neither of the others. */
+    private TableWalker walker(TranslationValidation.Entry tve) {
+        if (tve.isOwn()) {
+            return ownTables;
+        }
+        return deviceMemory.contains(tve.table().root(), Tce.BYTES) ? clientTables : guestTables;
     }
 
     /** Accesses that the cache answered. */
@@ -167,7 +180,7 @@ final class DmaRemapper {
         walks++;
         watch.translationMissed(pe, iova);
         TceTable table = tve.table();
-        TableWalker walker = tve.isOwn() ? ownTables : guestTables;
+        TableWalker walker = walker(tve);
         int fault = walker.walk(table, offset, watch.reading(access.listener()));
         if (fault != TableWalker.OK) {
             refuse(access, pe, FaultReason.of(fault));

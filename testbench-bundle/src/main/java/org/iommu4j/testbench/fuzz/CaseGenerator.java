@@ -195,12 +195,14 @@ final class CaseGenerator {
         actions.add(new Action.Plain(access(true)));
         recover(actions);
         for (int i = random.nextInt(3); i >= 0; i--) {
-            edit(actions);
+            edit(actions, tablesOfOneKind());
         }
-        if (setup.driver()) {
-            invalidate(actions);
-        } else {
-            command(actions);
+        for (int i = random.nextInt(3); i >= 0; i--) {
+            if (setup.driver()) {
+                invalidate(actions);
+            } else {
+                command(actions);
+            }
         }
         actions.add(new Action.Plain(access(true)));
     }
@@ -277,10 +279,24 @@ final class CaseGenerator {
     // ---- tables
 
     private void edit(List<Action> actions) {
+        edit(actions, scene.tables());
+    }
+
+    /** The tables of one kind, any: those of devices would seldom be drawn, as there are many more of pages. */
+    private List<FuzzScene.Table> tablesOfOneKind() {
         if (scene.tables().isEmpty()) {
+            return List.of();
+        }
+        Layout kind = values.any(
+                scene.tables().stream().map(FuzzScene.Table::layout).distinct().toList());
+        return scene.tables().stream().filter(table -> table.layout() == kind).toList();
+    }
+
+    private void edit(List<Action> actions, List<FuzzScene.Table> tables) {
+        if (tables.isEmpty()) {
             return;
         }
-        FuzzScene.Table table = values.any(scene.tables());
+        FuzzScene.Table table = values.any(tables);
         Layout layout = table.layout();
         long pa = entry(table);
         byte[] before = new byte[layout.sizeBytes()];
