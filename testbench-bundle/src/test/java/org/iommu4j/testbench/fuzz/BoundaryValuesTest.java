@@ -14,15 +14,16 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
-import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.s390.ZpciBackend;
 import org.iommu4j.spapr.SpaprBackend;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -37,15 +38,17 @@ class BoundaryValuesTest {
     private static final int NARROW = 8;
     private static final int MOST_PROBES = 8;
 
-    /** A generation of a model. */
-    record Chip(Backend backend, int subVersion) {
+    private static final List<IommuCore> CORES = new ArrayList<>();
+
+    /** A generation of a model, and the core that makes its machines. */
+    record Chip(IommuCore core, Backend backend, int subVersion) {
         @Override
         public String toString() {
             return backend.describe().model().label() + " 0x" + Integer.toHexString(subVersion);
         }
 
         SceneMachine machine(boolean bare) {
-            return new SceneMachine(backend, subVersion, bare);
+            return new SceneMachine(core, backend, subVersion, bare);
         }
 
         FuzzSupport fuzz() {
@@ -55,11 +58,22 @@ class BoundaryValuesTest {
 
     static List<Chip> chips() {
         return Stream.of(new VtdBackend(), new SpaprBackend(), new ZpciBackend())
-                .flatMap(backend -> backend.describe().generations().stream()
-                        .skip(ALL ? 0 : backend.describe().generations().size() - 1)
-                        .map(Generation::subVersion)
-                        .map(subVersion -> new Chip(backend, subVersion)))
+                .flatMap(BoundaryValuesTest::generations)
                 .toList();
+    }
+
+    private static Stream<Chip> generations(Backend backend) {
+        IommuCore core = SceneMachine.core(backend);
+        CORES.add(core);
+        return backend.describe().generations().stream()
+                .skip(ALL ? 0 : backend.describe().generations().size() - 1)
+                .map(generation -> new Chip(core, backend, generation.subVersion()));
+    }
+
+    @AfterAll
+    static void closeCores() {
+        CORES.forEach(IommuCore::close);
+        CORES.clear();
     }
 
     /** An access that goes through, and where to. */

@@ -14,6 +14,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.core.IommuCore;
 import org.iommu4j.core.service.Container;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.s390.ZpciBackend;
@@ -67,11 +68,13 @@ class ChangingBytesTest {
         List<Generation> generations = backend.describe().generations();
         int subVersion = generations.get(generations.size() - 1).subVersion();
         byte[] payload = new byte[backend.payloads(subVersion).get(0).sizeBytes()];
-        try (SceneMachine machine = machine(backend, subVersion)) {
+        try (IommuCore core = SceneMachine.core(backend);
+                SceneMachine machine = machine(core, backend, subVersion)) {
             bombard(machine.container, bind(machine));
         }
         // Bound by the right bytes: a table that changed bytes have named may leave a driver no other answer than EIO.
-        try (SceneMachine machine = machine(backend, subVersion)) {
+        try (IommuCore core = SceneMachine.core(backend);
+                SceneMachine machine = machine(core, backend, subVersion)) {
             RequestWriter writer = machine.writer;
             byte[] bind = bind(machine);
             machine.container.ioctl(Uapi.VFIO_IOMMU_OP, bind, 0, bind.length, new Completion());
@@ -83,8 +86,8 @@ class ChangingBytesTest {
         }
     }
 
-    private static SceneMachine machine(Backend backend, int subVersion) {
-        SceneMachine machine = new SceneMachine(backend, subVersion, false);
+    private static SceneMachine machine(IommuCore core, Backend backend, int subVersion) {
+        SceneMachine machine = new SceneMachine(core, backend, subVersion, false);
         machine.scene.requesters().forEach(requester -> machine.container.attach(requester, new Completion()));
         return machine;
     }

@@ -22,11 +22,10 @@ import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.testbench.run.UnitPort;
 
-/** A core with one backend, a unit of it, and the scene that the model's own software sets up on it. */
+/** A unit of a backend, and the scene that the model's own software sets up on it. */
 final class SceneMachine implements AutoCloseable {
     private static final long SEED = 7;
 
-    private final IommuCore core = new IommuCore(new SimulatedPlatformFactory());
     final Unit unit;
     final FuzzScene scene;
 
@@ -35,13 +34,20 @@ final class SceneMachine implements AutoCloseable {
 
     final RequestWriter writer;
 
+    /** A core with one backend. It tries the backend once, when the first machine is made on it, so tests share it. */
+    static IommuCore core(Backend backend) {
+        IommuCore core = new IommuCore(new SimulatedPlatformFactory());
+        core.arrived(backend);
+        return core;
+    }
+
     /**
      * A fresh machine.
      *
+     * @param core the core that the backend has arrived in
      * @param bare true for a chip whose software makes calls and writes registers, false for one with driver and container
      */
-    SceneMachine(Backend backend, int subVersion, boolean bare) {
-        core.arrived(backend);
+    SceneMachine(IommuCore core, Backend backend, int subVersion, boolean bare) {
         HardwareConfig config = HardwareConfig.of(subVersion);
         unit = core.openUnit(new UnitConfig(
                 backend.describe().model(),
@@ -89,6 +95,6 @@ final class SceneMachine implements AutoCloseable {
 
     @Override
     public void close() {
-        core.close();
+        unit.close();
     }
 }
