@@ -228,7 +228,7 @@ public final class CommandShim implements Shim {
                     CommandFields.ADDRESS.set(word1 & ~RANGE_BITS_1, address + (piece << granule.shift())));
         } else if (CommandFields.SCALE_HIGH.isSet(word0)) {
             long left = unitsOfHalf(word0, word1) - piece * LARGEST_UNITS;
-            long base = address + (piece * LARGEST_UNITS << LARGEST_SCALE << granule.shift());
+            long base = address + ((piece * LARGEST_UNITS) << (LARGEST_SCALE + granule.shift()));
             put(
                     request,
                     index,
