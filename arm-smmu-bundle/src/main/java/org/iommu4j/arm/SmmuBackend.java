@@ -68,23 +68,19 @@ public class SmmuBackend implements Backend {
 
     private final BackendDescription description;
 
-    /** The backend as it is built, outside a framework, with generations that are not released yet. */
+    /** The backend as it is built, outside a framework. */
     public SmmuBackend() {
-        this("1.2.0", GENERATIONS);
+        this("1.2.0");
     }
 
     /**
-     * The backend of a bundle. Of release 1.0.0 it serves SMMUv3.0; guests may speak any generation, and shims bring them to it.
+     * The backend of a bundle.
      *
      * @param version of the bundle, as {@code major.minor.micro}
      */
     public SmmuBackend(String version) {
-        this(version, GENERATIONS.subList(0, 1));
-    }
-
-    private SmmuBackend(String version, List<Generation> generations) {
         description = new BackendDescription(
-                IommuModel.ARM_SMMU, "Arm SMMUv3", version, generations, STATE_VERSION, STATE_VERSION);
+                IommuModel.ARM_SMMU, "Arm SMMUv3", version, GENERATIONS, STATE_VERSION, STATE_VERSION);
     }
 
     private static Generation generation(int subVersion, String name, Set<String> capabilities) {
