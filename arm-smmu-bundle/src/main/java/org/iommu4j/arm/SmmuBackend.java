@@ -2,6 +2,7 @@ package org.iommu4j.arm;
 
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.iommu4j.arm.capture.SmmuCaptureFormat;
 import org.iommu4j.arm.command.BindPageTable;
 import org.iommu4j.arm.command.BindPasid;
@@ -15,7 +16,8 @@ import org.iommu4j.arm.command.SmmuSettings;
 import org.iommu4j.arm.guest.SmmuGuestDecoder;
 import org.iommu4j.arm.hardware.SimulatedSmmu;
 import org.iommu4j.arm.hardware.SmmuLayouts;
-import org.iommu4j.arm.shim.GenerationShim;
+import org.iommu4j.arm.shim.CommandShim;
+import org.iommu4j.arm.shim.Smmuv2Shim;
 import org.iommu4j.arm.translate.SmmuTranslator;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
@@ -40,7 +42,10 @@ import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 
-/** Arm SMMUv3: generations 0x0300 to 0x0304, which differ in their command format and in the features of their default chips. */
+/**
+ * Arm SMMUv3: generations 0x0300 to 0x0304, which differ in their command format and in the features of their default chips. Guests
+ * may also speak 0x0200, SMMUv2's registers, which a shim turns into commands.
+ */
 public class SmmuBackend implements Backend {
     /** Version of the state that every part writes. */
     static final int STATE_VERSION = 1;
@@ -162,7 +167,7 @@ public class SmmuBackend implements Backend {
                 new BindFormat(
                         Uapi.BIND_PGTABLE,
                         IommuModel.ARM_SMMU,
-                        SmmuGeneration.V3_0,
+                        SmmuGeneration.V2,
                         BindPasidTable.PAGE_TABLE_FLAGS,
                         BindPageTable.LAYOUT),
                 new BindFormat(
@@ -180,7 +185,8 @@ public class SmmuBackend implements Backend {
 
     @Override
     public List<Shim> shims() {
-        return GenerationShim.all();
+        return Stream.concat(CommandShim.all().stream(), Smmuv2Shim.all().stream())
+                .toList();
     }
 
     @Override

@@ -77,13 +77,14 @@ class SmmuBackendTest {
     }
 
     @Test
-    void shouldBridgeNeighboursBothWays() {
+    void shouldBridgeEveryPairOnceAndSmmuv2ToAll() {
         Set<String> pairs = new HashSet<>();
         for (Shim shim : backend.shims()) {
-            pairs.add(Integer.toHexString(shim.from()) + ">" + Integer.toHexString(shim.to()));
+            assertTrue(pairs.add(Integer.toHexString(shim.from()) + ">" + Integer.toHexString(shim.to())));
+            assertTrue(shim.to() >= SmmuGeneration.V3_0, shim::name);
         }
-        assertEquals(
-                Set.of("300>301", "301>302", "302>303", "303>304", "304>303", "303>302", "302>301", "301>300"), pairs);
+        assertEquals(25, pairs.size());
+        assertTrue(pairs.contains("304>300") && pairs.contains("200>300") && pairs.contains("200>304"));
     }
 
     @Test

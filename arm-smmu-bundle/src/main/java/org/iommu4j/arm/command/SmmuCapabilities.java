@@ -95,6 +95,20 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
         return DEFAULTS.get(subVersion - SmmuGeneration.V3_0);
     }
 
+    /** All that commands of a generation can depend on: a guest's chip may have it, and no more. */
+    public static SmmuCapabilities mostOf(int subVersion) {
+        SmmuCapabilities chip = defaultOf(subVersion);
+        long ranges = subVersion > SmmuGeneration.V3_0 ? Idr3.RIL.mask() : 0;
+        return new SmmuCapabilities(
+                subVersion,
+                chip.idr0 | Idr0.ATS.mask() | Idr0.PRI.mask(),
+                chip.idr1,
+                chip.idr3 | ranges,
+                chip.idr5,
+                chip.iidr,
+                chip.aidr);
+    }
+
     /** Numbers of all generations. */
     static int[] generations() {
         return DEFAULTS.stream().mapToInt(SmmuCapabilities::subVersion).toArray();

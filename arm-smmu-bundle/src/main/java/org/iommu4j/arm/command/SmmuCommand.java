@@ -235,6 +235,15 @@ public enum SmmuCommand implements CommandFormat {
         return layout.fields().contains(CommandFields.TG);
     }
 
+    /** True if a guest may give it itself, as vendor part of an invalidation, docs/spec/arm-smmu.md 5.6. */
+    public boolean isOfGuests() {
+        return switch (this) {
+            case TLBI_NSNH_ALL, TLBI_NH_ALL, TLBI_NH_ASID, TLBI_NH_VA, TLBI_NH_VAA, ATC_INV, CFGI_CD, CFGI_CD_ALL ->
+                true;
+            default -> false;
+        };
+    }
+
     /** The command of an opcode, or null if none has it. */
     public static SmmuCommand of(int opcode) {
         return opcode >= 0 && opcode < BY_OPCODE.length ? BY_OPCODE[opcode] : null;

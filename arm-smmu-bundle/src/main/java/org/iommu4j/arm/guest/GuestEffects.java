@@ -94,7 +94,7 @@ final class GuestEffects implements CommandEffects {
     }
 
     private Outcome invalidate(int domain, int flags, long vaddr, long size, byte[] payload) {
-        if (streams.streams().length == 0) {
+        if (streams.isEmpty()) {
             return handled("no stream is bound, so nothing is cached");
         }
         int scope = size == 0 ? 0 : Uapi.SCOPE_VADDR;

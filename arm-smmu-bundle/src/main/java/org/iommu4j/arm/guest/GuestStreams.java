@@ -1,7 +1,5 @@
 package org.iommu4j.arm.guest;
 
-import java.util.Map;
-import java.util.TreeMap;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.table.ConfigurationRules;
@@ -11,27 +9,27 @@ import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Abi;
-import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.simulation.guest.GuestBindings;
+import org.iommu4j.simulation.guest.GuestTables;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * The streams of a guest as its stream table last said: each is alone in a container of its own, which has the StreamID as number,
- * and bound to its context descriptors there. A stream is looked at when the guest invalidates its entry and, while it is not bound,
- * when it accesses memory; so an entry stays in force until it is invalidated, as in a chip's cache.
+ * The stream table of a guest: each stream is alone in a container of its own, which has the StreamID as number, and bound to its
+ * context descriptors there.
  */
-final class GuestStreams {
+final class GuestStreams implements GuestTables<GuestBinding> {
     private static final int STREAMS = 1 << 16;
 
     private final PhysicalMemory memory;
     private final ConfigurationRules rules;
     private final StreamTable table;
     private final RequestWriter writer;
-    private final Map<Integer, GuestBinding> bound = new TreeMap<>();
+    private final GuestBindings<GuestBinding> bindings = new GuestBindings<>(STREAMS, this);
     private final long[] ste = new long[StreamTableEntry.WORDS];
     private boolean translating;
 
@@ -45,14 +43,12 @@ final class GuestStreams {
     /** The guest has switched translation on or off: every stream gets what holds from now on. */
     void translate(boolean on, GuestRequests sink) {
         translating = on;
-        invalidate(0, Integer.SIZE, sink);
+        bindings.updateBound(streamId -> true, sink);
     }
 
-    /** A device is about to access memory: its entry may have become valid without an invalidation. */
+    /** A device is about to access memory. */
     void access(int streamId, GuestRequests sink) {
-        if (isKnown(streamId) && !bound.containsKey(streamId)) {
-            update(streamId, sink);
-        }
+        bindings.access(streamId, sink);
     }
 
     /**
@@ -61,58 +57,45 @@ final class GuestStreams {
      * @param bits log2 of the streams in the aligned block
      */
     void invalidate(int streamId, int bits, GuestRequests sink) {
-        for (Integer known : bound.keySet().toArray(Integer[]::new)) {
-            if (bits >= Integer.SIZE || known >>> bits == streamId >>> bits) {
-                update(known, sink);
-            }
-        }
-        if (bits == 0 && isKnown(streamId) && !bound.containsKey(streamId)) {
-            update(streamId, sink);
+        if (bits == 0) {
+            bindings.update(streamId, sink);
+        } else {
+            bindings.updateBound(known -> bits >= Integer.SIZE || known >>> bits == streamId >>> bits, sink);
         }
     }
 
-    private static boolean isKnown(int streamId) {
-        return streamId >= 0 && streamId < STREAMS;
-    }
-
-    /** Streams that are bound. */
-    Integer[] streams() {
-        return bound.keySet().toArray(Integer[]::new);
+    /** True if no stream is bound, so that nothing can be cached. */
+    boolean isEmpty() {
+        return bindings.bound().isEmpty();
     }
 
     /** True if a stream is bound. */
     boolean isBound(int streamId) {
-        return bound.containsKey(streamId);
+        return bindings.bound().containsKey(streamId);
     }
 
-    private void update(int streamId, GuestRequests sink) {
-        GuestBinding before = bound.get(streamId);
-        GuestBinding after = translating ? read(streamId, sink) : GuestBinding.passing(streamId);
-        if (after == null ? before == null : after.equals(before)) {
-            return;
-        }
-        bound.remove(streamId);
-        if (after == null) {
-            sink.request(
-                    streamId,
-                    writer.bind(Uapi.BIND_PASIDTBL, before.flags() | Uapi.BIND_FLAG_UNBIND, before.payload()));
-            sink.move(streamId, -1);
-            return;
-        }
+    @Override
+    public boolean bind(int streamId, GuestBinding before, GuestBinding after, GuestRequests sink) {
         if (before == null) {
             sink.move(streamId, streamId);
         }
-        Completion completion = sink.request(streamId, writer.bind(Uapi.BIND_PASIDTBL, after.flags(), after.payload()));
-        if (completion.errno() == Errno.OK) {
-            bound.put(streamId, after);
-        } else {
-            // The device is blocked: better than going on with what the guest has replaced.
-            sink.move(streamId, -1);
-        }
+        return sink.request(streamId, writer.bind(Uapi.BIND_PASIDTBL, after.flags(), after.payload()))
+                        .errno()
+                == Errno.OK;
     }
 
-    /** What the guest's stream table says of a stream; null if it aborts, cannot be read, or is wrong. */
-    private GuestBinding read(int streamId, GuestRequests sink) {
+    @Override
+    public void unbind(int streamId, GuestBinding before, GuestRequests sink) {
+        sink.request(
+                streamId, writer.bind(Uapi.BIND_PASIDTBL, before.flags() | Uapi.BIND_FLAG_UNBIND, before.payload()));
+        sink.move(streamId, -1);
+    }
+
+    @Override
+    public GuestBinding read(int streamId, GuestRequests sink) {
+        if (!translating) {
+            return GuestBinding.passing(streamId);
+        }
         if (!table.contains(streamId)) {
             return null;
         }
@@ -159,23 +142,27 @@ final class GuestStreams {
                         | BindPasidTable.NO_PASID.of(bits == 0 || without > 2 ? 0 : without));
     }
 
+    @Override
+    public void save(GuestBinding binding, SnapshotWriter out) {
+        out.putInt(binding.flags()).putLongs(binding.words());
+    }
+
+    @Override
+    public GuestBinding load(int streamId, SnapshotReader in) {
+        int flags = in.getInt();
+        long[] words = in.getLongs();
+        if (words.length != BindPasidTable.LAYOUT.words()) {
+            throw in.invalid("binding of " + words.length + " words");
+        }
+        return GuestBinding.of(flags, words);
+    }
+
     void save(SnapshotWriter out) {
-        out.putBoolean(translating).putInt(bound.size());
-        bound.forEach((streamId, binding) ->
-                out.putInt(streamId).putInt(binding.flags()).putLongs(binding.words()));
+        bindings.save(out.putBoolean(translating));
     }
 
     void load(SnapshotReader in) {
         translating = in.getBoolean();
-        int count = in.getCount(STREAMS);
-        for (int i = 0; i < count; i++) {
-            int streamId = in.getIndex(STREAMS, "StreamID");
-            int flags = in.getInt();
-            long[] words = in.getLongs();
-            if (words.length != BindPasidTable.LAYOUT.words()) {
-                throw in.invalid("binding of " + words.length + " words");
-            }
-            bound.put(streamId, GuestBinding.of(flags, words));
-        }
+        bindings.load(in);
     }
 }

@@ -12,6 +12,7 @@ import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.PageRequestEntry;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuRegisters;
+import org.iommu4j.arm.command.Smmuv2Register;
 import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.ContextLevel1;
 import org.iommu4j.arm.table.Stage1Descriptor;
@@ -29,6 +30,7 @@ public final class SmmuLayouts {
     public static List<Layout> all() {
         Set<Layout> layouts = new LinkedHashSet<>(payloads());
         Stream.of(SmmuCommand.values()).map(SmmuCommand::layout).forEach(layouts::add);
+        Stream.of(Smmuv2Register.values()).map(Smmuv2Register::layout).forEach(layouts::add);
         layouts.addAll(records());
         layouts.addAll(structures());
         SmmuRegisters.all().stream().map(Register::layout).forEach(layouts::add);

@@ -63,7 +63,7 @@ final class VendorCommands {
                     opcode,
                     "no command of this generation has that opcode");
         }
-        if (!isGuests(command)) {
+        if (!command.isOfGuests()) {
             return completion.refuse(
                     Rule.V36,
                     Rule.V36.errno(),
@@ -99,15 +99,6 @@ final class VendorCommands {
                         opcode,
                         "the command drops more than the generic part names")
                 : 0;
-    }
-
-    /** The commands that a guest may give itself, docs/spec/arm-smmu.md 5.6. */
-    private static boolean isGuests(SmmuCommand command) {
-        return switch (command) {
-            case TLBI_NSNH_ALL, TLBI_NH_ALL, TLBI_NH_ASID, TLBI_NH_VA, TLBI_NH_VAA, ATC_INV, CFGI_CD, CFGI_CD_ALL ->
-                true;
-            default -> false;
-        };
     }
 
     private static boolean namesStream(SmmuCommand command) {

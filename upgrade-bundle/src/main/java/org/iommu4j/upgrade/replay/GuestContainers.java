@@ -26,6 +26,7 @@ import org.iommu4j.upgrade.ReplayResult.RequestTally;
  */
 public final class GuestContainers implements GuestRequests {
     private final Unit unit;
+    private final int subVersion;
     private final Map<Integer, Container> containers = new TreeMap<>();
     private final Map<Integer, Container> containerOf = new HashMap<>();
     private final Map<String, Long> refusals = new TreeMap<>();
@@ -40,9 +41,14 @@ public final class GuestContainers implements GuestRequests {
     private long widened;
     private long handled;
 
-    /** The containers of a guest in front of a unit. */
-    public GuestContainers(Unit unit) {
+    /**
+     * The containers of a guest in front of a unit.
+     *
+     * @param subVersion the generation that the guest sees
+     */
+    public GuestContainers(Unit unit, int subVersion) {
         this.unit = unit;
+        this.subVersion = subVersion;
     }
 
     @Override
@@ -80,7 +86,7 @@ public final class GuestContainers implements GuestRequests {
         refusalListener.accept(explainable.computeIfAbsent(
                 answer.toString(),
                 reason -> reason + "; the first: "
-                        + ExplainHints.request(Abi.LP64_LE, unit.model(), unit.subVersion(), bytes)));
+                        + ExplainHints.request(Abi.LP64_LE, unit.model(), subVersion, bytes)));
     }
 
     @Override
@@ -119,7 +125,7 @@ public final class GuestContainers implements GuestRequests {
     private Container container(int guestDomain) {
         return containers.computeIfAbsent(
                 guestDomain,
-                domain -> unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), unit.subVersion()))));
+                domain -> unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), subVersion))));
     }
 
     /** Sets the listener for refused requests, refused commands and failed moves; one sentence each. */

@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.replay;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Sanitizer;
@@ -27,12 +28,22 @@ final class GuestMachine implements CapturedMachine {
     private final ExplainHints hints;
     private final List<String> refusals = new ArrayList<>();
 
-    /** A host with a chip of that configuration, and a guest that sees one like it. */
-    GuestMachine(IommuService service, CaptureFormat format, HardwareConfig config, Sanitizer.Mode sanitizer) {
+    /**
+     * A host, and a guest that sees a chip of that configuration.
+     *
+     * @param generations that the host's chip may have
+     */
+    GuestMachine(
+            IommuService service,
+            CaptureFormat format,
+            HardwareConfig config,
+            Set<Integer> generations,
+            Sanitizer.Mode sanitizer) {
         registers = new GuestRegisters(format.registers());
         hints = ExplainHints.of(service, format.model());
-        unit = service.openUnit(Serving.host(service, format, config).withSanitizer(sanitizer));
-        containers = new GuestContainers(unit);
+        unit = service.openUnit(Serving.host(service, format, config, generations)
+                .withSanitizer(sanitizer));
+        containers = new GuestContainers(unit, config.subVersion());
         containers.onRefusal(refusals::add);
         try {
             guest = unit.openGuest(config, containers);

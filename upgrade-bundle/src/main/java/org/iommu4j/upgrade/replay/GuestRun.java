@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.replay;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.iommu4j.backend.HardwareConfig;
@@ -28,7 +29,8 @@ public final class GuestRun implements AutoCloseable {
     /**
      * A guest on a host of its own.
      *
-     * @param configs of the host's chips, by unit
+     * @param configs of the chips that the guest sees, by unit
+     * @param generations that the host's chips may have
      * @param progress is told of each record
      */
     public GuestRun(
@@ -36,10 +38,12 @@ public final class GuestRun implements AutoCloseable {
             Capture capture,
             CaptureScan scan,
             Map<String, HardwareConfig> configs,
+            Set<Integer> generations,
             Progress progress) {
         differences = new Differences(KEPT_DIFFERENCES, ExplainHints.of(service, capture.model()));
         machines = new CapturedMachines<>(
-                configs, config -> new GuestMachine(service, capture.format(), config, Sanitizer.Mode.CAPTURE));
+                configs, config -> new GuestMachine(
+                        service, capture.format(), config, generations, Sanitizer.Mode.CAPTURE));
         player = new Player(capture, scan, machines, false, differences, progress);
     }
 

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -157,7 +158,8 @@ public final class Replay implements ReplayService {
             Differences differences,
             Progress progress) {
         try (CapturedMachines<GuestMachine> machines = new CapturedMachines<>(
-                configs, config -> new GuestMachine(service, capture.format(), config, mode(options)))) {
+                configs, config -> new GuestMachine(
+                        service, capture.format(), config, Set.of(config.subVersion()), mode(options)))) {
             Player player = new Player(capture, scan, machines, false, differences, progress);
             player.play(() -> true);
             ReplayResult.RequestTally sent = GuestMachine.requests(machines);

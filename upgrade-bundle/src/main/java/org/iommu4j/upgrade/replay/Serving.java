@@ -1,8 +1,10 @@
 package org.iommu4j.upgrade.replay;
 
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.DevicePort;
@@ -33,11 +35,21 @@ public final class Serving {
     }
 
     /**
-     * A machine with a host's chip, which can what a captured one can and what the format asks for beside.
+     * A machine with a host's chip, which can what a captured one can and what the format asks for beside. Where it has to be of
+     * another generation than the captured one, it is that generation's default chip, and shims bring the guest's requests to it.
      *
+     * @param generations that it may have; of those that are not the captured one the newest is taken
      * @throws BackendException as {@link #machine}
      */
-    public static UnitConfig host(IommuService service, CaptureFormat format, HardwareConfig captured) {
+    public static UnitConfig host(
+            IommuService service, CaptureFormat format, HardwareConfig captured, Set<Integer> generations) {
+        if (!generations.contains(captured.subVersion())) {
+            int newest = Collections.max(generations, Integer::compareUnsigned);
+            return machine(
+                    service,
+                    format.model(),
+                    new HardwareConfig(newest, format.hostFields(), Map.of(), captured.cache(), Map.of()));
+        }
         Map<String, Map<String, Long>> fields = new HashMap<>(captured.fields());
         format.hostFields().forEach((group, more) -> {
             Map<String, Long> all = new HashMap<>(fields.getOrDefault(group, Map.of()));

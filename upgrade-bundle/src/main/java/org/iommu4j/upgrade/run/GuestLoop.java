@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade.run;
 
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.BackendException;
@@ -26,6 +27,7 @@ final class GuestLoop implements Runnable {
     private final Capture capture;
     private final CaptureScan scan;
     private final Map<String, HardwareConfig> configs;
+    private final Set<Integer> generations;
     private final BooleanSupplier goOn;
     private final Problems problems;
     private int replays;
@@ -40,17 +42,20 @@ final class GuestLoop implements Runnable {
     private volatile GuestRun current;
     private final Progress progress = new Progress();
 
+    /** @param generations that the host's chips may have */
     GuestLoop(
             IommuService service,
             Capture capture,
             CaptureScan scan,
             Map<String, HardwareConfig> configs,
+            Set<Integer> generations,
             BooleanSupplier goOn,
             Problems problems) {
         this.service = service;
         this.capture = capture;
         this.scan = scan;
         this.configs = configs;
+        this.generations = generations;
         this.goOn = goOn;
         this.problems = problems;
     }
@@ -77,7 +82,7 @@ final class GuestLoop implements Runnable {
         long deadline = System.nanoTime() + Unit.DMA_WAIT_NANOS;
         while (true) {
             try {
-                return new GuestRun(service, capture, scan, configs, progress);
+                return new GuestRun(service, capture, scan, configs, generations, progress);
             } catch (BackendException e) {
                 if (e.errno() != Errno.ENODEV || System.nanoTime() - deadline > 0) {
                     throw e;

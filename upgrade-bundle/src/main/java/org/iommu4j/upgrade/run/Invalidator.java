@@ -41,6 +41,7 @@ final class Invalidator implements Runnable {
     private static final int UNKNOWN_SCOPE = 1 << 31;
 
     private final Unit unit;
+    private final int subVersion;
     private final ExplainHints hints;
     private final List<EditedPage> pages;
     private final SplittableRandom random;
@@ -73,13 +74,14 @@ final class Invalidator implements Runnable {
      */
     Invalidator(LoadGuest guest, long seed, BooleanSupplier goOn, Problems problems) {
         unit = guest.unit();
+        subVersion = guest.subVersion();
         hints = guest.hints();
         pages = guest.pages();
         random = new SplittableRandom(seed);
         this.goOn = goOn;
         this.problems = problems;
         tap = new TapCheck(pages.size());
-        writer = new RequestWriter(Abi.LP64_LE, unit.model(), unit.subVersion());
+        writer = new RequestWriter(Abi.LP64_LE, unit.model(), subVersion);
         for (int i = 0; i < BATCH; i++) {
             bytes[i] = new byte[writer.invalidateBytes(0)];
         }
@@ -198,7 +200,7 @@ final class Invalidator implements Runnable {
     }
 
     private List<String> explain(int index) {
-        return ExplainHints.list(ExplainHints.request(Abi.LP64_LE, unit.model(), unit.subVersion(), bytes[index]));
+        return ExplainHints.list(ExplainHints.request(Abi.LP64_LE, unit.model(), subVersion, bytes[index]));
     }
 
     private void settle() {

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
@@ -43,6 +44,7 @@ final class LoadGuest implements AutoCloseable {
     private static final long LOWEST = 0x10_0000;
 
     private final Unit unit;
+    private final int subVersion;
     private final GuestContainers containers;
     private final ExplainHints hints;
     private final List<EditedPage> pages = new ArrayList<>();
@@ -50,7 +52,8 @@ final class LoadGuest implements AutoCloseable {
     /**
      * A guest of a capture, in front of the first unit of its machine.
      *
-     * @param config of that unit's chip
+     * @param config of the chip that the guest sees
+     * @param generations that the host's chip may have
      * @param seed chooses its pages
      * @param progress is told of what brings it up
      */
@@ -59,10 +62,13 @@ final class LoadGuest implements AutoCloseable {
             Capture capture,
             CaptureScan scan,
             HardwareConfig config,
+            Set<Integer> generations,
             long seed,
             Progress progress) {
-        unit = service.openUnit(Serving.host(service, capture.format(), config).withSanitizer(Sanitizer.Mode.ON));
-        containers = new GuestContainers(unit);
+        subVersion = config.subVersion();
+        unit = service.openUnit(Serving.host(service, capture.format(), config, generations)
+                .withSanitizer(Sanitizer.Mode.ON));
+        containers = new GuestContainers(unit, subVersion);
         hints = ExplainHints.of(service, unit.model());
         try {
             capture.frozen().loadPages(unit.platform().memory());
@@ -146,6 +152,11 @@ final class LoadGuest implements AutoCloseable {
                     last[0],
                     last[1]));
         }
+    }
+
+    /** The generation that the guest sees. */
+    int subVersion() {
+        return subVersion;
     }
 
     /** The guest's unit. */

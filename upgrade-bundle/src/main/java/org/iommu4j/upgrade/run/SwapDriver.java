@@ -1,6 +1,7 @@
 package org.iommu4j.upgrade.run;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.iommu4j.backend.BackendException;
@@ -29,6 +30,7 @@ final class SwapDriver implements AutoCloseable {
     private final AutoCloseable listening;
     private final List<Long> pauses = new ArrayList<>();
     private final List<Stop> stops = new ArrayList<>();
+    private final Set<Integer> generations;
     private boolean builtServes;
     private long bundle;
     private int sideBySide;
@@ -54,7 +56,28 @@ final class SwapDriver implements AutoCloseable {
         this.problems = problems;
         bundle = bundles.serving(built);
         builtServes = true;
+        generations = Set.copyOf(common());
         listening = service.onSwap(this::stopped);
+    }
+
+    /**
+     * Generations that both versions serve: the released one comes once to say so. Those of the built one if they have none in
+     * common, or the released one does not come; the first swap then tells why.
+     */
+    private Set<Integer> common() {
+        Set<Integer> before = backends.ids();
+        Set<Integer> served = new HashSet<>(backends.serving().subVersions());
+        long arrived = bundles.install(released);
+        BackendStatus entry = backends.arrival(before);
+        bundles.uninstall(arrived);
+        Set<Integer> both = new HashSet<>(served);
+        both.retainAll(entry == null ? Set.of() : entry.subVersions());
+        return both.isEmpty() ? served : both;
+    }
+
+    /** Generations that a chip may have so that both versions serve it. */
+    Set<Integer> generations() {
+        return generations;
     }
 
     private void stopped(SwapReport report) {

@@ -82,11 +82,18 @@ public final class UpgradeRun implements UpgradeService {
         Problems problems = new Problems();
         AtomicBoolean goOn = new AtomicBoolean(true);
         try (SwapDriver swaps = new SwapDriver(service, options.model(), bundles, built, released, problems);
-                LoadGuest load =
-                        new LoadGuest(service, capture, scan, configs.get(scan.firstUnit()), options.seed(), steps)) {
+                LoadGuest load = new LoadGuest(
+                        service,
+                        capture,
+                        scan,
+                        configs.get(scan.firstUnit()),
+                        swaps.generations(),
+                        options.seed(),
+                        steps)) {
             Invalidator invalidator = new Invalidator(load, options.seed(), goOn::get, problems);
             DeviceTraffic devices = new DeviceTraffic(load, ~options.seed(), goOn::get, problems);
-            GuestLoop guest = new GuestLoop(service, capture, scan, configs, goOn::get, problems);
+            GuestLoop guest = new GuestLoop(
+                    service, capture, scan, configs, swaps.generations(), goOn::get, problems);
             invalidator.prepare();
             long begin = System.nanoTime();
             List<Worker> workers = List.of(

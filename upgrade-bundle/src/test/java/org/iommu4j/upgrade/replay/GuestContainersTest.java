@@ -20,7 +20,7 @@ class GuestContainersTest {
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
             core.arrived(new VtdBackend());
             try (Unit unit = core.openUnit(UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(0x110)))) {
-                GuestContainers containers = new GuestContainers(unit);
+                GuestContainers containers = new GuestContainers(unit, 0x110);
                 List<String> reasons = new ArrayList<>();
                 containers.onRefusal(reasons::add);
                 byte[] first = {12, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0};

@@ -6,10 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
@@ -54,11 +56,14 @@ class CallLoadTest {
     private LoadGuest load(Path directory) {
         Capture capture = Capture.open(directory, Formats.ALL);
         CaptureScan scan = CaptureScan.of(capture);
+        HardwareConfig captured =
+                Replay.configs(core, capture, scan, CacheConfig.DEFAULT).get(scan.firstUnit());
         return new LoadGuest(
                 core,
                 capture,
                 scan,
-                Replay.configs(core, capture, scan, CacheConfig.DEFAULT).get(scan.firstUnit()),
+                captured,
+                Set.of(captured.subVersion()),
                 1,
                 new Progress());
     }
