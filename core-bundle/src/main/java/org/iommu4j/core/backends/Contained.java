@@ -225,9 +225,16 @@ public final class Contained {
             }
         }
 
+        /** A driver that does not answer takes no memory maps. */
         @Override
         public MemoryMapSupport memoryMap() {
-            return asked(backend, foreign::memoryMap);
+            try {
+                MemoryMapSupport support = foreign.memoryMap();
+                return support == null ? MemoryMapSupport.NONE : support;
+            } catch (Throwable t) {
+                backend.contained(t);
+                return MemoryMapSupport.NONE;
+            }
         }
 
         @Override
