@@ -88,11 +88,8 @@ public final class RequestReader {
 
     /** The mapping that {@link #read} read last. */
     public Mapping mapping() {
-        return new Mapping(
-                image.get(Uapi.MAP_IOVA),
-                image.get(Uapi.MAP_VADDR),
-                image.get(Uapi.MAP_SIZE),
-                (int) image.get(Uapi.MAP_FLAGS));
+        return new Mapping(image.get(Uapi.MAP_IOVA), image.get(Uapi.MAP_VADDR), image.get(Uapi.MAP_SIZE), (int)
+                image.get(Uapi.MAP_FLAGS));
     }
 
     /** First guest-physical address of the unmap that {@link #read} read last. */

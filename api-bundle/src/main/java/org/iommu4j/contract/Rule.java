@@ -15,8 +15,8 @@ public enum Rule {
     V1(
             Stage.ENVELOPE,
             "request",
-            "the request number is VFIO_IOMMU_OP: 0x3b7c, VFIO_IOMMU_MAP_DMA: 0x3b71, or VFIO_IOMMU_UNMAP_DMA: 0x3b72; on"
-                    + " model spapr also each with bit 29 (powerpc's encoding)",
+            "the request number is VFIO_IOMMU_OP: 0x3b7c, VFIO_IOMMU_MAP_DMA: 0x3b71, or VFIO_IOMMU_UNMAP_DMA: 0x3b72;"
+                    + " on model spapr also each with bit 29 (powerpc's encoding)",
             "Y4",
             Errno.ENOTTY,
             RequestImage::isKnownRequest),
@@ -100,7 +100,8 @@ public enum Rule {
     V11(
             Stage.INNER,
             "reserved",
-            "the reserved word is zero: the hole before vaddr (an i386 image has none), the last word of the bind header",
+            "the reserved word is zero: the hole before vaddr (an i386 image has none), the last word of the bind"
+                    + " header",
             "D2, H2",
             Errno.EINVAL,
             request -> request.isZero(request.invalidates() ? Uapi.HOLE : Uapi.BIND_RESERVED)),
@@ -175,8 +176,8 @@ public enum Rule {
     V20(
             Stage.RANGE,
             "size",
-            "the last byte, vaddr + size - 1 (of a map and an unmap iova + size - 1, too), does not wrap; a range may end at"
-                    + " 2^64 exactly",
+            "the last byte, vaddr + size - 1 (of a map and an unmap iova + size - 1, too), does not wrap; a range may"
+                    + " end at 2^64 exactly",
             "Y17",
             Errno.EOVERFLOW,
             request -> !request.hasRange() || request.isWithinAddresses()),
@@ -263,8 +264,8 @@ public enum Rule {
     V31(
             Stage.INNER,
             "length, size",
-            "the inner fixed part plus the inner length neither overflows 64 bits (EOVERFLOW) nor exceeds the outer length"
-                    + " (EINVAL); the size of a bind is the outer length (EINVAL)",
+            "the inner fixed part plus the inner length neither overflows 64 bits (EOVERFLOW) nor exceeds the outer"
+                    + " length (EINVAL); the size of a bind is the outer length (EINVAL)",
             "Y20, D5",
             Errno.EINVAL,
             Errno.EOVERFLOW,
@@ -359,7 +360,8 @@ public enum Rule {
     V42(
             Stage.MAP,
             "iova, vaddr, size",
-            "iova, vaddr and size of a map are multiples of the stage's smallest page, and iova is within its addresses",
+            "iova, vaddr and size of a map are multiples of the stage's smallest page, and iova is within its"
+                    + " addresses",
             "H19",
             Errno.EINVAL),
     /** The target of a map exists. */
@@ -378,7 +380,12 @@ public enum Rule {
             "H20",
             Errno.EBUSY),
     /** Mappings go as a whole. */
-    V48(Stage.MAP, "iova", "no mapping crosses an end of an unmap's range: mappings go as a whole", "H13", Errno.EINVAL),
+    V48(
+            Stage.MAP,
+            "iova",
+            "no mapping crosses an end of an unmap's range: mappings go as a whole",
+            "H13",
+            Errno.EINVAL),
     /** What is unmapped is there. */
     V49(Stage.MAP, "iova", "something is mapped in the range of an unmap without ALL", "H18", Errno.ENOENT),
     /** Tables of guests are in their memory. */

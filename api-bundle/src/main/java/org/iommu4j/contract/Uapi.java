@@ -177,8 +177,7 @@ public final class Uapi {
     public static final CStruct.Field UNMAP_FLAGS = UNMAP.u32("flags", "bit 1 ALL");
 
     /** First guest-physical address of the range. */
-    public static final CStruct.Field UNMAP_IOVA =
-            UNMAP.u64("iova", "first guest-physical address; with ALL 0");
+    public static final CStruct.Field UNMAP_IOVA = UNMAP.u64("iova", "first guest-physical address; with ALL 0");
 
     /** Length of the range. */
     public static final CStruct.Field UNMAP_SIZE =

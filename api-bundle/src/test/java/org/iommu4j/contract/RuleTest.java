@@ -64,8 +64,24 @@ class RuleTest {
                 unmap("dirty bitmap", Uapi.UNMAP_FLAGS, 1, Rule.V13, Errno.EOPNOTSUPP, "flags", 4, 1),
                 map("map of nothing", Uapi.MAP_SIZE, 0, Rule.V19, Errno.EINVAL, "size", 24, 0),
                 unmap("unmap of nothing", Uapi.UNMAP_SIZE, 0, Rule.V19, Errno.EINVAL, "size", 16, 0),
-                map("guest addresses beyond 2^64", Uapi.MAP_IOVA, -4096L, Rule.V20, Errno.EOVERFLOW, "size", 24, 0x2000),
-                map("host addresses beyond 2^64", Uapi.MAP_VADDR, -4096L, Rule.V20, Errno.EOVERFLOW, "size", 24, 0x2000),
+                map(
+                        "guest addresses beyond 2^64",
+                        Uapi.MAP_IOVA,
+                        -4096L,
+                        Rule.V20,
+                        Errno.EOVERFLOW,
+                        "size",
+                        24,
+                        0x2000),
+                map(
+                        "host addresses beyond 2^64",
+                        Uapi.MAP_VADDR,
+                        -4096L,
+                        Rule.V20,
+                        Errno.EOVERFLOW,
+                        "size",
+                        24,
+                        0x2000),
                 unmap("unmap beyond 2^64", Uapi.UNMAP_IOVA, -4096L, Rule.V20, Errno.EOVERFLOW, "size", 16, 0x2000),
                 map("iova not aligned", Uapi.MAP_IOVA, 0x1008, Rule.V21, Errno.EINVAL, "iova", 16, 0x1008),
                 map("vaddr not aligned", Uapi.MAP_VADDR, 0x1800, Rule.V21, Errno.EINVAL, "vaddr", 8, 0x1800),
@@ -524,7 +540,6 @@ class RuleTest {
             int offset,
             long value) {
         patch.accept(bytes);
-        return new Vector(
-                what, SampleTerms.intel(Abi.LP64_LE), request, bytes, rule, errno, field, offset, value);
+        return new Vector(what, SampleTerms.intel(Abi.LP64_LE), request, bytes, rule, errno, field, offset, value);
     }
 }

@@ -267,7 +267,8 @@ class ContainmentTest {
                 }
             }
         }
-        // For explanations and test benches only; what they throw passes the same handler as layouts and calls. A driver that
+        // For explanations and test benches only; what they throw passes the same handler as layouts and calls. A
+        // driver that
         // does not tell which memory maps it takes takes none.
         all.removeAll(Set.of(
                 "Translator.memoryMap",

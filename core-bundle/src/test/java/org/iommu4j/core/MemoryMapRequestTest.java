@@ -145,8 +145,7 @@ class MemoryMapRequestTest {
     @Test
     void shouldHaveABoundOfMappings() {
         for (int i = 0; i < 65535; i++) {
-            assertEquals(
-                    Errno.OK, Bench.map(container, i * PAGE, 0x1000, PAGE).errno());
+            assertEquals(Errno.OK, Bench.map(container, i * PAGE, 0x1000, PAGE).errno());
         }
         expect(Rule.V46, "iova", 65535 * PAGE, Bench.map(container, 65535 * PAGE, 0x1000, PAGE));
         expectDone(Bench.unmap(container, 0, PAGE));
@@ -314,8 +313,7 @@ class MemoryMapRequestTest {
             LockSupport.parkNanos(1_000_000);
         });
         Completion[] answer = new Completion[1];
-        Thread client =
-                start(() -> answer[0] = Bench.map(impatient, 0x1000, FakePlatform.FAR_MEMORY, 8192 * MEBIBYTE));
+        Thread client = start(() -> answer[0] = Bench.map(impatient, 0x1000, FakePlatform.FAR_MEMORY, 8192 * MEBIBYTE));
         assertTrue(in.await(10, TimeUnit.SECONDS));
         bench.core.leaving(backend);
         client.join();

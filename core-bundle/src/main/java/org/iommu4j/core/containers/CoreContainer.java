@@ -168,8 +168,7 @@ public final class CoreContainer implements Container {
 
     /** True if a device translates, or would, through a table that a client named. */
     boolean hasTables() {
-        return !binds.isEmpty()
-                || attachments.values().stream().anyMatch(attachment -> attachment.table() != BLOCKED);
+        return !binds.isEmpty() || attachments.values().stream().anyMatch(attachment -> attachment.table() != BLOCKED);
     }
 
     @Override
@@ -396,6 +395,9 @@ public final class CoreContainer implements Container {
         if (operation > Uapi.FLAG_MASK) {
             int outcome = memoryRequests.begin(chip, operation, reader, completion);
             return changeMap(chip, image, bytes, offset, outcome, completion);
+        }
+        if (operation < 0 && changesMap(request)) {
+            memoryRequests.refused(chip, request, completion);
         }
         if (operation == Uapi.INVAL_IOTLB) {
             if (widened != null) {

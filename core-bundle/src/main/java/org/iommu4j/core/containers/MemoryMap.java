@@ -161,7 +161,9 @@ public final class MemoryMap {
         long bytes = last - from + 1;
         while (last != end && at(last) != null && at(last).last() == last) {
             Mapping next = firstIn(last + 1, end);
-            if (next == null || Long.compareUnsigned(next.size(), TOGETHER_BYTES - bytes) > 0 || bytes > TOGETHER_BYTES) {
+            if (next == null
+                    || Long.compareUnsigned(next.size(), TOGETHER_BYTES - bytes) > 0
+                    || bytes > TOGETHER_BYTES) {
                 break;
             }
             bytes += next.size();

@@ -36,7 +36,7 @@ final class MemoryRequests {
     int begin(Chip chip, int operation, RequestReader reader, Completion completion) {
         MemoryMapSupport support = chip.translator().memoryMap();
         if (!support.isThere()) {
-            return completion.refuse(Rule.V41, "request", -1, operation, Rule.V41.text());
+            return refuse(operation, completion);
         }
         if (memory.unfinished() != null) {
             return completion.fail(Errno.EBUSY, "another map or unmap of the container is under way");
@@ -63,6 +63,20 @@ final class MemoryRequests {
             }
         });
         return booked ? goOn(chip, completion) : 0;
+    }
+
+    private static int refuse(long request, Completion completion) {
+        return completion.refuse(Rule.V41, "request", -1, request, Rule.V41.text());
+    }
+
+    /** Where maps are not taken nobody judges what a map says, as nobody judges a bind that is not specified (V37). */
+    void refused(Chip chip, long request, Completion completion) {
+        Rule.Stage stage = completion.rule() == null
+                ? Rule.Stage.ENVELOPE
+                : completion.rule().stage();
+        if (stage != Rule.Stage.ENVELOPE && !chip.translator().memoryMap().isThere()) {
+            refuse(request, completion.begin());
+        }
     }
 
     private int checkMap(MemoryMapSupport support, RequestReader reader, Completion completion) {

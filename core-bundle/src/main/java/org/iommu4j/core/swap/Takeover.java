@@ -171,7 +171,8 @@ final class Takeover implements Callable<Void> {
         }
         Translator translator = restoredFrom(
                 saved.translator(), state -> backend.restoreTranslator(state, new HardwarePort(lease, hardware)));
-        return expectMemoryMaps(unit, new Chip(target, hardware, ChipMaker.checked(translator, unit.subVersion(), target)));
+        return expectMemoryMaps(
+                unit, new Chip(target, hardware, ChipMaker.checked(translator, unit.subVersion(), target)));
     }
 
     /** A driver that cannot have the memory maps of the containers must not serve them: it would translate one to one. */

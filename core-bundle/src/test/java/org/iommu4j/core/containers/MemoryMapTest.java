@@ -64,7 +64,8 @@ class MemoryMapTest {
             assertEquals(expected, map.firstIn(first, last));
             assertEquals(isCut(from, to, base), map.crossing(first, last) != null);
             if (expected == null) {
-                Mapping added = new Mapping(first, random.nextInt(1000) * PAGE, last - first + 1, 1 + random.nextInt(3));
+                Mapping added =
+                        new Mapping(first, random.nextInt(1000) * PAGE, last - first + 1, 1 + random.nextInt(3));
                 map.begin(added);
                 carryOut();
                 assertEquals(0, map.finish());
@@ -131,7 +132,8 @@ class MemoryMapTest {
             for (int i = 0; i < 6; i++) {
                 // The target lies otherwise than the range, so that each piece is at most 2 MiB long.
                 long iova = (i * 2L << 22) + random.nextInt(512) * PAGE;
-                Mapping mapping = new Mapping(iova, 0x4000_1000L + random.nextInt(100) * PAGE, (1 + random.nextInt(1500)) * PAGE, 3);
+                Mapping mapping = new Mapping(
+                        iova, 0x4000_1000L + random.nextInt(100) * PAGE, (1 + random.nextInt(1500)) * PAGE, 3);
                 book.begin(mapping);
                 expectInForce(pages, book);
                 for (Mapping piece = book.piece(); piece != null; piece = book.piece()) {

@@ -167,8 +167,8 @@ final class FakeTranslator implements Translator {
                 .event(backend.version() + " unmap " + domain + " 0x" + Long.toHexString(first) + "..0x"
                         + Long.toHexString(last));
         for (Mapping mapping : List.copyOf(memory.get(domain).values())) {
-            boolean outside = Long.compareUnsigned(mapping.last(), first) < 0
-                    || Long.compareUnsigned(mapping.iova(), last) > 0;
+            boolean outside =
+                    Long.compareUnsigned(mapping.last(), first) < 0 || Long.compareUnsigned(mapping.iova(), last) > 0;
             if (outside) {
                 continue;
             }
