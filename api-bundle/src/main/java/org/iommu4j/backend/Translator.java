@@ -2,7 +2,9 @@ package org.iommu4j.backend;
 
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Mapping;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
@@ -77,7 +79,49 @@ public interface Translator {
      */
     int finish(Completion completion);
 
-    /** Host tables, domain ids and bindings. */
+    /** What it takes of a container's memory map, with the chip that it drives; always the same. */
+    default MemoryMapSupport memoryMap() {
+        return MemoryMapSupport.NONE;
+    }
+
+    /**
+     * Gives a domain an empty memory map, for as long as it is open: whatever is bound in it from now on has guest-physical
+     * addresses, roots and tables included, which the map translates as the second stage of a nested walk. What is not mapped is a
+     * fault, and nothing passes one to one. The core has checked that {@link #memoryMap} is there, that nothing is bound, and that no
+     * device has a table.
+     *
+     * @return 0 or a negative errno, {@code ENOMEM} if there are no pages for tables
+     */
+    default int beginMap(int domain, Completion completion) {
+        return completion.fail(Errno.EOPNOTSUPP, "the backend takes no memory maps");
+    }
+
+    /**
+     * Adds a mapping to the map of a domain; on return it is in force. The core has checked that {@link #memoryMap} takes it, that
+     * nothing in its range is mapped, and that the target is memory and not the host's. A long mapping comes in pieces, in
+     * the order of their addresses, each of them a mapping by itself: it takes at most some 1500 pages of the sizes 4 KiB, 2 MiB and
+     * 1 GiB.
+     *
+     * @return 0 or a negative errno, {@code ENOMEM} if there are no pages for tables; then nothing has changed
+     */
+    default int map(int domain, Mapping mapping, Completion completion) {
+        return completion.fail(Errno.EOPNOTSUPP, "the backend takes no memory maps");
+    }
+
+    /**
+     * Removes what is mapped in a range. Nothing that {@link #map} was given crosses its ends; there may be gaps, or nothing at all. On
+     * return nothing translates through what was removed and nothing of it is cached: in the chip, under whichever tables of
+     * guests, and in devices.
+     *
+     * @param first guest-physical address of the first byte
+     * @param last guest-physical address of the last byte
+     * @return 0 or a negative errno; after {@code EIO} nothing is mapped there, but something may be cached until it is unmapped again
+     */
+    default int unmap(int domain, long first, long last, Completion completion) {
+        return completion.fail(Errno.EOPNOTSUPP, "the backend takes no memory maps");
+    }
+
+    /** Host tables, domain ids, bindings and memory maps. */
     Snapshot save();
 
     /** Shows each native command as it is written, in bytes of memory order; null for nobody. */

@@ -1,6 +1,7 @@
 package org.iommu4j.contract;
 
 import java.util.Arrays;
+import java.util.List;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -14,6 +15,9 @@ import org.iommu4j.layout.Layout;
  */
 public final class RequestImage {
     private static final Rule[] RULES = Rule.values();
+    private static final List<CStruct.Field> INVALIDATE_STARTS = List.of(Uapi.VADDR);
+    private static final List<CStruct.Field> MAP_STARTS = List.of(Uapi.MAP_VADDR, Uapi.MAP_IOVA);
+    private static final List<CStruct.Field> UNMAP_STARTS = List.of(Uapi.UNMAP_IOVA);
 
     /** Bytes of the longest fixed part. */
     private static final int MOST_FIXED_BYTES =
@@ -30,6 +34,10 @@ public final class RequestImage {
     private final long[][] bindReserved = new long[Uapi.FLAG_MASK + 1][];
 
     private long request;
+
+    /** {@link Uapi#VFIO_IOMMU_MAP_DMA}, {@link Uapi#VFIO_IOMMU_UNMAP_DMA}, or 0 if it is neither. */
+    private int mapRequest;
+
     private byte[] bytes = new byte[0];
     private int offset;
     private int readable;
@@ -73,6 +81,7 @@ public final class RequestImage {
      */
     public RequestImage over(long number, byte[] memory, int argument, int canRead) {
         request = number;
+        mapRequest = mapRequest(number);
         bytes = memory;
         offset = argument;
         readable = argument < 0 ? 0 : Math.max(0, Math.min(canRead, memory.length - argument));
@@ -136,14 +145,116 @@ public final class RequestImage {
         return which.get(own, 0, abi);
     }
 
-    /** The operation; legal once V6 holds. */
+    /** The operation of a request that is neither a map nor an unmap; legal once V6 holds. */
     public int operation() {
         return (int) get(Uapi.FLAG);
     }
 
-    /** True for an invalidation, false for a bind. */
+    /** True for an invalidation, false for a bind; nothing of a map or an unmap. */
     public boolean invalidates() {
         return operation() == Uapi.INVAL_IOTLB;
+    }
+
+    /** True for an invalidation and for a bind that is specified; nothing of a map or an unmap. */
+    boolean isSpecified() {
+        return invalidates() || bindFormat() != null;
+    }
+
+    private int mapRequest(long number) {
+        long generic = terms.model() == IommuModel.SPAPR ? number & ~(long) Uapi.POWERPC_NO_DIRECTION : number;
+        return generic == Uapi.VFIO_IOMMU_MAP_DMA || generic == Uapi.VFIO_IOMMU_UNMAP_DMA ? (int) generic : 0;
+    }
+
+    /** {@link Uapi#VFIO_IOMMU_MAP_DMA}, {@link Uapi#VFIO_IOMMU_UNMAP_DMA}, or 0 if it is neither; legal once V1 holds. */
+    int mapRequest() {
+        return mapRequest;
+    }
+
+    /** True for a map and for an unmap. */
+    boolean changesMap() {
+        return mapRequest != 0;
+    }
+
+    /** True for a map. */
+    boolean maps() {
+        return mapRequest == Uapi.VFIO_IOMMU_MAP_DMA;
+    }
+
+    /** True for an unmap of everything. */
+    boolean unmapsAll() {
+        return mapRequest == Uapi.VFIO_IOMMU_UNMAP_DMA && (get(Uapi.UNMAP_FLAGS) & Uapi.UNMAP_FLAG_ALL) != 0;
+    }
+
+    /** Bytes that every request of its number has. */
+    long fixedBytes() {
+        if (!changesMap()) {
+            return Uapi.DATA_OFFSET;
+        }
+        return (maps() ? Uapi.MAP_DMA : Uapi.UNMAP_DMA).size(abi);
+    }
+
+    /** Bytes that have a meaning; legal once V8 holds. */
+    long understoodBytes() {
+        return changesMap() ? fixedBytes() : Uapi.DATA_OFFSET + get(Uapi.LENGTH);
+    }
+
+    /** The field of flags. */
+    CStruct.Field flags() {
+        if (changesMap()) {
+            return maps() ? Uapi.MAP_FLAGS : Uapi.UNMAP_FLAGS;
+        }
+        return invalidates() ? Uapi.FLAGS : Uapi.BIND_FLAGS;
+    }
+
+    /** The flags that have a meaning. */
+    long knownFlags() {
+        if (changesMap()) {
+            return maps() ? Uapi.MAP_FLAGS_MASK : Uapi.UNMAP_FLAG_ALL;
+        }
+        return invalidates()
+                ? Uapi.FLAGS_MASK
+                : Uapi.BIND_FLAG_UNBIND | Integer.toUnsignedLong(bindFormat().vendorFlags());
+    }
+
+    /** True if it names a range of addresses. */
+    boolean hasRange() {
+        return changesMap() ? !unmapsAll() : hasScope(Uapi.SCOPE_VADDR);
+    }
+
+    /** The length of the range that it names. */
+    CStruct.Field size() {
+        if (changesMap()) {
+            return maps() ? Uapi.MAP_SIZE : Uapi.UNMAP_SIZE;
+        }
+        return Uapi.SIZE;
+    }
+
+    /** First addresses of ranges of that length. */
+    List<CStruct.Field> starts() {
+        if (changesMap()) {
+            return maps() ? MAP_STARTS : UNMAP_STARTS;
+        }
+        return INVALIDATE_STARTS;
+    }
+
+    /** True if no range wraps. */
+    boolean isWithinAddresses() {
+        for (int i = 0; i < starts().size(); i++) {
+            if (Long.compareUnsigned(get(size()) - 1, ~get(starts().get(i))) > 0) {
+                return check(size(), false);
+            }
+        }
+        return true;
+    }
+
+    /** True if every first address and the length are multiples of the smallest granule. */
+    boolean isRangeAligned() {
+        for (int i = 0; i < starts().size(); i++) {
+            if (!isAligned(starts().get(i))) {
+                return false;
+            }
+        }
+        return isAligned(size());
     }
 
     /** The vendor part of the bind operation, or null if it is not specified. */
@@ -227,6 +338,7 @@ public final class RequestImage {
     boolean isKnownRequest() {
         return request == Uapi.VFIO_IOMMU_OP
                 || (request == Uapi.VFIO_IOMMU_OP_POWERPC && terms.model() == IommuModel.SPAPR)
+                || changesMap()
                 || blame("request", -1, request, null);
     }
 

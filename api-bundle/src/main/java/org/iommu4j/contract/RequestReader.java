@@ -66,7 +66,8 @@ public final class RequestReader {
      * @param offset where it begins
      * @param readable bytes that can be read from there; an {@code argsz} beyond it is EFAULT
      * @param completion filled on a refusal
-     * @return the operation, one of the four flags of {@link Uapi}, or a negative errno
+     * @return the operation, one of the four flags of {@link Uapi}, {@link Uapi#VFIO_IOMMU_MAP_DMA} or {@link
+     *     Uapi#VFIO_IOMMU_UNMAP_DMA}, or a negative errno
      */
     public int read(long request, byte[] bytes, int offset, int readable, Completion completion) {
         if (request == Uapi.VFIO_IOMMU_OP && accept(bytes, offset, readable)) {
@@ -83,6 +84,40 @@ public final class RequestReader {
     /** The bind that {@link #read} read last. */
     public BindRequest bind() {
         return bind;
+    }
+
+    /** The mapping that {@link #read} read last. */
+    public Mapping mapping() {
+        return new Mapping(image.get(Uapi.MAP_IOVA), image.get(Uapi.MAP_VADDR), image.get(Uapi.MAP_SIZE), (int)
+                image.get(Uapi.MAP_FLAGS));
+    }
+
+    /** First guest-physical address of the unmap that {@link #read} read last. */
+    public long firstToUnmap() {
+        return image.get(Uapi.UNMAP_IOVA);
+    }
+
+    /** Last guest-physical address of the unmap that {@link #read} read last: of all, if it unmaps all. */
+    public long lastToUnmap() {
+        return image.get(Uapi.UNMAP_IOVA) + image.get(Uapi.UNMAP_SIZE) - 1;
+    }
+
+    /** True if the unmap that {@link #read} read last is one of everything. */
+    public boolean unmapsAll() {
+        return image.unmapsAll();
+    }
+
+    /**
+     * Refuses the request that {@link #read} read last for a field of it, which brings its name, its place in the client's
+     * image and its value.
+     *
+     * @param rule the rule
+     * @param field of {@link Uapi}
+     * @return the negative errno
+     */
+    public int refuse(Rule rule, CStruct.Field field, String why, Completion completion) {
+        return completion.refuse(
+                rule, rule.errno(), field.name(), field.argumentOffset(terms.abi()), image.get(field), why);
     }
 
     /**
@@ -167,6 +202,9 @@ public final class RequestReader {
         Rule broken = image.over(request, bytes, offset, readable).firstBroken();
         if (broken != null) {
             return image.refuse(broken, completion);
+        }
+        if (image.changesMap()) {
+            return image.mapRequest();
         }
         if (!image.invalidates()) {
             bind.set(

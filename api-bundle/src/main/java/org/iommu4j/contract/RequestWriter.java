@@ -105,6 +105,33 @@ public final class RequestWriter {
         return request;
     }
 
+    /** The argument of {@link Uapi#VFIO_IOMMU_MAP_DMA} in an array of its own. */
+    public byte[] map(Mapping mapping) {
+        int total = Uapi.MAP_DMA.size(abi);
+        byte[] request = new byte[total];
+        Uapi.MAP_ARGSZ.put(request, 0, abi, total);
+        Uapi.MAP_FLAGS.put(request, 0, abi, mapping.flags());
+        Uapi.MAP_VADDR.put(request, 0, abi, mapping.pa());
+        Uapi.MAP_IOVA.put(request, 0, abi, mapping.iova());
+        Uapi.MAP_SIZE.put(request, 0, abi, mapping.size());
+        return request;
+    }
+
+    /**
+     * The argument of {@link Uapi#VFIO_IOMMU_UNMAP_DMA} in an array of its own.
+     *
+     * @param flags 0, or {@link Uapi#UNMAP_FLAG_ALL} with zeros for the range
+     */
+    public byte[] unmap(long iova, long size, int flags) {
+        int total = Uapi.UNMAP_DMA.size(abi);
+        byte[] request = new byte[total];
+        Uapi.UNMAP_ARGSZ.put(request, 0, abi, total);
+        Uapi.UNMAP_FLAGS.put(request, 0, abi, flags);
+        Uapi.UNMAP_IOVA.put(request, 0, abi, iova);
+        Uapi.UNMAP_SIZE.put(request, 0, abi, size);
+        return request;
+    }
+
     private void envelope(byte[] to, int offset, int operation, int total) {
         Uapi.ARGSZ.put(to, offset, abi, total);
         Uapi.FLAG.put(to, offset, abi, operation);

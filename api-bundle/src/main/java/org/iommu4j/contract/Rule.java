@@ -15,7 +15,8 @@ public enum Rule {
     V1(
             Stage.ENVELOPE,
             "request",
-            "the request number is VFIO_IOMMU_OP: 0x3b7c, on model spapr also 0x20003b7c (powerpc's encoding)",
+            "the request number is VFIO_IOMMU_OP: 0x3b7c, VFIO_IOMMU_MAP_DMA: 0x3b71, or VFIO_IOMMU_UNMAP_DMA: 0x3b72;"
+                    + " on model spapr also each with bit 29 (powerpc's encoding)",
             "Y4",
             Errno.ENOTTY,
             RequestImage::isKnownRequest),
@@ -31,10 +32,10 @@ public enum Rule {
     V3(
             Stage.ENVELOPE,
             "argsz",
-            "argsz covers the fixed part: at least 12",
+            "argsz covers the fixed part: at least 12, 32 of a map, 24 of an unmap",
             "Y5",
             Errno.EINVAL,
-            request -> request.check(Uapi.ARGSZ, request.get(Uapi.ARGSZ) >= Uapi.DATA_OFFSET)),
+            request -> request.check(Uapi.ARGSZ, request.get(Uapi.ARGSZ) >= request.fixedBytes())),
     /** {@code argsz} bytes are readable. */
     V4(
             Stage.ENVELOPE,
@@ -45,7 +46,7 @@ public enum Rule {
             request -> request.canRead(request.get(Uapi.ARGSZ))),
     /** {@code flag} has no unknown bit. */
     V5(
-            Stage.ENVELOPE,
+            Stage.OPERATION,
             "flag",
             "flag has no bit but the four operations (mask 0xf)",
             "Y2, H7",
@@ -53,7 +54,7 @@ public enum Rule {
             request -> request.isWithin(Uapi.FLAG, Uapi.FLAG_MASK)),
     /** {@code flag} has exactly one bit. */
     V6(
-            Stage.ENVELOPE,
+            Stage.OPERATION,
             "flag",
             "flag has exactly one bit: it says how the data is read",
             "Y2, Y10, D12",
@@ -61,7 +62,7 @@ public enum Rule {
             request -> request.check(Uapi.FLAG, Long.bitCount(request.get(Uapi.FLAG)) == 1)),
     /** The fixed part plus {@code length} does not overflow. */
     V7(
-            Stage.ENVELOPE,
+            Stage.OPERATION,
             "length",
             "12 + length fits in 32 bits",
             "Y11, D5",
@@ -69,7 +70,7 @@ public enum Rule {
             request -> request.check(Uapi.LENGTH, request.get(Uapi.LENGTH) <= 0xFFFF_FFFFL - Uapi.DATA_OFFSET)),
     /** The fixed part plus {@code length} fits in {@code argsz}. */
     V8(
-            Stage.ENVELOPE,
+            Stage.OPERATION,
             "length",
             "12 + length is at most argsz",
             "Y11, D5",
@@ -80,10 +81,10 @@ public enum Rule {
     V9(
             Stage.ENVELOPE,
             "data",
-            "bytes from 12 + length up to argsz are zero",
+            "bytes from 12 + length, of a map or unmap from its fixed part, up to argsz are zero",
             "H2, D16",
             Errno.E2BIG,
-            request -> request.isZero(Uapi.DATA_OFFSET + request.get(Uapi.LENGTH), request.get(Uapi.ARGSZ))),
+            request -> request.isZero(request.understoodBytes(), request.get(Uapi.ARGSZ))),
     /** The data covers the inner fixed part. */
     V10(
             Stage.INNER,
@@ -99,7 +100,8 @@ public enum Rule {
     V11(
             Stage.INNER,
             "reserved",
-            "the reserved word is zero: the hole before vaddr (an i386 image has none), the last word of the bind header",
+            "the reserved word is zero: the hole before vaddr (an i386 image has none), the last word of the bind"
+                    + " header",
             "D2, H2",
             Errno.EINVAL,
             request -> request.isZero(request.invalidates() ? Uapi.HOLE : Uapi.BIND_RESERVED)),
@@ -113,18 +115,13 @@ public enum Rule {
             request -> request.isWithin(Uapi.SCOPE, Uapi.SCOPE_MASK)),
     /** {@code flags} has no unknown bit. */
     V13(
-            Stage.INNER,
+            Stage.FLAGS,
             "flags",
-            "flags has no unknown bit (mask 0x3; in a bind 0x1 and what the vendor's part defines in 31:16)",
+            "flags has no unknown bit (mask 0x3; in a bind 0x1 and what the vendor's part defines in 31:16; in an unmap"
+                    + " 0x2)",
             "Y15, Y16, Y21, D1, H7",
             Errno.EOPNOTSUPP,
-            request -> request.invalidates()
-                    ? request.isWithin(Uapi.FLAGS, Uapi.FLAGS_MASK)
-                    : request.isWithin(
-                            Uapi.BIND_FLAGS,
-                            Uapi.BIND_FLAG_UNBIND
-                                    | Integer.toUnsignedLong(
-                                            request.bindFormat().vendorFlags()))),
+            request -> request.isWithin(request.flags(), request.knownFlags())),
     /** Scope PASID and NO_PASID are not together. */
     V14(
             Stage.INVALIDATE,
@@ -169,32 +166,29 @@ public enum Rule {
             request -> request.hasScope(Uapi.SCOPE_VADDR) || (request.isZero(Uapi.VADDR) && request.isZero(Uapi.SIZE))),
     /** Scope VADDR: {@code size} is not zero. */
     V19(
-            Stage.INVALIDATE,
+            Stage.RANGE,
             "size",
-            "with scope VADDR size is not zero",
+            "with scope VADDR, in a map and in an unmap without ALL size is not zero",
             "Y17",
             Errno.EINVAL,
-            request -> !request.hasScope(Uapi.SCOPE_VADDR) || request.check(Uapi.SIZE, request.get(Uapi.SIZE) != 0)),
+            request -> !request.hasRange() || request.check(request.size(), request.get(request.size()) != 0)),
     /** The range does not wrap. */
     V20(
-            Stage.INVALIDATE,
+            Stage.RANGE,
             "size",
-            "the last byte, vaddr + size - 1, does not wrap; a range may end at 2^64 exactly",
+            "the last byte, vaddr + size - 1 (of a map and an unmap iova + size - 1, too), does not wrap; a range may"
+                    + " end at 2^64 exactly",
             "Y17",
             Errno.EOVERFLOW,
-            request -> !request.hasScope(Uapi.SCOPE_VADDR)
-                    || request.check(
-                            Uapi.SIZE,
-                            Long.compareUnsigned(request.get(Uapi.SIZE) - 1, ~request.get(Uapi.VADDR)) <= 0)),
+            request -> !request.hasRange() || request.isWithinAddresses()),
     /** The range is aligned to the model's smallest granule. */
     V21(
-            Stage.INVALIDATE,
-            "vaddr, size",
-            "vaddr and size are multiples of the smallest granule of the generation",
+            Stage.RANGE,
+            "vaddr, iova, size",
+            "vaddr, iova and size are multiples of the smallest granule of the generation",
             "Y17",
             Errno.EINVAL,
-            request -> !request.hasScope(Uapi.SCOPE_VADDR)
-                    || (request.isAligned(Uapi.VADDR) && request.isAligned(Uapi.SIZE))),
+            request -> !request.hasRange() || request.isRangeAligned()),
     /** LEAF needs scope VADDR. */
     V22(
             Stage.INVALIDATE,
@@ -270,8 +264,8 @@ public enum Rule {
     V31(
             Stage.INNER,
             "length, size",
-            "the inner fixed part plus the inner length neither overflows 64 bits (EOVERFLOW) nor exceeds the outer length"
-                    + " (EINVAL); the size of a bind is the outer length (EINVAL)",
+            "the inner fixed part plus the inner length neither overflows 64 bits (EOVERFLOW) nor exceeds the outer"
+                    + " length (EINVAL); the size of a bind is the outer length (EINVAL)",
             "Y20, D5",
             Errno.EINVAL,
             Errno.EOVERFLOW,
@@ -337,18 +331,89 @@ public enum Rule {
             "",
             "success means done: no translation that was to be dropped is used any more, none is only queued",
             "D10, Q14",
-            Errno.EIO);
+            Errno.EIO),
+    /** A map grants something. */
+    V39(
+            Stage.MAP,
+            "flags",
+            "a map has READ, WRITE or both",
+            "H13",
+            Errno.EINVAL,
+            request -> !request.maps()
+                    || request.check(Uapi.MAP_FLAGS, (request.get(Uapi.MAP_FLAGS) & Uapi.MAP_FLAGS_MASK) != 0)),
+    /** An unmap of everything names no range. */
+    V40(
+            Stage.MAP,
+            "iova, size",
+            "with ALL iova and size of an unmap are zero",
+            "H2",
+            Errno.EINVAL,
+            request -> !request.unmapsAll() || (request.isZero(Uapi.UNMAP_IOVA) && request.isZero(Uapi.UNMAP_SIZE))),
+    /** The chip can have the container's memory as a stage of translation. */
+    V41(
+            Stage.MAP,
+            "request",
+            "the backend takes the memory map of a container, and the chip has a stage of translation for it",
+            "Y8, H7",
+            Errno.EOPNOTSUPP),
+    /** The mapping can be written in that stage's tables. */
+    V42(
+            Stage.MAP,
+            "iova, vaddr, size",
+            "iova, vaddr and size of a map are multiples of the stage's smallest page, and iova is within its"
+                    + " addresses",
+            "H19",
+            Errno.EINVAL),
+    /** The target of a map exists. */
+    V43(Stage.MAP, "vaddr", "all of a map's target is memory", "Y8", Errno.EFAULT),
+    /** The target of a map is not the host's. */
+    V44(Stage.MAP, "vaddr", "no page of a map's target is the host's own", "H16", Errno.EPERM),
+    /** Mappings do not overlap. */
+    V45(Stage.MAP, "iova", "no byte of a map's range is mapped already", "H18", Errno.EEXIST),
+    /** There is room for another mapping. */
+    V46(Stage.MAP, "iova", "a container has at most 65535 mappings", "H19", Errno.ENOSPC),
+    /** A container is mapped before anything else is done with it. */
+    V47(
+            Stage.MAP,
+            "iova",
+            "the first map of a container comes while nothing is bound and no device has a table of the container's",
+            "H20",
+            Errno.EBUSY),
+    /** Mappings go as a whole. */
+    V48(
+            Stage.MAP,
+            "iova",
+            "no mapping crosses an end of an unmap's range: mappings go as a whole",
+            "H13",
+            Errno.EINVAL),
+    /** What is unmapped is there. */
+    V49(Stage.MAP, "iova", "something is mapped in the range of an unmap without ALL", "H18", Errno.ENOENT),
+    /** Tables of guests are in their memory. */
+    V50(
+            Stage.BIND,
+            "of the vendor part",
+            "in a container with a memory map the table of a bind begins at a guest-physical address that is mapped",
+            "Y8, A5",
+            Errno.EFAULT);
 
     /** The part of the system that checks a rule, and for which requests. */
     public enum Stage {
         /** The core, on every request. */
         ENVELOPE("core, every request"),
+        /** The core, on every request but maps and unmaps. */
+        OPERATION("core, every VFIO_IOMMU_OP"),
+        /** The core, on what has flags: all requests but binds that are not specified. */
+        FLAGS("core, invalidations, specified binds, maps and unmaps"),
+        /** The core, on what names a range of addresses. */
+        RANGE("core, invalidations, maps and unmaps"),
         /** The core, on the fixed part of invalidations and of those binds that are specified. */
         INNER("core, invalidations and specified binds"),
         /** The core, on invalidations. */
         INVALIDATE("core, invalidations"),
         /** The core, on binds. */
         BIND("core, binds"),
+        /** The core, on maps and unmaps. */
+        MAP("core, maps and unmaps"),
         /** The model's translator. */
         BACKEND("translator"),
         /** Nobody can check it before: it says what a request does. */
@@ -446,11 +511,16 @@ public enum Rule {
      * request's operation hold.
      */
     public boolean holds(RequestImage request) {
+        boolean map = request.changesMap();
         boolean applies = switch (stage) {
-            case INNER -> request.invalidates() || request.bindFormat() != null;
-            case INVALIDATE -> request.invalidates();
-            case BIND -> !request.invalidates();
-            case ENVELOPE, BACKEND, SEMANTIC -> true;
+            case INNER -> !map && request.isSpecified();
+            case FLAGS -> map || request.isSpecified();
+            case INVALIDATE -> !map && request.invalidates();
+            case RANGE -> map || request.invalidates();
+            case BIND -> !map && !request.invalidates();
+            case MAP -> map;
+            case OPERATION, BACKEND -> !map;
+            case ENVELOPE, SEMANTIC -> true;
         };
         return !applies || check.test(request);
     }

@@ -1,6 +1,6 @@
 package org.iommu4j.contract;
 
-/** The structures and numbers of the 2017 proposal, and the bind header that this contract adds. */
+/** The structures and numbers of the 2017 proposal, VFIO's map and unmap, and the bind header that this contract adds. */
 public final class Uapi {
     /** ioctl type of VFIO, {@code ';'}. */
     public static final int VFIO_TYPE = 0x3b;
@@ -11,8 +11,17 @@ public final class Uapi {
     /** {@code VFIO_IOMMU_OP_IOCTL} in the generic encoding: x86, Arm, s390. */
     public static final int VFIO_IOMMU_OP = VFIO_TYPE << 8 | (VFIO_BASE + 24);
 
-    /** {@code VFIO_IOMMU_OP_IOCTL} where "no direction" is a one in bit 29: powerpc. */
-    public static final int VFIO_IOMMU_OP_POWERPC = 1 << 29 | VFIO_IOMMU_OP;
+    /** What powerpc sets in each request number, where "no direction" is a one in bit 29. */
+    public static final int POWERPC_NO_DIRECTION = 1 << 29;
+
+    /** {@code VFIO_IOMMU_OP_IOCTL} on powerpc. */
+    public static final int VFIO_IOMMU_OP_POWERPC = POWERPC_NO_DIRECTION | VFIO_IOMMU_OP;
+
+    /** {@code VFIO_IOMMU_MAP_DMA} in the generic encoding. */
+    public static final int VFIO_IOMMU_MAP_DMA = VFIO_TYPE << 8 | (VFIO_BASE + 13);
+
+    /** {@code VFIO_IOMMU_UNMAP_DMA} in the generic encoding. */
+    public static final int VFIO_IOMMU_UNMAP_DMA = VFIO_TYPE << 8 | (VFIO_BASE + 14);
 
     /** {@code flag}: bind a PASID table. */
     public static final int BIND_PASIDTBL = 1;
@@ -49,6 +58,18 @@ public final class Uapi {
 
     /** Bind {@code flags}: undo the binding; what else the vendor's part names must match it. */
     public static final int BIND_FLAG_UNBIND = 1;
+
+    /** Map {@code flags}: devices may read. */
+    public static final int MAP_FLAG_READ = 1;
+
+    /** Map {@code flags}: devices may write. */
+    public static final int MAP_FLAG_WRITE = 1 << 1;
+
+    /** All bits of a map's {@code flags} that have a meaning. */
+    public static final int MAP_FLAGS_MASK = MAP_FLAG_READ | MAP_FLAG_WRITE;
+
+    /** Unmap {@code flags}: everything; {@code iova} and {@code size} are 0. */
+    public static final int UNMAP_FLAG_ALL = 1 << 1;
 
     /** Width of a PASID in bits (PCI Express). */
     public static final int PASID_BITS = 20;
@@ -124,6 +145,46 @@ public final class Uapi {
 
     /** The header of every bind payload; the vendor part follows in the byte order of the model. */
     public static final CStruct BIND_HEADER = BIND.build();
+
+    private static final CStruct.Builder MAP =
+            CStruct.named("vfio_iommu_type1_dma_map", "docs/contract.md, the memory of a container");
+
+    /** Size of the whole argument. */
+    public static final CStruct.Field MAP_ARGSZ = MAP.u32("argsz", "size of the whole argument in bytes");
+
+    /** Rights of devices. */
+    public static final CStruct.Field MAP_FLAGS = MAP.u32("flags", "bit 0 READ, bit 1 WRITE; at least one");
+
+    /** Where the memory is on the host. */
+    public static final CStruct.Field MAP_VADDR = MAP.u64("vaddr", "host-physical address of the first byte");
+
+    /** Where the guest has it. */
+    public static final CStruct.Field MAP_IOVA = MAP.u64("iova", "guest-physical address of the first byte");
+
+    /** Length of the mapping. */
+    public static final CStruct.Field MAP_SIZE = MAP.u64("size", "length in bytes, not 0");
+
+    /** {@code struct vfio_iommu_type1_dma_map}. */
+    public static final CStruct MAP_DMA = MAP.build();
+
+    private static final CStruct.Builder UNMAP =
+            CStruct.named("vfio_iommu_type1_dma_unmap", "docs/contract.md, the memory of a container");
+
+    /** Size of the whole argument. */
+    public static final CStruct.Field UNMAP_ARGSZ = UNMAP.u32("argsz", "size of the whole argument in bytes");
+
+    /** Whether everything goes. */
+    public static final CStruct.Field UNMAP_FLAGS = UNMAP.u32("flags", "bit 1 ALL");
+
+    /** First guest-physical address of the range. */
+    public static final CStruct.Field UNMAP_IOVA = UNMAP.u64("iova", "first guest-physical address; with ALL 0");
+
+    /** Length of the range. */
+    public static final CStruct.Field UNMAP_SIZE =
+            UNMAP.u64("size", "length in bytes, not 0; with ALL 0; on return the bytes that were unmapped");
+
+    /** {@code struct vfio_iommu_type1_dma_unmap}. */
+    public static final CStruct UNMAP_DMA = UNMAP.build();
 
     private Uapi() {}
 }

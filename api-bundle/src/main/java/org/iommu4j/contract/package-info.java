@@ -3,7 +3,7 @@
  * rules as one table, the errors and the completion. Reading and checking a request allocates nothing.
  */
 @Export
-@Version("1.1.0")
+@Version("1.2.0")
 package org.iommu4j.contract;
 
 import org.osgi.annotation.bundle.Export;

@@ -28,6 +28,8 @@ class ContractDocsTest {
         GeneratedDocs.assertSection(CONTRACT, "envelope", ContractDocs.struct(Uapi.OPERATION_INFO));
         GeneratedDocs.assertSection(CONTRACT, "invalidate", ContractDocs.struct(Uapi.TLB_INVALIDATE));
         GeneratedDocs.assertSection(CONTRACT, "bind", ContractDocs.struct(Uapi.BIND_HEADER));
+        GeneratedDocs.assertSection(CONTRACT, "map", ContractDocs.struct(Uapi.MAP_DMA));
+        GeneratedDocs.assertSection(CONTRACT, "unmap", ContractDocs.struct(Uapi.UNMAP_DMA));
         GeneratedDocs.assertSection(CONTRACT, "rules", ContractDocs.rules());
         GeneratedDocs.assertSection(CONTRACT, "errnos", ContractDocs.errnos());
     }
@@ -36,7 +38,9 @@ class ContractDocsTest {
     void shouldTakeARequestApartInEveryImage() {
         StringBuilder page = new StringBuilder("# Structures of the contract in their images\n\n");
         page.append("Generated from `org.iommu4j.contract.Uapi`. What they mean: [contract.md](../contract.md).\n");
-        for (CStruct struct : new CStruct[] {Uapi.OPERATION_INFO, Uapi.TLB_INVALIDATE, Uapi.BIND_HEADER}) {
+        for (CStruct struct :
+                new CStruct[] {Uapi.OPERATION_INFO, Uapi.TLB_INVALIDATE, Uapi.BIND_HEADER, Uapi.MAP_DMA, Uapi.UNMAP_DMA
+                }) {
             page.append("\n## `").append(struct.name()).append("`\n\n");
             page.append("Offsets in bytes");
             page.append(struct.start() == 0 ? ".\n\n" : "; in brackets from the start of the argument.\n\n");

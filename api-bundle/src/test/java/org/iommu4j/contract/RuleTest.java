@@ -42,6 +42,52 @@ class RuleTest {
     static Stream<Vector> vectors() {
         return Stream.of(
                 number("unknown number", IommuModel.INTEL, 0x3b7d, 0x3b7d),
+                number("powerpc's map on another model", IommuModel.INTEL, 0x20003b71, 0x20003b71),
+                number("map with high bits", IommuModel.SPAPR, 0x1_0000_3b71L, 0x1_0000_3b71L),
+                map("map of 31 bytes", Uapi.MAP_ARGSZ, 31, Rule.V3, Errno.EINVAL, "argsz", 0, 31),
+                unmap("unmap of 23 bytes", Uapi.UNMAP_ARGSZ, 23, Rule.V3, Errno.EINVAL, "argsz", 0, 23),
+                map("map one too long", Uapi.MAP_ARGSZ, 33, Rule.V4, Errno.EFAULT, "argsz", 0, 33),
+                patched(
+                        "a byte behind an unmap",
+                        Uapi.VFIO_IOMMU_UNMAP_DMA,
+                        Arrays.copyOf(unmap(), 32),
+                        bytes -> {
+                            Uapi.UNMAP_ARGSZ.put(bytes, 0, Abi.LP64_LE, 32);
+                            bytes[31] = 1;
+                        },
+                        Rule.V9,
+                        Errno.E2BIG,
+                        "data",
+                        31,
+                        1),
+                map("VADDR, which a map may not have", Uapi.MAP_FLAGS, 7, Rule.V13, Errno.EOPNOTSUPP, "flags", 4, 7),
+                unmap("dirty bitmap", Uapi.UNMAP_FLAGS, 1, Rule.V13, Errno.EOPNOTSUPP, "flags", 4, 1),
+                map("map of nothing", Uapi.MAP_SIZE, 0, Rule.V19, Errno.EINVAL, "size", 24, 0),
+                unmap("unmap of nothing", Uapi.UNMAP_SIZE, 0, Rule.V19, Errno.EINVAL, "size", 16, 0),
+                map(
+                        "guest addresses beyond 2^64",
+                        Uapi.MAP_IOVA,
+                        -4096L,
+                        Rule.V20,
+                        Errno.EOVERFLOW,
+                        "size",
+                        24,
+                        0x2000),
+                map(
+                        "host addresses beyond 2^64",
+                        Uapi.MAP_VADDR,
+                        -4096L,
+                        Rule.V20,
+                        Errno.EOVERFLOW,
+                        "size",
+                        24,
+                        0x2000),
+                unmap("unmap beyond 2^64", Uapi.UNMAP_IOVA, -4096L, Rule.V20, Errno.EOVERFLOW, "size", 16, 0x2000),
+                map("iova not aligned", Uapi.MAP_IOVA, 0x1008, Rule.V21, Errno.EINVAL, "iova", 16, 0x1008),
+                map("vaddr not aligned", Uapi.MAP_VADDR, 0x1800, Rule.V21, Errno.EINVAL, "vaddr", 8, 0x1800),
+                unmap("size not aligned", Uapi.UNMAP_SIZE, 0x1fff, Rule.V21, Errno.EINVAL, "size", 16, 0x1fff),
+                map("map without a right", Uapi.MAP_FLAGS, 0, Rule.V39, Errno.EINVAL, "flags", 4, 0),
+                unmap("ALL with a range", Uapi.UNMAP_FLAGS, 2, Rule.V40, Errno.EINVAL, "iova", 8, 0x10000),
                 number("powerpc's number on another model", IommuModel.INTEL, 0x20003b7c, 0x20003b7c),
                 number("number with high bits", IommuModel.SPAPR, 0x1_0000_3b7cL, 0x1_0000_3b7cL),
                 cut("nothing readable", 0, Rule.V2, Errno.EFAULT, "argsz", 0, 0),
@@ -343,6 +389,8 @@ class RuleTest {
         Set<Rule> left = EnumSet.allOf(Rule.class);
         left.removeAll(covered);
 
+        // What depends on the memory of the container the core checks behind the reader.
+        left.removeAll(EnumSet.range(Rule.V41, Rule.V50));
         assertEquals(EnumSet.of(Rule.V23, Rule.V24, Rule.V25, Rule.V26, Rule.V27, Rule.V35, Rule.V36, Rule.V38), left);
         for (Rule rule : left) {
             assertTrue(rule.stage() == Rule.Stage.BACKEND || rule.stage() == Rule.Stage.SEMANTIC, rule::toString);
@@ -363,8 +411,8 @@ class RuleTest {
     void shouldCheckInTheOrderThatTheContractFixes() {
         List<String> order = Arrays.stream(Rule.values()).map(Rule::name).toList();
 
-        assertEquals(38, order.size());
-        assertEquals(List.of("V34", "V36", "V35", "V37", "V38"), order.subList(33, 38));
+        assertEquals(50, order.size());
+        assertEquals(List.of("V34", "V36", "V35", "V37", "V38", "V39", "V40"), order.subList(33, 40));
         for (int i = 0; i < 33; i++) {
             assertEquals("V" + (i + 1), order.get(i));
         }
@@ -432,6 +480,43 @@ class RuleTest {
                 what, binding(), bytes -> patch.put(bytes, 0, Abi.LP64_LE, to), rule, errno, field, offset, value);
     }
 
+    private static byte[] map() {
+        return new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, 0x0110)
+                .map(new Mapping(0x10000, 0x40000, 0x2000, Uapi.MAP_FLAG_READ));
+    }
+
+    private static byte[] unmap() {
+        return new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, 0x0110).unmap(0x10000, 0x2000, 0);
+    }
+
+    private static Vector map(
+            String what, CStruct.Field patch, long to, Rule rule, Errno errno, String field, int offset, long value) {
+        return patched(
+                what,
+                Uapi.VFIO_IOMMU_MAP_DMA,
+                map(),
+                bytes -> patch.put(bytes, 0, Abi.LP64_LE, to),
+                rule,
+                errno,
+                field,
+                offset,
+                value);
+    }
+
+    private static Vector unmap(
+            String what, CStruct.Field patch, long to, Rule rule, Errno errno, String field, int offset, long value) {
+        return patched(
+                what,
+                Uapi.VFIO_IOMMU_UNMAP_DMA,
+                unmap(),
+                bytes -> patch.put(bytes, 0, Abi.LP64_LE, to),
+                rule,
+                errno,
+                field,
+                offset,
+                value);
+    }
+
     private static Vector patched(
             String what,
             byte[] bytes,
@@ -441,8 +526,20 @@ class RuleTest {
             String field,
             int offset,
             long value) {
+        return patched(what, Uapi.VFIO_IOMMU_OP, bytes, patch, rule, errno, field, offset, value);
+    }
+
+    private static Vector patched(
+            String what,
+            long request,
+            byte[] bytes,
+            Consumer<byte[]> patch,
+            Rule rule,
+            Errno errno,
+            String field,
+            int offset,
+            long value) {
         patch.accept(bytes);
-        return new Vector(
-                what, SampleTerms.intel(Abi.LP64_LE), Uapi.VFIO_IOMMU_OP, bytes, rule, errno, field, offset, value);
+        return new Vector(what, SampleTerms.intel(Abi.LP64_LE), request, bytes, rule, errno, field, offset, value);
     }
 }

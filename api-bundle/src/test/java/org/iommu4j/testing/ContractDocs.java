@@ -25,8 +25,10 @@ public final class ContractDocs {
             text.append(" | ").append(place(struct, field, Abi.I386));
             text.append(" | ").append(LayoutDocs.escape(field.meaning())).append(" |\n");
         }
-        text.append("| `data[]` | bytes | ").append(end(struct, Abi.LP64_LE));
-        text.append(" | ").append(end(struct, Abi.I386)).append(" | |\n");
+        if (!struct.equals(Uapi.MAP_DMA) && !struct.equals(Uapi.UNMAP_DMA)) {
+            text.append("| `data[]` | bytes | ").append(end(struct, Abi.LP64_LE));
+            text.append(" | ").append(end(struct, Abi.I386)).append(" | |\n");
+        }
         return text.toString();
     }
 

@@ -1,11 +1,13 @@
 package org.iommu4j.testing;
 
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Mapping;
 
 /** A driver that passes every call on to another one. A test changes what it needs to by overriding it. */
 public class ForwardingTranslator implements Translator {
@@ -54,6 +56,26 @@ public class ForwardingTranslator implements Translator {
     @Override
     public int finish(Completion completion) {
         return target.finish(completion);
+    }
+
+    @Override
+    public MemoryMapSupport memoryMap() {
+        return target.memoryMap();
+    }
+
+    @Override
+    public int beginMap(int domain, Completion completion) {
+        return target.beginMap(domain, completion);
+    }
+
+    @Override
+    public int map(int domain, Mapping mapping, Completion completion) {
+        return target.map(domain, mapping, completion);
+    }
+
+    @Override
+    public int unmap(int domain, long first, long last, Completion completion) {
+        return target.unmap(domain, first, last, completion);
     }
 
     @Override

@@ -138,6 +138,10 @@ class ContainmentTest {
         };
     }
 
+    private static Errno mapping(Scene scene) {
+        return Bench.map(Bench.container(scene.unit, 1), 0x1000, 0x1000, 0x1000).errno();
+    }
+
     /** The outcome of a call inside a unit or a virtual IOMMU. */
     private static final List<Way> INSIDE = List.of(
             new Way("Translator.openDomain", "openDomain", thrown(scene -> Bench.container(scene.unit, 1))),
@@ -168,6 +172,13 @@ class ContainmentTest {
                     "Translator.finish",
                     "finish",
                     scene -> answer(Bench.send(scene.container, Bench.invalidate(1, 1)))),
+            new Way("Translator.beginMap", "beginMap", ContainmentTest::mapping),
+            new Way("Translator.map", "map", ContainmentTest::mapping),
+            new Way("Translator.unmap", "unmap", scene -> {
+                Container empty = Bench.container(scene.unit, 1);
+                Bench.map(empty, 0x1000, 0x1000, 0x1000);
+                return Bench.unmap(empty, 0x1000, 0x1000).errno();
+            }),
             new Way("Translator.tap", "tap", thrown(scene -> scene.unit.tap(bytes -> {}))),
             new Way("Hardware.readRegister", "readRegister", thrown(scene -> scene.unit.readRegister(0x100, 8))),
             new Way("Hardware.writeRegister", "writeRegister", thrown(scene -> scene.unit.writeRegister(0x100, 8, 1))),
@@ -256,8 +267,11 @@ class ContainmentTest {
                 }
             }
         }
-        // For explanations and test benches only; what they throw passes the same handler as layouts and calls.
+        // For explanations and test benches only; what they throw passes the same handler as layouts and calls. A
+        // driver that
+        // does not tell which memory maps it takes takes none.
         all.removeAll(Set.of(
+                "Translator.memoryMap",
                 "Backend.commands",
                 "Backend.payloads",
                 "Backend.registers",

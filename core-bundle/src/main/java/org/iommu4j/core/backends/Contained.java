@@ -10,6 +10,7 @@ import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.Shim;
@@ -20,6 +21,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.RequestReader;
 import org.iommu4j.core.foreign.VendorThread;
 
@@ -218,6 +220,45 @@ public final class Contained {
         public int finish(Completion completion) {
             try {
                 return passUnfinished(foreign.finish(answer.begin()), answer, completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        /** A driver that does not answer takes no memory maps. */
+        @Override
+        public MemoryMapSupport memoryMap() {
+            try {
+                MemoryMapSupport support = foreign.memoryMap();
+                return support == null ? MemoryMapSupport.NONE : support;
+            } catch (Throwable t) {
+                backend.contained(t);
+                return MemoryMapSupport.NONE;
+            }
+        }
+
+        @Override
+        public int beginMap(int domain, Completion completion) {
+            try {
+                return pass(foreign.beginMap(domain, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public int map(int domain, Mapping mapping, Completion completion) {
+            try {
+                return pass(foreign.map(domain, mapping, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public int unmap(int domain, long first, long last, Completion completion) {
+            try {
+                return pass(foreign.unmap(domain, first, last, answer.begin()), completion);
             } catch (Throwable t) {
                 return contain(t, backend, completion);
             }

@@ -64,6 +64,11 @@ public final class BindLog {
         }
     }
 
+    /** True if nothing is bound. */
+    boolean isEmpty() {
+        return entries.isEmpty();
+    }
+
     /** True if one more binding has room. */
     boolean hasRoom() {
         return entries.size() < MOST;

@@ -7,6 +7,7 @@ import java.util.function.ToIntFunction;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.core.foreign.VendorFailure;
 import org.iommu4j.core.foreign.VendorThread;
 import org.iommu4j.core.service.Agreement;
@@ -80,6 +81,11 @@ public final class BoundedContainer implements Container {
     }
 
     @Override
+    public List<Mapping> memoryMap() {
+        return container.memoryMap();
+    }
+
+    @Override
     public int attach(int requester, Completion completion) {
         return bounded(own -> container.attach(requester, own), completion);
     }
@@ -106,7 +112,12 @@ public final class BoundedContainer implements Container {
             return container.ioctl(image, request, bytes, offset, readable, completion);
         }
         byte[] copy = Arrays.copyOfRange(bytes, offset, offset + readable);
-        return bounded(own -> container.ioctl(image, request, copy, 0, readable, own), completion);
+        byte[] before = copy.clone();
+        int code = bounded(own -> container.ioctl(image, request, copy, 0, readable, own), completion);
+        if (code == 0 && !Arrays.equals(copy, before)) {
+            System.arraycopy(copy, 0, bytes, offset, readable);
+        }
+        return code;
     }
 
     private static boolean isReadable(byte[] bytes, int offset, int readable) {

@@ -11,6 +11,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.RequestReader;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
@@ -57,6 +58,8 @@ public final class CoreContainer implements Container {
     private final RequestCounters turnedAway = new RequestCounters();
 
     private final BindLog binds = new BindLog();
+    private final MemoryMap memory = new MemoryMap();
+    private final MemoryRequests memoryRequests;
     private final Map<Integer, Attachment> attachments = new LinkedHashMap<>();
     private volatile List<Integer> devices = List.of();
     private volatile Agreement agreement;
@@ -84,6 +87,7 @@ public final class CoreContainer implements Container {
         this.gate = gate;
         this.config = config;
         this.parking = new ParkingBound(config.maxParked());
+        this.memoryRequests = new MemoryRequests(this, unit, gate, memory);
         this.clientView = config.bounded() ? new BoundedContainer(this) : this;
     }
 
@@ -155,6 +159,21 @@ public final class CoreContainer implements Container {
         return binds;
     }
 
+    /** The book of its memory. */
+    public MemoryMap memory() {
+        return memory;
+    }
+
+    /** True if a device translates, or would, through a table that a client named. */
+    boolean hasTables() {
+        return !binds.isEmpty() || attachments.values().stream().anyMatch(attachment -> attachment.table() != BLOCKED);
+    }
+
+    @Override
+    public List<Mapping> memoryMap() {
+        return memory.mappings();
+    }
+
     @Override
     public int id() {
         return id;
@@ -199,6 +218,10 @@ public final class CoreContainer implements Container {
         }
         if (table != BLOCKED && unit.isKept(table)) {
             completion.refuse(null, Errno.EPERM, "table", -1, table, KEPT_PAGE);
+            return;
+        }
+        if (table != BLOCKED && memory.isBegun()) {
+            completion.refuse(Errno.EBUSY, "table", table, "the container has a memory map, which is its table");
             return;
         }
         if (chip.translator().attach(id, requester, table, levels, completion) == 0) {
@@ -296,12 +319,14 @@ public final class CoreContainer implements Container {
         do {
             if (closing) {
                 session.refuse(completion.begin());
+                giveUpMap(request, position.progress);
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
             if (unit.standAside() && position.progress > 0) {
                 // What is left of the guest's command is code of the backend that goes, in no saved state.
                 completion.begin().fail(Errno.EBUSY, GUEST_HELD);
+                giveUpMap(request, position.progress);
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
@@ -314,11 +339,30 @@ public final class CoreContainer implements Container {
                     1);
             if (verdict != Verdict.RAN) {
                 answer(verdict, completion.begin());
+                giveUpMap(request, position.progress);
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
         } while (position.progress > 0);
         return completion.errno().code();
+    }
+
+    /** A request does not go on. If it was a map, what it has mapped is taken back before anything else gets to the chip. */
+    private void giveUpMap(long request, long progress) {
+        if (progress > 0 && changesMap(request)) {
+            gate.post(this::giveUpMapInside);
+        }
+    }
+
+    /** True if a request whose number is known is a map or an unmap. */
+    private static boolean changesMap(long request) {
+        return request != Uapi.VFIO_IOMMU_OP && request != Uapi.VFIO_IOMMU_OP_POWERPC;
+    }
+
+    private void giveUpMapInside(Chip chip) {
+        if (!ended && chip.translator() != null) {
+            memoryRequests.giveUp(chip);
+        }
     }
 
     /**
@@ -342,8 +386,18 @@ public final class CoreContainer implements Container {
         if (current == null) {
             return completion.fail(Errno.EIO, GIVEN_UP);
         }
+        if (progress > 0 && changesMap(request)) {
+            return changeMap(chip, image, bytes, offset, goOnWithMap(chip, current, completion), completion);
+        }
         RequestReader reader = current.reader(image);
         int operation = read(chip, current, reader, request, bytes, offset, readable, completion);
+        if (operation > Uapi.FLAG_MASK) {
+            int outcome = memoryRequests.begin(chip, operation, reader, completion);
+            return changeMap(chip, image, bytes, offset, outcome, completion);
+        }
+        if (operation < 0 && changesMap(request)) {
+            memoryRequests.refused(chip, request, completion);
+        }
         if (operation == Uapi.INVAL_IOTLB) {
             if (widened != null) {
                 completion.widened(widened);
@@ -355,13 +409,40 @@ public final class CoreContainer implements Container {
         } else if (operation > 0) {
             bind(chip, current, reader, completion);
         }
-        if (chip.isGivenUp()) {
-            failIfGivenUp(chip, completion);
-            countTurnedAway(completion);
-        } else {
-            counters.count(completion);
-        }
+        return answered(chip, completion);
+    }
+
+    /** A request has been answered, unless the chip was given up while it was inside. */
+    private int answered(Chip chip, Completion completion) {
+        failIfGivenUp(chip, completion);
+        count(chip, completion);
         return completion.errno().code();
+    }
+
+    /** The next stay of a map or an unmap. The client's bytes count as they were in the first. */
+    private int goOnWithMap(Chip chip, Session current, Completion completion) {
+        if (!current.refuses()) {
+            return memoryRequests.goOn(chip, completion);
+        }
+        memoryRequests.giveUp(chip);
+        return current.refuse(completion);
+    }
+
+    /**
+     * The end of a stay of a map or an unmap.
+     *
+     * @param outcome 0, a negative errno, or positive if it goes on in another stay
+     * @return the same
+     */
+    private long changeMap(Chip chip, Abi image, byte[] bytes, int offset, int outcome, Completion completion) {
+        if (chip.isGivenUp()) {
+            gate.post(this::giveUpMapInside);
+        } else if (outcome > 0) {
+            return outcome;
+        } else if (outcome == 0) {
+            memoryRequests.finish(chip, image, bytes, offset);
+        }
+        return answered(chip, completion);
     }
 
     @Override
@@ -563,13 +644,22 @@ public final class CoreContainer implements Container {
         return code;
     }
 
-    /** Refuses a bind whose table is in a page that is kept from guests, whatever the backend would accept. */
+    /**
+     * Refuses a bind whose table is in a page that is kept from guests, or not in the memory of the container, whatever the backend would
+     * accept. A zero may say that there is no table.
+     */
     private int checkTable(BindFormat format, BindRequest request, Completion completion) {
         BitField table = format == null || request.unbinds() ? null : format.table();
         if (table == null) {
             return 0;
         }
         long address = table.get(format.layout().word(request.payload(), request.payloadOffset(), table.word()));
+        if (memory.isBegun()) {
+            return address == 0 || memory.at(address) != null
+                    ? 0
+                    : completion.refuse(
+                            Rule.V50, table.name(), format.layout().byteOffset(table), address, Rule.V50.text());
+        }
         return unit.isKept(address)
                 ? completion.refuse(Rule.V36, table.name(), format.layout().byteOffset(table), address, KEPT_PAGE)
                 : 0;

@@ -4,6 +4,7 @@ import java.util.List;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.Mapping;
 import org.osgi.annotation.versioning.ProviderType;
 
 /**
@@ -34,11 +35,16 @@ public interface Container extends AutoCloseable {
     /** Removes a device. */
     int detach(int requester, Completion completion);
 
+    /** The memory that is mapped, in the order of guest-physical addresses; empty if it translates one to one. */
+    default List<Mapping> memoryMap() {
+        return List.of();
+    }
+
     /**
-     * One request of wire form 1.
+     * One request of wire form 1, or a map or unmap of its memory.
      *
      * @param request ioctl number
-     * @param bytes memory that holds the argument
+     * @param bytes memory that holds the argument; an unmap stores there how many bytes it unmapped
      * @param offset where it begins
      * @param readable bytes that can be read from there
      * @return 0 or a negative errno, as the completion says

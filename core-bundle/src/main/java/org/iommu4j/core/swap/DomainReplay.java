@@ -5,6 +5,7 @@ import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.core.backends.ChipMaker;
 import org.iommu4j.core.containers.BindLog;
 import org.iommu4j.core.containers.CoreContainer;
@@ -25,6 +26,9 @@ final class DomainReplay {
         // Bindings that were lost once stay lost: the devices of such a container must not translate by half of them.
         boolean blocked = session == null || session.isStale();
         if (translator.openDomain(container.id(), completion.begin()) != 0) {
+            return false;
+        }
+        if (!replayMemory(translator, container, completion)) {
             return false;
         }
         for (Map.Entry<Integer, CoreContainer.Attachment> device :
@@ -49,6 +53,22 @@ final class DomainReplay {
             }
         }
         return container.attachments().isEmpty() || dropEverything(translator, container, completion);
+    }
+
+    /** The memory comes before whatever translates through it. */
+    private static boolean replayMemory(Translator translator, CoreContainer container, Completion completion) {
+        if (!container.memory().isBegun()) {
+            return true;
+        }
+        if (translator.beginMap(container.id(), completion.begin()) != 0) {
+            return false;
+        }
+        for (Mapping mapping : container.memory().inForce()) {
+            if (translator.map(container.id(), mapping, completion.begin()) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static boolean dropEverything(Translator translator, CoreContainer container, Completion completion) {

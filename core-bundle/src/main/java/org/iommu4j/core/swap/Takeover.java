@@ -171,7 +171,19 @@ final class Takeover implements Callable<Void> {
         }
         Translator translator = restoredFrom(
                 saved.translator(), state -> backend.restoreTranslator(state, new HardwarePort(lease, hardware)));
-        return new Chip(target, hardware, ChipMaker.checked(translator, unit.subVersion(), target));
+        return expectMemoryMaps(
+                unit, new Chip(target, hardware, ChipMaker.checked(translator, unit.subVersion(), target)));
+    }
+
+    /** A driver that cannot have the memory maps of the containers must not serve them: it would translate one to one. */
+    private static Chip expectMemoryMaps(CoreUnit unit, Chip chip) {
+        for (CoreContainer container : unit.allContainers()) {
+            if (container.memory().isBegun() && !chip.translator().memoryMap().isThere()) {
+                throw new BackendException(
+                        Errno.EOPNOTSUPP, container + " has a memory map, and the backend takes none");
+            }
+        }
+        return chip;
     }
 
     /** Has the backend restore a saved state; one that it does not take becomes the {@link #refusedState}. */

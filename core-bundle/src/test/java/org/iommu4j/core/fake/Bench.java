@@ -9,6 +9,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.IommuCore;
@@ -98,6 +99,28 @@ public final class Bench implements AutoCloseable {
     public static Completion send(Container container, byte[] request) {
         Completion completion = new Completion();
         container.ioctl(Uapi.VFIO_IOMMU_OP, request, 0, request.length, completion);
+        return completion;
+    }
+
+    /** Maps memory. */
+    public static Completion map(Container container, long iova, long pa, long size) {
+        byte[] request = writer(1).map(new Mapping(iova, pa, size, Uapi.MAP_FLAGS_MASK));
+        return send(container, Uapi.VFIO_IOMMU_MAP_DMA, request);
+    }
+
+    /** Unmaps memory. */
+    public static Completion unmap(Container container, long iova, long size) {
+        return send(container, Uapi.VFIO_IOMMU_UNMAP_DMA, writer(1).unmap(iova, size, 0));
+    }
+
+    /** Unmaps all memory. */
+    public static Completion unmapAll(Container container) {
+        return send(container, Uapi.VFIO_IOMMU_UNMAP_DMA, writer(1).unmap(0, 0, Uapi.UNMAP_FLAG_ALL));
+    }
+
+    private static Completion send(Container container, long number, byte[] request) {
+        Completion completion = new Completion();
+        container.ioctl(number, request, 0, request.length, completion);
         return completion;
     }
 

@@ -15,6 +15,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -26,6 +27,7 @@ import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Code;
@@ -62,6 +64,8 @@ public final class FakeBackend implements Backend {
     private Consumer<Completion> completions = completion -> {};
     private long piecePages = Long.MAX_VALUE;
     private int stateOldestRead = 1;
+    private MemoryMapSupport memoryMaps = new MemoryMapSupport(1L << 12 | 1L << 21 | 1L << 30, 48);
+    private FakeTranslator driver;
 
     /** Pages of the host that each of its drivers and virtual IOMMUs takes. */
     public static final int DRIVER_PAGES = 2;
@@ -132,6 +136,21 @@ public final class FakeBackend implements Backend {
         return version;
     }
 
+    /** Takes other memory maps, or none. */
+    public FakeBackend memoryMaps(MemoryMapSupport other) {
+        memoryMaps = other;
+        return this;
+    }
+
+    MemoryMapSupport memoryMaps() {
+        return memoryMaps;
+    }
+
+    /** What its newest driver has mapped in a domain; null if the domain has no map. */
+    public List<Mapping> memoryOf(int domain) {
+        return driver.memoryOf(domain);
+    }
+
     /** Carries long requests out so many pages at a time. */
     public FakeBackend pieces(long pages) {
         piecePages = pages;
@@ -190,14 +209,16 @@ public final class FakeBackend implements Backend {
     public Translator createTranslator(int subVersion, NativePort port) {
         traps.pass("createTranslator");
         port.platform().allocatePages(DRIVER_PAGES);
-        return new FakeTranslator(this, subVersion, port);
+        driver = new FakeTranslator(this, subVersion, port);
+        return driver;
     }
 
     @Override
     public Translator restoreTranslator(Snapshot state, NativePort port) {
         traps.pass("restoreTranslator");
         readable(state);
-        return FakeTranslator.restored(this, state, port);
+        driver = FakeTranslator.restored(this, state, port);
+        return driver;
     }
 
     @Override
@@ -234,7 +255,7 @@ public final class FakeBackend implements Backend {
     @Override
     public List<BindFormat> bindFormats() {
         traps.pass("bindFormats");
-        return List.of(new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, 1, 0, BIND));
+        return List.of(new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, 1, 0, BIND, BIND.field("base")));
     }
 
     @Override

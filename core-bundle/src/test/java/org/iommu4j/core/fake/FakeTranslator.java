@@ -1,9 +1,11 @@
 package org.iommu4j.core.fake;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Snapshot;
@@ -14,6 +16,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 
@@ -28,6 +31,10 @@ final class FakeTranslator implements Translator {
     private final NativePort port;
     private final Map<Integer, Long> lastNumber = new TreeMap<>();
     private final Map<Integer, Integer> domainOf = new TreeMap<>();
+
+    /** What is mapped in each domain that has a map, by the first address. */
+    private final Map<Integer, TreeMap<Long, Mapping>> memory = new TreeMap<>();
+
     private final long[] writtenNumbers = new long[1 << 16];
     private final int[] writtenDomains = new int[1 << 16];
     private int written;
@@ -44,6 +51,14 @@ final class FakeTranslator implements Translator {
         FakeTranslator translator = new FakeTranslator(backend, in.getInt(), port);
         for (int left = in.getInt(); left > 0; left--) {
             translator.lastNumber.put(in.getInt(), in.getLong());
+        }
+        for (int left = in.getInt(); left > 0; left--) {
+            TreeMap<Long, Mapping> mapped = new TreeMap<>();
+            translator.memory.put(in.getInt(), mapped);
+            for (int mappings = in.getInt(); mappings > 0; mappings--) {
+                Mapping mapping = new Mapping(in.getLong(), in.getLong(), in.getLong(), in.getInt());
+                mapped.put(mapping.iova(), mapping);
+            }
         }
         while (in.hasRemaining()) {
             translator.domainOf.put(in.getInt(), in.getInt());
@@ -74,6 +89,7 @@ final class FakeTranslator implements Translator {
         if (lastNumber.remove(domain) == null) {
             return completion.fail(Errno.ENOENT, "domain " + domain + " is not open");
         }
+        memory.remove(domain);
         for (int requester : new TreeSet<>(domainOf.keySet())) {
             if (domainOf.get(requester) == domain) {
                 domainOf.remove(requester);
@@ -118,6 +134,55 @@ final class FakeTranslator implements Translator {
                 .event(backend.version() + (request.unbinds() ? " unbind " : " bind ") + requester + " 0x"
                         + Long.toHexString(words[1]));
         return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public MemoryMapSupport memoryMap() {
+        backend.traps().pass("memoryMap");
+        return backend.memoryMaps();
+    }
+
+    @Override
+    public int beginMap(int domain, Completion completion) {
+        backend.traps().pass("beginMap");
+        if (backend.memoryMaps() == MemoryMapSupport.NONE) {
+            return completion.fail(Errno.EOPNOTSUPP, "no memory maps");
+        }
+        memory.put(domain, new TreeMap<>());
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int map(int domain, Mapping mapping, Completion completion) {
+        backend.traps().pass("map");
+        backend.journal().event(backend.version() + " map " + domain + " " + mapping);
+        memory.get(domain).put(mapping.iova(), mapping);
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int unmap(int domain, long first, long last, Completion completion) {
+        backend.traps().pass("unmap");
+        backend.journal()
+                .event(backend.version() + " unmap " + domain + " 0x" + Long.toHexString(first) + "..0x"
+                        + Long.toHexString(last));
+        for (Mapping mapping : List.copyOf(memory.get(domain).values())) {
+            boolean outside =
+                    Long.compareUnsigned(mapping.last(), first) < 0 || Long.compareUnsigned(mapping.iova(), last) > 0;
+            if (outside) {
+                continue;
+            }
+            if (Long.compareUnsigned(mapping.iova(), first) < 0 || Long.compareUnsigned(mapping.last(), last) > 0) {
+                throw new IllegalStateException(mapping + " is cut");
+            }
+            memory.get(domain).remove(mapping.iova());
+        }
+        return completion.done(Fidelity.EXACT);
+    }
+
+    /** What is mapped in a domain; null if it has no map. */
+    List<Mapping> memoryOf(int domain) {
+        return memory.containsKey(domain) ? List.copyOf(memory.get(domain).values()) : null;
     }
 
     @Override
@@ -187,9 +252,19 @@ final class FakeTranslator implements Translator {
     @Override
     public Snapshot save() {
         backend.traps().pass("saveTranslator");
-        ByteBuffer out = ByteBuffer.allocate(8 + lastNumber.size() * 12 + domainOf.size() * 8);
+        int mappings = memory.values().stream().mapToInt(TreeMap::size).sum();
+        ByteBuffer out = ByteBuffer.allocate(
+                12 + lastNumber.size() * 12 + domainOf.size() * 8 + memory.size() * 8 + mappings * 28);
         out.putInt(subVersion).putInt(lastNumber.size());
         lastNumber.forEach((domain, number) -> out.putInt(domain).putLong(number));
+        out.putInt(memory.size());
+        memory.forEach((domain, mapped) -> {
+            out.putInt(domain).putInt(mapped.size());
+            for (Mapping mapping : mapped.values()) {
+                out.putLong(mapping.iova()).putLong(mapping.pa()).putLong(mapping.size());
+                out.putInt(mapping.flags());
+            }
+        });
         domainOf.forEach((requester, domain) -> out.putInt(requester).putInt(domain));
         return new Snapshot(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, backend.stateWritten(), out.array());
     }

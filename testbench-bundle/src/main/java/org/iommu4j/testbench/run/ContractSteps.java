@@ -4,17 +4,28 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.Mapping;
+import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.hint.ExplainHints;
 
 /** Requests of the contract, and what is expected of their answers. */
 final class ContractSteps {
+    private static final String READ_WRITE = "rw";
+    private static final Map<String, Integer> REQUESTS = new TreeMap<>(Map.of(
+            "VFIO_IOMMU_OP", Uapi.VFIO_IOMMU_OP,
+            "VFIO_IOMMU_MAP_DMA", Uapi.VFIO_IOMMU_MAP_DMA,
+            "VFIO_IOMMU_UNMAP_DMA", Uapi.VFIO_IOMMU_UNMAP_DMA));
+
     private ContractSteps() {}
 
     /** A call of the contract. */
@@ -109,7 +120,7 @@ final class ContractSteps {
             Answer answer =
                     answer(expect, expected, memory, completion -> machine.ioctl(request, image, memory, completion));
             boolean done = Integer.valueOf(0).equals(answer.values().get("errno"));
-            return done && answer.met()
+            return (done && answer.met()) || request != Uapi.VFIO_IOMMU_OP
                     ? answer
                     : answer.explained(ExplainHints.list(ExplainHints.request(
                             image, machine.model(), machine.unit().subVersion(), bytes)));
@@ -121,10 +132,56 @@ final class ContractSteps {
         if (json.isNumber()) {
             return json.number("request");
         }
-        if (!json.text("request").equals("VFIO_IOMMU_OP")) {
-            throw fields.wrong("request", "unknown request '" + json.text("request") + "'; known: VFIO_IOMMU_OP");
+        Integer number = REQUESTS.get(json.text("request"));
+        if (number == null) {
+            throw fields.wrong(
+                    "request",
+                    "unknown request '" + json.text("request") + "'; known: " + String.join(", ", REQUESTS.keySet()));
         }
-        return Uapi.VFIO_IOMMU_OP;
+        return number;
+    }
+
+    /** A {@code map} step. */
+    static Step.Action map(Fields fields) {
+        String access = fields.has("access") ? fields.text("access") : READ_WRITE;
+        if (!READ_WRITE.contains(access) || access.isEmpty()) {
+            throw fields.wrong("access", "'" + access + "' is not r, w or rw");
+        }
+        int flags = (access.contains("r") ? Uapi.MAP_FLAG_READ : 0) | (access.contains("w") ? Uapi.MAP_FLAG_WRITE : 0);
+        Mapping mapping = new Mapping(fields.number("gpa"), fields.number("hpa"), fields.number("len"), flags);
+        return change(fields, Uapi.VFIO_IOMMU_MAP_DMA, writer -> writer.map(mapping), completion -> {
+            if (completion.rule() == Rule.V41 && mapping.iova() == mapping.pa()) {
+                // Where containers have no memory map they are mapped one to one as they are.
+                completion.begin().done(Fidelity.EXACT);
+            }
+        });
+    }
+
+    /** An {@code unmap} step. */
+    static Step.Action unmap(Fields fields) {
+        boolean all = fields.flag("all");
+        long iova = all ? 0 : fields.number("gpa");
+        long size = all ? 0 : fields.number("len");
+        fields.number("hpa", 0);
+        return change(
+                fields,
+                Uapi.VFIO_IOMMU_UNMAP_DMA,
+                writer -> writer.unmap(iova, size, all ? Uapi.UNMAP_FLAG_ALL : 0),
+                completion -> {});
+    }
+
+    private static Step.Action change(
+            Fields fields, int request, Function<RequestWriter, byte[]> written, Consumer<Completion> answered) {
+        Json expect = fields.get("expect");
+        Expected expected = Expected.of(expect);
+        return machine -> {
+            byte[] memory = written.apply(new RequestWriter(
+                    Abi.LP64_LE, machine.model(), machine.unit().subVersion()));
+            return answer(expect, expected, memory, completion -> {
+                machine.ioctl(request, Abi.LP64_LE, memory, completion);
+                answered.accept(completion);
+            });
+        };
     }
 
     /**

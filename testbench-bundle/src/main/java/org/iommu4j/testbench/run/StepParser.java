@@ -12,8 +12,6 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Finding;
-import org.iommu4j.contract.Errno;
-import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.testbench.run.Step.Needs;
@@ -76,8 +74,8 @@ final class StepParser {
             case "ioctl" -> new Step(op, Needs.DRIVER, ContractSteps.ioctl(fields));
             case "attach" -> new Step(op, Needs.DRIVER, attach(fields));
             case "detach" -> new Step(op, Needs.DRIVER, detach(fields));
-            case "map" -> new Step(op, Needs.DRIVER, map(fields));
-            case "unmap" -> new Step(op, Needs.DRIVER, unmap(fields));
+            case "map" -> new Step(op, Needs.DRIVER, ContractSteps.map(fields));
+            case "unmap" -> new Step(op, Needs.DRIVER, ContractSteps.unmap(fields));
             case "native" -> new Step(op, Needs.DRIVER, natives(fields));
             case "cache" -> plain(op, CacheStep.parse(fields));
             default -> throw fields.wrong("op", "unknown op '" + op + "'");
@@ -418,33 +416,6 @@ final class StepParser {
         ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
         return machine ->
                 ContractSteps.answer(expect, expected, null, completion -> machine.detach(requester, completion));
-    }
-
-    private static Step.Action map(Fields fields) {
-        long gpa = fields.number("gpa");
-        long hpa = fields.number("hpa");
-        fields.number("len");
-        return identity(fields, completion -> {
-            if (gpa == hpa) {
-                completion.done(Fidelity.EXACT);
-            } else {
-                completion.fail(Errno.EOPNOTSUPP, "containers are mapped one to one: hpa must be gpa");
-            }
-        });
-    }
-
-    private static Step.Action unmap(Fields fields) {
-        fields.number("gpa");
-        fields.number("len");
-        fields.number("hpa", 0);
-        return identity(
-                fields, completion -> completion.fail(Errno.EOPNOTSUPP, "containers are mapped one to one, always"));
-    }
-
-    private static Step.Action identity(Fields fields, ContractSteps.Call call) {
-        Json expect = fields.get("expect");
-        ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
-        return machine -> ContractSteps.answer(expect, expected, null, call);
     }
 
     private static Step.Action natives(Fields fields) {

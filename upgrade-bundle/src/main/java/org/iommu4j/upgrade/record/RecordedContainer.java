@@ -6,6 +6,7 @@ import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.Container;
@@ -45,6 +46,11 @@ final class RecordedContainer implements Container {
     @Override
     public List<Integer> devices() {
         return container.devices();
+    }
+
+    @Override
+    public List<Mapping> memoryMap() {
+        return container.memoryMap();
     }
 
     @Override

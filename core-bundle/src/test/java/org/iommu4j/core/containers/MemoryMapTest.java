@@ -1,0 +1,198 @@
+package org.iommu4j.core.containers;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.iommu4j.contract.Mapping;
+import org.junit.jupiter.api.Test;
+
+/** The book of a container's memory against a plain map of pages. */
+class MemoryMapTest {
+    private static final long PAGE = 4096;
+
+    /** The pages of a small part of the address space, at its start, in its middle or at its end. */
+    private static final int PAGES = 48;
+
+    private static final long[] BASES = {0, 0x7fff_ffff_fffe_8000L, -PAGES * PAGE};
+
+    /** Pages that are mapped, counted from the base, with the mapping that each belongs to. */
+    private final TreeMap<Integer, Mapping> model = new TreeMap<>();
+
+    private final MemoryMap map = new MemoryMap();
+
+    private static void check(int runs, Consumer<SplittableRandom> law) {
+        for (int seed = 0; seed < runs; seed++) {
+            try {
+                law.accept(new SplittableRandom(seed));
+            } catch (AssertionError e) {
+                throw new AssertionError("seed " + seed + ": " + e.getMessage(), e);
+            }
+        }
+    }
+
+    private void expectTheSame(long base) {
+        for (int page = 0; page < PAGES; page++) {
+            Mapping expected = model.get(page);
+            Mapping found = map.at(base + page * PAGE + 17);
+            assertEquals(expected, found, () -> "page of " + model);
+        }
+        assertEquals(model.values().stream().distinct().toList(), map.mappings());
+        assertEquals(map.mappings(), map.inForce());
+    }
+
+    private Mapping firstOfModel(int from, int to) {
+        return model.subMap(from, true, to, true).values().stream().findFirst().orElse(null);
+    }
+
+    private boolean isCut(int from, int to, long base) {
+        return model.subMap(from, true, to, true).values().stream()
+                .anyMatch(mapping -> Long.compareUnsigned(mapping.iova(), base + from * PAGE) < 0
+                        || Long.compareUnsigned(mapping.last(), base + (to + 1) * PAGE - 1) > 0);
+    }
+
+    @Test
+    void shouldBeAPlainMapOfPages() {
+        for (long base : BASES) {
+            check(100, random -> new MemoryMapTest().followTheModel(random, base));
+        }
+    }
+
+    private void followTheModel(SplittableRandom random, long base) {
+        map.begin();
+        for (int step = 0; step < 40; step++) {
+            int from = random.nextInt(PAGES);
+            int to = Math.min(PAGES - 1, from + random.nextInt(random.nextBoolean() ? 3 : PAGES));
+            long first = base + from * PAGE;
+            long last = base + (to + 1) * PAGE - 1;
+            Mapping expected = firstOfModel(from, to);
+            assertEquals(expected, map.firstIn(first, last));
+            assertEquals(isCut(from, to, base), map.crossing(first, last) != null);
+            if (expected == null) {
+                Mapping added =
+                        new Mapping(first, random.nextInt(1000) * PAGE, last - first + 1, 1 + random.nextInt(3));
+                map.begin(added);
+                carryOut();
+                assertEquals(0, map.finish());
+                for (int page = from; page <= to; page++) {
+                    model.put(page, added);
+                }
+            } else if (!isCut(from, to, base)) {
+                map.beginRemoval(first, last);
+                carryOut();
+                assertEquals(model.subMap(from, true, to, true).size() * PAGE, map.finish());
+                model.subMap(from, true, to, true).clear();
+            }
+            expectTheSame(base);
+        }
+    }
+
+    private void carryOut() {
+        for (Mapping piece = map.piece(); piece != null; piece = map.piece()) {
+            map.done(piece);
+        }
+    }
+
+    @Test
+    void shouldCutALongMappingAtTheSamePlacesWheneverItIsCut() {
+        check(100, random -> {
+            MemoryMap book = new MemoryMap();
+            long iova = (random.nextLong() & 0xff_ffff_ffffL) >>> random.nextInt(12) << 12;
+            long alike = 1L << (12 + random.nextInt(20));
+            long pa = (iova & (alike - 1)) | (random.nextInt(1 << 10) * alike);
+            long size = (1 + random.nextInt(1 << 14)) * PAGE << random.nextInt(10);
+            Mapping whole = new Mapping(iova, pa, size, 3);
+            book.begin(whole);
+            List<Mapping> mapped = pieces(book);
+            book.finish();
+            assertEquals(size, mapped.stream().mapToLong(Mapping::size).sum());
+            for (Mapping piece : mapped) {
+                assertEquals(piece.iova() - iova, piece.pa() - pa);
+            }
+
+            book.beginRemoval(iova, whole.last());
+            List<Long> ends = new ArrayList<>();
+            mapped.forEach(piece -> ends.add(piece.last()));
+            for (Mapping piece : pieces(book)) {
+                assertEquals(true, ends.contains(piece.last()), piece::toString);
+            }
+            assertEquals(size, book.finish());
+        });
+    }
+
+    private static List<Mapping> pieces(MemoryMap map) {
+        List<Mapping> pieces = new ArrayList<>();
+        for (Mapping piece = map.piece(); piece != null; piece = map.piece()) {
+            pieces.add(piece);
+            map.done(piece);
+        }
+        return pieces;
+    }
+
+    @Test
+    void shouldSayAfterEachPieceWhatIsInForce() {
+        check(20, random -> {
+            MemoryMap book = new MemoryMap();
+            TreeMap<Long, Long> pages = new TreeMap<>();
+            for (int i = 0; i < 6; i++) {
+                // The target lies otherwise than the range, so that each piece is at most 2 MiB long.
+                long iova = (i * 2L << 22) + random.nextInt(512) * PAGE;
+                Mapping mapping = new Mapping(
+                        iova, 0x4000_1000L + random.nextInt(100) * PAGE, (1 + random.nextInt(1500)) * PAGE, 3);
+                book.begin(mapping);
+                expectInForce(pages, book);
+                for (Mapping piece = book.piece(); piece != null; piece = book.piece()) {
+                    put(pages, piece);
+                    book.done(piece);
+                    expectInForce(pages, book);
+                }
+                book.finish();
+                expectInForce(pages, book);
+            }
+            book.beginRemoval(0, -1);
+            for (Mapping piece = book.piece(); piece != null; piece = book.piece()) {
+                pages.subMap(piece.iova(), true, piece.last(), true).clear();
+                book.done(piece);
+                expectInForce(pages, book);
+            }
+            book.finish();
+            assertEquals(List.of(), book.mappings());
+        });
+    }
+
+    private static void put(TreeMap<Long, Long> pages, Mapping mapping) {
+        for (long at = 0; at < mapping.size(); at += PAGE) {
+            assertNull(pages.put(mapping.iova() + at, mapping.pa() + at));
+        }
+    }
+
+    private static void expectInForce(TreeMap<Long, Long> pages, MemoryMap book) {
+        TreeMap<Long, Long> told = new TreeMap<>();
+        book.inForce().forEach(mapping -> put(told, mapping));
+        assertEquals(pages, told);
+    }
+
+    @Test
+    void shouldLeaveNothingOfAMapThatIsGivenUpAndAllOfWhatAnUnmapLeft() {
+        map.begin(new Mapping(0, 0x1000, 4 << 20, 1));
+        map.done(map.piece());
+        map.giveUp();
+        assertEquals(List.of(), map.mappings());
+        assertNull(map.unfinished());
+
+        Mapping kept = new Mapping(0x1000, 0x2000, 4 << 20, 1);
+        map.begin(kept);
+        carryOut();
+        map.finish();
+        map.beginRemoval(0, -1);
+        map.done(map.piece());
+        map.giveUp();
+        assertEquals(List.of(kept), map.mappings());
+        assertNotNull(map.at(0x1000));
+    }
+}
