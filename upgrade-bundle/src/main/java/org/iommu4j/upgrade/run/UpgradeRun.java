@@ -63,8 +63,11 @@ public final class UpgradeRun implements UpgradeService {
                     + options.model().label());
         }
         CaptureScan scan = CaptureScan.of(capture);
-        try (Watch watch = new Watch(limitNanos)) {
-            return watch.run(steps -> run(options, progress, built, released, capture, scan, steps));
+        Problems problems = new Problems();
+        try (SwapDriver swaps = new SwapDriver(service, options.model(), bundles, built, released, problems);
+                Watch watch = new Watch(limitNanos)) {
+            return watch.run(
+                    steps -> run(options, progress, built, released, capture, scan, swaps, problems, steps));
         } catch (Watch.HangException e) {
             throw e.toUsers("the guest of the load");
         }
@@ -77,12 +80,12 @@ public final class UpgradeRun implements UpgradeService {
             VendorJar released,
             Capture capture,
             CaptureScan scan,
+            SwapDriver swaps,
+            Problems problems,
             Progress steps) {
         Map<String, HardwareConfig> configs = Replay.configs(service, capture, scan, options.cache());
-        Problems problems = new Problems();
         AtomicBoolean goOn = new AtomicBoolean(true);
-        try (SwapDriver swaps = new SwapDriver(service, options.model(), bundles, built, released, problems);
-                LoadGuest load = new LoadGuest(
+        try (LoadGuest load = new LoadGuest(
                         service,
                         capture,
                         scan,
