@@ -1,5 +1,6 @@
 package org.iommu4j.core;
 
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -50,6 +51,9 @@ public final class IommuCore implements IommuService, AutoCloseable {
 
     /** Longest time in nanoseconds in which a vendor's component makes its backend. */
     private static final long MAKING_NANOS = 5_000_000_000L;
+
+    /** Longest time in nanoseconds that a listing waits for first trials: one that takes longer is listed as it is. */
+    private static final long LISTING_NANOS = 1_000_000_000L;
 
     private final PlatformFactory platforms;
     private final Map<IommuModel, ModelRegistry> registries = new EnumMap<>(IommuModel.class);
@@ -244,9 +248,30 @@ public final class IommuCore implements IommuService, AutoCloseable {
         }
     }
 
+    /** Has first backends tried that nobody has used yet, all at the same time; waits for them, but not for long. */
+    private void tryUnused() {
+        List<Thread> trials = new ArrayList<>();
+        for (ModelRegistry registry : registries.values()) {
+            if (registry.unused() != null) {
+                Thread trial = new Thread(null, () -> record(registry.useFirst()), "iommu4j-first-use", 0, false);
+                trial.setDaemon(true);
+                trial.start();
+                trials.add(trial);
+            }
+        }
+        long deadline = System.nanoTime() + LISTING_NANOS;
+        try {
+            for (Thread trial : trials) {
+                trial.join(Duration.ofNanos(Math.max(1_000_000, deadline - System.nanoTime())).toMillis());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     @Override
     public List<BackendStatus> backends() {
-        registries.keySet().forEach(this::used);
+        tryUnused();
         List<BackendStatus> statuses = new ArrayList<>();
         synchronized (entries) {
             for (BackendEntry entry : entries) {

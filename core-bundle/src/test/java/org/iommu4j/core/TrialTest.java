@@ -6,11 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.zip.ZipError;
 import org.iommu4j.backend.BackendException;
@@ -124,6 +127,132 @@ class TrialTest {
         bench.arrived("1.1.0");
         bench.unit(1);
         assertEquals(State.ACTIVE, bench.state("1.1.0"));
+    }
+
+    /** A backend whose trial goes on until it is let go. */
+    private FakeBackend slow(String version, CountDownLatch begun, CountDownLatch end) {
+        FakeBackend slow = bench.backend(version);
+        slow.traps().onTrial("createHardware", () -> {
+            begun.countDown();
+            Bench.hangUntil(end);
+        });
+        return slow;
+    }
+
+    @Test
+    void shouldListWhileATrialIsUnderWayAndTryTheFirstBackendOnceForAllWhoUseIt() throws Exception {
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        FakeBackend first = slow("1.0.0", begun, end);
+        AtomicInteger translators = new AtomicInteger();
+        first.traps().onTrial("createTranslator", translators::incrementAndGet);
+        bench.core.arrived(first);
+        List<Thread> users = new ArrayList<>();
+        List<Unit> units = Collections.synchronizedList(new ArrayList<>());
+        for (int i = 0; i < 4; i++) {
+            Thread user = new Thread(() -> units.add(bench.unit(1)));
+            user.start();
+            users.add(user);
+        }
+        assertTrue(begun.await(10, TimeUnit.SECONDS));
+        assertEquals(State.INSTALLED, bench.state("1.0.0"));
+        assertTrue(reason("1.0.0").contains("trial is under way"), reason("1.0.0"));
+        assertEquals(List.of(), bench.core.units());
+        end.countDown();
+        for (Thread user : users) {
+            user.join();
+        }
+        assertEquals(4, units.size());
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
+        assertEquals(first.describe().generations().size(), translators.get());
+    }
+
+    @Test
+    void shouldServeAndSwapWhileAFailedBackendIsTriedAgain() throws Exception {
+        bench.arrived("1.0.0");
+        bench.arrived("1.1.0");
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        FakeBackend broken = bench.backend("2.0.0");
+        broken.traps().onTrial("createHardware", () -> {
+            throw new IllegalStateException("not yet");
+        });
+        bench.core.arrived(broken);
+        broken.traps().onTrial("createHardware", () -> {
+            begun.countDown();
+            Bench.hangUntil(end);
+        });
+        SwapReport[] report = new SwapReport[1];
+        Thread operator = new Thread(() -> report[0] = bench.swap("2.0.0"));
+        operator.start();
+        assertTrue(begun.await(10, TimeUnit.SECONDS));
+        assertEquals(State.INSTALLED, bench.state("2.0.0"));
+        bench.unit(1);
+        assertEquals(Outcome.DONE, bench.swap("1.0.0").outcome());
+        end.countDown();
+        operator.join();
+        assertEquals(Outcome.DONE, report[0].outcome());
+        assertEquals("1.0.0", report[0].from());
+        assertEquals(State.ACTIVE, bench.state("2.0.0"));
+    }
+
+    @Test
+    void shouldLetABackendLeaveWhoseTrialIsUnderWay() throws Exception {
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        FakeBackend first = slow("1.0.0", begun, end);
+        bench.core.arrived(first);
+        Thread user = new Thread(() -> bench.core.absence(IommuModel.INTEL));
+        user.start();
+        assertTrue(begun.await(10, TimeUnit.SECONDS));
+        Thread leaver = new Thread(() -> bench.core.leaving(first));
+        leaver.start();
+        leaver.join(50);
+        end.countDown();
+        leaver.join();
+        user.join();
+        assertEquals(State.RETIRED, bench.state("1.0.0"));
+        bench.arrived("1.1.0");
+        assertEquals(State.ACTIVE, bench.state("1.1.0"));
+    }
+
+    /** Backends come, fail, are tried again and leave, while others list, open units and swap. */
+    @Test
+    void shouldEndEveryCallWhileTrialsAreUnderWayEverywhere() throws Exception {
+        bench.core.arrived(bench.backend("1.0.0"));
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            int number = i;
+            Thread thread = new Thread(() -> {
+                try {
+                    for (int round = 0; round < 20; round++) {
+                        String version = "1." + (number + 1) + "." + round;
+                        FakeBackend moody = bench.backend(version);
+                        if (round % 2 == 0) {
+                            moody.traps().onTrial("finish", () -> {
+                                throw new IllegalStateException("moody");
+                            });
+                        }
+                        bench.core.arrived(moody);
+                        moody.traps().off("finish");
+                        bench.swap(version);
+                        bench.core.backends();
+                        bench.unit(1).close();
+                        bench.core.leaving(moody);
+                    }
+                } catch (Throwable t) {
+                    failure.set(t);
+                }
+            });
+            thread.start();
+            threads.add(thread);
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertNull(failure.get(), () -> String.valueOf(failure.get()));
+        assertEquals(State.ACTIVE, bench.state("1.0.0"));
     }
 
     @Test

@@ -79,8 +79,8 @@ class UnitTest {
     void shouldTellNoDeviceWhereAPageIsThatIsKeptFromIt() {
         Container container = Bench.container(unit, 1);
         long page = 2 * FakePlatform.PAGE_BYTES;
-        ((FakePlatform) unit.platform()).keepFromDevices(page);
         container.attach(7, page, 4, new Completion());
+        ((FakePlatform) unit.platform()).keepFromDevices(page);
         for (DmaAccess.AddressType type : DmaAccess.AddressType.values()) {
             unit.dma(access.begin(7, 0, DmaAccess.READ).as(type));
             assertEquals(DmaAccess.Outcome.BUS_ERROR, access.outcome(), type::name);

@@ -11,7 +11,8 @@ import org.osgi.annotation.versioning.ProviderType;
 public interface IommuService {
     /**
      * Every backend that is or was there, newest last; then the vendors' bundles that are there and bring no backend, each
-     * with the reason and the number 0.
+     * with the reason and the number 0. Waits for no trial: but a model's first backend, which this may be the first to use, has a
+     * second.
      */
     List<BackendStatus> backends();
 

@@ -2,7 +2,9 @@ package org.iommu4j.core.swap;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -60,6 +62,13 @@ public final class ModelRegistry implements UnitRegistry {
     private final ReentrantLock lock = new ReentrantLock();
 
     private final Condition served = lock.newCondition();
+
+    /** Signalled whenever a trial has ended. */
+    private final Condition tried = lock.newCondition();
+
+    /** The backends whose trial is under way, in some thread that does not have the lock; guarded by the lock. */
+    private final Set<BackendEntry> onTrial = new HashSet<>();
+
     private final List<BackendEntry> entries = new CopyOnWriteArrayList<>();
     private final Negotiations negotiations = new Negotiations();
     private final UnitMaker maker;
@@ -134,19 +143,52 @@ public final class ModelRegistry implements UnitRegistry {
         }
         lock.lock();
         try {
-            BackendEntry entry = unused;
-            if (entry == null) {
-                return null;
+            while (unused != null) {
+                BackendEntry entry = unused;
+                if (onTrial.contains(entry)) {
+                    tried.awaitUninterruptibly();
+                    continue;
+                }
+                tryOut(entry);
+                if (entry == unused) {
+                    try {
+                        entries.remove(entry);
+                        return arrived(entry);
+                    } finally {
+                        unused = null;
+                    }
+                }
             }
-            try {
-                entries.remove(entry);
-                entry.tried(Trial.of(entry, platforms));
-                return arrived(entry);
-            } finally {
-                unused = null;
-            }
+            return null;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /**
+     * Tries a backend. The caller's lock is given up meanwhile, as by a wait for a condition: what it knew may be outdated
+     * afterwards. Nobody else tries the backend at the same time, and nobody makes it serve.
+     */
+    private void tryOut(BackendEntry candidate) {
+        onTrial.add(candidate);
+        candidate.become(State.INSTALLED, "its trial is under way");
+        int holds = lock.getHoldCount();
+        for (int i = 0; i < holds; i++) {
+            lock.unlock();
+        }
+        Trial.Result result = null;
+        try {
+            result = Trial.of(candidate, platforms);
+        } finally {
+            for (int i = 0; i < holds; i++) {
+                lock.lock();
+            }
+            onTrial.remove(candidate);
+            tried.signalAll();
+            // Unless it has left.
+            if (result != null && candidate.state() == State.INSTALLED) {
+                candidate.tried(result);
+            }
         }
     }
 
@@ -194,6 +236,9 @@ public final class ModelRegistry implements UnitRegistry {
     public SwapReport leaving(BackendEntry entry) {
         lock.lock();
         try {
+            while (onTrial.contains(entry)) {
+                tried.awaitUninterruptibly();
+            }
             boolean present = entries.remove(entry);
             if (entry == unused) {
                 unused = null;
@@ -221,14 +266,14 @@ public final class ModelRegistry implements UnitRegistry {
     public SwapReport swap(String version, SwapLimits limits) {
         lock.lock();
         try {
-            BackendEntry target = find(version);
+            BackendEntry target = settled(version);
             if (target == null) {
                 return reported(refused(version, "no backend of model " + model + " has version " + version));
             }
             if (target == active) {
                 return reported(refused(version, target + " serves already"));
             }
-            if (!isFit(target) && !(active == null && target.isLastResort())) {
+            if (target.state() == State.FAILED && !(active == null && target.isLastResort())) {
                 return reported(refused(version, target.status().reason()));
             }
             if (active != null) {
@@ -249,8 +294,8 @@ public final class ModelRegistry implements UnitRegistry {
     public SwapReport force(String version, SwapLimits limits) {
         lock.lock();
         try {
+            BackendEntry target = settled(version);
             BackendEntry old = active;
-            BackendEntry target = find(version);
             if (old == null || target == null || target == old) {
                 return swap(version, limits);
             }
@@ -259,7 +304,7 @@ public final class ModelRegistry implements UnitRegistry {
                     return reported(preview(target).report(old, target, Outcome.REFUSED));
                 }
             }
-            if (!isFit(target) && !target.isLastResort()) {
+            if (target.state() == State.FAILED && !target.isLastResort()) {
                 return reported(refused(version, target.status().reason()));
             }
             Undertaking undertaking = undertaking(old.description().version(), limits);
@@ -560,11 +605,15 @@ public final class ModelRegistry implements UnitRegistry {
      */
     private SwapReport followed(Undertaking undertaking, SwapReport left) {
         SwapReport report = left;
-        List<BackendEntry> candidates = standby();
-        candidates.addAll(inState(State.FAILED));
+        List<BackendEntry> asked = new ArrayList<>();
         List<BackendEntry> unfit = new ArrayList<>();
-        for (BackendEntry successor : candidates) {
-            if (!isFit(successor)) {
+        for (BackendEntry successor = candidate(asked); successor != null; successor = candidate(asked)) {
+            if (active != null) {
+                // Somebody has come while a trial was under way.
+                break;
+            }
+            asked.add(successor);
+            if (successor.state() == State.FAILED) {
                 unfit.add(successor);
                 continue;
             }
@@ -574,7 +623,7 @@ public final class ModelRegistry implements UnitRegistry {
             }
         }
         for (BackendEntry successor : unfit) {
-            if (successor.isLastResort()) {
+            if (active == null && successor.state() == State.FAILED && successor.isLastResort()) {
                 report = adopt(successor, undertaking);
                 if (active != null) {
                     return report;
@@ -583,20 +632,54 @@ public final class ModelRegistry implements UnitRegistry {
         }
         if (left != null) {
             events.swapped(left, CoreEvents.Way.DEPARTURE);
-            if (!candidates.isEmpty()) {
-                events.nobodyServes(model, "none of " + candidates + " can");
+            if (active == null && !asked.isEmpty()) {
+                events.nobodyServes(model, "none of " + asked + " can");
             }
         }
         return report;
     }
 
-    /** True if a backend has passed its trial; one that failed gets another. */
-    private boolean isFit(BackendEntry candidate) {
-        if (candidate.state() != State.FAILED) {
-            return true;
+    /**
+     * The best backend that might serve and has not been asked yet: the newest that stands by, then one that failed and has had
+     * another trial; null if there is none. The lock may be given up meanwhile.
+     */
+    private BackendEntry candidate(List<BackendEntry> asked) {
+        for (; ; ) {
+            List<BackendEntry> candidates = standby();
+            candidates.removeAll(asked);
+            if (!candidates.isEmpty()) {
+                return candidates.get(0);
+            }
+            candidates = inState(State.FAILED);
+            candidates.removeAll(asked);
+            if (!candidates.isEmpty()) {
+                tryOut(candidates.get(0));
+                return entries.contains(candidates.get(0)) ? candidates.get(0) : candidate(asked);
+            }
+            if (onTrial.isEmpty()) {
+                return null;
+            }
+            tried.awaitUninterruptibly();
         }
-        candidate.tried(Trial.of(candidate, platforms));
-        return candidate.state() != State.FAILED;
+    }
+
+    /**
+     * The backend of a version or number once no trial of it is under way; one that failed has had another. Null if there is
+     * none. The lock may be given up meanwhile.
+     */
+    private BackendEntry settled(String version) {
+        boolean again = true;
+        for (; ; ) {
+            BackendEntry found = find(version);
+            if (onTrial.contains(found)) {
+                tried.awaitUninterruptibly();
+            } else if (found != null && found.state() == State.FAILED && again) {
+                tryOut(found);
+            } else {
+                return found;
+            }
+            again = false;
+        }
     }
 
     private SwapReport reported(SwapReport report) {
@@ -628,6 +711,7 @@ public final class ModelRegistry implements UnitRegistry {
             entries.clear();
             negotiations.clear();
             served.signalAll();
+            tried.signalAll();
         } finally {
             lock.unlock();
         }

@@ -55,6 +55,8 @@ public final class ModelBackends {
 
     /** The backend that serves, or null. */
     public BackendStatus serving() {
+        // Unlike a listing, this waits until the first backend of the model has had its trial.
+        service.absence(model);
         for (BackendStatus status : service.backends()) {
             if (status.model() == model && status.state() == BackendStatus.State.ACTIVE) {
                 return status;
