@@ -146,7 +146,9 @@ public class SwapIT {
         Map<String, UnitConfig> artifacts = Map.of(
                 "intel-vtd-bundle", UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(Load.GENERATION)),
                 "spapr-bundle", UnitConfig.of(IommuModel.SPAPR, HardwareConfig.of(2)),
-                "s390-bundle", UnitConfig.of(IommuModel.S390, HardwareConfig.of(2)));
+                "s390-bundle", UnitConfig.of(IommuModel.S390, HardwareConfig.of(2)),
+                "arm-smmu-bundle", UnitConfig.of(IommuModel.ARM_SMMU, HardwareConfig.of(0x300)),
+                "amd-bundle", UnitConfig.of(IommuModel.AMD, HardwareConfig.of(0x100)));
         for (String artifact : artifacts.keySet()) {
             List<String> releases = Bundles.releases(artifact);
             assertFalse("no release of " + artifact, releases.isEmpty());

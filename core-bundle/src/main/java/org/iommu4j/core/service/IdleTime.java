@@ -81,6 +81,10 @@ public final class IdleTime {
 
     /** The longest that one who waits should take between two questions, in nanoseconds. */
     public long lookNanos() {
+        return lookNanos(limitNanos);
+    }
+
+    static long lookNanos(long limitNanos) {
         return Math.max(1, limitNanos / LOOKS);
     }
 }

@@ -134,6 +134,25 @@ public final class Watch implements AutoCloseable {
         return false;
     }
 
+    /**
+     * Waits by the clock alone, for callers that were built with 1.2. {@link #await(CountDownLatch, Thread, long)} is better: it
+     * knows who is at it.
+     *
+     * @param limitNanos longest wait
+     * @return true if it has come
+     */
+    public static boolean await(CountDownLatch event, long limitNanos) throws InterruptedException {
+        return event.await(limitNanos, TimeUnit.NANOSECONDS);
+    }
+
+    /**
+     * The longest time between two looks, in nanoseconds, for callers that were built with 1.2. {@link IdleTime} is better: it
+     * counts what has passed, too.
+     */
+    public static long lookNanos(long limitNanos) {
+        return IdleTime.lookNanos(limitNanos);
+    }
+
     private Thread thread(Runnable work) {
         Thread thread = new Thread(work, "iommu4j-watched");
         thread.setDaemon(true);
