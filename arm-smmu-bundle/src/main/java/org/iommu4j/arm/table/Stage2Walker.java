@@ -87,7 +87,8 @@ public final class Stage2Walker {
             fault.stage2(EventType.F_TRANSLATION, during, ipa);
             return false;
         }
-        // A first table in a page of the host is a table of the host, in which no guest writes: no other is attached there.
+        // A first table in a page of the host is a table of the host, in which no guest writes: no other is attached
+        // there.
         boolean ofGuest = guestTables.contains(StreamTableEntry.S2_TTB.get(ste), Long.BYTES);
         TableMemory tables = ofGuest ? tablesOfGuests : tablesOfHost;
         // 2. the first table

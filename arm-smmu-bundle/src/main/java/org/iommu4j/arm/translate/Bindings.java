@@ -228,7 +228,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         completion);
             }
             int outcome = replaceContext(domain, device, pasid, null, completion);
-            return outcome == 0 && contexts(domain, device).isEmpty() ? unbind(domain, device, completion.begin()) : outcome;
+            return outcome == 0 && contexts(domain, device).isEmpty()
+                    ? unbind(domain, device, completion.begin())
+                    : outcome;
         }
         if (device.stage() != null && (!device.hasPasids() || device.deviceTlb() != deviceTlb)) {
             return part.refuse(
@@ -334,7 +336,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             platform.memory().writeLongLe(page + (long) word * Long.BYTES, words[word]);
         }
         try {
-            stage.contextPage(page, domain.memory() == null ? page : domain.memory().show(page));
+            stage.contextPage(
+                    page, domain.memory() == null ? page : domain.memory().show(page));
         } catch (BackendException e) {
             platform.freePages(page, 1);
             throw e;

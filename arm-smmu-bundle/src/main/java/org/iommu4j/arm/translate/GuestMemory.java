@@ -81,7 +81,7 @@ final class GuestMemory {
 
         @Override
         public long address(int level, long entry) {
-            return entry & (1L << MOST_BITS) - PAGE_BYTES;
+            return entry & ((1L << MOST_BITS) - PAGE_BYTES);
         }
     }
 
@@ -127,8 +127,7 @@ final class GuestMemory {
         long[] words = ste.clone();
         boolean stage1 = StreamTableEntry.hasStage1(StreamTableEntry.CONFIG.getInt(words[0]));
         int bits = bits(chip);
-        words[0] = StreamTableEntry.CONFIG.set(
-                words[0], stage1 ? StreamTableEntry.NESTED : StreamTableEntry.STAGE_2);
+        words[0] = StreamTableEntry.CONFIG.set(words[0], stage1 ? StreamTableEntry.NESTED : StreamTableEntry.STAGE_2);
         words[2] |= StreamTableEntry.S2_T0SZ.of(Long.SIZE - bits)
                 | StreamTableEntry.S2_SL0.of(START_CODE_OF_LEVEL_0 - (FOUR_LEVELS - levels(chip)))
                 | StreamTableEntry.S2_TG.of(Granule.K4.stage2Code())

@@ -67,8 +67,7 @@ final class HostContexts {
         }
         long level1 = memory.readLongLe(ContextTable.level1Address(stage.ste0(), pasid));
         return ContextLevel1.V.isSet(level1)
-                ? ContextTable.entryInLeaf(
-                        stage.ste0(), physical(ContextTable.leafTable(stage.ste0(), level1)), pasid)
+                ? ContextTable.entryInLeaf(stage.ste0(), physical(ContextTable.leafTable(stage.ste0(), level1)), pasid)
                 : 0;
     }
 

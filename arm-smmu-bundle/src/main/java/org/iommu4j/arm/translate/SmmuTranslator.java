@@ -332,8 +332,8 @@ public final class SmmuTranslator implements Translator {
             }
             long level1 = contexts.readLongLe(physical(rootMap, ContextTable.level1Address(ste0, index)));
             return ContextLevel1.V.isSet(level1)
-                    ? contexts.readLongLe(physical(
-                            map, ContextTable.entryInLeaf(ste0, ContextTable.leafTable(ste0, level1), index)))
+                    ? contexts.readLongLe(
+                            physical(map, ContextTable.entryInLeaf(ste0, ContextTable.leafTable(ste0, level1), index)))
                     : 0;
         } catch (BusErrorException e) {
             return 0;

@@ -82,7 +82,7 @@ public final class MapTables {
     }
 
     private static long entryAddress(long table, int level, long iova) {
-        return table + (iova >>> shift(level) & (ENTRIES - 1)) * Long.BYTES;
+        return table + ((iova >>> shift(level)) & (ENTRIES - 1)) * Long.BYTES;
     }
 
     /**
@@ -156,7 +156,7 @@ public final class MapTables {
     private boolean clear(long table, int level, long base, long first, long last) {
         int shift = shift(level);
         long from = Long.compareUnsigned(first, base) > 0 ? (first - base) >>> shift : 0;
-        long to = Math.min(ENTRIES - 1, last - base >>> shift);
+        long to = Math.min(ENTRIES - 1, (last - base) >>> shift);
         for (long index = from; index <= to; index++) {
             long at = table + index * Long.BYTES;
             long entry = memory.readLongLe(at);

@@ -30,13 +30,13 @@ class MapTablesTest {
     private static final EntryFormat FORMAT = new EntryFormat() {
         @Override
         public long table(int level, long pa) {
-            return pa | (long) level << 8 | 3;
+            return pa | ((long) level << 8) | 3;
         }
 
         @Override
         public long leaf(int level, long pa, int flags) {
-            assertEquals(0, pa & ((PAGE << 9 * level) - 1));
-            return pa | (long) level << 8 | (long) flags << 2 | 1;
+            assertEquals(0, pa & ((PAGE << (9 * level)) - 1));
+            return pa | ((long) level << 8) | ((long) flags << 2) | 1;
         }
 
         @Override
@@ -46,13 +46,13 @@ class MapTablesTest {
 
         @Override
         public boolean isTable(int level, long entry) {
-            assertEquals(level, entry >>> 8 & 15);
+            assertEquals(level, (entry >>> 8) & 15);
             return (entry & 2) != 0;
         }
 
         @Override
         public long address(int level, long entry) {
-            assertEquals(level, entry >>> 8 & 15);
+            assertEquals(level, (entry >>> 8) & 15);
             return entry & -PAGE;
         }
     };
@@ -125,15 +125,16 @@ class MapTablesTest {
         SplittableRandom random = new SplittableRandom(7);
         for (int step = 0; step < 300; step++) {
             int alignment = 12 + 9 * random.nextInt(3);
-            long iova = (random.nextLong(1L << 33) >>> alignment << alignment) + (random.nextInt(4) == 0 ? PAGE : 0);
-            long pa = (random.nextLong(1L << 33) >>> alignment << alignment) + (iova & PAGE);
-            long size = (1 + random.nextLong(100)) * PAGE << (random.nextInt(3) == 0 ? 9 : 0);
+            long iova = ((random.nextLong(1L << 33) >>> alignment) << alignment) + (random.nextInt(4) == 0 ? PAGE : 0);
+            long pa = ((random.nextLong(1L << 33) >>> alignment) << alignment) + (iova & PAGE);
+            long size = ((1 + random.nextLong(100)) * PAGE) << (random.nextInt(3) == 0 ? 9 : 0);
             Mapping mapping = new Mapping(iova, pa, size, 1 + random.nextInt(3));
             if (random.nextInt(3) != 0 && isFree(mapping)) {
                 tables.map(mapping);
                 model.put(iova, mapping);
             } else if (!model.isEmpty()) {
-                Mapping gone = model.ceilingEntry(random.nextLong(model.lastKey() + 1)).getValue();
+                Mapping gone =
+                        model.ceilingEntry(random.nextLong(model.lastKey() + 1)).getValue();
                 tables.unmap(gone.iova(), gone.last());
                 model.remove(gone.iova());
                 if (random.nextBoolean()) {
