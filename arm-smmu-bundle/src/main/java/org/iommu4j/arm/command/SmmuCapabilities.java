@@ -142,6 +142,11 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
         return Idr0.STALL_MODEL.getInt(idr0) != NEVER_STALLS;
     }
 
+    /** True if every faulting transaction waits for software. */
+    public boolean alwaysStalls() {
+        return Idr0.STALL_MODEL.getInt(idr0) == ALWAYS_STALLS;
+    }
+
     /** 8 or 16. */
     public int asidBits() {
         return Idr0.ASID16.isSet(idr0) ? WIDE_ID_BITS : NARROW_ID_BITS;

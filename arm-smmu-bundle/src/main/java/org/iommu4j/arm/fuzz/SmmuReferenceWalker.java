@@ -577,7 +577,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
             int shift = granule + (3 - level) * perLevel;
             long slot = table + (address >>> shift & (entries - 1)) * 8;
             long pa = nested ? stage2(ste, slot, true, false, false, true, true) : slot;
-            long entry = descriptor(pa, granule, bit(cd, 15));
+            long entry = descriptor(memory, pa, granule, bit(cd, 15));
             boolean leaf = isLeaf(entry, level, granule);
             long output = output(entry, granule, leaf ? shift : granule);
             if (output >>> outputs != 0) {
@@ -659,10 +659,10 @@ final class SmmuReferenceWalker implements ReferenceWalker {
                 || (table & 0x000F_FFFF_FFFF_FFF0L) >>> (granule == 16 ? outputs : Math.min(outputs, 48)) != 0;
     }
 
-    private long descriptor(long pa, int granule, boolean bigEndian) throws Refused, Open {
+    private long descriptor(PhysicalMemory tables, long pa, int granule, boolean bigEndian) throws Refused, Open {
         int group = granule == 12 ? 16 : granule == 14 ? 128 : 32;
         long first = pa & -8L * group;
-        long[] entries = read(first, group, F_WALK_EABT);
+        long[] entries = read(tables, first, group, F_WALK_EABT);
         for (long entry : entries) {
             // A TLB may answer for the whole group by any one of its entries.
             long ordered = bigEndian ? Long.reverseBytes(entry) : entry;
@@ -703,9 +703,10 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         int outputs = size((int) bits(ste, 178, 176));
         long entries = 1L << (width - granule - (3 - level) * perLevel);
         long table = ste[3] & 0x000F_FFFF_FFFF_FFF0L & -Math.max(entries * 8, outputs == 52 ? 64 : 16);
+        PhysicalMemory tables = memory.contains(table, 8) ? memory : streamTables;
         while (true) {
             int shift = granule + (3 - level) * perLevel;
-            long entry = descriptor(table + (input >>> shift & (entries - 1)) * 8, granule, bit(ste, 180));
+            long entry = descriptor(tables, table + (input >>> shift & (entries - 1)) * 8, granule, bit(ste, 180));
             boolean leaf = isLeaf(entry, level, granule);
             long output = output(entry, granule, leaf ? shift : granule);
             if (output >>> outputs != 0) {

@@ -81,8 +81,8 @@ public final class SimulatedSmmu implements Hardware {
                 platform.guestTables(),
                 chip.outputBits(),
                 watch);
-        Stage2Translation second =
-                new Stage2Translation(new Stage2Walker(chip, platform.guestTables()), caches.stage2, fault, watch);
+        Stage2Translation second = new Stage2Translation(
+                new Stage2Walker(chip, platform.memory(), platform.guestTables()), caches.stage2, fault, watch);
         remapper = new StreamRemapper(
                 chip,
                 registers,

@@ -205,9 +205,10 @@ final class StreamConfiguration {
         if (pa == Stage2Translation.NONE) {
             return false;
         }
+        PhysicalMemory contexts = contexts(stage2, pa);
         try {
             for (int i = 0; i < CD_WORDS; i++) {
-                cd[i] = contexts(stage2).readLongLe(pa + (long) i * Long.BYTES);
+                cd[i] = contexts.readLongLe(pa + (long) i * Long.BYTES);
             }
         } catch (BusErrorException e) {
             fault.fetch(EventType.F_CD_FETCH, pa);
@@ -223,12 +224,18 @@ final class StreamConfiguration {
     }
 
     /**
-     * Where the context descriptors of the selected stream are read. A pointer into a page of the host is a table of the host: no
+     * Where a context descriptor of the selected stream is read. A pointer into a page of the host is a table of the host: no
      * guest's table is bound there. What a guest's own table leads to is read where guests have tables only.
+     *
+     * @param pa where the descriptor is
      */
-    private PhysicalMemory contexts(Stage2Translation stage2) {
-        boolean ofHost = stage2 == null
-                && !guestTables.contains(StreamTableEntry.S1_CONTEXT_PTR.get(ste), ContextDescriptor.BYTES);
+    private PhysicalMemory contexts(Stage2Translation stage2, long pa) {
+        if (guestTables.contains(pa, ContextDescriptor.BYTES)) {
+            return guestTables;
+        }
+        long pointer = StreamTableEntry.S1_CONTEXT_PTR.get(ste);
+        long root = stage2 == null ? pointer : stage2.locateContext(pointer);
+        boolean ofHost = root != Stage2Translation.NONE && !guestTables.contains(root, ContextDescriptor.BYTES);
         return ofHost ? memory : guestTables;
     }
 
@@ -245,7 +252,7 @@ final class StreamConfiguration {
                 return StreamTable.NONE;
             }
             try {
-                word[0] = contexts(stage2).readLongLe(pa);
+                word[0] = contexts(stage2, pa).readLongLe(pa);
             } catch (BusErrorException e) {
                 fault.fetch(EventType.F_CD_FETCH, pa);
                 return StreamTable.NONE;

@@ -19,7 +19,9 @@ public final class Stage2Walker {
     private static final int FORCED_DEVICE = 4;
 
     private final SmmuCapabilities chip;
-    private final TableMemory tables;
+    private final PhysicalMemory guestTables;
+    private final TableMemory tablesOfGuests;
+    private final TableMemory tablesOfHost;
     private final boolean executeByPrivilege;
 
     private final long[] nextTable = new long[LEVELS];
@@ -34,11 +36,14 @@ public final class Stage2Walker {
     /**
      * A walker of one chip.
      *
-     * @param memory where the tables are
+     * @param memory where tables of the host are
+     * @param guestTables where tables of guests are
      */
-    public Stage2Walker(SmmuCapabilities chip, PhysicalMemory memory) {
+    public Stage2Walker(SmmuCapabilities chip, PhysicalMemory memory, PhysicalMemory guestTables) {
         this.chip = chip;
-        tables = new TableMemory(memory, chip);
+        this.guestTables = guestTables;
+        tablesOfGuests = new TableMemory(guestTables, chip);
+        tablesOfHost = new TableMemory(memory, chip);
         executeByPrivilege = chip.has("XNX");
     }
 
@@ -82,6 +87,10 @@ public final class Stage2Walker {
             fault.stage2(EventType.F_TRANSLATION, during, ipa);
             return false;
         }
+        // A first table in a page of the host is a table of the host, in which no guest writes: no other is attached
+        // there.
+        boolean ofGuest = guestTables.contains(StreamTableEntry.S2_TTB.get(ste), Long.BYTES);
+        TableMemory tables = ofGuest ? tablesOfGuests : tablesOfHost;
         // 2. the first table
         int addressBits = chip.addressBits(StreamTableEntry.S2_PS.getInt(ste[StreamTableEntry.S2_PS.word()]));
         boolean bigEndian = StreamTableEntry.S2_ENDI.isSet(ste[StreamTableEntry.S2_ENDI.word()]);
@@ -115,7 +124,7 @@ public final class Stage2Walker {
                 return false;
             }
             if (leaf) {
-                return finish(ste, granule, at, descriptor, output, bigEndian, ipa, during, needed, fault);
+                return finish(ste, granule, tables, at, descriptor, output, bigEndian, ipa, during, needed, fault);
             }
             nextTable[level] = output;
             table = output;
@@ -127,6 +136,7 @@ public final class Stage2Walker {
     private boolean finish(
             long[] ste,
             Granule granule,
+            TableMemory tables,
             long at,
             long descriptor,
             long output,

@@ -71,7 +71,7 @@ final class BindChecks {
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip refuses such a table",
-                        (part, domain) -> part.unbinds() || isLegal(stage.apply(part)))
+                        (part, domain) -> part.unbinds() || isLegal(domain.placed(stage.apply(part))))
                 .flags(
                         Rule.V35,
                         "PASS_THROUGH has neither a table nor a TLB of the device",

@@ -1,5 +1,7 @@
 package org.iommu4j.arm.translate;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
 import org.iommu4j.arm.command.BindPageTable;
 import org.iommu4j.arm.command.BindPasid;
@@ -13,12 +15,14 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.bind.BindRules;
 import org.iommu4j.driver.bind.TableAddress;
 import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.driver.range.RangeCover;
@@ -34,6 +38,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int LEAST_LEVELS = 2;
     private static final int MOST_LEVELS = 4;
     private static final int MOST_STAGES = 1 << 16;
+    private static final int MOST_MAPS = 1 << 16;
+    private static final String MEMORY = "memory";
+    private static final String NO_TABLES = "no pages for tables of the memory map";
 
     private final Platform platform;
     private final SmmuCapabilities chip;
@@ -79,8 +86,15 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         Device[] reached = domain.devicesWithTlb();
         dropDevices(reached);
         Errno outcome = vmids.settle(commands.finish(), streamIds(reached));
+        boolean dropped = outcome == Errno.OK;
         for (Stage stage : domain.stages()) {
-            giveUp(stage, outcome == Errno.OK);
+            vmids.giveBack(stage.vmid(), dropped);
+            if (dropped) {
+                hostPages(domain, stage).forEach(page -> platform.freePages(page, 1));
+            }
+        }
+        if (dropped && domain.memory() != null) {
+            domain.memory().free();
         }
         return Answers.of(outcome, completion);
     }
@@ -166,7 +180,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return refused;
         }
         Device device = domain.members().device(part.getInt(BindPasidTable.REQUESTER));
-        Stage stage = made.apply(part);
+        Stage stage = domain.placed(made.apply(part));
         boolean deviceTlb = part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
         if (!part.unbinds()) {
             return device.hasPasids()
@@ -202,10 +216,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             if (device.stage() == null) {
                 return unbindNothing(domain, part, device, BindPasid.PASID, completion);
             }
-            if (!device.hasPasids() || !contexts(device).has(pasid)) {
+            if (!device.hasPasids() || !contexts(domain, device).has(pasid)) {
                 return part.refuse(null, Errno.ENOENT, BindPasid.PASID, "the PASID is not bound", completion);
             }
-            if (!contexts(device).has(pasid, context) || device.deviceTlb() != deviceTlb) {
+            if (!contexts(domain, device).has(pasid, context) || device.deviceTlb() != deviceTlb) {
                 return part.refuse(
                         Rule.V35,
                         Rule.V35.errno(),
@@ -214,7 +228,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         completion);
             }
             int outcome = replaceContext(domain, device, pasid, null, completion);
-            return outcome == 0 && contexts(device).isEmpty() ? unbind(domain, device, completion.begin()) : outcome;
+            return outcome == 0 && contexts(domain, device).isEmpty()
+                    ? unbind(domain, device, completion.begin())
+                    : outcome;
         }
         if (device.stage() != null && (!device.hasPasids() || device.deviceTlb() != deviceTlb)) {
             return part.refuse(
@@ -225,7 +241,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                     completion);
         }
         if (device.stage() == null) {
-            int outcome = bind(domain, device, Stage.ofPasids(chip), deviceTlb, completion);
+            int outcome = bind(domain, device, domain.placed(Stage.ofPasids(chip)), deviceTlb, completion);
             if (outcome != 0) {
                 return outcome;
             }
@@ -234,8 +250,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return replaceContext(domain, device, pasid, context, completion);
     }
 
-    private HostContexts contexts(Device device) {
-        return new HostContexts(platform, device.stage());
+    private HostContexts contexts(Domain domain, Device device) {
+        return new HostContexts(platform, device.stage(), domain.memory());
     }
 
     /**
@@ -245,7 +261,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
      * @param after words of the new one; null for none
      */
     private int replaceContext(Domain domain, Device device, int pasid, long[] after, Completion completion) {
-        HostContexts contexts = contexts(device);
+        HostContexts contexts = contexts(domain, device);
         int streamId = device.streamId();
         Errno outcome = Errno.OK;
         if (contexts.has(pasid) && after != null && contexts.has(pasid, after)) {
@@ -299,7 +315,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 commands.everything();
             }
             if (stage.users() == 0 && stage.hasHostContexts()) {
-                makeContexts(stage);
+                makeContexts(domain, stage);
             }
         } catch (BackendException e) {
             return completion.fail(e.errno(), "no memory for a stream table or a context descriptor");
@@ -313,13 +329,19 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     }
 
     /** The host's context descriptors are in a page that neither guests nor devices reach. */
-    private void makeContexts(Stage stage) {
+    private void makeContexts(Domain domain, Stage stage) {
         long page = platform.allocatePages(1);
         long[] words = stage.cd();
         for (int word = words.length - 1; word >= 0; word--) {
             platform.memory().writeLongLe(page + (long) word * Long.BYTES, words[word]);
         }
-        stage.contextPage(page);
+        try {
+            stage.contextPage(
+                    page, domain.memory() == null ? page : domain.memory().show(page));
+        } catch (BackendException e) {
+            platform.freePages(page, 1);
+            throw e;
+        }
     }
 
     private int unbind(Domain domain, Device device, Completion completion) {
@@ -365,7 +387,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     }
 
     private void drop(Stage stage) {
-        if (stage.kind() == Stage.Kind.STAGE_2) {
+        if (stage.hasStage2()) {
             tlb.bothStages(stage.vmid());
         } else {
             tlb.vm(stage.vmid());
@@ -396,19 +418,105 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             stage.users(stage.users() - 1);
             if (stage.users() == 0) {
                 domain.stages().remove(stage);
-                giveUp(stage, dropped);
+                giveUp(domain, stage, dropped);
             }
         }
     }
 
-    private void giveUp(Stage stage, boolean dropped) {
+    private void giveUp(Domain domain, Stage stage, boolean dropped) {
         vmids.giveBack(stage.vmid(), dropped);
-        if (stage.contextPage() != 0 && dropped) {
-            if (stage.kind() == Stage.Kind.HOST_CONTEXTS) {
-                new HostContexts(platform, stage).free();
-            }
-            platform.freePages(stage.contextPage(), 1);
+        List<Long> pages = dropped ? hostPages(domain, stage) : List.of();
+        if (!pages.isEmpty() && isHidden(domain, pages)) {
+            pages.forEach(page -> platform.freePages(page, 1));
         }
+    }
+
+    /** Pages with context descriptors of the host. */
+    private List<Long> hostPages(Domain domain, Stage stage) {
+        List<Long> pages = new ArrayList<>();
+        if (stage.kind() == Stage.Kind.HOST_CONTEXTS && stage.contextPage() != 0) {
+            pages.addAll(new HostContexts(platform, stage, domain.memory()).leaves());
+        }
+        if (stage.contextPage() != 0) {
+            pages.add(stage.contextPage());
+        }
+        return pages;
+    }
+
+    /** True once nothing shows pages of the host any more to tables of the container's guests. */
+    private boolean isHidden(Domain domain, List<Long> pages) {
+        GuestMemory memory = domain.memory();
+        if (memory == null) {
+            return true;
+        }
+        boolean hidden = true;
+        for (long page : pages) {
+            long ipa = GuestMemory.ipaOf(page, chip);
+            memory.unmap(ipa, ipa);
+            hidden &= dropMemory(domain, ipa, ipa) == Errno.OK;
+        }
+        return hidden;
+    }
+
+    // ---- the memory of a container
+
+    /** Gives a domain a memory map. */
+    int beginMap(Domain domain, Completion completion) {
+        try {
+            domain.memory(GuestMemory.create(platform, chip));
+            return completion.done(Fidelity.EXACT);
+        } catch (BackendException e) {
+            return completion.fail(e.errno(), NO_TABLES);
+        }
+    }
+
+    /** Maps memory: what leads nowhere is in no cache, IHI 0070 16.2, so that there is nothing to drop. */
+    int map(Domain domain, Mapping mapping, Completion completion) {
+        if (!domain.memory().canReach(mapping.pa() + mapping.size() - 1)) {
+            return completion.refuse(
+                    Rule.V42, "vaddr", -1, mapping.pa(), "it is beyond the output addresses of stage 2");
+        }
+        try {
+            domain.memory().map(mapping);
+            return completion.done(Fidelity.EXACT);
+        } catch (BackendException e) {
+            return completion.fail(e.errno(), NO_TABLES);
+        }
+    }
+
+    /** Unmaps memory, and drops all that came of it. */
+    int unmap(Domain domain, long first, long last, Completion completion) {
+        domain.memory().unmap(first, last);
+        Errno outcome = dropMemory(domain, first, last);
+        if (outcome == Errno.OK) {
+            domain.memory().release();
+        }
+        return Answers.of(outcome, completion);
+    }
+
+    /**
+     * Drops a range of the memory map, SMMU-D.26 of docs/spec/arm-smmu.md 10: TLBI_S2_IPA leaves the combined translations of both
+     * stages, which only their input addresses name, so that stage 1 goes as a whole. A guest's context descriptors may have
+     * been there, too, and a device holds addresses of both stages.
+     */
+    private Errno dropMemory(Domain domain, long first, long last) {
+        if (vmids.isDirty()) {
+            commands.everything();
+        } else {
+            for (Device device : domain.members().devices()) {
+                if (device.stage() != null && device.stage().kind() == Stage.Kind.CONTEXT_TABLE) {
+                    commands.contexts(device.streamId());
+                }
+            }
+            commands.sync();
+            for (Stage stage : domain.stages()) {
+                tlb.intermediate(stage.vmid(), first, last, false);
+                tlb.vm(stage.vmid());
+            }
+        }
+        Device[] reached = domain.devicesWithTlb();
+        dropDevices(reached);
+        return vmids.settle(commands.finish(), streamIds(reached));
     }
 
     // ---- state
@@ -421,6 +529,39 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     /** Reads VMIDs. */
     void load(SnapshotReader in) {
         vmids.load(in);
+    }
+
+    /**
+     * Writes a section of the memory maps, if there is one: count of domains, each: int number; its tables. A reader that does not
+     * know it cannot serve the containers that have one, and says so.
+     */
+    void saveMemory(List<Domain> domains, SnapshotWriter out) {
+        List<Domain> mapped =
+                domains.stream().filter(domain -> domain.memory() != null).toList();
+        if (!mapped.isEmpty()) {
+            out.section(MEMORY).putInt(mapped.size());
+            for (Domain domain : mapped) {
+                domain.memory().save(out.putInt(domain.members().number()));
+            }
+        }
+    }
+
+    /** Reads what {@link #saveMemory} wrote. */
+    void loadMemory(DomainBooks<Domain, Device> books, SnapshotReader in) {
+        if (!in.has(MEMORY)) {
+            return;
+        }
+        in.section(MEMORY);
+        int count = in.getCount(MOST_MAPS);
+        for (int i = 0; i < count; i++) {
+            int number = in.getInt();
+            Domain domain = books.find(number);
+            if (domain == null || domain.memory() != null) {
+                throw in.invalid("memory map of domain " + number + ", which is not open or has one");
+            }
+            domain.memory(GuestMemory.load(platform, chip, in));
+        }
+        in.endSection();
     }
 
     @Override
@@ -449,7 +590,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             }
             Stage stage = new Stage(kind, ste, cd);
             stage.vmid(in.getInt());
-            stage.contextPage(in.getPage("context descriptor"));
+            long page = in.getPage("context descriptor");
+            stage.contextPage(page, page != 0 && stage.hasStage2() ? GuestMemory.ipaOf(page, chip) : page);
             if (chip.hasStage2() && !vmids.isTaken(stage.vmid())) {
                 throw in.invalid("VMID " + stage.vmid() + " of a table, which is not in use");
             }

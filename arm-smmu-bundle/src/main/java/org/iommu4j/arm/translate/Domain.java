@@ -15,6 +15,7 @@ final class Domain implements DomainRecord<Device> {
 
     private final Members<Device> members;
     private final List<Stage> stages = new ArrayList<>();
+    private GuestMemory memory;
     private Stage[] stagesInUse = NOTHING;
     private Device[] devicesWithTlb = NOBODY;
 
@@ -39,6 +40,20 @@ final class Domain implements DomainRecord<Device> {
             }
         }
         return null;
+    }
+
+    /** The container's memory map; null if it translates one to one. */
+    GuestMemory memory() {
+        return memory;
+    }
+
+    void memory(GuestMemory map) {
+        memory = map;
+    }
+
+    /** A stage as it is in this domain: above the memory map, if there is one. */
+    Stage placed(Stage stage) {
+        return memory == null ? stage : stage.above(memory);
     }
 
     /** The stages, for loops that allocate nothing. */

@@ -1,10 +1,13 @@
 package org.iommu4j.arm.translate;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.ContextLevel1;
 import org.iommu4j.arm.table.ContextTable;
 import org.iommu4j.arm.table.StreamTableEntry;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 
@@ -22,11 +25,19 @@ final class HostContexts {
     private final PhysicalMemory memory;
     private final Stage stage;
 
-    /** The table of a stage, which has a page for it. */
-    HostContexts(Platform platform, Stage stage) {
+    /** Through which the chip finds the table; null if it is named by physical addresses. */
+    private final GuestMemory shown;
+
+    /** The table of a stage, which has a page for it, in a container with that memory map or without one. */
+    HostContexts(Platform platform, Stage stage, GuestMemory shown) {
         this.platform = platform;
         memory = platform.memory();
         this.stage = stage;
+        this.shown = shown;
+    }
+
+    private long physical(long pointer) {
+        return shown == null ? pointer : shown.find(pointer);
     }
 
     /** log2 of the PASIDs that a chip can have in such a table; 0 if it has none. */
@@ -56,7 +67,7 @@ final class HostContexts {
         }
         long level1 = memory.readLongLe(ContextTable.level1Address(stage.ste0(), pasid));
         return ContextLevel1.V.isSet(level1)
-                ? ContextTable.entryInLeaf(stage.ste0(), ContextTable.leafTable(stage.ste0(), level1), pasid)
+                ? ContextTable.entryInLeaf(stage.ste0(), physical(ContextTable.leafTable(stage.ste0(), level1)), pasid)
                 : 0;
     }
 
@@ -99,7 +110,19 @@ final class HostContexts {
             long page = platform.allocatePages(1);
             memory.writeLongLe(
                     ContextTable.level1Address(stage.ste0(), pasid),
-                    ContextLevel1.L2_PTR.of(page) | ContextLevel1.V.mask());
+                    ContextLevel1.L2_PTR.of(pointerTo(page)) | ContextLevel1.V.mask());
+        }
+    }
+
+    private long pointerTo(long page) {
+        if (shown == null) {
+            return page;
+        }
+        try {
+            return shown.show(page);
+        } catch (BackendException e) {
+            platform.freePages(page, 1);
+            throw e;
         }
     }
 
@@ -116,15 +139,17 @@ final class HostContexts {
         memory.writeLongLe(address(pasid), 0);
     }
 
-    /** Gives back the pages below the first. */
-    void free() {
+    /** The pages below the first. */
+    List<Long> leaves() {
+        List<Long> pages = new ArrayList<>();
         if (hasTwoLevels()) {
             for (int leaf = 0; leaf < 1 << (stage.pasidBits() - LEAF_BITS); leaf++) {
                 long level1 = memory.readLongLe(ContextTable.level1Address(stage.ste0(), leaf << LEAF_BITS));
                 if (ContextLevel1.V.isSet(level1)) {
-                    platform.freePages(ContextLevel1.L2_PTR.get(level1), 1);
+                    pages.add(physical(ContextLevel1.L2_PTR.get(level1)));
                 }
             }
         }
+        return pages;
     }
 }

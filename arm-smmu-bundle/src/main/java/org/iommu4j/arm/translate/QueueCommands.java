@@ -128,6 +128,11 @@ final class QueueCommands {
                 0);
     }
 
+    /** Drops all cached context descriptors of a stream. */
+    void contexts(int streamId) {
+        put(SmmuCommand.CFGI_CD_ALL.word() | CommandFields.SID.of(Integer.toUnsignedLong(streamId)), 0);
+    }
+
     /** Everything so far is done before what follows, IHI 0070 4.7.3. */
     void sync() {
         put(SYNC, 0);

@@ -15,6 +15,7 @@ import org.iommu4j.arm.table.Stage1Walker;
 import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
@@ -27,11 +28,13 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.range.RangeCover;
+import org.iommu4j.driver.table.MapTables;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -169,6 +172,7 @@ public final class SmmuTranslator implements Translator {
         translator.bindings.load(in);
         translator.books.load(in);
         in.endSection();
+        translator.bindings.loadMemory(translator.books, in);
         return translator;
     }
 
@@ -234,7 +238,7 @@ public final class SmmuTranslator implements Translator {
             return refused;
         }
         for (int i = 0; i < stages.length; i++) {
-            invalidate(stages[i], request, completion);
+            invalidate(target, stages[i], request, completion);
         }
         Device[] devices = target.devicesWithTlb();
         if (devices.length != 0) {
@@ -257,7 +261,7 @@ public final class SmmuTranslator implements Translator {
     }
 
     /** What is dropped from the TLBs, docs/spec/arm-smmu.md 5.3. */
-    private void invalidate(Stage stage, InvalidateRequest request, Completion completion) {
+    private void invalidate(Domain domain, Stage stage, InvalidateRequest request, Completion completion) {
         int vmid = stage.vmid();
         boolean range = request.selectsRange();
         boolean named = request.selectsPasid() || request.noPasid();
@@ -286,7 +290,7 @@ public final class SmmuTranslator implements Translator {
         if (index == NO_CONTEXT || stage.kind() == Stage.Kind.BYPASS) {
             return;
         }
-        long control = contextControl(stage, index);
+        long control = contextControl(domain, stage, index);
         if (stage.kind() == Stage.Kind.HOST_CONTEXTS && !ContextDescriptor.V.isSet(control)) {
             // The PASID is not bound, and what it was bound to has been dropped.
             return;
@@ -315,20 +319,34 @@ public final class SmmuTranslator implements Translator {
     }
 
     /** First word of a context descriptor, as it is now; not valid if it cannot be read. */
-    private long contextControl(Stage stage, int index) {
+    private long contextControl(Domain domain, Stage stage, int index) {
         try {
             long ste0 = stage.ste0();
-            PhysicalMemory contexts = stage.hasHostContexts() ? memory : guestTables;
+            boolean ofHost = stage.hasHostContexts();
+            PhysicalMemory contexts = ofHost ? memory : guestTables;
+            GuestMemory map = domain.memory();
+            // The host knows where its own first page is.
+            GuestMemory rootMap = ofHost ? null : map;
             if (stage.leafBits() == 0) {
-                return contexts.readLongLe(ContextTable.entryAddress(ste0, index));
+                return contexts.readLongLe(physical(rootMap, ContextTable.entryAddress(ste0, index)));
             }
-            long level1 = contexts.readLongLe(ContextTable.level1Address(ste0, index));
+            long level1 = contexts.readLongLe(physical(rootMap, ContextTable.level1Address(ste0, index)));
             return ContextLevel1.V.isSet(level1)
-                    ? contexts.readLongLe(ContextTable.entryInLeaf(ste0, ContextTable.leafTable(ste0, level1), index))
+                    ? contexts.readLongLe(
+                            physical(map, ContextTable.entryInLeaf(ste0, ContextTable.leafTable(ste0, level1), index)))
                     : 0;
         } catch (BusErrorException e) {
             return 0;
         }
+    }
+
+    /** Where an address is that a chip translates through a memory map, if there is one. */
+    private static long physical(GuestMemory map, long address) {
+        long pa = map == null ? address : map.find(address);
+        if (pa == MapTables.NONE) {
+            throw new BusErrorException(address);
+        }
+        return pa;
     }
 
     /** What a device drops that holds translations itself, docs/spec/arm-smmu.md 5.2 and 5.4. */
@@ -362,6 +380,29 @@ public final class SmmuTranslator implements Translator {
     }
 
     @Override
+    public MemoryMapSupport memoryMap() {
+        return GuestMemory.support(chip);
+    }
+
+    @Override
+    public int beginMap(int domain, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.beginMap(target, completion);
+    }
+
+    @Override
+    public int map(int domain, Mapping mapping, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.map(target, mapping, completion);
+    }
+
+    @Override
+    public int unmap(int domain, long first, long last, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.unmap(target, first, last, completion);
+    }
+
+    @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.ARM_SMMU, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
         out.section("translator")
@@ -376,6 +417,7 @@ public final class SmmuTranslator implements Translator {
         out.section("domains");
         bindings.save(out);
         books.save(out);
+        bindings.saveMemory(books.open(), out);
         return out.build();
     }
 

@@ -47,6 +47,7 @@ final class Stage {
     private final long[] cd;
     private int vmid;
     private long contextPage;
+    private long contextPointer;
     private int users;
 
     /**
@@ -103,6 +104,11 @@ final class Stage {
         return new Stage(Kind.HOST_CONTEXTS, HostContexts.addTo(stage1(), chip));
     }
 
+    /** The same stage with a memory map as its stage 2. */
+    Stage above(GuestMemory memory) {
+        return new Stage(kind, memory.below(ste), cd);
+    }
+
     /** Words of the host's context descriptor of a guest's stage-1 table, as BIND_PGTABLE and BIND_PASID give it. */
     static long[] context(BindPart part, int asid) {
         long control = ContextDescriptor.T0SZ.of(part.get(BindPageTable.T0SZ))
@@ -152,7 +158,7 @@ final class Stage {
         return kind == Kind.PAGE_TABLE || kind == Kind.HOST_CONTEXTS;
     }
 
-    /** First word of the stream table entry. */
+    /** First word of the stream table entry, with the physical address of the host's context descriptors. */
     long ste0() {
         return ste[0] | StreamTableEntry.S1_CONTEXT_PTR.of(contextPage);
     }
@@ -170,8 +176,20 @@ final class Stage {
         return contextPage;
     }
 
-    void contextPage(long page) {
+    /**
+     * Chooses where the host's context descriptors are.
+     *
+     * @param page their physical address
+     * @param pointer how a stream table entry names it: with two stages an intermediate address
+     */
+    void contextPage(long page, long pointer) {
         contextPage = page;
+        contextPointer = pointer;
+    }
+
+    /** True if stage 2 translates. */
+    boolean hasStage2() {
+        return StreamTableEntry.hasStage2(StreamTableEntry.CONFIG.getInt(ste[0]));
     }
 
     int users() {
@@ -193,7 +211,7 @@ final class Stage {
     /** The stream table entry of a stream that uses this. */
     long[] entry(boolean deviceTlb) {
         long[] words = ste.clone();
-        words[0] = ste0();
+        words[0] |= StreamTableEntry.S1_CONTEXT_PTR.of(contextPointer);
         words[1] |= StreamTableEntry.EATS.of(deviceTlb ? StreamTableEntry.EATS_FULL : 0);
         words[2] |= StreamTableEntry.S2_VMID.of(vmid);
         return words;
