@@ -60,7 +60,7 @@ class ExplainFormatsTest {
 
     private String shown(String... arguments) {
         StringWriter out = new StringWriter();
-        new ExplainCommand(FakeIommuService::new, () -> explain, model -> {}).run(new PrintWriter(out), arguments);
+        new ExplainCommand(FakeIommuService::new, () -> explain, model -> {}, null).run(new PrintWriter(out), arguments);
         return out.toString();
     }
 
