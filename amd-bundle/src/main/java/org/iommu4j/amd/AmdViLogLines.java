@@ -98,14 +98,6 @@ final class AmdViLogLines {
     private static BitField flags() {
         int lowest = IoPageFault.GN.shift();
         return new BitField(
-                "flags",
-                IoPageFault.GN.word(),
-                lowest,
-                IoPageFault.CODE.shift() - lowest,
-                false,
-                List.of(),
-                0,
-                "",
-                "");
+                "flags", IoPageFault.GN.word(), lowest, IoPageFault.CODE.shift() - lowest, false, List.of(), 0, "", "");
     }
 }

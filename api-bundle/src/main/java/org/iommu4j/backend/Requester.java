@@ -39,8 +39,7 @@ public final class Requester {
             return OptionalInt.empty();
         }
         int function = Integer.parseInt(found.group(4));
-        return OptionalInt.of(
-                (segment << SEGMENT_SHIFT) | (bus << BUS_SHIFT) | (device << DEVICE_SHIFT) | function);
+        return OptionalInt.of((segment << SEGMENT_SHIFT) | (bus << BUS_SHIFT) | (device << DEVICE_SHIFT) | function);
     }
 
     /** A requester id as {@code 00:1f.2}; one above 16 bits (a handle, a LIOBN, a StreamID of a segment) in hexadecimal. */

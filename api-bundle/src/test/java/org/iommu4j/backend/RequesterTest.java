@@ -23,7 +23,19 @@ class RequesterTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "0x310", "784", "00:20.0", "00:1f.8", "00:1f", "0x:1.0", "00000:00:00.0", "100:00.0", "00:1f.2 "})
+    @ValueSource(
+            strings = {
+                "",
+                "0x310",
+                "784",
+                "00:20.0",
+                "00:1f.8",
+                "00:1f",
+                "0x:1.0",
+                "00000:00:00.0",
+                "100:00.0",
+                "00:1f.2 "
+            })
     void shouldNotTakeAnythingElseForOne(String text) {
         assertTrue(Requester.parse(text).isEmpty());
     }

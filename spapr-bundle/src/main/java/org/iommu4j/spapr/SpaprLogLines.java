@@ -40,8 +40,8 @@ final class SpaprLogLines {
             LogFormat.message(
                     MARK,
                     "EEH: (?:Fenced PHB#(?<fenced>[0-9a-f]+) detected|[Dd]ead PHB#(?<dead>[0-9a-f]+) detected)",
-                    "The whole host bridge is stopped, with every endpoint behind it: fenced until a complete reset, dead for "
-                            + "good",
+                    "The whole host bridge is stopped, with every endpoint behind it: fenced until a complete reset,"
+                            + " dead for good",
                     message("fenced"),
                     message("dead")),
             LogFormat.message(

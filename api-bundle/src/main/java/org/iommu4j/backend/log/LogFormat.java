@@ -75,13 +75,7 @@ public record LogFormat(
      * @param format name of the structure; empty for an event or a command
      */
     public static LogFormat bytes(
-            Subject subject,
-            String format,
-            String mark,
-            String pattern,
-            String wordPattern,
-            int words,
-            int wordBytes) {
+            Subject subject, String format, String mark, String pattern, String wordPattern, int words, int wordBytes) {
         return new LogFormat(
                 subject,
                 format,
@@ -96,7 +90,6 @@ public record LogFormat(
 
     private static LogFormat inOneLine(
             Subject subject, String format, String mark, String pattern, String about, LogValue... values) {
-        return new LogFormat(
-                subject, format, mark, Pattern.compile(pattern), List.of(values), NOTHING, 0, 0, about);
+        return new LogFormat(subject, format, mark, Pattern.compile(pattern), List.of(values), NOTHING, 0, 0, about);
     }
 }

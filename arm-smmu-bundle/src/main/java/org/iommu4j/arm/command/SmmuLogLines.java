@@ -41,8 +41,8 @@ public final class SmmuLogLines {
             LogFormat.message(
                     MARK,
                     "CMD_SYNC timeout at 0x[0-9a-f]+",
-                    "The command queue does not go on: the SMMU has not taken the CMD_SYNC, as after GERROR.CMDQ_ERR, or a "
-                            + "device does not answer an ATC invalidation"));
+                    "The command queue does not go on: the SMMU has not taken the CMD_SYNC, as after GERROR.CMDQ_ERR,"
+                            + " or a device does not answer an ATC invalidation"));
 
     private SmmuLogLines() {}
 }

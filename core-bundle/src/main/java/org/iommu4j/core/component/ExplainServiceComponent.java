@@ -49,14 +49,12 @@ public final class ExplainServiceComponent implements ExplainService {
     }
 
     @Override
-    public void entries(
-            IommuModel model, String format, int subVersion, byte[] bytes, Consumer<Explanation> found) {
+    public void entries(IommuModel model, String format, int subVersion, byte[] bytes, Consumer<Explanation> found) {
         explain.entries(model, format, subVersion, bytes, found);
     }
 
     @Override
-    public void entries(
-            IommuModel model, String format, int subVersion, long[] words, Consumer<Explanation> found) {
+    public void entries(IommuModel model, String format, int subVersion, long[] words, Consumer<Explanation> found) {
         explain.entries(model, format, subVersion, words, found);
     }
 

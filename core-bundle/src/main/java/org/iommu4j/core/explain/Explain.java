@@ -100,14 +100,12 @@ public final class Explain implements ExplainService {
     }
 
     @Override
-    public void entries(
-            IommuModel model, String format, int subVersion, byte[] bytes, Consumer<Explanation> found) {
+    public void entries(IommuModel model, String format, int subVersion, byte[] bytes, Consumer<Explanation> found) {
         entries(model, format, subVersion, ExplainInput.ofBytes(bytes), found);
     }
 
     @Override
-    public void entries(
-            IommuModel model, String format, int subVersion, long[] words, Consumer<Explanation> found) {
+    public void entries(IommuModel model, String format, int subVersion, long[] words, Consumer<Explanation> found) {
         entries(model, format, subVersion, ExplainInput.ofWords(words), found);
     }
 
@@ -272,10 +270,7 @@ public final class Explain implements ExplainService {
                         .filter(line -> told.contains(line.field()) || line.wrong())
                         .toList();
                 return Explanation.of(
-                        layout.name(),
-                        List.of(new Part(whole.format(), whole.section(), 0, lines)),
-                        null,
-                        List.of());
+                        layout.name(), List.of(new Part(whole.format(), whole.section(), 0, lines)), null, List.of());
             });
         }
     }
@@ -320,9 +315,7 @@ public final class Explain implements ExplainService {
         if (found != null) {
             return found;
         }
-        return call != null
-                ? call(formats, call, input)
-                : noFormat(formats, name, subVersion);
+        return call != null ? call(formats, call, input) : noFormat(formats, name, subVersion);
     }
 
     private static Explanation noFormat(Formats formats, String name, int subVersion) {

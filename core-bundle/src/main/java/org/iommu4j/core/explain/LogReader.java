@@ -246,9 +246,10 @@ final class LogReader {
         try {
             return switch (value.reading()) {
                 case HEX -> Long.parseUnsignedLong(withoutPrefix(text), 16);
-                case NUMBER -> isPrefixed(text)
-                        ? Long.parseUnsignedLong(withoutPrefix(text), 16)
-                        : Long.valueOf(Long.parseLong(text));
+                case NUMBER ->
+                    isPrefixed(text)
+                            ? Long.parseUnsignedLong(withoutPrefix(text), 16)
+                            : Long.valueOf(Long.parseLong(text));
                 case REQUESTER -> {
                     OptionalInt number = Requester.parse(text);
                     yield number.isPresent() ? Long.valueOf(Integer.toUnsignedLong(number.getAsInt())) : null;

@@ -28,8 +28,10 @@ public final class VtdLogLines {
             LogFormat.structure(
                     FaultRecord.LAYOUT.name(),
                     MARK,
-                    "DMAR: ?\\[DMA (?<access>Read|Write)(?: NO_PASID| PASID (?<with>0x[0-9a-f]+))?\\] Request device \\[(?<device>"
-                            + FUNCTION + ")\\](?: PASID (?:[fF]{8}|(?<pasid>[0-9a-f]+)))? fault addr (?<address>(?:0x)?[0-9a-f]+)"
+                    "DMAR: ?\\[DMA (?<access>Read|Write)(?: NO_PASID| PASID (?<with>0x[0-9a-f]+))?\\] Request device"
+                            + " \\[(?<device>"
+                            + FUNCTION
+                            + ")\\](?: PASID (?:[fF]{8}|(?<pasid>[0-9a-f]+)))? fault addr (?<address>(?:0x)?[0-9a-f]+)"
                             + "(?:\\s+" + REASON + ")?",
                     name("access", FaultRecord.T1, code(1, "Read"), code(0, "Write")),
                     requester("device", FaultRecord.SID),
@@ -38,8 +40,7 @@ public final class VtdLogLines {
                     hex("address", FaultRecord.FI),
                     number("reason", FaultRecord.FR),
                     constant(FaultRecord.F, 1)),
-            LogFormat.structure(
-                    FaultRecord.LAYOUT.name(), MARK, "DMAR: ?" + REASON, number("reason", FaultRecord.FR)),
+            LogFormat.structure(FaultRecord.LAYOUT.name(), MARK, "DMAR: ?" + REASON, number("reason", FaultRecord.FR)),
             LogFormat.structure(
                     FaultRecord.LAYOUT.name(),
                     MARK,
@@ -76,7 +77,8 @@ public final class VtdLogLines {
             LogFormat.message(
                     "VT-d detected",
                     "VT-d detected Invalidation Queue Error: Reason (?:0x)?[0-9a-f]+",
-                    "The unit could not fetch or read a descriptor of the invalidation queue, FSTS.IQE: it stops at the head"));
+                    "The unit could not fetch or read a descriptor of the invalidation queue, FSTS.IQE: it stops at"
+                            + " the head"));
 
     private VtdLogLines() {}
 }

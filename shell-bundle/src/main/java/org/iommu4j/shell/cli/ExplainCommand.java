@@ -36,16 +36,18 @@ import picocli.CommandLine.Spec;
         header = "Decodes bytes to their fields.",
         description = {
             "",
-            "A command, table entry, fault record or register of a model; a request of the contract with the vendor part in "
-                    + "it, and the rule that refuses it; or the saved state of a chip, a driver or a virtual IOMMU.",
+            "A command, table entry, fault record or register of a model; a request of the contract with the vendor"
+                    + " part in it, and the rule that refuses it; or the saved state of a chip, a driver or a virtual"
+                    + " IOMMU.",
             "",
-            "HEX is bytes as they lie in memory, '4c 00 00 00' or '4c000000'; or, each with 0x before it, the values of "
-                    + "64-bit words, the lowest address first. Blanks, commas and underscores are free. Without --as the "
-                    + "format is found from opcode and size; if several fit they are listed. With '-' for HEX every line of "
-                    + "standard input is one value, answered as it comes.",
+            "HEX is bytes as they lie in memory, '4c 00 00 00' or '4c000000'; or, each with 0x before it, the values"
+                + " of 64-bit words, the lowest address first. Blanks, commas and underscores are free. Without --as"
+                + " the format is found from opcode and size; if several fit they are listed. With '-' for HEX every"
+                + " line of standard input is one value, answered as it comes.",
             "",
-            "--each takes a whole ring or table apart, an entry a line with the fields that are not zero; --log finds the "
-                    + "lines of a kernel's log that IOMMU drivers write, and shows as much of the record as they tell."
+            "--each takes a whole ring or table apart, an entry a line with the fields that are not zero; --log finds"
+                    + " the lines of a kernel's log that IOMMU drivers write, and shows as much of the record as they"
+                    + " tell."
         },
         footer = {
             "",
@@ -58,8 +60,9 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j explain --model MODEL --as FORMAT --each --file table.bin",
             "  dmesg | ./iommu4j explain --log -",
             "",
-            "Exit status: 0 if the bytes were decoded, or several formats fit; 2 for wrong arguments, bytes that no format "
-                    + "fits, or a log without a line that is known. A request that is refused is decoded all the same."
+            "Exit status: 0 if the bytes were decoded, or several formats fit; 2 for wrong arguments, bytes that no"
+                + " format fits, or a log without a line that is known. A request that is refused is decoded all the"
+                + " same."
         })
 public final class ExplainCommand implements Callable<Integer> {
     private static final int LONGEST_FILE = 1 << 24;
@@ -78,8 +81,8 @@ public final class ExplainCommand implements Callable<Integer> {
             paramLabel = "MODEL",
             completionCandidates = InstalledModels.class,
             description =
-                    "An installed model: ${COMPLETION-CANDIDATES}. Default: the one that is installed; of a request: the one that it"
-                            + " names.")
+                    "An installed model: ${COMPLETION-CANDIDATES}. Default: the one that is installed; of a request:"
+                            + " the one that it names.")
     private String model;
 
     @Option(
@@ -110,13 +113,16 @@ public final class ExplainCommand implements Callable<Integer> {
             description = "Reads the bytes themselves from a file instead of HEX.")
     private Path file;
 
-    @Option(names = "--each", description = "The bytes are a ring or table of entries of FORMAT; without --as of commands.")
+    @Option(
+            names = "--each",
+            description = "The bytes are a ring or table of entries of FORMAT; without --as of commands.")
     private boolean each;
 
     @Option(
             names = "--log",
             paramLabel = "FILE",
-            description = "Explains the lines of a kernel's log, of all installed models or of MODEL; '-' is standard input.")
+            description =
+                    "Explains the lines of a kernel's log, of all installed models or of MODEL; '-' is standard input.")
     private String log;
 
     @Option(names = "--json", description = "Prints JSON instead of the text: an object, or one a line.")
@@ -186,7 +192,8 @@ public final class ExplainCommand implements Callable<Integer> {
         if (each && (register != null || abi != null)) {
             throw wrong("--each excludes --register and --contract");
         }
-        if (log != null && (each || file != null || format != null || register != null || abi != null || !hex.isEmpty())) {
+        if (log != null
+                && (each || file != null || format != null || register != null || abi != null || !hex.isEmpty())) {
             throw wrong("--log excludes HEX, --file, --as, --each, --register and --contract");
         }
         try {
@@ -269,8 +276,7 @@ public final class ExplainCommand implements Callable<Integer> {
                 spec.commandLine().getOut().println();
             }
         });
-        try (InputLines lines =
-                InputLines.of(STANDARD_INPUT.equals(log) ? standardInput() : opened(Path.of(log)))) {
+        try (InputLines lines = InputLines.of(STANDARD_INPUT.equals(log) ? standardInput() : opened(Path.of(log)))) {
             explain.get().log(model == null ? null : waited(Models.parse(model)), generation(), lines, found);
             String counts = found.count + (found.count == 1 ? " message" : " messages") + " in " + lines.count()
                     + (lines.count() == 1 ? " line" : " lines");
@@ -311,7 +317,8 @@ public final class ExplainCommand implements Callable<Integer> {
             }
             byte[] bytes = bytes(digits);
             awaitAny();
-            return explain.get().request(image, model == null ? null : waited(Models.parse(model)), generation(), bytes);
+            return explain.get()
+                    .request(image, model == null ? null : waited(Models.parse(model)), generation(), bytes);
         }
         if (register != null) {
             long[] value = new HexInput(digits).words();

@@ -76,8 +76,10 @@ class ExplainLogTest {
     @Test
     void shouldReadFaultsOfVtdAsEveryKernelWritesThem() {
         for (String line : List.of(
-                "[ 0.9] DMAR: [DMA Write] Request device [00:12.0] fault addr fff000 [fault reason 05] PTE Write access is not set",
-                "kernel: DMAR: [DMA Write] Request device [00:12.0] PASID ffffffff fault addr fff000 [fault reason 05] x",
+                "[ 0.9] DMAR: [DMA Write] Request device [00:12.0] fault addr fff000 [fault reason 05] PTE Write"
+                        + " access is not set",
+                "kernel: DMAR: [DMA Write] Request device [00:12.0] PASID ffffffff fault addr fff000 [fault reason 05]"
+                        + " x",
                 "DMAR: [DMA Write NO_PASID] Request device [0x00:0x12.0] fault addr 0xfff000 [fault reason 0x05] x")) {
             log(line);
             assertSays("line 1, intel: ");
@@ -146,10 +148,13 @@ class ExplainLogTest {
     @Test
     void shouldReadEventsOfAmdViAsEveryKernelWritesThem() {
         for (String line : List.of(
-                "AMD-Vi: Event logged [IO_PAGE_FAULT device=05:00.0 domain=0x0012 address=0x00000000ff6101b0 flags=0x0070]",
+                "AMD-Vi: Event logged [IO_PAGE_FAULT device=05:00.0 domain=0x0012 address=0x00000000ff6101b0"
+                        + " flags=0x0070]",
                 "[ 221.5] IO_PAGE_FAULT device=05:00.0 domain=0x0012 address=0x00000000ff6101b0 flags=0x0070]",
-                "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:05:00.0 domain=0x0012 address=0xff6101b0 flags=0x0070]",
-                "ath10k_pci 0000:05:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0012 address=0xff6101b0 flags=0x0070]")) {
+                "AMD-Vi: Event logged [IO_PAGE_FAULT device=0000:05:00.0 domain=0x0012 address=0xff6101b0"
+                        + " flags=0x0070]",
+                "ath10k_pci 0000:05:00.0: AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x0012 address=0xff6101b0"
+                        + " flags=0x0070]")) {
             log("AMD-Vi: Event logged [", line);
             assertSays("line 2, amd: ");
             assertSays("DeviceID 15:0 0x500 05:00.0");
@@ -160,7 +165,8 @@ class ExplainLogTest {
             assertSays("RZ 55 0x0");
             assertSays("1 message in 2 lines");
         }
-        log("AMD-Vi: Event logged [INVALID_DEVICE_REQUEST device=00:00.1 pasid=0x12345 address=0xfdf8000020 flags=0x0a00]");
+        log("AMD-Vi: Event logged [INVALID_DEVICE_REQUEST device=00:00.1 pasid=0x12345 address=0xfdf8000020"
+                + " flags=0x0a00]");
         assertSays("PASID[19:16] 19:16 0x1");
         assertSays("PASID[15:0] 47:32 0x2345");
         assertSays("Type 59:57 0x5 posted write in the interrupt range, IntCtl=0");
@@ -212,24 +218,50 @@ class ExplainLogTest {
     @Test
     void shouldShowOnlyTheLinesOfAModelThatIsAskedFor() throws IOException {
         Path file = Files.writeString(
-                folder.resolve("dmesg"),
-                "EEH: Frozen PHB#2-PE#1 detected\nDMAR: DRHD: handling fault status reg 2\n");
+                folder.resolve("dmesg"), "EEH: Frozen PHB#2-PE#1 detected\nDMAR: DRHD: handling fault status reg 2\n");
         run("explain", "--log", file.toString(), "--json");
         assertEquals(0, status, err::toString);
         assertEquals(2, out.toString().lines().count());
         run("explain", "--model", "intel", "--log", file.toString(), "--json");
         assertEquals(1, out.toString().lines().count());
         assertSays("\"subject\":\"line 2, intel: DMAR: DRHD: handling fault status reg 2\"");
-        run("explain", "--log", Files.writeString(folder.resolve("none"), "a\nb\n").toString());
+        run(
+                "explain",
+                "--log",
+                Files.writeString(folder.resolve("none"), "a\nb\n").toString());
         assertEquals(2, status);
         assertTrue(err.toString().contains("0 messages in 2 lines that an IOMMU driver writes"), err::toString);
     }
 
     @Test
     void shouldTakeARingOrATableApart() {
-        run("explain", "--model", "intel", "--each", "0x1200f2", "0x12345000", "0", "0", "0", "0", "0x200000025", "0x20000");
+        run(
+                "explain",
+                "--model",
+                "intel",
+                "--each",
+                "0x1200f2",
+                "0x12345000",
+                "0",
+                "0",
+                "0",
+                "0",
+                "0x200000025",
+                "0x20000");
         assertEquals(2, status, "0 without 0x is no word");
-        run("explain", "--model", "intel", "--each", "0x1200f2", "0x12345000", "0x0", "0x0", "0x0", "0x0", "0x200000025", "0x20000");
+        run(
+                "explain",
+                "--model",
+                "intel",
+                "--each",
+                "0x1200f2",
+                "0x12345000",
+                "0x0",
+                "0x0",
+                "0x0",
+                "0x0",
+                "0x200000025",
+                "0x20000");
         assertEquals(0, status, err::toString);
         List<String> lines = out.toString().lines().toList();
         assertEquals(3, lines.size(), out::toString);
