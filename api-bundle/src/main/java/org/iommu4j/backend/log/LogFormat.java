@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * @param mark text that every such line contains: a cheap test before the pattern
  * @param pattern regular expression whose named groups are what {@code values} read
  * @param values what stands in the line
- * @param wordPattern regular expression for a part of the bytes, in hexadecimal digits in a group named {@code word}; the parts
+ * @param wordPattern regular expression for a part of the bytes, in hexadecimal digits in the group {@link #WORD}; the parts
  *     stand behind each other in the line from the match on, or one a line in those behind it. Matches nothing if the line gives
  *     values
  * @param words how many parts there are; 0 if the line gives values
