@@ -1,11 +1,13 @@
 package org.iommu4j.amd;
 
+import java.util.List;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViEvent;
 import org.iommu4j.amd.command.AmdViEvents.IoPageFault;
 import org.iommu4j.amd.command.CompletionWait;
 import org.iommu4j.amd.table.EntryFormats;
 import org.iommu4j.backend.NativeFormats;
+import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.layout.Layout;
 
 /** The formats of AMD-Vi in bytes. */
@@ -33,5 +35,10 @@ final class AmdViFormats implements NativeFormats {
     public boolean isCompletion(byte[] command) {
         return command.length == AmdViCommand.BYTES
                 && AmdViCommand.opcodeOf(CompletionWait.LAYOUT.word(command, 0, 0)) == AmdViCommand.OP_COMPLETION_WAIT;
+    }
+
+    @Override
+    public List<LogFormat> logFormats() {
+        return AmdViLogLines.ALL;
     }
 }

@@ -1,5 +1,7 @@
 package org.iommu4j.backend;
 
+import java.util.List;
+import org.iommu4j.backend.log.LogFormat;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
@@ -36,5 +38,13 @@ public interface NativeFormats {
     /** True if a native command changes nothing and only tells that those before it are done. */
     default boolean isCompletion(byte[] command) {
         return false;
+    }
+
+    /**
+     * How lines that operating systems write about chips of the model are read, several for what different versions write.
+     * Data only: nothing in it is a class of the vendor's.
+     */
+    default List<LogFormat> logFormats() {
+        return List.of();
     }
 }

@@ -1,11 +1,14 @@
 package org.iommu4j.arm;
 
+import java.util.List;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCommand;
+import org.iommu4j.arm.command.SmmuLogLines;
 import org.iommu4j.arm.table.EntryFormats;
 import org.iommu4j.backend.NativeFormats;
+import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.layout.Layout;
 
 /** The formats of an SMMU in bytes. */
@@ -33,5 +36,10 @@ final class SmmuFormats implements NativeFormats {
     public boolean isCompletion(byte[] command) {
         return command.length == CommandFields.COMMAND_BYTES
                 && SmmuCommand.opcodeOf(command[0]) == SmmuCommand.SYNC.opcode();
+    }
+
+    @Override
+    public List<LogFormat> logFormats() {
+        return SmmuLogLines.ALL;
     }
 }

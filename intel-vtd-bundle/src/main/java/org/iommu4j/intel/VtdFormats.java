@@ -1,9 +1,12 @@
 package org.iommu4j.intel;
 
+import java.util.List;
 import org.iommu4j.backend.NativeFormats;
+import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.InvalidationWait;
 import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdLogLines;
 import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
 import org.iommu4j.intel.command.VtdRegisters.Iotlb;
 import org.iommu4j.intel.table.EntryFormats;
@@ -36,5 +39,10 @@ final class VtdFormats implements NativeFormats {
         return command.length == InvalidationWait.LAYOUT.sizeBytes()
                 && InvalidationWait.TYPE.getInt(InvalidationWait.LAYOUT.word(command, 0, InvalidationWait.TYPE.word()))
                         == VtdCommand.TYPE_WAIT;
+    }
+
+    @Override
+    public List<LogFormat> logFormats() {
+        return VtdLogLines.ALL;
     }
 }

@@ -1,9 +1,12 @@
 package org.iommu4j.s390;
 
+import java.util.List;
 import org.iommu4j.backend.NativeFormats;
+import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.s390.command.AvailabilityRecord;
 import org.iommu4j.s390.command.ErrorRecord;
 import org.iommu4j.s390.command.EventCode;
+import org.iommu4j.s390.command.ZpciLogLines;
 import org.iommu4j.s390.table.EntryFormats;
 
 /** The formats of zPCI in bytes. */
@@ -17,5 +20,10 @@ final class ZpciFormats implements NativeFormats {
     @Override
     public String entryFormat(String what) {
         return EntryFormats.of(what).name();
+    }
+
+    @Override
+    public List<LogFormat> logFormats() {
+        return ZpciLogLines.ALL;
     }
 }

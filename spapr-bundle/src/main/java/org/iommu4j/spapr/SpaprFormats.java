@@ -1,6 +1,8 @@
 package org.iommu4j.spapr;
 
+import java.util.List;
 import org.iommu4j.backend.NativeFormats;
+import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.spapr.command.PestEntry;
 import org.iommu4j.spapr.command.SpaprCommand;
@@ -22,5 +24,10 @@ final class SpaprFormats implements NativeFormats {
     public boolean isCompletion(byte[] command) {
         Layout sync = SpaprCommand.DMA_READ_SYNC.layout();
         return command.length == sync.sizeBytes() && sync.word(command, 0, 0) == SpaprCommand.DMA_READ_SYNC.opcode();
+    }
+
+    @Override
+    public List<LogFormat> logFormats() {
+        return SpaprLogLines.ALL;
     }
 }

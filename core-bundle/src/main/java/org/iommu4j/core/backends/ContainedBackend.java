@@ -20,6 +20,7 @@ import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.backend.capture.CaptureFormat;
+import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
@@ -178,6 +179,11 @@ final class ContainedBackend implements Backend {
         @Override
         public boolean isCompletion(byte[] command) {
             return ask(known -> known.isCompletion(command));
+        }
+
+        @Override
+        public List<LogFormat> logFormats() {
+            return ask(NativeFormats::logFormats);
         }
     }
 

@@ -1,5 +1,7 @@
 package org.iommu4j.core.component;
 
+import java.util.Iterator;
+import java.util.function.Consumer;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.explain.Explain;
@@ -44,5 +46,20 @@ public final class ExplainServiceComponent implements ExplainService {
     @Override
     public Explanation snapshot(byte[] bytes) {
         return explain.snapshot(bytes);
+    }
+
+    @Override
+    public void entries(IommuModel model, String format, int subVersion, byte[] bytes, Consumer<Explanation> found) {
+        explain.entries(model, format, subVersion, bytes, found);
+    }
+
+    @Override
+    public void entries(IommuModel model, String format, int subVersion, long[] words, Consumer<Explanation> found) {
+        explain.entries(model, format, subVersion, words, found);
+    }
+
+    @Override
+    public void log(IommuModel model, int subVersion, Iterator<String> lines, Consumer<Explanation> found) {
+        explain.log(model, subVersion, lines, found);
     }
 }

@@ -2,11 +2,13 @@ package org.iommu4j.core.explain;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.Backend;
@@ -14,6 +16,7 @@ import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.foreign.VendorFailure;
@@ -96,6 +99,182 @@ public final class Explain implements ExplainService {
         return StateExplanation.of(bytes.clone());
     }
 
+    @Override
+    public void entries(IommuModel model, String format, int subVersion, byte[] bytes, Consumer<Explanation> found) {
+        entries(model, format, subVersion, ExplainInput.ofBytes(bytes), found);
+    }
+
+    @Override
+    public void entries(IommuModel model, String format, int subVersion, long[] words, Consumer<Explanation> found) {
+        entries(model, format, subVersion, ExplainInput.ofWords(words), found);
+    }
+
+    private void entries(
+            IommuModel model, String format, int subVersion, ExplainInput input, Consumer<Explanation> found) {
+        Entries entries = new Entries();
+        Explanation wrong = guarded(() -> entries.begin(model, format, subVersion, input));
+        if (wrong != null) {
+            found.accept(wrong);
+            return;
+        }
+        while (!entries.isAtEnd()) {
+            List<Explanation> some = new ArrayList<>();
+            Explanation failed = guarded(() -> entries.some(some));
+            some.forEach(found);
+            if (failed != null) {
+                found.accept(failed);
+                return;
+            }
+        }
+    }
+
+    /** The entries of a ring or table, of which some are explained at a time: foreign code has little time for each call. */
+    private final class Entries {
+        private static final int AT_A_TIME = 512;
+
+        private String format;
+        private int subVersion;
+        private Formats formats;
+        private List<ExplainInput> inputs;
+        private int next;
+
+        /** What is wrong with the input; null if nothing is. */
+        Explanation begin(IommuModel model, String name, int wanted, ExplainInput input) {
+            formats = formats(model);
+            if (formats == null) {
+                return notInstalled(model);
+            }
+            Explanation wrong = unknownGeneration(formats, wanted);
+            if (wrong != null) {
+                return wrong;
+            }
+            format = name;
+            subVersion = wanted;
+            Layout layout = name.isEmpty() ? null : formats.layout(name);
+            if (layout == null && !name.isEmpty()) {
+                return noFormat(formats, name, wanted);
+            }
+            int size = layout == null ? formats.commandBytes() : layout.sizeBytes();
+            if (size == 0) {
+                return Explanation.problem("model " + label(formats) + " has no ring of commands; name the entries");
+            }
+            inputs = input.split(size);
+            return inputs != null
+                    ? null
+                    : Explanation.problem(input.size() + " are no whole number of entries of " + Formats.bytes(size));
+        }
+
+        boolean isAtEnd() {
+            return next >= inputs.size();
+        }
+
+        /** Explains the next ones; null, or why it cannot. */
+        Explanation some(List<Explanation> into) {
+            for (int i = 0; i < AT_A_TIME && !isAtEnd(); i++) {
+                int first = next++;
+                if (inputs.get(first).isZero()) {
+                    while (!isAtEnd() && inputs.get(next).isZero()) {
+                        next++;
+                    }
+                    into.add(Explanation.of(zero(first, next - 1), List.of(), null, List.of()));
+                } else {
+                    ExplainInput input = inputs.get(first);
+                    Explanation entry = format.isEmpty()
+                            ? find(formats, reader(formats, subVersion), input)
+                            : named(formats, format, subVersion, input);
+                    into.add(entry.of("entry " + first));
+                }
+            }
+            return null;
+        }
+
+        private String zero(int first, int last) {
+            return first == last ? "entry " + first + ": zero" : "entries " + first + " to " + last + ": zero";
+        }
+    }
+
+    @Override
+    public void log(IommuModel model, int subVersion, Iterator<String> lines, Consumer<Explanation> found) {
+        List<LogReader.Known> known = new ArrayList<>();
+        for (IommuModel each : model == null ? List.of(IommuModel.values()) : List.of(model)) {
+            List<LogReader.Known> ofModel = new ArrayList<>();
+            Explanation wrong = guarded(() -> logFormats(each, model != null, subVersion, ofModel));
+            if (wrong != null) {
+                found.accept(wrong);
+            } else {
+                known.addAll(ofModel);
+            }
+        }
+        LogReader reader = new LogReader(known, new LogExplaining(subVersion), found);
+        while (lines.hasNext()) {
+            reader.accept(lines.next());
+        }
+        reader.end();
+    }
+
+    /** Adds the forms of a model's lines; gives what is wrong with the model, or null. */
+    private Explanation logFormats(IommuModel model, boolean demanded, int subVersion, List<LogReader.Known> known) {
+        Formats formats = formats(model);
+        if (formats == null) {
+            return demanded ? notInstalled(model) : null;
+        }
+        Explanation wrong = demanded ? unknownGeneration(formats, subVersion) : null;
+        if (wrong != null) {
+            return wrong;
+        }
+        for (LogFormat format : formats.logFormats()) {
+            boolean structure = format.subject() == LogFormat.Subject.STRUCTURE;
+            known.add(new LogReader.Known(
+                    model.label(), formats, format, structure ? formats.layout(format.format()) : null));
+        }
+        return null;
+    }
+
+    /** What the lines of a log tell, by the formats of the model whose lines they are. */
+    private final class LogExplaining implements LogReader.Explaining {
+        private final int subVersion;
+
+        LogExplaining(int subVersion) {
+            this.subVersion = subVersion;
+        }
+
+        @Override
+        public Explanation bytes(LogReader.Known known, byte[] bytes) {
+            return guarded(() -> {
+                Formats formats = known.formats();
+                ExplainInput input = ExplainInput.ofBytes(bytes);
+                return switch (known.format().subject()) {
+                    case EVENT -> named(formats, formats.eventFormat(bytes), subVersion, input);
+                    case COMMAND -> find(formats, reader(formats, subVersion), input);
+                    default -> named(formats, known.format().format(), subVersion, input);
+                };
+            });
+        }
+
+        @Override
+        public Explanation register(LogReader.Known known, long value) {
+            return guarded(() -> {
+                String name = known.format().format();
+                Explanation told =
+                        Explain.this.register(known.formats(), name, subVersion, ExplainInput.ofWords(value));
+                return told != null ? told : noRegister(known.formats(), name, subVersion);
+            });
+        }
+
+        @Override
+        public Explanation fields(LogReader.Known known, long[] words, Set<String> told) {
+            return guarded(() -> {
+                Layout layout = known.layout();
+                Part whole = known.formats().part(layout, reader(known.formats(), subVersion), 0, words);
+                List<Line> lines = whole.lines().stream()
+                        .filter(line -> told.contains(line.field()) || line.wrong())
+                        .toList();
+                return Explanation.of(
+                        layout.name(), List.of(new Part(whole.format(), whole.section(), 0, lines)), null, List.of());
+            });
+        }
+    }
+
     private Explanation explain(IommuModel model, String format, int subVersion, ExplainInput input) {
         return guarded(() -> {
             Formats formats = formats(model);
@@ -136,10 +315,12 @@ public final class Explain implements ExplainService {
         if (found != null) {
             return found;
         }
-        return call != null
-                ? call(formats, call, input)
-                : Explanation.problem("model " + label(formats) + " has no format '" + name + "'; formats: "
-                        + String.join(", ", formats.names(subVersion)));
+        return call != null ? call(formats, call, input) : noFormat(formats, name, subVersion);
+    }
+
+    private static Explanation noFormat(Formats formats, String name, int subVersion) {
+        return Explanation.problem("model " + label(formats) + " has no format '" + name + "'; formats: "
+                + String.join(", ", formats.names(subVersion)));
     }
 
     /** A hypercall, RTAS call or instruction; the input is its arguments, or the registers that it names. */

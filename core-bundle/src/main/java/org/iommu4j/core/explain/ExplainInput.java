@@ -1,6 +1,8 @@
 package org.iommu4j.core.explain;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.iommu4j.layout.Layout;
 
 /** The input of an explanation: bytes in memory order, or the values of 64-bit words; one of the two is null. */
@@ -36,6 +38,35 @@ public record ExplainInput(byte[] bytes, long[] words) {
         Layout.Builder plain = Layout.named("value").size(widthBits);
         boolean little = layout.byteOrder() == java.nio.ByteOrder.LITTLE_ENDIAN;
         return (little ? plain.littleEndian() : plain.bigEndian()).build().word(bytes, 0, 0);
+    }
+
+    /** The entries of a ring or table, each of that size; null if the input is no whole number of them. */
+    List<ExplainInput> split(int sizeBytes) {
+        List<ExplainInput> entries = new ArrayList<>();
+        if (bytes != null) {
+            for (int at = 0; at < bytes.length; at += sizeBytes) {
+                entries.add(ofBytes(Arrays.copyOfRange(bytes, at, at + sizeBytes)));
+            }
+            return bytes.length % sizeBytes == 0 ? entries : null;
+        }
+        int each = (sizeBytes + Long.BYTES - 1) / Long.BYTES;
+        for (int at = 0; at < words.length; at += each) {
+            entries.add(ofWords(Arrays.copyOfRange(words, at, at + each)));
+        }
+        return words.length % each == 0 ? entries : null;
+    }
+
+    /** True if there is nothing but zeros. */
+    boolean isZero() {
+        if (bytes != null) {
+            for (byte each : bytes) {
+                if (each != 0) {
+                    return false;
+                }
+            }
+            return true;
+        }
+        return Arrays.stream(words).allMatch(word -> word == 0);
     }
 
     /** For messages. */

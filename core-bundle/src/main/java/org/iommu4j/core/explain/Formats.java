@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
@@ -12,6 +14,7 @@ import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.Explanation.Line;
@@ -45,6 +48,27 @@ public final class Formats {
 
     List<CallFormat> calls() {
         return backend.calls();
+    }
+
+    List<LogFormat> logFormats() {
+        return backend.formats().logFormats();
+    }
+
+    /** Name of the layout of a record; empty if there is none. */
+    String eventFormat(byte[] record) {
+        return backend.formats().eventFormat(record);
+    }
+
+    /** The size that most commands have, which is that of an entry of their ring; 0 if there are no commands. */
+    int commandBytes() {
+        Map<Integer, Integer> sizes = new TreeMap<>();
+        for (CommandFormat command : commands()) {
+            sizes.merge(command.layout().sizeBytes(), 1, Integer::sum);
+        }
+        return sizes.entrySet().stream()
+                .max(Map.Entry.comparingByValue())
+                .map(Map.Entry::getKey)
+                .orElse(0);
     }
 
     List<BindFormat> bindFormats() {
@@ -210,11 +234,21 @@ public final class Formats {
             } else if (field.isReservedValue(value)) {
                 text = field.about().isEmpty() ? "reserved value" : "reserved value; " + field.about();
             } else {
-                text = field.about();
+                text = field.width() == 1 ? flag(field.about(), value) : field.about();
             }
         }
         String gate = field.capability().isEmpty() ? "" : "needs " + field.capability();
         return gate.isEmpty() ? text : text.isEmpty() ? gate : text + " (" + gate + ")";
+    }
+
+    /**
+     * What one bit says: what the text is about is so, or is not. A text that tells itself what the values mean stays as it is.
+     */
+    private static String flag(String about, long value) {
+        if (value != 0 || about.isEmpty() || Character.isDigit(about.charAt(0))) {
+            return about;
+        }
+        return about.indexOf(' ') < 0 ? "not " + about : "no: " + about;
     }
 
     /** A number of bytes. */

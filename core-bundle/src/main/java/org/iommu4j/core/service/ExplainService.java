@@ -1,5 +1,7 @@
 package org.iommu4j.core.service;
 
+import java.util.Iterator;
+import java.util.function.Consumer;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
 import org.osgi.annotation.versioning.ProviderType;
@@ -48,4 +50,26 @@ public interface ExplainService {
 
     /** The saved state of a chip, a driver or a virtual IOMMU: header, sections, checksum. */
     Explanation snapshot(byte[] bytes);
+
+    /**
+     * The entries of a ring or a table, one explanation each in order; zero entries in a row have one without parts. If the
+     * bytes cannot be taken apart there is one that says why.
+     *
+     * @param format name of a layout or command; empty for a ring of commands, each found by its opcode
+     * @param bytes in memory order, a whole number of entries
+     * @param found takes them, in the caller's thread
+     */
+    void entries(IommuModel model, String format, int subVersion, byte[] bytes, Consumer<Explanation> found);
+
+    /** As {@link #entries(IommuModel, String, int, byte[], Consumer)}, from the values of the 64-bit words. */
+    void entries(IommuModel model, String format, int subVersion, long[] words, Consumer<Explanation> found);
+
+    /**
+     * What the lines of an operating system's log tell of the models' structures, one explanation each in order of the lines.
+     *
+     * @param model whose lines; null for those of every installed model
+     * @param lines without their ends
+     * @param found takes them, in the caller's thread
+     */
+    void log(IommuModel model, int subVersion, Iterator<String> lines, Consumer<Explanation> found);
 }

@@ -54,6 +54,18 @@ public record Explanation(
         return new Explanation(Outcome.NOT_EXPLAINED, "", problem, List.of(), null, List.of(), List.of());
     }
 
+    /** The same, as one of several things that are explained. */
+    public Explanation of(String which) {
+        return new Explanation(
+                outcome,
+                subject.isEmpty() ? which : which + ": " + subject,
+                problem.isEmpty() ? "" : which + ": " + problem,
+                parts,
+                verdict,
+                candidates,
+                notes);
+    }
+
     /**
      * One structure.
      *

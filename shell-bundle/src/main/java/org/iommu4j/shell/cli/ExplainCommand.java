@@ -36,12 +36,18 @@ import picocli.CommandLine.Spec;
         header = "Decodes bytes to their fields.",
         description = {
             "",
-            "A command, table entry, fault record or register of a model; a request of the contract with the vendor part in "
-                    + "it, and the rule that refuses it; or the saved state of a chip, a driver or a virtual IOMMU.",
+            "A command, table entry, fault record or register of a model; a request of the contract with the vendor"
+                    + " part in it, and the rule that refuses it; or the saved state of a chip, a driver or a virtual"
+                    + " IOMMU.",
             "",
-            "HEX is bytes as they lie in memory, '4c 00 00 00' or '4c000000'; or, each with 0x before it, the values of "
-                    + "64-bit words, the lowest address first. Blanks, commas and underscores are free. Without --as the "
-                    + "format is found from opcode and size; if several fit they are listed."
+            "HEX is bytes as they lie in memory, '4c 00 00 00' or '4c000000'; or, each with 0x before it, the values"
+                + " of 64-bit words, the lowest address first. Blanks, commas and underscores are free. Without --as"
+                + " the format is found from opcode and size; if several fit they are listed. With '-' for HEX every"
+                + " line of standard input is one value, answered as it comes.",
+            "",
+            "--each takes a whole ring or table apart, an entry a line with the fields that are not zero; --log finds"
+                    + " the lines of a kernel's log that IOMMU drivers write, and shows as much of the record as they"
+                    + " tell."
         },
         footer = {
             "",
@@ -51,12 +57,16 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j explain --model MODEL --register NAME 0xd2008c226f0606",
             "  ./iommu4j explain --contract lp64-le --json 4c0000000800000040000000 ...",
             "  ./iommu4j explain --file chip.state",
+            "  ./iommu4j explain --model MODEL --as FORMAT --each --file table.bin",
+            "  dmesg | ./iommu4j explain --log -",
             "",
-            "Exit status: 0 if the bytes were decoded, or several formats fit; 2 for wrong arguments, or bytes that no format "
-                    + "fits. A request that is refused is decoded all the same."
+            "Exit status: 0 if the bytes were decoded, or several formats fit; 2 for wrong arguments, bytes that no"
+                + " format fits, or a log without a line that is known. A request that is refused is decoded all the"
+                + " same."
         })
 public final class ExplainCommand implements Callable<Integer> {
     private static final int LONGEST_FILE = 1 << 24;
+    private static final String STANDARD_INPUT = "-";
 
     private static final long BACKEND_WAIT_NANOS = 1_000_000_000L;
     private static final long POLL_NANOS = 10_000_000L;
@@ -64,14 +74,15 @@ public final class ExplainCommand implements Callable<Integer> {
     private final Supplier<IommuService> core;
     private final Supplier<ExplainService> explain;
     private final Consumer<IommuModel> await;
+    private final Supplier<InputStream> input;
 
     @Option(
             names = "--model",
             paramLabel = "MODEL",
             completionCandidates = InstalledModels.class,
             description =
-                    "An installed model: ${COMPLETION-CANDIDATES}. Default: the one that is installed; of a request: the one that it"
-                            + " names.")
+                    "An installed model: ${COMPLETION-CANDIDATES}. Default: the one that is installed; of a request:"
+                            + " the one that it names.")
     private String model;
 
     @Option(
@@ -102,7 +113,19 @@ public final class ExplainCommand implements Callable<Integer> {
             description = "Reads the bytes themselves from a file instead of HEX.")
     private Path file;
 
-    @Option(names = "--json", description = "Prints one JSON object instead of the text.")
+    @Option(
+            names = "--each",
+            description = "The bytes are a ring or table of entries of FORMAT; without --as of commands.")
+    private boolean each;
+
+    @Option(
+            names = "--log",
+            paramLabel = "FILE",
+            description =
+                    "Explains the lines of a kernel's log, of all installed models or of MODEL; '-' is standard input.")
+    private String log;
+
+    @Option(names = "--json", description = "Prints JSON instead of the text: an object, or one a line.")
     private boolean json;
 
     @Parameters(arity = "0..*", paramLabel = "HEX", description = "What is to be explained.")
@@ -113,7 +136,7 @@ public final class ExplainCommand implements Callable<Integer> {
 
     /** A command in that host. */
     public ExplainCommand(Host host) {
-        this(host::core, () -> host.service(ExplainService.class), host::awaitBackend);
+        this(host::core, () -> host.service(ExplainService.class), host::awaitBackend, host::in);
     }
 
     /**
@@ -122,12 +145,18 @@ public final class ExplainCommand implements Callable<Integer> {
      * @param core gives the core
      * @param explain gives the service that explains
      * @param await waits for a model's backend
+     * @param input gives standard input, or null where that is not the command's
      * @throws CommandFailure all of them, if what is asked for is not there
      */
-    public ExplainCommand(Supplier<IommuService> core, Supplier<ExplainService> explain, Consumer<IommuModel> await) {
+    public ExplainCommand(
+            Supplier<IommuService> core,
+            Supplier<ExplainService> explain,
+            Consumer<IommuModel> await,
+            Supplier<InputStream> input) {
         this.core = core;
         this.explain = explain;
         this.await = await;
+        this.input = input;
     }
 
     /**
@@ -160,61 +189,184 @@ public final class ExplainCommand implements Callable<Integer> {
         if (file != null && (!hex.isEmpty() || register != null)) {
             throw wrong("--file excludes HEX and --register");
         }
-        Explanation explanation;
+        if (each && (register != null || abi != null)) {
+            throw wrong("--each excludes --register and --contract");
+        }
+        if (log != null
+                && (each || file != null || format != null || register != null || abi != null || !hex.isEmpty())) {
+            throw wrong("--log excludes HEX, --file, --as, --each, --register and --contract");
+        }
         try {
-            explanation = explanation();
+            if (log != null) {
+                return log();
+            }
+            return hex.equals(List.of(STANDARD_INPUT)) ? lines() : value(hex);
         } catch (IllegalArgumentException e) {
             throw wrong(e.getMessage());
         }
+    }
+
+    /** Every line of standard input is a value; one that cannot be explained does not keep the others from it. */
+    private int lines() {
+        int status = ExitStatus.OK;
+        try (InputLines lines = InputLines.of(standardInput())) {
+            while (lines.hasNext()) {
+                String line = lines.next();
+                if (!line.isBlank()) {
+                    status = Math.max(status, line(line));
+                }
+            }
+        }
+        return status;
+    }
+
+    private int line(String line) {
+        try {
+            return value(List.of(line));
+        } catch (IllegalArgumentException | CommandFailure e) {
+            show(Explanation.problem(Texts.message(e)));
+            return ExitStatus.USAGE;
+        }
+    }
+
+    private int value(List<String> digits) {
+        if (each) {
+            return entries(digits);
+        }
+        Explanation explanation = explanation(digits);
         if (explanation.outcome() == Explanation.Outcome.NOT_EXPLAINED && !json) {
             throw new CommandFailure(ExitStatus.USAGE, explanation.problem(), null);
         }
-        PrintWriter out = spec.commandLine().getOut();
-        out.print(json ? ExplanationJson.of(explanation) : ExplanationText.of(explanation));
-        out.flush();
-        return explanation.outcome() == Explanation.Outcome.NOT_EXPLAINED ? ExitStatus.USAGE : ExitStatus.OK;
+        return show(explanation);
     }
 
-    private Explanation explanation() {
-        int generation = subVersion == null ? ExplainService.ANY : number(subVersion);
+    /** Shows an explanation, and gives the status that it stands for. */
+    private int show(Explanation explanation) {
+        PrintWriter out = spec.commandLine().getOut();
+        boolean problem = explanation.outcome() == Explanation.Outcome.NOT_EXPLAINED;
+        if (json) {
+            out.print(ExplanationJson.of(explanation));
+        } else {
+            out.print(problem ? explanation.problem() + "\n" : ExplanationText.of(explanation));
+        }
+        out.flush();
+        return problem ? ExitStatus.USAGE : ExitStatus.OK;
+    }
+
+    private int entries(List<String> digits) {
+        Found found = new Found(entry -> {
+            PrintWriter out = spec.commandLine().getOut();
+            out.print(json ? ExplanationJson.of(entry) : ExplanationText.line(entry));
+        });
+        IommuModel whose = chosenModel();
+        if (file == null && new HexInput(digits).isWords()) {
+            explain.get().entries(whose, asFormat(), generation(), new HexInput(digits).words(), found);
+        } else {
+            explain.get().entries(whose, asFormat(), generation(), bytes(digits), found);
+        }
+        spec.commandLine().getOut().flush();
+        return found.problems > 0 ? ExitStatus.USAGE : ExitStatus.OK;
+    }
+
+    private int log() {
+        awaitAny();
+        Found found = new Found(told -> {
+            show(told);
+            if (!json) {
+                spec.commandLine().getOut().println();
+            }
+        });
+        try (InputLines lines = InputLines.of(STANDARD_INPUT.equals(log) ? standardInput() : opened(Path.of(log)))) {
+            explain.get().log(model == null ? null : waited(Models.parse(model)), generation(), lines, found);
+            String counts = found.count + (found.count == 1 ? " message" : " messages") + " in " + lines.count()
+                    + (lines.count() == 1 ? " line" : " lines");
+            if (found.count == 0) {
+                throw new CommandFailure(ExitStatus.USAGE, counts + " that an IOMMU driver writes", null);
+            }
+            if (!json) {
+                spec.commandLine().getOut().println(counts);
+            }
+        }
+        return found.problems > 0 ? ExitStatus.USAGE : ExitStatus.OK;
+    }
+
+    /** Counts what it hands on. */
+    private static final class Found implements Consumer<Explanation> {
+        private final Consumer<Explanation> next;
+        private long count;
+        private long problems;
+
+        Found(Consumer<Explanation> next) {
+            this.next = next;
+        }
+
+        @Override
+        public void accept(Explanation explanation) {
+            count++;
+            problems += explanation.outcome() == Explanation.Outcome.NOT_EXPLAINED ? 1 : 0;
+            next.accept(explanation);
+        }
+    }
+
+    private Explanation explanation(List<String> digits) {
         if (abi != null) {
             Abi image = Abi.ofLabel(abi);
             if (image == null) {
                 throw wrong("Invalid value for option '--contract': '" + abi + "' is not one of "
                         + Arrays.stream(Abi.values()).map(Abi::label).collect(Collectors.joining(", ")));
             }
-            byte[] bytes = bytes();
+            byte[] bytes = bytes(digits);
             awaitAny();
-            return explain.get().request(image, model == null ? null : waited(Models.parse(model)), generation, bytes);
+            return explain.get()
+                    .request(image, model == null ? null : waited(Models.parse(model)), generation(), bytes);
         }
         if (register != null) {
-            long[] value = new HexInput(hex).words();
+            long[] value = new HexInput(digits).words();
             if (value.length != 1) {
                 throw wrong("--register takes one value, not " + value.length);
             }
-            return explain.get().register(chosenModel(), register, generation, value[0]);
+            return explain.get().register(chosenModel(), register, generation(), value[0]);
         }
-        if (file == null && new HexInput(hex).isWords()) {
-            long[] words = new HexInput(hex).words();
-            return explain.get().words(chosenModel(), asFormat(), generation, words);
+        if (file == null && new HexInput(digits).isWords()) {
+            long[] words = new HexInput(digits).words();
+            return explain.get().words(chosenModel(), asFormat(), generation(), words);
         }
-        byte[] bytes = bytes();
+        byte[] bytes = bytes(digits);
         // A saved state says itself what it is.
         Explanation state = format == null ? explain.get().snapshot(bytes) : null;
         return state != null && state.outcome() == Explanation.Outcome.EXPLAINED
                 ? state
-                : explain.get().bytes(chosenModel(), asFormat(), generation, bytes);
+                : explain.get().bytes(chosenModel(), asFormat(), generation(), bytes);
+    }
+
+    private int generation() {
+        return subVersion == null ? ExplainService.ANY : number(subVersion);
+    }
+
+    private InputStream standardInput() {
+        if (input == null) {
+            throw wrong("'-' is of the command line only: here standard input is the shell's");
+        }
+        return input.get();
+    }
+
+    private static InputStream opened(Path path) {
+        try {
+            return InputFile.open(path);
+        } catch (IOException e) {
+            throw new CommandFailure(ExitStatus.USAGE, "cannot read " + path + ": " + Texts.message(e), e);
+        }
     }
 
     private String asFormat() {
         return format == null ? "" : format;
     }
 
-    private byte[] bytes() {
+    private byte[] bytes(List<String> digits) {
         if (file == null) {
-            return new HexInput(hex).bytes();
+            return new HexInput(digits).bytes();
         }
-        try (InputStream in = InputFile.open(file)) {
+        try (InputStream in = opened(file)) {
             byte[] bytes = in.readNBytes(LONGEST_FILE + 1);
             if (bytes.length > LONGEST_FILE) {
                 throw wrong(file + " is longer than " + LONGEST_FILE + " bytes");

@@ -12,6 +12,7 @@ import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.Parameter;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.Requester;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
@@ -88,8 +89,8 @@ public final class IommuCommands {
 
     /** Every backend that is or was there, newest last. */
     @Descriptor(
-            "lists the backends, and the vendors' bundles that bring none: model, bundle version, state, sub_versions, "
-                    + "versions of the state they read and write, exceptions that were contained, why one does not serve")
+            "lists the backends, and the vendors' bundles that bring none: model, bundle version, state, sub_versions,"
+                + " versions of the state they read and write, exceptions that were contained, why one does not serve")
     public void backends() {
         TextTable table = new TextTable(
                 "id", "model", "name", "version", "state", "sub_versions", "state-version", "exceptions", "reason");
@@ -141,7 +142,7 @@ public final class IommuCommands {
                         container.id(),
                         Texts.subVersion(container.agreement().clientSubVersion()),
                         Texts.orDash(container.devices().stream()
-                                .map(Texts::requester)
+                                .map(Requester::text)
                                 .collect(Collectors.joining(" "))));
             }
         }
@@ -273,11 +274,15 @@ public final class IommuCommands {
     @Descriptor("decodes bytes to their fields; --help lists the arguments")
     public void explain(@Descriptor("as of './iommu4j explain'") String... arguments) {
         StringWriter text = new StringWriter();
-        ExplainCommand command = new ExplainCommand(this::core, this::explainer, model -> {
-            if (core().backend(model) == null) {
-                throw new CommandFailure(ExitStatus.USAGE, Models.notInstalled(model, core()), null);
-            }
-        });
+        ExplainCommand command = new ExplainCommand(
+                this::core,
+                this::explainer,
+                model -> {
+                    if (core().backend(model) == null) {
+                        throw new CommandFailure(ExitStatus.USAGE, Models.notInstalled(model, core()), null);
+                    }
+                },
+                null);
         command.run(new PrintWriter(text), arguments);
         out.accept(text.toString());
     }

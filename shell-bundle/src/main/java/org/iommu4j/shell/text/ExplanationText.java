@@ -1,5 +1,6 @@
 package org.iommu4j.shell.text;
 
+import java.util.stream.Collectors;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.Explanation;
 
@@ -42,6 +43,26 @@ public final class ExplanationText {
             explanation.notes().forEach(note -> text.append(note).append('\n'));
         }
         return text.toString();
+    }
+
+    /** One line for an entry of a ring or table: what it is, and the fields that are not zero. */
+    public static String line(Explanation entry) {
+        if (entry.outcome() != Explanation.Outcome.EXPLAINED) {
+            String fits = entry.candidates().stream()
+                    .map(Explanation.Candidate::format)
+                    .collect(Collectors.joining(", "));
+            return (fits.isEmpty() ? entry.problem() : entry.subject() + "; it may be " + fits) + "\n";
+        }
+        StringBuilder text = new StringBuilder(entry.subject());
+        for (Explanation.Part part : entry.parts()) {
+            for (Explanation.Line line : part.lines()) {
+                if (line.wrong() || !line.value().equals("0x0")) {
+                    text.append(' ').append(line.field()).append('=').append(line.value());
+                    text.append(line.wrong() ? "!" : "");
+                }
+            }
+        }
+        return text.append('\n').toString();
     }
 
     /** The verdict on one line. */

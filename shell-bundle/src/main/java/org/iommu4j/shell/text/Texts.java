@@ -23,13 +23,6 @@ public final class Texts {
                 : subVersions.stream().map(Texts::subVersion).collect(Collectors.joining(" "));
     }
 
-    /** A requester id, as {@code 00:1f.2}; one above 16 bits (a handle, a LIOBN) in hexadecimal. */
-    public static String requester(int requester) {
-        return requester >>> 16 == 0
-                ? String.format(Locale.ROOT, "%02x:%02x.%x", requester >>> 8, requester >>> 3 & 0x1f, requester & 0x7)
-                : String.format(Locale.ROOT, "0x%08x", requester);
-    }
-
     /** A time in nanoseconds, in milliseconds with three digits. */
     public static String millis(long nanos) {
         return String.format(Locale.ROOT, "%.3f", nanos / 1e6);

@@ -60,7 +60,8 @@ class ExplainFormatsTest {
 
     private String shown(String... arguments) {
         StringWriter out = new StringWriter();
-        new ExplainCommand(FakeIommuService::new, () -> explain, model -> {}).run(new PrintWriter(out), arguments);
+        new ExplainCommand(FakeIommuService::new, () -> explain, model -> {}, null)
+                .run(new PrintWriter(out), arguments);
         return out.toString();
     }
 
@@ -265,8 +266,8 @@ class ExplainFormatsTest {
                 "--model s390 --register CAP 0x1 | model s390 has no register 'CAP'; registers: none",
                 "--model intel --file no-such.bin | cannot read no-such.bin: no such file",
                 "--model intel --sub-version 0x7 0x1 | model intel has no generation 0x7; generations: 0x0100, 0x0110",
-                "--contract lp32-le 00 | Invalid value for option '--contract': 'lp32-le' is not one of lp64-le, lp64-be,"
-                        + " i386",
+                "--contract lp32-le 00 | Invalid value for option '--contract': 'lp32-le' is not one of lp64-le,"
+                        + " lp64-be, i386",
                 "--contract lp64-le --as FRCD 00 | --as, --register and --contract exclude each other"
             })
     void shouldSayInOneLineWhatIsWrong(String arguments, String expected) {

@@ -171,7 +171,7 @@ class PastedCommandsTest {
                                 (map, model) -> map.put(model, backend(model)),
                                 Map::putAll)::get);
         try {
-            new ExplainCommand(() -> core, () -> explain, model -> {})
+            new ExplainCommand(() -> core, () -> explain, model -> {}, null)
                     .run(new PrintWriter(out), words.subList(2, words.size()).toArray(String[]::new));
         } catch (CommandFailure e) {
             throw new AssertionError(command + ": " + e.getMessage(), e);

@@ -14,13 +14,6 @@ class TextsTest {
     }
 
     @Test
-    void shouldWriteARequesterAsBusDeviceFunctionAndAHandleAsHex() {
-        assertEquals("00:1f.2", Texts.requester(0xfa));
-        assertEquals("80:03.0", Texts.requester(0x8018));
-        assertEquals("0x80000000", Texts.requester(0x80000000));
-    }
-
-    @Test
     void shouldWriteNanosecondsAsMilliseconds() {
         assertEquals("1.234", Texts.millis(1_234_000));
     }

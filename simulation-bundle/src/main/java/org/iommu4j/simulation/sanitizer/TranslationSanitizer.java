@@ -15,6 +15,7 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Requester;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.layout.Layout;
@@ -484,7 +485,7 @@ public final class TranslationSanitizer implements Sanitizer {
     }
 
     private void addStale(ShadowEntry entry, Finding.Edit edit) {
-        String text = "requester 0x" + Integer.toHexString(requester) + " used " + read(entry)
+        String text = "requester " + Requester.both(requester) + " used " + read(entry)
                 + " for iova 0x" + Long.toHexString(iova) + edited(edit) + "; " + entry.dropper.text()
                 + " had to drop it and was complete";
         log.add(
@@ -505,7 +506,7 @@ public final class TranslationSanitizer implements Sanitizer {
     private void addMissing(FindingLog target, ShadowEntry entry) {
         Suspicion use = entry.suspicion;
         Finding.NearMiss nearMiss = entry.dropper == null ? nearMiss(entry) : null;
-        String text = "requester 0x" + Integer.toHexString(use.requester())
+        String text = "requester " + Requester.both(use.requester())
                 + (use.used() ? " used " : " could have used ") + read(entry)
                 + " for iova 0x" + Long.toHexString(use.iova()) + edited(use.edit()) + "; "
                 + (entry.dropper == null

@@ -23,7 +23,7 @@ final class AccessStep {
             case "execute" -> DmaAccess.READ | DmaAccess.EXECUTE;
             default -> DmaAccess.READ | DmaAccess.WRITE;
         };
-        access.begin((int) Steps.number(step, "requester", 0), iova, rights)
+        access.begin(Steps.requester(step), iova, rights)
                 .withPasid((int) Steps.number(step, "pasid", DmaAccess.NO_PASID))
                 .withLength(length)
                 .withSpan(span)

@@ -21,6 +21,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker.Verdict;
+import org.iommu4j.backend.Requester;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
@@ -401,14 +402,14 @@ final class CaseRun implements AutoCloseable {
         if (!result.met()) {
             throw new Failed(
                             Kind.WRONG_TRANSLATION,
-                            op + " of requester 0x" + Long.toHexString(Steps.number(step, "requester", 0))
+                            op + " of requester " + Requester.both(Steps.requester(step))
                                     + " at iova 0x"
                                     + Long.toHexString(Steps.number(step, "iova", 0)) + " ("
                                     + Steps.text(step, "access") + "): expected " + StepRunner.json(expected) + ", got "
                                     + StepRunner.json(result.values()))
                     .explained(result.explain());
         }
-        int requester = (int) Steps.number(step, "requester", 0);
+        int requester = Steps.requester(step);
         boolean fails = result.values().get("fault") instanceof Map<?, ?> fault && fault.containsKey("code");
         judge.accessed(requester, fails);
         if (fails) {
@@ -488,7 +489,7 @@ final class CaseRun implements AutoCloseable {
         }
         switch (op) {
             case "attach" -> {
-                int requester = (int) Steps.number(step, "requester", 0);
+                int requester = Steps.requester(step);
                 long table = Steps.number(step, "table", -1);
                 int levels = table == -1 ? 0 : (int) Steps.number(step, "levels", 0);
                 attached.put(requester, new long[] {table, levels});
@@ -496,7 +497,7 @@ final class CaseRun implements AutoCloseable {
                 trace.attach(requester, table, levels);
             }
             case "detach" -> {
-                int requester = (int) Steps.number(step, "requester", 0);
+                int requester = Steps.requester(step);
                 attached.remove(requester);
                 judge.detached(requester);
                 trace.detach(requester);

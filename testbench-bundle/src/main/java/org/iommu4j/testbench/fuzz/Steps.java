@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.iommu4j.backend.Requester;
 
 /** Steps of the case format, as trees of maps, lists, texts and numbers. */
 final class Steps {
@@ -92,5 +93,10 @@ final class Steps {
         return value instanceof String text
                 ? Long.parseUnsignedLong(text.substring(2), HEX)
                 : value instanceof BigInteger big ? big.longValue() : ((Number) value).longValue();
+    }
+
+    /** The requester that a step names, by its number or as a PCI function; 0 if it names none. */
+    static int requester(Map<String, Object> step) {
+        return Requester.parse(text(step, "requester")).orElseGet(() -> (int) number(step, "requester", 0));
     }
 }

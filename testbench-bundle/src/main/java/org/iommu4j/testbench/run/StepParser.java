@@ -7,11 +7,13 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.stream.Stream;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.Requester;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.hint.ExplainHints;
 import org.iommu4j.testbench.run.Step.Needs;
@@ -269,8 +271,14 @@ final class StepParser {
                 .toList();
     }
 
+    /** A number, or a PCI function as 00:1f.2. */
     private static int requester(Fields fields) {
-        long requester = fields.number("requester");
+        Json given = fields.require("requester");
+        OptionalInt function = given.isText() ? Requester.parse(given.text("requester")) : OptionalInt.empty();
+        if (function.isPresent()) {
+            return function.getAsInt();
+        }
+        long requester = given.number("requester");
         if (requester >>> Integer.SIZE != 0) {
             throw fields.wrong("requester", Json.hex(requester) + " exceeds 32 bits");
         }
