@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.iommu4j.core.service.OneLine;
+import org.iommu4j.layout.Meanings;
 
 /** Texts of values for the screen. */
 public final class Texts {
@@ -26,7 +27,7 @@ public final class Texts {
     /** A requester id, as {@code 00:1f.2}; one above 16 bits (a handle, a LIOBN) in hexadecimal. */
     public static String requester(int requester) {
         return requester >>> 16 == 0
-                ? String.format(Locale.ROOT, "%02x:%02x.%x", requester >>> 8, requester >>> 3 & 0x1f, requester & 0x7)
+                ? Meanings.requester(requester)
                 : String.format(Locale.ROOT, "0x%08x", requester);
     }
 
