@@ -12,6 +12,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.hint.ExplainHints;
+import org.iommu4j.json.Json;
 
 /** Requests of the contract, and what is expected of their answers. */
 final class ContractSteps {

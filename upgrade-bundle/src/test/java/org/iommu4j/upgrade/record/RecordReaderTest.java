@@ -21,6 +21,7 @@ import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.json.JsonLines;
 import org.iommu4j.upgrade.RecordOptions;
 import org.iommu4j.upgrade.RecordResult;
 import org.iommu4j.upgrade.ReplayRefusedException;
@@ -146,7 +147,7 @@ class RecordReaderTest {
     @Test
     void shouldRefuseAnEndlessLineBeforeItsEnd() {
         assertTrue(
-                refusal(HEADER + "x".repeat(RecordObject.MAX_LINE + 1)).contains("line 2: longer than 1048576 bytes"));
+                refusal(HEADER + "x".repeat(JsonLines.MAX_LINE_BYTES + 1)).contains("line 2: longer than 1048576 bytes"));
     }
 
     @Test
