@@ -25,7 +25,7 @@ public final class Watch implements AutoCloseable {
      * How often the caller looks within the limit. Looks are counted, not the clock's time: a process that was suspended, or got
      * no processor, has missed one look and does not hang.
      */
-    private static final int LOOKS = 20;
+    private static final int LOOKS_PER_LIMIT = 20;
 
     /** Code that is not a vendor's: the place is looked for below it. */
     private static final List<String> OURS = List.of(
@@ -103,7 +103,7 @@ public final class Watch implements AutoCloseable {
                 if (progress.begun() != seen) {
                     seen = progress.begun();
                     idleLooks = 0;
-                } else if (++idleLooks >= LOOKS) {
+                } else if (++idleLooks >= LOOKS_PER_LIMIT) {
                     throw abandon(progress);
                 }
             } catch (ExecutionException e) {
@@ -130,7 +130,7 @@ public final class Watch implements AutoCloseable {
      * @return true if it has come
      */
     public static boolean await(CountDownLatch event, long limitNanos) throws InterruptedException {
-        for (int look = 0; look < LOOKS; look++) {
+        for (int look = 0; look < LOOKS_PER_LIMIT; look++) {
             if (event.await(lookNanos(limitNanos), TimeUnit.NANOSECONDS)) {
                 return true;
             }
@@ -140,7 +140,7 @@ public final class Watch implements AutoCloseable {
 
     /** The longest time in nanoseconds that counts between two looks, however long it was: a part of the limit. */
     public static long lookNanos(long limitNanos) {
-        return Math.max(1, limitNanos / LOOKS);
+        return Math.max(1, limitNanos / LOOKS_PER_LIMIT);
     }
 
     private Thread thread(Runnable work) {
