@@ -8,8 +8,8 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.backend.CachedKind;
-import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
@@ -262,7 +262,8 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         }
         // 4., 6. to 8. the tables
         walks++;
-        int outcome = walker.walk(function.iota(), access.iova(), accesses.reading(access.listener(), EntryFormats::of));
+        int outcome =
+                walker.walk(function.iota(), access.iova(), accesses.reading(access.listener(), EntryFormats::of));
         if (outcome != TableWalker.MAPPED) {
             EventCode code = outcome == TableWalker.NOT_MAPPED ? EventCode.INVALID_ENTRY : EventCode.of(outcome);
             refuse(function, access, code, walker.level());

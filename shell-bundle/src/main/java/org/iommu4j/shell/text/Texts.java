@@ -26,9 +26,7 @@ public final class Texts {
 
     /** A requester id, as {@code 00:1f.2}; one above 16 bits (a handle, a LIOBN) in hexadecimal. */
     public static String requester(int requester) {
-        return requester >>> 16 == 0
-                ? Meanings.requester(requester)
-                : String.format(Locale.ROOT, "0x%08x", requester);
+        return requester >>> 16 == 0 ? Meanings.requester(requester) : String.format(Locale.ROOT, "0x%08x", requester);
     }
 
     /** A time in nanoseconds, in milliseconds with three digits. */

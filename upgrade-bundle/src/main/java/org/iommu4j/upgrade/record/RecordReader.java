@@ -35,7 +35,8 @@ import org.iommu4j.upgrade.json.JsonObject;
  */
 final class RecordReader implements Closeable {
     /** Bounds of a line. */
-    private static final JsonReader JSON = new JsonReader(new JsonBounds(4, JsonLines.MAX_LINE_BYTES, 64, 4096, JsonBounds.MAX_VALUES));
+    private static final JsonReader JSON =
+            new JsonReader(new JsonBounds(4, JsonLines.MAX_LINE_BYTES, 64, 4096, JsonBounds.MAX_VALUES));
 
     /** Most units and containers that a record may number. */
     private static final int MAX_NUMBER = 1 << 20;

@@ -158,8 +158,8 @@ class CaptureTest {
         SparseMemory memory = new SparseMemory(List.of());
         assertEquals(5, frozen.loadPages(memory, FrozenImage.MAX_PAGES / 5));
 
-        CaptureException refusal = assertThrows(
-                CaptureException.class, () -> frozen.loadPages(memory, FrozenImage.MAX_PAGES / 4));
+        CaptureException refusal =
+                assertThrows(CaptureException.class, () -> frozen.loadPages(memory, FrozenImage.MAX_PAGES / 4));
 
         assertEquals(FrozenImage.PAGES, refusal.file());
         assertEquals(5, refusal.line());
