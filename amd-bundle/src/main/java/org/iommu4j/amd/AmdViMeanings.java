@@ -1,7 +1,6 @@
 package org.iommu4j.amd;
 
 import java.util.List;
-import java.util.Locale;
 import org.iommu4j.amd.command.AmdViEvents.InvalidDeviceRequest;
 import org.iommu4j.amd.command.AmdViEvents.IoPageFault;
 import org.iommu4j.amd.command.InvalidateIommuPages;
@@ -10,15 +9,15 @@ import org.iommu4j.amd.command.PrefetchIommuPages;
 import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.amd.table.HostPte;
+import org.iommu4j.backend.Requester;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Meanings;
 
 /** What values mean where their layout does not list them, for explanations. */
 final class AmdViMeanings {
     private static final String DEVICE_ID = "DeviceID";
     private static final String REQUESTER = "requester";
-    private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-    private static final int UNIT_SHIFT = 10;
 
     /** Commands whose address carries a size if S is set. */
     private static final List<Layout> RANGES =
@@ -47,7 +46,7 @@ final class AmdViMeanings {
     static String of(Layout layout, BitField field, long... words) {
         long word = words[field.word()];
         if (field.name().equals(DEVICE_ID) || field.name().equals(REQUESTER)) {
-            return device(field.getInt(word));
+            return Requester.text(field.getInt(word));
         }
         if (RANGES.contains(layout)) {
             return field.name().equals(InvalidateIommuPages.ADDRESS.name())
@@ -71,10 +70,6 @@ final class AmdViMeanings {
         return "";
     }
 
-    private static String device(int id) {
-        return String.format(Locale.ROOT, "%02x:%02x.%x", id >>> 8, id >>> 3 & 0x1f, id & 0x7);
-    }
-
     private static boolean isSized(long word1) {
         return InvalidateIommuPages.S.isSet(word1);
     }
@@ -84,8 +79,7 @@ final class AmdViMeanings {
         if (shift == SizeEncoding.ALL) {
             return "everything";
         }
-        return (1L << shift % UNIT_SHIFT) + " " + UNITS[shift / UNIT_SHIFT] + " at 0x"
-                + Long.toHexString(SizeEncoding.base(address, shift));
+        return Meanings.bytes(shift) + " at 0x" + Long.toHexString(SizeEncoding.base(address, shift));
     }
 
     /** IO_PAGE_FAULT, 48882 2.5.3: PR, PE and RZ tell the cause together. */

@@ -146,7 +146,7 @@ public interface Backend {
     List<Shim> shims();
 
     /**
-     * Which of its formats it recognizes in bytes. A backend that does not say is asked by the methods of
+     * The formats that the backend recognizes in bytes. A backend without an answer of its own is asked by the methods of
      * {@link BenchSupport} that had this role.
      */
     default NativeFormats formats() {

@@ -3,7 +3,7 @@ package org.iommu4j.backend;
 import java.util.Map;
 
 /**
- * Which chip to make.
+ * The configuration of a chip: its generation, capabilities, caches and choices.
  *
  * @param subVersion the generation
  * @param fields capability fields by register group and the specification's names, raw field values; what is not given has

@@ -5,8 +5,8 @@ import org.iommu4j.backend.log.LogFormat;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
- * Which of its formats a vendor's bundle recognizes in bytes: what a message, an explanation or a comparison has to know that
- * has only the bytes. Every method has an answer for a model that says nothing.
+ * The formats that a vendor's bundle recognizes in bytes, for a message, an explanation or a comparison that has nothing but the
+ * bytes. Every method has an answer for a model that says nothing.
  */
 @ConsumerType
 public interface NativeFormats {

@@ -10,7 +10,7 @@ import org.osgi.annotation.versioning.ConsumerType;
  * software does, in order, and compares its answers with the chip's.
  *
  * <p>On a bare chip it learns of register writes and calls; where a driver stands in front, of what was attached and bound.
- * Where it needs more it may read registers; it never writes one, and never makes a call.
+ * If it needs more it may read registers; it never writes one, and never makes a call.
  */
 @ConsumerType
 public interface ReferenceWalker {

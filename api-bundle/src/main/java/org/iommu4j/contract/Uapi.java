@@ -80,7 +80,7 @@ public final class Uapi {
     /** Size of the whole argument in bytes. */
     public static final CStruct.Field ARGSZ = OPERATION.u32("argsz", "size of the whole argument in bytes");
 
-    /** Which operation. */
+    /** Flag of the operation: exactly one bit. */
     public static final CStruct.Field FLAG = OPERATION.u32("flag", "which operation; exactly one bit");
 
     /** Bytes in {@code data}. */

@@ -11,6 +11,9 @@ import java.util.function.Predicate;
 /**
  * A structure of a specification: its fields, its byte order, what its unclaimed bits mean, and where it is defined. Bits
  * are held in 64-bit words; word 0 is at the lowest address. Structures shorter than 64 bits use the low bits of word 0.
+ *
+ * <p>The class is long because it holds its builder, which checks that no two fields claim a bit, and reading, writing and
+ * describing by the same fields.
  */
 public final class Layout {
     private final String name;

@@ -3,7 +3,7 @@
  * explanations and documentation follow. Bit numbers are written as the cited specification writes them.
  */
 @Export
-@Version("1.1.0")
+@Version("1.2.0")
 package org.iommu4j.layout;
 
 import org.osgi.annotation.bundle.Export;

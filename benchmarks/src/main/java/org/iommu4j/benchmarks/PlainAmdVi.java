@@ -5,9 +5,9 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * What a command buffer and accesses through host tables of AMD-Vi cost at least: one class by hand for one device and one domain,
- * over the same memory and the same cache, with the checks that the architecture has for commands and entries. No registers, no
- * guest tables, no counters, no observers, no events.
+ * The least that a command buffer and accesses through host tables of AMD-Vi cost: one class by hand for one device and one
+ * domain, over the same memory and the same cache, with the checks that the architecture has for commands and entries. No
+ * registers, no guest tables, no counters, no observers, no events.
  */
 final class PlainAmdVi {
     private static final int NO_PASID = TranslationCache.NO_PASID;
@@ -94,7 +94,7 @@ final class PlainAmdVi {
         return true;
     }
 
-    /** Where an access goes, from the cache or by a walk; 0 if it is refused. */
+    /** The address to which an access goes, from the cache or by a walk; 0 if it is refused. */
     long translate(DmaAccess access) {
         if (access.requester() != device || access.pasid() != DmaAccess.NO_PASID) {
             return 0;
@@ -113,7 +113,7 @@ final class PlainAmdVi {
         return found;
     }
 
-    /** Where an access goes as the tables say now; 0 if it is refused. */
+    /** The address to which an access goes as the tables say now; 0 if it is refused. */
     long walk(DmaAccess access) {
         long iova = access.iova();
         if (iova >>> 48 != 0) {

@@ -5,9 +5,9 @@ import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.simulation.memory.SparseMemory;
 
 /**
- * What executing page invalidations of an SMMU costs at least: one loop by hand over the same memory and the same cache, with the
- * checks that the architecture has for TLBI_NH_VA without a range. An entry goes by its VMID and ASID or as a global one, out of the
- * leaves and the tables of three granules. No registers, no other commands, no errors, no observers.
+ * The least that executing page invalidations of an SMMU costs: one loop by hand over the same memory and the same cache, with
+ * the checks that the architecture has for TLBI_NH_VA without a range. An entry goes by its VMID and ASID or as a global one,
+ * out of the leaves and the tables of three granules. No registers, no other commands, no errors, no observers.
  */
 final class PlainSmmuQueue {
     private static final long RING = 0x10_0000;

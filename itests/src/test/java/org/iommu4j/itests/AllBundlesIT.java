@@ -45,6 +45,7 @@ public class AllBundlesIT {
                 frameworkProperty("gosh.args").value("--nointeractive"),
                 Bundles.install(
                         "jackson-core",
+                        "json-bundle",
                         "picocli",
                         "org.osgi.service.log",
                         "log-bundle",
@@ -84,6 +85,7 @@ public class AllBundlesIT {
                 "org.iommu4j.api",
                 "org.iommu4j.core",
                 "org.iommu4j.driver",
+                "org.iommu4j.json",
                 "org.iommu4j.log",
                 "org.iommu4j.shell",
                 "org.iommu4j.simulation",

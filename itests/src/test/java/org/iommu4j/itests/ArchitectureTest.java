@@ -56,6 +56,7 @@ class ArchitectureTest {
     private static final String[] CORE_SERVICE = {"org.iommu4j.core.service..", "org.iommu4j.core.hint.."};
     private static final String[] UPGRADE = {"org.iommu4j.upgrade.."};
     private static final String[] TESTBENCH = {"org.iommu4j.testbench.."};
+    private static final String[] JSON = {"org.iommu4j.json.."};
     private static final String[] LOG = {"org.iommu4j.log.."};
     private static final String[] SHELL = {"org.iommu4j.shell.."};
 
@@ -65,6 +66,7 @@ class ArchitectureTest {
             "simulation-bundle",
             "driver-bundle",
             "core-bundle",
+            "json-bundle",
             "upgrade-bundle",
             "testbench-bundle",
             "shell-bundle",
@@ -148,13 +150,29 @@ class ArchitectureTest {
         assertEquals(Set.of(), outside);
     }
 
+    @Test
     void shouldKnowNobodyInTheLog() {
         ofOurs(LOG).check(module("log-bundle"));
     }
 
+    /** Only the reader of JSON knows how JSON is read; others use the library for writing. */
+    @Test
+    void shouldHaveOneReaderOfJson() {
+        ofOurs(JSON).check(module("json-bundle"));
+        for (String folder : SHARED) {
+            if (!folder.equals("json-bundle")) {
+                noClasses()
+                        .should()
+                        .dependOnClassesThat()
+                        .haveSimpleName("JsonParser")
+                        .check(module(folder));
+            }
+        }
+    }
+
     @Test
     void shouldKnowOnlyServicesInTheUpgrades() {
-        ofOurs(join(UPGRADE, API, CORE_SERVICE)).check(module("upgrade-bundle"));
+        ofOurs(join(UPGRADE, API, CORE_SERVICE, JSON)).check(module("upgrade-bundle"));
     }
 
     /** Replay of captures, records of requests, upgrades: three products, of which only the last one knows another one. */
@@ -162,6 +180,7 @@ class ArchitectureTest {
     void shouldKeepReplayRecordAndUpgradeApart() {
         JavaClasses upgrades = module("upgrade-bundle");
         Map<String, List<String>> mayNotKnow = Map.of(
+                "org.iommu4j.upgrade.json..", List.of("capture", "replay", "record", "run", "bundles", "component"),
                 "org.iommu4j.upgrade.capture..", List.of("replay", "record", "run", "bundles", "component"),
                 "org.iommu4j.upgrade.replay..", List.of("record", "run", "bundles", "component"),
                 "org.iommu4j.upgrade.record..", List.of("capture", "replay", "run", "component"),
@@ -187,7 +206,7 @@ class ArchitectureTest {
 
     @Test
     void shouldKnowOnlyServicesInTheTestBench() {
-        ofOurs(join(TESTBENCH, API, CORE_SERVICE)).check(module("testbench-bundle"));
+        ofOurs(join(TESTBENCH, API, CORE_SERVICE, JSON)).check(module("testbench-bundle"));
     }
 
     @Test
@@ -496,6 +515,7 @@ class ArchitectureTest {
                 "org.iommu4j.upgrade..",
                 "org.iommu4j.testbench..",
                 "org.iommu4j.shell..",
+                "org.iommu4j.json..",
                 "org.iommu4j.log.."));
         return roots.toArray(String[]::new);
     }

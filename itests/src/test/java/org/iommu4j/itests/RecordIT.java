@@ -50,6 +50,7 @@ public class RecordIT {
                 Bundles.runtime(),
                 Bundles.install(
                         "jackson-core",
+                        "json-bundle",
                         "api-bundle",
                         "simulation-bundle",
                         "driver-bundle",

@@ -289,7 +289,7 @@ public class SwapIT {
         }
     }
 
-    /** Its component is made as soon as its bundle starts, by whoever starts the bundle. */
+    /** An immediate component is made as soon as its bundle starts, by the thread that starts the bundle. */
     @Test
     public void shouldServeBesideAVendorWhoseConstructorHangsAtItsStart() throws Exception {
         Bundle hanging = context.installBundle(

@@ -49,6 +49,7 @@ public class TurnoverIT {
                 Bundles.runtime(),
                 Bundles.install(
                         "jackson-core",
+                        "json-bundle",
                         "picocli",
                         "org.osgi.service.log",
                         "log-bundle",

@@ -10,7 +10,9 @@ import java.util.Properties;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
-/** The one list of the vendors' bundles, {@code vendors/pom.xml}: as modules that are built, and as dependencies of its users. */
+/**
+ * The one list of the vendors' bundles, {@code vendors/pom.xml}: as modules that are built, and as dependencies of its users.
+ */
 final class VendorList {
     private static final Path ROOT = Path.of(System.getProperty("iommu4j.root"));
     private static final Pattern MODULE = Pattern.compile("<module>\\.\\./([^<]+)</module>");
@@ -29,7 +31,7 @@ final class VendorList {
         return found(DEPENDENCY);
     }
 
-    /** What {@code Bundle-SymbolicName} of each listed bundle is. */
+    /** The {@code Bundle-SymbolicName} of each listed bundle. */
     static List<String> symbolicNames() {
         List<String> names = new ArrayList<>();
         for (String folder : modules()) {

@@ -99,7 +99,7 @@ class LongClearTest {
     }
 
     /**
-     * What another guest met.
+     * The answers that another guest got.
      *
      * @param requests it sent
      * @param worstNanos the longest that one of them took

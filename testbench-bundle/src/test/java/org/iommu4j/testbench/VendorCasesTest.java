@@ -21,12 +21,27 @@ import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.run.TestBench;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every case file of every vendor's bundle: {@code src/test/resources/cases/*.jsonl}. */
 class VendorCasesTest {
+    /** The core of all files: a backend is tried once in it. */
+    private static IommuCore core;
+
+    @BeforeAll
+    static void startCore() {
+        core = coreOfAllVendors();
+    }
+
+    @AfterAll
+    static void stopCore() {
+        core.close();
+    }
+
     static List<Path> files() throws IOException {
         List<Path> files = new ArrayList<>();
         try (Stream<Path> bundles = Files.list(Path.of(".."))) {
@@ -47,10 +62,10 @@ class VendorCasesTest {
 
     @Test
     void shouldServeAfterItsTrialWithoutAComplaint() {
-        try (IommuCore core = coreOfAllVendors()) {
+        try (IommuCore fresh = coreOfAllVendors()) {
             assertEquals(
                     List.of(),
-                    core.backends().stream()
+                    fresh.backends().stream()
                             .filter(backend -> backend.state() != BackendStatus.State.ACTIVE
                                     || backend.contained() != 0
                                     || !backend.reason().isEmpty())
@@ -72,10 +87,8 @@ class VendorCasesTest {
     @MethodSource("files")
     void shouldComeToWhatTheCasesSay(Path file) {
         List<CaseResult> results = new ArrayList<>();
-        try (IommuCore core = coreOfAllVendors()) {
-            new TestBench(core).run(List.of(file), Set.of(), true, results::add);
-            assertTrue(core.units().isEmpty(), "units are left open");
-        }
+        new TestBench(core).run(List.of(file), Set.of(), true, results::add);
+        assertTrue(core.units().isEmpty(), "units are left open");
 
         assertFalse(results.isEmpty());
         // A chip that is broken on purpose comes to what the case says, and the sanitizer must find it.

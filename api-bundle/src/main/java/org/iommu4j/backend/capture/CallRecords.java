@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What the records of a model mean that has hypercalls or instructions: how a record becomes a call, what the records tell of
+ * The meaning of records for a model that has hypercalls or instructions: how a record becomes a call, what the records tell of
  * the chip, and how a stopped machine is brought up by calls.
  *
  * @param rules how records become calls

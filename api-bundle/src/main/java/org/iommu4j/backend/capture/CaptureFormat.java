@@ -8,7 +8,7 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Register;
 
 /**
- * What the records of one architecture's captures mean: which ones are calls, where in the captured registers the command
+ * The meaning of the records in one architecture's captures: which ones are calls, where in the captured registers the command
  * ring is, what publishes changed structures, what the captured machine answered otherwise than the specification.
  *
  * @param arch name in the captures
@@ -100,7 +100,7 @@ public record CaptureFormat(
     }
 
     /**
-     * Which generation a capture needs.
+     * The condition under which a capture needs a generation.
      *
      * @param subVersion the generation
      * @param about name for people
@@ -160,7 +160,7 @@ public record CaptureFormat(
             return this;
         }
 
-        /** Which generation a capture needs; the last rule always holds. */
+        /** The rules that tell a capture's generation; the first that holds counts, and the last one always holds. */
         public Builder generations(GenerationRule... rules) {
             generations = List.of(rules);
             return this;
@@ -172,19 +172,19 @@ public record CaptureFormat(
             return this;
         }
 
-        /** What register accesses and commands mean. */
+        /** The meaning of register accesses and commands. */
         public Builder registers(RegisterRecords records) {
             registers = records;
             return this;
         }
 
-        /** What hypercalls or instructions mean. */
+        /** The meaning of hypercalls or instructions. */
         public Builder calls(CallRecords records) {
             calls = records;
             return this;
         }
 
-        /** Which bits of {@code dev} number the machine's unit. */
+        /** The bits of {@code dev} that number the machine's unit. */
         public Builder unitOfRequester(CapturedNumber bits) {
             unitOfRequester = bits;
             return this;

@@ -93,7 +93,7 @@ public record CapturedNumber(Form form, String key, String secondKey, long const
         return new CapturedNumber(form, key, secondKey, constant, lowest, ALL >>> (Long.SIZE - width));
     }
 
-    /** What counts of the whole number that stands in a record. */
+    /** The bits that count of the whole number that stands in a record. */
     public long part(long whole) {
         return ((whole >>> shift) & mask) | constant;
     }

@@ -8,7 +8,7 @@ import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 
 /**
- * What register accesses and fetched commands of a captured machine mean, of a model with a register block.
+ * The meaning of a captured machine's register accesses and fetched commands, for a model with a register block.
  *
  * @param capabilities the registers that say what the chip can do
  * @param ring where the guest says where its command ring is; null if the model has none

@@ -1,5 +1,5 @@
 /**
- * What a vendor says of captures of its model: real machines whose IOMMU was watched while a guest ran. A
+ * The formats of captures: records of real machines whose IOMMU was watched while a guest ran. A
  * {@link org.iommu4j.backend.capture.CaptureFormat} is data and nothing else: it holds no code and no object of the vendor's
  * bundle, so that a replay goes on with it while that bundle is updated.
  */

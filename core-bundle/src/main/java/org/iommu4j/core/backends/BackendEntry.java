@@ -42,8 +42,8 @@ public final class BackendEntry {
     private final LongAdder contained = new LongAdder();
     private final Backend clientView = new ContainedBackend(this);
 
-    /** What it leaves by; null once it is retired. */
-    private volatile Object key;
+    /** The object by which the core is told that this backend leaves; null once it is retired. */
+    private volatile Object source;
 
     /** Texts of the exceptions that were logged, to log each once; guarded by itself. */
     private final Set<String> logged = new HashSet<>();
@@ -186,9 +186,9 @@ public final class BackendEntry {
                 BackendStatus.State.INSTALLED);
     }
 
-    /** It leaves by that object. */
-    public BackendEntry from(Object source) {
-        key = source;
+    /** Sets the object by which the core is told that this backend leaves. */
+    public BackendEntry from(Object newSource) {
+        source = newSource;
         return this;
     }
 
@@ -262,9 +262,9 @@ public final class BackendEntry {
         return clientView;
     }
 
-    /** True if it leaves by the given object. */
-    public boolean isFrom(Object source) {
-        return key == source;
+    /** True if it is the given object by which this backend leaves. */
+    public boolean isFrom(Object other) {
+        return source == other;
     }
 
     /** The state in the life of the backend. */
@@ -307,7 +307,7 @@ public final class BackendEntry {
     /** The backend is gone: forgets everything that is not plain data. */
     public void retire() {
         parts = null;
-        key = null;
+        source = null;
         state = BackendStatus.State.RETIRED;
     }
 

@@ -187,7 +187,7 @@ final class ContainedBackend implements Backend {
         }
     }
 
-    /** What the backend tells a test bench; contained as the backend itself is. */
+    /** The backend's support of test benches; contained as the backend itself is. */
     private final class ContainedBench implements BenchSupport {
         private <T> T ask(Function<BenchSupport, T> question) {
             return asked(backend -> question.apply(backend.bench()));

@@ -9,7 +9,7 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.layout.BitField;
 
 /**
- * What must hold of a bind before anything is changed: rows that are asked in their order, which is the contract's: V34, V36, V35,
+ * Rules that must hold of a bind before anything is changed: rows that are asked in the contract's order: V34, V36, V35,
  * then what is not there or not free. The first that does not hold refuses the bind.
  *
  * @param <C> what else a row may ask, as the domain or the device that the bind is about

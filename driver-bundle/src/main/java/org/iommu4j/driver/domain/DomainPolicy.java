@@ -5,8 +5,8 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * What a driver does on its chip when {@link DomainBooks} have found a change to be possible. Methods that answer a number
- * answer 0 or a negative errno and fill the completion with the same.
+ * The changes that a driver makes on its chip when {@link DomainBooks} have found a change to be possible. Methods that answer
+ * a number answer 0 or a negative errno and fill the completion with the same.
  *
  * @param <D> what the vendor keeps of a domain
  * @param <V> what the vendor keeps of a device
@@ -24,7 +24,7 @@ public interface DomainPolicy<D extends DomainRecord<V>, V> {
      */
     int close(D domain, Completion completion);
 
-    /** Under what the books have a device, and write it into a saved state: the requester id, if the model says nothing else. */
+    /** The key of a device in the books and in a saved state: its requester id, if the model says nothing else. */
     default int key(int requester) {
         return requester;
     }

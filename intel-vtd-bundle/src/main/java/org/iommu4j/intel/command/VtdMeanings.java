@@ -1,13 +1,13 @@
 package org.iommu4j.intel.command;
 
-import java.util.Locale;
+import org.iommu4j.backend.Requester;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Meanings;
 
 /** Meanings of values that no layout lists, for explanations. */
 public final class VtdMeanings {
     private static final int PAGE_SHIFT = 12;
-    private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 
     private VtdMeanings() {}
 
@@ -17,7 +17,7 @@ public final class VtdMeanings {
             return reason(field.getInt(words[field.word()]));
         }
         if (field.equals(FaultRecord.SID) && layout.equals(FaultRecord.LAYOUT)) {
-            return "source id " + requester(field.getInt(words[field.word()]));
+            return "source id " + Requester.text(field.getInt(words[field.word()]));
         }
         if (field.equals(FaultRecord.T2) && layout.equals(FaultRecord.LAYOUT)) {
             boolean first = FaultRecord.T1.isSet(words[FaultRecord.T1.word()]);
@@ -35,15 +35,11 @@ public final class VtdMeanings {
         return reason == null ? "not a reason of DMA remapping" : reason.name() + ": " + reason.text();
     }
 
-    private static String requester(int id) {
-        return String.format(Locale.ROOT, "%02x:%02x.%x", id >>> 8, id >>> 3 & 0x1f, id & 0x7);
-    }
-
     private static String pages(int order) {
         int shift = order + PAGE_SHIFT;
         if (shift >= Long.SIZE) {
             return "2^" + order + " pages of 4 KiB: more than there are";
         }
-        return "2^" + order + " pages of 4 KiB: " + (1L << shift % 10) + " " + UNITS[shift / 10];
+        return "2^" + order + " pages of 4 KiB: " + Meanings.bytes(shift);
     }
 }

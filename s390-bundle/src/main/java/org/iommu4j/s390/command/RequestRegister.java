@@ -7,7 +7,7 @@ import org.iommu4j.layout.Layout;
 
 /**
  * The register R1 of RPCIT, MPCIFC and STPCIFC, docs/spec/s390-zpci.md 2.1: the request going in, a status coming back.
- * What the status does not cover stays as it was.
+ * Bits that the status does not cover stay as they were.
  */
 public final class RequestRegister {
     private static final Layout.Builder REGISTER =

@@ -7,7 +7,7 @@ import org.iommu4j.simulation.config.SettingTable;
 import org.iommu4j.simulation.config.SettingValues;
 
 /**
- * What a configuration of a chip can choose: what its functions report and can do, docs/spec/s390-zpci.md 6, how many there
+ * The settings of a chip's configuration: what its functions report and can do, docs/spec/s390-zpci.md 6, how many there
  * are, and choices that the architecture leaves to a machine. Case, hyphens and underscores of names do not matter.
  */
 public final class ZpciSettings {

@@ -15,8 +15,8 @@ import org.iommu4j.contract.InvalidateRequest;
 
 /**
  * Translations of a unit written from docs/spec/s390-zpci.md 3.3 with none of the chip's code: numbers are typed out.
- * Where the host shadows tables it keeps what RPCIT has to have installed, so that there is one answer at any time;
- * where hardware reads them it takes them from memory, which is right while nothing that may have been read before has
+ * If the host shadows tables it keeps what RPCIT has to have installed, so that there is one answer at any time;
+ * if hardware reads them it takes them from memory, which is right while nothing that may have been read before has
  * changed.
  *
  * <p>Behind a driver it learns of what was attached, bound and invalidated. A bind announces what the table maps; an

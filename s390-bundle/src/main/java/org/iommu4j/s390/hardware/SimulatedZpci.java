@@ -7,6 +7,7 @@ import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.Hardware;
@@ -28,9 +29,11 @@ import org.iommu4j.s390.front.AddressTranslation;
 import org.iommu4j.s390.front.FunctionState;
 import org.iommu4j.s390.front.PciFacility;
 import org.iommu4j.s390.front.PciFunction;
+import org.iommu4j.s390.table.EntryFormats;
 import org.iommu4j.s390.table.Iota;
 import org.iommu4j.s390.table.TableLevel;
 import org.iommu4j.s390.table.TableWalker;
+import org.iommu4j.simulation.cache.ObservedCache;
 import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -63,9 +66,12 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     /** The machine's sanitizer, or null. */
     private final TranslationObserver observer;
 
-    /** Are told of hits, fills and dropped entries. */
-    private final AccessWatch accesses;
+    /** Is told of the words that walks read; the sanitizer, or nobody. */
+    private final TranslationObserver accesses;
 
+    private final ObservedCache observed;
+
+    /** Is told of refreshes and of the entries that they drop. */
     private final RefreshWatch refreshes;
 
     /** Busy answers that the RPCIT under way has still to get. */
@@ -94,7 +100,8 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
                 this,
                 FunctionState.fromReset(chosen.text(ZpciSettings.FUNCTION_STATES), unit.functions()));
         observer = platform.sanitizer();
-        accesses = new AccessWatch(observer == null ? TranslationObserver.nobody() : observer);
+        accesses = observer == null ? TranslationObserver.nobody() : observer;
+        observed = new ObservedCache(accesses, CachedKind.TRANSLATION);
         refreshes = observer == null ? RefreshWatch.NOBODY : new RefreshReports(observer);
         busyLeft = busy;
     }
@@ -217,7 +224,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         }
         hits++;
         int shift = translations.pageShift(entry);
-        accesses.hit(function.index(), iova & -1L << shift, shift);
+        observed.hit(function.index(), iova, shift);
         show(function, iova, access.listener());
         finish(function, access, write, translations.value(entry), shift, translations.attributes(entry), true);
     }
@@ -241,7 +248,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     }
 
     private void miss(PciFunction function, DmaAccess access, boolean write) {
-        accesses.missed(function.index(), access.iova());
+        observed.missed(function.index(), access.iova());
         if (unit.refresh()) {
             // The host reads the tables at RPCIT only: a translation that it has not installed is not mapped.
             show(function, access.iova(), access.listener());
@@ -255,7 +262,8 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         }
         // 4., 6. to 8. the tables
         walks++;
-        int outcome = walker.walk(function.iota(), access.iova(), accesses.reading(access.listener()));
+        int outcome =
+                walker.walk(function.iota(), access.iova(), accesses.reading(access.listener(), EntryFormats::of));
         if (outcome != TableWalker.MAPPED) {
             EventCode code = outcome == TableWalker.NOT_MAPPED ? EventCode.INVALID_ENTRY : EventCode.of(outcome);
             refuse(function, access, code, walker.level());
@@ -265,7 +273,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         int rights = walker.writable() ? TranslationCaches.READ_WRITE : DmaAccess.READ;
         long page = access.iova() & -1L << shift;
         caches.install(function.index(), page, shift, walker.frame(), rights);
-        accesses.filled(function.index(), page, shift, walker.frame());
+        observed.filled(function.index(), page, shift, walker.frame());
         finish(function, access, write, walker.frame(), shift, rights, false);
     }
 

@@ -7,7 +7,7 @@ import org.iommu4j.s390.command.ZpciCapabilities;
 import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
- * What the unit knows of translations, docs/spec/s390-zpci.md 4, tagged by function and page. With the refresh bit it
+ * The translations that the unit keeps, docs/spec/s390-zpci.md 4, tagged by function and page. With the refresh bit it
  * is the host's shadow table: it holds what RPCIT installed, all of it and nothing else, as long as the budget for
  * mappings lasts. Without it is a cache of the size that the configuration gives it. Either way:
  *

@@ -31,7 +31,7 @@ final class Device {
         handle = newHandle;
     }
 
-    /** Its registration, or null if it is blocked. */
+    /** The registration of the device, or null if it is blocked. */
     Registration registration() {
         return registration;
     }

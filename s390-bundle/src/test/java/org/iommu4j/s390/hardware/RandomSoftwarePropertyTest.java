@@ -11,7 +11,9 @@ import org.iommu4j.s390.Machine;
 import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.Test;
 
-/** Whatever software executes and devices do, nothing is thrown: it ends in condition codes, interruptions and events. */
+/**
+ * Nothing that software executes or devices do is thrown as an exception: it ends in condition codes, interruptions and events.
+ */
 class RandomSoftwarePropertyTest {
     private static final int[] OPCODES = {0xB9D3, 0xE3D0, 0xE3D4, 0xB9A0, 0xEBD1, 0xB9D2};
 

@@ -13,8 +13,9 @@ import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.Test;
 
 /**
- * What a request refreshes, by the instructions that it comes to: exactly what was asked, in whole pages, if the answer is EXACT,
- * more if it is WIDENED, never less, never a function of another container, and nothing at all if it is refused.
+ * The pages that a request refreshes, by the instructions that it comes to: exactly what was asked, in whole pages, if the
+ * answer is EXACT, more if it is WIDENED, never less, never a function of another container, and nothing at all if it is
+ * refused.
  */
 class InvalidationPropertyTest {
     private static final long PAGE = 0x1000;

@@ -7,7 +7,7 @@ import org.iommu4j.core.service.IommuService;
 import picocli.CommandLine;
 import picocli.CommandLine.IFactory;
 
-/** What {@code --model} may be: help texts and completions list the models that are installed where the program runs. */
+/** Values of {@code --model}: help texts and completions list the models that are installed where the program runs. */
 final class InstalledModels implements Iterable<String> {
     private final Supplier<IommuService> core;
 

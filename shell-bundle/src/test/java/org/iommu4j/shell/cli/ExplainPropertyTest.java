@@ -22,7 +22,7 @@ import org.iommu4j.shell.text.ExplanationText;
 import org.iommu4j.testing.Property;
 import org.junit.jupiter.api.Test;
 
-/** Whatever the bytes are, there is an answer, and it can be shown. */
+/** There is an answer for any bytes, and it can be shown. */
 class ExplainPropertyTest {
     private static final List<Abi> ABIS = List.of(Abi.values());
 

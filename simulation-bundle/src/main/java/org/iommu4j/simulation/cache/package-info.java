@@ -4,7 +4,7 @@
  * what it drops, and once things are warm nothing allocates.
  */
 @Export
-@Version("1.1.0")
+@Version("1.2.0")
 package org.iommu4j.simulation.cache;
 
 import org.osgi.annotation.bundle.Export;

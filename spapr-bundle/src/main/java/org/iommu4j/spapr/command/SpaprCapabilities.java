@@ -8,7 +8,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.simulation.config.SettingValues;
 
 /**
- * What one platform can do; {@link SpaprSettings} has the names, defaults and meanings. A list {@code windows} says which
+ * The capabilities of one platform; {@link SpaprSettings} has the names, defaults and meanings. A list {@code windows} says which
  * windows are there from reset on; the one that is marked {@code default}, or else the first, is the default window.
  *
  * @param subVersion the generation

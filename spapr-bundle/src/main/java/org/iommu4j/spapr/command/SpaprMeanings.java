@@ -1,13 +1,13 @@
 package org.iommu4j.spapr.command;
 
 import java.util.Locale;
+import org.iommu4j.backend.Requester;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Meanings;
 
 /** Meanings of values that no layout lists, for explanations. */
 public final class SpaprMeanings {
-    private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-
     private SpaprMeanings() {}
 
     /** The meaning of a field's value; empty if there is nothing to add to the layout. */
@@ -15,7 +15,7 @@ public final class SpaprMeanings {
         long value = field.get(words[field.word()]);
         if (layout.equals(BindPgtable.LAYOUT)) {
             if (field.equals(BindPgtable.REQUESTER)) {
-                return value >>> 31 == 1 ? liobn(value) : requester(value);
+                return value >>> 31 == 1 ? liobn(value) : Requester.text((int) value);
             }
             if (field.equals(BindPgtable.PAGE_SHIFT)
                     || field.equals(BindPgtable.WINDOW_SHIFT)
@@ -35,7 +35,7 @@ public final class SpaprMeanings {
             }
         }
         if (field.equals(PestEntry.RID) && layout.equals(PestEntry.LAYOUT)) {
-            return requester(value);
+            return Requester.text((int) value);
         }
         if (field.name().equals("LIOBN")) {
             return liobn(value);
@@ -52,11 +52,7 @@ public final class SpaprMeanings {
                 : "of a virtual bus";
     }
 
-    private static String requester(long id) {
-        return String.format(Locale.ROOT, "%02x:%02x.%x", id >>> 8, id >>> 3 & 0x1f, id & 0x7);
-    }
-
     private static String bytes(long shift) {
-        return shift >= Long.SIZE ? "more than there is" : (1L << shift % 10) + " " + UNITS[(int) shift / 10];
+        return shift >= Long.SIZE ? "more than there is" : Meanings.bytes((int) shift);
     }
 }

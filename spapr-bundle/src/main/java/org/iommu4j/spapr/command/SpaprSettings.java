@@ -7,7 +7,7 @@ import org.iommu4j.simulation.config.SettingTable;
 import org.iommu4j.simulation.config.SettingValues;
 
 /**
- * What a configuration of a platform can choose: its capabilities, docs/spec/spapr-tce.md 6, and choices that the architecture
+ * The settings of a platform's configuration: its capabilities, docs/spec/spapr-tce.md 6, and choices that the architecture
  * leaves to it.
  */
 public final class SpaprSettings {
@@ -152,7 +152,9 @@ public final class SpaprSettings {
 
     private SpaprSettings() {}
 
-    /** Settings that the fuzzer varies: small windows, since a driver without registers stores every entry of a window again. */
+    /**
+     * Settings that the fuzzer varies: small windows, since a driver without registers stores every entry of a window again.
+     */
     private static void vary() {
         int smallest = 21;
         ROWS.vary(DMA32_SIZE, (generation, random) -> {

@@ -9,7 +9,7 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.spapr.command.FaultReason;
 
 /**
- * What accesses behind a driver come to, from what docs/contract.md says of requests on sPAPR: the first container with its
+ * The outcome of accesses behind a driver, from what docs/contract.md says of requests on sPAPR: the first container with its
  * default window, the windows bound in it, its devices, and the endpoint that a fault stops until a binding begins. It cannot
  * say which window a LIOBN reaches that the driver may have chosen for a requester id.
  */

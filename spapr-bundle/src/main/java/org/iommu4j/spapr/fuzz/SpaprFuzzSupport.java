@@ -242,7 +242,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     }
 
     /**
-     * What a driver stores into a table, or stores again, goes through the platform, which reads the table. It cannot
+     * An entry that a driver stores into a table, or stores again, goes through the platform, which reads the table. It cannot
      * where the table cannot be read (H_HARDWARE); and it does not take again an entry that came to the table past it
      * and names a page of others (H_PARTIAL, docs/spec/spapr-tce.md 5.2) or has reserved bits (H_PARAMETER,
      * docs/spec/spapr-tce.md 2.1 row 6). Kills read no table, and binds and attachments neither.

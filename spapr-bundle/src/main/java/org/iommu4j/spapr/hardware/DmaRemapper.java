@@ -1,8 +1,11 @@
 package org.iommu4j.spapr.hardware;
 
+import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.TranslationObserver;
+import org.iommu4j.simulation.cache.ObservedCache;
 import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.front.DmaWindows;
 import org.iommu4j.spapr.front.EndpointStates;
@@ -39,8 +42,10 @@ final class DmaRemapper {
     private final PhysicalMemory deviceMemory;
     private final boolean msi32;
 
-    /** Is told of hits, misses and fills. */
-    private final AccessWatch watch;
+    /** Is told of the words that walks read. */
+    private final TranslationObserver observer;
+
+    private final ObservedCache observed;
 
     private long hits;
     private long walks;
@@ -55,7 +60,7 @@ final class DmaRemapper {
             TceCache cache,
             FaultRecorder faults,
             boolean msi32,
-            AccessWatch watch) {
+            TranslationObserver observer) {
         this.windows = windows;
         this.requesters = requesters;
         this.states = states;
@@ -63,7 +68,8 @@ final class DmaRemapper {
         this.cache = cache;
         this.faults = faults;
         this.msi32 = msi32;
-        this.watch = watch;
+        this.observer = observer;
+        observed = new ObservedCache(observer, CachedKind.TRANSLATION);
         ownTables = new TableWalker(machine.memory());
         guestTables = new TableWalker(machine.guestTables());
         deviceMemory = machine.deviceMemory();
@@ -172,16 +178,16 @@ final class DmaRemapper {
         if (entry != TceCache.MISS) {
             hits++;
             int shift = cache.pageShift(entry);
-            watch.translationHit(pe, iova, shift);
+            observed.hit(pe, iova, shift);
             finish(access, pe, cache.tce(entry), shift, true);
             return;
         }
         // 8. and 9. the table
         walks++;
-        watch.translationMissed(pe, iova);
+        observed.missed(pe, iova);
         TceTable table = tve.table();
         TableWalker walker = walker(tve);
-        int fault = walker.walk(table, offset, watch.reading(access.listener()));
+        int fault = walker.walk(table, offset, observer.reading(access.listener(), what -> Tce.LAYOUT));
         if (fault != TableWalker.OK) {
             refuse(access, pe, FaultReason.of(fault));
             return;
@@ -193,7 +199,7 @@ final class DmaRemapper {
         }
         int shift = table.pageShift();
         cache.fill(pe, iova, shift, tce);
-        watch.translationFilled(pe, iova, shift, tce);
+        observed.filled(pe, iova, shift, tce & -1L << shift);
         finish(access, pe, tce, shift, false);
     }
 

@@ -68,7 +68,7 @@ final class FaultRecorder {
     }
 
     private void store(long entry, long word0, long word1) {
-        // Where there is no memory, the record is in the chip only.
+        // If there is no memory, the record is in the chip only.
         if (memory.contains(entry, PestEntry.BYTES)) {
             memory.writeLongBe(entry, word0);
             memory.writeLongBe(entry + Long.BYTES, word1);

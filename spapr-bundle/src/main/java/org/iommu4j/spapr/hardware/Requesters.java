@@ -3,14 +3,17 @@ package org.iommu4j.spapr.hardware;
 import java.util.Arrays;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.simulation.cache.KeyedCache;
+import org.iommu4j.simulation.cache.ObservedCache;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.table.RttEntry;
 
 /**
- * Which endpoint each requester id belongs to: the default one from reset on, until the host says otherwise, by calls or by a
+ * The endpoint of each requester id: the default one from reset on, until the host says otherwise, by calls or by a
  * requester translation table in memory, whose entries are cached (docs/spec/spapr-tce.md 4.1, RTC).
  */
 final class Requesters {
@@ -37,8 +40,10 @@ final class Requesters {
     private final KeyedCache cache;
     private final long[] cached = new long[1];
 
-    /** Is told of hits, misses and fills. */
-    private final AccessWatch watch;
+    /** Is told of the entries of the table that are read. */
+    private final TranslationObserver observer;
+
+    private final ObservedCache observed;
 
     private long table = NO_TABLE;
 
@@ -48,12 +53,18 @@ final class Requesters {
      * @param defaultEndpoint which one
      * @param endpoints how many there are
      */
-    Requesters(int defaultEndpoint, int endpoints, PhysicalMemory memory, CacheConfig cacheConfig, AccessWatch watch) {
+    Requesters(
+            int defaultEndpoint,
+            int endpoints,
+            PhysicalMemory memory,
+            CacheConfig cacheConfig,
+            TranslationObserver observer) {
         home = defaultEndpoint;
         common = defaultEndpoint;
         this.endpoints = endpoints;
         this.memory = memory;
-        this.watch = watch;
+        this.observer = observer;
+        observed = new ObservedCache(observer, CachedKind.CONTEXT);
         cache = KeyedCache.of(cacheConfig, DEFAULT_RTC_ENTRIES, cached.length);
     }
 
@@ -81,18 +92,18 @@ final class Requesters {
         int entry = cache.lookup(requester);
         if (entry != KeyedCache.MISS) {
             int pe = (int) cache.word(entry, 0);
-            watch.requesterHit(requester, pe);
+            observed.hit(pe, requester, 0);
             return pe;
         }
-        watch.requesterMissed(requester);
+        observed.missed(TranslationObserver.ANY, requester);
         int pe = read(requester);
-        watch.requesterRead(addressOf(requester));
+        observer.read(RttEntry.LAYOUT, addressOf(requester));
         if (pe == NONE) {
             return NONE;
         }
         cached[0] = pe;
         cache.insert(requester, pe, cached);
-        watch.requesterFilled(requester, pe);
+        observed.filled(pe, requester, 0, 0);
         return pe;
     }
 

@@ -87,7 +87,7 @@ public final class SimulatedPhb implements Hardware {
         states = new EndpointStates(platform.pes());
         observer = machine.sanitizer();
         watch = observer == null ? CommandWatch.NOBODY : new CommandReports(observer);
-        AccessWatch accesses = new AccessWatch(observer == null ? TranslationObserver.nobody() : observer);
+        TranslationObserver accesses = observer == null ? TranslationObserver.nobody() : observer;
         requesters = new Requesters(platform.pe(), platform.pes(), machine.memory(), config.cache(), accesses);
         validation = new TranslationValidation(platform.pes(), tables::isOwn);
         cache = caches.apply(config.cache());

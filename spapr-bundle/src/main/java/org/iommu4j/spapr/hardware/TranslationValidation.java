@@ -30,9 +30,7 @@ final class TranslationValidation {
             return word;
         }
 
-        /**
-         * Its table, as far as the slot has addresses; null if the entry is invalid, or lets addresses pass.
-         */
+        /** The slot's table, as far as the slot has addresses; null if the entry is invalid, or lets addresses pass. */
         TceTable table() {
             return table;
         }

@@ -24,10 +24,21 @@ public final class Fuzzer implements FuzzService {
     private static final long NO_CASE = -1;
 
     private final IommuService service;
+    private final int mostShrinkRuns;
 
     /** A fuzzer that works through that core. */
     public Fuzzer(IommuService service) {
+        this(service, Shrinker.MOST_RUNS);
+    }
+
+    /**
+     * A fuzzer that works through that core.
+     *
+     * @param mostShrinkRuns most runs in which a failed case is made smaller
+     */
+    Fuzzer(IommuService service, int mostShrinkRuns) {
         this.service = service;
+        this.mostShrinkRuns = mostShrinkRuns;
     }
 
     @Override
@@ -110,6 +121,7 @@ public final class Fuzzer implements FuzzService {
                 service,
                 backend,
                 options.deadlineNanos(),
+                mostShrinkRuns,
                 run -> progress.accept(new FuzzProgress(cases, coverage.steps(), coverage.compared(), run)));
         Shrinker.Shrunken small = shrinker.shrink(setup, attempt);
         return new FuzzFailure(

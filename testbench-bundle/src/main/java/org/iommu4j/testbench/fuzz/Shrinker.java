@@ -16,7 +16,8 @@ import org.iommu4j.testbench.FuzzFailure.Kind;
  * gets depends on the case alone, not on time, but for cases that hang.
  */
 final class Shrinker {
-    private static final int MOST_RUNS = 3000;
+    /** Most runs for a case. */
+    static final int MOST_RUNS = 3000;
 
     /** Most runs for a case of which each run takes long: one that hangs, or one that measures memory. */
     private static final int MOST_LONG_RUNS = 40;
@@ -35,7 +36,7 @@ final class Shrinker {
     private Kind kind;
     private List<Action> actions;
     private Attempt best;
-    private int mostRuns = MOST_RUNS;
+    private int mostRuns;
     private int runs;
     private int late;
     private int hangs;
@@ -44,12 +45,14 @@ final class Shrinker {
      * A shrinker.
      *
      * @param deadlineNanos of one run
+     * @param mostRuns most runs for a case
      * @param progress is told the number of each run
      */
-    Shrinker(IommuService service, Backend backend, long deadlineNanos, IntConsumer progress) {
+    Shrinker(IommuService service, Backend backend, long deadlineNanos, int mostRuns, IntConsumer progress) {
         this.service = service;
         this.backend = backend;
         this.deadlineNanos = deadlineNanos;
+        this.mostRuns = mostRuns;
         this.progress = progress;
     }
 
@@ -64,7 +67,7 @@ final class Shrinker {
         best = failedAttempt;
         boolean measures = actions.stream().anyMatch(action -> action instanceof Action.Soak soak && soak.measured());
         if (kind == Kind.HANG || (kind == Kind.GROWTH && measures)) {
-            mostRuns = MOST_LONG_RUNS;
+            mostRuns = Math.min(mostRuns, MOST_LONG_RUNS);
         }
         if (!holds(setup, actions)) {
             // It does not fail a second time: there is nothing to go by.

@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.json.Json;
 
 /**
  * An access of a device, of any length, split where pages may end.

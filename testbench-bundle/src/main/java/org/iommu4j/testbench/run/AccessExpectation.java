@@ -3,6 +3,7 @@ package org.iommu4j.testbench.run;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.iommu4j.json.Json;
 
 /** The expectation of an access. */
 @FunctionalInterface
@@ -34,7 +35,7 @@ interface AccessExpectation {
         }
         fields.end();
         if (all.isEmpty()) {
-            throw new Malformed(json.column(), "expect", "names none of pa, segments, fault, either");
+            throw json.wrong("expect", "names none of pa, segments, fault, either");
         }
         return result -> all.stream().allMatch(one -> one.holds(result));
     }

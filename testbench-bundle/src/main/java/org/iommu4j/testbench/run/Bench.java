@@ -9,6 +9,8 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.OneLine;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Watch;
+import org.iommu4j.json.Json;
+import org.iommu4j.json.JsonException;
 import org.iommu4j.testbench.BenchSession;
 
 /**
@@ -66,7 +68,7 @@ final class Bench implements BenchSession {
     private Map<String, Object> answer(String line, Progress progress) {
         Map<String, Object> answered = new LinkedHashMap<>();
         try {
-            Step step = parser.parse(Json.parse(line));
+            Step step = parser.parse(CaseText.parse(line));
             prepare(step.needs());
             machine.tell(progress);
             Answer answer = step.action().run(machine);
@@ -80,8 +82,8 @@ final class Bench implements BenchSession {
             if (!answer.explain().isEmpty()) {
                 answered.put("explain", answer.explain());
             }
-        } catch (Malformed e) {
-            answered.put("error", OneLine.message(e.in("", 0).getMessage()));
+        } catch (JsonException e) {
+            answered.put("error", OneLine.message(CaseText.in("", 0, e).getMessage()));
         } catch (Step.StepFailure | BackendException | BusErrorException e) {
             answered.put("error", OneLine.message(String.valueOf(e.getMessage())));
         }

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.iommu4j.json.Json;
 
 /**
  * Lists what the chip keeps. Translations are compared and counted; entries of the caches that only lead to them

@@ -21,6 +21,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.hint.ExplainHints;
+import org.iommu4j.json.Json;
 import org.iommu4j.layout.Code;
 
 /**
@@ -192,8 +193,7 @@ final class CallSteps {
         List<Setting> settings = new ArrayList<>();
         for (int i = 0; i < given.size(); i++) {
             if (i == operands.size()) {
-                throw new Malformed(
-                        given.get(i).column(), "args", format.name() + " takes " + names(operands, "nothing"));
+                throw given.get(i).wrong("args", format.name() + " takes " + names(operands, "nothing"));
             }
             settings.add(setting(operands.get(i), given.get(i), "args"));
         }
@@ -215,10 +215,8 @@ final class CallSteps {
             int index = settings.size();
             int word = CallFormat.RTAS_FIRST_ARGUMENT + index;
             if (word == NativeCall.WORDS) {
-                throw new Malformed(
-                        json.column(),
-                        "args",
-                        "more than " + (NativeCall.WORDS - CallFormat.RTAS_FIRST_ARGUMENT) + " arguments");
+                throw json.wrong(
+                        "args", "more than " + (NativeCall.WORDS - CallFormat.RTAS_FIRST_ARGUMENT) + " arguments");
             }
             String name = index < format.operands().size()
                     ? format.operands().get(index).name()
@@ -303,10 +301,7 @@ final class CallSteps {
         if (operand.type() == CallFormat.Type.MEMORY && !json.isNumber()) {
             byte[] bytes = json.hex(key);
             if (bytes.length > operand.lengthBytes()) {
-                throw new Malformed(
-                        json.column(),
-                        key,
-                        operand.name() + " has " + operand.lengthBytes() + " bytes, not " + bytes.length);
+                throw json.wrong(key, operand.name() + " has " + operand.lengthBytes() + " bytes, not " + bytes.length);
             }
             return new Setting(operand, 0, bytes);
         }
@@ -314,7 +309,7 @@ final class CallSteps {
         try {
             operand.set(new NativeCall(), value);
         } catch (IllegalArgumentException e) {
-            throw new Malformed(json.column(), key, e.getMessage());
+            throw json.wrong(key, e.getMessage());
         }
         return new Setting(operand, value, null);
     }
@@ -355,8 +350,7 @@ final class CallSteps {
                         ? name.substring(0, name.length() - EXCEPTION.length())
                         : name);
         if (code == null) {
-            throw new Malformed(
-                    json.column(),
+            throw json.wrong(
                     key,
                     "unknown code '" + json.text(key) + "' of " + format.name() + "; known: "
                             + format.codes().stream().map(Code::meaning).collect(Collectors.joining(", ")));

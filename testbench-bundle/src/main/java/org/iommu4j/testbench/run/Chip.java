@@ -9,9 +9,10 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.json.Json;
 
 /**
- * Which machine a case wants.
+ * The machine that a case asks for.
  *
  * @param model of the chip
  * @param hardware the chip; generation 0 for the model's newest
@@ -24,7 +25,7 @@ record Chip(IommuModel model, HardwareConfig hardware, int hostAddressWidth, Lis
 
     /** The chip that a {@code config} object asks for; null for the default chip. */
     static Chip of(IommuModel model, int subVersion, Json config) {
-        Fields fields = new Fields(config == null ? new Json(Map.of(), 1) : config, "config");
+        Fields fields = new Fields(config == null ? new Json(Map.of(), 0, 1) : config, "config");
         int width = 0;
         if (fields.has("haw")) {
             width = fields.integer("haw", MOST_WIDTH);
@@ -65,7 +66,7 @@ record Chip(IommuModel model, HardwareConfig hardware, int hostAddressWidth, Lis
                     groups.put(key + "[" + i + "]", numbers(elements.get(i), key));
                 }
             } else {
-                throw new Malformed(value.column(), key, "unknown key");
+                throw value.wrong(key, "unknown key");
             }
         }
         return new Chip(model, new HardwareConfig(subVersion, groups, registers, cache, options), width, ram);
@@ -95,7 +96,7 @@ record Chip(IommuModel model, HardwareConfig hardware, int hostAddressWidth, Lis
         for (Json pair : json.list("ram")) {
             List<Json> numbers = pair.list("ram");
             if (numbers.size() != 2) {
-                throw new Malformed(pair.column(), "ram", "not a pair of base and size");
+                throw pair.wrong("ram", "not a pair of base and size");
             }
             ranges.add(range(pair, numbers.get(0).number("ram"), numbers.get(1).number("ram")));
         }
@@ -106,7 +107,7 @@ record Chip(IommuModel model, HardwareConfig hardware, int hostAddressWidth, Lis
         try {
             return new PlatformConfig.Range(base, size);
         } catch (IllegalArgumentException e) {
-            throw new Malformed(json.column(), "ram", "no " + e.getMessage());
+            throw json.wrong("ram", "no " + e.getMessage());
         }
     }
 }

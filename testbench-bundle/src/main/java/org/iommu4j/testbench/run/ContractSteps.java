@@ -17,6 +17,7 @@ import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.hint.ExplainHints;
+import org.iommu4j.json.Json;
 
 /** Requests of the contract, and what is expected of their answers. */
 final class ContractSteps {

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.iommu4j.backend.Finding;
+import org.iommu4j.json.Json;
+import org.iommu4j.json.JsonException;
 
 /**
  * The findings that a case expects, no more and no less, in any order: of each its kind, and of everything else what the case
@@ -37,7 +39,7 @@ final class ExpectedFindings {
     /**
      * Reads the list of a case.
      *
-     * @throws Malformed if it is none, or a key or a kind is unknown
+     * @throws JsonException if it is none, or a key or a kind is unknown
      */
     ExpectedFindings(Json list) {
         for (Json one : list.list(KEY)) {

@@ -4,6 +4,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.iommu4j.json.Json;
+import org.iommu4j.json.JsonException;
 
 /** The fields of one object, read by name; fields that were never read are refused at the end. A null counts as absent. */
 final class Fields {
@@ -33,7 +35,7 @@ final class Fields {
     Json require(String key) {
         Json found = get(key);
         if (found == null) {
-            throw new Malformed(json.column(), key, "is missing");
+            throw json.wrong(key, "is missing");
         }
         return found;
     }
@@ -60,7 +62,7 @@ final class Fields {
     private static int integer(Json found, String key, int most) {
         long number = found.number(key);
         if (Long.compareUnsigned(number, most) > 0) {
-            throw new Malformed(found.column(), key, Long.toUnsignedString(number) + " is more than " + most);
+            throw found.wrong(key, Long.toUnsignedString(number) + " is more than " + most);
         }
         return (int) number;
     }
@@ -79,9 +81,9 @@ final class Fields {
     }
 
     /** The error for a field. */
-    Malformed wrong(String key, String what) {
+    JsonException wrong(String key, String what) {
         Json found = fields.get(key);
-        return new Malformed(found == null ? json.column() : found.column(), key, what);
+        return (found == null ? json : found).wrong(key, what);
     }
 
     /** A text that is a name or a list of names. */
@@ -108,7 +110,7 @@ final class Fields {
     /** Refuses fields that were never read. */
     void end() {
         for (String key : rest()) {
-            throw new Malformed(fields.get(key).column(), key, "unknown key");
+            throw fields.get(key).wrong(key, "unknown key");
         }
     }
 }

@@ -28,6 +28,7 @@ import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
+import org.iommu4j.json.Json;
 
 /** One fresh unit, and with a driver one container in front of it. */
 final class Machine implements AutoCloseable {
@@ -160,7 +161,7 @@ final class Machine implements AutoCloseable {
         return support;
     }
 
-    /** Which formats the model recognizes in bytes. */
+    /** The formats that the model recognizes in bytes. */
     NativeFormats formats() {
         return formats;
     }

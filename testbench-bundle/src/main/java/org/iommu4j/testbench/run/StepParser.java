@@ -16,6 +16,7 @@ import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.Requester;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.hint.ExplainHints;
+import org.iommu4j.json.Json;
 import org.iommu4j.testbench.run.Step.Needs;
 import org.iommu4j.testbench.run.Step.StepFailure;
 
@@ -294,7 +295,7 @@ final class StepParser {
                 byte[] hex = event.has("hex") ? event.hex("hex") : null;
                 int code = event.integer("code", Integer.MAX_VALUE, -1);
                 if (hex == null && code < 0) {
-                    throw new Malformed(element.column(), "expect", "names neither hex nor code");
+                    throw element.wrong("expect", "names neither hex nor code");
                 }
                 event.end();
                 expected.add(new Event(hex, code));

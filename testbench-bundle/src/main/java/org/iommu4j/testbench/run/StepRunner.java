@@ -12,6 +12,8 @@ import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
+import org.iommu4j.json.Json;
+import org.iommu4j.json.JsonException;
 import org.iommu4j.testbench.CaseFileException;
 
 /** Carries out steps one by one on a fresh machine, for a caller that makes them up as they run. */
@@ -59,9 +61,9 @@ public final class StepRunner implements AutoCloseable {
             boolean interrupts) {
         Chip chip;
         try {
-            chip = Chip.of(model, subVersion, config.isEmpty() ? null : Json.parse(config));
-        } catch (Malformed e) {
-            throw e.in("", 0);
+            chip = Chip.of(model, subVersion, config.isEmpty() ? null : CaseText.parse(config));
+        } catch (JsonException e) {
+            throw CaseText.in("", 0, e);
         }
         Step.Needs needs = new Step.Needs(driver, stepping, interrupts);
         StepParser parser = new StepParser(model, TestBench.calls(service, model));
@@ -78,10 +80,10 @@ public final class StepRunner implements AutoCloseable {
      */
     public Result run(String step) {
         try {
-            Answer answer = parser.parse(Json.parse(step)).action().run(machine);
+            Answer answer = parser.parse(CaseText.parse(step)).action().run(machine);
             return new Result(answer.values(), answer.met(), answer.where(), answer.explain());
-        } catch (Malformed e) {
-            throw e.in("", 0);
+        } catch (JsonException e) {
+            throw CaseText.in("", 0, e);
         } catch (Step.StepFailure e) {
             throw new StepRefusedException(e.getMessage(), e);
         }
@@ -138,9 +140,9 @@ public final class StepRunner implements AutoCloseable {
      */
     public static Object parse(String text) {
         try {
-            return plain(Json.parse(text));
-        } catch (Malformed e) {
-            throw e.in("", 0);
+            return plain(CaseText.parse(text));
+        } catch (JsonException e) {
+            throw CaseText.in("", 0, e);
         }
     }
 

@@ -20,6 +20,8 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Watch;
+import org.iommu4j.json.Json;
+import org.iommu4j.json.JsonException;
 import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult;
@@ -93,8 +95,8 @@ public final class TestBench implements TestBenchService {
                 TestCase one;
                 try {
                     one = TestCase.parse(name, number, text, model -> calls(service, model));
-                } catch (Malformed e) {
-                    throw e.in(name, number);
+                } catch (JsonException e) {
+                    throw CaseText.in(name, number, e);
                 }
                 if (only.isEmpty() || only.contains(one.id())) {
                     cases.accept(one);
@@ -204,9 +206,9 @@ public final class TestBench implements TestBenchService {
     public BenchSession open(IommuModel model, int subVersion, String config) {
         Chip chip;
         try {
-            chip = Chip.of(model, subVersion, config.isBlank() ? null : Json.parse(config));
-        } catch (Malformed e) {
-            throw e.in("", 0);
+            chip = Chip.of(model, subVersion, config.isBlank() ? null : CaseText.parse(config));
+        } catch (JsonException e) {
+            throw CaseText.in("", 0, e);
         }
         try {
             return new Bench(service, chip, limitNanos);

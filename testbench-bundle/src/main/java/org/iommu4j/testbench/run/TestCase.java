@@ -4,6 +4,8 @@ import java.util.List;
 import java.util.function.Function;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.json.Json;
+import org.iommu4j.json.JsonException;
 
 /**
  * One case, checked.
@@ -30,12 +32,12 @@ record TestCase(
      * Reads a case.
      *
      * @param calls gives the hypercalls or instructions of a model; null for one that is not installed
-     * @throws Malformed if the line is none
+     * @throws JsonException if the line is none
      */
     static TestCase parse(String file, long line, String text, Function<IommuModel, List<CallFormat>> calls) {
-        Json json = Json.parse(text);
+        Json json = CaseText.parse(text);
         if (!json.isObject()) {
-            throw new Malformed(json.column(), "", "not a JSON object");
+            throw json.wrong("", "not a JSON object");
         }
         Fields fields = new Fields(json, "");
         String id = fields.text("id");

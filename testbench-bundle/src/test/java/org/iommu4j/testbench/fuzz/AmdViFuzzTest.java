@@ -14,7 +14,7 @@ import org.iommu4j.testbench.FuzzResult;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What is made up for AMD-Vi reaches deep, and finds nothing in what is right. */
+/** Cases that the fuzzer makes up for AMD-Vi reach deep, and find nothing in a chip that is right. */
 class AmdViFuzzTest {
     private static final int CASES = Integer.getInteger("iommu4j.amd.fuzz.cases", 64);
 

@@ -34,6 +34,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The fuzzer finds a chip or a driver that does one thing wrong within some cases. */
 class PlantedFaultsTest {
+    /** A case must fail a second time; how small it gets is the matter of {@link FuzzerTest}. */
+    private static final int SHRINK_RUNS = 1;
+
     private static final long PAGE = 4096;
 
     private static Backend vtd(Loss loss) {
@@ -164,7 +167,7 @@ class PlantedFaultsTest {
             FuzzOptions options = FuzzOptions.of(broken.describe().model(), 1, Long.MAX_VALUE)
                     .with(what)
                     .withCases(0, cases);
-            FuzzResult result = new Fuzzer(core).run(options, progress -> {});
+            FuzzResult result = new Fuzzer(core, SHRINK_RUNS).run(options, progress -> {});
             assertNotNull(result.failure(), result::toText);
         }
     }

@@ -14,7 +14,7 @@ import org.iommu4j.testbench.FuzzResult;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What is made up for SMMUv3 reaches deep, and finds nothing in what is right. */
+/** Cases that the fuzzer makes up for SMMUv3 reach deep, and find nothing in a chip that is right. */
 class SmmuFuzzTest {
     private static final int CASES = Integer.getInteger("iommu4j.arm.fuzz.cases", 64);
 

@@ -18,6 +18,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.json.JsonBounds;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testbench.BenchSession;
@@ -38,7 +39,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Inputs that ask for more than there is, and chips that do not come back. */
 class BoundsTest {
+    /** For chips that hang; what only takes its time has the limit that users have. */
     private static final long LIMIT_NANOS = 300_000_000L;
+
     private static final String CASE = "{'id':'%s','model':'intel','steps':[%s]}\n".replace('\'', '"');
 
     @TempDir
@@ -47,11 +50,15 @@ class BoundsTest {
     private IommuCore core;
 
     private TestBench bench(Backend backend) {
+        return bench(backend, FuzzOptions.DEFAULT_DEADLINE_NANOS);
+    }
+
+    private TestBench bench(Backend backend, long limitNanos) {
         core = new IommuCore(new SimulatedPlatformFactory());
         core.arrived(backend);
         // The first use tries the backend; what hangs in that is no step of a case.
         assertEquals(1, core.backends().size());
-        return new TestBench(core, LIMIT_NANOS);
+        return new TestBench(core, limitNanos);
     }
 
     @AfterEach
@@ -113,7 +120,7 @@ class BoundsTest {
         assertTrue(refusal.endsWith("some.jsonl, line 1: longer than 4194304 characters"), refusal);
         core.close();
 
-        String values = refusal(file("[" + "1,".repeat(Json.MAX_VALUES) + "1]"));
+        String values = refusal(file("[" + "1,".repeat(JsonBounds.MAX_VALUES) + "1]"));
         assertTrue(values.endsWith("more than 131072 JSON values in one line"), values);
     }
 
@@ -174,7 +181,7 @@ class BoundsTest {
     @Test
     void shouldFailACaseThatDoesNotComeBackAndGoOn() throws IOException {
         List<CaseResult> results = run(
-                bench(new HangingBackend()),
+                bench(new HangingBackend(), LIMIT_NANOS),
                 file(CASE.formatted("hangs", "{'op':'irq'},{'op':'mmio_write','off':40,'size':8,'value':1}")
                         + CASE.formatted("good", "{'op':'irq'}")));
 
@@ -194,7 +201,7 @@ class BoundsTest {
     void shouldEndARunInWhichCaseAfterCaseDoesNotComeBack() throws IOException {
         Path file = file(CASE.formatted("a", "{'op':'mmio_write','off':40,'size':8,'value':1}")
                 .repeat(TestBench.MOST_HANGS + 2));
-        TestBench bench = bench(new HangingBackend());
+        TestBench bench = bench(new HangingBackend(), LIMIT_NANOS);
         List<CaseResult> results = new ArrayList<>();
 
         BackendException end =
@@ -206,7 +213,7 @@ class BoundsTest {
 
     @Test
     void shouldAnswerAStepThatDoesNotComeBackWithAFreshChip() {
-        try (BenchSession session = bench(new HangingBackend()).open(IommuModel.INTEL, 0, "")) {
+        try (BenchSession session = bench(new HangingBackend(), LIMIT_NANOS).open(IommuModel.INTEL, 0, "")) {
             assertEquals("{}", session.answer("{\"op\":\"mem_write\",\"pa\":0,\"hex\":\"01\"}"));
             String answer = session.answer("{\"op\":\"mmio_write\",\"off\":40,\"size\":8,\"value\":1}");
             assertTrue(answer.startsWith("{\"error\":\"did not come back in 300 ms"), answer);

@@ -17,6 +17,7 @@ import org.iommu4j.backend.capture.CallRule.Placed;
 import org.iommu4j.backend.capture.CallRule.Result;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.backend.capture.CapturedNumber;
+import org.iommu4j.upgrade.json.JsonObject;
 
 /** Makes calls of records, by the rules of a format. */
 final class CallReader {
@@ -36,7 +37,7 @@ final class CallReader {
     }
 
     /** The call that a record is, or null if no rule fits it. */
-    CaptureRecord.Call read(long t, String record, JsonLine line) {
+    CaptureRecord.Call read(long t, String record, JsonObject line) {
         unit = "";
         for (CallRule rule : rules) {
             if (rule.record().equals(record)) {
@@ -52,13 +53,13 @@ final class CallReader {
     }
 
     /** The call that a rule makes of an object; null if it makes none. */
-    static CaptureRecord.Call apply(CallRule rule, JsonLine object, ByteOrder order) {
+    static CaptureRecord.Call apply(CallRule rule, JsonObject object, ByteOrder order) {
         Source source = new Source(object, null, order);
         return rule.unless() != null && source.number(rule.unless()) == 0 ? null : source.call(-1, rule);
     }
 
     /** A record that is no call, with the facts that it tells of the chip. */
-    CaptureRecord.Other other(long t, String record, JsonLine line) {
+    CaptureRecord.Other other(long t, String record, JsonObject line) {
         unit = "";
         Map<String, Long> facts = new HashMap<>();
         boolean describes = false;
@@ -83,7 +84,7 @@ final class CallReader {
     }
 
     /** Source of the numbers of one record: its keys, or the groups of its text if {@code matcher} is not null. */
-    private record Source(JsonLine line, Matcher matcher, ByteOrder order) {
+    private record Source(JsonObject line, Matcher matcher, ByteOrder order) {
         String unit(CapturedNumber number) {
             return number == null ? "" : Long.toUnsignedString(number(number));
         }
@@ -91,10 +92,7 @@ final class CallReader {
         CaptureRecord.Call call(long t, CallRule rule) {
             String kind = rule.kind();
             if (kind == null) {
-                kind = line.text(rule.kindKey());
-                if (kind.isEmpty() || kind.length() > MAX_NAME) {
-                    throw line.reject(rule.kindKey(), "is not a name of 1 to " + MAX_NAME + " characters");
-                }
+                kind = line.name(rule.kindKey(), MAX_NAME);
             }
             String fact = rule.fact() == null ? kind : rule.fact();
             Map<String, Long> facts = new HashMap<>();

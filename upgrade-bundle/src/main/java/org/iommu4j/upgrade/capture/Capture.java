@@ -10,6 +10,8 @@ import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.ByteOrderMark;
 import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.json.JsonLines;
+import org.iommu4j.upgrade.json.JsonObject;
 
 /**
  * One capture directory of the documented format. Opening it checks that every file is there and that every file which the
@@ -44,7 +46,7 @@ public final class Capture {
         if (!Files.isDirectory(directory)) {
             throw new CaptureException("", 0, 0, "", directory + " is not a directory");
         }
-        JsonLine run = json(directory, RUN);
+        JsonObject run = json(directory, RUN);
         String arch = run.text("arch");
         CaptureFormat format = formats.stream()
                 .filter(one -> one.arch().equals(arch))
@@ -53,14 +55,14 @@ public final class Capture {
                         "arch",
                         "is \"" + arch + "\"; the installed bundles bring the formats "
                                 + formats.stream().map(CaptureFormat::arch).toList()));
-        JsonLine registers = json(directory, FrozenImage.REGISTERS);
+        JsonObject registers = json(directory, FrozenImage.REGISTERS);
         for (String file : EXTRACTS) {
             check(directory, file);
         }
         return new Capture(directory, format, FrozenImage.of(directory, format, registers));
     }
 
-    private static JsonLine json(Path directory, String file) {
+    private static JsonObject json(Path directory, String file) {
         Path path = directory.resolve(file);
         if (!Files.exists(path)) {
             throw new CaptureException(file, 0, 0, "", "is missing in " + directory);
@@ -80,17 +82,13 @@ public final class Capture {
         } catch (IOException e) {
             throw new CaptureException(file, 0, 0, "", "cannot be read: " + e.getMessage(), e);
         }
-        JsonLine line = new JsonLine();
-        line.parse(file, 0, bytes, bytes.length);
-        return line;
+        return new JsonObject(CaptureLines.JSON, file, 0, bytes, bytes.length);
     }
 
     private static void check(Path directory, String file) {
-        JsonLine line = new JsonLine();
-        try (LineReader lines = new LineReader(directory, file)) {
+        try (JsonLines lines = CaptureLines.open(directory, file)) {
             while (lines.next()) {
-                line.parse(lines);
-                line.number("t", 0, Long.MAX_VALUE);
+                lines.object().number("t", 0, Long.MAX_VALUE);
             }
         }
     }

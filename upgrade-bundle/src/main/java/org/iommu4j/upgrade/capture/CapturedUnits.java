@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import org.iommu4j.backend.capture.CaptureFormat;
+import org.iommu4j.upgrade.json.JsonObject;
 
 /**
  * The units of a captured machine as its frozen registers describe them: {@code units}, a list of objects that each have a
@@ -30,19 +31,19 @@ final class CapturedUnits {
      *
      * @throws org.iommu4j.upgrade.CaptureException if a unit is described twice, or a device belongs to one that is not
      */
-    CapturedUnits(CaptureFormat format, JsonLine frozen) {
+    CapturedUnits(CaptureFormat format, JsonObject frozen) {
         this.format = format;
         if (!frozen.has(UNITS)) {
             return;
         }
-        for (JsonLine unit : frozen.objects(UNITS)) {
-            String name = unit.name(UNIT, LONGEST_NAME);
+        for (JsonObject unit : frozen.objects(UNITS)) {
+            String name = unit.nameOrNumber(UNIT, LONGEST_NAME);
             if (registers.putIfAbsent(name, unit.numbers()) != null) {
                 throw unit.reject(UNIT, "describes unit " + name + " again");
             }
         }
         if (frozen.has(DEVICES)) {
-            for (JsonLine device : frozen.objects(DEVICES)) {
+            for (JsonObject device : frozen.objects(DEVICES)) {
                 unitOfDevice.put((int) device.number("dev", 0, format.lastRequester()), described(device));
             }
         }
@@ -64,11 +65,11 @@ final class CapturedUnits {
      *
      * @throws org.iommu4j.upgrade.CaptureException if it names none that is described
      */
-    String described(JsonLine object) {
+    String described(JsonObject object) {
         if (registers.isEmpty()) {
             return "";
         }
-        String name = object.name(UNIT, LONGEST_NAME);
+        String name = object.nameOrNumber(UNIT, LONGEST_NAME);
         if (!registers.containsKey(name)) {
             throw object.reject(UNIT, undescribed(name, registers.keySet()));
         }
@@ -92,7 +93,7 @@ final class CapturedUnits {
     }
 
     /** The unit that a line names, or that of its requester if it names none. */
-    String of(JsonLine line, int requester) {
-        return line.isNull(UNIT) ? ofRequester(requester) : line.name(UNIT, LONGEST_NAME);
+    String of(JsonObject line, int requester) {
+        return line.isNull(UNIT) ? ofRequester(requester) : line.nameOrNumber(UNIT, LONGEST_NAME);
     }
 }

@@ -11,6 +11,8 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.capture.CallRecords;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.json.JsonLines;
+import org.iommu4j.upgrade.json.JsonObject;
 
 /** The machine as it stood when the capture stopped it: registers, pages of tables, and every mapping in them. */
 public final class FrozenImage {
@@ -22,6 +24,9 @@ public final class FrozenImage {
 
     /** Mappings. */
     public static final String WALKS = "frozen/walks.jsonl.gz";
+
+    /** Most pages that all units of a machine hold together: 64 MiB, a quarter of what the tools have. */
+    static final int MAX_PAGES = 1 << 14;
 
     private static final String STOPPED_AT = "freeze_t";
     private static final int PAGE_BYTES = 4096;
@@ -45,12 +50,12 @@ public final class FrozenImage {
         this.calls = Map.copyOf(calls);
     }
 
-    static FrozenImage of(Path directory, CaptureFormat format, JsonLine registers) {
+    static FrozenImage of(Path directory, CaptureFormat format, JsonObject registers) {
         CapturedUnits units = new CapturedUnits(format, registers);
         CallRecords.FrozenCalls bringUp = format.calls().bringUp();
         Map<String, List<CaptureRecord.Call>> calls = new HashMap<>();
         if (bringUp.listKey() != null) {
-            for (JsonLine object : registers.objects(bringUp.listKey())) {
+            for (JsonObject object : registers.objects(bringUp.listKey())) {
                 String unit = units.described(object);
                 List<CaptureRecord.Call> ofUnit = calls.computeIfAbsent(unit, name -> new ArrayList<>());
                 bringUp.rules().stream()
@@ -97,20 +102,27 @@ public final class FrozenImage {
     }
 
     /**
-     * Copies all pages into memory.
+     * Copies all pages into the memory of one unit.
      *
+     * @param copies how many units of the machine get the pages; the more there are, the fewer pages each may have
      * @return how many; 0 if the guest's tables are not in its memory
-     * @throws CaptureException if they cannot be read
+     * @throws CaptureException if they cannot be read, or all copies together are more than {@link #MAX_PAGES}
      */
-    public int loadPages(PhysicalMemory memory) {
+    public int loadPages(PhysicalMemory memory, int copies) {
+        int most = MAX_PAGES / copies;
         int count = 0;
         if (!format.calls().bringUp().pages()) {
             return count;
         }
-        JsonLine line = new JsonLine();
-        try (LineReader lines = new LineReader(directory, PAGES)) {
+        try (JsonLines lines = CaptureLines.open(directory, PAGES)) {
             while (lines.next()) {
-                line.parse(lines);
+                JsonObject line = lines.object();
+                if (count == most) {
+                    throw line.reject(
+                            "pa",
+                            "is one page too many: the " + copies + " units of the machine hold at most " + MAX_PAGES
+                                    + " pages together, each a copy");
+                }
                 long pa = line.number("pa");
                 if (pa % PAGE_BYTES != 0 || pa >>> 52 != 0) {
                     throw line.reject("pa", "is not a page below 2^52");
@@ -147,8 +159,7 @@ public final class FrozenImage {
 
     /** The mappings, one at a time. */
     public final class Walks implements Closeable {
-        private final LineReader lines = new LineReader(directory, WALKS);
-        private final JsonLine line = new JsonLine();
+        private final JsonLines lines = CaptureLines.open(directory, WALKS);
         private final CaptureScan scan;
 
         private Walks(CaptureScan scan) {
@@ -164,9 +175,9 @@ public final class FrozenImage {
             if (!lines.next()) {
                 return null;
             }
-            line.parse(lines);
+            JsonObject line = lines.object();
             int requester = (int) line.number("dev", 0, format.lastRequester());
-            String unit = unit(requester);
+            String unit = unit(line, requester);
             if (line.isNull("iova")) {
                 boolean refused = !line.isNull("abort") && line.truth("abort");
                 return new Walk(unit, requester, true, 0, 0, refused ? 0 : 3, 0);
@@ -185,7 +196,7 @@ public final class FrozenImage {
                     size);
         }
 
-        private String unit(int requester) {
+        private String unit(JsonObject line, int requester) {
             String named = units.of(line, requester);
             boolean unnamed = scan.units().containsKey("");
             if (!named.isEmpty() && !unnamed && !scan.units().containsKey(named)) {

@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.json.JsonLines;
+import org.iommu4j.upgrade.json.JsonObject;
 
 /** The records of a capture in the order in which the hardware saw them, one at a time, in bounded memory. */
 public final class Timeline implements Closeable {
@@ -17,12 +19,12 @@ public final class Timeline implements Closeable {
     private static final int MAX_WORDS = 8;
     private static final int MAX_NAME = 64;
 
-    private final LineReader lines;
+    private final JsonLines lines;
     private final CallReader calls;
     private final CapturedUnits units;
     private final long lastRequester;
     private final CaptureFormat format;
-    private final JsonLine line = new JsonLine();
+    private JsonObject line;
     private long last = -1;
     private String kind = "";
     private String unit = "";
@@ -35,7 +37,7 @@ public final class Timeline implements Closeable {
      * @throws CaptureException if it cannot be read
      */
     Timeline(Path directory, CaptureFormat format, CapturedUnits units) {
-        lines = new LineReader(directory, FILE);
+        lines = CaptureLines.open(directory, FILE);
         calls = new CallReader(format);
         this.units = units;
         lastRequester = format.lastRequester();
@@ -51,14 +53,14 @@ public final class Timeline implements Closeable {
         if (!lines.next()) {
             return null;
         }
-        line.parse(lines);
+        line = lines.object();
         long t = line.number("t", 0, Long.MAX_VALUE);
         if (t < last) {
             throw line.reject("t", "is " + t + " after " + last);
         }
         last = t;
-        kind = name("k");
-        unit = line.isNull(CapturedUnits.UNIT) ? "" : line.name(CapturedUnits.UNIT, CapturedUnits.LONGEST_NAME);
+        kind = line.name("k", MAX_NAME);
+        unit = line.isNull(CapturedUnits.UNIT) ? "" : line.nameOrNumber(CapturedUnits.UNIT, CapturedUnits.LONGEST_NAME);
         return switch (kind) {
             case "w" -> new CaptureRecord.RegisterWrite(t, offset(), size(), line.number("val"));
             case "r" -> new CaptureRecord.RegisterRead(t, offset(), size(), line.number("val"));
@@ -96,14 +98,6 @@ public final class Timeline implements Closeable {
         return lines.lineNumber();
     }
 
-    private String name(String key) {
-        String name = line.text(key);
-        if (name.isEmpty() || name.length() > MAX_NAME) {
-            throw line.reject(key, "is not a name of 1 to " + MAX_NAME + " characters");
-        }
-        return name;
-    }
-
     private long offset() {
         return line.number("off", 0, Integer.MAX_VALUE);
     }
@@ -118,7 +112,7 @@ public final class Timeline implements Closeable {
 
     private CaptureRecord.Command command(long t) {
         int slot = (int) line.number("idx", 0, MAX_SLOT);
-        String captured = line.isNull("event") ? null : name("event");
+        String captured = line.isNull("event") ? null : line.name("event", MAX_NAME);
         String event = captured == null ? null : format.commandNames().getOrDefault(captured, captured);
         if (line.has("hex") && line.isNull("hex")) {
             return new CaptureRecord.Command(t, slot, null, event);
@@ -143,7 +137,7 @@ public final class Timeline implements Closeable {
         for (long word : words) {
             list.add(word);
         }
-        return new CaptureRecord.TableRead(t, name("what"), pa, list);
+        return new CaptureRecord.TableRead(t, line.name("what", MAX_NAME), pa, list);
     }
 
     private CaptureRecord.Translation translation(long t) {

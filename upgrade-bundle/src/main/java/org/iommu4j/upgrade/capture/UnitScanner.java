@@ -141,7 +141,7 @@ final class UnitScanner {
         }
     }
 
-    /** Whose entry was read: what its address tells, else the device whose translation follows. */
+    /** The device whose entry was read: the one that its address tells, else the one whose translation follows. */
     private OptionalInt owner(CaptureRecord.TableRead read, OptionalInt following) {
         for (CaptureFormat.RequesterTable table : format.requesterTables()) {
             if (table.structure().equals(read.what())) {

@@ -1,21 +1,16 @@
 package org.iommu4j.upgrade.record;
 
 import java.io.BufferedInputStream;
-import java.io.CharConversionException;
 import java.io.Closeable;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.zip.GZIPInputStream;
-import java.util.zip.ZipException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
@@ -28,13 +23,21 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.ByteOrderMark;
 import org.iommu4j.core.service.Offer;
+import org.iommu4j.json.JsonBounds;
+import org.iommu4j.json.JsonReader;
 import org.iommu4j.upgrade.CaptureException;
+import org.iommu4j.upgrade.json.JsonLines;
+import org.iommu4j.upgrade.json.JsonObject;
 
 /**
  * Reads a record line by line, in bounded memory. What is malformed, or of another version, is a {@link CaptureException}
  * that names file, line, column and key. A record that breaks off, as who wrote it was killed, is read up to there.
  */
 final class RecordReader implements Closeable {
+    /** Bounds of a line. */
+    private static final JsonReader JSON =
+            new JsonReader(new JsonBounds(4, JsonLines.MAX_LINE_BYTES, 64, 4096, JsonBounds.MAX_VALUES));
+
     /** Most units and containers that a record may number. */
     private static final int MAX_NUMBER = 1 << 20;
 
@@ -45,19 +48,10 @@ final class RecordReader implements Closeable {
     private static final int BUFFER_BYTES = 1 << 16;
 
     private final String name;
-    private final InputStream in;
-    private final byte[] chunk = new byte[BUFFER_BYTES];
-    private int position;
-    private int filled;
-    private byte[] bytes = new byte[1 << 10];
-    private int length;
-    private long line;
-    private RecordObject object;
+    private final JsonLines lines;
+    private JsonObject object;
     private String kind = "";
     private boolean ended;
-
-    /** True if the last line was read up to the end of the file, which has no line feed there. */
-    private boolean unterminated;
 
     private long cutLine;
 
@@ -69,9 +63,9 @@ final class RecordReader implements Closeable {
     RecordReader(Path path) {
         name = path.toString();
         try {
-            in = open(path);
+            lines = new JsonLines(name, open(path), JSON, Long.MAX_VALUE, true);
         } catch (IOException e) {
-            throw unreadable(e);
+            throw JsonLines.unreadable(name, 0, e);
         }
         try {
             RecordLine first = next();
@@ -98,23 +92,23 @@ final class RecordReader implements Closeable {
      * @return null after the last one, and where the record breaks off
      */
     RecordLine next() {
-        if (!readLine()) {
-            if (line == 0) {
-                throw new CaptureException(name, line, 0, "", "is cut: it has no line");
+        if (!lines.next()) {
+            if (line() == 0) {
+                throw new CaptureException(name, 0, 0, "", "is cut: it has no line");
             }
-            cutLine = ended ? 0 : line + 1;
+            cutLine = ended ? 0 : line() + 1;
             return null;
         }
         if (ended) {
-            throw new CaptureException(name, line, 0, "", "follows the line \"end\"");
+            throw new CaptureException(name, line(), 0, "", "follows the line \"end\"");
         }
         try {
-            object = new RecordObject(name, line, bytes, length);
+            object = lines.object();
         } catch (CaptureException e) {
-            if (!unterminated || line == 1) {
+            if (!lines.isUnterminated() || line() == 1) {
                 throw e;
             }
-            cutLine = line;
+            cutLine = line();
             return null;
         }
         String named = object.text("k");
@@ -136,74 +130,12 @@ final class RecordReader implements Closeable {
 
     /** Number of the last line. */
     long line() {
-        return line;
+        return lines.lineNumber();
     }
 
     /** The error for a key of the last line. */
     CaptureException reject(String key, String what) {
         return object.reject(key, what);
-    }
-
-    private boolean readLine() {
-        length = 0;
-        try {
-            if (position == filled && !fill()) {
-                return false;
-            }
-            line++;
-            while (true) {
-                int end = position;
-                while (end < filled && chunk[end] != '\n') {
-                    end++;
-                }
-                append(end);
-                position = end + 1;
-                unterminated = end == filled;
-                if (!unterminated || !fill()) {
-                    return true;
-                }
-            }
-        } catch (IOException e) {
-            throw unreadable(e);
-        }
-    }
-
-    private boolean fill() throws IOException {
-        position = 0;
-        filled = 0;
-        try {
-            filled = Math.max(0, in.read(chunk));
-        } catch (EOFException e) {
-            // Compressed data that end early: what could be unpacked was given before.
-            return false;
-        }
-        return filled > 0;
-    }
-
-    private void append(int end) {
-        int more = end - position;
-        if (length + more > RecordObject.MAX_LINE) {
-            throw new CaptureException(name, line, 0, "", "longer than " + RecordObject.MAX_LINE + " bytes");
-        }
-        if (length + more > bytes.length) {
-            bytes = Arrays.copyOf(bytes, Math.max(2 * bytes.length, length + more));
-        }
-        System.arraycopy(chunk, position, bytes, length, more);
-        length += more;
-    }
-
-    private CaptureException unreadable(IOException e) {
-        String what = "cannot be read: " + e.getMessage();
-        if (e instanceof NoSuchFileException) {
-            what = "is missing";
-        } else if (e instanceof EOFException) {
-            what = "is cut: the compressed data ends early";
-        } else if (e instanceof CharConversionException) {
-            what = e.getMessage();
-        } else if (e instanceof ZipException) {
-            what = "is no intact gzip file: " + e.getMessage();
-        }
-        return new CaptureException(name, line, 0, "", what, e);
     }
 
     private RecordLine parse(String kind) {
@@ -221,7 +153,7 @@ final class RecordReader implements Closeable {
                 new RecordLine.RegisterWrite(
                         unitNumber(), object.number("off", 0, Integer.MAX_VALUE), size(), object.number("value"));
             case "call" -> call();
-            case "stepping" -> new RecordLine.Stepping(unitNumber(), stepping());
+            case "stepping" -> new RecordLine.Stepping(unitNumber(), object.truth("on"));
             case "step" -> new RecordLine.Step(unitNumber(), (int) object.number("n", 0, Integer.MAX_VALUE));
             case "native" -> new RecordLine.Commands(unitNumber(), object.hexes("hex", MAX_COMMAND));
             case "fill" -> caches(RecordLine.Caches.What.FILL);
@@ -232,12 +164,12 @@ final class RecordReader implements Closeable {
             case "attach" -> attached();
             case "detach" -> new RecordLine.Detached(unitNumber(), containerNumber(), object.word("dev"), answer());
             case "ioctl" -> ioctl();
-            default -> throw object.reject("k", "is no kind of line: " + RecordObject.shortened(kind));
+            default -> throw object.reject("k", "is no kind of line: " + JsonObject.shortened(kind));
         };
     }
 
     private RecordLine header() {
-        if (line != 1) {
+        if (line() != 1) {
             throw object.reject("k", "\"record\" stands in the first line only");
         }
         long format = object.number("format");
@@ -248,12 +180,12 @@ final class RecordReader implements Closeable {
     }
 
     private RecordLine end() {
-        long lines = object.number("lines");
-        if (lines != line - 1) {
-            throw object.reject("lines", "is " + lines + ", but " + (line - 1) + " lines came before");
+        long count = object.number("lines");
+        if (count != line() - 1) {
+            throw object.reject("lines", "is " + count + ", but " + (line() - 1) + " lines came before");
         }
         ended = true;
-        return new RecordLine.End(lines);
+        return new RecordLine.End(count);
     }
 
     private int unitNumber() {
@@ -280,17 +212,10 @@ final class RecordReader implements Closeable {
         return size;
     }
 
-    private boolean stepping() {
-        if (!object.has("on")) {
-            throw object.reject("on", "is missing");
-        }
-        return object.truth("on", false);
-    }
-
     private IommuModel model() {
         IommuModel model = IommuModel.ofLabel(object.text("model"));
         if (model == null) {
-            throw object.reject("model", "is no model: " + RecordObject.shortened(object.text("model")));
+            throw object.reject("model", "is no model: " + JsonObject.shortened(object.text("model")));
         }
         return model;
     }
@@ -359,7 +284,7 @@ final class RecordReader implements Closeable {
             } catch (IllegalArgumentException e) {
                 throw object.reject(
                         "entries",
-                        "has no entry of the form 'CACHE TAG PASID IOVA SIZE PA': " + RecordObject.shortened(text));
+                        "has no entry of the form 'CACHE TAG PASID IOVA SIZE PA': " + JsonObject.shortened(text));
             }
         }
         return new RecordLine.Caches(unitNumber(), what, entries);
@@ -387,7 +312,7 @@ final class RecordReader implements Closeable {
     private Abi image() {
         Abi abi = Abi.ofLabel(object.text("abi"));
         if (abi == null) {
-            throw object.reject("abi", "is no image: " + RecordObject.shortened(object.text("abi")));
+            throw object.reject("abi", "is no image: " + JsonObject.shortened(object.text("abi")));
         }
         return abi;
     }
@@ -443,10 +368,6 @@ final class RecordReader implements Closeable {
 
     @Override
     public void close() {
-        try {
-            in.close();
-        } catch (IOException e) {
-            throw unreadable(e);
-        }
+        lines.close();
     }
 }

@@ -461,7 +461,7 @@ final class RecordedUnit implements Unit {
 
     @Override
     public Guest openGuest(HardwareConfig config, GuestRequests sink) {
-        // Its requests come through the containers of its sink, and its writes through the recorded memory.
+        // Requests of the guest come through the containers of its sink, and its writes through the recorded memory.
         return unit.openGuest(config, sink);
     }
 

@@ -51,6 +51,7 @@ public final class FrozenCheck {
                         name,
                         service.openUnit(Serving.machine(service, capture.model(), config)
                                 .withoutDriver()));
+                capture.frozen().loadPages(units.get(name).platform().memory(), configs.size());
                 bringUp(service, capture, scan, name, units.get(name));
             });
             int count = 0;
@@ -71,7 +72,6 @@ public final class FrozenCheck {
     }
 
     private void bringUp(IommuService service, Capture capture, CaptureScan scan, String name, Unit unit) {
-        capture.frozen().loadPages(unit.platform().memory());
         CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), unit::call);
         for (CallPlayer.Mismatch mismatch : bringUp(capture, scan, name, unit::writeRegister, calls, progress)) {
             walks.get(name).count(false);

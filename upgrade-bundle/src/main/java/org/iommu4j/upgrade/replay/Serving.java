@@ -15,7 +15,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.UnitConfig;
 
-/** Who serves a model at this moment, which is nobody while its bundle is updated in place, and what machines it gets. */
+/** The backend that serves a model at this moment: none while its bundle is updated in place; and the machines it gets. */
 public final class Serving {
     private Serving() {}
 

@@ -71,7 +71,7 @@ final class LoadGuest implements AutoCloseable {
         containers = new GuestContainers(unit, subVersion);
         hints = ExplainHints.of(service, unit.model());
         try {
-            capture.frozen().loadPages(unit.platform().memory());
+            capture.frozen().loadPages(unit.platform().memory(), 1);
             Guest guest = unit.openGuest(config, containers);
             CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), guest::call);
             List<CallPlayer.Mismatch> mismatches =

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.zip.GZIPOutputStream;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.simulation.memory.SparseMemory;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
 import org.iommu4j.upgrade.Formats;
@@ -149,6 +150,20 @@ class CaptureTest {
             assertEquals(1, refusal.line());
             assertFalse(refusal.getMessage().codePoints().anyMatch(Character::isISOControl), refusal.getMessage());
         }
+    }
+
+    @Test
+    void shouldRefuseMorePagesThanTheUnitsOfAMachineHoldTogether() {
+        FrozenImage frozen = Capture.open(directory, Formats.ALL).frozen();
+        SparseMemory memory = new SparseMemory(List.of());
+        assertEquals(5, frozen.loadPages(memory, FrozenImage.MAX_PAGES / 5));
+
+        CaptureException refusal =
+                assertThrows(CaptureException.class, () -> frozen.loadPages(memory, FrozenImage.MAX_PAGES / 4));
+
+        assertEquals(FrozenImage.PAGES, refusal.file());
+        assertEquals(5, refusal.line());
+        assertEquals("pa", refusal.key());
     }
 
     @ParameterizedTest

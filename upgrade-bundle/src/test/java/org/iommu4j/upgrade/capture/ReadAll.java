@@ -13,7 +13,7 @@ final class ReadAll {
     static int of(Path directory) {
         Capture capture = Capture.open(directory, Formats.ALL);
         CaptureScan scan = CaptureScan.of(capture);
-        capture.frozen().loadPages(new SparseMemory(List.of()));
+        capture.frozen().loadPages(new SparseMemory(List.of()), 1);
         int count = 0;
         try (FrozenImage.Walks walks = capture.frozen().walks(scan)) {
             while (walks.next() != null) {

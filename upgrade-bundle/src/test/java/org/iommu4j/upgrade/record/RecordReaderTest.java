@@ -24,6 +24,7 @@ import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.RecordOptions;
 import org.iommu4j.upgrade.RecordResult;
 import org.iommu4j.upgrade.ReplayRefusedException;
+import org.iommu4j.upgrade.json.JsonLines;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -145,8 +146,8 @@ class RecordReaderTest {
 
     @Test
     void shouldRefuseAnEndlessLineBeforeItsEnd() {
-        assertTrue(
-                refusal(HEADER + "x".repeat(RecordObject.MAX_LINE + 1)).contains("line 2: longer than 1048576 bytes"));
+        assertTrue(refusal(HEADER + "x".repeat(JsonLines.MAX_LINE_BYTES + 1))
+                .contains("line 2: longer than 1048576 bytes"));
     }
 
     @Test

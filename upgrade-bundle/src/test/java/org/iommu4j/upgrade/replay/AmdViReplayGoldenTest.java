@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class AmdViReplayGoldenTest {
     private static IommuCore core;
 
-    /** What the captures' own run.json counts. */
+    /** Counts of the captures' own run.json. */
     private static final Map<String, Expected> EXPECTED = Map.of(
             "lazy-virtio",
             new Expected(9356, 578, commands(137, 263, 311, 322)),

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class SmmuReplayGoldenTest {
     private static IommuCore core;
 
-    /** What the captures' own run.json counts. */
+    /** Counts of the captures' own run.json. */
     private static final Map<String, Expected> EXPECTED = Map.of(
             "lazy-virtio",
             new Expected(10218, 635, 154, commands(6, 3, 93, 79, 0)),
