@@ -48,9 +48,23 @@ public class AmdViBenchmark {
     private static final long IOVA = 0x8_0000_0000L;
     private static final long FRAMES = 0x10_0000_0000L;
     private static final long ROOT = 0x4000_0000L;
-    private static final long READ_WRITE = 3L << 61 | 1;
+
+    /** Bits of entries: IR and IW; present; V and TV of a device table entry; levels in 11:9. */
+    private static final long READ_WRITE = 3L << 61;
+
+    private static final long PRESENT = 1;
+    private static final long VALID_AND_TRANSLATING = 3;
+    private static final int LEVEL_SHIFT = 9;
+    private static final long LEVELS = 4;
+    private static final long DEVICE_ENTRY_BYTES = 32;
+    private static final long DOMAIN_ID = 1;
+    private static final int PAGE_SHIFT = 12;
+    private static final int INDEX_BITS = 9;
+    private static final long INDEX_MASK = (1 << INDEX_BITS) - 1;
+    private static final long TABLE_ADDRESS = 0xf_ffff_ffff_f000L;
     private static final long RING = 0x5000_0000L;
     private static final long RING_BYTES = 4096;
+    private static final long COMMAND_BYTES = 16;
     private static final long DEVICE_TABLE = 0x5010_0000L;
     private static final long STATUS = 0x5020_0000L;
     private static final long EIGHT = 8L << 56;
@@ -58,7 +72,7 @@ public class AmdViBenchmark {
     private static final int CMD_BUF_BASE = 0x0008;
     private static final int CONTROL = 0x0018;
     private static final int CMD_BUF_TAIL = 0x2008;
-    private static final int COMMANDS_AND_TRANSLATION = 1 << 12 | 1;
+    private static final int COMMANDS_AND_TRANSLATION = (1 << 12) | 1;
     private static final long PAGES_OF_DOMAIN_1 = 0x3000_0001_0000_0000L;
     private static final long WAIT_AND_STORE = 0x1000_0000_0000_0001L;
     private static final byte[] NONE = {};
@@ -86,7 +100,8 @@ public class AmdViBenchmark {
         uncached = chip(uncachedPlatform, CacheConfig.NONE);
         SimulatedPlatform plainPlatform = platform();
         plainMemory = plainPlatform.memory();
-        plain = new PlainAmdVi(plainMemory, DEVICE, 1, ROOT, RING, RING_BYTES);
+        writeDeviceEntry(plainMemory);
+        plain = new PlainAmdVi(plainMemory, plainPlatform.guestTables(), DEVICE, 1, DEVICE_TABLE, RING, RING_BYTES);
         SimulatedPlatform driven = platform();
         AmdViBackend backend = new AmdViBackend();
         Hardware chip = backend.createHardware(config(CacheConfig.WORST_CASE), driven);
@@ -119,23 +134,32 @@ public class AmdViBenchmark {
             long iova = IOVA + page * PAGE;
             long table = ROOT;
             for (int level = 3; level > 0; level--) {
-                long entry = table + ((iova >>> (12 + 9 * level)) & 511) * Long.BYTES;
+                long entry = slot(table, iova, level);
                 if (memory.readLongLe(entry) == 0) {
-                    memory.writeLongLe(entry, next | READ_WRITE | (long) level << 9);
+                    memory.writeLongLe(entry, next | READ_WRITE | PRESENT | ((long) level << LEVEL_SHIFT));
                     next += PAGE;
                 }
-                table = memory.readLongLe(entry) & 0xf_ffff_ffff_f000L;
+                table = memory.readLongLe(entry) & TABLE_ADDRESS;
             }
-            memory.writeLongLe(table + (iova >>> 12 & 511) * Long.BYTES, FRAMES + page * PAGE | READ_WRITE);
+            memory.writeLongLe(slot(table, iova, 0), (FRAMES + page * PAGE) | READ_WRITE | PRESENT);
         }
         return platform;
     }
 
+    /** Where a table has the entry of an address, with so many levels below it. */
+    private static long slot(long table, long iova, int below) {
+        return table + ((iova >>> (PAGE_SHIFT + INDEX_BITS * below)) & INDEX_MASK) * Long.BYTES;
+    }
+
+    private static void writeDeviceEntry(PhysicalMemory memory) {
+        long entry = DEVICE_TABLE + DEVICE * DEVICE_ENTRY_BYTES;
+        memory.writeLongLe(entry, ROOT | (LEVELS << LEVEL_SHIFT) | READ_WRITE | VALID_AND_TRANSLATING);
+        memory.writeLongLe(entry + Long.BYTES, DOMAIN_ID);
+    }
+
     private static Hardware chip(SimulatedPlatform platform, CacheConfig cache) {
         Hardware chip = new AmdViBackend().createHardware(config(cache), platform);
-        long entry = DEVICE_TABLE + DEVICE * 32L;
-        platform.memory().writeLongLe(entry, ROOT | 4L << 9 | 3L << 61 | 3);
-        platform.memory().writeLongLe(entry + Long.BYTES, 1);
+        writeDeviceEntry(platform.memory());
         chip.writeRegister(DEV_TAB_BASE, Long.BYTES, DEVICE_TABLE | 0x1ff);
         chip.writeRegister(CMD_BUF_BASE, Long.BYTES, RING | EIGHT);
         chip.writeRegister(CONTROL, Long.BYTES, COMMANDS_AND_TRANSLATION);
@@ -172,7 +196,7 @@ public class AmdViBenchmark {
     private static long put(PhysicalMemory memory, long tail, long word0, long word1) {
         memory.writeLongLe(RING + tail, word0);
         memory.writeLongLe(RING + tail + Long.BYTES, word1);
-        return tail + 16 & RING_BYTES - 1;
+        return (tail + COMMAND_BYTES) & (RING_BYTES - 1);
     }
 
     private long fill(PhysicalMemory into, long from) {
@@ -232,7 +256,7 @@ public class AmdViBenchmark {
         return access.spa();
     }
 
-    /** The same by hand, without the device table entry. */
+    /** The same by hand. */
     @Benchmark
     public long walkedPlain() {
         return plain.walk(access.begin(DEVICE, next(), DmaAccess.READ));

@@ -13,6 +13,8 @@ final class PlainAmdVi {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int PAGE_SHIFT = 12;
     private static final long PAGE = 1 << PAGE_SHIFT;
+    private static final int LEVEL_BITS = 9;
+    private static final long INDEX_MASK = (1 << LEVEL_BITS) - 1;
     private static final int RIGHTS_SHIFT = 61;
     private static final int BOTH = DmaAccess.READ | DmaAccess.WRITE;
     private static final long COMMAND_BYTES = 16;
@@ -24,24 +26,42 @@ final class PlainAmdVi {
     private static final long PAGES_RESERVED_1 = 0xff8L;
     private static final long WAIT_RESERVED = 0x0ff0_0000_0000_0000L;
 
+    /** Device table entry: V and TV, what has to be 0 of each word without guest tables, and the levels of the host table. */
+    private static final long DEVICE_ENTRY_BYTES = 32;
+
+    private static final long TRANSLATES = 3;
+    private static final long DEVICE_RESERVED_0 = (0x1fL << 2) | (1L << 55);
+    private static final long DEVICE_RESERVED_1 = 1L << 42;
+    private static final long DEVICE_RESERVED_2 = 3L << 54;
+    private static final int LEVELS_SHIFT = 9;
+    private static final int LEVELS_MASK = 7;
+
     private static final long LEAF_RESERVED = 0x07f0_0000_0000_0000L;
     private static final long DIRECTORY_RESERVED = 0x1ff0_0000_0000_0000L;
     private static final long ADDRESS = 0xf_ffff_ffff_f000L;
 
     private final PhysicalMemory memory;
+    private final PhysicalMemory tables;
     private final int device;
     private final int domain;
-    private final long root;
+    private final long deviceTable;
     private final long ring;
     private final long ringBytes;
     private final TranslationCache pages = new TranslationCache(1 << 16);
     private long head;
 
-    PlainAmdVi(PhysicalMemory memory, int device, int domain, long root, long ring, long ringBytes) {
+    /**
+     * A unit.
+     *
+     * @param memory the host's, with device table and command buffer
+     * @param tables what a guest's tables may be in
+     */
+    PlainAmdVi(PhysicalMemory memory, PhysicalMemory tables, int device, int domain, long deviceTable, long ring, long ringBytes) {
         this.memory = memory;
+        this.tables = tables;
         this.device = device;
         this.domain = domain;
-        this.root = root;
+        this.deviceTable = deviceTable;
         this.ring = ring;
         this.ringBytes = ringBytes;
     }
@@ -113,30 +133,38 @@ final class PlainAmdVi {
         return found;
     }
 
-    /** The address to which an access goes as the tables say now; 0 if it is refused. */
+    /** Where an access goes as the device table entry and the tables say now; 0 if it is refused. */
     long walk(DmaAccess access) {
+        long entryAt = deviceTable + device * DEVICE_ENTRY_BYTES;
+        long word0 = memory.readLongLe(entryAt);
+        long word1 = memory.readLongLe(entryAt + Long.BYTES);
+        long word2 = memory.readLongLe(entryAt + 2 * Long.BYTES);
+        boolean reserved = (word0 & DEVICE_RESERVED_0) != 0
+                || (word1 & DEVICE_RESERVED_1) != 0
+                || (word2 & DEVICE_RESERVED_2) != 0;
         long iova = access.iova();
-        if (iova >>> 48 != 0) {
+        int level = (int) (word0 >>> LEVELS_SHIFT) & LEVELS_MASK;
+        if ((word0 & TRANSLATES) != TRANSLATES || reserved || iova >>> tableShift(level + 1) != 0) {
             return 0;
         }
-        long table = root;
-        int level = 4;
-        int rights = BOTH;
+        long table = word0 & ADDRESS;
+        int rights = rights(word0);
         while (true) {
-            long entry = memory.readLongLe(table + ((iova >>> (PAGE_SHIFT + 9 * (level - 1))) & 511) * Long.BYTES);
+            int shift = tableShift(level);
+            long entry = tables.readLongLe(table + ((iova >>> shift) & INDEX_MASK) * Long.BYTES);
             if ((entry & 1) == 0) {
                 return 0;
             }
-            int next = (int) (entry >>> 9) & 7;
-            rights &= (int) (entry >>> RIGHTS_SHIFT) & BOTH;
+            int next = (int) (entry >>> LEVELS_SHIFT) & LEVELS_MASK;
+            rights &= rights(entry);
             if ((entry & (next == 0 ? LEAF_RESERVED : DIRECTORY_RESERVED)) != 0 || (access.rights() & ~rights) != 0) {
                 return 0;
             }
-            int shift = PAGE_SHIFT + 9 * (level - 1);
             if (next == 0) {
-                return finish(access, entry & ADDRESS & -1L << shift, shift, rights);
+                return finish(access, (entry & ADDRESS) & -(1L << shift), shift, rights);
             }
-            if (next >= level || ((iova >>> (PAGE_SHIFT + 9 * next)) & ((1L << (9 * (level - 1 - next))) - 1)) != 0) {
+            long skipped = (1L << shift) - (1L << tableShift(next + 1));
+            if (next >= level || (iova & skipped) != 0) {
                 return 0;
             }
             table = entry & ADDRESS;
@@ -144,11 +172,22 @@ final class PlainAmdVi {
         }
     }
 
+    /** Bits of an address below those that a table of that level looks at. */
+    private static int tableShift(int level) {
+        return PAGE_SHIFT + LEVEL_BITS * (level - 1);
+    }
+
+    /** IR and IW of a device table entry or a table entry. */
+    private static int rights(long entry) {
+        return (int) (entry >>> RIGHTS_SHIFT) & BOTH;
+    }
+
     private static long finish(DmaAccess access, long page, int shift, int rights) {
         if ((access.rights() & ~rights) != 0) {
             return 0;
         }
-        access.translated(page | (access.iova() & (1L << shift) - 1), 1L << shift, rights, false);
+        long inPage = (1L << shift) - 1;
+        access.translated(page | (access.iova() & inPage), 1L << shift, rights, false);
         return access.spa();
     }
 }

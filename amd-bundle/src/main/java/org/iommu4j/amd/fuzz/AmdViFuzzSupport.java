@@ -10,6 +10,7 @@ import org.iommu4j.amd.command.AmdViRegisters.Rings;
 import org.iommu4j.amd.command.AmdViRegisters.Status;
 import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.amd.command.BindPasid;
+import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.BindPgtable;
 import org.iommu4j.amd.command.CompletionWait;
 import org.iommu4j.amd.command.GuestCommands;
@@ -35,11 +36,15 @@ public final class AmdViFuzzSupport implements FuzzSupport {
     private static final int PAGE = 4096;
     private static final int MOST_DEVICES = 4;
     private static final int MOST_PAGES = 8;
-    private static final int MOST_PASIDS = 3;
+    private static final int MOST_PASIDS = 2;
     private static final int PASIDS = 512;
     private static final int DEVICES_OF_PAGE = PAGE / DeviceTableEntry.BYTES;
     private static final int GUEST_LEVELS = 4;
     private static final int GUEST_BITS = 47;
+
+    /** Memory where guest tables and most of what they map are; host tables map it to itself, so that nested walks get through. */
+    private static final long GUEST_MEMORY = 4L << 20;
+
     private static final long DONE = 0x600d;
     private static final long LENGTH = Rings.LENGTH.of(Rings.LEAST_LENGTH);
 
@@ -60,7 +65,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         int devices = 1 + random.nextInt(MOST_DEVICES);
         for (int i = 0; i < devices; i++) {
             int requester = random.nextInt(DEVICES_OF_PAGE);
-            scenery.device(requester, table + (long) requester * DeviceTableEntry.BYTES, i + 1);
+            scenery.device(requester, table + (long) requester * DeviceTableEntry.BYTES, 1 + i / 2);
         }
         long buffer = scenery.page();
         long log = scenery.page();
@@ -171,12 +176,27 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         private final boolean namesDomains;
         private final FuzzScene.Builder scene = new FuzzScene.Builder();
 
+        /** Where the pages of all tables are, as far as a table reaches, so that accesses meet what is mapped. */
+        private final long addresses;
+
+        /** PASIDs that devices share, so that accesses and invalidations meet. */
+        private final int[] pasids;
+
+        /** The guest table that they share as well; 0 before it is made. */
+        private long guestTable;
+
         Scenery(int subVersion, NativePort port, RandomGenerator random) {
             this.port = port;
             this.random = random;
             memory = port.platform().memory();
             hostBits = port.platform().hostAddressWidth();
             namesDomains = GuestCommands.nameDomains(subVersion);
+            addresses = random.nextLong(1L << GUEST_BITS) & -1L << TableLevel.shift(2);
+            pasids = random.ints(hasGuests() ? 1 + random.nextInt(MOST_PASIDS) : 0, 0, PASIDS).toArray();
+            for (int pasid : pasids) {
+                scene.pasid(pasid);
+                scene.value("PASID", pasid);
+            }
         }
 
         boolean hasGuests() {
@@ -205,17 +225,9 @@ public final class AmdViFuzzSupport implements FuzzSupport {
                             : DeviceTableEntry.MODE.of(root.levels()) | DeviceTableEntry.HOST_ROOT.of(root.table()));
             long word1 = DeviceTableEntry.DOMAIN_ID.of(domain) | (oneIn(3) ? DeviceTableEntry.I.mask() : 0);
             if (guest) {
-                long gcr3 = page();
+                long gcr3 = newGcr3Table();
                 word0 |= DeviceTableEntry.GV.mask() | DeviceTableEntry.gcr3Word0(gcr3);
                 word1 |= DeviceTableEntry.gcr3Word1(gcr3);
-                for (int i = 0; i < MOST_PASIDS; i++) {
-                    int pasid = random.nextInt(PASIDS);
-                    long entryAt = gcr3 + (long) pasid * Gcr3Entry.BYTES;
-                    memory.writeLongLe(entryAt, Gcr3Entry.V.mask() | Gcr3Entry.ADDRESS.of(newGuestTable()));
-                    scene.pasid(pasid);
-                    scene.value("PASID", pasid);
-                    scene.table(Gcr3Entry.LAYOUT, entryAt, 1);
-                }
             }
             memory.writeLongLe(at, word0);
             memory.writeLongLe(at + Long.BYTES, word1);
@@ -237,17 +249,43 @@ public final class AmdViFuzzSupport implements FuzzSupport {
                 }
             }
             bindTable(requester, 0, 0, (int) BindPgtable.FLAG_PASS_THROUGH.mask());
-            if (hasGuests() && !Control.GCR3_TRP_MODE.isSet(port.read(Control.REGISTER))) {
-                int pasid = random.nextInt(PASIDS);
-                scene.pasid(pasid);
+            if (!hasGuests()) {
+                return;
+            }
+            boolean guestRoots = Control.GCR3_TRP_MODE.isSet(port.read(Control.REGISTER));
+            scene.bind(
+                    Uapi.BIND_PASIDTBL,
+                    0,
+                    BindPasidTable.LAYOUT.encode(
+                            newGcr3Table(),
+                            BindPasidTable.REQUESTER.of(requester)
+                                    | BindPasidTable.GIOV.of(random.nextInt(2))
+                                    | BindPasidTable.GUEST_ROOT.of(guestRoots ? 1 : 0),
+                            BindPasidTable.GUEST_DOMAIN_ID.of(guestDomain())));
+            if (!guestRoots) {
                 scene.bind(
                         Uapi.BIND_PASID,
                         0,
                         BindPasid.LAYOUT.encode(
-                                newGuestTable(),
+                                guestTable(),
                                 BindPasid.REQUESTER.of(requester) | BindPasid.LEVELS.of(GUEST_LEVELS),
-                                BindPasid.PASID.of(pasid)));
+                                BindPasid.PASID.of(pasids[random.nextInt(pasids.length)])));
             }
+        }
+
+        /** A GCR3 table of one level with all PASIDs; its address. */
+        private long newGcr3Table() {
+            long table = page();
+            for (int pasid : pasids) {
+                long at = table + (long) pasid * Gcr3Entry.BYTES;
+                memory.writeLongLe(at, Gcr3Entry.V.mask() | Gcr3Entry.ADDRESS.of(guestTable()));
+                scene.table(Gcr3Entry.LAYOUT, at, 1);
+            }
+            return table;
+        }
+
+        private int guestDomain() {
+            return namesDomains ? 1 + random.nextInt(4) : 0;
         }
 
         private void bindTable(int requester, long table, int mode, int flags) {
@@ -257,7 +295,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
                     BindPgtable.LAYOUT.encode(
                             table,
                             BindPgtable.REQUESTER.of(requester) | BindPgtable.MODE.of(mode),
-                            namesDomains ? BindPgtable.GUEST_DOMAIN_ID.of(1 + random.nextInt(4)) : 0));
+                            BindPgtable.GUEST_DOMAIN_ID.of(guestDomain())));
             scene.value("table_root", table);
         }
 
@@ -267,22 +305,28 @@ public final class AmdViFuzzSupport implements FuzzSupport {
             FuzzScene.Root root = new FuzzScene.Root(page(), levels);
             scene.root(root.table(), root.levels());
             int bits = TableLevel.shift(levels + 1);
-            long cluster = random.nextLong(1L << bits) & -1L << Math.min(bits, TableLevel.shift(2));
+            long cluster = addresses & (1L << bits) - 1;
             scene.addresses(cluster, (long) MOST_PAGES * PAGE);
             int pages = 1 + random.nextInt(MOST_PAGES);
             for (int i = 0; i < pages; i++) {
                 long iova = oneIn(4)
                         ? random.nextLong(1L << bits) & -PAGE
                         : cluster + (long) random.nextInt(MOST_PAGES) * PAGE;
-                mapHost(root, iova);
+                int leaf = oneIn(4) && levels > 1 ? 2 : 1;
+                mapHost(root, iova, leaf, random.nextLong(1L << hostBits), rights());
                 scene.value("Address", iova);
                 scene.value("vaddr", iova);
+            }
+            if (hasGuests() && levels > 1) {
+                long both = HostPte.IR.mask() | HostPte.IW.mask();
+                for (long at = 0; at < GUEST_MEMORY; at += 1L << TableLevel.shift(2)) {
+                    mapHost(root, at, 2, at, both);
+                }
             }
             return root;
         }
 
-        private void mapHost(FuzzScene.Root root, long iova) {
-            int leaf = oneIn(4) && root.levels() > 1 ? 2 : 1;
+        private void mapHost(FuzzScene.Root root, long iova, int leaf, long target, long rights) {
             long table = root.table();
             for (int level = root.levels(); level > leaf; level--) {
                 long at = table + (long) TableLevel.index(iova, level) * HostPte.BYTES;
@@ -300,49 +344,58 @@ public final class AmdViFuzzSupport implements FuzzSupport {
                 table = HostPde.ADDRESS.get(entry);
             }
             long at = table + (long) TableLevel.index(iova, leaf) * HostPte.BYTES;
-            long target = random.nextLong(1L << hostBits) & -1L << TableLevel.shift(leaf);
-            memory.writeLongLe(at, HostPte.PR.mask() | rights() | HostPte.ADDRESS.of(target));
+            long page = target & -1L << TableLevel.shift(leaf);
+            memory.writeLongLe(at, HostPte.PR.mask() | rights | HostPte.ADDRESS.of(page));
             scene.table(HostPte.LAYOUT, at, 1);
-            scene.value("", target);
+            scene.value("", page);
         }
 
         private long rights() {
             return (oneIn(8) ? 0 : HostPte.IR.mask()) | (oneIn(8) ? 0 : HostPte.IW.mask());
         }
 
+        /** Mostly the shared guest table. */
+        private long guestTable() {
+            if (guestTable == 0 || oneIn(6)) {
+                guestTable = newGuestTable();
+            }
+            return guestTable;
+        }
+
         /** A guest table of 4 levels with a few pages, accessed and dirty bits set; its address. */
-        long newGuestTable() {
+        private long newGuestTable() {
             long root = page();
-            long cluster = random.nextLong(1L << GUEST_BITS) & -1L << TableLevel.shift(2);
-            scene.addresses(cluster, (long) MOST_PAGES * PAGE);
+            scene.addresses(addresses, (long) MOST_PAGES * PAGE);
             int pages = 1 + random.nextInt(MOST_PAGES);
             for (int i = 0; i < pages; i++) {
-                long address = cluster + (long) random.nextInt(MOST_PAGES) * PAGE;
+                long address = addresses + (long) random.nextInt(MOST_PAGES) * PAGE;
                 long table = root;
                 for (int level = GUEST_LEVELS; level > 1; level--) {
                     long at = table + (long) TableLevel.index(address, level) * GuestPte.BYTES;
                     if (memory.readLongLe(at) == 0) {
-                        memory.writeLongLe(at, guestRights() | GuestPte.ADDRESS.of(page()));
+                        memory.writeLongLe(at, guestRights(64) | GuestPte.ADDRESS.of(page()));
                         scene.table(GuestPte.LAYOUT, at, 1);
                     }
                     table = GuestPte.ADDRESS.get(memory.readLongLe(at));
                 }
                 long at = table + (long) TableLevel.index(address, 1) * GuestPte.BYTES;
-                long target = random.nextLong(1L << hostBits) & -PAGE;
-                memory.writeLongLe(at, guestRights() | GuestPte.ADDRESS.of(target));
+                long target = random.nextLong(oneIn(4) ? 1L << hostBits : GUEST_MEMORY) & -PAGE;
+                memory.writeLongLe(at, guestRights(8) | GuestPte.ADDRESS.of(target));
                 scene.table(GuestPte.LAYOUT, at, 1);
+                scene.value("Address", address);
                 scene.value("vaddr", address);
             }
             return root;
         }
 
-        private long guestRights() {
+        /** What an entry grants; each right is missing once in {@code many} times. */
+        private long guestRights(int many) {
             return GuestPte.P.mask()
                     | GuestPte.A.mask()
                     | GuestPte.D.mask()
-                    | (oneIn(8) ? 0 : GuestPte.RW.mask())
-                    | (oneIn(8) ? 0 : GuestPte.US.mask())
-                    | (oneIn(8) ? GuestPte.NX.mask() : 0);
+                    | (oneIn(many) ? 0 : GuestPte.RW.mask())
+                    | (oneIn(many) ? 0 : GuestPte.US.mask())
+                    | (oneIn(many) ? GuestPte.NX.mask() : 0);
         }
     }
 }

@@ -39,9 +39,8 @@ final class GuestDevices {
     private final PhysicalMemory memory;
     private final RegisterFile registers;
     private final DeviceTable deviceTable;
-    private final DeviceEntryCheck check;
     private final RequestWriter writer;
-    private final DeviceEntry entry = new DeviceEntry();
+    private final DeviceEntry entry;
     private final TreeMap<Integer, GuestContext> bound = new TreeMap<>();
     private final boolean namesDomains;
     private boolean translating;
@@ -50,7 +49,7 @@ final class GuestDevices {
         this.memory = memory;
         this.registers = registers;
         deviceTable = new DeviceTable(registers);
-        check = new DeviceEntryCheck(unit, snp);
+        entry = new DeviceEntry(new DeviceEntryCheck(unit, snp));
         namesDomains = GuestCommands.nameDomains(subVersion);
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.AMD, subVersion);
     }
@@ -253,10 +252,7 @@ final class GuestDevices {
         if (!entry.isValid()) {
             return GuestContext.UNTRANSLATED;
         }
-        if (check.isReserved(entry.word(0), entry.word(1))
-                || !entry.translates()
-                || check.isLevelWrong(entry.word(0), entry.word(2))
-                || entry.rights() != RIGHTS) {
+        if (!entry.isPlain() || entry.rights() != RIGHTS) {
             return null;
         }
         boolean guest = entry.hasGuest() && registers.isSet(Control.REGISTER, Control.GT_EN);

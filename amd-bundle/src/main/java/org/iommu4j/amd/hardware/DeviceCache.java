@@ -1,6 +1,7 @@
 package org.iommu4j.amd.hardware;
 
 import org.iommu4j.amd.table.DeviceEntry;
+import org.iommu4j.amd.table.DeviceEntryCheck;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.simulation.cache.KeyedCache;
@@ -8,7 +9,7 @@ import org.iommu4j.simulation.cache.KeyedVisitor;
 
 /**
  * The cache of device table entries, tagged with the DeviceID alone; entries with V=0 are kept, too. One entry is selected at a
- * time and stands taken apart in {@link #entry}, so that a device's next access need not do it again.
+ * time and stands taken apart and checked in {@link #entry}, so that a device's next access need not do it again.
  */
 final class DeviceCache {
     private static final int DEFAULT_ENTRIES = 4096;
@@ -17,11 +18,12 @@ final class DeviceCache {
 
     private final KeyedCache entries;
     private final long[] words = new long[FAULT_LOGGED + 1];
-    private final DeviceEntry entry = new DeviceEntry();
+    private final DeviceEntry entry;
     private int selected = NOBODY;
     private boolean kept;
 
-    DeviceCache(CacheConfig config) {
+    DeviceCache(CacheConfig config, DeviceEntryCheck check) {
+        entry = new DeviceEntry(check);
         entries = KeyedCache.of(config, DEFAULT_ENTRIES, words.length);
     }
 

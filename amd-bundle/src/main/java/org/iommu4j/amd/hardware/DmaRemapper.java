@@ -54,13 +54,13 @@ final class DmaRemapper {
     private static final long INTERRUPT_LAST = 0xfeef_ffffL;
     private static final int DEVICE_ID_BITS = 16;
     private static final int DENIED = 0;
+    private static final int PAIR_BYTES = 2 * Long.BYTES;
 
     private final RegisterFile registers;
     private final DeviceTable deviceTable;
     private final PhysicalMemory memory;
     private final DeviceCache devices;
     private final DeviceEntry entry;
-    private final DeviceEntryCheck check;
     private final GuestWalker guestWalker;
     private final boolean hasDeviceTlbs;
     private final boolean snp;
@@ -73,6 +73,11 @@ final class DmaRemapper {
     private final HostTranslation host;
     private final GuestTranslation guests;
 
+    /** The halves of the device table entry that is read. */
+    private final long[] low = new long[2];
+
+    private final long[] high = new long[2];
+
     private boolean enabled;
     private boolean guestsEnabled;
     private boolean excludes;
@@ -84,7 +89,7 @@ final class DmaRemapper {
      * A remapper after reset.
      *
      * @param memory where device tables are
-     * @param watch who is told what the caches go through
+     * @param watch is told what the caches go through
      */
     DmaRemapper(
             AmdViCapabilities unit,
@@ -103,7 +108,6 @@ final class DmaRemapper {
         devices = caches.devices;
         entry = devices.entry();
         snp = chosen.isSet(AmdViSettings.SNP);
-        check = new DeviceEntryCheck(unit, snp);
         hasDeviceTlbs = PciCapability.IOTLB_SUP.isSet(unit.header());
         bypassesWithoutTranslation = chosen.isSet(AmdViSettings.TV0);
         pageFaultOfMode = chosen.isSet(AmdViSettings.MODE7);
@@ -176,55 +180,9 @@ final class DmaRemapper {
         } else {
             watch.deviceHit(entry, deviceId);
         }
-        // 5. entries without a half for memory requests
-        if (!entry.isValid()) {
-            if (type == AddressType.UNTRANSLATED) {
-                answers.pass(access, RIGHTS);
-            } else {
-                answers.refuseDeviceTlb(access, type);
-            }
-            return;
-        }
-        // 6. reserved bits
-        if (check.isReserved(entry.word(0), entry.word(1))) {
-            answers.refuse(
-                    access,
-                    AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
-                    answers.events().illegalDeviceEntry(access, access.iova(), true, false));
-            return;
-        }
-        // 7. requests of device TLBs
-        if (type != AddressType.UNTRANSLATED) {
-            if (!hasDeviceTlbs || !entry.hasDeviceTlb()) {
-                answers.refuseDeviceTlb(access, type);
-                return;
-            }
-            if (type == AddressType.TRANSLATED) {
-                watch.presented(deviceId, access.pasid(), access.iova());
-                answers.pass(access, RIGHTS);
-                return;
-            }
-        }
-        // 8. translation information
-        if (!entry.translates()) {
-            withoutTranslation(access, type);
-            return;
-        }
-        // 9. the exclusion range
-        if (excludes && isExcluded(access.iova())) {
-            answers.pass(access, RIGHTS);
-            return;
-        }
-        // 10. levels
-        if (check.isLevelWrong(entry.word(0), entry.word(2))) {
-            if (pageFaultOfMode) {
-                answers.pageFault(access, 0);
-            } else {
-                answers.refuse(
-                        access,
-                        AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
-                        answers.events().illegalDeviceEntry(access, access.iova(), false, false));
-            }
+        // 5. to 10. what only few entries and requests have
+        boolean plain = entry.isPlain() && type == AddressType.UNTRANSLATED && !excludes;
+        if (!plain && isOver(access, deviceId, type)) {
             return;
         }
         // 11. rights of the entry; a translation request asks for none
@@ -258,6 +216,62 @@ final class DmaRemapper {
         guests.translate(access, context, needed, user);
     }
 
+    /** Steps 5 to 10: true if the access ends with one of them. */
+    private boolean isOver(DmaAccess access, int deviceId, AddressType type) {
+        // 5. entries without a half for memory requests
+        if (!entry.isValid()) {
+            if (type == AddressType.UNTRANSLATED) {
+                answers.pass(access, RIGHTS);
+            } else {
+                answers.refuseDeviceTlb(access, type);
+            }
+            return true;
+        }
+        // 6. reserved bits
+        if (entry.isReserved()) {
+            answers.refuse(
+                    access,
+                    AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
+                    answers.events().illegalDeviceEntry(access, access.iova(), true, false));
+            return true;
+        }
+        // 7. requests of device TLBs
+        if (type != AddressType.UNTRANSLATED) {
+            if (!hasDeviceTlbs || !entry.hasDeviceTlb()) {
+                answers.refuseDeviceTlb(access, type);
+                return true;
+            }
+            if (type == AddressType.TRANSLATED) {
+                watch.presented(deviceId, access.pasid(), access.iova());
+                answers.pass(access, RIGHTS);
+                return true;
+            }
+        }
+        // 8. translation information
+        if (!entry.translates()) {
+            withoutTranslation(access, type);
+            return true;
+        }
+        // 9. the exclusion range
+        if (excludes && isExcluded(access.iova())) {
+            answers.pass(access, RIGHTS);
+            return true;
+        }
+        // 10. levels
+        if (entry.isLevelWrong()) {
+            if (pageFaultOfMode) {
+                answers.pageFault(access, 0);
+            } else {
+                answers.refuse(
+                        access,
+                        AmdViEvent.ILLEGAL_DEV_TABLE_ENTRY,
+                        answers.events().illegalDeviceEntry(access, access.iova(), false, false));
+            }
+            return true;
+        }
+        return false;
+    }
+
     private static boolean isInterruptAddress(long address) {
         return address >= INTERRUPT_FIRST && address <= INTERRUPT_LAST;
     }
@@ -276,15 +290,9 @@ final class DmaRemapper {
             outsideTable(access, interrupt);
             return false;
         }
-        long word0;
-        long word1;
-        long word2;
-        long word3;
         try {
-            word0 = memory.readLongLe(at);
-            word1 = memory.readLongLe(at + Long.BYTES);
-            word2 = memory.readLongLe(at + 2 * Long.BYTES);
-            word3 = memory.readLongLe(at + 3 * Long.BYTES);
+            memory.readPairLe(at, low);
+            memory.readPairLe(at + PAIR_BYTES, high);
         } catch (BusErrorException e) {
             answers.refuse(
                     access,
@@ -294,9 +302,9 @@ final class DmaRemapper {
         }
         WalkListener listener = watch.reading(access.listener());
         if (listener != null) {
-            listener.step("device table entry", at, word0);
+            listener.step("device table entry", at, low[0]);
         }
-        devices.fill(deviceId, word0, word1, word2, word3);
+        devices.fill(deviceId, low[0], low[1], high[0], high[1]);
         watch.deviceFilled(entry, deviceId);
         return true;
     }
@@ -356,7 +364,7 @@ final class DmaRemapper {
         }
         long word2 = entry.word(DeviceTableEntry.IV.word());
         if (DeviceTableEntry.IV.isSet(word2)) {
-            DeviceEntryCheck.Verdict verdict = check.interrupts(word2, entry.word(3));
+            DeviceEntryCheck.Verdict verdict = entry.interrupts();
             if (verdict != DeviceEntryCheck.Verdict.LEGAL) {
                 boolean reserved = verdict == DeviceEntryCheck.Verdict.RESERVED;
                 answers.refuse(

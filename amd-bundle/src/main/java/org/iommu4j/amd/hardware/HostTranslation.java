@@ -98,7 +98,7 @@ final class HostTranslation {
             found = result == HostWalker.Result.FOUND;
         }
         // A directory that is kept has its accessed bit: with them it counts only if the whole walk has.
-        if (found || !entry.setsAccessed()) {
+        if (caches.keepsDirectories && (found || !entry.setsAccessed())) {
             keepDirectories(domain, address);
         }
         boolean keepsAbsent = cachesAbsent && hostWalker.isAbsent();

@@ -77,7 +77,7 @@ public final class SimulatedAmdVi implements Hardware {
                 hostWalker,
                 guestWalker,
                 caches,
-                observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer));
+                new AccessWatch(observer == null ? TranslationObserver.nobody() : observer));
         CacheEffects effects = observer == null
                 ? new CacheEffects(caches, remapper, platform.devices())
                 : new ObservedEffects(caches, remapper, platform.devices(), new CommandReports(observer));

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.amd.command.SizeEncoding;
+import org.iommu4j.amd.table.DeviceEntryCheck;
 import org.iommu4j.amd.table.TableLevel;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
@@ -73,6 +74,9 @@ class TranslationCaches {
     /** What devices got from translation requests; the domain is the DeviceID. */
     final TranslationCache deviceTlb;
 
+    /** True if directories are kept at all. */
+    final boolean keepsDirectories;
+
     /** True if directories of every level are kept: the lowest alone saves all reads but one. */
     final boolean keepsAllDirectories;
 
@@ -81,11 +85,12 @@ class TranslationCaches {
     private long dropped;
 
     TranslationCaches(CacheConfig config, SettingValues chosen) {
-        devices = new DeviceCache(config);
+        devices = new DeviceCache(config, DeviceEntryCheck.of(chosen));
         pages = TranslationCache.of(config, DEFAULT_PAGES);
         directories = TranslationCache.of(config, DEFAULT_DIRECTORIES);
         gcr3 = TranslationCache.of(config, DEFAULT_GCR3);
         deviceTlb = TranslationCache.of(config, DEFAULT_DEVICE_TLB);
+        keepsDirectories = directories.capacity() > 0;
         keepsAllDirectories = config != CacheConfig.DEFAULT;
         guestEntriesOfHostCommand = chosen.getInt(AmdViSettings.GN0);
         untaggedOnly = chosen.isSet(AmdViSettings.ATC_ALL);

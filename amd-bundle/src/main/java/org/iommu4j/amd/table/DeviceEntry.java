@@ -16,6 +16,20 @@ public final class DeviceEntry {
     private int domain;
     private boolean guest;
     private long gcr3Root;
+    private boolean reserved;
+    private boolean levelWrong;
+    private boolean plain;
+
+    private final DeviceEntryCheck check;
+
+    /**
+     * An entry of zeros.
+     *
+     * @param check what the unit takes for illegal
+     */
+    public DeviceEntry(DeviceEntryCheck check) {
+        this.check = check;
+    }
 
     /** Takes the four words of an entry. */
     public DeviceEntry set(long first, long second, long third, long fourth) {
@@ -30,6 +44,9 @@ public final class DeviceEntry {
         domain = DeviceTableEntry.DOMAIN_ID.getInt(second);
         guest = DeviceTableEntry.GV.isSet(first);
         gcr3Root = DeviceTableEntry.gcr3Root(first, second);
+        reserved = check.isReserved(first, second);
+        levelWrong = check.isLevelWrong(first, third);
+        plain = isValid() && translates() && !reserved && !levelWrong;
         return this;
     }
 
@@ -41,6 +58,26 @@ public final class DeviceEntry {
             case 2 -> word2;
             default -> word3;
         };
+    }
+
+    /** True if the entry translates and nothing is wrong with it: V, TV, no reserved bits, levels that the unit has. */
+    public boolean isPlain() {
+        return plain;
+    }
+
+    /** A reserved bit or code of the half for memory requests; counts with V. */
+    public boolean isReserved() {
+        return reserved;
+    }
+
+    /** The levels of the tables are none of the unit's; counts with V and TV. */
+    public boolean isLevelWrong() {
+        return levelWrong;
+    }
+
+    /** What is wrong with the half for interrupts; counts with IV. */
+    public DeviceEntryCheck.Verdict interrupts() {
+        return check.interrupts(word2, word3);
     }
 
     /** V: the half for memory requests is valid. */

@@ -1,6 +1,9 @@
 package org.iommu4j.amd.table;
 
 import org.iommu4j.amd.command.AmdViCapabilities;
+import org.iommu4j.amd.command.AmdViSettings;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.amd.command.AmdViRegisters.Efr;
 
 /** What makes a device table entry illegal on one unit, 48882 2.5.2, in the order of docs/spec/amd-vi.md 3.3. */
@@ -23,12 +26,23 @@ public final class DeviceEntryCheck {
     /** Levels of guest paging mode 0. */
     private static final int GUEST_LEVELS = 4;
 
+    /** Codes that a field may have, a bit each. */
+    private static final long HAD_CODES = codes(DeviceTableEntry.HAD);
+
+    private static final long IOCTL_CODES = codes(DeviceTableEntry.IOCTL);
+    private static final long INT_CTL_CODES = codes(DeviceTableEntry.INT_CTL);
+
     private final long[] reserved = new long[WORDS];
     private final boolean dirtyBits;
     private final int hostLevels;
     private final int guestLevels;
     private final int mostGlx;
     private final boolean noIdentity;
+
+    /** The checks of a unit that is configured so. */
+    public static DeviceEntryCheck of(SettingValues chosen) {
+        return new DeviceEntryCheck(AmdViCapabilities.of(chosen), chosen.isSet(AmdViSettings.SNP));
+    }
 
     /**
      * The checks of a unit.
@@ -46,13 +60,21 @@ public final class DeviceEntryCheck {
         this.noIdentity = noIdentity;
     }
 
+    private static long codes(BitField field) {
+        return field.codes().stream().mapToLong(code -> 1L << code.value()).reduce(0, (all, code) -> all | code);
+    }
+
+    private static boolean isIn(long codes, long code) {
+        return ((codes >>> code) & 1) != 0;
+    }
+
     /** The reserved bits and codes of the half for memory requests; for an entry with V. */
     public boolean isReserved(long word0, long word1) {
         int had = DeviceTableEntry.HAD.getInt(word0);
         return ((word0 & reserved[0]) | (word1 & reserved[1])) != 0
-                || DeviceTableEntry.HAD.isReservedValue(had)
+                || !isIn(HAD_CODES, had)
                 || (had == DeviceTableEntry.ACCESSED_AND_DIRTY && !dirtyBits)
-                || DeviceTableEntry.IOCTL.isReservedValue(DeviceTableEntry.IOCTL.get(word1))
+                || !isIn(IOCTL_CODES, DeviceTableEntry.IOCTL.get(word1))
                 || (DeviceTableEntry.TV.isSet(word0) && rootIsWrong(word0));
     }
 
@@ -77,7 +99,7 @@ public final class DeviceEntryCheck {
     /** What is wrong with the half for interrupts; for an entry with IV. */
     public Verdict interrupts(long word2, long word3) {
         if (((word2 & reserved[2]) | (word3 & reserved[3])) != 0
-                || DeviceTableEntry.INT_CTL.isReservedValue(DeviceTableEntry.INT_CTL.get(word2))) {
+                || !isIn(INT_CTL_CODES, DeviceTableEntry.INT_CTL.get(word2))) {
             return Verdict.RESERVED;
         }
         boolean tooLong = DeviceTableEntry.INT_CTL.getInt(word2) == DeviceTableEntry.INT_REMAP

@@ -105,10 +105,6 @@ public final class HostWalker {
         absent = false;
         reads = 0;
         long at = table;
-        for (int above = 0; above < nextTable.length; above++) {
-            nextTable[above] = NOWHERE;
-            readAt[above] = NOWHERE;
-        }
         while (true) {
             // 1. the entry
             entryAddress = at + (long) TableLevel.index(address, level) * HostPte.BYTES;
@@ -171,7 +167,10 @@ public final class HostWalker {
             nextLevel[level] = next;
             rightsAt[level] = rights;
             readsAt[level] = reads;
-            level = next;
+            while (--level > next) {
+                nextTable[level] = NOWHERE;
+                readAt[level] = NOWHERE;
+            }
         }
     }
 

@@ -8,6 +8,8 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.iommu4j.amd.AmdViBackend;
+import org.iommu4j.amd.hardware.ForgetfulAmdVi;
 import org.iommu4j.arm.SmmuBackend;
 import org.iommu4j.arm.hardware.ForgetfulSmmu;
 import org.iommu4j.backend.Backend;
@@ -49,6 +51,11 @@ class PlantedFaultsTest {
                 new SmmuBackend(), (config, platform) -> ForgetfulSmmu.create(config, platform, loss));
     }
 
+    private static Backend amdVi(ForgetfulAmdVi.Loss loss) {
+        return BrokenBackend.withChips(
+                new AmdViBackend(), (config, platform) -> ForgetfulAmdVi.create(config, platform, loss));
+    }
+
     /** A chip whose accesses come to something else. */
     private static Backend access(Backend backend, Consumer<DmaAccess> change) {
         return BrokenBackend.withChip(backend, chip -> new ForwardingHardware(chip) {
@@ -64,6 +71,15 @@ class PlantedFaultsTest {
         return access -> {
             if (access.outcome() == DmaAccess.Outcome.FAULT && access.faultCode() == fault) {
                 access.translated(access.iova(), PAGE, DmaAccess.READ | DmaAccess.WRITE, false);
+            }
+        };
+    }
+
+    /** Accesses of these rights alone. */
+    private static Consumer<DmaAccess> only(int rights, Consumer<DmaAccess> change) {
+        return access -> {
+            if (access.rights() == rights) {
+                change.accept(access);
             }
         };
     }
@@ -148,6 +164,19 @@ class PlantedFaultsTest {
         faults.add(fault("SMMU masks large pages to 4 KiB", access(smmu, losesBit(12)), What.TABLES, 200));
         faults.add(fault("SMMU driver does not unbind", withoutUnbind(smmu), What.CONTRACT, 100));
         faults.add(fault("SMMU driver does not detach", withoutDetach(smmu), What.CONTRACT, 100));
+        Backend amdVi = new AmdViBackend();
+        for (ForgetfulAmdVi.Loss loss : ForgetfulAmdVi.Loss.values()) {
+            faults.add(fault("AMD-Vi keeps " + loss, amdVi(loss), What.TABLES, 600));
+        }
+        int write = DmaAccess.WRITE;
+        int read = DmaAccess.READ;
+        faults.add(fault("AMD-Vi lets writes through", access(amdVi, only(write, letsThrough(2))), What.TABLES, 100));
+        faults.add(fault("AMD-Vi lets reads through", access(amdVi, only(read, letsThrough(2))), What.TABLES, 100));
+        faults.add(fault("AMD-Vi takes illegal entries", access(amdVi, letsThrough(1)), What.TABLES, 200));
+        faults.add(fault("AMD-Vi confuses event codes", access(amdVi, renames(2, 8)), What.TABLES, 100));
+        faults.add(fault("AMD-Vi masks large pages to 4 KiB", access(amdVi, losesBit(12)), What.TABLES, 200));
+        faults.add(fault("AMD-Vi driver does not unbind", withoutUnbind(amdVi), What.CONTRACT, 100));
+        faults.add(fault("AMD-Vi driver does not detach", withoutDetach(amdVi), What.CONTRACT, 100));
         Backend zpci = new ZpciBackend();
         faults.add(fault("zPCI lets writes through", access(zpci, letsThrough(5)), What.TABLES, 100));
         faults.add(fault("zPCI does not see protected spaces", access(zpci, letsThrough(4)), What.ALL, 600));
