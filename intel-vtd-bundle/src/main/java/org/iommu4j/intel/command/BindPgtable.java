@@ -55,7 +55,7 @@ public final class BindPgtable {
             "FIRST_STAGE",
             18,
             since(VtdGeneration.SCALABLE),
-            about("a table of the first stage, of 4 or 5 levels; needs ECAP.FSTS, and CAP.FS5LP for 5"));
+            about("a table of the first stage, of 4 or 5 levels; needs ECAP.FSTS and SMPWCS, and CAP.FS5LP for 5"));
 
     /** Supervisor requests are allowed. */
     public static final BitField FLAG_SUPERVISOR = HEADER_FLAGS.bit(

@@ -194,7 +194,8 @@ final class BindingRules {
     }
 
     private boolean hasStage(boolean first) {
-        return chip.isScalable() ? has(first ? Ecap.FSTS : Ecap.SSTS) : !first;
+        // Walks of the first stage set accessed flags, which needs page-walk snooping.
+        return chip.isScalable() ? has(first ? Ecap.FSTS : Ecap.SSTS) && (!first || has(Ecap.SMPWCS)) : !first;
     }
 
     private boolean hasWidth(BindPart part) {

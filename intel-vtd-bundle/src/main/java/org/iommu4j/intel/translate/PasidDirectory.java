@@ -6,6 +6,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.table.PasidDirectoryEntry;
 import org.iommu4j.intel.table.PasidEntry;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -31,29 +32,34 @@ final class PasidDirectory {
     private final PhysicalMemory memory;
     private final long address;
     private final int pasidBits;
+
+    /** Bits of the second word of every entry that is present. */
+    private final long snoop;
+
     private final TreeMap<Integer, Long> tables = new TreeMap<>();
 
-    private PasidDirectory(Platform platform, long address, int pasidBits) {
-        this.platform = platform;
+    private PasidDirectory(ChipPort chip, long address) {
+        platform = chip.port().platform();
         memory = platform.memory();
         this.address = address;
-        this.pasidBits = pasidBits;
+        pasidBits = chip.pasidBits();
+        // A walk that is not snooped may not set flags in tables, VT-d 3.6.2 and 3.7.2.
+        snoop = Ecap.SMPWCS.isSet(chip.ecap()) ? PasidEntry.PWSNP.mask() : 0;
     }
 
     /**
      * An empty directory.
      *
-     * @param pasidBits width of the chip's PASIDs; 0 if it has none
      * @throws BackendException {@code ENOMEM}
      */
-    static PasidDirectory create(Platform platform, int pasidBits) {
-        return new PasidDirectory(platform, platform.allocatePages(pages(pasidBits)), pasidBits);
+    static PasidDirectory create(ChipPort chip) {
+        return new PasidDirectory(chip, chip.port().platform().allocatePages(pages(chip.pasidBits())));
     }
 
     /** Goes on with a directory that is there. */
-    static PasidDirectory load(Platform platform, int pasidBits, SnapshotReader in) {
-        PasidDirectory directory = new PasidDirectory(platform, in.getPage("PASID directory"), pasidBits);
-        int most = 1 << Math.max(0, pasidBits - TABLE_BITS);
+    static PasidDirectory load(ChipPort chip, SnapshotReader in) {
+        PasidDirectory directory = new PasidDirectory(chip, in.getPage("PASID directory"));
+        int most = 1 << Math.max(0, chip.pasidBits() - TABLE_BITS);
         int count = in.getCount(most);
         for (int i = 0; i < count; i++) {
             int index = in.getIndex(most, "PASID table");
@@ -113,11 +119,11 @@ final class PasidDirectory {
         }
     }
 
-    private static long[] words(Stage stage) {
+    private long[] words(Stage stage) {
         Translation translation = stage.translation();
         long[] words = new long[WORDS];
         words[0] = PasidEntry.P.mask();
-        words[1] = PasidEntry.DID.of(stage.domainId());
+        words[1] = PasidEntry.DID.of(stage.domainId()) | snoop;
         switch (translation.kind()) {
             case PASS_THROUGH -> words[0] |= PasidEntry.PGTT.of(PasidEntry.PASS_THROUGH);
             case SECOND_STAGE ->

@@ -44,7 +44,7 @@ final class ScalableTables implements HostTables {
     public boolean prepare(int requester, int pasid) {
         PasidDirectory directory = directories.get(requester);
         if (directory == null) {
-            directory = PasidDirectory.create(platform, chip.pasidBits());
+            directory = PasidDirectory.create(chip);
             directories.put(requester, directory);
         }
         directory.prepare(pasid);
@@ -127,7 +127,7 @@ final class ScalableTables implements HostTables {
             if (!contextTables.containsKey(requester >>> 7)) {
                 throw in.invalid("a directory of requester 0x" + Integer.toHexString(requester) + " without context table");
             }
-            directories.put(requester, PasidDirectory.load(platform, chip.pasidBits(), in));
+            directories.put(requester, PasidDirectory.load(chip, in));
         }
     }
 }
