@@ -13,7 +13,7 @@
  * {@link org.iommu4j.backend.Translator#invalidate}.
  */
 @Export
-@Version("1.3.0")
+@Version("1.4.0")
 package org.iommu4j.backend;
 
 import org.osgi.annotation.bundle.Export;

@@ -219,7 +219,13 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             release(domain, before, outcome == Errno.OK);
             if (outcome != Errno.OK) {
                 // Fail closed: a device of which something old may be cached does not go on with something new.
+                Set<Stage> others = whole ? Set.of() : device.stages();
                 forget(domain, device, false);
+                if (!others.isEmpty()) {
+                    // Its other PASIDs are cached as well. Whether that helps or not, the next change empties every cache.
+                    dropContext(requester, others, false);
+                    commands.finish();
+                }
             } else if (device.isBlocked()) {
                 tables.release(requester);
             }
