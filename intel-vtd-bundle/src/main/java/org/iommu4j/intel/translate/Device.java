@@ -1,5 +1,6 @@
 package org.iommu4j.intel.translate;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -13,6 +14,10 @@ final class Device {
 
     private final int requester;
     private final Map<Integer, Bound> bound = new TreeMap<>();
+
+    /** Keys of {@link #bound}, so that looking one up allocates nothing. */
+    private int[] pasids = {};
+
     private boolean deviceTlb;
 
     /**
@@ -42,6 +47,11 @@ final class Device {
         return found == null ? null : found.stage();
     }
 
+    /** True if requests of a PASID are bound. */
+    boolean isBound(int pasid) {
+        return Arrays.binarySearch(pasids, pasid) >= 0;
+    }
+
     /** All bindings by PASID. */
     Map<Integer, Bound> byPasid() {
         return Collections.unmodifiableMap(bound);
@@ -61,7 +71,7 @@ final class Device {
 
     /** True if any PASID is bound beside {@link #NO_PASID}. */
     boolean hasPasids() {
-        return bound.size() > 1 || (bound.size() == 1 && !bound.containsKey(NO_PASID));
+        return pasids.length > 1 || (pasids.length == 1 && pasids[0] != NO_PASID);
     }
 
     /** True if it has a TLB of its own that invalidations must reach. */
@@ -72,10 +82,16 @@ final class Device {
     void bind(int pasid, Stage stage, boolean withDeviceTlb, int inGuestDomain) {
         bound.put(pasid, new Bound(stage, inGuestDomain));
         deviceTlb = withDeviceTlb;
+        keysChanged();
     }
 
     void unbind(int pasid) {
         bound.remove(pasid);
         deviceTlb &= !bound.isEmpty();
+        keysChanged();
+    }
+
+    private void keysChanged() {
+        pasids = bound.keySet().stream().mapToInt(Integer::intValue).toArray();
     }
 }

@@ -185,7 +185,7 @@ final class ScalableInvalidations {
             if (pasid == ANY || pasid == Device.NO_PASID) {
                 withoutPasid(device, range);
             }
-            if (device.hasPasids() && (pasid == ANY || pasid == Device.NO_PASID || device.bound(pasid) != null)) {
+            if (device.hasPasids() && (pasid == ANY || pasid == Device.NO_PASID || device.isBound(pasid))) {
                 withPasid(device, pasid, range);
             }
         }
@@ -216,13 +216,17 @@ final class ScalableInvalidations {
 
     /** A device's own TLB alone: the guest's descriptor of type 3 or 8, rebuilt from its fields. */
     private int invalidateDevice(Domain target, int pasid, InvalidateRequest request, Completion completion) {
-        Device device = target.members().device(vendorPart.sourceId());
-        if (device == null) {
-            return vendorPart.refuseSourceId(completion);
+        Device device = null;
+        for (Device candidate : target.devicesWithTlb()) {
+            if (candidate.requester() == vendorPart.sourceId()) {
+                device = candidate;
+            }
         }
-        if (!device.deviceTlb()) {
-            // It was bound without a TLB of its own, so there is nothing that could be stale.
-            return completion.done(Fidelity.EXACT);
+        if (device == null) {
+            // A device that was bound without a TLB of its own has nothing that could be stale.
+            return target.members().device(vendorPart.sourceId()) == null
+                    ? vendorPart.refuseSourceId(completion)
+                    : completion.done(Fidelity.EXACT);
         }
         if (!vendorPart.pasidDeviceTlb()) {
             withoutPasid(device, request.selectsRange());

@@ -1,5 +1,8 @@
 package org.iommu4j.intel.translate;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.intel.command.PasidIotlbInvalidate;
@@ -25,6 +28,8 @@ import org.iommu4j.layout.BitField;
  * owner; allocates nothing.
  */
 final class VendorPart {
+    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
     /** Largest address mask that any command may name. */
     private static final int MAX_ORDER = 51;
 
@@ -104,8 +109,7 @@ final class VendorPart {
         if (subVersion == VtdGeneration.LEGACY_REG) {
             return readPages(request, completion);
         }
-        type = VtdCommand.typeOf(
-                IotlbInvalidate.LAYOUT.word(request.payload(), request.payloadOffset(), 0), subVersion);
+        type = VtdCommand.typeOf((long) WORD.get(request.payload(), request.payloadOffset()), subVersion);
         boolean scalable = pasidPages != null;
         return switch (type) {
             case VtdCommand.TYPE_IOTLB -> readPages(request, completion);
@@ -228,7 +232,8 @@ final class VendorPart {
         if (wrong != 0) {
             return wrong;
         }
-        if (PasidIotlbInvalidate.G.isReservedValue(part.get(PasidIotlbInvalidate.G))) {
+        int selected = part.getInt(PasidIotlbInvalidate.G);
+        if (selected != PasidIotlbInvalidate.ONE_PASID && selected != PasidIotlbInvalidate.PAGE) {
             return part.refuse(Rule.V34, PasidIotlbInvalidate.G, "reserved granularity", completion);
         }
         wrong = ownedByHost(part, PasidIotlbInvalidate.DID, completion);
@@ -236,7 +241,7 @@ final class VendorPart {
         if (wrong != 0) {
             return wrong;
         }
-        if (part.getInt(PasidIotlbInvalidate.G) == PasidIotlbInvalidate.PAGE) {
+        if (selected == PasidIotlbInvalidate.PAGE) {
             return checkRange(part, request, completion);
         }
         return request.selectsRange() || part.word(1) != 0
@@ -255,7 +260,9 @@ final class VendorPart {
             return wrong;
         }
         int selected = part.getInt(PasidCacheInvalidate.G);
-        if (PasidCacheInvalidate.G.isReservedValue(selected)) {
+        if (selected != PasidCacheInvalidate.DOMAIN
+                && selected != PasidCacheInvalidate.ONE_PASID
+                && selected != PasidCacheInvalidate.GLOBAL) {
             return part.refuse(Rule.V34, PasidCacheInvalidate.G, "reserved granularity", completion);
         }
         wrong = ownedByHost(part, PasidCacheInvalidate.DID, completion);
