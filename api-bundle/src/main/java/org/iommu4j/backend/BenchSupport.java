@@ -19,6 +19,14 @@ public interface BenchSupport {
     int MOST_HOST_ADDRESS_WIDTH = 52;
 
     /**
+     * The generation of a machine that does not state one; 0 for the model's newest. A model answers another one when cases were
+     * written for it before a newer one came that begins otherwise.
+     */
+    default int generation() {
+        return 0;
+    }
+
+    /**
      * Host physical address width in bits, 32 to 52, of a machine that does not state it.
      *
      * @throws BackendException as {@link Backend#createHardware} for a configuration that it refuses

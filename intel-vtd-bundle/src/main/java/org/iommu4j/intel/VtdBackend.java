@@ -1,5 +1,7 @@
 package org.iommu4j.intel;
 
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.iommu4j.backend.Backend;
@@ -22,6 +24,7 @@ import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.capture.VtdCaptureFormat;
+import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.UnitRegisters;
@@ -34,6 +37,7 @@ import org.iommu4j.intel.fuzz.VtdFuzzSupport;
 import org.iommu4j.intel.guest.VtdGuestDecoder;
 import org.iommu4j.intel.hardware.SimulatedVtd;
 import org.iommu4j.intel.hardware.VtdLayouts;
+import org.iommu4j.intel.shim.DescriptorShim;
 import org.iommu4j.intel.shim.DescriptorToRegisterImage;
 import org.iommu4j.intel.shim.RegisterImageToDescriptor;
 import org.iommu4j.intel.translate.VtdTranslator;
@@ -42,7 +46,10 @@ import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
 
-/** Intel VT-d in legacy mode: generations 0x0100 (registers only) and 0x0110 (invalidation queue). */
+/**
+ * Intel VT-d: generations 0x0100 (registers only) and 0x0110 (invalidation queue) in legacy mode, 0x0300, 0x0400 and 0x0500 in scalable
+ * mode.
+ */
 public class VtdBackend implements Backend {
     /** Version of the state that every part writes. */
     static final int STATE_VERSION = 1;
@@ -65,7 +72,18 @@ public class VtdBackend implements Backend {
                     0,
                     48,
                     Set.of("page-selective", "leaf-hint", "queue", "device-tlb", "pass-through"),
-                    Set.of()));
+                    Set.of()),
+            scalable(VtdGeneration.SCALABLE, "VTD_SM3", Set.of()),
+            scalable(VtdGeneration.WIDE_TYPE, "VTD_SM4", Set.of("accessed-dirty")),
+            scalable(VtdGeneration.HOST_PERMISSIONS, "VTD_SM5", Set.of("accessed-dirty", "supervisor")));
+
+    private static Generation scalable(int subVersion, String name, Set<String> more) {
+        Set<String> capabilities = new HashSet<>(Set.of(
+                "page-selective", "leaf-hint", "queue", "device-tlb", "pass-through", "pasid", "first-stage"));
+        capabilities.addAll(more);
+        return new Generation(
+                subVersion, name, Set.of(0, RegisterImage.LAYOUT.sizeBytes()), 12, 20, 48, capabilities, Set.of());
+    }
 
     private final BackendDescription description;
 
@@ -133,7 +151,10 @@ public class VtdBackend implements Backend {
     public List<Layout> payloads(int subVersion) {
         return switch (subVersion) {
             case VtdGeneration.LEGACY_REG -> List.of(RegisterImage.LAYOUT);
-            case VtdGeneration.LEGACY_QI ->
+            case VtdGeneration.LEGACY_QI,
+                    VtdGeneration.SCALABLE,
+                    VtdGeneration.WIDE_TYPE,
+                    VtdGeneration.HOST_PERMISSIONS ->
                 commands().stream()
                         .filter(command -> command.since() <= subVersion)
                         .map(CommandFormat::layout)
@@ -156,8 +177,25 @@ public class VtdBackend implements Backend {
 
     @Override
     public List<BindFormat> bindFormats() {
-        return List.of(new BindFormat(
-                Uapi.BIND_PGTABLE, IommuModel.INTEL, VtdGeneration.LEGACY_REG, BindPgtable.FLAGS, BindPgtable.LAYOUT));
+        return List.of(
+                new BindFormat(
+                        Uapi.BIND_PGTABLE,
+                        IommuModel.INTEL,
+                        VtdGeneration.LEGACY_REG,
+                        BindPgtable.FLAGS,
+                        BindPgtable.LAYOUT),
+                new BindFormat(
+                        Uapi.BIND_PGTABLE,
+                        IommuModel.INTEL,
+                        VtdGeneration.SCALABLE,
+                        BindPgtable.SCALABLE_FLAGS,
+                        BindPgtable.LAYOUT),
+                new BindFormat(
+                        Uapi.BIND_PASID,
+                        IommuModel.INTEL,
+                        VtdGeneration.SCALABLE,
+                        BindPgtable.SCALABLE_FLAGS,
+                        BindPasid.LAYOUT));
     }
 
     @Override
@@ -167,7 +205,10 @@ public class VtdBackend implements Backend {
 
     @Override
     public List<Shim> shims() {
-        return List.of(new RegisterImageToDescriptor(), new DescriptorToRegisterImage());
+        List<Shim> shims = new ArrayList<>(DescriptorShim.all());
+        shims.add(new RegisterImageToDescriptor());
+        shims.add(new DescriptorToRegisterImage());
+        return List.copyOf(shims);
     }
 
     @Override

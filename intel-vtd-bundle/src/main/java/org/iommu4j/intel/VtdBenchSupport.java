@@ -9,6 +9,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.VtdCapabilities;
+import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.EventControl;
@@ -31,6 +32,12 @@ record VtdBenchSupport(FuzzSupport fuzz) implements BenchSupport {
     private static final long MESSAGE_ADDRESS = 0xfee0_0000L;
     private static final int FAULT_VECTOR = 0x40;
     private static final int INVALIDATION_VECTOR = 0x41;
+
+    /** Legacy mode with a queue, for which most cases are written. */
+    @Override
+    public int generation() {
+        return VtdGeneration.LEGACY_QI;
+    }
 
     @Override
     public int hostAddressWidth(HardwareConfig config) {

@@ -36,7 +36,7 @@ final class VtdFormats implements NativeFormats {
 
     @Override
     public boolean isCompletion(byte[] command) {
-        return command.length == InvalidationWait.LAYOUT.sizeBytes()
+        return command.length >= InvalidationWait.LAYOUT.sizeBytes()
                 && InvalidationWait.TYPE.getInt(InvalidationWait.LAYOUT.word(command, 0, InvalidationWait.TYPE.word()))
                         == VtdCommand.TYPE_WAIT;
     }

@@ -3,6 +3,12 @@ package org.iommu4j.intel;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import org.iommu4j.intel.command.BindPasid;
+import org.iommu4j.contract.RequestWriter;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
@@ -84,20 +90,56 @@ public final class Machine extends BackendMachine {
 
     /** Maps a page in a table of so many levels; tables are taken from {@code pool} upwards, which is returned. */
     public long map(long root, int levels, long iova, long pa, long pool) {
+        return map(root, levels, iova, pa, pool, 3);
+    }
+
+    /**
+     * Maps a page in a table of so many levels.
+     *
+     * @param rights low bits of every entry: 3 reads and writes in a second-stage table, 7 in one of the first stage
+     */
+    public long map(long root, int levels, long iova, long pa, long pool, int rights) {
         long next = pool;
         long table = root;
         for (int level = levels; level > 1; level--) {
             long slot = table + ((iova >>> (12 + 9 * (level - 1))) & 0x1ff) * 8;
             long entry = memory().readLongLe(slot);
             if (entry == 0) {
-                entry = next | 3;
+                entry = next | rights;
                 memory().writeLongLe(slot, entry);
                 next += 4096;
             }
             table = entry & ~0xfffL;
         }
-        memory().writeLongLe(table + ((iova >>> 12) & 0x1ff) * 8, pa | 3);
+        memory().writeLongLe(table + ((iova >>> 12) & 0x1ff) * 8, pa | rights);
         return next;
+    }
+
+    /** Binds one PASID of a device to a table of 48 bits. */
+    public Errno bindPasid(int domain, int requester, int pasid, long table, int flags) {
+        return bind(domain, Uapi.BIND_PASID, flags, pasidPayload(requester, table, 48, 1, pasid));
+    }
+
+    /** The vendor part of a BIND_PASID. */
+    public static byte[] pasidPayload(int requester, long table, int width, int guestDomain, int pasid) {
+        return BindPasid.LAYOUT.encode(
+                table,
+                BindPgtable.REQUESTER.of(requester) | BindPgtable.ADDRESS_WIDTH.of(width),
+                BindPgtable.GUEST_DOMAIN_ID.of(guestDomain),
+                BindPasid.PASID.of(pasid));
+    }
+
+    /** The physical address of a device's read with a PASID, -1 for none; -1 if it is blocked. */
+    public long read(int requester, int pasid, long iova) {
+        DmaAccess access = new DmaAccess().begin(requester, iova, DmaAccess.READ).withPasid(pasid);
+        chip().translate(access);
+        return access.outcome() == DmaAccess.Outcome.TRANSLATED ? access.spa() : -1;
+    }
+
+    /** An invalidation of a generation with PASIDs, as a request of wire form 1. */
+    public Completion request(int domain, int scope, int flags, int pasid, long vaddr, long size, byte[] payload) {
+        RequestWriter writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, config().subVersion());
+        return submit(domain, writer.invalidate(scope, flags, pasid, vaddr, size, payload));
     }
 
     /** True if there is memory there. */

@@ -26,7 +26,7 @@ public interface TestBenchService {
     /**
      * Opens a test bench.
      *
-     * @param subVersion generation of the chip; 0 for the model's newest
+     * @param subVersion generation of the chip; 0 for the model's usual one
      * @param config a case's {@code config} object as JSON; empty for the default chip
      * @throws CaseFileException if the configuration cannot be read or is refused
      * @throws org.iommu4j.backend.BackendException {@code ENODEV} without a backend, {@code EPROTONOSUPPORT} for a

@@ -22,9 +22,9 @@ public final class CaptureFiles {
     /** Those of VT-d. */
     public static final Path REAL = TRACES.resolve("vtd");
 
-    /** The real captures that this release replays. */
-    public static final List<String> LEGACY =
-            List.of("legacy-strict-nvme-e1000e", "legacy-lazy-virtio", "ats-cm-virtio-unbind");
+    /** The real captures of VT-d that have the guest's tables in them, so that they can be replayed. */
+    public static final List<String> WITH_TABLES = List.of(
+            "legacy-strict-nvme-e1000e", "legacy-lazy-virtio", "ats-cm-virtio-unbind", "scalable-strict-nvme-e1000e");
 
     /** Every file of a capture. */
     public static final List<String> FILES = List.of(

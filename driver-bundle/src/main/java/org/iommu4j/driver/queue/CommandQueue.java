@@ -12,21 +12,19 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * Commands of 128 bits through a ring in memory, one completion command and one doorbell for each {@link #finish}. The ring is
- * empty between two of them. Commands that do not fit are completed on the way; an error of theirs is told by the next
+ * Commands through a ring in memory, one completion command and one doorbell for each {@link #finish}. A command has two words of 64
+ * bits, and where the ring's entries are longer, zeroes behind them. The ring is empty between two completions. Commands that do not fit are completed on the way; an error of theirs is told by the next
  * {@code finish}. Putting a command and completing it allocates nothing.
  *
  * <p>A chip that reports an error is brought to the end of the queue, and the error is told. A chip that does not go on has time
  * until the next command; then its queue is set up anew, with every cache emptied.
  */
 public final class CommandQueue {
-    /** Size of a command in bytes. */
+    /** Size in bytes of the two words of a command. */
     public static final int COMMAND_BYTES = 16;
 
     /** Entries that commands leave for completions: the regular one and those of a recovery; one entry always stays free. */
     static final int RESERVED_ENTRIES = 8;
-
-    private static final int COMMAND_SHIFT = 4;
 
     /** Reads of the registers before a chip counts as one that does not go on. */
     private static final int MAX_POLLS = 1000;
@@ -44,6 +42,8 @@ public final class CommandQueue {
     private final int indexMask;
     private final int lapMask;
     private final int mostCommands;
+    private final int commandShift;
+    private final int positionShift;
     private NativeCommandListener listener;
 
     /** The next entry; counts over two laps if the registers do. */
@@ -71,6 +71,8 @@ public final class CommandQueue {
         indexMask = format.entries() - 1;
         lapMask = format.laps() ? 2 * format.entries() - 1 : indexMask;
         mostCommands = format.entries() - RESERVED_ENTRIES;
+        commandShift = Integer.numberOfTrailingZeros(format.commandBytes());
+        positionShift = format.positionShift();
     }
 
     /**
@@ -138,9 +140,8 @@ public final class CommandQueue {
     public void load(SnapshotReader in) {
         long position = in.getLong();
         int commandsWritten = in.getInt();
-        int shift = format.tailField().shift();
-        long entry = position >>> shift;
-        if (entry << shift != position
+        long entry = position >>> positionShift;
+        if (entry << positionShift != position
                 || (entry & ~(long) lapMask) != 0
                 || commandsWritten < 0
                 || commandsWritten > mostCommands) {
@@ -154,15 +155,23 @@ public final class CommandQueue {
     }
 
     private void store(long word0, long word1) {
-        commands.writePairLe(addressOf(tail), word0, word1);
+        write(tail, word0, word1);
         tail = (tail + 1) & lapMask;
         if (listener != null) {
             show(word0, word1);
         }
     }
 
+    private void write(int position, long word0, long word1) {
+        long address = addressOf(position);
+        commands.writePairLe(address, word0, word1);
+        if (format.commandBytes() > COMMAND_BYTES) {
+            commands.writePairLe(address + COMMAND_BYTES, 0, 0);
+        }
+    }
+
     private void show(long word0, long word1) {
-        listener.command(ByteBuffer.allocate(COMMAND_BYTES)
+        listener.command(ByteBuffer.allocate(format.commandBytes())
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putLong(word0)
                 .putLong(word1)
@@ -174,16 +183,16 @@ public final class CommandQueue {
     }
 
     private long addressOf(int position) {
-        return ring + ((long) (position & indexMask) << COMMAND_SHIFT);
+        return ring + ((long) (position & indexMask) << commandShift);
     }
 
     private long register(int position) {
-        return (long) position << format.tailField().shift();
+        return (long) position << positionShift;
     }
 
     private int head() {
         long value = port.read(format.head());
-        return (int) ((value & format.headField().mask()) >>> format.headField().shift());
+        return (int) ((value & format.headField().mask()) >>> positionShift);
     }
 
     private void ring() {
@@ -256,7 +265,7 @@ public final class CommandQueue {
             int head = head();
             if (fault == QueueControl.Fault.WRONG_COMMAND) {
                 fail(Errno.EIO);
-                memory.writePairLe(addressOf(head), completion.word(0, sequence), completion.word(1, sequence));
+                write(head, completion.word(0, sequence), completion.word(1, sequence));
                 chip.clearFaults();
             } else if (fault == QueueControl.Fault.NO_ANSWER) {
                 fail(Errno.EIO);

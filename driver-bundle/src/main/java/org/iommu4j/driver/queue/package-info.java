@@ -4,7 +4,7 @@
  * {@link org.iommu4j.driver.queue.CompletionCommand}.
  */
 @Export
-@Version("1.0.0")
+@Version("1.1.0")
 package org.iommu4j.driver.queue;
 
 import org.osgi.annotation.bundle.Export;

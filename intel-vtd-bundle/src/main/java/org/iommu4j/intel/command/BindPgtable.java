@@ -3,14 +3,17 @@ package org.iommu4j.intel.command;
 import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
+import static org.iommu4j.layout.FieldOption.since;
 
+import java.util.List;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * Vendor part of BIND_PGTABLE in legacy mode: one device translates through one second-stage table of the guest. It
- * follows the 20 bytes of the bind header; with the outer 12 bytes every 64-bit field is aligned in the whole message.
+ * Vendor part of BIND_PGTABLE: requests of one device without PASID translate through one table of the guest, of the second stage, or
+ * in scalable mode of the first stage if the flag FIRST_STAGE says so. It follows the 20 bytes of the bind header; with the outer 12
+ * bytes every 64-bit field is aligned in the whole message.
  *
  * <p>The flag UNBIND takes the same bytes: they must name what is bound. Addresses are host physical: containers map guest
  * memory one to one in this release.
@@ -19,7 +22,7 @@ public final class BindPgtable {
     private static final Layout.Builder DATA =
             Layout.named("vtd_bind_pgtable").size(192).littleEndian().spec("docs/contract.md, BIND_PGTABLE of VT-d");
     public static final BitField TABLE_ROOT =
-            DATA.address("table_root", 63, 12, about("top level of the second-stage table; 0 with PASS_THROUGH"));
+            DATA.address("table_root", 63, 12, about("top level of the table; 0 with PASS_THROUGH"));
     public static final BitField REQUESTER =
             DATA.bits("requester", 79, 64, about("requester id: bus 15:8, device 7:3, function 2:0"));
     public static final BitField ADDRESS_WIDTH = DATA.bits(
@@ -44,7 +47,43 @@ public final class BindPgtable {
     public static final BitField FLAG_DEVICE_TLB = HEADER_FLAGS.bit(
             "DEVICE_TLB",
             17,
-            about("the device has a TLB of its own: invalidations reach it too; needs ECAP.DT, not with PASS_THROUGH"));
+            about("the device has a TLB of its own: invalidations reach it too; needs ECAP.DT, and scalable mode with"
+                    + " PASS_THROUGH"));
+
+    /** The table is one of the first stage, of 48 or 57 bits. */
+    public static final BitField FLAG_FIRST_STAGE = HEADER_FLAGS.bit(
+            "FIRST_STAGE",
+            18,
+            since(VtdGeneration.SCALABLE),
+            about("a table of the first stage, of 4 or 5 levels; needs ECAP.FSTS and SMPWCS, and CAP.FS5LP for 5"));
+
+    /** Supervisor requests are allowed. */
+    public static final BitField FLAG_SUPERVISOR = HEADER_FLAGS.bit(
+            "SUPERVISOR",
+            19,
+            since(VtdGeneration.SCALABLE),
+            about("PASID entry SRE: supervisor requests are allowed; needs FIRST_STAGE and ECAP.SRS"));
+
+    /** Write protection counts for supervisor requests. */
+    public static final BitField FLAG_WRITE_PROTECT = HEADER_FLAGS.bit(
+            "WRITE_PROTECT",
+            20,
+            since(VtdGeneration.SCALABLE),
+            about("PASID entry WPE: R/W counts for supervisor requests, too; needs SUPERVISOR"));
+
+    /** Extended accessed flags. */
+    public static final BitField FLAG_EXTENDED_ACCESSED = HEADER_FLAGS.bit(
+            "EXTENDED_ACCESSED",
+            21,
+            since(VtdGeneration.SCALABLE),
+            about("PASID entry EAFE: extended accessed flags; needs FIRST_STAGE and ECAP.EAFS"));
+
+    /** Accessed and dirty flags of second-stage tables. */
+    public static final BitField FLAG_ACCESSED_DIRTY = HEADER_FLAGS.bit(
+            "ACCESSED_DIRTY",
+            22,
+            since(VtdGeneration.SCALABLE),
+            about("PASID entry SSADE: accessed and dirty flags of a second-stage table; needs ECAP.SSADS"));
 
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
 
@@ -54,8 +93,16 @@ public final class BindPgtable {
     /** Header flag: the device has a TLB of its own, so that invalidations reach it too; needs ECAP.DT. */
     public static final int DEVICE_TLB = (int) FLAG_DEVICE_TLB.mask();
 
-    /** All header flags that VT-d defines. */
+    /** Flags that say how a table is read. */
+    public static final List<BitField> OPTIONS =
+            List.of(FLAG_SUPERVISOR, FLAG_WRITE_PROTECT, FLAG_EXTENDED_ACCESSED, FLAG_ACCESSED_DIRTY);
+
+    /** All header flags of legacy mode. */
     public static final int FLAGS = PASS_THROUGH | DEVICE_TLB;
+
+    /** All header flags of scalable mode. */
+    public static final int SCALABLE_FLAGS =
+            FLAGS | (int) (FLAG_FIRST_STAGE.mask() | OPTIONS.stream().mapToLong(BitField::mask).sum());
 
     private BindPgtable() {}
 }

@@ -13,6 +13,17 @@ public final class GuestCommands {
 
     private GuestCommands() {}
 
+    /** True for a type that a guest of a generation may send. */
+    public static boolean isGuests(int type, int subVersion) {
+        return switch (type) {
+            case VtdCommand.TYPE_IOTLB, VtdCommand.TYPE_DEVICE_TLB -> true;
+            case VtdCommand.TYPE_PASID_IOTLB,
+                    VtdCommand.TYPE_PASID_CACHE,
+                    VtdCommand.TYPE_PASID_DEVICE_TLB -> VtdGeneration.isScalable(subVersion);
+            default -> false;
+        };
+    }
+
     /**
      * True for a type that exists, but belongs to the host: its context tables, its interrupt tables, its completions, and
      * responses to page requests.

@@ -13,10 +13,6 @@ public enum TableMode {
     /** A mode that the unit does not have. */
     INVALID;
 
-    private static final int TTM_LEGACY = 0;
-    private static final int TTM_SCALABLE = 1;
-    private static final int TTM_ABORT = 3;
-
     /**
      * The mode that a unit is in.
      *
@@ -24,9 +20,9 @@ public enum TableMode {
      */
     public static TableMode of(VtdCapabilities unit, long rootTableAddress) {
         return switch (RootTableAddress.TTM.getInt(rootTableAddress)) {
-            case TTM_LEGACY -> LEGACY;
-            case TTM_SCALABLE -> unit.hasScalableMode() ? SCALABLE : INVALID;
-            case TTM_ABORT -> unit.hasAbortMode() ? ABORT : INVALID;
+            case RootTableAddress.LEGACY -> LEGACY;
+            case RootTableAddress.SCALABLE -> unit.hasScalableMode() ? SCALABLE : INVALID;
+            case RootTableAddress.ABORT -> unit.hasAbortMode() ? ABORT : INVALID;
             default -> INVALID;
         };
     }

@@ -18,4 +18,9 @@ public final class VtdGeneration {
     public static final int HOST_PERMISSIONS = 0x0500;
 
     private VtdGeneration() {}
+
+    /** True for a generation whose drivers use scalable mode. */
+    public static boolean isScalable(int subVersion) {
+        return subVersion == SCALABLE || subVersion == WIDE_TYPE || subVersion == HOST_PERMISSIONS;
+    }
 }

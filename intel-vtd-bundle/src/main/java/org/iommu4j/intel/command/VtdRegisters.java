@@ -158,6 +158,11 @@ public final class VtdRegisters {
         public static final BitField TTM =
                 RTADDR.bits("TTM", 11, 10, oneOf(code(0, "legacy"), code(1, "scalable"), code(3, "abort DMA")));
 
+        // Codes of TTM.
+        public static final int LEGACY = 0;
+        public static final int SCALABLE = 1;
+        public static final int ABORT = 3;
+
         /** Second-stage permissions stand in bits 61 and 62 of an entry, not in bits 0 and 1. */
         public static final BitField SSIRWE =
                 RTADDR.bit("SSIRWE", 7, when("SSIRWS"), about("second-stage permissions in bits 62:61"));

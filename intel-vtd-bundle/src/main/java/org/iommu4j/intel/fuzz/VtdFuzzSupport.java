@@ -12,12 +12,14 @@ import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.InvalidationWait;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
@@ -58,7 +60,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
 
     @Override
     public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
-        Scenery scenery = new Scenery(port, random);
+        Scenery scenery = new Scenery(port, random, false);
         PhysicalMemory memory = port.platform().memory();
         long root = scenery.page();
         Map<Integer, Long> contexts = new HashMap<>();
@@ -100,7 +102,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
 
     @Override
     public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
-        Scenery scenery = new Scenery(port, random);
+        Scenery scenery = new Scenery(port, random, VtdGeneration.isScalable(config.subVersion()));
         int tables = 1 + random.nextInt(3);
         for (int i = 0; i < tables; i++) {
             scenery.newTable();
@@ -253,10 +255,13 @@ public final class VtdFuzzSupport implements FuzzSupport {
         private final int hostBits;
         private final long cap;
         private final long ecap;
+        private final boolean scalable;
         private final FuzzScene.Builder scene = new FuzzScene.Builder();
 
-        Scenery(NativePort port, RandomGenerator random) {
+        /** For a driver of scalable mode, or else for legacy mode. */
+        Scenery(NativePort port, RandomGenerator random, boolean scalable) {
             this.port = port;
+            this.scalable = scalable;
             this.random = random;
             memory = port.platform().memory();
             hostBits = port.platform().hostAddressWidth();
@@ -314,6 +319,29 @@ public final class VtdFuzzSupport implements FuzzSupport {
             }
             if (Ecap.PT.isSet(ecap)) {
                 bind(requester, 0, 0, 0, BindPgtable.PASS_THROUGH);
+            }
+            if (scalable && Ecap.PASID.isSet(ecap)) {
+                bindPasids(requester);
+            }
+        }
+
+        /** Correct binds of PASIDs of a device; those to a table as one of the first stage are as wrong as its entries make them. */
+        private void bindPasids(int requester) {
+            int pasid = 1 + random.nextInt(1 << 10);
+            scene.value("PASID", pasid);
+            scene.value("pasid", pasid);
+            for (FuzzScene.Root root : scene.roots()) {
+                long width = Agaw.width(Agaw.ofLevels(root.levels()));
+                int stage = width >= Agaw.width(Agaw.ofLevels(4)) && random.nextBoolean()
+                        ? (int) BindPgtable.FLAG_FIRST_STAGE.mask()
+                        : 0;
+                byte[] payload = Words.of(BindPasid.LAYOUT)
+                        .set(BindPgtable.TABLE_ROOT, root.table())
+                        .set(BindPgtable.REQUESTER, requester)
+                        .set(BindPgtable.ADDRESS_WIDTH, width)
+                        .set(BindPasid.PASID, pasid)
+                        .encode();
+                scene.bind(Uapi.BIND_PASID, stage, payload);
             }
         }
 

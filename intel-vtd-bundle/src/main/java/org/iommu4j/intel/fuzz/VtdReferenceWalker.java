@@ -8,6 +8,7 @@ import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.BindRequest;
+import org.iommu4j.contract.Uapi;
 
 /**
  * A translation of legacy mode written from the text of the architecture (VT-d 3.4.2, 3.7, 7.1.3, 9.1, 9.3, 9.8) with none of
@@ -41,6 +42,12 @@ final class VtdReferenceWalker implements ReferenceWalker {
     private static final int GSTS = 0x1c;
     private static final int RTADDR = 0x20;
     private static final int PMEN = 0x64;
+    private static final long SCALABLE_MODE = 1L << 43;
+    private static final long ABORT_MODE = 1L << 52;
+
+    /** Type of a stage whose tables are not walked here. */
+    private static final int OTHER_TABLES = 3;
+
     private static final long PAGE_MASK = 0xffff_ffff_ffff_f000L;
 
     private final NativePort port;
@@ -101,6 +108,9 @@ final class VtdReferenceWalker implements ReferenceWalker {
 
     @Override
     public void bound(BindRequest request) {
+        if (request.operation() == Uapi.BIND_PASID) {
+            return;
+        }
         int requester = (int) ReferenceWalker.littleEndian(request, 8, 2);
         if ((request.flags() & 1) != 0) {
             stages.remove(requester);
@@ -108,7 +118,8 @@ final class VtdReferenceWalker implements ReferenceWalker {
             stages.put(requester, new Stage(0, -1, 2, 0));
         } else {
             int width = ((int) ReferenceWalker.littleEndian(request, 12, 4) - 30) / 9;
-            int type = (request.flags() & 0x2_0000) != 0 ? 1 : 0;
+            // Options of scalable mode, a table of the first stage among them, are not walked here.
+            int type = (request.flags() & 0x7c_0000) != 0 ? OTHER_TABLES : (request.flags() & 0x2_0000) != 0 ? 1 : 0;
             stages.put(requester, new Stage(ReferenceWalker.littleEndian(request, 0, 8) & PAGE_MASK, width, type, 0));
         }
     }
@@ -148,7 +159,10 @@ final class VtdReferenceWalker implements ReferenceWalker {
         }
         long rootTable = driver ? port.readRegister(RTADDR, Long.BYTES) : root;
         if ((rootTable & 0xc00) != 0) {
-            return fault(access, ROOT_INVALID);
+            if ((ecap & (SCALABLE_MODE | ABORT_MODE)) == 0) {
+                return fault(access, ROOT_INVALID);
+            }
+            return driver && (ecap & SCALABLE_MODE) != 0 && !pasid && isTranslated(access);
         }
         if (pasid) {
             return fault(access, WITH_PASID);
@@ -167,6 +181,18 @@ final class VtdReferenceWalker implements ReferenceWalker {
             return false;
         }
         return translate(access, stage);
+    }
+
+    /**
+     * Behind a driver in scalable mode: true for an access without PASID that a second-stage table lets through. Which fault ends
+     * another one cannot be told here, nor how tables with PASIDs are walked.
+     */
+    private boolean isTranslated(DmaAccess access) {
+        Stage stage = stages.get(access.requester());
+        return stage != null
+                && stage.type != OTHER_TABLES
+                && translate(access, stage)
+                && access.outcome() == DmaAccess.Outcome.TRANSLATED;
     }
 
     private static boolean isInterrupt(long address) {

@@ -11,6 +11,7 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCapabilities;
+import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
@@ -22,6 +23,7 @@ import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.ScalableContextEntry;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.layout.Words;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.guest.GuestBindings;
 import org.iommu4j.simulation.guest.GuestTables;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -31,6 +33,9 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 final class GuestDevices implements GuestTables<GuestContext> {
     private static final int REQUESTERS = 1 << 16;
     private static final long PAGE_OFFSET = 0xfff;
+
+    /** Levels of a first-stage table with FSPM 0. */
+    private static final int FIRST_STAGE_LEVELS = 4;
 
     /** Bits of a guest's own addresses, of which a virtual unit knows no limit. */
     private static final int WIDEST_ADDRESS = 52;
@@ -118,7 +123,17 @@ final class GuestDevices implements GuestTables<GuestContext> {
                 widest = Math.max(widest, context.widthBits());
             }
         }
-        return Math.min(widest, unit.mgawBits());
+        return usesFirstStage(domain) ? widest : Math.min(widest, unit.mgawBits());
+    }
+
+    /** True if a guest domain has tables of the first stage, whose addresses may be in the upper half, too. */
+    boolean usesFirstStage(int domain) {
+        for (GuestContext context : bindings.bound().values()) {
+            if (context.domain() == domain && context.firstStage()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** True if no device is bound. */
@@ -170,11 +185,19 @@ final class GuestDevices implements GuestTables<GuestContext> {
                 .putLong(context.table())
                 .putInt(context.widthBits())
                 .putBoolean(context.deviceTlb());
+        if (VtdGeneration.isScalable(subVersion)) {
+            out.putInt(context.options());
+        }
     }
 
     @Override
     public GuestContext load(int requester, SnapshotReader in) {
-        GuestContext context = new GuestContext(in.getInt(), in.getLong(), in.getInt(), in.getBoolean());
+        GuestContext context = new GuestContext(
+                in.getInt(),
+                in.getLong(),
+                in.getInt(),
+                in.getBoolean(),
+                VtdGeneration.isScalable(subVersion) ? in.getInt() : 0);
         if (context.domain() < 0
                 || context.domain() > GuestContext.UNTRANSLATED_DOMAIN
                 || (context.table() & PAGE_OFFSET) != 0) {
@@ -189,9 +212,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
     }
 
     private byte[] request(int requester, GuestContext context, int unbind) {
-        int flags = unbind
-                | (context.passThrough() ? BindPgtable.PASS_THROUGH : 0)
-                | (context.deviceTlb() ? BindPgtable.DEVICE_TLB : 0);
+        int flags = unbind | context.flags();
         boolean ownDomain = context.domain() != GuestContext.UNTRANSLATED_DOMAIN;
         byte[] payload = Words.of(BindPgtable.LAYOUT)
                 .set(BindPgtable.TABLE_ROOT, context.table())
@@ -239,15 +260,41 @@ final class GuestDevices implements GuestTables<GuestContext> {
         if (scalableTables.readPasid(directory, pasid, null) != TableWalker.OK) {
             return null;
         }
+        return decodePasid(ScalableContextEntry.DTE.isSet(word0));
+    }
+
+    /** The PASID entry that was read last, which is right. */
+    private GuestContext decodePasid(boolean deviceTlb) {
         long entry = scalableTables.pasid(0);
         int domain = PasidEntry.DID.getInt(scalableTables.pasid(1));
-        return PasidEntry.PGTT.getInt(entry) == PasidEntry.PASS_THROUGH
-                ? new GuestContext(domain, 0, 0, false)
-                : new GuestContext(
+        return switch (PasidEntry.PGTT.getInt(entry)) {
+            case PasidEntry.PASS_THROUGH ->
+                new GuestContext(domain, 0, 0, deviceTlb && VtdGeneration.isScalable(subVersion));
+            case PasidEntry.FIRST_STAGE -> firstStage(domain, deviceTlb);
+            default ->
+                new GuestContext(
                         domain,
                         PasidEntry.SSPTPTR.get(entry),
                         Agaw.width(PasidEntry.AW.getInt(entry)),
-                        ScalableContextEntry.DTE.isSet(word0));
+                        deviceTlb,
+                        flag(PasidEntry.SSADE.isSet(entry), BindPgtable.FLAG_ACCESSED_DIRTY));
+        };
+    }
+
+    private GuestContext firstStage(int domain, boolean deviceTlb) {
+        long entry = scalableTables.pasid(2);
+        boolean supervisor = PasidEntry.SRE.isSet(entry);
+        int options = flag(true, BindPgtable.FLAG_FIRST_STAGE)
+                | flag(supervisor, BindPgtable.FLAG_SUPERVISOR)
+                // Without supervisor requests the bit has no meaning.
+                | flag(supervisor && PasidEntry.WPE.isSet(entry), BindPgtable.FLAG_WRITE_PROTECT)
+                | flag(PasidEntry.EAFE.isSet(entry), BindPgtable.FLAG_EXTENDED_ACCESSED);
+        int width = Agaw.width(Agaw.ofLevels(FIRST_STAGE_LEVELS + PasidEntry.FSPM.getInt(entry)));
+        return new GuestContext(domain, PasidEntry.FSPTPTR.get(entry), width, deviceTlb, options);
+    }
+
+    private static int flag(boolean set, BitField flag) {
+        return set ? (int) flag.mask() : 0;
     }
 
     private GuestContext decode(long word0, long word1) {

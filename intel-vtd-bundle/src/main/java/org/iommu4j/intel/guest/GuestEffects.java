@@ -91,9 +91,12 @@ final class GuestEffects implements CommandEffects {
 
     @Override
     public Outcome pasidIotlb(int granularity, int domain, int pasid, long address, int addressMask, boolean leafOnly) {
-        return granularity == PasidIotlbInvalidate.ONE_PASID
-                ? invalidateGuestDomain(domain)
-                : handled("pages of a first stage, which the guest does not have");
+        if (granularity == PasidIotlbInvalidate.ONE_PASID) {
+            return invalidateGuestDomain(domain);
+        }
+        return devices.usesFirstStage(domain)
+                ? invalidateGuestPages(domain, addressMask, leafOnly, address)
+                : handled("pages of a first stage, which the domain does not have");
     }
 
     @Override
@@ -129,7 +132,7 @@ final class GuestEffects implements CommandEffects {
             return invalidateGuestDomain(domain);
         }
         long first = (address >>> shift) << shift;
-        if (first >>> width != 0) {
+        if (first >>> width != 0 && !devices.usesFirstStage(domain)) {
             return handled("beyond the width of the domain's tables nothing is cached");
         }
         Outcome outcome = invalidate(
@@ -157,7 +160,7 @@ final class GuestEffects implements CommandEffects {
         int order = DeviceTlbInvalidate.pagesShift(word1);
         long first = DeviceTlbInvalidate.firstAddress(word1);
         boolean wholeSpace = order + PAGE_SHIFT >= context.widthBits();
-        if (!wholeSpace && first >>> context.widthBits() != 0) {
+        if (!wholeSpace && first >>> context.widthBits() != 0 && !context.firstStage()) {
             return handled("beyond the width of the device's table nothing is cached");
         }
         byte[] payload = DeviceTlbInvalidate.LAYOUT.encode(

@@ -19,6 +19,7 @@ import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.Global;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
@@ -51,8 +52,11 @@ public final class VtdGuestDecoder implements GuestDecoder {
     private static final int MAX_DESCRIPTOR_BYTES = 32;
 
     /** Abilities of scalable mode that a virtual unit cannot have. */
-    private static final List<BitField> SECOND_STAGE_LACKS =
-            List.of(Ecap.FSTS, Ecap.NEST, Ecap.PASID, Ecap.PRS, Ecap.SSADS, Ecap.HPTS, Ecap.PTRS, Ecap.SSIRWS);
+    private static final List<BitField> LACKS =
+            List.of(Ecap.NEST, Ecap.PASID, Ecap.PRS, Ecap.HPTS, Ecap.PTRS, Ecap.SSIRWS);
+
+    /** Those that it can have only if its guest's requests are of a generation of scalable mode. */
+    private static final List<BitField> NEEDS_SCALABLE_REQUESTS = List.of(Ecap.FSTS, Ecap.SSADS);
 
     private final int subVersion;
     private final VtdCapabilities unit;
@@ -85,14 +89,18 @@ public final class VtdGuestDecoder implements GuestDecoder {
         }
     }
 
-    /** A guest's requests are bound to a second stage of the host: it can have that and pass-through, for whole devices. */
+    /** A guest's requests are bound to one stage of the host, for whole devices. */
     private void refuseWhatScalableModeMustNotHave() {
-        for (BitField ability : SECOND_STAGE_LACKS) {
+        refuse(LACKS, "a virtual unit of scalable mode has tables of one stage and pass-through, without PASIDs");
+        if (!VtdGeneration.isScalable(subVersion)) {
+            refuse(NEEDS_SCALABLE_REQUESTS, "a virtual unit of a legacy generation has second-stage tables");
+        }
+    }
+
+    private void refuse(List<BitField> abilities, String why) {
+        for (BitField ability : abilities) {
             if (ability.isSet(unit.ecap())) {
-                throw new BackendException(
-                        Errno.EPROTONOSUPPORT,
-                        "ECAP." + ability.name() + ": a virtual unit of scalable mode has second-stage tables and"
-                                + " pass-through, without PASIDs");
+                throw new BackendException(Errno.EPROTONOSUPPORT, "ECAP." + ability.name() + ": " + why);
             }
         }
     }

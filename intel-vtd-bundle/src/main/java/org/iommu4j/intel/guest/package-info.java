@@ -11,7 +11,7 @@
  *   <li>{@code registers}: every register as {@link org.iommu4j.simulation.register.RegisterFile#save} writes it.
  *   <li>{@code devices}: long root table in force, boolean it can be read, boolean translation is on; count of devices [int
  *       requester, int guest domain id (65536: untranslated), long table, int address width in bits (0: pass-through),
- *       boolean device TLB].
+ *       boolean device TLB; from 0x0300 on int options, flags of the bind header].
  * </ul>
  */
 package org.iommu4j.intel.guest;

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.PageRequestRecord;
@@ -43,7 +44,12 @@ public final class VtdLayouts {
 
     /** Vendor parts of the contract, besides descriptors. */
     static List<Layout> payloads() {
-        return List.of(RegisterImage.LAYOUT, BindPgtable.LAYOUT, BindPgtable.FLAGS_LAYOUT);
+        return List.of(
+                RegisterImage.LAYOUT,
+                BindPgtable.LAYOUT,
+                BindPgtable.FLAGS_LAYOUT,
+                BindPasid.LAYOUT,
+                BindPasid.FLAGS_LAYOUT);
     }
 
     /** Structures in memory and the fault record. */

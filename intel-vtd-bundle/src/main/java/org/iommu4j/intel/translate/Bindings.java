@@ -1,27 +1,26 @@
 package org.iommu4j.intel.translate;
 
+import java.util.List;
+import java.util.Set;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
-import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.bind.BindPart;
-import org.iommu4j.driver.bind.BindRules;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
-import org.iommu4j.driver.range.RangeCover;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
-import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * What devices translate through: their context entries, the host domain ids of their tables, and what has to be dropped when an
- * entry is replaced, VT-d 6.5.3.3.
+ * What devices translate through: their entries in the host's tables, the host domain ids of their translations, and what has to be
+ * dropped when an entry is replaced, VT-d 6.5.3.3.
  */
 final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int REQUESTERS = 1 << 16;
@@ -30,90 +29,20 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final ChipPort chip;
     private final HostTables tables;
     private final CommandPath commands;
+    private final Removals removals;
     private final TranslationTags domainIds;
+    private final BindingRules rules;
+    private final boolean cachingMode;
 
-    /** Code of the widest tables of the chip, which a pass-through names. */
-    private final int widest;
-
-    /** Rules of every bind, about its domain. */
-    private final BindRules<Domain> always;
-
-    /** Further rules of a bind that binds, about its device. */
-    private final BindRules<Device> binds;
-
-    /** Further rules of a bind that unbinds, about the device's binding. */
-    private final BindRules<Device> unbinds;
-
-    Bindings(ChipPort chip, HostTables tables, CommandPath commands) {
+    Bindings(ChipPort chip, HostTables tables, CommandPath commands, Removals removals) {
         this.chip = chip;
         this.tables = tables;
         this.commands = commands;
+        this.removals = removals;
         // Domain id 0 tags what a chip in caching mode keeps of entries that are not present.
         domainIds = new TranslationTags(1, chip.domainIds(), REQUESTERS);
-        long sagaw = Cap.SAGAW.get(chip.cap());
-        widest = Agaw.widest(sagaw, Integer.MAX_VALUE);
-        always = new BindRules<Domain>()
-                .row(
-                        Rule.V34,
-                        BindPgtable.TABLE_ROOT,
-                        "the table is beyond the host address width",
-                        (part, domain) -> chip.isTable(part.get(BindPgtable.TABLE_ROOT)))
-                .flags(
-                        Rule.V35,
-                        "PASS_THROUGH and DEVICE_TLB exclude each other",
-                        (part, domain) -> !(passes(part) && part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)))
-                .row(
-                        Rule.V35,
-                        BindPgtable.TABLE_ROOT,
-                        "PASS_THROUGH has no table",
-                        (part, domain) -> !passes(part) || part.get(BindPgtable.TABLE_ROOT) == 0)
-                .row(
-                        Rule.V35,
-                        BindPgtable.ADDRESS_WIDTH,
-                        "PASS_THROUGH has no width, a table has one",
-                        (part, domain) -> passes(part) == (part.get(BindPgtable.ADDRESS_WIDTH) == 0))
-                .row(
-                        null,
-                        Errno.ENODEV,
-                        BindPgtable.REQUESTER,
-                        Answers.NOT_ATTACHED,
-                        (part, domain) -> domain.members().device(part.getInt(BindPgtable.REQUESTER)) != null);
-        binds = new BindRules<Device>()
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
-                        "the chip has no pass-through",
-                        (part, device) -> !passes(part) || Ecap.PT.isSet(chip.ecap()))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
-                        "the chip cannot invalidate device TLBs",
-                        (part, device) -> !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)
-                                || (Ecap.DT.isSet(chip.ecap()) && commands.reachesDevices()))
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
-                        BindPgtable.ADDRESS_WIDTH,
-                        "the chip has no tables of that width",
-                        (part, device) ->
-                                Agaw.isSupported(Binding.of(part, widest).aw(), sagaw));
-        unbinds = new BindRules<Device>()
-                .row(
-                        Rule.V35,
-                        BindPgtable.TABLE_ROOT,
-                        "the device is bound to something else",
-                        (part, device) -> device.stage() == null
-                                || Binding.of(part, widest).isOf(device))
-                .row(
-                        null,
-                        Errno.ENOENT,
-                        BindPgtable.REQUESTER,
-                        "nothing is bound for the device",
-                        (part, device) -> device.stage() != null);
-    }
-
-    private static boolean passes(BindPart part) {
-        return part.hasFlag(BindPgtable.FLAG_PASS_THROUGH);
+        rules = new BindingRules(chip, commands.reachesDevices());
+        cachingMode = Cap.CM.isSet(chip.cap());
     }
 
     // ---- domains and devices
@@ -126,27 +55,33 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     @Override
     public int close(Domain domain, Completion completion) {
         for (Device device : domain.members().devices()) {
-            tables.write(device.requester(), 0, 0);
+            tables.block(device.requester());
         }
         Errno flushed = chip.flushWriteBuffer();
         if (domainIds.isDirty()) {
-            dropEverything();
+            commands.everything();
         } else {
             for (Device device : domain.members().devices()) {
-                if (device.stage() != null) {
-                    commands.contextDevice(device.stage().domainId(), device.requester());
+                for (Stage stage : device.stages()) {
+                    removals.dropContext(device.requester(), stage.domainId(), false);
                 }
             }
             for (Stage stage : domain.stages()) {
-                commands.iotlbDomain(stage.domainId());
+                removals.dropDomain(stage.domainId());
             }
         }
-        for (int requester : domain.devicesWithTlb()) {
-            commands.deviceTlb(requester, 0, RangeCover.WHOLE_SPACE_ORDER);
+        Device[] reached = domain.devicesWithTlb();
+        int[] requesters = new int[reached.length];
+        for (int i = 0; i < reached.length; i++) {
+            requesters[i] = reached[i].requester();
+            removals.dropDevice(requesters[i]);
         }
-        Errno outcome = finish(flushed, domain.devicesWithTlb());
+        Errno outcome = finish(flushed, requesters);
         for (Stage stage : domain.stages()) {
             domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
+        }
+        if (outcome == Errno.OK) {
+            domain.members().devices().forEach(device -> tables.release(device.requester()));
         }
         return Answers.of(outcome, completion);
     }
@@ -169,55 +104,60 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (table == BLOCKED) {
             return completion.done(Fidelity.EXACT);
         }
-        if (levels < 2 || !Agaw.isSupported(Agaw.ofLevels(levels), Cap.SAGAW.get(chip.cap()))) {
+        if (levels < 2 || !rules.hasSecondStage(Agaw.ofLevels(levels))) {
             return completion.refuse(Errno.EINVAL, "levels", levels, "the chip has no tables of so many levels");
         }
         if (!chip.isTable(table)) {
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
         }
-        return bind(domain, device, new Binding(table, Agaw.ofLevels(levels), false, false, 0), completion);
+        Translation translation = Translation.ofSecondStage(table, Agaw.ofLevels(levels));
+        return bind(domain, device, Device.NO_PASID, new Binding(translation, false, 0), completion);
     }
 
     @Override
     public int detach(Domain domain, Device device, Completion completion) {
-        return unbind(domain, device, completion);
+        if (device.isBlocked() && !domainIds.isUnclean(device.requester())) {
+            return completion.done(Fidelity.EXACT);
+        }
+        return block(domain, device, completion);
     }
 
     // ---- bindings
 
-    /** Binds or unbinds a device of a domain. */
+    /** Binds or unbinds a device of a domain, or one PASID of it. */
     int bind(Domain domain, BindRequest request, Completion completion) {
-        BindPart part = new BindPart(request, BindPgtable.LAYOUT);
-        int refused = always.check(part, domain, completion);
+        BindingRules.Rules asked = request.operation() == Uapi.BIND_PASID ? rules.pasid() : rules.pgtable();
+        BindPart part = new BindPart(request, asked.layout());
+        int refused = asked.always().check(part, domain, completion);
         if (refused != 0) {
             return refused;
         }
         Device device = domain.members().device(part.getInt(BindPgtable.REQUESTER));
-        if (!part.unbinds()) {
-            refused = binds.check(part, device, completion);
-            return refused != 0 ? refused : bind(domain, device, Binding.of(part, widest), completion);
+        if (part.unbinds() && device.isBlocked() && domainIds.isUnclean(device.requester())) {
+            return block(domain, device, completion);
         }
-        if (device.stage() == null && domainIds.isUnclean(device.requester())) {
-            return unbind(domain, device, completion);
+        refused = (part.unbinds() ? asked.unbinds() : asked.binds()).check(part, device, completion);
+        if (refused != 0) {
+            return refused;
         }
-        refused = unbinds.check(part, device, completion);
-        return refused != 0 ? refused : unbind(domain, device, completion);
+        int pasid = asked.pasidOf().applyAsInt(part);
+        return part.unbinds()
+                ? unbind(domain, device, pasid, completion)
+                : bind(domain, device, pasid, rules.binding(part), completion);
     }
 
-    private int bind(Domain domain, Device device, Binding binding, Completion completion) {
-        Stage before = device.stage();
-        boolean hadTlb = device.deviceTlb();
-        Stage after = domain.stage(binding.table(), binding.aw(), binding.passThrough());
+    private int bind(Domain domain, Device device, int pasid, Binding binding, Completion completion) {
+        Stage after = domain.stage(binding.translation());
         if (after == null) {
             int domainId = domainIds.free();
             if (domainId < 0) {
                 return completion.fail(Errno.ENOSPC, "all domain ids of the chip are in use");
             }
-            after = new Stage(binding.table(), binding.aw(), binding.passThrough(), domainId);
+            after = new Stage(binding.translation(), domainId);
         }
         boolean newBus;
         try {
-            newBus = tables.prepare(device.requester());
+            newBus = tables.prepare(device.requester(), pasid);
         } catch (BackendException e) {
             return completion.fail(e.errno(), "no memory for a context table");
         }
@@ -226,68 +166,123 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             domain.stages().add(after);
         }
         after.users(after.users() + 1);
-        tables.write(device.requester(), after.contextWord0(binding.deviceTlb()), after.contextWord1());
-        device.bind(after, binding.deviceTlb(), binding.guestDomainId());
-        domain.rebuild();
-        return dropOld(domain, device, before, hadTlb, newBus, completion);
+        Change change = new Change(device, pasid, newBus);
+        device.bind(pasid, after, binding.deviceTlb(), binding.guestDomainId());
+        return change.carryOut(domain, completion);
     }
 
-    private int unbind(Domain domain, Device device, Completion completion) {
-        Stage before = device.stage();
-        if (before == null && !domainIds.isUnclean(device.requester())) {
-            return completion.done(Fidelity.EXACT);
+    private int unbind(Domain domain, Device device, int pasid, Completion completion) {
+        Change change = new Change(device, pasid, false);
+        device.unbind(pasid);
+        return change.carryOut(domain, completion);
+    }
+
+    /** What a device had before the binding of one PASID changed, and what the chip may keep of that. */
+    private final class Change {
+        private final Device device;
+        private final int pasid;
+        private final boolean newBus;
+        private final Stage before;
+        private final Set<Stage> all;
+        private final boolean hadTlb;
+
+        /** Takes note of how a device is bound, before that changes. */
+        Change(Device device, int pasid, boolean newBus) {
+            this.device = device;
+            this.pasid = pasid;
+            this.newBus = newBus;
+            before = device.stage(pasid);
+            all = device.stages();
+            hadTlb = device.deviceTlb();
         }
-        boolean hadTlb = device.deviceTlb();
-        block(domain, device);
-        return dropOld(domain, device, before, hadTlb, false, completion);
-    }
 
-    private void block(Domain domain, Device device) {
-        tables.write(device.requester(), 0, 0);
-        device.bind(null, false, 0);
-        domain.rebuild();
-    }
-
-    /**
-     * Drops what the chip may keep of a context entry that was replaced, VT-d 6.5.3.3: the entry, its domain's translations,
-     * the device's own; then gives up the stage if nobody uses it any more.
-     *
-     * @param newBus true if the root entry was absent until now
-     */
-    private int dropOld(
-            Domain domain, Device device, Stage before, boolean hadTlb, boolean newBus, Completion completion) {
-        Errno flushed = chip.flushWriteBuffer();
-        int requester = device.requester();
-        if (domainIds.isDirty()) {
-            dropEverything();
-        } else if (before != null || Cap.CM.isSet(chip.cap())) {
-            // A chip in caching mode keeps absent entries under domain id 0.
-            int domainId = before == null ? 0 : before.domainId();
-            if (newBus && Cap.CM.isSet(chip.cap())) {
-                // It may have cached an absent root entry for every device of the bus.
-                commands.contextGlobal();
+        /** Writes how the device is bound now, and drops what was. */
+        int carryOut(Domain domain, Completion completion) {
+            boolean whole = tables.write(device, pasid);
+            domain.rebuild();
+            Errno flushed = chip.flushWriteBuffer();
+            int requester = device.requester();
+            if (domainIds.isDirty()) {
+                commands.everything();
+            } else if (whole) {
+                dropContext(requester, all, newBus);
             } else {
-                commands.contextDevice(domainId, requester);
+                removals.dropPasid(pasid, before, before != null && before.users() == 1);
             }
-            commands.iotlbDomain(domainId);
+            boolean reach = hadTlb || domainIds.isUnanswered(requester);
+            if (reach && (whole || domainIds.isUnanswered(requester))) {
+                removals.dropDevice(requester);
+            } else if (reach) {
+                removals.dropDevicePasid(requester, pasid);
+            }
+            Errno outcome = finish(flushed, reach ? new int[] {requester} : NONE);
+            release(domain, before, outcome == Errno.OK);
+            if (outcome != Errno.OK) {
+                // Fail closed: a device of which something old may be cached does not go on with something new.
+                Set<Stage> others = whole ? Set.of() : device.stages();
+                forget(domain, device, false);
+                if (!others.isEmpty()) {
+                    // Its other PASIDs are cached as well. Whether that helps or not, the next change empties every cache.
+                    dropContext(requester, others, false);
+                    commands.finish();
+                }
+            } else if (device.isBlocked()) {
+                tables.release(requester);
+            }
+            domain.rebuild();
+            return Answers.of(outcome, completion);
         }
-        boolean reach = hadTlb || domainIds.isUnanswered(requester);
+    }
+
+    /** Blocks a device, and drops everything that the chip may keep of it. */
+    private int block(Domain domain, Device device, Completion completion) {
+        int requester = device.requester();
+        boolean reach = device.deviceTlb() || domainIds.isUnanswered(requester);
+        Set<Stage> all = device.stages();
+        tables.block(requester);
+        Errno flushed = chip.flushWriteBuffer();
+        if (domainIds.isDirty()) {
+            commands.everything();
+        } else {
+            dropContext(requester, all, false);
+        }
         if (reach) {
-            commands.deviceTlb(requester, 0, RangeCover.WHOLE_SPACE_ORDER);
+            removals.dropDevice(requester);
         }
         Errno outcome = finish(flushed, reach ? new int[] {requester} : NONE);
-        release(domain, before, outcome == Errno.OK);
-        if (outcome != Errno.OK) {
-            // Fail closed: a device of which something old may be cached does not go on with something new.
-            release(domain, device.stage(), false);
-            block(domain, device);
+        forget(domain, device, outcome == Errno.OK);
+        if (outcome == Errno.OK) {
+            tables.release(requester);
         }
+        domain.rebuild();
         return Answers.of(outcome, completion);
     }
 
-    private void dropEverything() {
-        commands.contextGlobal();
-        commands.iotlbGlobal();
+    /** The device is blocked, and its stages have lost it. */
+    private void forget(Domain domain, Device device, boolean dropped) {
+        tables.block(device.requester());
+        for (int pasid : List.copyOf(device.byPasid().keySet())) {
+            release(domain, device.stage(pasid), dropped);
+            device.unbind(pasid);
+        }
+    }
+
+    /** Drops a context entry that was replaced, and all that was found through it. */
+    private void dropContext(int requester, Set<Stage> before, boolean newBus) {
+        if (before.isEmpty()) {
+            if (cachingMode) {
+                // A chip in caching mode keeps absent entries under domain id 0.
+                removals.dropContext(requester, 0, newBus);
+                removals.dropDomain(0);
+            }
+            return;
+        }
+        boolean first = true;
+        for (Stage stage : before) {
+            removals.dropContext(requester, stage.domainId(), newBus && first);
+            first = false;
+        }
+        before.forEach(stage -> removals.dropDomain(stage.domainId()));
     }
 
     private Errno finish(Errno flushed, int[] devicesReached) {
@@ -301,7 +296,6 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             stage.users(stage.users() - 1);
             if (stage.users() == 0) {
                 domain.stages().remove(stage);
-                domain.rebuild();
                 domainIds.giveBack(stage.domainId(), dropped);
             }
         }
@@ -323,10 +317,14 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     public void saveDomain(Domain domain, SnapshotWriter out) {
         out.putInt(domain.stages().size());
         for (Stage stage : domain.stages()) {
-            out.putLong(stage.table())
-                    .putInt(stage.aw())
-                    .putBoolean(stage.passThrough())
-                    .putInt(stage.domainId());
+            Translation translation = stage.translation();
+            out.putLong(translation.table()).putInt(translation.aw());
+            if (chip.isScalable()) {
+                out.putInt(translation.kind().ordinal()).putInt(translation.options());
+            } else {
+                out.putBoolean(translation.passThrough());
+            }
+            out.putInt(stage.domainId());
         }
     }
 
@@ -337,39 +335,65 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         for (int i = 0; i < count; i++) {
             long table = in.getPage("table");
             int aw = in.getIndex(Agaw.MAX_AW + 1, "AW");
-            boolean passThrough = in.getBoolean();
+            Translation translation = chip.isScalable()
+                    ? new Translation(
+                            Translation.Kind.values()[in.getIndex(Translation.Kind.values().length, "stage")],
+                            table,
+                            aw,
+                            in.getInt() & BindPgtable.SCALABLE_FLAGS)
+                    : new Translation(
+                            in.getBoolean() ? Translation.Kind.PASS_THROUGH : Translation.Kind.SECOND_STAGE,
+                            table,
+                            aw,
+                            0);
             int domainId = in.getInt();
             if (!domainIds.isTaken(domainId)) {
                 throw in.invalid("domain id " + domainId + " of a table, which is not in use");
             }
-            domain.stages().add(new Stage(table, aw, passThrough, domainId));
+            domain.stages().add(new Stage(translation, domainId));
         }
         return domain;
     }
 
     @Override
     public void saveDevice(Domain domain, Device device, SnapshotWriter out) {
-        out.putInt(device.stage() == null ? -1 : domain.stages().indexOf(device.stage()))
-                .putBoolean(device.deviceTlb())
-                .putInt(device.guestDomainId());
+        if (chip.isScalable()) {
+            out.putInt(device.byPasid().size());
+        }
+        if (!chip.isScalable() && device.isBlocked()) {
+            out.putInt(-1).putBoolean(false).putInt(0);
+        }
+        device.byPasid().forEach((pasid, bound) -> {
+            if (chip.isScalable()) {
+                out.putInt(pasid);
+            }
+            out.putInt(domain.stages().indexOf(bound.stage()))
+                    .putBoolean(device.deviceTlb())
+                    .putInt(bound.guestDomainId());
+        });
     }
 
     @Override
     public Device loadDevice(Domain domain, int key, SnapshotReader in) {
         Device device = new Device(key);
-        int stage = in.getInt();
-        boolean deviceTlb = in.getBoolean();
-        int guestDomainId = in.getInt();
-        if (key < 0
-                || key >= REQUESTERS
-                || stage < -1
-                || stage >= domain.stages().size()) {
-            throw in.invalid("device " + key + " with table " + stage);
-        }
-        if (stage >= 0) {
-            Stage bound = domain.stages().get(stage);
-            bound.users(bound.users() + 1);
-            device.bind(bound, deviceTlb, guestDomainId);
+        int most = 1 << chip.pasidBits();
+        int count = chip.isScalable() ? in.getCount(most) : 1;
+        for (int i = 0; i < count; i++) {
+            int pasid = chip.isScalable() ? in.getIndex(most, "PASID") : Device.NO_PASID;
+            int stage = in.getInt();
+            boolean deviceTlb = in.getBoolean();
+            int guestDomainId = in.getInt();
+            if (key < 0
+                    || key >= REQUESTERS
+                    || stage < (chip.isScalable() ? 0 : -1)
+                    || stage >= domain.stages().size()) {
+                throw in.invalid("device " + key + " with table " + stage);
+            }
+            if (stage >= 0) {
+                Stage bound = domain.stages().get(stage);
+                bound.users(bound.users() + 1);
+                device.bind(pasid, bound, deviceTlb, guestDomainId);
+            }
         }
         return device;
     }

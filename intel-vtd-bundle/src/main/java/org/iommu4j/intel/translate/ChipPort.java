@@ -5,6 +5,7 @@ import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.driver.bind.TableAddress;
+import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
@@ -19,32 +20,51 @@ final class ChipPort {
     static final int MAX_POLLS = 1000;
 
     private final NativePort port;
-    private final long cap;
-    private final long ecap;
+    private final boolean scalable;
+    private final VtdCapabilities unit;
+    private final int pasidBits;
 
     /**
      * Reads the capabilities.
      *
+     * @param scalable true to use the chip in scalable mode, false for legacy mode
      * @throws BackendException {@code EIO} if nothing answers
      */
-    ChipPort(NativePort port) {
+    ChipPort(NativePort port, boolean scalable) {
         this.port = port;
+        this.scalable = scalable;
         long version = port.read(Ver.REGISTER);
-        cap = port.read(Cap.REGISTER);
-        ecap = port.read(Ecap.REGISTER);
+        long cap = port.read(Cap.REGISTER);
         if (Ver.MAJOR.get(version) == 0 || cap == -1L || cap == 0) {
             throw new BackendException(Errno.EIO, "no VT-d unit answers: VER=0x" + Long.toHexString(version));
         }
+        unit = new VtdCapabilities(version, cap, port.read(Ecap.REGISTER));
+        pasidBits = scalable && Ecap.PASID.isSet(unit.ecap()) ? unit.pasidBits() : 0;
+    }
+
+    /** True if the chip is used in scalable mode. */
+    boolean isScalable() {
+        return scalable;
+    }
+
+    /** Width of a PASID in bits; 0 if requests have none. */
+    int pasidBits() {
+        return pasidBits;
+    }
+
+    /** What the chip can do. */
+    VtdCapabilities unit() {
+        return unit;
     }
 
     /** CAP. */
     long cap() {
-        return cap;
+        return unit.cap();
     }
 
     /** ECAP. */
     long ecap() {
-        return ecap;
+        return unit.ecap();
     }
 
     /** The chip's registers. */
@@ -59,17 +79,17 @@ final class ChipPort {
 
     /** Number of domain ids, the reserved 0 included. */
     int domainIds() {
-        return 1 << Math.min(16, 4 + 2 * Cap.ND.getInt(cap));
+        return 1 << unit.domainIdBits();
     }
 
     /** Largest order in pages of a page-selective command; -1 if the chip has none. */
     int maxPageOrder() {
-        return Cap.PSI.isSet(cap) ? Cap.MAMV.getInt(cap) : -1;
+        return unit.largestAddressMask();
     }
 
     /** Widest address of a device in bits. */
     int maxAddressBits() {
-        return Cap.MGAW.getInt(cap) + 1;
+        return unit.mgawBits();
     }
 
     /** True if a table can be at an address. */
@@ -90,7 +110,8 @@ final class ChipPort {
 
     /** Sets the root table and waits until the chip has taken it. */
     void setRoot(long rootTable) {
-        port.write(RootTableAddress.REGISTER, RootTableAddress.RTA.of(rootTable));
+        int mode = scalable ? RootTableAddress.SCALABLE : RootTableAddress.LEGACY;
+        port.write(RootTableAddress.REGISTER, RootTableAddress.RTA.of(rootTable) | RootTableAddress.TTM.of(mode));
         command(Global.SRTP, Global.RTPS, true);
     }
 
@@ -101,7 +122,7 @@ final class ChipPort {
 
     /** Writes buffered stores out to memory, where the chip needs to be told; VT-d 6.8. {@code EIO} if it does not. */
     Errno flushWriteBuffer() {
-        if (Cap.RWBF.isSet(cap)) {
+        if (Cap.RWBF.isSet(unit.cap())) {
             try {
                 command(Global.WBF, Global.WBFS, false);
             } catch (BackendException e) {

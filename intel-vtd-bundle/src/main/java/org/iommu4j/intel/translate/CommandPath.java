@@ -15,8 +15,8 @@ interface CommandPath {
     /** Drops the cached context entry of one device, which was tagged with {@code domainId}. */
     void contextDevice(int domainId, int sourceId);
 
-    /** Drops every cached translation. */
-    void iotlbGlobal();
+    /** Drops everything that the chip has cached. */
+    void everything();
 
     /** Drops every cached translation of a domain. */
     void iotlbDomain(int domainId);

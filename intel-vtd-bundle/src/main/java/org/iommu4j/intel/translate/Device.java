@@ -1,11 +1,31 @@
 package org.iommu4j.intel.translate;
 
-/** A device in a domain, and how it is bound. */
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** A device in a domain, and how its requests are bound: those without PASID, which are those of {@link #NO_PASID}, and of each PASID. */
 final class Device {
+    /** The PASID that stands for requests without one. */
+    static final int NO_PASID = 0;
+
     private final int requester;
-    private Stage stage;
+    private final Map<Integer, Bound> bound = new TreeMap<>();
+
+    /** Keys of {@link #bound}, so that looking one up allocates nothing. */
+    private int[] pasids = {};
+
     private boolean deviceTlb;
-    private int guestDomainId;
+
+    /**
+     * What requests of one PASID translate through.
+     *
+     * @param guestDomainId the guest's name for the domain that it bound them in
+     */
+    record Bound(Stage stage, int guestDomainId) {}
 
     /** A blocked device. */
     Device(int requester) {
@@ -16,9 +36,42 @@ final class Device {
         return requester;
     }
 
-    /** The stage that it is bound to, or null if it is blocked. */
-    Stage stage() {
-        return stage;
+    /** How requests of a PASID are bound; null if they are blocked. */
+    Bound bound(int pasid) {
+        return bound.get(pasid);
+    }
+
+    /** The stage that requests of a PASID are bound to, or null if they are blocked. */
+    Stage stage(int pasid) {
+        Bound found = bound.get(pasid);
+        return found == null ? null : found.stage();
+    }
+
+    /** True if requests of a PASID are bound. */
+    boolean isBound(int pasid) {
+        return Arrays.binarySearch(pasids, pasid) >= 0;
+    }
+
+    /** All bindings by PASID. */
+    Map<Integer, Bound> byPasid() {
+        return Collections.unmodifiableMap(bound);
+    }
+
+    /** The stages that it is bound to, each once. */
+    Set<Stage> stages() {
+        Set<Stage> stages = new LinkedHashSet<>();
+        bound.values().forEach(binding -> stages.add(binding.stage()));
+        return stages;
+    }
+
+    /** True if nothing is bound. */
+    boolean isBlocked() {
+        return bound.isEmpty();
+    }
+
+    /** True if any PASID is bound beside {@link #NO_PASID}. */
+    boolean hasPasids() {
+        return pasids.length > 1 || (pasids.length == 1 && pasids[0] != NO_PASID);
     }
 
     /** True if it has a TLB of its own that invalidations must reach. */
@@ -26,14 +79,19 @@ final class Device {
         return deviceTlb;
     }
 
-    /** The guest's name for the domain that it bound the device in. */
-    int guestDomainId() {
-        return guestDomainId;
+    void bind(int pasid, Stage stage, boolean withDeviceTlb, int inGuestDomain) {
+        bound.put(pasid, new Bound(stage, inGuestDomain));
+        deviceTlb = withDeviceTlb;
+        keysChanged();
     }
 
-    void bind(Stage newStage, boolean withDeviceTlb, int inGuestDomain) {
-        stage = newStage;
-        deviceTlb = withDeviceTlb;
-        guestDomainId = inGuestDomain;
+    void unbind(int pasid) {
+        bound.remove(pasid);
+        deviceTlb &= !bound.isEmpty();
+        keysChanged();
+    }
+
+    private void keysChanged() {
+        pasids = bound.keySet().stream().mapToInt(Integer::intValue).toArray();
     }
 }

@@ -1,77 +1,44 @@
 package org.iommu4j.intel.translate;
 
-import java.util.Map;
-import java.util.TreeMap;
-import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.backend.Platform;
-import org.iommu4j.intel.table.ContextEntry;
-import org.iommu4j.intel.table.RootEntry;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
-/** The host's root table and context tables, VT-d 9.1 and 9.3. A context table is made for a bus when it is first needed. */
-final class HostTables {
-    /** Buses that a root table has entries for. */
-    static final int BUSES = 256;
-
-    private final Platform platform;
-    private final PhysicalMemory memory;
-    private final long root;
-    private final TreeMap<Integer, Long> contextTables = new TreeMap<>();
-
-    /** Tables below a root table of zeroes. */
-    HostTables(Platform platform, long root) {
-        this.platform = platform;
-        this.memory = platform.memory();
-        this.root = root;
-    }
-
+/**
+ * The host's own tables, in which the chip finds how each device is bound: {@link LegacyTables} and {@link ScalableTables}. Writing an
+ * entry tells the chip nothing; {@link Removals} do.
+ */
+interface HostTables {
     /** Address of the root table. */
-    long root() {
-        return root;
-    }
-
-    /** Address of each bus's context table. */
-    Map<Integer, Long> contextTables() {
-        return contextTables;
-    }
-
-    /** Takes over a context table that is there already. */
-    void adopt(int bus, long table) {
-        contextTables.put(bus, table);
-    }
+    long root();
 
     /**
-     * Makes the context table of a device's bus if there is none.
+     * Makes what is missing for an entry of a device.
      *
-     * @return true if it made one: the root entry was absent until now
+     * @return true if the root entry was absent until now
      * @throws org.iommu4j.backend.BackendException {@code ENOMEM}
      */
-    boolean prepare(int requester) {
-        int bus = requester >>> 8;
-        if (contextTables.containsKey(bus)) {
-            return false;
-        }
-        long table = platform.allocatePages(1);
-        contextTables.put(bus, table);
-        long entry = root + (long) bus * RootEntry.BYTES;
-        memory.writeLongLe(entry + Long.BYTES, 0);
-        memory.writeLongLe(entry, RootEntry.CTP.of(table) | RootEntry.P.mask());
-        return true;
-    }
+    boolean prepare(int requester, int pasid);
 
     /**
-     * Replaces a device's context entry. The entry is not present in between, so that the chip never sees half of each.
+     * Replaces the entry for requests of one PASID by what the device's binding says; its context entry, too, where that changes.
      *
-     * @param word0 first word; 0 to block the device
-     * @param word1 second word
+     * @return true if the context entry has changed: everything that the chip keeps of the device has to go
      */
-    void write(int requester, long word0, long word1) {
-        Long table = contextTables.get(requester >>> 8);
-        if (table == null) {
-            return;
-        }
-        long entry = table + (long) (requester & 0xff) * ContextEntry.BYTES;
-        memory.writeLongLe(entry, 0);
-        memory.writeLongLe(entry + Long.BYTES, word1);
-        memory.writeLongLe(entry, word0);
-    }
+    boolean write(Device device, int pasid);
+
+    /** Blocks a device: its context entry is absent. */
+    void block(int requester);
+
+    /** Gives back what only one device needed. It is blocked, and the chip keeps nothing of it. */
+    void release(int requester);
+
+    /** Writes which tables there are. */
+    void save(SnapshotWriter out);
+
+    /**
+     * Takes over tables that are there already.
+     *
+     * @throws org.iommu4j.backend.BackendException {@code EINVAL} if the state cannot be that of such tables
+     */
+    void load(SnapshotReader in);
 }

@@ -12,6 +12,9 @@ import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.InvalidationWait;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
+import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
@@ -24,25 +27,30 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * Commands through the invalidation queue, VT-d 6.5.2: 128-bit descriptors in a ring of 256, completed by a wait descriptor
- * with a status write.
+ * Commands through the invalidation queue, VT-d 6.5.2, in a ring of 256, completed by a wait descriptor with a status write. Descriptors
+ * have 128 bits in legacy mode and 256 in scalable mode, where PASIDs have commands of their own.
  */
 final class QueueCommands implements CommandPath {
-    /** Pages of the ring: QS = 0. */
-    static final int RING_PAGES = 1;
+    /** Largest order in pages of a command for pages of one PASID: its address mask, 51 at most. */
+    static final int MAX_PASID_ORDER = 51;
 
-    private static final RingFormat RING = new RingFormat(
-            RING_PAGES * 4096 / CommandQueue.COMMAND_BYTES,
-            false,
-            QueueHead.REGISTER,
-            QueueHead.QH,
-            QueueTail.REGISTER,
-            QueueTail.QT);
+    private static final int PAGE_BYTES = 4096;
+    private static final int ENTRIES = 256;
+    private static final int LONG_BYTES = 2 * CommandQueue.COMMAND_BYTES;
+    private static final RingFormat RING = ring(CommandQueue.COMMAND_BYTES);
+    private static final RingFormat LONG_RING = ring(LONG_BYTES);
 
     private static final long CONTEXT_GLOBAL =
             VtdCommand.TYPE_CONTEXT_CACHE | ContextCacheInvalidate.G.of(ContextCacheInvalidate.GLOBAL);
 
+    private static final long PASID_CACHE_GLOBAL =
+            VtdCommand.TYPE_PASID_CACHE | PasidCacheInvalidate.G.of(PasidCacheInvalidate.GLOBAL);
+
+    /** A wait that holds back what comes behind it. */
+    private static final long FENCE = VtdCommand.TYPE_WAIT | InvalidationWait.FN.mask();
+
     private final CommandQueue queue;
+    private final boolean scalable;
     private final long ring;
     private final long status;
 
@@ -59,7 +67,8 @@ final class QueueCommands implements CommandPath {
         this.status = status;
         CompletionCommand wait = new CompletionCommand(
                 VtdCommand.TYPE_WAIT | InvalidationWait.SW.mask(), status, InvalidationWait.STATUS_DATA, status);
-        queue = new CommandQueue(chip.port(), RING, wait, new Control(chip), ring);
+        scalable = chip.isScalable();
+        queue = new CommandQueue(chip.port(), scalable ? LONG_RING : RING, wait, new Control(chip), ring);
         long iotlb = VtdCommand.TYPE_IOTLB
                 | (Cap.DWD.isSet(chip.cap()) ? IotlbInvalidate.DW.mask() : 0)
                 | (Cap.DRD.isSet(chip.cap()) ? IotlbInvalidate.DR.mask() : 0);
@@ -67,6 +76,22 @@ final class QueueCommands implements CommandPath {
         domainWord = iotlb | IotlbInvalidate.G.of(IotlbInvalidate.DOMAIN);
         pagesWord = iotlb | IotlbInvalidate.G.of(IotlbInvalidate.PAGE);
         reachesDevices = Ecap.DT.isSet(chip.ecap());
+    }
+
+    private static RingFormat ring(int commandBytes) {
+        return new RingFormat(
+                ENTRIES,
+                false,
+                QueueHead.REGISTER,
+                QueueHead.QH,
+                QueueTail.REGISTER,
+                QueueTail.QT,
+                commandBytes);
+    }
+
+    /** Pages of the ring. */
+    static int ringPages(boolean scalable) {
+        return ENTRIES * (scalable ? LONG_BYTES : CommandQueue.COMMAND_BYTES) / PAGE_BYTES;
     }
 
     /** Goes on from a saved state. */
@@ -89,7 +114,11 @@ final class QueueCommands implements CommandPath {
         @Override
         public void start() {
             port.write(QueueTail.REGISTER, 0);
-            port.write(QueueAddress.REGISTER, QueueAddress.IQA_BASE.of(ring));
+            // QS is log2 of the ring's pages.
+            long size = QueueAddress.QS.of(Integer.numberOfTrailingZeros(ringPages(scalable)));
+            port.write(
+                    QueueAddress.REGISTER,
+                    QueueAddress.IQA_BASE.of(ring) | size | (scalable ? QueueAddress.DW.mask() : 0));
             chip.enable(Global.QIE, Global.QIES, true);
         }
 
@@ -118,6 +147,9 @@ final class QueueCommands implements CommandPath {
         @Override
         public void dropEverything(Sink sink) {
             sink.put(CONTEXT_GLOBAL, 0);
+            if (scalable) {
+                sink.put(PASID_CACHE_GLOBAL, 0);
+            }
             sink.put(globalWord, 0);
         }
     }
@@ -143,7 +175,11 @@ final class QueueCommands implements CommandPath {
     }
 
     @Override
-    public void iotlbGlobal() {
+    public void everything() {
+        queue.put(CONTEXT_GLOBAL, 0);
+        if (scalable) {
+            queue.put(PASID_CACHE_GLOBAL, 0);
+        }
         queue.put(globalWord, 0);
     }
 
@@ -178,6 +214,82 @@ final class QueueCommands implements CommandPath {
         return order == 0
                 ? DeviceTlbInvalidate.ADDR.of(address)
                 : DeviceTlbInvalidate.ADDR.of(RangeCover.sizeInAddress(address, order)) | DeviceTlbInvalidate.S.mask();
+    }
+
+    // ---- scalable mode
+
+    /** Drops the cached PASID entries of a domain id. */
+    void pasidCacheDomain(int domainId) {
+        queue.put(
+                VtdCommand.TYPE_PASID_CACHE
+                        | PasidCacheInvalidate.G.of(PasidCacheInvalidate.DOMAIN)
+                        | PasidCacheInvalidate.DID.of(domainId),
+                0);
+    }
+
+    /** Drops the cached entries of one PASID with a domain id. */
+    void pasidCache(int domainId, int pasid) {
+        queue.put(
+                VtdCommand.TYPE_PASID_CACHE
+                        | PasidCacheInvalidate.G.of(PasidCacheInvalidate.ONE_PASID)
+                        | PasidCacheInvalidate.DID.of(domainId)
+                        | PasidCacheInvalidate.PASID.of(pasid),
+                0);
+    }
+
+    /** Drops the first-stage and pass-through translations of one PASID. */
+    void pasidIotlb(int domainId, int pasid) {
+        queue.put(pasidWord(PasidIotlbInvalidate.ONE_PASID, domainId, pasid), 0);
+    }
+
+    /**
+     * Drops the first-stage translations of a block of pages of one PASID.
+     *
+     * @param address first address, aligned to the block
+     * @param order log2 of the block's pages, at most {@link #MAX_PASID_ORDER}
+     * @param leafOnly true if only leaf entries were changed
+     */
+    void pasidPages(int domainId, int pasid, long address, int order, boolean leafOnly) {
+        queue.put(
+                pasidWord(PasidIotlbInvalidate.PAGE, domainId, pasid),
+                PasidIotlbInvalidate.ADDR.of(address)
+                        | PasidIotlbInvalidate.AM.of(order)
+                        | (leafOnly ? PasidIotlbInvalidate.IH.mask() : 0));
+    }
+
+    private static long pasidWord(int granularity, int domainId, int pasid) {
+        return VtdCommand.TYPE_PASID_IOTLB
+                | PasidIotlbInvalidate.G.of(granularity)
+                | PasidIotlbInvalidate.DID.of(domainId)
+                | PasidIotlbInvalidate.PASID.of(pasid);
+    }
+
+    /** Drops a block of translations of one PASID in a device's own TLB. */
+    void pasidDeviceTlb(int sourceId, int pasid, long address, int order) {
+        queue.put(
+                VtdCommand.TYPE_PASID_DEVICE_TLB
+                        | PasidDeviceTlbInvalidate.SID.of(sourceId)
+                        | PasidDeviceTlbInvalidate.PASID.of(pasid),
+                pasidDeviceTlbAddress(address, order));
+    }
+
+    /** Drops a block of translations of every PASID in a device's own TLB. */
+    void everyPasidDeviceTlb(int sourceId, long address, int order) {
+        queue.put(
+                VtdCommand.TYPE_PASID_DEVICE_TLB | PasidDeviceTlbInvalidate.SID.of(sourceId),
+                pasidDeviceTlbAddress(address, order) | PasidDeviceTlbInvalidate.GI.mask());
+    }
+
+    private static long pasidDeviceTlbAddress(long address, int order) {
+        return order == 0
+                ? PasidDeviceTlbInvalidate.ADDR.of(address)
+                : PasidDeviceTlbInvalidate.ADDR.of(RangeCover.sizeInAddress(address, order))
+                        | PasidDeviceTlbInvalidate.S.mask();
+    }
+
+    /** What comes next begins when all before is done. A queue by itself does not keep type 6 before type 3, VT-d 6.5.2.12. */
+    void fence() {
+        queue.put(FENCE, 0);
     }
 
     @Override

@@ -47,7 +47,8 @@ final class RegisterCommands implements CommandPath {
     }
 
     @Override
-    public void iotlbGlobal() {
+    public void everything() {
+        contextGlobal();
         iotlb(Iotlb.IIRG.of(IotlbInvalidate.GLOBAL), 0);
     }
 

@@ -1,5 +1,13 @@
 package org.iommu4j.intel.translate;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
+import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
@@ -20,6 +28,8 @@ import org.iommu4j.layout.BitField;
  * owner; allocates nothing.
  */
 final class VendorPart {
+    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
     /** Largest address mask that any command may name. */
     private static final int MAX_ORDER = 51;
 
@@ -33,13 +43,26 @@ final class VendorPart {
 
     private final BitField granularity;
     private final BitField[] ownedByHost;
-    private final InvalidatePart device = new InvalidatePart(DeviceTlbInvalidate.LAYOUT, VtdGeneration.LEGACY_QI);
-    private boolean deviceTlb;
+    private final InvalidatePart device;
+
+    // Of scalable mode; null before.
+    private final InvalidatePart pasidPages;
+    private final InvalidatePart pasidCache;
+    private final InvalidatePart pasidDevice;
+
+    /** The type of the descriptor that was read last. */
+    private int type;
 
     VendorPart(int subVersion) {
         this.subVersion = subVersion;
         boolean image = subVersion == VtdGeneration.LEGACY_REG;
-        pages = new InvalidatePart(image ? RegisterImage.LAYOUT : IotlbInvalidate.LAYOUT, VtdGeneration.LEGACY_QI);
+        boolean scalable = VtdGeneration.isScalable(subVersion);
+        int generation = image ? VtdGeneration.LEGACY_QI : subVersion;
+        pages = new InvalidatePart(image ? RegisterImage.LAYOUT : IotlbInvalidate.LAYOUT, generation);
+        device = new InvalidatePart(DeviceTlbInvalidate.LAYOUT, generation);
+        pasidPages = scalable ? new InvalidatePart(PasidIotlbInvalidate.LAYOUT, generation) : null;
+        pasidCache = scalable ? new InvalidatePart(PasidCacheInvalidate.LAYOUT, generation) : null;
+        pasidDevice = scalable ? new InvalidatePart(PasidDeviceTlbInvalidate.LAYOUT, generation) : null;
         granularity = image ? RegisterImage.IIRG : IotlbInvalidate.G;
         ownedByHost = image
                 ? new BitField[] {RegisterImage.DID, RegisterImage.DW, RegisterImage.DR}
@@ -48,12 +71,32 @@ final class VendorPart {
 
     /** True if it asks for a device's own TLB only. */
     boolean deviceTlb() {
-        return deviceTlb;
+        return type == VtdCommand.TYPE_DEVICE_TLB || type == VtdCommand.TYPE_PASID_DEVICE_TLB;
+    }
+
+    /** True if it asks for the PASID cache only. */
+    boolean pasidCache() {
+        return type == VtdCommand.TYPE_PASID_CACHE;
     }
 
     /** The guest's requester id, if {@link #deviceTlb}. */
     int sourceId() {
-        return device.getInt(DeviceTlbInvalidate.SID);
+        return type == VtdCommand.TYPE_DEVICE_TLB
+                ? device.getInt(DeviceTlbInvalidate.SID)
+                : pasidDevice.getInt(PasidDeviceTlbInvalidate.SID);
+    }
+
+    /** True if it asks for what a device's own TLB has of requests with PASID. */
+    boolean pasidDeviceTlb() {
+        return type == VtdCommand.TYPE_PASID_DEVICE_TLB;
+    }
+
+    /** Refuses the request for the requester id, if {@link #deviceTlb}; returns the negative errno. */
+    int refuseSourceId(Completion completion) {
+        return type == VtdCommand.TYPE_DEVICE_TLB
+                ? device.refuse(Rule.V36, Errno.ENODEV, DeviceTlbInvalidate.SID, Answers.NOT_ATTACHED, completion)
+                : pasidDevice.refuse(
+                        Rule.V36, Errno.ENODEV, PasidDeviceTlbInvalidate.SID, Answers.NOT_ATTACHED, completion);
     }
 
     /**
@@ -62,18 +105,26 @@ final class VendorPart {
      * @return 0, or a negative errno with {@code completion} filled
      */
     int read(InvalidateRequest request, Completion completion) {
-        deviceTlb = false;
+        type = VtdCommand.TYPE_IOTLB;
         if (subVersion == VtdGeneration.LEGACY_REG) {
             return readPages(request, completion);
         }
-        long low = IotlbInvalidate.LAYOUT.word(request.payload(), request.payloadOffset(), 0);
-        int type = VtdCommand.typeOf(low, subVersion);
-        if (type == VtdCommand.TYPE_IOTLB) {
-            return readPages(request, completion);
-        }
-        if (type == VtdCommand.TYPE_DEVICE_TLB) {
-            return readDeviceTlb(request, completion);
-        }
+        type = VtdCommand.typeOf((long) WORD.get(request.payload(), request.payloadOffset()), subVersion);
+        boolean scalable = pasidPages != null;
+        return switch (type) {
+            case VtdCommand.TYPE_IOTLB -> readPages(request, completion);
+            case VtdCommand.TYPE_DEVICE_TLB -> readDeviceTlb(request, completion);
+            case VtdCommand.TYPE_PASID_IOTLB ->
+                scalable ? readPasidPages(request, completion) : refuseType(completion);
+            case VtdCommand.TYPE_PASID_CACHE ->
+                scalable ? readPasidCache(request, completion) : refuseType(completion);
+            case VtdCommand.TYPE_PASID_DEVICE_TLB ->
+                scalable ? readPasidDeviceTlb(request, completion) : refuseType(completion);
+            default -> refuseType(completion);
+        };
+    }
+
+    private int refuseType(Completion completion) {
         boolean hosts = GuestCommands.isHostOwned(type);
         return completion.refuse(
                 hosts ? Rule.V36 : Rule.V34,
@@ -106,11 +157,11 @@ final class VendorPart {
     }
 
     private int checkDomain(InvalidateRequest request, Completion completion) {
-        if (request.selectsRange()) {
+        if (request.selectsRange() || request.selectsPasid()) {
             return pages.refuse(
                     Rule.V35,
                     granularity,
-                    "the descriptor names the whole domain, the generic part a range",
+                    "the descriptor names the whole domain, the generic part less than that",
                     completion);
         }
         return pages.word(1) == 0
@@ -124,6 +175,14 @@ final class VendorPart {
 
     /** Size, hint and address stand at the same places in both forms. */
     private int checkRange(InvalidateRequest request, Completion completion) {
+        if (request.selectsPasid()) {
+            return pages.refuse(
+                    Rule.V35, granularity, "the descriptor names every PASID, the generic part one", completion);
+        }
+        return checkRange(pages, request, completion);
+    }
+
+    private int checkRange(InvalidatePart pages, InvalidateRequest request, Completion completion) {
         int order = pages.getInt(IotlbInvalidate.AM);
         long address = pages.get(IotlbInvalidate.ADDR);
         if (order > MAX_ORDER) {
@@ -149,13 +208,117 @@ final class VendorPart {
             return wrong;
         }
         long high = device.word(1);
-        boolean agrees = request.selectsRange()
-                ? DeviceTlbInvalidate.pagesShift(high) == RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
-                        && DeviceTlbInvalidate.firstAddress(high)
+        if (request.selectsPasid()) {
+            return device.refuse(
+                    Rule.V35, DeviceTlbInvalidate.TYPE, "a command without PASID, but scope PASID", completion);
+        }
+        return isRange(request, high) ? 0 : refuseWord(device, DeviceTlbInvalidate.ADDR, OTHER_RANGE, completion);
+    }
+
+    /** True if an address with its size, as type 3 has it, is the generic range. */
+    private static boolean isRange(InvalidateRequest request, long range) {
+        return request.selectsRange()
+                ? DeviceTlbInvalidate.pagesShift(range) == RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
+                        && DeviceTlbInvalidate.firstAddress(range)
                                 == RangeCover.baseOfOne(request.vaddr(), request.lastVaddr())
-                : DeviceTlbInvalidate.isAll(high);
-        deviceTlb = agrees;
-        return agrees ? 0 : refuseWord(device, DeviceTlbInvalidate.ADDR, OTHER_RANGE, completion);
+                : DeviceTlbInvalidate.isAll(range);
+    }
+
+    // ---- scalable mode
+
+    private int readPasidPages(InvalidateRequest request, Completion completion) {
+        InvalidatePart part = pasidPages;
+        int wrong = part.read(request, completion);
+        if (wrong != 0) {
+            return wrong;
+        }
+        int selected = part.getInt(PasidIotlbInvalidate.G);
+        if (selected != PasidIotlbInvalidate.ONE_PASID && selected != PasidIotlbInvalidate.PAGE) {
+            return part.refuse(Rule.V34, PasidIotlbInvalidate.G, "reserved granularity", completion);
+        }
+        wrong = ownedByHost(part, PasidIotlbInvalidate.DID, completion);
+        wrong = wrong != 0 ? wrong : checkPasid(part, PasidIotlbInvalidate.PASID, request, completion);
+        if (wrong != 0) {
+            return wrong;
+        }
+        if (selected == PasidIotlbInvalidate.PAGE) {
+            return checkRange(part, request, completion);
+        }
+        return request.selectsRange() || part.word(1) != 0
+                ? part.refuse(
+                        Rule.V35,
+                        PasidIotlbInvalidate.G,
+                        "the descriptor names a whole PASID: there is a range, or an address",
+                        completion)
+                : 0;
+    }
+
+    private int readPasidCache(InvalidateRequest request, Completion completion) {
+        InvalidatePart part = pasidCache;
+        int wrong = part.read(request, completion);
+        if (wrong != 0) {
+            return wrong;
+        }
+        int selected = part.getInt(PasidCacheInvalidate.G);
+        if (selected != PasidCacheInvalidate.DOMAIN
+                && selected != PasidCacheInvalidate.ONE_PASID
+                && selected != PasidCacheInvalidate.GLOBAL) {
+            return part.refuse(Rule.V34, PasidCacheInvalidate.G, "reserved granularity", completion);
+        }
+        wrong = ownedByHost(part, PasidCacheInvalidate.DID, completion);
+        if (wrong != 0) {
+            return wrong;
+        }
+        if (selected == PasidCacheInvalidate.GLOBAL) {
+            return part.refuse(
+                    Rule.V36, PasidCacheInvalidate.G, "a guest may not drop what others have cached", completion);
+        }
+        if (request.selectsRange()) {
+            return part.refuse(
+                    Rule.V35, PasidCacheInvalidate.G, "the PASID cache has no addresses, but a range", completion);
+        }
+        if (selected == PasidCacheInvalidate.ONE_PASID) {
+            return checkPasid(part, PasidCacheInvalidate.PASID, request, completion);
+        }
+        return request.selectsPasid() || request.noPasid()
+                ? part.refuse(
+                        Rule.V35,
+                        PasidCacheInvalidate.G,
+                        "the descriptor names every PASID, the generic part less than that",
+                        completion)
+                : 0;
+    }
+
+    private int readPasidDeviceTlb(InvalidateRequest request, Completion completion) {
+        InvalidatePart part = pasidDevice;
+        int wrong = part.read(request, completion);
+        wrong = wrong != 0 ? wrong : ownedByHost(part, PasidDeviceTlbInvalidate.MIP, completion);
+        if (wrong != 0) {
+            return wrong;
+        }
+        if (!part.isSet(PasidDeviceTlbInvalidate.GI)) {
+            wrong = checkPasid(part, PasidDeviceTlbInvalidate.PASID, request, completion);
+        } else if (request.selectsPasid() || request.noPasid()) {
+            wrong = part.refuse(
+                    Rule.V35,
+                    PasidDeviceTlbInvalidate.GI,
+                    "the descriptor names every PASID, the generic part less than that",
+                    completion);
+        }
+        if (wrong != 0) {
+            return wrong;
+        }
+        return isRange(request, PasidDeviceTlbInvalidate.range(part.word(1)))
+                ? 0
+                : refuseWord(part, PasidDeviceTlbInvalidate.ADDR, OTHER_RANGE, completion);
+    }
+
+    /** A descriptor of one PASID: that of the generic part, or 0 for requests without one. */
+    private static int checkPasid(InvalidatePart part, BitField pasid, InvalidateRequest request, Completion completion) {
+        boolean agrees = request.selectsPasid()
+                ? part.getInt(pasid) == request.pasid()
+                : request.noPasid() && part.getInt(pasid) == Device.NO_PASID;
+        return agrees ? 0 : part.refuse(Rule.V35, pasid, "the descriptor names another PASID than the generic part", completion);
     }
 
     private static int ownedByHost(InvalidatePart part, BitField field, Completion completion) {

@@ -1,6 +1,5 @@
 package org.iommu4j.intel.translate;
 
-import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
@@ -26,12 +25,13 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * Driver of a VT-d unit in legacy mode: generations 0x0100 (registers) and 0x0110 (queue). It owns the root table, the
- * context tables, the domain ids and the queue; a guest names its domain by the container that it speaks through, and its
- * devices by requester ids that are looked up in that container.
+ * Driver of a VT-d unit: generations 0x0100 (registers) and 0x0110 (queue) in legacy mode, 0x0300 to 0x0500 in scalable mode. It owns
+ * the root table and what is below, the domain ids and the queue; a guest names its domain by the container that it speaks through,
+ * and its devices by requester ids that are looked up in that container.
  *
  * <p>Addresses are the host's: containers map guest memory one to one in this release. In legacy mode no translation has a
- * PASID, so NO_PASID and "all" name the same translations, and a range of all PASIDs is widened to the domain.
+ * PASID, so NO_PASID and "all" name the same translations, and a range of all PASIDs is widened to the domain;
+ * {@link ScalableInvalidations} says what holds in scalable mode.
  */
 public final class VtdTranslator implements Translator {
     /** Version of the state that {@link #save} writes. */
@@ -43,9 +43,11 @@ public final class VtdTranslator implements Translator {
     private static final long PAGE_BYTES = 4096;
 
     private static final String WHOLE_DOMAIN = "a range of all PASIDs is the whole domain on VT-d";
-    private static final String LARGER_BLOCK = "one aligned block that holds the range";
-    private static final String VENDOR_BLOCK = "the vendor part rounds the range to a power of two";
-    private static final String NO_PAGES = "the chip cannot select pages, or not so many: the whole domain";
+
+    // Why more is dropped than was asked for.
+    static final String LARGER_BLOCK = "one aligned block that holds the range";
+    static final String VENDOR_BLOCK = "the vendor part rounds the range to a power of two";
+    static final String NO_PAGES = "the chip cannot select pages, or not so many: the whole domain";
 
     private final int subVersion;
     private final ChipPort chip;
@@ -60,6 +62,9 @@ public final class VtdTranslator implements Translator {
     private final Bindings bindings;
     private final DomainBooks<Domain, Device> books;
 
+    /** What requests come to in scalable mode; null in legacy mode. */
+    private final ScalableInvalidations scalable;
+
     private VtdTranslator(int subVersion, ChipPort chip, HostTables tables, CommandPath commands) {
         this.subVersion = subVersion;
         this.chip = chip;
@@ -67,15 +72,26 @@ public final class VtdTranslator implements Translator {
         this.tables = tables;
         this.commands = commands;
         vendorPart = new VendorPart(subVersion);
-        bindings = new Bindings(chip, tables, commands);
+        if (chip.isScalable()) {
+            QueueCommands queue = (QueueCommands) commands;
+            bindings = new Bindings(chip, tables, queue, new ScalableRemovals(chip, queue));
+            scalable = new ScalableInvalidations(subVersion, chip, queue);
+        } else {
+            bindings = new Bindings(chip, tables, commands, new LegacyRemovals(chip, commands));
+            scalable = null;
+        }
         books = new DomainBooks<>(bindings);
+    }
+
+    private static HostTables tables(ChipPort chip, long root) {
+        return chip.isScalable() ? new ScalableTables(chip, root) : new LegacyTables(chip, root);
     }
 
     /**
      * Brings a chip up that is fresh from reset: an empty root table, an empty queue if the generation has one, empty
      * caches, translation on. Every device is blocked.
      *
-     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or a chip without its queue, {@code EIO}
+     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or a chip without its queue or mode, {@code EIO}
      *     if the chip does not answer, {@code ENOMEM} if there is no memory for the tables
      */
     public static VtdTranslator create(int subVersion, NativePort port) {
@@ -83,7 +99,7 @@ public final class VtdTranslator implements Translator {
         boolean queued = subVersion != VtdGeneration.LEGACY_REG;
         Platform platform = port.platform();
         // Root table, ring and status word in one piece, so that there is nothing to give back halfway.
-        int pages = queued ? 2 + QueueCommands.RING_PAGES : 1;
+        int pages = queued ? 2 + QueueCommands.ringPages(chip.isScalable()) : 1;
         long memory = platform.allocatePages(pages);
         try {
             return start(subVersion, chip, memory);
@@ -94,7 +110,6 @@ public final class VtdTranslator implements Translator {
     }
 
     private static VtdTranslator start(int subVersion, ChipPort chip, long memory) {
-        HostTables tables = new HostTables(chip.port().platform(), memory);
         if (Global.TES.isSet(chip.status())) {
             chip.enable(Global.TE, Global.TES, false);
         }
@@ -102,24 +117,24 @@ public final class VtdTranslator implements Translator {
             chip.enable(Global.QIE, Global.QIES, false);
         }
         chip.clearErrors();
-        chip.setRoot(tables.root());
+        chip.setRoot(memory);
         CommandPath commands;
         if (subVersion == VtdGeneration.LEGACY_REG) {
             commands = new RegisterCommands(chip);
         } else {
             long ring = memory + PAGE_BYTES;
-            QueueCommands queue = new QueueCommands(chip, ring, ring + QueueCommands.RING_PAGES * PAGE_BYTES);
+            QueueCommands queue =
+                    new QueueCommands(chip, ring, ring + QueueCommands.ringPages(chip.isScalable()) * PAGE_BYTES);
             queue.start();
             commands = queue;
         }
-        commands.contextGlobal();
-        commands.iotlbGlobal();
+        commands.everything();
         Errno outcome = commands.finish();
         if (outcome != Errno.OK) {
             throw new BackendException(outcome, "the chip does not carry out its first invalidations");
         }
         chip.enable(Global.TE, Global.TES, true);
-        return new VtdTranslator(subVersion, chip, tables, commands);
+        return new VtdTranslator(subVersion, chip, tables(chip, memory), commands);
     }
 
     /**
@@ -135,12 +150,8 @@ public final class VtdTranslator implements Translator {
         int subVersion = in.getInt();
         long root = in.getPage("root table");
         ChipPort chip = open(subVersion, port);
-        HostTables tables = new HostTables(port.platform(), root);
-        int contextTables = in.getCount(HostTables.BUSES);
-        for (int i = 0; i < contextTables; i++) {
-            int bus = in.getIndex(HostTables.BUSES, "bus");
-            tables.adopt(bus, in.getPage("context table"));
-        }
+        HostTables tables = tables(chip, root);
+        tables.load(in);
         in.endSection();
         boolean queued = subVersion != VtdGeneration.LEGACY_REG;
         in.section(queued ? "queue" : "registers");
@@ -155,13 +166,17 @@ public final class VtdTranslator implements Translator {
     }
 
     private static ChipPort open(int subVersion, NativePort port) {
-        if (subVersion != VtdGeneration.LEGACY_REG && subVersion != VtdGeneration.LEGACY_QI) {
+        boolean isScalable = VtdGeneration.isScalable(subVersion);
+        if (subVersion != VtdGeneration.LEGACY_REG && subVersion != VtdGeneration.LEGACY_QI && !isScalable) {
             throw new BackendException(
                     Errno.EPROTONOSUPPORT, "no VT-d generation 0x" + Integer.toHexString(subVersion));
         }
-        ChipPort chip = new ChipPort(port);
+        ChipPort chip = new ChipPort(port, isScalable);
         if (subVersion != VtdGeneration.LEGACY_REG && !Ecap.QI.isSet(chip.ecap())) {
             throw new BackendException(Errno.EPROTONOSUPPORT, "the chip has no invalidation queue: ECAP.QI=0");
+        }
+        if (isScalable && !chip.unit().hasScalableMode()) {
+            throw new BackendException(Errno.EPROTONOSUPPORT, "the chip has no scalable mode: ECAP.SMTS=0");
         }
         return chip;
     }
@@ -203,9 +218,12 @@ public final class VtdTranslator implements Translator {
         if (target == null) {
             return Answers.notOpen(domain, completion);
         }
-        return isPlainPage(target, request)
-                ? invalidatePage(target, request, completion)
-                : invalidate(target, request, completion);
+        if (isPlainPage(target, request)) {
+            return invalidatePage(target, request, completion);
+        }
+        return scalable == null
+                ? invalidate(target, request, completion)
+                : scalable.invalidate(target, request, completion);
     }
 
     private int invalidate(Domain target, InvalidateRequest request, Completion completion) {
@@ -215,7 +233,7 @@ public final class VtdTranslator implements Translator {
         boolean range = request.selectsRange();
         long first = request.vaddr();
         long last = request.lastVaddr();
-        if (range && target.addressBits() < Long.SIZE && last >>> target.addressBits() != 0) {
+        if (range && !target.translates(first, last)) {
             return request.refuse(
                     Rule.V24,
                     Errno.EINVAL,
@@ -247,7 +265,7 @@ public final class VtdTranslator implements Translator {
                 && (request.vaddr() & ~target.pageBits()) == 0
                 && request.payloadLength() == 0
                 && request.noPasid()
-                && target.devicesWithTlb().length == 0
+                && target.isPlain()
                 && selectsPages;
     }
 
@@ -264,9 +282,9 @@ public final class VtdTranslator implements Translator {
         for (int i = 0; i < ids.length; i++) {
             commands.iotlbDomain(ids[i]);
         }
-        int[] requesters = target.devicesWithTlb();
-        for (int i = 0; i < requesters.length; i++) {
-            commands.deviceTlb(requesters[i], 0, RangeCover.WHOLE_SPACE_ORDER);
+        Device[] devices = target.devicesWithTlb();
+        for (int i = 0; i < devices.length; i++) {
+            commands.deviceTlb(devices[i].requester(), 0, RangeCover.WHOLE_SPACE_ORDER);
         }
         return completion.done(Fidelity.EXACT);
     }
@@ -305,10 +323,10 @@ public final class VtdTranslator implements Translator {
                 commands.iotlbPages(ids[i], cover.address(b), cover.order(b), leafOnly);
             }
         }
-        int[] requesters = target.devicesWithTlb();
-        for (int i = 0; i < requesters.length; i++) {
+        Device[] devices = target.devicesWithTlb();
+        for (int i = 0; i < devices.length; i++) {
             for (int b = 0; b < cover.count(); b++) {
-                commands.deviceTlb(requesters[i], cover.address(b), cover.order(b));
+                commands.deviceTlb(devices[i].requester(), cover.address(b), cover.order(b));
             }
         }
         return completion.done(Fidelity.EXACT);
@@ -351,11 +369,7 @@ public final class VtdTranslator implements Translator {
     @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
-        out.section("translator").putInt(subVersion).putLong(tables.root());
-        out.putInt(tables.contextTables().size());
-        for (Map.Entry<Integer, Long> table : tables.contextTables().entrySet()) {
-            out.putInt(table.getKey()).putLong(table.getValue());
-        }
+        tables.save(out.section("translator").putInt(subVersion).putLong(tables.root()));
         commands.save(out);
         out.section("domains");
         bindings.save(out);

@@ -8,14 +8,18 @@
  * what it counts; addresses are physical; tables, ring and status word themselves stay in memory.
  *
  * <ul>
- *   <li>{@code translator}: int sub_version; long root table; count of [int bus, long context table].
+ *   <li>{@code translator}: int sub_version; long root table; count of [int bus, long context table]. In scalable mode (from 0x0300
+ *       on) count of [int half of a bus, long context table]; count of PASID directories [int requester, long directory, count of
+ *       [int number, long PASID table]].
  *   <li>{@code queue} (from 0x0110 on): long ring, long status word, long tail in bytes, int commands since the last wait,
  *       int last status data, boolean the queue did not go on, boolean an error is to be reported.
  *   <li>{@code registers} (0x0100): boolean an error is to be reported.
  *   <li>{@code domains}: long[] domain ids in use, long[] domain ids in quarantine, long[] devices that did not answer,
  *       all as bit sets; boolean the caches are to be emptied; count of domains, each: int number; count of stages [long
  *       table, int AW, boolean pass-through, int domain id]; count of devices [int requester, int index of its stage or -1,
- *       boolean device TLB, int guest domain id].
+ *       boolean device TLB, int guest domain id]. In scalable mode a stage is [long table, int AW, int kind (0 second stage, 1 first
+ *       stage, 2 pass-through), int options (flags of the bind header), int domain id], and a device [int requester, count of [int
+ *       PASID, int index of its stage, boolean device TLB, int guest domain id]].
  * </ul>
  */
 package org.iommu4j.intel.translate;

@@ -176,10 +176,10 @@ class BindingPropertyTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"0x100, 0", "0x110, 0", "0x110, 1"})
+    @CsvSource({"0x100, 0", "0x110, 0", "0x110, 1", "0x300, 0", "0x400, 1", "0x500, 0"})
     void shouldReadThroughWhatIsBoundNow(String subVersion, long cachingMode) {
         int generation = Integer.decode(subVersion);
-        Property.check(60, random -> {
+        Property.check(generation < 0x300 ? 60 : 15, random -> {
             HardwareConfig config = new HardwareConfig(
                     generation, Map.of("cap", Map.of("CM", cachingMode)), Map.of(), CacheConfig.WORST_CASE, Map.of());
             World world = new World(Machine.of(config), generation == 0x100 ? 3 : 4, random);

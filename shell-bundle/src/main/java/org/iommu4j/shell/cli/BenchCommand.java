@@ -66,7 +66,7 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--sub-version",
             paramLabel = "N",
-            description = "Generation of the chip, as 0x110. Default: the model's newest.")
+            description = "Generation of the chip, as 0x110. Default: the model's usual one.")
     private String subVersion;
 
     @Spec

@@ -78,8 +78,11 @@ final class CaseGenerator {
         What[] all = {What.CONTRACT, What.COMMANDS, What.TABLES, What.REGISTERS};
         what = wanted == What.ALL ? all[(int) (number % all.length)] : wanted;
         List<Generation> generations = backend.describe().generations();
-        int generation = random.nextInt(3) == 0 ? random.nextInt(generations.size()) : generations.size() - 1;
-        int subVersion = generations.get(generation).subVersion();
+        boolean anyGeneration = random.nextInt(3) == 0;
+        int usual = backend.bench().generation();
+        int drawn = anyGeneration ? random.nextInt(generations.size()) : generations.size() - 1;
+        int subVersion =
+                anyGeneration || usual == 0 ? generations.get(drawn).subVersion() : usual;
         boolean driver = what == What.CONTRACT || (what == What.TABLES && random.nextBoolean());
         CacheConfig[] caches = CacheConfig.values();
         HardwareConfig hardware = fuzz.config(subVersion, random).with(caches[random.nextInt(caches.length)]);

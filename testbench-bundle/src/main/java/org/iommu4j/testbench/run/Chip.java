@@ -15,7 +15,7 @@ import org.iommu4j.json.Json;
  * The machine that a case asks for.
  *
  * @param model of the chip
- * @param hardware the chip; generation 0 for the model's newest
+ * @param hardware the chip; generation 0 for the model's usual one
  * @param hostAddressWidth in bits; 0 for the model's
  * @param ram memory; empty for all of the address space
  */

@@ -133,12 +133,12 @@ final class Machine implements AutoCloseable {
         return backend;
     }
 
-    /** The generation of that number, or the newest for 0. */
+    /** The generation of that number; for 0 the one that the model says, or its newest. */
     private static Generation generation(Backend backend, int subVersion) {
         List<Generation> generations = backend.describe().generations();
-        Generation found = subVersion == 0
-                ? generations.get(generations.size() - 1)
-                : backend.describe().generation(subVersion);
+        int asked = subVersion == 0 ? backend.bench().generation() : subVersion;
+        Generation found =
+                asked == 0 ? generations.get(generations.size() - 1) : backend.describe().generation(asked);
         if (found == null) {
             throw new BackendException(
                     Errno.ENODEV,

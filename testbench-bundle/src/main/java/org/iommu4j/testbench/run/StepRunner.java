@@ -43,7 +43,7 @@ public final class StepRunner implements AutoCloseable {
     /**
      * A fresh machine with a sanitizer.
      *
-     * @param subVersion generation of the chip; 0 for the newest
+     * @param subVersion generation of the chip; 0 for the model's usual one
      * @param config a case's {@code config} as JSON; empty for the default chip
      * @param driver true for a driver in front of the chip
      * @param stepping true for a queue that is held back

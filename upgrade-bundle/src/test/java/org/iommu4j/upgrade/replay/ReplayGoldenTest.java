@@ -66,7 +66,19 @@ class ReplayGoldenTest {
                             "iotlb.domain", 8L,
                             "iotlb.global", 1L,
                             "iotlb.page", 3762L,
-                            "wait.status", 5716L)));
+                            "wait.status", 5716L)),
+            "scalable-strict-nvme-e1000e",
+            new Expected(
+                    5981,
+                    12572,
+                    Map.of(
+                            "context_cache.global", 1L,
+                            "iec.global", 1L,
+                            "iec.index", 46L,
+                            "iotlb.global", 1L,
+                            "iotlb.page", 1266L,
+                            "pasid_cache.global", 1L,
+                            "wait.status", 1316L)));
 
     private record Expected(long translations, long walks, Map<String, Long> commands) {}
 
@@ -83,7 +95,7 @@ class ReplayGoldenTest {
 
     static Stream<Arguments> cases() {
         List<Arguments> cases = new ArrayList<>();
-        for (String capture : CaptureFiles.LEGACY) {
+        for (String capture : CaptureFiles.WITH_TABLES) {
             for (ReplayOptions.Path path : ReplayOptions.Path.values()) {
                 for (CacheConfig cache : CacheConfig.values()) {
                     cases.add(Arguments.of(capture, path, cache));

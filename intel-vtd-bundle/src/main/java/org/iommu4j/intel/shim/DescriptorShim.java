@@ -1,0 +1,140 @@
+package org.iommu4j.intel.shim;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.intel.command.GuestCommands;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.VtdCommand;
+import org.iommu4j.intel.command.VtdGeneration;
+import org.iommu4j.layout.Layout;
+
+/**
+ * A guest's descriptor between two generations with a queue, docs/spec/intel-vtd.md 1.3 and 1.4. The 16 bytes of a request have the same
+ * bits at the same places in all of them, so that nothing is lost or widened; what the guest's own generation does not know is refused
+ * here, since the host's may know it.
+ *
+ * <ul>
+ *   <li>S3, S4: 256 bits or 128 is the host's affair, since the upper half of every descriptor is zero.
+ *   <li>Types 6, 7 and 8 name PASIDs, which a host of 0x0110 does not have: refused.
+ *   <li>S20: bits 11:9 are a part of the type from 0x0400 on, and reserved before.
+ *   <li>S21, S22: 0x0500 has the same descriptors for guests as 0x0400.
+ * </ul>
+ *
+ * <p>Binds need no shim: the driver refuses what its chip or its mode cannot have.
+ */
+public final class DescriptorShim implements Shim {
+    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final int BYTES = IotlbInvalidate.LAYOUT.sizeBytes();
+    private static final int[] GENERATIONS = {
+        VtdGeneration.LEGACY_QI, VtdGeneration.SCALABLE, VtdGeneration.WIDE_TYPE, VtdGeneration.HOST_PERMISSIONS
+    };
+
+    private final int from;
+    private final int to;
+
+    private DescriptorShim(int from, int to) {
+        this.from = from;
+        this.to = to;
+    }
+
+    /** A shim for every pair of generations with a queue. */
+    public static List<Shim> all() {
+        List<Shim> shims = new ArrayList<>();
+        for (int guest : GENERATIONS) {
+            for (int host : GENERATIONS) {
+                if (guest != host) {
+                    shims.add(new DescriptorShim(guest, host));
+                }
+            }
+        }
+        return List.copyOf(shims);
+    }
+
+    @Override
+    public IommuModel model() {
+        return IommuModel.INTEL;
+    }
+
+    @Override
+    public int from() {
+        return from;
+    }
+
+    @Override
+    public int to() {
+        return to;
+    }
+
+    @Override
+    public String name() {
+        return String.format("VT-d descriptor 0x%04x to 0x%04x", from, to);
+    }
+
+    @Override
+    public Fidelity fidelity() {
+        return Fidelity.EXACT;
+    }
+
+    @Override
+    public int rewrite(InvalidateRequest request, Completion completion) {
+        if (from == VtdGeneration.LEGACY_QI && request.selectsPasid()) {
+            return Answers.noPasids(request, completion);
+        }
+        if (request.payloadLength() == 0) {
+            request.retag(to);
+            return 0;
+        }
+        if (request.payloadLength() != BYTES) {
+            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
+        }
+        long low = (long) WORD.get(request.payload(), request.payloadOffset());
+        long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
+        int type = VtdCommand.typeOf(low, from);
+        VtdCommand command = VtdCommand.of(type);
+        if (!GuestCommands.isGuests(type, from)) {
+            boolean hostOwned = GuestCommands.isHostOwned(type);
+            Rule rule = hostOwned ? Rule.V36 : Rule.V34;
+            return completion.refuse(
+                    rule,
+                    rule.errno(),
+                    IotlbInvalidate.LAYOUT,
+                    IotlbInvalidate.TYPE,
+                    type,
+                    hostOwned
+                            ? "this command is the host's, never a guest's"
+                            : "no command of this generation has that type");
+        }
+        Layout layout = command.layout();
+        if (to == VtdGeneration.LEGACY_QI && !GuestCommands.isGuests(type, to)) {
+            return completion.refuse(
+                    Rule.V24,
+                    Errno.EOPNOTSUPP,
+                    layout,
+                    layout.field("Type"),
+                    type,
+                    "the host's generation has no PASIDs");
+        }
+        for (int word = 0; word < 2; word++) {
+            long wrong = (word == 0 ? low : high) & layout.reservedMask(word, from, capability -> false);
+            if (wrong != 0) {
+                return completion.refuseReserved(layout, word, wrong);
+            }
+        }
+        WORD.set(request.scratch(), 0, low);
+        WORD.set(request.scratch(), Long.BYTES, high);
+        request.replacePayload(to, BYTES);
+        return 0;
+    }
+}

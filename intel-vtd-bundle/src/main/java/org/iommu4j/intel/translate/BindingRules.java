@@ -1,0 +1,227 @@
+package org.iommu4j.intel.translate;
+
+import java.util.function.ToIntFunction;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.bind.BindPart;
+import org.iommu4j.driver.bind.BindRules;
+import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.intel.command.BindPasid;
+import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.intel.table.Agaw;
+import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Layout;
+
+/** What must hold of a bind, docs/contract.md, VT-d's binds; rows stand in the order of the contract. */
+final class BindingRules {
+    private static final int FIVE_LEVELS = 57;
+    private static final int FOUR_LEVELS = 48;
+
+    private final ChipPort chip;
+
+    /** True if commands reach the TLBs of devices. */
+    private final boolean reachesDevices;
+
+    /** Code of the widest tables of the chip, which a pass-through names. */
+    private final int widest;
+
+    private final Rules pgtable;
+    private final Rules pasid;
+
+    /**
+     * Rules of one operation.
+     *
+     * @param layout of its vendor part
+     * @param pasidOf the PASID that it is about; {@link Device#NO_PASID} for requests without
+     * @param always of every bind and its domain
+     * @param binds of one that binds, with what the chip and the device have
+     * @param unbinds of one that unbinds, with what is bound
+     */
+    record Rules(
+            Layout layout,
+            ToIntFunction<BindPart> pasidOf,
+            BindRules<Domain> always,
+            BindRules<Device> binds,
+            BindRules<Device> unbinds) {}
+
+    /**
+     * Rules for one chip.
+     *
+     * @param reachesDevices true if commands reach the TLBs of devices
+     */
+    BindingRules(ChipPort chip, boolean reachesDevices) {
+        this.chip = chip;
+        this.reachesDevices = reachesDevices;
+        widest = Agaw.widest(Cap.SAGAW.get(chip.cap()), Integer.MAX_VALUE);
+        ToIntFunction<BindPart> none = part -> Device.NO_PASID;
+        pgtable = new Rules(BindPgtable.LAYOUT, none, always(new BindRules<>()), binds(none), unbinds(none));
+        ToIntFunction<BindPart> named = part -> part.getInt(BindPasid.PASID);
+        BindRules<Domain> hasPasid = new BindRules<Domain>()
+                .row(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        BindPasid.PASID,
+                        "the chip has no such PASID, or none in legacy mode",
+                        (part, domain) -> named.applyAsInt(part) >>> chip.pasidBits() == 0)
+                .row(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        BindPasid.PASID,
+                        "PASID 0 stands for requests without PASID, which BIND_PGTABLE binds",
+                        (part, domain) -> named.applyAsInt(part) != Device.NO_PASID);
+        pasid = new Rules(BindPasid.LAYOUT, named, always(hasPasid), binds(named), unbinds(named));
+    }
+
+    /** Of BIND_PGTABLE. */
+    Rules pgtable() {
+        return pgtable;
+    }
+
+    /** Of BIND_PASID. */
+    Rules pasid() {
+        return pasid;
+    }
+
+    /** What a vendor part asks for. */
+    Binding binding(BindPart part) {
+        return Binding.of(part, widest);
+    }
+
+    private BindRules<Domain> always(BindRules<Domain> rules) {
+        return rules.row(
+                        Rule.V34,
+                        BindPgtable.TABLE_ROOT,
+                        "the table is beyond the host address width",
+                        (part, domain) -> chip.isTable(part.get(BindPgtable.TABLE_ROOT)))
+                .flags(
+                        Rule.V35,
+                        "PASS_THROUGH and DEVICE_TLB exclude each other in legacy mode",
+                        (part, domain) ->
+                                chip.isScalable() || !(passes(part) && part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)))
+                .flags(
+                        Rule.V35,
+                        "PASS_THROUGH has no stage",
+                        (part, domain) -> !passes(part) || !(isFirstStage(part) || hasOption(part)))
+                .flags(
+                        Rule.V35,
+                        "SUPERVISOR and EXTENDED_ACCESSED belong to FIRST_STAGE, ACCESSED_DIRTY to the second stage",
+                        (part, domain) -> isFirstStage(part)
+                                ? !part.hasFlag(BindPgtable.FLAG_ACCESSED_DIRTY)
+                                : !part.hasFlag(BindPgtable.FLAG_SUPERVISOR)
+                                        && !part.hasFlag(BindPgtable.FLAG_EXTENDED_ACCESSED))
+                .flags(
+                        Rule.V35,
+                        "WRITE_PROTECT needs SUPERVISOR",
+                        (part, domain) -> part.hasFlag(BindPgtable.FLAG_SUPERVISOR)
+                                || !part.hasFlag(BindPgtable.FLAG_WRITE_PROTECT))
+                .row(
+                        Rule.V35,
+                        BindPgtable.TABLE_ROOT,
+                        "PASS_THROUGH has no table",
+                        (part, domain) -> !passes(part) || part.get(BindPgtable.TABLE_ROOT) == 0)
+                .row(
+                        Rule.V35,
+                        BindPgtable.ADDRESS_WIDTH,
+                        "PASS_THROUGH has no width, a table has one",
+                        (part, domain) -> passes(part) == (part.get(BindPgtable.ADDRESS_WIDTH) == 0))
+                .row(
+                        null,
+                        Errno.ENODEV,
+                        BindPgtable.REQUESTER,
+                        Answers.NOT_ATTACHED,
+                        (part, domain) -> domain.members().device(part.getInt(BindPgtable.REQUESTER)) != null);
+    }
+
+    private BindRules<Device> binds(ToIntFunction<BindPart> pasidOf) {
+        return new BindRules<Device>()
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "the chip has no pass-through",
+                        (part, device) -> !passes(part) || has(Ecap.PT))
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "the chip cannot invalidate device TLBs",
+                        (part, device) -> !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) || (has(Ecap.DT) && reachesDevices))
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "the chip has no tables of that stage in this mode",
+                        (part, device) -> passes(part) || hasStage(isFirstStage(part)))
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "the chip does not have what a flag asks for: ECAP.SRS, EAFS or SSADS",
+                        (part, device) -> isMet(part, BindPgtable.FLAG_SUPERVISOR, Ecap.SRS)
+                                && isMet(part, BindPgtable.FLAG_EXTENDED_ACCESSED, Ecap.EAFS)
+                                && isMet(part, BindPgtable.FLAG_ACCESSED_DIRTY, Ecap.SSADS))
+                .row(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        BindPgtable.ADDRESS_WIDTH,
+                        "the chip has no tables of that width",
+                        (part, device) -> passes(part) || hasWidth(part))
+                .flags(
+                        null,
+                        Errno.EBUSY,
+                        "other PASIDs of the device are bound with the other value of DEVICE_TLB",
+                        (part, device) -> part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) == device.deviceTlb()
+                                || device.byPasid().keySet().stream().allMatch(bound -> bound == pasidOf.applyAsInt(part)));
+    }
+
+    private BindRules<Device> unbinds(ToIntFunction<BindPart> pasidOf) {
+        return new BindRules<Device>()
+                .row(
+                        Rule.V35,
+                        BindPgtable.TABLE_ROOT,
+                        "the device is bound to something else",
+                        (part, device) -> device.stage(pasidOf.applyAsInt(part)) == null
+                                || binding(part).isOf(device, pasidOf.applyAsInt(part)))
+                .row(
+                        null,
+                        Errno.ENOENT,
+                        BindPgtable.REQUESTER,
+                        "nothing is bound for the device",
+                        (part, device) -> device.stage(pasidOf.applyAsInt(part)) != null);
+    }
+
+    /** True if the chip has second-stage tables of a width. */
+    boolean hasSecondStage(int aw) {
+        return hasStage(false) && Agaw.isSupported(aw, Cap.SAGAW.get(chip.cap()));
+    }
+
+    private boolean hasStage(boolean first) {
+        // Walks of the first stage set accessed flags, which needs page-walk snooping.
+        return chip.isScalable() ? has(first ? Ecap.FSTS : Ecap.SSTS) && (!first || has(Ecap.SMPWCS)) : !first;
+    }
+
+    private boolean hasWidth(BindPart part) {
+        int width = part.getInt(BindPgtable.ADDRESS_WIDTH);
+        return isFirstStage(part)
+                ? width == FOUR_LEVELS || (width == FIVE_LEVELS && Cap.FS5LP.isSet(chip.cap()))
+                : hasSecondStage(Agaw.ofWidth(width));
+    }
+
+    private boolean isMet(BindPart part, BitField flag, BitField ability) {
+        return !part.hasFlag(flag) || (chip.isScalable() && has(ability));
+    }
+
+    private boolean has(BitField ability) {
+        return ability.isSet(chip.ecap());
+    }
+
+    private static boolean passes(BindPart part) {
+        return part.hasFlag(BindPgtable.FLAG_PASS_THROUGH);
+    }
+
+    private static boolean isFirstStage(BindPart part) {
+        return part.hasFlag(BindPgtable.FLAG_FIRST_STAGE);
+    }
+
+    private static boolean hasOption(BindPart part) {
+        return BindPgtable.OPTIONS.stream().anyMatch(part::hasFlag);
+    }
+}

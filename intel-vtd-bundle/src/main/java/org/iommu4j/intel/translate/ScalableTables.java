@@ -1,0 +1,133 @@
+package org.iommu4j.intel.translate;
+
+import java.util.TreeMap;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.intel.table.ScalableContextEntry;
+import org.iommu4j.intel.table.ScalableRootEntry;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
+
+/**
+ * Root table, context tables, and a directory of PASIDs for each device, of scalable mode: VT-d 9.2 and 9.4 to 9.6. A context table
+ * is made for half of a bus, and a directory for a device, when they are first needed. Requests without PASID are those of PASID 0.
+ */
+final class ScalableTables implements HostTables {
+    private static final int HALF_BUSES = 512;
+    private static final int REQUESTERS = 1 << 16;
+
+    private final ChipPort chip;
+    private final Platform platform;
+    private final PhysicalMemory memory;
+    private final long root;
+
+    /** Context tables by half of a bus. */
+    private final TreeMap<Integer, Long> contextTables = new TreeMap<>();
+
+    /** Directories by requester. */
+    private final TreeMap<Integer, PasidDirectory> directories = new TreeMap<>();
+
+    /** Tables below a root table of zeroes. */
+    ScalableTables(ChipPort chip, long root) {
+        this.chip = chip;
+        platform = chip.port().platform();
+        memory = platform.memory();
+        this.root = root;
+    }
+
+    @Override
+    public long root() {
+        return root;
+    }
+
+    @Override
+    public boolean prepare(int requester, int pasid) {
+        PasidDirectory directory = directories.get(requester);
+        if (directory == null) {
+            directory = PasidDirectory.create(chip);
+            directories.put(requester, directory);
+        }
+        directory.prepare(pasid);
+        int half = requester >>> 7;
+        if (contextTables.containsKey(half)) {
+            return false;
+        }
+        long table = platform.allocatePages(1);
+        contextTables.put(half, table);
+        memory.writeLongLe(
+                ScalableRootEntry.addressOf(root, requester),
+                ScalableRootEntry.CTP.of(table) | ScalableRootEntry.P.mask());
+        return true;
+    }
+
+    @Override
+    public boolean write(Device device, int pasid) {
+        PasidDirectory directory = directories.get(device.requester());
+        directory.write(pasid, device.stage(pasid));
+        long word0 = device.isBlocked()
+                ? 0
+                : ScalableContextEntry.P.mask()
+                        | (device.deviceTlb() ? ScalableContextEntry.DTE.mask() : 0)
+                        | (device.hasPasids() ? ScalableContextEntry.PASIDE.mask() : 0)
+                        | ScalableContextEntry.PDTS.of(directory.sizeCode())
+                        | ScalableContextEntry.PASIDDIRPTR.of(directory.address());
+        long entry = entryOf(device.requester());
+        boolean changed = memory.readLongLe(entry) != word0;
+        if (changed) {
+            memory.writeLongLe(entry, word0);
+        }
+        return changed;
+    }
+
+    @Override
+    public void block(int requester) {
+        if (contextTables.containsKey(requester >>> 7)) {
+            memory.writeLongLe(entryOf(requester), 0);
+        }
+        PasidDirectory directory = directories.get(requester);
+        if (directory != null) {
+            directory.clear();
+        }
+    }
+
+    @Override
+    public void release(int requester) {
+        PasidDirectory directory = directories.remove(requester);
+        if (directory != null) {
+            directory.free();
+        }
+    }
+
+    /** The first word of a context entry: the driver leaves the others 0. */
+    private long entryOf(int requester) {
+        return ScalableContextEntry.addressOf(contextTables.get(requester >>> 7), requester);
+    }
+
+    @Override
+    public void save(SnapshotWriter out) {
+        out.putInt(contextTables.size());
+        contextTables.forEach((half, table) -> out.putInt(half).putLong(table));
+        out.putInt(directories.size());
+        directories.forEach((requester, directory) -> {
+            out.putInt(requester);
+            directory.save(out);
+        });
+    }
+
+    @Override
+    public void load(SnapshotReader in) {
+        int tables = in.getCount(HALF_BUSES);
+        for (int i = 0; i < tables; i++) {
+            int half = in.getIndex(HALF_BUSES, "half of a bus");
+            contextTables.put(half, in.getPage("context table"));
+        }
+        int count = in.getCount(REQUESTERS);
+        for (int i = 0; i < count; i++) {
+            int requester = in.getIndex(REQUESTERS, "requester");
+            if (!contextTables.containsKey(requester >>> 7)) {
+                throw in.invalid("a directory of requester 0x" + Integer.toHexString(requester) + " without context table");
+            }
+            directories.put(requester, PasidDirectory.load(chip, in));
+        }
+    }
+}
