@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.iommu4j.backend.DmaAccess;
@@ -117,7 +118,7 @@ class LongRequestTest {
         private final Guest guest = unit.openGuest(HardwareConfig.of(1), this);
         private final CountDownLatch in = new CountDownLatch(1);
         private volatile Completion answer;
-        private volatile int sent;
+        private final AtomicInteger sent = new AtomicInteger();
         private Thread thread;
 
         /** The pieces of its requests take a millisecond from now on. */
@@ -150,7 +151,7 @@ class LongRequestTest {
 
         @Override
         public Completion request(int guestDomain, byte[] bytes) {
-            sent++;
+            sent.incrementAndGet();
             Completion own = Bench.send(container, bytes);
             answer = own;
             return own;
@@ -179,7 +180,7 @@ class LongRequestTest {
         assertTrue(System.nanoTime() - begun < TimeUnit.SECONDS.toNanos(10));
         assertEquals("1.1.0", bench.core.backend(IommuModel.INTEL).describe().version());
         assertEquals(Errno.OK, vcpu.ended().errno(), vcpu.answer::toString);
-        assertEquals(1, vcpu.sent);
+        assertEquals(1, vcpu.sent.get());
         expectOneRequestOver(2_000);
         assertEquals("command of 1.1.0", vcpu.backend());
         assertEquals(7, vcpu.guest.readRegister(0, 8));
