@@ -40,10 +40,6 @@ final class DescriptionChecks {
         expect(
                 version.matches() && version.group(1).equals(description.version()),
                 "it calls itself version '" + description.version() + "', its manifest says '" + file.version() + "'");
-        expect(
-                description.stateOldestRead() >= 0 && description.stateOldestRead() <= description.stateWritten(),
-                "it writes state version " + description.stateWritten() + " and reads from "
-                        + description.stateOldestRead() + " on: not what it writes");
         List<Generation> generations = description.generations();
         expect(!generations.isEmpty(), "it has no generation");
         for (int i = 0; i < generations.size(); i++) {

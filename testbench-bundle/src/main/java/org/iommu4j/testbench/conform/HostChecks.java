@@ -15,7 +15,7 @@ final class HostChecks {
     private static final int REFUSED_ALLOCATIONS = 12;
 
     /** Uses of the port that fail one by one, spread over the life of a domain. */
-    private static final int FAILING_USES = 24;
+    private static final int FAILING_USES = 48;
 
     private static final int ROUNDS = 3;
     private static final int PAGE = 4096;

@@ -129,7 +129,7 @@ final class RequestChecks {
             for (Workload.Witness witness : work.someWitnesses()) {
                 Workload.Entry entry = form.fits(witness) ? work.entry(witness) : null;
                 if (entry != null && work.holds(witness)) {
-                    entry.edit(client, witness, subject.model().payloadOrder() == ByteOrder.BIG_ENDIAN);
+                    entry.edit(client, subject.model().payloadOrder() == ByteOrder.BIG_ENDIAN);
                     Completion completion = form.send(client, witness, generation.granuleShift());
                     if (completion.errno() != Errno.OK) {
                         return form.name() + " is answered " + completion;

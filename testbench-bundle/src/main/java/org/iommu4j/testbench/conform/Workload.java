@@ -2,6 +2,7 @@ package org.iommu4j.testbench.conform;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,7 @@ final class Workload {
     private final Map<Integer, FuzzScene.Root> tables = new LinkedHashMap<>();
     private final List<FuzzScene.Bind> bound = new ArrayList<>();
     private final List<Witness> witnesses = new ArrayList<>();
+    private final Map<Page, Entry> shown = new HashMap<>();
     private final DmaAccess access = new DmaAccess();
 
     /**
@@ -52,6 +54,9 @@ final class Workload {
      * @param spa where it ends
      */
     record Witness(int requester, int pasid, long iova, int rights, long spa) {}
+
+    /** A page of a device, as it names it. */
+    private record Page(int requester, int pasid, long iova) {}
 
     private Workload(Client client, Backend backend, FuzzScene scene, boolean reversed) {
         this.client = client;
@@ -214,7 +219,10 @@ final class Workload {
     }
 
     private boolean translates(int requester, int pasid, long iova, int rights) {
+        Page page = new Page(requester, pasid, iova);
+        access.explainTo((what, pa, word) -> shown.put(page, new Entry(pa, word)));
         client.access(access.begin(requester, iova, rights).withPasid(pasid));
+        access.explainTo(null);
         return access.outcome() == DmaAccess.Outcome.TRANSLATED;
     }
 
@@ -301,10 +309,13 @@ final class Workload {
         /** Where pages go that are moved: above the tables, below the smallest host address width. */
         private static final long ELSEWHERE = 0x8000_0000L;
 
-        /** Makes the entry lead elsewhere; one that holds more than an address becomes zero. */
-        void edit(Client client, Witness witness, boolean bigEndian) {
-            boolean leaf = (word & ADDRESS) == (witness.spa() & ADDRESS);
-            long edited = leaf ? (word & ~ADDRESS) | ELSEWHERE : 0;
+        private boolean leadsTo(Witness witness) {
+            return (word & ADDRESS) == (witness.spa() & ADDRESS);
+        }
+
+        /** Makes the entry lead elsewhere. */
+        void edit(Client client, boolean bigEndian) {
+            long edited = (word & ~ADDRESS) | ELSEWHERE;
             if (bigEndian) {
                 client.port().platform().memory().writeLongBe(pa, edited);
             } else {
@@ -314,15 +325,12 @@ final class Workload {
     }
 
     /**
-     * The last table entry of a witness, after everything was invalidated; null if the chip does not show it.
+     * The entry of a page table that leads a witness to its page, as the chip read it at the first access; null if the chip did not
+     * show one, as where accesses pass untranslated.
      */
     Entry entry(Witness witness) {
-        client.invalidate(0, 0, 0, 0, 0, new byte[0]);
-        Entry[] last = new Entry[1];
-        access.explainTo((what, pa, word) -> last[0] = new Entry(pa, word));
-        translates(witness.requester(), witness.pasid(), witness.iova(), witness.rights());
-        access.explainTo(null);
-        return last[0];
+        Entry last = shown.get(new Page(witness.requester(), witness.pasid(), witness.iova()));
+        return last != null && last.leadsTo(witness) ? last : null;
     }
 
     /** Unbinds everything that was bound, the last first. */
@@ -358,5 +366,6 @@ final class Workload {
         tables.clear();
         bound.clear();
         witnesses.clear();
+        shown.clear();
     }
 }
