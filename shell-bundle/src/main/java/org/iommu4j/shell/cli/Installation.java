@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
+import org.osgi.framework.Version;
 
 /** The files of the installation's folder: captures, built and released jars. */
 public final class Installation {
@@ -141,6 +142,25 @@ public final class Installation {
                 .toList();
     }
 
+    /** The releases of a bundle with a lower version than a jar of it has; none if it is no bundle. */
+    List<Path> olderReleases(Path jar) {
+        String version = header(jar, "Bundle-Version");
+        if (version.isEmpty()) {
+            return List.of();
+        }
+        return releases(symbolicName(jar)).stream()
+                .filter(release -> isOlder(header(release, "Bundle-Version"), version))
+                .toList();
+    }
+
+    private static boolean isOlder(String version, String other) {
+        try {
+            return Version.parseVersion(version).compareTo(Version.parseVersion(other)) < 0;
+        } catch (IllegalArgumentException e) {
+            return false;
+        }
+    }
+
     private static Path digest(Path jar) {
         return Path.of(jar + ".sha256");
     }
@@ -183,7 +203,8 @@ public final class Installation {
         return Files.getLastModifiedTime(jar).compareTo(Files.getLastModifiedTime(other)) > 0;
     }
 
-    private static String symbolicName(Path jar) {
+    /** The symbolic name of a bundle; empty if the jar is none. */
+    static String symbolicName(Path jar) {
         return header(jar, "Bundle-SymbolicName").split(";", 2)[0].strip();
     }
 

@@ -134,6 +134,7 @@ class Iommu4jCommandTest {
         "'cases --help', cases",
         "'bench --help', bench",
         "'fuzz --help', fuzz",
+        "'conform --help', conform",
         "'explain --help', explain",
         "'shell --help', shell"
     })

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.FuzzScene;
@@ -23,7 +24,7 @@ import org.iommu4j.layout.Layout;
 import org.iommu4j.testbench.FuzzFailure.Kind;
 
 /** Checks that every structure of a model and every request of the contract decodes to what was encoded. */
-final class Codecs {
+public final class Codecs {
     private static final int REQUESTS = 64;
     private static final int LONGEST_PAYLOAD = 64;
 
@@ -31,7 +32,8 @@ final class Codecs {
     private final ExplainHints hints;
     private final List<Layout> layouts = new ArrayList<>();
 
-    Codecs(Backend backend) {
+    /** Checks what that backend declares. */
+    public Codecs(Backend backend) {
         this.backend = backend;
         hints = ExplainHints.of(backend);
         layouts.addAll(backend.layouts());
@@ -64,6 +66,19 @@ final class Codecs {
             throw e;
         } catch (RuntimeException e) {
             throw new Failed(Kind.UNTYPED_EXCEPTION, "decoding ends in " + CaseRun.describe(e), e);
+        }
+    }
+
+    /**
+     * As {@link #check}, for who knows no case.
+     *
+     * @param failure makes what is thrown of a message and its cause
+     */
+    public void checkOrThrow(long seed, BiFunction<String, Throwable, RuntimeException> failure) {
+        try {
+            check(seed);
+        } catch (Failed e) {
+            throw failure.apply(e.getMessage(), e);
         }
     }
 

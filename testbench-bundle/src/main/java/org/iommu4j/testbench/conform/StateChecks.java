@@ -1,0 +1,283 @@
+package org.iommu4j.testbench.conform;
+
+import static org.iommu4j.testbench.conform.Check.expect;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.GuestDecoder;
+import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageOwner;
+import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.Snapshot;
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
+import org.iommu4j.core.service.Progress;
+import org.iommu4j.layout.Register;
+
+/** What a bundle saves, its successor goes on from: chips, drivers and virtual IOMMUs of every generation. */
+final class StateChecks {
+    private static final int DAMAGES = 48;
+
+    private final Subject subject;
+    private final Backend backend;
+
+    StateChecks(Subject subject) {
+        this.subject = subject;
+        backend = subject.backend();
+    }
+
+    /** Registers, accesses and bytes. */
+    String chip(Progress progress) {
+        return subject.ofEach(generation -> {
+            progress.again();
+            BareMachine machine = machine(generation);
+            Workload work = Workload.started(machine, subject, Subject.chip(generation));
+            long[] before = registers(machine, generation);
+            Snapshot saved = machine.saveChip();
+            restored("a saved chip", () -> machine.restoreChip(saved));
+            expectSame("chip", saved, machine.saveChip());
+            long[] after = registers(machine, generation);
+            int at = Arrays.mismatch(before, after);
+            expect(
+                    at < 0,
+                    () -> "register " + backend.registers(generation.subVersion()).get(at).name() + " is 0x"
+                            + Long.toHexString(after[at]) + " after restoring, before 0x"
+                            + Long.toHexString(before[at]));
+            work.expectAll("after restoring the chip");
+            return work.witnesses().size() + " accesses, " + before.length + " registers";
+        });
+    }
+
+    private long[] registers(BareMachine machine, Generation generation) {
+        FuzzSupport fuzz = backend.bench().fuzz();
+        return backend.registers(generation.subVersion()).stream()
+                .mapToLong(register -> fuzz.isReadFree(register) ? machine.port().read(register) : 0)
+                .toArray();
+    }
+
+    /** Books and bytes, and nothing that is written on the way. */
+    String driver(Progress progress) {
+        return subject.ofEach(generation -> {
+            progress.again();
+            Trouble host = new Trouble();
+            BareMachine machine = new BareMachine(subject, Subject.chip(generation), host);
+            Workload work = Workload.started(machine, subject, Subject.chip(generation));
+            Snapshot saved = machine.saveDriver();
+            int writes = host.writes();
+            restored("a saved driver", () -> machine.restoreDriver(saved));
+            expect(host.writes() == writes, "restoring a driver writes to its chip " + (host.writes() - writes) + " times");
+            expectSame("driver", saved, machine.saveDriver());
+            work.expectAll("after restoring the driver");
+            Completion all = machine.invalidate(0, 0, 0, 0, 0, new byte[0]);
+            expect(
+                    all.errno() == Errno.OK || work.witnesses().isEmpty(),
+                    "the restored driver answers an invalidation of its domain " + all);
+            work.unbind();
+            for (Completion answer : work.detach()) {
+                expect(answer.errno() == Errno.OK, "the restored driver cannot remove a device: " + answer);
+            }
+            work.expectNone("after the restored driver removed its device");
+            return work.witnesses().size() + " accesses";
+        });
+    }
+
+    /** A virtual IOMMU that the model's own software has brought up. */
+    String guest(Progress progress) {
+        return subject.ofEach(generation -> {
+            progress.again();
+            HardwareConfig config = HardwareConfig.of(generation.subVersion());
+            Platform platform = plainMachine(config).forOwner(PageOwner.VIRTUAL_IOMMU);
+            GuestDecoder decoder;
+            try {
+                decoder = BareMachine.typed(
+                        "making a virtual IOMMU", () -> backend.createGuestDecoder(config, platform));
+            } catch (BackendException e) {
+                throw new Check.NotCovered("a virtual IOMMU is refused: " + e.getMessage());
+            }
+            bringUp(decoder, config, platform);
+            Snapshot saved = decoder.save();
+            expect(saved.kind() == Snapshot.Kind.GUEST, "a virtual IOMMU saves " + saved);
+            GuestDecoder[] again = new GuestDecoder[1];
+            restored("a saved virtual IOMMU", () -> again[0] = backend.restoreGuestDecoder(saved, platform));
+            expectSame("virtual IOMMU", saved, again[0].save());
+            for (Register register : backend.registers(generation.subVersion())) {
+                if (backend.bench().fuzz().isReadFree(register)) {
+                    long before = decoder.readRegister(register.offset(), register.widthBytes());
+                    long after = again[0].readRegister(register.offset(), register.widthBytes());
+                    expect(
+                            before == after,
+                            "register " + register.name() + " of the virtual IOMMU is 0x" + Long.toHexString(after)
+                                    + " after restoring, before 0x" + Long.toHexString(before));
+                }
+            }
+            return saved.bytes().length + " bytes";
+        });
+    }
+
+    /** The model's own software in front of a virtual IOMMU whose requests all succeed. */
+    private void bringUp(GuestDecoder decoder, HardwareConfig config, Platform platform) {
+        GuestRequests sink = new Agreeing();
+        NativePort port = new NativePort() {
+            @Override
+            public Platform platform() {
+                return platform;
+            }
+
+            @Override
+            public long readRegister(long offset, int sizeBytes) {
+                return decoder.readRegister(offset, sizeBytes);
+            }
+
+            @Override
+            public void writeRegister(long offset, int sizeBytes, long value) {
+                decoder.writeRegister(offset, sizeBytes, value, sink);
+            }
+
+            @Override
+            public void call(NativeCall call) {
+                decoder.call(call, sink);
+            }
+        };
+        try {
+            BareMachine.typed("bringing up a virtual IOMMU", () -> backend.bench()
+                    .fuzz()
+                    .bringUp(config, port, new SplittableRandom(subject.seed())));
+        } catch (BackendException e) {
+            // A virtual IOMMU may offer less than the chip; what it has become until then is saved.
+        }
+    }
+
+    /** Answers every request of a virtual IOMMU with success. */
+    private static final class Agreeing implements GuestRequests {
+        private final Completion completion = new Completion();
+
+        @Override
+        public Completion request(int guestDomain, byte[] bytes) {
+            completion.begin().done(Fidelity.EXACT);
+            return completion;
+        }
+
+        @Override
+        public void handled(String why) {
+            // Nobody counts.
+        }
+
+        @Override
+        public void refused(String reason) {
+            // Nobody counts.
+        }
+
+        @Override
+        public void move(int requester, int guestDomain) {
+            // There are no containers.
+        }
+    }
+
+    /** States that are cut, longer, or have a bit turned. */
+    String damaged(Progress progress) {
+        return subject.ofEach(generation -> {
+            BareMachine machine = machine(generation);
+            Workload.started(machine, subject, Subject.chip(generation));
+            Snapshot chip = machine.saveChip();
+            Snapshot driver = machine.saveDriver();
+            SplittableRandom random = new SplittableRandom(subject.seed());
+            for (int i = 0; i < DAMAGES; i++) {
+                progress.again();
+                refusedOrRead(damaged(chip, random, i), machine::restoreChip);
+                refusedOrRead(damaged(driver, random, i), machine::restoreDriver);
+            }
+            return 2 * DAMAGES + " states";
+        });
+    }
+
+    private static Snapshot damaged(Snapshot state, SplittableRandom random, int number) {
+        byte[] bytes = state.bytes();
+        if (bytes.length == 0 || number % 4 == 0) {
+            bytes = Arrays.copyOf(bytes, random.nextInt(bytes.length + Long.BYTES));
+        } else {
+            bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(Byte.SIZE));
+        }
+        return new Snapshot(state.model(), state.kind(), state.version(), bytes);
+    }
+
+    private static void refusedOrRead(Snapshot state, Consumer<Snapshot> restore) {
+        try {
+            restore.accept(state);
+        } catch (BackendException e) {
+            expect(
+                    e.errno() != Errno.EIO,
+                    "a damaged state (" + state + ") is no refusal but breaks the reader: " + e.getMessage());
+        } catch (Check.Unmet e) {
+            throw new Check.Unmet("a damaged state (" + state + "): " + e.getMessage(), e);
+        }
+    }
+
+    /** Versions beyond those that it says that it reads. */
+    String unknown(Progress progress) {
+        BackendDescription description = subject.description();
+        Generation generation = description.generations().get(0);
+        BareMachine machine = machine(generation);
+        Snapshot chip = machine.saveChip();
+        Snapshot driver = machine.saveDriver();
+        for (int version : new int[] {description.stateWritten() + 1, description.stateOldestRead() - 1}) {
+            expectUnknown(
+                    new Snapshot(chip.model(), chip.kind(), version, chip.bytes()), machine::restoreChip);
+            expectUnknown(
+                    new Snapshot(driver.model(), driver.kind(), version, driver.bytes()), machine::restoreDriver);
+        }
+        return "versions " + (description.stateOldestRead() - 1) + " and " + (description.stateWritten() + 1);
+    }
+
+    private static void expectUnknown(Snapshot state, Consumer<Snapshot> restore) {
+        try {
+            restore.accept(state);
+        } catch (BackendException e) {
+            // The bytes themselves may say another version than the number beside them: then they are damaged.
+            expect(
+                    e.errno() == Errno.EPROTONOSUPPORT || e.errno() == Errno.EINVAL,
+                    state + " is refused as " + e.errno() + " (" + e.getMessage() + "), not EPROTONOSUPPORT or EINVAL");
+            return;
+        }
+        throw new Check.Unmet(state + " is restored, and nobody said what is in it");
+    }
+
+    private BareMachine machine(Generation generation) {
+        return new BareMachine(subject, Subject.chip(generation), new Trouble());
+    }
+
+    private Platform plainMachine(HardwareConfig config) {
+        return subject.platforms()
+                .create(new PlatformConfig(
+                        backend.bench().hostAddressWidth(config),
+                        List.of(),
+                        Trouble.lost(),
+                        new Trouble().devices()));
+    }
+
+    private static void restored(String what, Runnable restore) {
+        try {
+            restore.run();
+        } catch (BackendException e) {
+            throw new Check.Unmet(what + " cannot be restored: " + e.getMessage(), e);
+        }
+    }
+
+    private static void expectSame(String what, Snapshot saved, Snapshot again) {
+        expect(
+                saved.equals(again),
+                () -> "the state of a " + what + " is another after restoring, from byte "
+                        + Arrays.mismatch(saved.bytes(), again.bytes()) + " of " + saved.bytes().length + " on");
+    }
+}
