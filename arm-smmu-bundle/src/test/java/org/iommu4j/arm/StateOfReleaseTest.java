@@ -53,7 +53,8 @@ class StateOfReleaseTest {
     @ValueSource(strings = {"1.0.0-contexts", "1.1.0-pasids"})
     void shouldGoOnWithAChip(String release) {
         Snapshot state = state(release, Snapshot.Kind.HARDWARE);
-        Hardware chip = backend.restoreHardware(state, Machine.of(config(release)).platform());
+        Hardware chip =
+                backend.restoreHardware(state, Machine.of(config(release)).platform());
         assertArrayEquals(state.bytes(), chip.save().bytes());
         assertEquals(config(release), chip.config());
         List<byte[]> events = new ArrayList<>();

@@ -56,7 +56,14 @@ final class PlainAmdVi {
      * @param memory the host's, with device table and command buffer
      * @param tables what a guest's tables may be in
      */
-    PlainAmdVi(PhysicalMemory memory, PhysicalMemory tables, int device, int domain, long deviceTable, long ring, long ringBytes) {
+    PlainAmdVi(
+            PhysicalMemory memory,
+            PhysicalMemory tables,
+            int device,
+            int domain,
+            long deviceTable,
+            long ring,
+            long ringBytes) {
         this.memory = memory;
         this.tables = tables;
         this.device = device;

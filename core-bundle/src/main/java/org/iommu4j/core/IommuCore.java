@@ -262,7 +262,8 @@ public final class IommuCore implements IommuService, AutoCloseable {
         long deadline = System.nanoTime() + LISTING_NANOS;
         try {
             for (Thread trial : trials) {
-                trial.join(Duration.ofNanos(Math.max(1_000_000, deadline - System.nanoTime())).toMillis());
+                trial.join(Duration.ofNanos(Math.max(1_000_000, deadline - System.nanoTime()))
+                        .toMillis());
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -196,12 +196,14 @@ class LongRequestTest {
         for (; vcpu.thread.isAlive(); swaps++) {
             assertEquals(
                     Outcome.DONE, bench.swap(swaps % 2 == 0 ? "1.0.0" : "1.1.0").outcome());
-            assertEquals(Errno.OK, Bench.send(other, Bench.invalidate(1, swaps + 1)).errno());
+            assertEquals(
+                    Errno.OK, Bench.send(other, Bench.invalidate(1, swaps + 1)).errno());
         }
         assertTrue(swaps >= 10, () -> "so the request was inside over many swaps");
         assertEquals(Errno.OK, vcpu.ended().errno(), vcpu.answer::toString);
         expectOneRequestOver(4_000);
-        assertEquals("command of " + bench.core.backend(IommuModel.INTEL).describe().version(), vcpu.backend());
+        assertEquals(
+                "command of " + bench.core.backend(IommuModel.INTEL).describe().version(), vcpu.backend());
     }
 
     @Test
@@ -231,7 +233,9 @@ class LongRequestTest {
         Thread vcpu = start(() -> guest.command(new byte[16]));
         assertTrue(in.await(10, TimeUnit.SECONDS));
         bench.core.arrived(bench.backend("1.1.0"));
-        assertEquals(List.of(Outcome.DONE), bench.core.swaps().stream().map(swap -> swap.outcome()).toList());
+        assertEquals(
+                List.of(Outcome.DONE),
+                bench.core.swaps().stream().map(swap -> swap.outcome()).toList());
         stop.set(true);
         vcpu.join();
         assertEquals("command of 1.1.0", guest.commandName(new byte[16]));

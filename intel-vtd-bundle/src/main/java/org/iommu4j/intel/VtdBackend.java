@@ -78,8 +78,8 @@ public class VtdBackend implements Backend {
             scalable(VtdGeneration.HOST_PERMISSIONS, "VTD_SM5", Set.of("accessed-dirty", "supervisor")));
 
     private static Generation scalable(int subVersion, String name, Set<String> more) {
-        Set<String> capabilities = new HashSet<>(Set.of(
-                "page-selective", "leaf-hint", "queue", "device-tlb", "pass-through", "pasid", "first-stage"));
+        Set<String> capabilities = new HashSet<>(
+                Set.of("page-selective", "leaf-hint", "queue", "device-tlb", "pass-through", "pasid", "first-stage"));
         capabilities.addAll(more);
         return new Generation(
                 subVersion, name, Set.of(0, RegisterImage.LAYOUT.sizeBytes()), 12, 20, 48, capabilities, Set.of());

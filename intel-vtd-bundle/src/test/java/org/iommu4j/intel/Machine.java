@@ -3,18 +3,18 @@ package org.iommu4j.intel;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import org.iommu4j.intel.command.BindPasid;
-import org.iommu4j.contract.RequestWriter;
-import org.iommu4j.contract.Uapi;
-import org.iommu4j.contract.IommuModel;
-import org.iommu4j.contract.Completion;
-import org.iommu4j.contract.Abi;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.contract.Abi;
+import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.RequestWriter;
+import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.testing.BackendMachine;
@@ -131,7 +131,8 @@ public final class Machine extends BackendMachine {
 
     /** The physical address of a device's read with a PASID, -1 for none; -1 if it is blocked. */
     public long read(int requester, int pasid, long iova) {
-        DmaAccess access = new DmaAccess().begin(requester, iova, DmaAccess.READ).withPasid(pasid);
+        DmaAccess access =
+                new DmaAccess().begin(requester, iova, DmaAccess.READ).withPasid(pasid);
         chip().translate(access);
         return access.outcome() == DmaAccess.Outcome.TRANSLATED ? access.spa() : -1;
     }

@@ -60,7 +60,8 @@ class KeptPagesTest {
     private static final int ROOT_PAGES = 4;
 
     static Stream<Backend> models() {
-        return Stream.of(new VtdBackend(), new SpaprBackend(), new ZpciBackend(), new SmmuBackend(), new AmdViBackend());
+        return Stream.of(
+                new VtdBackend(), new SpaprBackend(), new ZpciBackend(), new SmmuBackend(), new AmdViBackend());
     }
 
     private static Completion send(Container container, byte[] request) {

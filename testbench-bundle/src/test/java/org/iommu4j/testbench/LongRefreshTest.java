@@ -121,7 +121,8 @@ class LongRefreshTest {
     /** Maps that many segments of the aperture, all through one page table; the others are invalid. */
     private static void map(PhysicalMemory memory, int segments) {
         for (int entry = 0; entry < ENTRIES; entry++) {
-            memory.writeLongBe(REGION_THIRD_TABLE + (long) entry * Long.BYTES, entry == 2 ? SEGMENT_TABLE | 7 : INVALID);
+            memory.writeLongBe(
+                    REGION_THIRD_TABLE + (long) entry * Long.BYTES, entry == 2 ? SEGMENT_TABLE | 7 : INVALID);
             memory.writeLongBe(SEGMENT_TABLE + (long) entry * Long.BYTES, entry < segments ? PAGE_TABLE : INVALID);
         }
         for (int page = 0; page < PAGES_OF_SEGMENT; page++) {
@@ -170,8 +171,8 @@ class LongRefreshTest {
             long requestsBefore = host.container.counters().completed();
 
             long begun = System.nanoTime();
-            Future<Long> rpcit = vcpu.submit(
-                    () -> execute(guest, RPCIT, (long) handle << Integer.SIZE, FIRST, LAST - FIRST + 1));
+            Future<Long> rpcit =
+                    vcpu.submit(() -> execute(guest, RPCIT, (long) handle << Integer.SIZE, FIRST, LAST - FIRST + 1));
             assertTrue(host.refreshing.await(30, TimeUnit.SECONDS));
             int inside = 0;
             for (int swap = 0; swap < SWAPS; swap++) {

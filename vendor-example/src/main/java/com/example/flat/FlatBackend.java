@@ -61,10 +61,11 @@ public final class FlatBackend implements Backend {
     /** A configuration that can be had: there is nothing to choose but the generation. */
     static HardwareConfig checked(HardwareConfig config) {
         generation(config.subVersion());
-        if (!config.fields().isEmpty() || !config.registers().isEmpty() || !config.options().isEmpty()) {
+        if (!config.fields().isEmpty()
+                || !config.registers().isEmpty()
+                || !config.options().isEmpty()) {
             throw new BackendException(
-                    Errno.EINVAL,
-                    "no such capability: " + config.fields() + config.registers() + config.options());
+                    Errno.EINVAL, "no such capability: " + config.fields() + config.registers() + config.options());
         }
         return config;
     }

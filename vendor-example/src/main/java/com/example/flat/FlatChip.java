@@ -47,10 +47,7 @@ final class FlatChip implements Hardware {
     static FlatChip restored(Snapshot state, Platform platform) {
         SnapshotReader in = new SnapshotReader(state)
                 .require(
-                        IommuModel.INTEL,
-                        Snapshot.Kind.HARDWARE,
-                        FlatBackend.STATE_VERSION,
-                        FlatBackend.STATE_VERSION);
+                        IommuModel.INTEL, Snapshot.Kind.HARDWARE, FlatBackend.STATE_VERSION, FlatBackend.STATE_VERSION);
         HardwareConfig config = FlatBackend.checked(ConfigState.load(in.section("config")));
         FlatChip chip = new FlatChip(config, platform);
         in.section("registers", chip.registers::load);
@@ -59,8 +56,7 @@ final class FlatChip implements Hardware {
 
     @Override
     public Snapshot save() {
-        SnapshotWriter out =
-                new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.HARDWARE, FlatBackend.STATE_VERSION);
+        SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.HARDWARE, FlatBackend.STATE_VERSION);
         ConfigState.save(config, out.section("config"));
         registers.save(out.section("registers"));
         return out.build();
@@ -109,8 +105,8 @@ final class FlatChip implements Hardware {
         }
         long device = Integer.toUnsignedLong(access.requester());
         long page = access.iova() >>> FlatFormats.PAGE_SHIFT;
-        boolean plain = access.pasid() == DmaAccess.NO_PASID
-                && access.addressType() == DmaAccess.AddressType.UNTRANSLATED;
+        boolean plain =
+                access.pasid() == DmaAccess.NO_PASID && access.addressType() == DmaAccess.AddressType.UNTRANSLATED;
         if (!plain) {
             fault(access, FlatFormats.NO_PASIDS);
         } else if (device >= FlatFormats.ENTRIES) {

@@ -10,8 +10,8 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
-import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.bind.TableAddress;
@@ -65,8 +65,7 @@ final class FlatDriver implements Translator {
 
     @Override
     public Snapshot save() {
-        SnapshotWriter out =
-                new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, FlatBackend.STATE_VERSION);
+        SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, FlatBackend.STATE_VERSION);
         out.section("table").putLong(table);
         books.save(out.section("books"));
         return out.build();

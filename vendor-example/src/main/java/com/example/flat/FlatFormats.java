@@ -46,20 +46,20 @@ final class FlatFormats {
     private static final Layout.Builder RECORD =
             Layout.named("fault_record").spec(SPEC).ignoreReserved();
     static final BitField FAULTED = RECORD.bit("F", 63, about("the record holds a fault"));
-    static final BitField REASON = RECORD.bits("REASON", 62, 60, about("1 not bound, 2 not present, 3 not writable, 4 bad "
-            + "table, 5 no PASIDs"));
+    static final BitField REASON = RECORD.bits(
+            "REASON", 62, 60, about("1 not bound, 2 not present, 3 not writable, 4 bad " + "table, 5 no PASIDs"));
     static final BitField FAULT_DEVICE = RECORD.bits("DEVICE", 40, 32, about("whose access it was"));
     static final BitField FAULT_PAGE = RECORD.bits("PAGE", 31, 0, about("number of the page, its low 32 bits"));
     static final Layout FAULT_RECORD = RECORD.build();
 
-    private static final Layout.Builder BIND = Layout.named("flat_bind").size(128).spec(SPEC);
+    private static final Layout.Builder BIND =
+            Layout.named("flat_bind").size(128).spec(SPEC);
     static final BitField BIND_REQUESTER = BIND.bits("requester", 8, 0, about("the device"));
     static final BitField BIND_ROOT = BIND.address("table_root", 115, 76, about("address of its page table"));
     static final Layout BIND_PART = BIND.build();
 
     /** The one bind: a device and its page table. */
-    static final BindFormat BIND_FORMAT =
-            new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, GENERATION, 0, BIND_PART);
+    static final BindFormat BIND_FORMAT = new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, GENERATION, 0, BIND_PART);
 
     static final Layout BIND_FLAGS = BindFormat.flags(BIND_PART.name()).build();
 

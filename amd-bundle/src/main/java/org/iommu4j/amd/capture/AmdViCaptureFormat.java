@@ -60,8 +60,7 @@ public final class AmdViCaptureFormat {
             .defaultCapture("amdvi/strict-nvme-e1000e")
             .requesterBits(InvalidateDevtabEntry.DEVICE_ID.width())
             .generations(
-                    GenerationRule.ofField(
-                            AmdViGeneration.V1, "host tables, no PASIDs", Efr.REGISTER, Efr.PAS_MAX, 0),
+                    GenerationRule.ofField(AmdViGeneration.V1, "host tables, no PASIDs", Efr.REGISTER, Efr.PAS_MAX, 0),
                     GenerationRule.otherwise(AmdViGeneration.V2, "guest tables"))
             .structures("dte", "rte")
             .requesterTables(

@@ -192,7 +192,8 @@ public final class AmdViFuzzSupport implements FuzzSupport {
             hostBits = port.platform().hostAddressWidth();
             namesDomains = GuestCommands.nameDomains(subVersion);
             addresses = random.nextLong(1L << GUEST_BITS) & -1L << TableLevel.shift(2);
-            pasids = random.ints(hasGuests() ? 1 + random.nextInt(MOST_PASIDS) : 0, 0, PASIDS).toArray();
+            pasids = random.ints(hasGuests() ? 1 + random.nextInt(MOST_PASIDS) : 0, 0, PASIDS)
+                    .toArray();
             for (int pasid : pasids) {
                 scene.pasid(pasid);
                 scene.value("PASID", pasid);

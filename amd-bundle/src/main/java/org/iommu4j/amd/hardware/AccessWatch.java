@@ -132,8 +132,7 @@ final class AccessWatch {
     }
 
     /** A walk of a guest table is over; as {@link #walked}. */
-    void guestWalked(
-            DeviceEntry device, int pasid, long address, GuestWalker walker, boolean kept, long target) {
+    void guestWalked(DeviceEntry device, int pasid, long address, GuestWalker walker, boolean kept, long target) {
         if (!kept) {
             return;
         }

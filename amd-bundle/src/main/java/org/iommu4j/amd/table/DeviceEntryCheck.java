@@ -1,10 +1,10 @@
 package org.iommu4j.amd.table;
 
 import org.iommu4j.amd.command.AmdViCapabilities;
+import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.config.SettingValues;
-import org.iommu4j.amd.command.AmdViRegisters.Efr;
 
 /** What makes a device table entry illegal on one unit, 48882 2.5.2, in the order of docs/spec/amd-vi.md 3.3. */
 public final class DeviceEntryCheck {

@@ -110,7 +110,11 @@ public final class CommandShim implements Shim {
         int length = request.payloadLength();
         if (length % BYTES != 0) {
             return request.refuse(
-                    Rule.V33, Rule.V33.errno(), Uapi.DATA_LENGTH, "a multiple of the 16 bytes of a command", completion);
+                    Rule.V33,
+                    Rule.V33.errno(),
+                    Uapi.DATA_LENGTH,
+                    "a multiple of the 16 bytes of a command",
+                    completion);
         }
         int end = request.payloadOffset() + length;
         boolean changes = false;
@@ -149,10 +153,7 @@ public final class CommandShim implements Shim {
     }
 
     private static boolean isRange(SmmuCommand command, long word1) {
-        return command != null
-                && command.isOfGuests()
-                && command.takesRange()
-                && CommandFields.TG.get(word1) != 0;
+        return command != null && command.isOfGuests() && command.takesRange() && CommandFields.TG.get(word1) != 0;
     }
 
     private static boolean isFirstLevelOf16K(long word1) {

@@ -323,8 +323,8 @@ final class ShimEquivalencePropertyTest {
             }
             assertEquals(0, code, with::toString);
             Completion without = new Completion();
-            Set<String> left = own.staleAfter(
-                    request(SmmuGeneration.V3_0, bytes(commands), new SplittableRandom(seed)), without);
+            Set<String> left =
+                    own.staleAfter(request(SmmuGeneration.V3_0, bytes(commands), new SplittableRandom(seed)), without);
             Set<String> leftByOther = other.staleAfter(rewritten, with);
             assertEquals(without.errno() + " " + without.rule(), with.errno() + " " + with.rule());
             assertEquals(left, leftByOther);

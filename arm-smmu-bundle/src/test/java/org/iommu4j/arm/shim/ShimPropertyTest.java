@@ -82,7 +82,9 @@ class ShimPropertyTest {
                 int scale = random.nextInt(4);
                 int num = random.nextInt(6);
                 int ttl = random.nextInt(4);
-                boolean reserved = num == 0 && scale == 0 && (ttl == 0 || (ttl == 1 && granule == Granule.K16 && shim.from() < SmmuGeneration.V3_4));
+                boolean reserved = num == 0
+                        && scale == 0
+                        && (ttl == 0 || (ttl == 1 && granule == Granule.K16 && shim.from() < SmmuGeneration.V3_4));
                 long base = (random.nextLong() & 0xffff_ffffL) << 12 >>> granule.shift() << granule.shift();
                 long word0 = SmmuCommand.TLBI_NH_VA.word() | CommandFields.ASID.of(7);
                 long word1 = CommandFields.ADDRESS.of(base);
@@ -240,8 +242,6 @@ class ShimPropertyTest {
     }
 
     private static long word(InvalidateRequest request, int at) {
-        return ByteBuffer.wrap(request.payload())
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .getLong(request.payloadOffset() + at);
+        return ByteBuffer.wrap(request.payload()).order(ByteOrder.LITTLE_ENDIAN).getLong(request.payloadOffset() + at);
     }
 }

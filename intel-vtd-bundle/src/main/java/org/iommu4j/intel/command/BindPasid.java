@@ -17,8 +17,8 @@ public final class BindPasid {
             Layout.named("vtd_bind_pasid").size(256).littleEndian().spec("docs/contract.md, BIND_PASID of VT-d");
 
     /** The PASID. */
-    public static final BitField PASID =
-            DATA.bits("pasid", 211, 192, about("the PASID; 0 stands for requests without one, which BIND_PGTABLE binds"));
+    public static final BitField PASID = DATA.bits(
+            "pasid", 211, 192, about("the PASID; 0 stands for requests without one, which BIND_PGTABLE binds"));
 
     /** The payload. */
     public static final Layout LAYOUT =

@@ -101,8 +101,9 @@ public final class BindPgtable {
     public static final int FLAGS = PASS_THROUGH | DEVICE_TLB;
 
     /** All header flags of scalable mode. */
-    public static final int SCALABLE_FLAGS =
-            FLAGS | (int) (FLAG_FIRST_STAGE.mask() | OPTIONS.stream().mapToLong(BitField::mask).sum());
+    public static final int SCALABLE_FLAGS = FLAGS
+            | (int) (FLAG_FIRST_STAGE.mask()
+                    | OPTIONS.stream().mapToLong(BitField::mask).sum());
 
     private BindPgtable() {}
 }

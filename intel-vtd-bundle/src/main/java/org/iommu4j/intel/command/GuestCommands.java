@@ -17,9 +17,8 @@ public final class GuestCommands {
     public static boolean isGuests(int type, int subVersion) {
         return switch (type) {
             case VtdCommand.TYPE_IOTLB, VtdCommand.TYPE_DEVICE_TLB -> true;
-            case VtdCommand.TYPE_PASID_IOTLB,
-                    VtdCommand.TYPE_PASID_CACHE,
-                    VtdCommand.TYPE_PASID_DEVICE_TLB -> VtdGeneration.isScalable(subVersion);
+            case VtdCommand.TYPE_PASID_IOTLB, VtdCommand.TYPE_PASID_CACHE, VtdCommand.TYPE_PASID_DEVICE_TLB ->
+                VtdGeneration.isScalable(subVersion);
             default -> false;
         };
     }

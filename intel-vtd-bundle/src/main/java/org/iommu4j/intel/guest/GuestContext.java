@@ -35,8 +35,6 @@ record GuestContext(int domain, long table, int widthBits, boolean deviceTlb, in
 
     /** Flags of the bind header that bind it. */
     int flags() {
-        return options
-                | (passThrough() ? BindPgtable.PASS_THROUGH : 0)
-                | (deviceTlb ? BindPgtable.DEVICE_TLB : 0);
+        return options | (passThrough() ? BindPgtable.PASS_THROUGH : 0) | (deviceTlb ? BindPgtable.DEVICE_TLB : 0);
     }
 }

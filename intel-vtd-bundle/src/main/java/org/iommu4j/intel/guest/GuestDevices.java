@@ -22,8 +22,8 @@ import org.iommu4j.intel.table.PasidTables;
 import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.ScalableContextEntry;
 import org.iommu4j.intel.table.TableWalker;
-import org.iommu4j.layout.Words;
 import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Words;
 import org.iommu4j.simulation.guest.GuestBindings;
 import org.iommu4j.simulation.guest.GuestTables;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -147,8 +147,9 @@ final class GuestDevices implements GuestTables<GuestContext> {
     }
 
     void save(SnapshotWriter out) {
-        bindings.save(
-                out.putLong(rootTableAddress).putBoolean(mode != TableMode.INVALID).putBoolean(translating));
+        bindings.save(out.putLong(rootTableAddress)
+                .putBoolean(mode != TableMode.INVALID)
+                .putBoolean(translating));
     }
 
     void load(SnapshotReader in) {

@@ -145,7 +145,8 @@ final class BindingRules {
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip cannot invalidate device TLBs",
-                        (part, device) -> !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) || (has(Ecap.DT) && reachesDevices))
+                        (part, device) ->
+                                !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) || (has(Ecap.DT) && reachesDevices))
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
@@ -169,7 +170,8 @@ final class BindingRules {
                         Errno.EBUSY,
                         "other PASIDs of the device are bound with the other value of DEVICE_TLB",
                         (part, device) -> part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) == device.deviceTlb()
-                                || device.byPasid().keySet().stream().allMatch(bound -> bound == pasidOf.applyAsInt(part)));
+                                || device.byPasid().keySet().stream()
+                                        .allMatch(bound -> bound == pasidOf.applyAsInt(part)));
     }
 
     private BindRules<Device> unbinds(ToIntFunction<BindPart> pasidOf) {

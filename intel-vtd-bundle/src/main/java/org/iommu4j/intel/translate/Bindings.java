@@ -222,7 +222,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 Set<Stage> others = whole ? Set.of() : device.stages();
                 forget(domain, device, false);
                 if (!others.isEmpty()) {
-                    // Its other PASIDs are cached as well. Whether that helps or not, the next change empties every cache.
+                    // Its other PASIDs are cached as well. Whether that helps or not, the next change empties every
+                    // cache.
                     dropContext(requester, others, false);
                     commands.finish();
                 }

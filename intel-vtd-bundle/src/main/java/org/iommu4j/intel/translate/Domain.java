@@ -108,13 +108,12 @@ final class Domain implements DomainRecord<Device> {
     @Override
     public void rebuild() {
         domainIds = stages.stream().mapToInt(Stage::domainId).toArray();
-        devicesWithTlb =
-                members.devices().stream().filter(Device::deviceTlb).toArray(Device[]::new);
+        devicesWithTlb = members.devices().stream().filter(Device::deviceTlb).toArray(Device[]::new);
         Map<Stage, TreeSet<Integer>> pasidsOf = new HashMap<>();
         for (Device device : members.devices()) {
-            device.byPasid().forEach((pasid, bound) -> pasidsOf
-                    .computeIfAbsent(bound.stage(), stage -> new TreeSet<>())
-                    .add(pasid));
+            device.byPasid()
+                    .forEach((pasid, bound) -> pasidsOf.computeIfAbsent(bound.stage(), stage -> new TreeSet<>())
+                            .add(pasid));
         }
         List<Use> found = new ArrayList<>();
         for (Stage stage : stages) {
@@ -128,7 +127,8 @@ final class Domain implements DomainRecord<Device> {
                         .allMatch(use -> use.pasid() == Device.NO_PASID
                                 && !use.stage().translation().isFirstStage());
         canonicalBits = widest(true);
-        setAddressBits(stages.isEmpty() ? maxAddressBits : Math.max(canonicalBits, Math.min(maxAddressBits, widest(false))));
+        setAddressBits(
+                stages.isEmpty() ? maxAddressBits : Math.max(canonicalBits, Math.min(maxAddressBits, widest(false))));
     }
 
     private int widest(boolean firstStage) {

@@ -80,13 +80,7 @@ final class QueueCommands implements CommandPath {
 
     private static RingFormat ring(int commandBytes) {
         return new RingFormat(
-                ENTRIES,
-                false,
-                QueueHead.REGISTER,
-                QueueHead.QH,
-                QueueTail.REGISTER,
-                QueueTail.QT,
-                commandBytes);
+                ENTRIES, false, QueueHead.REGISTER, QueueHead.QH, QueueTail.REGISTER, QueueTail.QT, commandBytes);
     }
 
     /** Pages of the ring. */

@@ -125,7 +125,8 @@ final class ScalableTables implements HostTables {
         for (int i = 0; i < count; i++) {
             int requester = in.getIndex(REQUESTERS, "requester");
             if (!contextTables.containsKey(requester >>> 7)) {
-                throw in.invalid("a directory of requester 0x" + Integer.toHexString(requester) + " without context table");
+                throw in.invalid(
+                        "a directory of requester 0x" + Integer.toHexString(requester) + " without context table");
             }
             directories.put(requester, PasidDirectory.load(chip, in));
         }

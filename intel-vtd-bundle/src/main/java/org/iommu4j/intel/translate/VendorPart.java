@@ -3,19 +3,19 @@ package org.iommu4j.intel.translate;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import org.iommu4j.contract.Errno;
-import org.iommu4j.driver.domain.Answers;
-import org.iommu4j.intel.command.PasidIotlbInvalidate;
-import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
-import org.iommu4j.intel.command.PasidCacheInvalidate;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.invalidate.InvalidatePart;
 import org.iommu4j.driver.range.RangeCover;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.GuestCommands;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
+import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
@@ -114,10 +114,8 @@ final class VendorPart {
         return switch (type) {
             case VtdCommand.TYPE_IOTLB -> readPages(request, completion);
             case VtdCommand.TYPE_DEVICE_TLB -> readDeviceTlb(request, completion);
-            case VtdCommand.TYPE_PASID_IOTLB ->
-                scalable ? readPasidPages(request, completion) : refuseType(completion);
-            case VtdCommand.TYPE_PASID_CACHE ->
-                scalable ? readPasidCache(request, completion) : refuseType(completion);
+            case VtdCommand.TYPE_PASID_IOTLB -> scalable ? readPasidPages(request, completion) : refuseType(completion);
+            case VtdCommand.TYPE_PASID_CACHE -> scalable ? readPasidCache(request, completion) : refuseType(completion);
             case VtdCommand.TYPE_PASID_DEVICE_TLB ->
                 scalable ? readPasidDeviceTlb(request, completion) : refuseType(completion);
             default -> refuseType(completion);
@@ -314,11 +312,14 @@ final class VendorPart {
     }
 
     /** A descriptor of one PASID: that of the generic part, or 0 for requests without one. */
-    private static int checkPasid(InvalidatePart part, BitField pasid, InvalidateRequest request, Completion completion) {
+    private static int checkPasid(
+            InvalidatePart part, BitField pasid, InvalidateRequest request, Completion completion) {
         boolean agrees = request.selectsPasid()
                 ? part.getInt(pasid) == request.pasid()
                 : request.noPasid() && part.getInt(pasid) == Device.NO_PASID;
-        return agrees ? 0 : part.refuse(Rule.V35, pasid, "the descriptor names another PASID than the generic part", completion);
+        return agrees
+                ? 0
+                : part.refuse(Rule.V35, pasid, "the descriptor names another PASID than the generic part", completion);
     }
 
     private static int ownedByHost(InvalidatePart part, BitField field, Completion completion) {

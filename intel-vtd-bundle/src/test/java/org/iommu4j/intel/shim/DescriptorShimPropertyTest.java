@@ -49,8 +49,8 @@ class DescriptorShimPropertyTest {
 
     /** A chip with a device of the guest, with a PASID where both generations have them, and one of another container. */
     private static Machine machine(int subVersion, boolean pasids) {
-        Machine machine = Machine.of(
-                new HardwareConfig(subVersion, Map.of(), Map.of(), CacheConfig.WORST_CASE, Map.of()));
+        Machine machine =
+                Machine.of(new HardwareConfig(subVersion, Map.of(), Map.of(), CacheConfig.WORST_CASE, Map.of()));
         long pool = TABLE + 0x1000;
         long firstStagePool = FIRST_STAGE_TABLE + 0x1000;
         for (int page = 0; page < PAGES; page++) {

@@ -59,9 +59,11 @@ class PasidBindingPropertyTest {
         }
 
         private boolean drop(int requester, int pasid, long iova, long bytes) {
-            deviceTlb.keySet().removeIf(held -> held.requester() == requester
-                    && (pasid == -1 ? held.pasid() == DmaAccess.NO_PASID : pasid == -2 || held.pasid() == pasid)
-                    && (bytes == 0 || held.iova() - iova >= 0 && held.iova() - iova < bytes));
+            deviceTlb
+                    .keySet()
+                    .removeIf(held -> held.requester() == requester
+                            && (pasid == -1 ? held.pasid() == DmaAccess.NO_PASID : pasid == -2 || held.pasid() == pasid)
+                            && (bytes == 0 || held.iova() - iova >= 0 && held.iova() - iova < bytes));
             return true;
         }
 
@@ -136,7 +138,8 @@ class PasidBindingPropertyTest {
             boolean differs = bound.entrySet().stream()
                     .anyMatch(other -> other.getKey().device() == device
                             && other.getKey().pasid() != pasid
-                            && (other.getValue().flags() & BindPgtable.DEVICE_TLB) == (tlb ? 0 : BindPgtable.DEVICE_TLB));
+                            && (other.getValue().flags() & BindPgtable.DEVICE_TLB)
+                                    == (tlb ? 0 : BindPgtable.DEVICE_TLB));
             assertEquals(differs ? Errno.EBUSY : Errno.OK, request(device, pasid, binding, 0));
             if (!differs) {
                 bound.put(new Key(device, pasid), binding);
@@ -155,7 +158,8 @@ class PasidBindingPropertyTest {
             for (int domain = 0; domain < DOMAINS; domain++) {
                 TreeSet<Integer> users = new TreeSet<>();
                 for (Map.Entry<Key, Binding> entry : bound.entrySet()) {
-                    if (entry.getValue().table() == table && domainOf[entry.getKey().device()] == domain) {
+                    if (entry.getValue().table() == table
+                            && domainOf[entry.getKey().device()] == domain) {
                         users.add(entry.getKey().pasid());
                     }
                 }

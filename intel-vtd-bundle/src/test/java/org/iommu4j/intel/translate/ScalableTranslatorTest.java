@@ -135,7 +135,10 @@ class ScalableTranslatorTest {
         machine.takeHex();
         machine.request(0, RANGE, NO_PASID, 0, 0x5000, 0x1000, NONE);
         assertEquals(
-                List.of("36000100000000000050000000000000", "45000000000000000000000000000000", "03000000100300000050000000000000"),
+                List.of(
+                        "36000100000000000050000000000000",
+                        "45000000000000000000000000000000",
+                        "03000000100300000050000000000000"),
                 firstHalves(machine.takeHex()).subList(0, 3));
     }
 
@@ -188,8 +191,8 @@ class ScalableTranslatorTest {
         Machine machine = withPasid(0);
         machine.request(0, Uapi.SCOPE_PASID, 0, PASID + 1, 0, 0, NONE);
         assertRefused(machine, Errno.ENOENT, null, null);
-        Machine narrow = Machine.of(new HardwareConfig(
-                0x400, Map.of("ecap", Map.of("PSS", 7L)), Map.of(), CacheConfig.DEFAULT, Map.of()));
+        Machine narrow = Machine.of(
+                new HardwareConfig(0x400, Map.of("ecap", Map.of("PSS", 7L)), Map.of(), CacheConfig.DEFAULT, Map.of()));
         narrow.open(0);
         narrow.request(0, Uapi.SCOPE_PASID, 0, 0x100, 0, 0, NONE);
         assertRefused(narrow, Errno.EINVAL, Rule.V17, null);
@@ -223,7 +226,14 @@ class ScalableTranslatorTest {
         "0, 0, 0, 0, 0x0000031000000003, 0x7ffffffffffff001, 0x0000031000000003, 0x7ffffffffffff001"
     })
     void shouldCarryOutAGuestsDescriptor(
-            int scope, String pasid, String address, String bytes, String low, String high, String lowDone, String highDone) {
+            int scope,
+            String pasid,
+            String address,
+            String bytes,
+            String low,
+            String high,
+            String lowDone,
+            String highDone) {
         Machine machine = withPasid(TLB);
         machine.request(
                 0,
@@ -264,7 +274,15 @@ class ScalableTranslatorTest {
         "EINVAL, V34, 0, 0, 0, 0, 0, 0x000000000000000b, 0"
     })
     void shouldRefuseAGuestsDescriptor(
-            Errno errno, Rule rule, int scope, int flags, String pasid, String address, String bytes, String low, String high) {
+            Errno errno,
+            Rule rule,
+            int scope,
+            int flags,
+            String pasid,
+            String address,
+            String bytes,
+            String low,
+            String high) {
         Machine machine = withPasid(TLB);
         machine.request(
                 0,
@@ -384,8 +402,15 @@ class ScalableTranslatorTest {
 
     @ParameterizedTest
     @CsvSource({
-        "FSTS, 0x40000, 48", "SMPWCS, 0x40000, 48", "SSTS, 0, 48", "PT, 0x10000, 0", "DT, 0x20000, 48", "SRS, 0xc0000, 48",
-        "EAFS, 0x240000, 48", "SSADS, 0x400000, 48", "FS5LP, 0x40000, 57"
+        "FSTS, 0x40000, 48",
+        "SMPWCS, 0x40000, 48",
+        "SSTS, 0, 48",
+        "PT, 0x10000, 0",
+        "DT, 0x20000, 48",
+        "SRS, 0xc0000, 48",
+        "EAFS, 0x240000, 48",
+        "SSADS, 0x400000, 48",
+        "FS5LP, 0x40000, 57"
     })
     void shouldRefuseWhatTheChipDoesNotHave(String missing, String flags, int width) {
         boolean cap = missing.equals("FS5LP");
@@ -394,13 +419,11 @@ class ScalableTranslatorTest {
                 ? Map.of("FSTS", 0L, "NEST", 0L, "EAFS", 0L)
                 : missing.equals("SSTS")
                         ? Map.of("SSTS", 0L, "NEST", 0L, "SSADS", 0L, "SSIRWS", 0L)
-                        : missing.equals("SMPWCS") ? Map.of("SMPWCS", 0L, "SSADS", 0L, "EAFS", 0L) : Map.of(missing, 0L);
+                        : missing.equals("SMPWCS")
+                                ? Map.of("SMPWCS", 0L, "SSADS", 0L, "EAFS", 0L)
+                                : Map.of(missing, 0L);
         Machine machine = Machine.of(new HardwareConfig(
-                0x500,
-                Map.of(cap ? "cap" : "ecap", without),
-                Map.of(),
-                CacheConfig.DEFAULT,
-                Map.of()));
+                0x500, Map.of(cap ? "cap" : "ecap", without), Map.of(), CacheConfig.DEFAULT, Map.of()));
         machine.open(0);
         machine.attach(0, DEVICE);
         machine.bind(0, DEVICE, width == 0 ? 0 : TABLE, width, 1, Integer.decode(flags));
@@ -410,15 +433,19 @@ class ScalableTranslatorTest {
     @Test
     void shouldRefuseAChipWithoutScalableMode() {
         Machine legacy = Machine.of(0x110);
-        BackendException refusal = assertThrows(
-                BackendException.class, () -> new VtdBackend().createTranslator(0x300, legacy));
+        BackendException refusal =
+                assertThrows(BackendException.class, () -> new VtdBackend().createTranslator(0x300, legacy));
         assertEquals(Errno.EPROTONOSUPPORT, refusal.errno());
     }
 
     @Test
     void shouldDriveAChipOfScalableModeInLegacyMode() {
         Machine machine = Machine.of(new HardwareConfig(
-                0x110, Map.of(), Map.of("VER", 0x40L, "CAP", 0xd1de078c22780e06L, "ECAP", 0x0033ef9ea4f00fdfL), CacheConfig.DEFAULT, Map.of()));
+                0x110,
+                Map.of(),
+                Map.of("VER", 0x40L, "CAP", 0xd1de078c22780e06L, "ECAP", 0x0033ef9ea4f00fdfL),
+                CacheConfig.DEFAULT,
+                Map.of()));
         machine.open(0);
         machine.attach(0, DEVICE);
         machine.map(TABLE, 4, 0x5000, 0xaaaa_a000L, TABLE + 0x1000);

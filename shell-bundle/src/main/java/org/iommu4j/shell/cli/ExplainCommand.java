@@ -41,9 +41,9 @@ import picocli.CommandLine.Spec;
                     + " IOMMU.",
             "",
             "HEX is bytes as they lie in memory, '4c 00 00 00' or '4c000000'; or, each with 0x before it, the values"
-                + " of 64-bit words, the lowest address first. Blanks, commas and underscores are free. Without --as"
-                + " the format is found from opcode and size; if several fit they are listed. With '-' for HEX every"
-                + " line of standard input is one value, answered as it comes.",
+                    + " of 64-bit words, the lowest address first. Blanks, commas and underscores are free. Without --as"
+                    + " the format is found from opcode and size; if several fit they are listed. With '-' for HEX every"
+                    + " line of standard input is one value, answered as it comes.",
             "",
             "--each takes a whole ring or table apart, an entry a line with the fields that are not zero; --log finds"
                     + " the lines of a kernel's log that IOMMU drivers write, and shows as much of the record as they"
@@ -61,8 +61,8 @@ import picocli.CommandLine.Spec;
             "  dmesg | ./iommu4j explain --log -",
             "",
             "Exit status: 0 if the bytes were decoded, or several formats fit; 2 for wrong arguments, bytes that no"
-                + " format fits, or a log without a line that is known. A request that is refused is decoded all the"
-                + " same."
+                    + " format fits, or a log without a line that is known. A request that is refused is decoded all the"
+                    + " same."
         })
 public final class ExplainCommand implements Callable<Integer> {
     private static final int LONGEST_FILE = 1 << 24;

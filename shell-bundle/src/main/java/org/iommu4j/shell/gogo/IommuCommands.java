@@ -90,7 +90,7 @@ public final class IommuCommands {
     /** Every backend that is or was there, newest last. */
     @Descriptor(
             "lists the backends, and the vendors' bundles that bring none: model, bundle version, state, sub_versions,"
-                + " versions of the state they read and write, exceptions that were contained, why one does not serve")
+                    + " versions of the state they read and write, exceptions that were contained, why one does not serve")
     public void backends() {
         TextTable table = new TextTable(
                 "id", "model", "name", "version", "state", "sub_versions", "state-version", "exceptions", "reason");

@@ -81,8 +81,7 @@ final class CaseGenerator {
         boolean anyGeneration = random.nextInt(3) == 0;
         int usual = backend.bench().generation();
         int drawn = anyGeneration ? random.nextInt(generations.size()) : generations.size() - 1;
-        int subVersion =
-                anyGeneration || usual == 0 ? generations.get(drawn).subVersion() : usual;
+        int subVersion = anyGeneration || usual == 0 ? generations.get(drawn).subVersion() : usual;
         boolean driver = what == What.CONTRACT || (what == What.TABLES && random.nextBoolean());
         CacheConfig[] caches = CacheConfig.values();
         HardwareConfig hardware = fuzz.config(subVersion, random).with(caches[random.nextInt(caches.length)]);

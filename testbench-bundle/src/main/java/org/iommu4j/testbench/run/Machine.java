@@ -137,8 +137,9 @@ final class Machine implements AutoCloseable {
     private static Generation generation(Backend backend, int subVersion) {
         List<Generation> generations = backend.describe().generations();
         int asked = subVersion == 0 ? backend.bench().generation() : subVersion;
-        Generation found =
-                asked == 0 ? generations.get(generations.size() - 1) : backend.describe().generation(asked);
+        Generation found = asked == 0
+                ? generations.get(generations.size() - 1)
+                : backend.describe().generation(asked);
         if (found == null) {
             throw new BackendException(
                     Errno.ENODEV,

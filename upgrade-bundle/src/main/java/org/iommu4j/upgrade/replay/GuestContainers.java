@@ -85,8 +85,8 @@ public final class GuestContainers implements GuestRequests {
         refusals.merge(rule, 1L, Long::sum);
         refusalListener.accept(explainable.computeIfAbsent(
                 answer.toString(),
-                reason -> reason + "; the first: "
-                        + ExplainHints.request(Abi.LP64_LE, unit.model(), subVersion, bytes)));
+                reason ->
+                        reason + "; the first: " + ExplainHints.request(Abi.LP64_LE, unit.model(), subVersion, bytes)));
     }
 
     @Override
@@ -124,8 +124,7 @@ public final class GuestContainers implements GuestRequests {
 
     private Container container(int guestDomain) {
         return containers.computeIfAbsent(
-                guestDomain,
-                domain -> unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), subVersion))));
+                guestDomain, domain -> unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), subVersion))));
     }
 
     /** Sets the listener for refused requests, refused commands and failed moves; one sentence each. */

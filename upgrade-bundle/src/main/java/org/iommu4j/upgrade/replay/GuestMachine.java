@@ -41,8 +41,8 @@ final class GuestMachine implements CapturedMachine {
             Sanitizer.Mode sanitizer) {
         registers = new GuestRegisters(format.registers());
         hints = ExplainHints.of(service, format.model());
-        unit = service.openUnit(Serving.host(service, format, config, generations)
-                .withSanitizer(sanitizer));
+        unit = service.openUnit(
+                Serving.host(service, format, config, generations).withSanitizer(sanitizer));
         containers = new GuestContainers(unit, config.subVersion());
         containers.onRefusal(refusals::add);
         try {

@@ -42,8 +42,8 @@ public final class GuestRun implements AutoCloseable {
             Progress progress) {
         differences = new Differences(KEPT_DIFFERENCES, ExplainHints.of(service, capture.model()));
         machines = new CapturedMachines<>(
-                configs, config -> new GuestMachine(
-                        service, capture.format(), config, generations, Sanitizer.Mode.CAPTURE));
+                configs,
+                config -> new GuestMachine(service, capture.format(), config, generations, Sanitizer.Mode.CAPTURE));
         player = new Player(capture, scan, machines, false, differences, progress);
     }
 

@@ -158,7 +158,8 @@ public final class Replay implements ReplayService {
             Differences differences,
             Progress progress) {
         try (CapturedMachines<GuestMachine> machines = new CapturedMachines<>(
-                configs, config -> new GuestMachine(
+                configs,
+                config -> new GuestMachine(
                         service, capture.format(), config, Set.of(config.subVersion()), mode(options)))) {
             Player player = new Player(capture, scan, machines, false, differences, progress);
             player.play(() -> true);

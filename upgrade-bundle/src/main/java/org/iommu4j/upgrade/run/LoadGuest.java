@@ -66,8 +66,8 @@ final class LoadGuest implements AutoCloseable {
             long seed,
             Progress progress) {
         subVersion = config.subVersion();
-        unit = service.openUnit(Serving.host(service, capture.format(), config, generations)
-                .withSanitizer(Sanitizer.Mode.ON));
+        unit = service.openUnit(
+                Serving.host(service, capture.format(), config, generations).withSanitizer(Sanitizer.Mode.ON));
         containers = new GuestContainers(unit, subVersion);
         hints = ExplainHints.of(service, unit.model());
         try {

@@ -66,8 +66,7 @@ public final class UpgradeRun implements UpgradeService {
         Problems problems = new Problems();
         try (SwapDriver swaps = new SwapDriver(service, options.model(), bundles, built, released, problems);
                 Watch watch = new Watch(limitNanos)) {
-            return watch.run(
-                    steps -> run(options, progress, built, released, capture, scan, swaps, problems, steps));
+            return watch.run(steps -> run(options, progress, built, released, capture, scan, swaps, problems, steps));
         } catch (Watch.HangException e) {
             throw e.toUsers("the guest of the load");
         }
@@ -86,17 +85,10 @@ public final class UpgradeRun implements UpgradeService {
         Map<String, HardwareConfig> configs = Replay.configs(service, capture, scan, options.cache());
         AtomicBoolean goOn = new AtomicBoolean(true);
         try (LoadGuest load = new LoadGuest(
-                        service,
-                        capture,
-                        scan,
-                        configs.get(scan.firstUnit()),
-                        swaps.generations(),
-                        options.seed(),
-                        steps)) {
+                service, capture, scan, configs.get(scan.firstUnit()), swaps.generations(), options.seed(), steps)) {
             Invalidator invalidator = new Invalidator(load, options.seed(), goOn::get, problems);
             DeviceTraffic devices = new DeviceTraffic(load, ~options.seed(), goOn::get, problems);
-            GuestLoop guest = new GuestLoop(
-                    service, capture, scan, configs, swaps.generations(), goOn::get, problems);
+            GuestLoop guest = new GuestLoop(service, capture, scan, configs, swaps.generations(), goOn::get, problems);
             invalidator.prepare();
             long begin = System.nanoTime();
             List<Worker> workers = List.of(

@@ -58,14 +58,7 @@ class CallLoadTest {
         CaptureScan scan = CaptureScan.of(capture);
         HardwareConfig captured =
                 Replay.configs(core, capture, scan, CacheConfig.DEFAULT).get(scan.firstUnit());
-        return new LoadGuest(
-                core,
-                capture,
-                scan,
-                captured,
-                Set.of(captured.subVersion()),
-                1,
-                new Progress());
+        return new LoadGuest(core, capture, scan, captured, Set.of(captured.subVersion()), 1, new Progress());
     }
 
     private static Backend backend(IommuModel model, String version) {
