@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -105,7 +106,7 @@ class MemoryMapTest {
             long iova = (random.nextLong() & 0xff_ffff_ffffL) >>> random.nextInt(12) << 12;
             long alike = 1L << (12 + random.nextInt(20));
             long pa = (iova & (alike - 1)) | (random.nextInt(1 << 10) * alike);
-            long size = (1 + random.nextInt(1 << 14)) * PAGE << random.nextInt(10);
+            long size = ((1 + random.nextInt(1 << 14)) * PAGE) << random.nextInt(10);
             Mapping whole = new Mapping(iova, pa, size, 3);
             book.begin(whole);
             List<Mapping> mapped = pieces(book);
@@ -141,7 +142,7 @@ class MemoryMapTest {
             TreeMap<Long, Long> pages = new TreeMap<>();
             for (int i = 0; i < 6; i++) {
                 // The target lies otherwise than the range, so that each piece is at most 2 MiB long.
-                long iova = (i * 2L << 22) + random.nextInt(512) * PAGE;
+                long iova = ((i * 2L) << 22) + random.nextInt(512) * PAGE;
                 Mapping mapping = new Mapping(
                         iova, 0x4000_1000L + random.nextInt(100) * PAGE, (1 + random.nextInt(1500)) * PAGE, 3);
                 book.begin(mapping);
@@ -165,13 +166,13 @@ class MemoryMapTest {
         });
     }
 
-    private static void put(TreeMap<Long, Long> pages, Mapping mapping) {
+    private static void put(Map<Long, Long> pages, Mapping mapping) {
         for (long at = 0; at < mapping.size(); at += PAGE) {
             assertNull(pages.put(mapping.iova() + at, mapping.pa() + at));
         }
     }
 
-    private static void expectInForce(TreeMap<Long, Long> pages, MemoryMap book) {
+    private static void expectInForce(Map<Long, Long> pages, MemoryMap book) {
         TreeMap<Long, Long> told = new TreeMap<>();
         book.inForce().forEach(mapping -> put(told, mapping));
         assertEquals(pages, told);

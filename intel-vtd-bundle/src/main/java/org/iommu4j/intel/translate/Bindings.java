@@ -321,7 +321,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             Translation translation = stage.translation();
             out.putLong(translation.table()).putInt(translation.aw());
             if (chip.isScalable()) {
-                out.putInt(translation.kind().ordinal()).putInt(translation.options());
+                out.putString(translation.kind().name()).putInt(translation.options());
             } else {
                 out.putBoolean(translation.passThrough());
             }
@@ -338,7 +338,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             int aw = in.getIndex(Agaw.MAX_AW + 1, "AW");
             Translation translation = chip.isScalable()
                     ? new Translation(
-                            Translation.Kind.values()[in.getIndex(Translation.Kind.values().length, "stage")],
+                            in.getConstant(Translation.Kind.class),
                             table,
                             aw,
                             in.getInt() & BindPgtable.SCALABLE_FLAGS)
