@@ -141,7 +141,7 @@ class LongRefreshTest {
         for (int i = 0; i < fib.length; i++) {
             memory.writeLongBe(BLOCK + (long) i * Long.BYTES, fib[i]);
         }
-        assertEquals(CONDITION_CODE_DONE, execute(guest, MPCIFC, (long) handle << Integer.SIZE | REGISTER, BLOCK));
+        assertEquals(CONDITION_CODE_DONE, execute(guest, MPCIFC, ((long) handle << Integer.SIZE) | REGISTER, BLOCK));
         return handle;
     }
 

@@ -180,6 +180,26 @@ class SmmuFuzzSupportTest {
     }
 
     @Test
+    void shouldGoOnBehindACommandAtWhichTheQueueHasStopped() {
+        Property.check(20, random -> {
+            HardwareConfig config = HardwareConfig.of(SmmuGeneration.V3_2);
+            Bare bare = new Bare(config);
+            FuzzScene scene = support.bringUp(config, bare, random);
+            byte[] wrong = new byte[COMMAND_BYTES];
+            wrong[0] = (byte) 0xff;
+            byte[] sync = new byte[COMMAND_BYTES];
+            sync[0] = 0x46;
+            support.submit(scene, bare, wrong);
+            assertEquals(1, bare.readRegister(0x60, Integer.BYTES) & 1, "GERROR.CMDQ_ERR");
+            support.submit(scene, bare, sync);
+            support.submit(scene, bare, sync);
+            assertEquals(3, bare.readRegister(0x9c, Integer.BYTES) & 0xfffff, "CMDQ_CONS.RD: all three are done");
+            long active = bare.readRegister(0x60, Integer.BYTES) ^ bare.readRegister(0x64, Integer.BYTES);
+            assertEquals(0, active & 1, "GERROR.CMDQ_ERR is acknowledged");
+        });
+    }
+
+    @Test
     void shouldSayThatItKnowsNoQueueOfNobodysScene() {
         assertFalse(support.settle(FuzzScene.EMPTY, new Bare(HardwareConfig.of(SmmuGeneration.V3_0))));
     }
