@@ -11,7 +11,7 @@ public record MemoryMapSupport(long pageSizes, int addressBits) {
     public static final MemoryMapSupport NONE = new MemoryMapSupport(0, Long.SIZE);
 
     /** A capability of generations whose chips usually take a memory map; clients may demand it. */
-    public static final String CAPABILITY = "MEMORY_MAP";
+    public static final String CAPABILITY = "memory-map";
 
     /** True if it takes one. */
     public boolean isThere() {

@@ -26,6 +26,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
@@ -53,11 +54,27 @@ public class SmmuBackend implements Backend {
     private static final Set<Integer> PAYLOADS = Set.of(0, -CommandFields.COMMAND_BYTES);
     private static final int GRANULE_SHIFT = 12;
 
-    private static final Set<String> FIRST = Set.of("page-selective", "leaf-hint", "queue", "stage-1", "stage-2");
-    private static final Set<String> SECOND =
-            Set.of("page-selective", "leaf-hint", "queue", "stage-1", "stage-2", "pasid", "device-tlb");
+    private static final Set<String> FIRST =
+            Set.of(MemoryMapSupport.CAPABILITY, "page-selective", "leaf-hint", "queue", "stage-1", "stage-2");
+    private static final Set<String> SECOND = Set.of(
+            MemoryMapSupport.CAPABILITY,
+            "page-selective",
+            "leaf-hint",
+            "queue",
+            "stage-1",
+            "stage-2",
+            "pasid",
+            "device-tlb");
     private static final Set<String> RANGES = Set.of(
-            "page-selective", "leaf-hint", "queue", "stage-1", "stage-2", "pasid", "device-tlb", "range-invalidation");
+            MemoryMapSupport.CAPABILITY,
+            "page-selective",
+            "leaf-hint",
+            "queue",
+            "stage-1",
+            "stage-2",
+            "pasid",
+            "device-tlb",
+            "range-invalidation");
 
     private static final List<Generation> GENERATIONS = List.of(
             generation(SmmuGeneration.V3_0, "SMMUV3_0", FIRST),

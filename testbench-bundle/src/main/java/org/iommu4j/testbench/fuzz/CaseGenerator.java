@@ -13,6 +13,7 @@ import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Abi;
@@ -32,6 +33,12 @@ import org.iommu4j.testbench.FuzzOptions.What;
  * and scene: their order is part of a seed's meaning.
  */
 final class CaseGenerator {
+    /** Pieces of a container's memory that are mapped by themselves, and all that is mapped. */
+    private static final int MAPPED_PIECES = 4;
+
+    private static final long PIECE_BYTES = 1L << 30;
+    private static final long MAPPED_BYTES = 1L << 40;
+
     private static final int LEAST_ACTIONS = 12;
     private static final int MORE_ACTIONS = 48;
     private static final int RECOVER_OF = 4;
@@ -57,6 +64,9 @@ final class CaseGenerator {
     private FuzzScene scene = FuzzScene.EMPTY;
     private PhysicalMemory memory;
     private List<Action.Call> knownCalls = List.of();
+
+    /** True if the container of the case has a memory map from the beginning. */
+    private boolean mapped;
 
     /** The requester to which the case returns again and again, so that cache entries of it are used. */
     private int focusRequester;
@@ -436,6 +446,16 @@ final class CaseGenerator {
     // ---- the contract
 
     private void populate(List<Action> actions) {
+        mapped = takesMaps() && random.nextInt(4) == 0;
+        if (mapped) {
+            for (int piece = 0; piece < MAPPED_PIECES; piece++) {
+                actions.add(map(piece, piece));
+            }
+            // The rest in one piece, so that everything is where it was.
+            long rest = MAPPED_PIECES * PIECE_BYTES;
+            actions.add(plain(
+                    "map", "gpa", Steps.hex(rest), "len", Steps.hex(MAPPED_BYTES - rest), "hpa", Steps.hex(rest)));
+        }
         for (int requester : scene.requesters()) {
             if (random.nextInt(4) != 0) {
                 attach(actions, requester);
@@ -446,6 +466,30 @@ final class CaseGenerator {
                 actions.add(bind(bind.operation(), bind.flags(), bind.payload()));
             }
         }
+    }
+
+    private boolean takesMaps() {
+        return backend.describe().generation(setup.subVersion()).capabilities().contains(MemoryMapSupport.CAPABILITY);
+    }
+
+    private static Action map(long piece, long target) {
+        return plain(
+                "map",
+                "gpa",
+                Steps.hex(piece * PIECE_BYTES),
+                "len",
+                Steps.hex(PIECE_BYTES),
+                "hpa",
+                Steps.hex(target * PIECE_BYTES));
+    }
+
+    /** One piece of the memory goes, or comes back in another place. */
+    private void changeMap(List<Action> actions) {
+        int piece = random.nextInt(MAPPED_PIECES);
+        if (random.nextBoolean()) {
+            actions.add(plain("unmap", "gpa", Steps.hex(piece * PIECE_BYTES), "len", Steps.hex(PIECE_BYTES)));
+        }
+        actions.add(map(piece, random.nextInt(4) == 0 ? random.nextInt(MAPPED_PIECES) : piece));
     }
 
     private void attach(List<Action> actions, int requester) {
@@ -467,9 +511,14 @@ final class CaseGenerator {
             case 0 -> attach(actions, values.requester());
             case 1 -> actions.add(plain("detach", "requester", Steps.hex(Integer.toUnsignedLong(values.requester()))));
             case 2, 3, 4 -> bindSomething(actions);
-            case 5 ->
-                actions.add(
-                        plain("map", "gpa", Steps.hex(values.iova()), "len", PAGE, "hpa", Steps.hex(values.iova())));
+            case 5 -> {
+                if (mapped) {
+                    changeMap(actions);
+                } else {
+                    actions.add(plain(
+                            "map", "gpa", Steps.hex(values.iova()), "len", PAGE, "hpa", Steps.hex(values.iova())));
+                }
+            }
             default -> invalidate(actions);
         }
     }

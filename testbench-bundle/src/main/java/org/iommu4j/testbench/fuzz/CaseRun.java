@@ -258,7 +258,7 @@ final class CaseRun implements AutoCloseable {
         try {
             switch (op) {
                 case "dma", "ats" -> access(step, op);
-                case "ioctl", "attach", "detach" -> contract(step, op);
+                case "ioctl", "attach", "detach", "map", "unmap" -> contract(step, op);
                 case "mem_write", "repeat_mem" -> {
                     runner.run(StepRunner.json(step));
                     judge.edited();
@@ -501,6 +501,14 @@ final class CaseRun implements AutoCloseable {
                 attached.remove(requester);
                 judge.detached(requester);
                 trace.detach(requester);
+            }
+            case "map", "unmap" -> {
+                Container mapped = container();
+                if (mapped != null && !mapped.memoryMap().isEmpty()) {
+                    // Reference walkers read tables where they are on the host.
+                    judge.lost();
+                }
+                trace.incomplete();
             }
             default -> request(step, read);
         }
