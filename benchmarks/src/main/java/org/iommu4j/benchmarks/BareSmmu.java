@@ -18,7 +18,13 @@ import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 final class BareSmmu implements AutoCloseable {
     static final int GENERATION = 0x0303;
     static final int STREAM = 0x1A8;
-    static final long PAGE = 4096;
+    private static final int PAGE_SHIFT = 12;
+    private static final int LEVEL_BITS = 9;
+    private static final int TABLE_LEVELS = 4;
+    private static final long LAST_INDEX = (1 << LEVEL_BITS) - 1;
+
+    /** Size of a page in bytes. */
+    static final long PAGE = 1 << PAGE_SHIFT;
 
     /** The mapped pages begin here; what follows them is unmapped. */
     static final long IOVA = 0x8_0000_0000L;
@@ -53,7 +59,9 @@ final class BareSmmu implements AutoCloseable {
     private static final int STRTAB_BASE_CFG = 0x88;
     private static final int CMDQ_BASE = 0x90;
     private static final int CMDQ_PROD = 0x98;
-    private static final int ON = 1 << 3 | 1;
+
+    /** CMDQEN and SMMUEN. */
+    private static final int ON = 0b1001;
 
     private final IommuCore core = new IommuCore(new SimulatedPlatformFactory());
     private final Unit unit;
@@ -117,8 +125,8 @@ final class BareSmmu implements AutoCloseable {
 
     private void map(long iova, long frame) {
         long table = ROOT;
-        for (int level = 3; level > 0; level--) {
-            long slot = table + (iova >>> (12 + 9 * level) & 511) * Long.BYTES;
+        for (int above = TABLE_LEVELS - 1; above > 0; above--) {
+            long slot = slot(table, iova, above);
             long word = memory.readLongLe(slot);
             if (word == 0) {
                 word = nextTable | TABLE;
@@ -127,7 +135,13 @@ final class BareSmmu implements AutoCloseable {
             }
             table = word & -PAGE;
         }
-        memory.writeLongLe(table + (iova >>> 12 & 511) * Long.BYTES, frame | NOT_GLOBAL_READ_WRITE_PAGE);
+        memory.writeLongLe(slot(table, iova, 0), frame | NOT_GLOBAL_READ_WRITE_PAGE);
+    }
+
+    /** Where a table of 4 KiB granules has the entry of an address, so many levels above the last. */
+    private static long slot(long table, long iova, int above) {
+        long index = (iova >>> (PAGE_SHIFT + LEVEL_BITS * above)) & LAST_INDEX;
+        return table + index * Long.BYTES;
     }
 
     @Override

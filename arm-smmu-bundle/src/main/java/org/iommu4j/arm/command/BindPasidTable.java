@@ -4,6 +4,7 @@ import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -45,14 +46,7 @@ public final class BindPasidTable {
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("smmu_bind_pasidtbl flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-
-    /** The contract's own flag. */
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
+    private static final Layout.Builder HEADER_FLAGS = BindFormat.flags("smmu_bind_pasidtbl");
 
     /** Transactions pass untranslated; everything but the stream is 0. */
     public static final BitField FLAG_PASS_THROUGH =

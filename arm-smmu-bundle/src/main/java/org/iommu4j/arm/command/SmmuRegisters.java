@@ -13,6 +13,8 @@ import org.iommu4j.layout.Register;
 /**
  * The Non-secure registers, IHI 0070 6.3, each declared once: place, width, section, fields, what software may do with them,
  * and what locks them while a function is on. The two pages of 64 KiB are one block; page 1 begins at 0x10000.
+ *
+ * <p>It is longer than other classes because it is a table, a row a field, in the order of the specification.
  */
 public final class SmmuRegisters {
     /** What a register that resets to an UNKNOWN value shows if software is to notice, bit by bit. */

@@ -72,7 +72,7 @@ public final class SimulatedSmmu implements Hardware {
         stalls = new StallTable(front.events(), Math.max(1, Idr5.STALL_MAX.getInt(chip.idr5())));
         ConfigurationRules rules = new ConfigurationRules(chip);
         WalkFault fault = new WalkFault();
-        AccessWatch watch = observer == null ? AccessWatch.NOBODY : new ObservedAccess(observer);
+        AccessWatch watch = new AccessWatch(observer == null ? TranslationObserver.nobody() : observer);
         StreamConfiguration configuration = new StreamConfiguration(
                 table,
                 rules,

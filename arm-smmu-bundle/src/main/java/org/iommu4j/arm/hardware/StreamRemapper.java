@@ -40,6 +40,8 @@ import org.iommu4j.simulation.register.RegisterFile;
  * The order of faults is that of IHI 0070 7.3.22. A fault code of an access is the type of the event, whether it was recorded or
  * not; a transaction that is stalled counts as refused, with a record. What reads as zero and ignores writes (CD.A is 0) is
  * refused, too: devices here have no third answer.
+ *
+ * <p>The class is long because an access's way, from its StreamID to the answer, stays in one class, step by step as above.
  */
 final class StreamRemapper {
     private static final int NO_PASID = TranslationCache.NO_PASID;

@@ -4,6 +4,7 @@ import java.util.List;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuRegisters;
 import org.iommu4j.arm.command.SmmuSettings;
+import org.iommu4j.arm.command.Smmuv2Register;
 import org.iommu4j.testing.GeneratedDocs;
 import org.iommu4j.testing.LayoutChecks;
 import org.iommu4j.testing.LayoutDocs;
@@ -17,6 +18,9 @@ class SmmuLayoutDocsTest {
                 + LayoutDocs.layouts(SmmuLayouts.payloads())
                 + "\n## Commands\n\n"
                 + LayoutDocs.commands(List.of(SmmuCommand.values()))
+                + "\n## Writes to registers of an SMMUv2\n\n"
+                + "What guests of generation 0x0200 send in place of commands, 16 bytes each.\n\n"
+                + LayoutDocs.commands(List.of(Smmuv2Register.values()))
                 + "\n## Records\n\n"
                 + LayoutDocs.layouts(SmmuLayouts.records())
                 + "\n## Structures in memory\n\n"
