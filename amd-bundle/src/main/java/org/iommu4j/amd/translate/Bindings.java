@@ -1,5 +1,7 @@
 package org.iommu4j.amd.translate;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.BindPgtable;
@@ -43,6 +45,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     private final Removals removals;
     private final BindingState state;
+
+    /**
+     * GCR3 tables of which the chip may still have something cached: their pages are given back when it has dropped everything. No
+     * saved state has them, since a chip that goes on from one has nothing cached.
+     */
+    private final List<PasidTable> retired = new ArrayList<>();
 
     /** Carries a bind out that keeps the rules. */
     @FunctionalInterface
@@ -123,7 +131,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             requesters[i] = reached[i].requester();
             removals.dropDevice(reached[i], reached[i].stage());
         }
-        Errno outcome = domainIds.settle(commands.finish(), requesters);
+        Errno outcome = settle(requesters);
         for (Stage stage : domain.stages()) {
             domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
         }
@@ -233,7 +241,15 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             if (device.pasids().isEmpty()) {
                 return withoutGuest(domain, device, completion);
             }
-            return pasidChanged(device, number, completion);
+            return pasidChanged(domain, device, number, completion);
+        }
+        if (device.pasids() == null && domainIds.isDirty()) {
+            // A chip that does not drop what it has gets no more tables.
+            removals.dropEverything();
+            Errno outcome = settle();
+            if (outcome != Errno.OK) {
+                return Answers.of(outcome, completion);
+            }
         }
         try {
             if (device.pasids() == null) {
@@ -250,7 +266,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return completion.fail(e.errno(), "no memory for a GCR3 table");
         }
         if (device.hasGuest()) {
-            return pasidChanged(device, number, completion);
+            return pasidChanged(domain, device, number, completion);
         }
         Context below =
                 device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
@@ -266,15 +282,33 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     }
 
     /** AMD-D.13: a GCR3 entry has changed. */
-    private int pasidChanged(Device device, int number, Completion completion) {
+    private int pasidChanged(Domain domain, Device device, int number, Completion completion) {
         Stage stage = device.stage();
         stage.pasids(device.boundPasids(), false);
-        commands.pages(stage.domainId(), number, 0, SizeEncoding.ALL, true);
+        if (domainIds.isDirty()) {
+            removals.dropEverything();
+        } else {
+            commands.pages(stage.domainId(), number, 0, SizeEncoding.ALL, true);
+        }
         if (device.deviceTlb()) {
             commands.deviceTlb(device.requester(), number, 0, SizeEncoding.ALL, 0);
         }
-        int[] reached = device.deviceTlb() ? new int[] {device.requester()} : NONE;
-        return Answers.of(domainIds.settle(commands.finish(), reached), completion);
+        Errno outcome = settle(device.deviceTlb() ? new int[] {device.requester()} : NONE);
+        if (outcome != Errno.OK) {
+            // The device neither goes on with the entry nor without it: nothing is bound any more.
+            block(domain, device, completion);
+        }
+        return Answers.of(outcome, completion);
+    }
+
+    /** Lets the chip do what was written; the devices are those whose own TLB was to be emptied. */
+    private Errno settle(int... reached) {
+        Errno outcome = domainIds.settle(commands.finish(), reached);
+        if (!domainIds.isDirty()) {
+            retired.forEach(PasidTable::free);
+            retired.clear();
+        }
+        return outcome;
     }
 
     private int withoutGuest(Domain domain, Device device, Completion completion) {
@@ -292,11 +326,16 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return outcome;
     }
 
-    private static void freePasids(Device device) {
-        if (device.pasids() != null) {
-            device.pasids().free();
-            device.pasids(null);
+    private void freePasids(Device device) {
+        if (device.pasids() == null) {
+            return;
         }
+        if (domainIds.isDirty()) {
+            retired.add(device.pasids());
+        } else {
+            device.pasids().free();
+        }
+        device.pasids(null);
     }
 
     private int block(Domain domain, Device device, Completion completion) {
@@ -375,7 +414,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (reach) {
             removals.dropDevice(device, before);
         }
-        Errno outcome = domainIds.settle(commands.finish(), reach ? new int[] {requester} : NONE);
+        Errno outcome = settle(reach ? new int[] {requester} : NONE);
         if (replaced >= 0) {
             tables.free(replaced, entriesBefore);
         }

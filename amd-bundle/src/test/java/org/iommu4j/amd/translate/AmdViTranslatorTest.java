@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.amd.Machine;
+import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.AmdViRegisters.DevTabBase;
@@ -265,6 +266,51 @@ final class AmdViTranslatorTest {
         assertEquals(Errno.OK, machine.bindTable(DOMAIN, DEVICE, TABLE, 4, true));
         assertEquals(PAGE, machine.read(DEVICE, IOVA));
         assertEquals(Errno.OK, machine.invalidate(DOMAIN, 0, Uapi.FLAGS_NO_PASID, 0, 0));
+    }
+
+    @Test
+    void shouldBlockADeviceWhosePasidCannotBeChanged() {
+        boolean[] answers = {true};
+        Machine machine =
+                Machine.of(HardwareConfig.of(AmdViGeneration.V3), (requester, pasid, iova, bytes) -> answers[0]);
+        machine.open(DOMAIN);
+        machine.attach(DOMAIN, DEVICE);
+        long guest = TABLE + 0x1000;
+        machine.mapGuest(guest, IOVA, PAGE, POOL);
+        machine.bindTable(DOMAIN, DEVICE, 0, 0, true);
+        assertEquals(Errno.OK, machine.bindPasid(DOMAIN, DEVICE, 1, guest, 0));
+        assertEquals(PAGE, machine.read(DEVICE, 1, IOVA));
+        answers[0] = false;
+        assertEquals(Errno.EIO, machine.bindPasid(DOMAIN, DEVICE, 2, guest, 0));
+        assertEquals(-1, machine.read(DEVICE, 1, IOVA));
+        assertEquals(-1, machine.read(DEVICE, 2, IOVA));
+        answers[0] = true;
+        assertEquals(Errno.OK, machine.bindTable(DOMAIN, DEVICE, 0, 0, true));
+        assertEquals(-1, machine.read(DEVICE, 1, IOVA));
+        assertEquals(Errno.OK, machine.bindPasid(DOMAIN, DEVICE, 2, guest, 0));
+        assertEquals(PAGE, machine.read(DEVICE, 2, IOVA));
+        assertEquals(-1, machine.read(DEVICE, 1, IOVA));
+    }
+
+    @Test
+    void shouldDropEverythingWithTheNextPasidOfAnyDeviceAfterAFailure() {
+        boolean[] answers = {true};
+        Machine machine =
+                Machine.of(HardwareConfig.of(AmdViGeneration.V3), (requester, pasid, iova, bytes) -> answers[0]);
+        machine.open(DOMAIN);
+        machine.attach(DOMAIN, DEVICE);
+        int other = DEVICE + 1;
+        machine.attach(DOMAIN, other);
+        machine.bindTable(DOMAIN, DEVICE, 0, 0, true);
+        machine.bindTable(DOMAIN, other, 0, 0, false);
+        assertEquals(Errno.OK, machine.bindPasid(DOMAIN, other, 1, TABLE, 0));
+        answers[0] = false;
+        assertEquals(Errno.EIO, machine.bindTable(DOMAIN, DEVICE, TABLE, 4, true));
+        machine.takeCommands();
+        assertEquals(Errno.OK, machine.bindPasid(DOMAIN, other, 2, TABLE, 0));
+        assertEquals(
+                AmdViCommand.OP_ALL,
+                AmdViCommand.opcodeOf(machine.takeCommands().get(0).low()));
     }
 
     @Test
