@@ -14,10 +14,14 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
+import org.iommu4j.intel.command.VtdCommand;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Requests with PASIDs and without a vendor part, the commands that they become, and accesses allocate nothing, even when they are interpreted. */
+/** Requests with PASIDs, the commands that they become, and accesses allocate nothing, even when they are interpreted. */
 final class PasidAllocationTest {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -35,6 +39,18 @@ final class PasidAllocationTest {
     private static final long FIRST_STAGE_TABLE = 0x20_0000L;
     private static final long IOVA = 0x1234_5000L;
     private static final byte[] NONE = {};
+    private static final byte[] PASID_PAGE = PasidIotlbInvalidate.LAYOUT.encode(
+            VtdCommand.TYPE_PASID_IOTLB
+                    | PasidIotlbInvalidate.G.of(PasidIotlbInvalidate.PAGE)
+                    | PasidIotlbInvalidate.PASID.of(PASID),
+            IOVA);
+    private static final byte[] PAGE =
+            IotlbInvalidate.LAYOUT.encode(VtdCommand.TYPE_IOTLB | IotlbInvalidate.G.of(IotlbInvalidate.PAGE), IOVA);
+    private static final byte[] DEVICE_PAGE = PasidDeviceTlbInvalidate.LAYOUT.encode(
+            VtdCommand.TYPE_PASID_DEVICE_TLB
+                    | PasidDeviceTlbInvalidate.SID.of(DEVICE)
+                    | PasidDeviceTlbInvalidate.PASID.of(PASID),
+            IOVA);
 
     private final InvalidateRequest request = new InvalidateRequest();
     private final Completion completion = new Completion();
@@ -62,11 +78,14 @@ final class PasidAllocationTest {
 
     private void run(int rounds) {
         for (int round = 0; round < rounds; round++) {
-            invalidate(0, 0, 0, 0, 0);
-            invalidate(Uapi.SCOPE_PASID, 0, PASID, 0, 0);
-            invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, IOVA, 0x3000);
-            invalidate(Uapi.SCOPE_VADDR, 0, 0, IOVA, 0x1000);
-            invalidate(Uapi.SCOPE_VADDR | Uapi.SCOPE_PASID, 0, PASID, IOVA, 0x1000);
+            invalidate(0, 0, 0, 0, 0, NONE);
+            invalidate(Uapi.SCOPE_PASID, 0, PASID, 0, 0, NONE);
+            invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, IOVA, 0x3000, NONE);
+            invalidate(Uapi.SCOPE_VADDR, 0, 0, IOVA, 0x1000, NONE);
+            invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, IOVA, 0x1000, PAGE);
+            invalidate(Uapi.SCOPE_VADDR | Uapi.SCOPE_PASID, 0, PASID, IOVA, 0x1000, NONE);
+            invalidate(Uapi.SCOPE_VADDR | Uapi.SCOPE_PASID, 0, PASID, IOVA, 0x1000, PASID_PAGE);
+            invalidate(Uapi.SCOPE_VADDR | Uapi.SCOPE_PASID, 0, PASID, IOVA, 0x1000, DEVICE_PAGE);
             for (int i = 0; i < 2; i++) {
                 read(DmaAccess.NO_PASID, 2 * IOVA);
                 read(PASID, 3 * IOVA);
@@ -74,8 +93,8 @@ final class PasidAllocationTest {
         }
     }
 
-    private void invalidate(int scope, int flags, int pasid, long vaddr, long size) {
-        request.set(scope, flags, pasid, vaddr, size, GENERATION, NONE, 0, 0);
+    private void invalidate(int scope, int flags, int pasid, long vaddr, long size, byte[] vendorPart) {
+        request.set(scope, flags, pasid, vaddr, size, GENERATION, vendorPart, 0, vendorPart.length);
         int code = machine.translator().invalidate(DOMAIN, request, completion.begin());
         if (code == 0) {
             code = machine.translator().finish(completion);

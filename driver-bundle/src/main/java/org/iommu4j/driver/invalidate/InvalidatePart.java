@@ -60,7 +60,8 @@ public final class InvalidatePart {
 
     private long word(InvalidateRequest request, int word) {
         int at = request.payloadOffset() + word * Long.BYTES;
-        return (long) (bigEndian ? BIG.get(request.payload(), at) : LITTLE.get(request.payload(), at));
+        // Each call has its own cast: without one it answers an object.
+        return bigEndian ? (long) BIG.get(request.payload(), at) : (long) LITTLE.get(request.payload(), at);
     }
 
     /** A word of the request that was read last. */
