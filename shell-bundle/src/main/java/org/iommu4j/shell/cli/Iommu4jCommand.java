@@ -1,7 +1,9 @@
 package org.iommu4j.shell.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.CacheConfig;
@@ -52,6 +54,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Iommu4jCommand implements Runnable {
     /** Longest time that a command takes, one day. */
     static final int MOST_SECONDS = 86_400;
+
+    private static final String BUNDLE = "--bundle";
 
     /** System property: true to print the stack trace of what is no failure of a command but of the program. */
     private static final String DEBUG = "iommu4j.debug";
@@ -113,10 +117,12 @@ public final class Iommu4jCommand implements Runnable {
         commandLine.addSubcommand(new CommandLine(new FuzzCommand(host), factory));
         commandLine.addSubcommand(new CommandLine(new ExplainCommand(host), factory));
         commandLine.addSubcommand(new ShellCommand(host));
+        commandLine.getSubcommands().values().forEach(Iommu4jCommand::addHelp);
+        commandLine.getSubcommands().values().forEach(Iommu4jCommand::addBundles);
         CommandLine help = new CommandLine(new HelpCommand());
         help.getCommandSpec().usageMessage().header("Shows the help text of a command.");
+        addHelp(help);
         commandLine.addSubcommand(help);
-        commandLine.getSubcommands().values().forEach(Iommu4jCommand::addHelp);
         addHelp(commandLine);
         IVersionProvider versions = () -> new String[] {"iommu4j " + host.version()};
         commandLine
@@ -132,12 +138,16 @@ public final class Iommu4jCommand implements Runnable {
         return configured(commandLine)
                 .setParameterExceptionHandler(wrongArguments)
                 .setExecutionExceptionHandler(failure)
-                .setExecutionStrategy(Iommu4jCommand::execute);
+                .setExecutionStrategy(parsed -> execute(host, parsed));
     }
 
     /** Help and version are written here, outside of what the handlers of failures see. */
-    private static int execute(CommandLine.ParseResult parsed) {
+    private static int execute(Host host, CommandLine.ParseResult parsed) {
         try {
+            CommandLine.ParseResult command = parsed.subcommand();
+            if (command != null && !command.isUsageHelpRequested()) {
+                install(host, command);
+            }
             return new CommandLine.RunLast().execute(parsed);
         } catch (OutputLostException e) {
             return ExitStatus.USAGE;
@@ -188,6 +198,28 @@ public final class Iommu4jCommand implements Runnable {
                 .sortOptions(false)
                 .parameterListHeading("%nArguments:%n")
                 .optionListHeading("%nOptions:%n");
+    }
+
+    /** Every command can have bundles of its user's in the container. */
+    private static void addBundles(CommandLine command) {
+        command.getCommandSpec()
+                .addOption(OptionSpec.builder(BUNDLE)
+                        .paramLabel("JAR")
+                        .type(List.class)
+                        .auxiliaryTypes(Path.class)
+                        .arity("1")
+                        .description("Installs a bundle beside those that are there, before anything else; several times for "
+                                + "several. Of two backends of a model the newer one serves.")
+                        .build());
+    }
+
+    private static void install(Host host, CommandLine.ParseResult command) {
+        List<Path> jars = command.matchedOptionValue(BUNDLE, List.of());
+        try {
+            jars.forEach(host::install);
+        } catch (CommandFailure e) {
+            throw new CommandLine.ExecutionException(command.commandSpec().commandLine(), e.getMessage(), e);
+        }
     }
 
     private static CacheConfig cache(String text) {

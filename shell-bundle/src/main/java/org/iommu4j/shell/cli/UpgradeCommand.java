@@ -41,6 +41,7 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  ./iommu4j upgrade",
             "  ./iommu4j upgrade --model MODEL --swaps 40 --seconds 30",
+            "  ./iommu4j upgrade --released old.jar --built new.jar",
             "  ./iommu4j upgrade --json > upgrade.json",
             "  ./iommu4j upgrade --record requests.jsonl.gz",
             "",
@@ -94,7 +95,8 @@ public final class UpgradeCommand implements Callable<Integer> {
             paramLabel = "JAR|VERSION",
             description =
                     "Built bundle: a jar, or the version of one in cnf/releaserepo. Default: the one in the target "
-                            + "folder of the bundle that serves the model.")
+                            + "folder of the bundle that serves the model. Of two jars the model is that of this one, which "
+                            + "serves alone.")
     private String built;
 
     @Option(
@@ -151,6 +153,19 @@ public final class UpgradeCommand implements Callable<Integer> {
                 .toList();
     }
 
+    /** The model: of two jars that of the built one, which serves alone from now on. */
+    private IommuModel wanted(Installation installation) {
+        if (released == null || built == null || Installation.isVersion(released) || Installation.isVersion(built)) {
+            return model == null ? firstInstalled(installation) : Models.parse(model);
+        }
+        IommuModel ofJar = host.serveAlone(installation.jar("", built));
+        if (model != null && Models.parse(model) != ofJar) {
+            throw new CommandFailure(
+                    ExitStatus.USAGE, built + " is a bundle of model '" + ofJar.label() + "', not of '" + model + "'", null);
+        }
+        return ofJar;
+    }
+
     /** The released bundles of a model; a model that has none is refused, with those that have one. */
     private List<Path> releases(IommuModel wanted, Installation installation) {
         List<Path> releases = installation.releases(host.symbolicName(wanted));
@@ -171,7 +186,7 @@ public final class UpgradeCommand implements Callable<Integer> {
         Iommu4jCommand.expectRange(spec, "--swaps", swaps, 1, MOST_SWAPS);
         Iommu4jCommand.expectRange(spec, "--seconds", seconds, 1, Iommu4jCommand.MOST_SECONDS);
         Installation installation = new Installation(host.home());
-        IommuModel wanted = model == null ? firstInstalled(installation) : Models.parse(model);
+        IommuModel wanted = wanted(installation);
         host.awaitBackend(wanted);
         String bundle = host.symbolicName(wanted);
         List<Path> releasedJars =

@@ -871,4 +871,28 @@ class Iommu4jCommandTest {
         assertEquals(0, run("shell"));
         assertEquals("did one\ndid two\n", out.toString());
     }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"upgrade", "replay x", "cases x", "bench --model intel", "fuzz --model intel", "explain 00", "shell -c x"})
+    void shouldInstallTheBundlesThatAnyCommandNamesInOrder(String command) {
+        List<String> arguments = new ArrayList<>(List.of(command.split(" ")));
+        arguments.addAll(List.of("--bundle", "a.jar", "--bundle=b.jar"));
+
+        run(arguments.toArray(String[]::new));
+
+        assertEquals(List.of(Path.of("a.jar"), Path.of("b.jar")), host.installed());
+    }
+
+    @Test
+    void shouldInstallNothingForAHelpText() {
+        assertEquals(0, run("bench", "--bundle", "a.jar", "--help"));
+        assertEquals(List.of(), host.installed());
+    }
+
+    @Test
+    void shouldEndWithOneLineIfABundleCannotBeInstalled() {
+        host.refuseBundles("a.jar is no bundle");
+        assertEquals(2, run("bench", "--model", "intel", "--bundle", "a.jar"));
+        assertEquals("iommu4j bench: a.jar is no bundle\n", err.toString());
+    }
 }
