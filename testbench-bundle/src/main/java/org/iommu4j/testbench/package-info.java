@@ -3,7 +3,7 @@
  * docs/test-bench.md for the format.
  */
 @Export
-@Version("1.1.0")
+@Version("1.2.0")
 package org.iommu4j.testbench;
 
 import org.osgi.annotation.bundle.Export;

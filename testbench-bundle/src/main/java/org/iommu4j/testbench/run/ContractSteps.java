@@ -3,6 +3,7 @@ package org.iommu4j.testbench.run;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Abi;
@@ -12,9 +13,13 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.hint.ExplainHints;
+import org.iommu4j.core.service.OneLine;
 
 /** Requests of the contract, and what is expected of their answers. */
 final class ContractSteps {
+    /** Names of the one request: as the contract calls it, and as the proposed header does. */
+    private static final List<String> REQUESTS = List.of("VFIO_IOMMU_OP", "VFIO_IOMMU_OP_IOCTL");
+
     private ContractSteps() {}
 
     /** A call of the contract. */
@@ -108,7 +113,7 @@ final class ContractSteps {
             byte[] memory = bytes.clone();
             Answer answer =
                     answer(expect, expected, memory, completion -> machine.ioctl(request, image, memory, completion));
-            boolean done = Integer.valueOf(0).equals(answer.values().get("errno"));
+            boolean done = Errno.OK.name().equals(answer.values().get("errno"));
             return done && answer.met()
                     ? answer
                     : answer.explained(ExplainHints.list(ExplainHints.request(
@@ -121,8 +126,11 @@ final class ContractSteps {
         if (json.isNumber()) {
             return json.number("request");
         }
-        if (!json.text("request").equals("VFIO_IOMMU_OP")) {
-            throw fields.wrong("request", "unknown request '" + json.text("request") + "'; known: VFIO_IOMMU_OP");
+        if (!REQUESTS.contains(json.text("request"))) {
+            throw fields.wrong(
+                    "request",
+                    "unknown request '" + OneLine.name(json.text("request")) + "'; known: "
+                            + String.join(", ", REQUESTS));
         }
         return Uapi.VFIO_IOMMU_OP;
     }
@@ -140,11 +148,7 @@ final class ContractSteps {
             completion.fail(e.errno(), e.getMessage());
         }
         Map<String, Object> values = new LinkedHashMap<>();
-        values.put(
-                "errno",
-                completion.errno() == Errno.OK
-                        ? Integer.valueOf(0)
-                        : completion.errno().name());
+        values.put("errno", completion.errno().name());
         if (completion.errno() == Errno.OK) {
             values.put("fidelity", completion.fidelity().name());
         }
