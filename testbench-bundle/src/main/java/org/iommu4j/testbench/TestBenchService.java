@@ -32,5 +32,14 @@ public interface TestBenchService {
      * @throws org.iommu4j.backend.BackendException {@code ENODEV} without a backend, {@code EPROTONOSUPPORT} for a
      *     generation or a capability that it does not have
      */
-    BenchSession open(IommuModel model, int subVersion, String config);
+    default BenchSession open(IommuModel model, int subVersion, String config) {
+        return open(model, subVersion, config, false);
+    }
+
+    /**
+     * As {@link #open(IommuModel, int, String)}.
+     *
+     * @param sanitized true to observe the chip: its findings are in {@link BenchSession#findings}
+     */
+    BenchSession open(IommuModel model, int subVersion, String config, boolean sanitized);
 }

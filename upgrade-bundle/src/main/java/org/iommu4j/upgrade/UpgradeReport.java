@@ -1,5 +1,7 @@
 package org.iommu4j.upgrade;
 
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.IOException;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -63,22 +65,35 @@ final class UpgradeReport {
                 "swaps",
                 swaps.done() + " (" + swaps.sideBySide() + " side by side, " + swaps.inPlace() + " in place), "
                         + swaps.failed() + " failed");
-        row(
-                text,
-                "pause",
-                String.format(
-                        Locale.ROOT,
-                        "p50 %.2f ms, p99 %.2f ms, max %.2f ms; %d requests parked; longest request %.2f ms",
-                        swaps.pauseP50Nanos() / NANOS_PER_MILLI,
-                        swaps.pauseP99Nanos() / NANOS_PER_MILLI,
-                        swaps.pauseMaxNanos() / NANOS_PER_MILLI,
-                        swaps.parked(),
-                        swaps.longestRequestNanos() / NANOS_PER_MILLI));
+        row(text, "pause side by side", times(swaps.pausesBeside()));
+        row(text, "pause in place", times(swaps.pausesInPlace()));
+        row(text, "requests of the load", times(swaps.requests()) + "; " + number(swaps.parked()) + " parked");
         for (String problem : result.problems()) {
             row(text, "problem", problem);
         }
         row(text, "result", result.ok() ? "ok" : "NOT OK");
         return text.toString();
+    }
+
+    private static String times(Times times) {
+        return times.n() == 0
+                ? "none"
+                : String.format(
+                        Locale.ROOT,
+                        "p50 %.3f ms, p99 %.3f ms, max %.2f ms, of %,d",
+                        times.p50() / NANOS_PER_MILLI,
+                        times.p99() / NANOS_PER_MILLI,
+                        times.max() / NANOS_PER_MILLI,
+                        times.n());
+    }
+
+    private static void times(JsonGenerator out, String name, Times times) throws IOException {
+        out.writeObjectFieldStart(name);
+        out.writeNumberField("p50", times.p50());
+        out.writeNumberField("p99", times.p99());
+        out.writeNumberField("max", times.max());
+        out.writeNumberField("n", times.n());
+        out.writeEndObject();
     }
 
     private static void row(StringBuilder text, String name, String value) {
@@ -141,12 +156,11 @@ final class UpgradeReport {
             out.writeNumberField("inPlace", swaps.inPlace());
             out.writeNumberField("failed", swaps.failed());
             out.writeNumberField("parked", swaps.parked());
-            out.writeObjectFieldStart("pauseNanos");
-            out.writeNumberField("p50", swaps.pauseP50Nanos());
-            out.writeNumberField("p99", swaps.pauseP99Nanos());
-            out.writeNumberField("max", swaps.pauseMaxNanos());
-            out.writeEndObject();
-            out.writeNumberField("longestRequestNanos", swaps.longestRequestNanos());
+            times(out, "pauseNanos", swaps.pauses());
+            times(out, "sideBySidePauseNanos", swaps.pausesBeside());
+            times(out, "inPlacePauseNanos", swaps.pausesInPlace());
+            times(out, "requestNanos", swaps.requests());
+            out.writeNumberField("longestRequestNanos", swaps.requests().max());
             out.writeEndObject();
             out.writeObjectFieldStart("findings");
             for (Map.Entry<Finding.Kind, Long> count :

@@ -63,21 +63,21 @@ public record UpgradeResult(
      * @param sideBySide swaps to a bundle that was installed beside the serving one
      * @param inPlace swaps by an update of the serving bundle
      * @param failed swaps that were refused or rolled back
-     * @param pauseP50Nanos median time in nanoseconds in which the units stood still
-     * @param pauseP99Nanos 99th percentile of it
-     * @param pauseMaxNanos longest of it
+     * @param pauses times in which the units stood still, of all swaps that were done
+     * @param pausesBeside of those side by side
+     * @param pausesInPlace of those in place
      * @param parked requests that waited
-     * @param longestRequestNanos longest time in nanoseconds that a client waited for one request or access
+     * @param requests how long clients waited for each request or access of the load
      */
     public record Swaps(
             int sideBySide,
             int inPlace,
             int failed,
-            long pauseP50Nanos,
-            long pauseP99Nanos,
-            long pauseMaxNanos,
+            Times pauses,
+            Times pausesBeside,
+            Times pausesInPlace,
             long parked,
-            long longestRequestNanos) {
+            Times requests) {
         /** Swaps that were done. */
         public int done() {
             return sideBySide + inPlace;

@@ -26,6 +26,7 @@ import org.iommu4j.core.service.Explanation;
 import org.iommu4j.core.service.Explanation.Candidate;
 import org.iommu4j.core.service.Explanation.Line;
 import org.iommu4j.core.service.Explanation.Part;
+import org.iommu4j.core.service.Nearest;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
@@ -319,8 +320,9 @@ public final class Explain implements ExplainService {
     }
 
     private static Explanation noFormat(Formats formats, String name, int subVersion) {
-        return Explanation.problem("model " + label(formats) + " has no format '" + name + "'; formats: "
-                + String.join(", ", formats.names(subVersion)));
+        Set<String> names = formats.names(subVersion);
+        return Explanation.problem("model " + label(formats) + " has no format '" + name + "'"
+                + Nearest.question(name, names) + "; formats: " + String.join(", ", names));
     }
 
     /** A hypercall, RTAS call or instruction; the input is its arguments, or the registers that it names. */
@@ -477,7 +479,8 @@ public final class Explain implements ExplainService {
                         || layout.toLowerCase(Locale.ROOT).startsWith(name.toLowerCase(Locale.ROOT) + "_"))
                 .map(layout -> "; try --as " + layout)
                 .collect(Collectors.joining());
-        return Explanation.problem("model " + label(formats) + " has no register '" + name + "'; registers: "
+        return Explanation.problem("model " + label(formats) + " has no register '" + name + "'"
+                + Nearest.question(name, known) + "; registers: "
                 + (known.isEmpty() ? "none" : String.join(", ", known)) + layouts);
     }
 

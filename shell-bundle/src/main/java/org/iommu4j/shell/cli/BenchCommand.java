@@ -5,8 +5,13 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
@@ -15,6 +20,7 @@ import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.BoundedLines;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.TestBenchService;
+import org.iommu4j.upgrade.FindingJson;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -27,21 +33,25 @@ import picocli.CommandLine.Spec;
         header = "An interactive test bench: steps of cases in, answers out.",
         description = {
             "",
-            "Reads one step a line from standard input, as a JSON object, and answers each with one JSON object on one "
-                    + "line. An answer always tells what the step came to; with an 'expect' in the step it also tells "
-                    + "whether that was 'met'. A step that cannot be carried out is answered with an 'error', and the bench "
-                    + "goes on. docs/test-bench.md tells the steps.",
+            "Reads one step a line from standard input, as a JSON object, and answers each with one JSON object on one"
+                    + " line. An answer always tells what the step came to; with an 'expect' in the step it also tells"
+                    + " whether that was 'met'. A step that cannot be carried out is answered with an 'error', and the"
+                    + " bench goes on. docs/test-bench.md tells the steps.",
             "",
-            "Interrupts are set up from the start; the queue is held back from the first 'step' on (\"n\": 0 is one); with "
-                    + "the first step of the contract a driver and a fresh chip come, memory stays."
+            "A line may be a list of steps, answered by a list; blank lines are not answered. An 'id' or 'x-id' in a"
+                    + " step comes back in its answer. {\"op\": \"help\"} lists the steps with their keys.",
+            "",
+            "Interrupts are set up from the start; the queue is held back from the first 'step' on (\"n\": 0 is one);"
+                    + " with the first step of the contract a driver and a fresh chip come, memory stays."
         },
         footer = {
             "",
-            "Example:",
+            "Examples:",
             "  echo '{\"op\": \"mmio_read\", \"off\": 8, \"size\": 8}' | ./iommu4j bench --model MODEL",
+            "  ./iommu4j bench --model MODEL --record case.jsonl < steps.jsonl && ./iommu4j cases case.jsonl",
             "",
-            "Exit status: 0; 1 if steps did not come back; 2 for wrong arguments, a configuration that is refused, or a line "
-                    + "that is too long; 3 if bundles that it needs were replaced while it ran."
+            "Exit status: 0; 1 if steps did not come back; 2 for wrong arguments, a configuration that is refused, or"
+                    + " a line that is too long; 3 if bundles that it needs were replaced while it ran."
         })
 public final class BenchCommand implements Callable<Integer> {
     private final Host host;
@@ -69,6 +79,19 @@ public final class BenchCommand implements Callable<Integer> {
             description = "Generation of the chip, as 0x110. Default: the model's usual one.")
     private String subVersion;
 
+    @Option(
+            names = "--findings",
+            paramLabel = "FILE",
+            description = "Watches the chip for stale translations and writes what was found as JSON Lines; the step "
+                    + "'findings' tells it at any time.")
+    private Path findings;
+
+    @Option(
+            names = "--record",
+            paramLabel = "FILE",
+            description = "Writes the steps that were carried out as a case that expects the same answers.")
+    private Path record;
+
     @Spec
     private CommandSpec spec;
 
@@ -94,8 +117,11 @@ public final class BenchCommand implements Callable<Integer> {
                 "bundles that the bench needs were replaced or stopped while it ran; start it anew",
                 null);
         Texts.message(replaced);
-        try (BenchSession session = host.service(TestBenchService.class).open(wanted, generation, config);
+        Outputs.check(List.of(), findings, record);
+        try (BenchSession session =
+                        host.service(TestBenchService.class).open(wanted, generation, config, findings != null);
                 BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
+            greet();
             BoundedLines lines = new BoundedLines(in);
             for (String line = lines.next(); line != null; line = lines.next()) {
                 if (!line.isBlank()) {
@@ -103,6 +129,7 @@ public final class BenchCommand implements Callable<Integer> {
                     out.flush();
                 }
             }
+            write(session);
         } catch (BoundedLines.TooLongException e) {
             throw new CommandFailure(ExitStatus.USAGE, "the input holds a line " + Texts.message(e), e);
         } catch (BackendException e) {
@@ -117,6 +144,33 @@ public final class BenchCommand implements Callable<Integer> {
             throw new CommandFailure(ExitStatus.USAGE, "the input cannot be read: " + Texts.message(e), e);
         }
         return ExitStatus.OK;
+    }
+
+    /** Tells a person what to type. */
+    private void greet() {
+        if (host.inputIsTerminal()) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println("A bench of model " + model
+                    + ": a step a line, as {\"op\": \"mmio_read\", \"off\": 8, \"size\": 8}; "
+                    + "{\"op\": \"help\"} lists them, Ctrl-D ends.");
+            err.flush();
+        }
+    }
+
+    private void write(BenchSession session) {
+        if (record != null) {
+            String name = record.getFileName().toString();
+            int end = name.lastIndexOf('.');
+            Outputs.write(record, session.recorded(end > 0 ? name.substring(0, end) : name) + "\n");
+        }
+        if (findings != null) {
+            Map<Finding, List<String>> hints = session.findingHints();
+            Outputs.write(
+                    findings,
+                    session.findings().findings().stream()
+                            .map(one -> FindingJson.of(null, one, hints.getOrDefault(one, List.of())) + "\n")
+                            .collect(Collectors.joining()));
+        }
     }
 
     private int generation() {

@@ -35,6 +35,22 @@ public interface Host {
      */
     String symbolicName(IommuModel model);
 
+    /**
+     * Installs and starts a bundle beside those that are there, and waits for its backends. Which backend serves each model then, the
+     * core decides.
+     *
+     * @throws CommandFailure if the file is no bundle, it cannot be started, or a backend of it fails its trial
+     */
+    void install(Path jar);
+
+    /**
+     * Makes a bundle the only one of its model: any other that offers a backend of it is taken away.
+     *
+     * @return the model
+     * @throws CommandFailure as {@link #install}, and if the bundle offers no backend
+     */
+    IommuModel serveAlone(Path jar);
+
     /** A new session of the shell, writing to standard output and error. */
     CommandSession openSession();
 

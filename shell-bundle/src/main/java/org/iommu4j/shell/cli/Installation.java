@@ -85,6 +85,11 @@ public final class Installation {
                 null);
     }
 
+    /** True for the version of a release, false for a file. */
+    static boolean isVersion(String jarOrVersion) {
+        return VERSION.matcher(jarOrVersion).matches();
+    }
+
     /**
      * A bundle by what a person calls it.
      *
@@ -93,7 +98,7 @@ public final class Installation {
      * @throws CommandFailure if no release has that version, or a digest lies beside the jar that is not its own
      */
     Path jar(String symbolicName, String jarOrVersion) {
-        if (!VERSION.matcher(jarOrVersion).matches()) {
+        if (!isVersion(jarOrVersion)) {
             Path jar = Path.of(jarOrVersion);
             if (Files.exists(digest(jar))) {
                 check(jar);

@@ -1,10 +1,13 @@
 package org.iommu4j.shell.cli;
 
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.core.service.Nearest;
 import org.iommu4j.core.service.OneLine;
 import org.iommu4j.shell.cli.CheckedOutput.OutputLostException;
 import org.iommu4j.shell.text.Texts;
@@ -15,6 +18,7 @@ import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IFactory;
 import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
@@ -25,8 +29,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** The command line: parses the arguments, runs the subcommand, and turns every failure into one line and a status. */
 @Command(
         name = "iommu4j",
-        header =
-                "IOMMU commands of guests, translated to each vendor's hardware, with vendors swapped while guests run.",
+        header = "IOMMU commands of guests, translated to each vendor's hardware, with vendors swapped while guests"
+                + " run.",
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         footer = {
@@ -43,16 +47,18 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  ./iommu4j explain --model MODEL 0x1200f2 0x12345000",
             "  ./iommu4j shell -c iommu:backends",
             "",
-            "Exit status: 0 all is well; 1 something was lost, stale or different, or a command failed; 2 wrong arguments, "
-                    + "an input that cannot be read, or an output that cannot be written; 3 the program could not be built "
-                    + "or started, or has failed itself; 141 the reader of the output has gone.",
+            "Exit status: 0 all is well; 1 something was lost, stale or different, or a command failed; 2 wrong"
+                + " arguments, an input that cannot be read, or an output that cannot be written; 3 the program could"
+                + " not be built or started, or has failed itself; 141 the reader of the output has gone.",
             "",
-            "Environment: JAVA_HOME chooses the Java (17 or newer); IOMMU4J_JAVA_OPTS gives it options, as -Xmx1g for more "
-                    + "memory or -Diommu4j.debug=true for a stack trace with each failure of the program itself."
+            "Environment: JAVA_HOME chooses the Java (17 or newer); IOMMU4J_JAVA_OPTS gives it options, as -Xmx1g for"
+                    + " more memory or -Diommu4j.debug=true for a stack trace with each failure of the program itself."
         })
 public final class Iommu4jCommand implements Runnable {
     /** Longest time that a command takes, one day. */
     static final int MOST_SECONDS = 86_400;
+
+    private static final String BUNDLE = "--bundle";
 
     /** System property: true to print the stack trace of what is no failure of a command but of the program. */
     private static final String DEBUG = "iommu4j.debug";
@@ -115,10 +121,12 @@ public final class Iommu4jCommand implements Runnable {
         commandLine.addSubcommand(new ConformCommand(host));
         commandLine.addSubcommand(new CommandLine(new ExplainCommand(host), factory));
         commandLine.addSubcommand(new ShellCommand(host));
+        commandLine.getSubcommands().values().forEach(Iommu4jCommand::addHelp);
+        commandLine.getSubcommands().values().forEach(Iommu4jCommand::addBundles);
         CommandLine help = new CommandLine(new HelpCommand());
         help.getCommandSpec().usageMessage().header("Shows the help text of a command.");
+        addHelp(help);
         commandLine.addSubcommand(help);
-        commandLine.getSubcommands().values().forEach(Iommu4jCommand::addHelp);
         addHelp(commandLine);
         IVersionProvider versions = () -> new String[] {"iommu4j " + host.version()};
         commandLine
@@ -134,12 +142,16 @@ public final class Iommu4jCommand implements Runnable {
         return configured(commandLine)
                 .setParameterExceptionHandler(wrongArguments)
                 .setExecutionExceptionHandler(failure)
-                .setExecutionStrategy(Iommu4jCommand::execute);
+                .setExecutionStrategy(parsed -> execute(host, parsed));
     }
 
     /** Help and version are written here, outside of what the handlers of failures see. */
-    private static int execute(CommandLine.ParseResult parsed) {
+    private static int execute(Host host, CommandLine.ParseResult parsed) {
         try {
+            CommandLine.ParseResult command = parsed.subcommand();
+            if (command != null && !command.isUsageHelpRequested()) {
+                install(host, command);
+            }
             return new CommandLine.RunLast().execute(parsed);
         } catch (OutputLostException e) {
             return ExitStatus.USAGE;
@@ -192,6 +204,29 @@ public final class Iommu4jCommand implements Runnable {
                 .optionListHeading("%nOptions:%n");
     }
 
+    /** Every command can have bundles of its user's in the container. */
+    private static void addBundles(CommandLine command) {
+        command.getCommandSpec()
+                .addOption(OptionSpec.builder(BUNDLE)
+                        .paramLabel("JAR")
+                        .type(List.class)
+                        .auxiliaryTypes(Path.class)
+                        .arity("1")
+                        .description(
+                                "Installs a bundle beside those that are there, before anything else; several times"
+                                        + " for several. Of two backends of a model the newer one serves.")
+                        .build());
+    }
+
+    private static void install(Host host, CommandLine.ParseResult command) {
+        List<Path> jars = command.matchedOptionValue(BUNDLE, List.of());
+        try {
+            jars.forEach(host::install);
+        } catch (CommandFailure e) {
+            throw new CommandLine.ExecutionException(command.commandSpec().commandLine(), e.getMessage(), e);
+        }
+    }
+
     private static CacheConfig cache(String text) {
         for (CacheConfig config : CacheConfig.values()) {
             if (label(config).equals(text)) {
@@ -208,9 +243,10 @@ public final class Iommu4jCommand implements Runnable {
 
     private static int wrongArguments(ParameterException failure, String[] arguments) {
         CommandLine command = failure.getCommandLine();
-        String message = failure instanceof UnmatchedArgumentException unmatched
-                ? unknown(command, unmatched.getUnmatched().get(0))
-                : Texts.message(failure);
+        String strange = failure instanceof UnmatchedArgumentException unmatched
+                ? unmatched.getUnmatched().get(0)
+                : failure instanceof MissingParameterException ? unknownOption(command, arguments) : "";
+        String message = strange.isEmpty() ? Texts.message(failure) : unknown(command, strange);
         command.getErr()
                 .println(command.getCommandSpec().qualifiedName() + ": " + message + " (see './"
                         + command.getCommandSpec().qualifiedName() + " --help')");
@@ -218,13 +254,28 @@ public final class Iommu4jCommand implements Runnable {
         return ExitStatus.USAGE;
     }
 
+    /** The first option that a command does not know, which is often the one that it misses, mistyped; empty if there is none. */
+    private static String unknownOption(CommandLine command, String... arguments) {
+        for (String argument : arguments) {
+            if (argument.startsWith("--")
+                    && !command.getCommandSpec().optionsMap().containsKey(argument.split("=", 2)[0])) {
+                return argument;
+            }
+        }
+        return "";
+    }
+
     private static String unknown(CommandLine command, String given) {
         String argument = OneLine.name(given);
         if (argument.startsWith("-")) {
-            return "unknown option '" + argument + "'";
+            return "unknown option '" + argument + "'"
+                    + Nearest.question(
+                            argument.split("=", 2)[0],
+                            command.getCommandSpec().optionsMap().keySet());
         }
         return command.getParent() == null
-                ? "unknown command '" + argument + "'; commands: "
+                ? "unknown command '" + argument + "'"
+                        + Nearest.question(argument, command.getSubcommands().keySet()) + "; commands: "
                         + String.join(", ", command.getSubcommands().keySet())
                 : "unexpected argument '" + argument + "'";
     }

@@ -2,10 +2,10 @@ package org.iommu4j.shell.cli;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Collectors;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Nearest;
 import org.iommu4j.core.service.OneLine;
 
 /** Models as users write them. */
@@ -20,10 +20,13 @@ public final class Models {
     public static IommuModel parse(String label) {
         IommuModel model = IommuModel.ofLabel(label);
         if (model == null) {
-            String known =
-                    Arrays.stream(IommuModel.values()).map(IommuModel::label).collect(Collectors.joining(", "));
+            List<String> known =
+                    Arrays.stream(IommuModel.values()).map(IommuModel::label).toList();
             throw new CommandFailure(
-                    ExitStatus.USAGE, "unknown model '" + OneLine.name(label) + "'; models: " + known, null);
+                    ExitStatus.USAGE,
+                    "unknown model '" + OneLine.name(label) + "'" + Nearest.question(label, known) + "; models: "
+                            + String.join(", ", known),
+                    null);
         }
         return model;
     }

@@ -62,6 +62,7 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j replay /data/my-capture --fail-on missing --findings found.jsonl",
             "  ./iommu4j replay /data/my-capture --record requests.jsonl",
             "  ./iommu4j replay requests.jsonl --backend 1.0.0",
+            "  ./iommu4j replay requests.jsonl --backend my-vendor.jar",
             "",
             "Exit status: 0 if everything is equal; 1 if something is different, or refused without a documented "
                     + "reason, or a stale translation is the chip's fault, or the record is cut, or something of --fail-on was found; 2 for wrong arguments or a capture or record that cannot be read."
@@ -100,9 +101,9 @@ public final class ReplayCommand implements Callable<Integer> {
 
     @Option(
             names = "--backend",
-            paramLabel = "VERSION",
-            description = "Of a record: version of the vendor's bundle to play against, installed or released "
-                    + "(cnf/releaserepo). Default: the one that serves.")
+            paramLabel = "JAR|VERSION",
+            description = "Of a record: the vendor's bundle to play against: a jar, or the version of one that is installed or "
+                    + "released (cnf/releaserepo). Default: the one that serves.")
     private String backend;
 
     @Option(
@@ -187,7 +188,10 @@ public final class ReplayCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "nothing to record with '--path direct': it has no contract requests");
         }
-        List<Path> read = new ArrayList<>(backend == null ? List.of() : released.get());
+        List<Path> read = new ArrayList<>(backend == null || isJar() ? List.of() : released.get());
+        if (isJar()) {
+            read.add(Path.of(backend));
+        }
         read.add(input);
         Outputs.check(read, findings, record);
         try {
@@ -201,10 +205,22 @@ public final class ReplayCommand implements Callable<Integer> {
     }
 
     private int played() {
-        RecordOptions options =
-                backend == null ? RecordOptions.DEFAULT : RecordOptions.DEFAULT.withBackend(backend, released.get());
-        RecordResult result = records.get().play(input, options);
+        RecordResult result = records.get().play(input, options());
         return print(json ? result.toJson() + "\n" : result.toText(), result.ok());
+    }
+
+    private RecordOptions options() {
+        if (backend == null) {
+            return RecordOptions.DEFAULT;
+        }
+        return isJar()
+                ? RecordOptions.DEFAULT.withJar(Installation.here().jar("", backend))
+                : RecordOptions.DEFAULT.withBackend(backend, released.get());
+    }
+
+    /** A version that does not look like one is told so by who plays the record; a file is one that is there. */
+    private boolean isJar() {
+        return backend != null && !Installation.isVersion(backend) && Files.exists(Path.of(backend));
     }
 
     private int replayed(ReplayOptions.Path way) {

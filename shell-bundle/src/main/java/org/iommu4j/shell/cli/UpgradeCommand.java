@@ -31,24 +31,27 @@ import picocli.CommandLine.Spec;
         header = "Swaps a vendor's bundle between its released and its built version while a captured guest runs.",
         description = {
             "",
-            "Replays a captured Linux guest through the whole path (contract, core, vendor, simulated chip) together with "
-                    + "the load of a second client, swaps the bundle again and again, side by side and in place, and ends "
-                    + "with a table: requests sent, completed exactly once, refused (with rule ids), translations compared "
-                    + "with the capture and equal, stale uses, swaps, pauses."
+            "Replays a captured Linux guest through the whole path (contract, core, vendor, simulated chip) together"
+                + " with the load of a second client, swaps the bundle again and again, side by side and in place, and"
+                + " ends with a table: requests sent, completed exactly once, refused (with rule ids), translations"
+                + " compared with the capture and equal, stale uses, swaps, pauses."
         },
         footer = {
             "",
             "Examples:",
             "  ./iommu4j upgrade",
             "  ./iommu4j upgrade --model MODEL --swaps 40 --seconds 30",
+            "  ./iommu4j upgrade --released old.jar --built new.jar",
             "  ./iommu4j upgrade --json > upgrade.json",
             "  ./iommu4j upgrade --record requests.jsonl.gz",
             "",
-            "Exit status: 0 if nothing was lost, doubled, reordered, stale or different, and nothing of --fail-on was found; 1 otherwise; 2 for wrong "
-                    + "arguments or a file that cannot be read."
+            "Exit status: 0 if nothing was lost, doubled, reordered, stale or different, nothing of --fail-on was"
+                + " found, and no pause exceeded --max-pause; 1 otherwise; 2 for wrong arguments or a file that cannot"
+                + " be read."
         })
 public final class UpgradeCommand implements Callable<Integer> {
     private static final int MOST_SWAPS = 10_000;
+    private static final int MOST_PAUSE_MILLIS = 3_600_000;
 
     private final Host host;
 
@@ -57,8 +60,8 @@ public final class UpgradeCommand implements Callable<Integer> {
             paramLabel = "MODEL",
             completionCandidates = InstalledModels.class,
             description =
-                    "Whose bundle to swap, of an installed model: ${COMPLETION-CANDIDATES}. Default: the first one of which "
-                            + "there is a release.")
+                    "Whose bundle to swap, of an installed model: ${COMPLETION-CANDIDATES}. Default: the first one of"
+                            + " which there is a release.")
     private String model;
 
     @Option(
@@ -93,8 +96,9 @@ public final class UpgradeCommand implements Callable<Integer> {
             names = "--built",
             paramLabel = "JAR|VERSION",
             description =
-                    "Built bundle: a jar, or the version of one in cnf/releaserepo. Default: the one in the target "
-                            + "folder of the bundle that serves the model.")
+                    "Built bundle: a jar, or the version of one in cnf/releaserepo. Default: the one in the target"
+                            + " folder of the bundle that serves the model. Of two jars the model is that of this one,"
+                            + " which serves alone.")
     private String built;
 
     @Option(
@@ -119,6 +123,15 @@ public final class UpgradeCommand implements Callable<Integer> {
                             + "FILE ends with .gz. './iommu4j replay FILE' plays it.")
     private Path record;
 
+    @Option(
+            names = "--max-pause",
+            paramLabel = "MS",
+            description =
+                    "Ends with status 1 if the units stood still for longer than so many milliseconds in any swap, 1"
+                            + " to "
+                            + MOST_PAUSE_MILLIS + ".")
+    private Integer maxPause;
+
     @Option(names = "--json", description = "Prints one JSON object instead of the table.")
     private boolean json;
 
@@ -131,6 +144,15 @@ public final class UpgradeCommand implements Callable<Integer> {
     /** A command in that host. */
     public UpgradeCommand(Host host) {
         this.host = host;
+    }
+
+    private boolean pausedTooLong(UpgradeResult result, PrintWriter err) {
+        long longest = result.swaps().pauses().max();
+        boolean tooLong = maxPause != null && longest > TimeUnit.MILLISECONDS.toNanos(maxPause);
+        if (tooLong) {
+            err.println("--max-pause: the units stood still for " + Texts.millis(longest) + " ms");
+        }
+        return tooLong;
     }
 
     /** The first installed model of whose bundle there is a release; if there is none, the first one. */
@@ -149,6 +171,21 @@ public final class UpgradeCommand implements Callable<Integer> {
                         .releases(host.symbolicName(IommuModel.ofLabel(label)))
                         .isEmpty())
                 .toList();
+    }
+
+    /** The model: of two jars that of the built one, which serves alone from now on. */
+    private IommuModel wanted(Installation installation) {
+        if (released == null || built == null || Installation.isVersion(released) || Installation.isVersion(built)) {
+            return model == null ? firstInstalled(installation) : Models.parse(model);
+        }
+        IommuModel ofJar = host.serveAlone(installation.jar("", built));
+        if (model != null && Models.parse(model) != ofJar) {
+            throw new CommandFailure(
+                    ExitStatus.USAGE,
+                    built + " is a bundle of model '" + ofJar.label() + "', not of '" + model + "'",
+                    null);
+        }
+        return ofJar;
     }
 
     /** The released bundles of a model; a model that has none is refused, with those that have one. */
@@ -170,8 +207,11 @@ public final class UpgradeCommand implements Callable<Integer> {
     public Integer call() {
         Iommu4jCommand.expectRange(spec, "--swaps", swaps, 1, MOST_SWAPS);
         Iommu4jCommand.expectRange(spec, "--seconds", seconds, 1, Iommu4jCommand.MOST_SECONDS);
+        if (maxPause != null) {
+            Iommu4jCommand.expectRange(spec, "--max-pause", maxPause, 1, MOST_PAUSE_MILLIS);
+        }
         Installation installation = new Installation(host.home());
-        IommuModel wanted = model == null ? firstInstalled(installation) : Models.parse(model);
+        IommuModel wanted = wanted(installation);
         host.awaitBackend(wanted);
         String bundle = host.symbolicName(wanted);
         List<Path> releasedJars =
@@ -211,8 +251,9 @@ public final class UpgradeCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         out.print(json ? result.toJson() + "\n" : result.toText());
         out.flush();
+        boolean paused = pausedTooLong(result, err);
         return failOn.status(
-                result.ok() ? ExitStatus.OK : ExitStatus.FAILED,
+                result.ok() && !paused ? ExitStatus.OK : ExitStatus.FAILED,
                 result.findings().counts(),
                 err);
     }

@@ -100,6 +100,20 @@ final class ContainerHost implements Host {
     }
 
     @Override
+    public void install(Path jar) {
+        bundles().install(jar);
+    }
+
+    @Override
+    public IommuModel serveAlone(Path jar) {
+        return bundles().serveAlone(jar);
+    }
+
+    private GivenBundles bundles() {
+        return new GivenBundles(context, core());
+    }
+
+    @Override
     public CommandSession openSession() {
         return new GogoSession(processor, out, err);
     }

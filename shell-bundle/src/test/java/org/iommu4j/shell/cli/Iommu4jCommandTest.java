@@ -42,6 +42,7 @@ import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
 import org.iommu4j.upgrade.ReplayService;
 import org.iommu4j.upgrade.Tally;
+import org.iommu4j.upgrade.Times;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeProgress;
@@ -222,13 +223,13 @@ class Iommu4jCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, explain, "
-                        + "shell, help (see './iommu4j --help')",
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz,"
+                        + " explain, shell, help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
                 "replay | iommu4j replay: Missing required parameter: 'INPUT' (see './iommu4j replay --help')",
-                "upgrade --cache huge | iommu4j upgrade: Invalid value for option '--cache': 'huge' is not one of none, "
-                        + "tiny, default, worst-case (see './iommu4j upgrade --help')",
+                "upgrade --cache huge | iommu4j upgrade: Invalid value for option '--cache': 'huge' is not one of"
+                        + " none, tiny, default, worst-case (see './iommu4j upgrade --help')",
                 "upgrade --swaps 0 | iommu4j upgrade: --swaps=0 is not from 1 to 10000 (see './iommu4j upgrade --help')"
             })
     void shouldNameWhatIsWrong(String arguments, String line) {
@@ -473,9 +474,24 @@ class Iommu4jCommandTest {
             }
 
             @Override
-            public BenchSession open(IommuModel model, int subVersion, String config) {
+            public BenchSession open(IommuModel model, int subVersion, String config, boolean sanitized) {
                 asked.addAll(List.of(model, subVersion, config));
                 return new BenchSession() {
+                    @Override
+                    public String recorded(String id) {
+                        return "{\"id\":\"" + id + "\"}";
+                    }
+
+                    @Override
+                    public SanitizerReport findings() {
+                        return SanitizerReport.NONE;
+                    }
+
+                    @Override
+                    public Map<Finding, List<String>> findingHints() {
+                        return Map.of();
+                    }
+
                     @Override
                     public String answer(String line) {
                         return answers.apply(line);
@@ -503,10 +519,10 @@ class Iommu4jCommandTest {
 
         assertEquals(List.of(List.of(Path.of("one.jsonl"), Path.of("two.jsonl")), Set.of("a", "b"), false), asked);
         assertEquals("""
-                failed b, step 2 (irq): expected {"min":1}, got {}
-                skipped c: no AFL
-                1 passed, 1 failed, 1 skipped
-                """, out.toString());
+            failed b, step 2 (irq): expected {"min":1}, got {}
+            skipped c: no AFL
+            1 passed, 1 failed, 1 skipped
+            """, out.toString());
     }
 
     @Test
@@ -525,13 +541,13 @@ class Iommu4jCommandTest {
 
         assertEquals(true, asked.get(2));
         assertEquals("""
-                {"case":"a","file":"one.jsonl","line":3,"kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
-                """, Files.readString(file));
+            {"case":"a","file":"one.jsonl","line":3,"kind":"SUPERFLUOUS","count":2,"at":5,"cost":7,"text":"dropped nothing"}
+            """, Files.readString(file));
         String summary = """
-                skipped c: no AFL
-                1 passed, 0 failed, 1 skipped
-                findings: 2 SUPERFLUOUS
-                """;
+            skipped c: no AFL
+            1 passed, 0 failed, 1 skipped
+            findings: 2 SUPERFLUOUS
+            """;
         assertEquals(summary, out.toString());
 
         // A case that says which findings it expects is watched though no file asks for them.
@@ -558,7 +574,7 @@ class Iommu4jCommandTest {
             }
 
             @Override
-            public BenchSession open(IommuModel model, int subVersion, String config) {
+            public BenchSession open(IommuModel model, int subVersion, String config, boolean sanitized) {
                 throw new CaseFileException("", 0, 2, "cap", "not an object", null);
             }
         });
@@ -595,9 +611,9 @@ class Iommu4jCommandTest {
                         .withCorpus(List.of(Path.of("a.jsonl")))),
                 asked);
         assertEquals("""
-                rules: V1=1 V4=2
-                3 cases, 40 steps, 20 accesses, 10 compared, no failure (seed 7)
-                """, out.toString());
+            rules: V1=1 V4=2
+            3 cases, 40 steps, 20 accesses, 10 compared, no failure (seed 7)
+            """, out.toString());
         assertTrue(err.toString().contains("1 cases, 2 steps, 3 accesses compared"), err.toString());
     }
 
@@ -617,12 +633,12 @@ class Iommu4jCommandTest {
         assertEquals(41, asked.get(0).firstCase());
         assertEquals(1, asked.get(0).cases());
         assertEquals("""
-                rules: V1=1 V4=2
-                3 cases, 40 steps, 20 accesses, 10 compared, 1 failure (seed 7)
-                failed: no end in time: dma did not come back
-                again: ./iommu4j fuzz --model intel --what all --seed 7 --case 41 a.jsonl
-                {"id":"x"}
-                """, out.toString());
+            rules: V1=1 V4=2
+            3 cases, 40 steps, 20 accesses, 10 compared, 1 failure (seed 7)
+            failed: no end in time: dma did not come back
+            again: ./iommu4j fuzz --model intel --what all --seed 7 --case 41 a.jsonl
+            {"id":"x"}
+            """, out.toString());
         assertEquals("{\"id\":\"x\"}\n", Files.readString(found));
     }
 
@@ -642,14 +658,14 @@ class Iommu4jCommandTest {
         assertEquals(8, asked.size());
         assertEquals(List.of("CONTRACT 100 3000000000", "CONTRACT 101 3000000000"), asked.subList(0, 2));
         assertEquals("""
-                intel contract: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
-                intel commands: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
-                failed: no end in time: late
-                again: ./iommu4j fuzz --model intel --what tables --seed 100 --case 2
-                {"id":"x"}
-                intel tables: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 1 failures
-                intel registers: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
-                """, out.toString());
+            intel contract: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
+            intel commands: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
+            failed: no end in time: late
+            again: ./iommu4j fuzz --model intel --what tables --seed 100 --case 2
+            {"id":"x"}
+            intel tables: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 1 failures
+            intel registers: 2 seeds of 3 s, 6 cases, 40 accesses, 20 compared, 0 failures
+            """, out.toString());
         assertEquals("{\"id\":\"x\"}\n", Files.readString(file));
         for (String wrong : List.of("1", "2..1", "-1..2", "a..b", "1..99999999999999999999")) {
             assertEquals(2, run("fuzz", "--model", "intel", "--seeds", wrong));
@@ -738,7 +754,15 @@ class Iommu4jCommandTest {
                 20,
                 stale,
                 0,
-                new UpgradeResult.Swaps(6, 6, 0, 1, 2, 3, 4, 5),
+                new UpgradeResult.Swaps(
+                        6,
+                        6,
+                        0,
+                        new Times(1, 2, 3_000_000, 12),
+                        new Times(1, 2, 3_000_000, 6),
+                        new Times(1, 2, 2, 6),
+                        4,
+                        new Times(1, 2, 5, 9)),
                 found,
                 List.of(),
                 "",
@@ -793,8 +817,8 @@ class Iommu4jCommandTest {
     void shouldNameTheModelsThatCanBeUpgradedWhenOneHasNoRelease() {
         assertEquals(2, run("upgrade", "--model", "intel"));
         assertEquals(
-                "iommu4j upgrade: model 'intel' has no release to swap with; models that have one: none; or name a jar with "
-                        + "--released\n",
+                "iommu4j upgrade: model 'intel' has no release to swap with; models that have one: none; or name a jar"
+                        + " with --released\n",
                 err.toString());
     }
 
@@ -871,5 +895,63 @@ class Iommu4jCommandTest {
 
         assertEquals(0, run("shell"));
         assertEquals("did one\ndid two\n", out.toString());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "upgrade",
+                "replay x",
+                "cases x",
+                "bench --model intel",
+                "fuzz --model intel",
+                "explain 00",
+                "shell -c x"
+            })
+    void shouldInstallTheBundlesThatAnyCommandNamesInOrder(String command) {
+        List<String> arguments = new ArrayList<>(List.of(command.split(" ")));
+        arguments.addAll(List.of("--bundle", "a.jar", "--bundle=b.jar"));
+
+        run(arguments.toArray(String[]::new));
+
+        assertEquals(List.of(Path.of("a.jar"), Path.of("b.jar")), host.installed());
+    }
+
+    @Test
+    void shouldInstallNothingForAHelpText() {
+        assertEquals(0, run("bench", "--bundle", "a.jar", "--help"));
+        assertEquals(List.of(), host.installed());
+    }
+
+    @Test
+    void shouldEndWithOneLineIfABundleCannotBeInstalled() {
+        host.refuseBundles("a.jar is no bundle");
+        assertEquals(2, run("bench", "--model", "intel", "--bundle", "a.jar"));
+        assertEquals("iommu4j bench: a.jar is no bundle\n", err.toString());
+    }
+
+    @Test
+    void shouldEndWith1IfTheUnitsStoodStillTooLong() {
+        host.provide(UpgradeService.class, (options, progress) -> upgraded(options, 0));
+
+        assertEquals(0, run("upgrade", "--built", "new.jar", "--released", "old.jar", "--max-pause", "3"));
+        assertEquals("", err.toString());
+        assertEquals(1, run("upgrade", "--built", "new.jar", "--released", "old.jar", "--max-pause", "2"));
+        assertEquals("--max-pause: the units stood still for 3.000 ms\n", err.toString());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "upgarde | unknown command 'upgarde'; did you mean 'upgrade'?",
+                "upgrade --swap 3 | unknown option '--swap'; did you mean '--swaps'?",
+                "bench --modle=intel | did you mean '--model'?",
+                "bench --model intle | did you mean 'intel'?"
+            })
+    void shouldAskWhetherANearNameWasMeant(String arguments, String question) {
+        assertEquals(2, run(arguments.split(" ")));
+        assertTrue(err.toString().contains(question), err::toString);
+        assertEquals(1, err.toString().lines().count(), err::toString);
     }
 }

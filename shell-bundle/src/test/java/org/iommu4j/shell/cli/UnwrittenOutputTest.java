@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.explain.Explain;
@@ -29,6 +30,7 @@ import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.ReplayResult;
 import org.iommu4j.upgrade.ReplayService;
 import org.iommu4j.upgrade.Tally;
+import org.iommu4j.upgrade.Times;
 import org.iommu4j.upgrade.UpgradeResult;
 import org.iommu4j.upgrade.UpgradeService;
 import org.junit.jupiter.api.BeforeEach;
@@ -105,7 +107,15 @@ class UnwrittenOutputTest {
                         20,
                         0,
                         0,
-                        new UpgradeResult.Swaps(6, 6, 0, 1, 2, 3, 4, 5),
+                        new UpgradeResult.Swaps(
+                                6,
+                                6,
+                                0,
+                                new Times(1, 2, 3_000_000, 12),
+                                new Times(1, 2, 3_000_000, 6),
+                                new Times(1, 2, 2, 6),
+                                4,
+                                new Times(1, 2, 5, 9)),
                         SanitizerReport.NONE,
                         List.of(),
                         "",
@@ -119,8 +129,23 @@ class UnwrittenOutputTest {
             }
 
             @Override
-            public BenchSession open(IommuModel model, int subVersion, String config) {
+            public BenchSession open(IommuModel model, int subVersion, String config, boolean sanitized) {
                 return new BenchSession() {
+                    @Override
+                    public String recorded(String id) {
+                        return "{\"id\":\"" + id + "\"}";
+                    }
+
+                    @Override
+                    public SanitizerReport findings() {
+                        return SanitizerReport.NONE;
+                    }
+
+                    @Override
+                    public Map<Finding, List<String>> findingHints() {
+                        return Map.of();
+                    }
+
                     @Override
                     public String answer(String line) {
                         return "{}";

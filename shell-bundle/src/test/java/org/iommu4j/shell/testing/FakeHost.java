@@ -22,6 +22,8 @@ public final class FakeHost implements Host {
     private final IommuService core = new FakeIommuService();
     private final Map<Class<?>, Object> services = new HashMap<>();
     private final List<String> executed = new ArrayList<>();
+    private final List<Path> installed = new ArrayList<>();
+    private String refusal = "";
     private String input = "";
 
     /** A host with that folder. */
@@ -37,6 +39,11 @@ public final class FakeHost implements Host {
     /** Sets standard input. */
     public void input(String text) {
         input = text;
+    }
+
+    /** Refuses every bundle with that sentence. */
+    public void refuseBundles(String why) {
+        refusal = why;
     }
 
     /** The lines that the shell was given. */
@@ -67,6 +74,25 @@ public final class FakeHost implements Host {
     @Override
     public String symbolicName(IommuModel model) {
         return "org.example." + model.label();
+    }
+
+    @Override
+    public void install(Path jar) {
+        if (!refusal.isEmpty()) {
+            throw new CommandFailure(ExitStatus.USAGE, refusal, null);
+        }
+        installed.add(jar);
+    }
+
+    @Override
+    public IommuModel serveAlone(Path jar) {
+        installed.add(jar);
+        return IommuModel.INTEL;
+    }
+
+    /** The bundles that were installed, in order. */
+    public List<Path> installed() {
+        return installed;
     }
 
     @Override

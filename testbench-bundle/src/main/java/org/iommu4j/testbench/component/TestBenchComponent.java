@@ -31,7 +31,7 @@ public final class TestBenchComponent implements TestBenchService {
     }
 
     @Override
-    public BenchSession open(IommuModel model, int subVersion, String config) {
-        return bench.open(model, subVersion, config);
+    public BenchSession open(IommuModel model, int subVersion, String config, boolean sanitized) {
+        return bench.open(model, subVersion, config, sanitized);
     }
 }

@@ -450,8 +450,8 @@ final class CaseRun implements AutoCloseable {
             });
         }
         String errno = String.valueOf(result.values().get("errno"));
-        boolean done = errno.equals("0");
-        coverage.count("errno of " + op, done ? "OK" : errno);
+        boolean done = errno.equals(Errno.OK.name());
+        coverage.count("errno of " + op, errno);
         if (result.values().get("rule") instanceof String rule) {
             coverage.count("rules", rule);
         }

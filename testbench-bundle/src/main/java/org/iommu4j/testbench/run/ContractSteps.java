@@ -17,13 +17,17 @@ import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.hint.ExplainHints;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.json.Json;
 
 /** Requests of the contract, and what is expected of their answers. */
 final class ContractSteps {
     private static final String READ_WRITE = "rw";
+
+    /** Names of the requests; the one of commands as the contract calls it, and as the proposed header does. */
     private static final Map<String, Integer> REQUESTS = new TreeMap<>(Map.of(
             "VFIO_IOMMU_OP", Uapi.VFIO_IOMMU_OP,
+            "VFIO_IOMMU_OP_IOCTL", Uapi.VFIO_IOMMU_OP,
             "VFIO_IOMMU_MAP_DMA", Uapi.VFIO_IOMMU_MAP_DMA,
             "VFIO_IOMMU_UNMAP_DMA", Uapi.VFIO_IOMMU_UNMAP_DMA));
 
@@ -120,7 +124,7 @@ final class ContractSteps {
             byte[] memory = bytes.clone();
             Answer answer =
                     answer(expect, expected, memory, completion -> machine.ioctl(request, image, memory, completion));
-            boolean done = Integer.valueOf(0).equals(answer.values().get("errno"));
+            boolean done = Errno.OK.name().equals(answer.values().get("errno"));
             return (done && answer.met()) || request != Uapi.VFIO_IOMMU_OP
                     ? answer
                     : answer.explained(ExplainHints.list(ExplainHints.request(
@@ -137,7 +141,7 @@ final class ContractSteps {
         if (number == null) {
             throw fields.wrong(
                     "request",
-                    "unknown request '" + json.text("request") + "'; known: " + String.join(", ", REQUESTS.keySet()));
+                    "unknown request '" + OneLine.name(json.text("request")) + "'; known: " + String.join(", ", REQUESTS.keySet()));
         }
         return number;
     }
@@ -198,11 +202,7 @@ final class ContractSteps {
             completion.fail(e.errno(), e.getMessage());
         }
         Map<String, Object> values = new LinkedHashMap<>();
-        values.put(
-                "errno",
-                completion.errno() == Errno.OK
-                        ? Integer.valueOf(0)
-                        : completion.errno().name());
+        values.put("errno", completion.errno().name());
         if (completion.errno() == Errno.OK) {
             values.put("fidelity", completion.fidelity().name());
         }

@@ -113,9 +113,14 @@ final class ExpectedFindings {
 
     /** As JSON: what was found. */
     static String json(List<?> findings) {
-        return Json.write(findings.stream()
+        return Json.write(readable(findings));
+    }
+
+    /** Findings as trees for {@link Json#write}, by the keys of {@link #KEYS}. */
+    static List<Map<String, Object>> readable(List<?> findings) {
+        return findings.stream()
                 .map(one -> readable(one instanceof Finding finding ? tree(finding) : (Map<?, ?>) one))
-                .toList());
+                .toList();
     }
 
     /** With numbers in hex, as findings are written. */

@@ -1,9 +1,11 @@
 package org.iommu4j.testbench.run;
 
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.iommu4j.core.service.Nearest;
 import org.iommu4j.json.Json;
 import org.iommu4j.json.JsonException;
 
@@ -100,6 +102,20 @@ final class Fields {
         return fields.keySet().stream()
                 .filter(key -> !known.contains(key) && !key.startsWith(IGNORED))
                 .toList();
+    }
+
+    /**
+     * Refuses every field but these, and those to be ignored.
+     *
+     * @throws JsonException for the first other one, with the one that may have been meant
+     */
+    void expectOnly(Collection<String> keys) {
+        for (Map.Entry<String, Json> field : fields.entrySet()) {
+            String key = field.getKey();
+            if (!keys.contains(key) && !key.startsWith(IGNORED)) {
+                throw field.getValue().wrong(key, "unknown key" + Nearest.question(key, keys));
+            }
+        }
     }
 
     /** Accepts fields that were never read. */

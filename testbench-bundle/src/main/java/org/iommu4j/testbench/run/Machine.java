@@ -239,6 +239,11 @@ final class Machine implements AutoCloseable {
         return place;
     }
 
+    /** True if a sanitizer watches. */
+    boolean isWatched() {
+        return unit.platform().sanitizer() != null;
+    }
+
     /** The sanitizer's findings so far; none if the machine has no sanitizer. */
     SanitizerReport findings() {
         Sanitizer sanitizer = unit.platform().sanitizer();

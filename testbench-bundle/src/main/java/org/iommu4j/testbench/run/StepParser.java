@@ -16,6 +16,8 @@ import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.Requester;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.hint.ExplainHints;
+import org.iommu4j.core.service.Nearest;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.json.Json;
 import org.iommu4j.testbench.run.Step.Needs;
 import org.iommu4j.testbench.run.Step.StepFailure;
@@ -40,21 +42,29 @@ final class StepParser {
 
     private final IommuModel model;
     private final CallSteps calls;
+    private final List<String> commonKeys;
 
     /**
-     * A parser of steps for one model.
+     * A parser of the steps of cases for one model.
      *
      * @param calls its hypercalls or instructions; null if the model is not installed
      */
     StepParser(IommuModel model, List<CallFormat> calls) {
+        this(model, calls, StepKeys.COMMON);
+    }
+
+    /** The same with other keys that every step may have. */
+    StepParser(IommuModel model, List<CallFormat> calls, List<String> commonKeys) {
         this.model = model;
         this.calls = new CallSteps(model, calls);
+        this.commonKeys = commonKeys;
     }
 
     /** A step. */
     Step parse(Json json) {
         Fields fields = new Fields(json, "steps");
         String op = fields.text("op");
+        expectKeys(fields, op);
         Json comment = fields.get("comment");
         if (comment != null) {
             comment.text("comment");
@@ -81,10 +91,40 @@ final class StepParser {
             case "unmap" -> new Step(op, Needs.DRIVER, ContractSteps.unmap(fields));
             case "native" -> new Step(op, Needs.DRIVER, natives(fields));
             case "cache" -> plain(op, CacheStep.parse(fields));
-            default -> throw fields.wrong("op", "unknown op '" + op + "'");
+            case "findings" -> plain(op, findings(fields));
+            default ->
+                throw fields.wrong(
+                        "op", "unknown op '" + OneLine.name(op) + "'" + Nearest.question(op, StepKeys.ALL.keySet()));
         };
         fields.end();
         return step;
+    }
+
+    /** What a step does not know is told before what it misses, which is often the same thing mistyped. */
+    private void expectKeys(Fields fields, String op) {
+        List<String> known = StepKeys.ALL.get(op);
+        commonKeys.forEach(fields::get);
+        if (known != null && !known.contains(StepKeys.BY_NAME)) {
+            List<String> keys = new ArrayList<>(known);
+            keys.addAll(commonKeys);
+            fields.expectOnly(keys);
+        }
+    }
+
+    /** What the sanitizer has found since the machine was made. */
+    private static Step.Action findings(Fields fields) {
+        Json expect = fields.get("expect");
+        ExpectedFindings expected = expect == null ? null : new ExpectedFindings(expect);
+        return machine -> {
+            if (!machine.isWatched()) {
+                throw new Step.StepFailure("nobody looks for findings: open the bench with --findings FILE");
+            }
+            List<Finding> found = machine.findings().findings();
+            Map<String, Object> values = new LinkedHashMap<>();
+            values.put("count", found.size());
+            values.put("findings", ExpectedFindings.readable(found));
+            return Answer.of(values).against(expect, expected == null || expected.hold(found));
+        };
     }
 
     private static Step plain(String op, Step.Action action) {

@@ -1,6 +1,7 @@
 package org.iommu4j.testbench.run;
 
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -18,6 +19,7 @@ import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Watch;
 import org.iommu4j.json.Json;
@@ -36,6 +38,9 @@ public final class TestBench implements TestBenchService {
 
     /** Most configurations whose check is remembered; others are checked again. */
     private static final int MOST_CHECKED = 4096;
+
+    /** Most ids that are remembered, to refuse a second case of one. */
+    static final int MOST_IDS = 1 << 17;
 
     /** Most cases that hang before a run ends: each leaves a thread behind. */
     static final int MOST_HANGS = 3;
@@ -59,9 +64,11 @@ public final class TestBench implements TestBenchService {
         List<CaseLines> lines = files.stream().map(CaseLines::new).toList();
         Set<String> missing = new LinkedHashSet<>(only);
         Set<String> checked = new HashSet<>();
+        Map<String, CaseResult.Source> places = new HashMap<>();
         try (Watch watch = new Watch(limitNanos)) {
             forEach(files, lines, only, one -> {
                 missing.remove(one.id());
+                expectFirst(one, places);
                 String config = one.chip().model() + " " + one.chip().hardware().subVersion() + " " + one.config();
                 if (!checked.contains(config)) {
                     check(one, watch);
@@ -80,10 +87,29 @@ public final class TestBench implements TestBenchService {
                             Errno.ETIMEDOUT,
                             MOST_HANGS + " cases did not come back: '" + one.id() + "' and what follows was not run");
                 }
-                boolean watched = sanitized || one.findings() != null;
+                boolean watched = sanitized || one.isWatched();
                 results.accept(run(one, watched ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF, watch, hangs)
                         .from(new CaseResult.Source(one.file(), one.line()), one.findings() != null));
             });
+        }
+    }
+
+    /** Refuses a second case of a model with one id: a result or a finding would not say which of the two it is of. */
+    private static void expectFirst(TestCase one, Map<String, CaseResult.Source> places) {
+        String name = one.chip().model().label() + " " + one.id();
+        CaseResult.Source first = places.get(name);
+        if (first == null && places.size() < MOST_IDS) {
+            places.put(name, new CaseResult.Source(one.file(), one.line()));
+        }
+        if (first != null) {
+            throw new CaseFileException(
+                    one.file(),
+                    one.line(),
+                    0,
+                    "id",
+                    "'" + OneLine.name(one.id()) + "' is the id of the case in line " + first.line() + " of "
+                            + first.file() + ", too",
+                    null);
         }
     }
 
@@ -203,7 +229,7 @@ public final class TestBench implements TestBenchService {
     }
 
     @Override
-    public BenchSession open(IommuModel model, int subVersion, String config) {
+    public BenchSession open(IommuModel model, int subVersion, String config, boolean sanitized) {
         Chip chip;
         try {
             chip = Chip.of(model, subVersion, config.isBlank() ? null : CaseText.parse(config));
@@ -211,7 +237,7 @@ public final class TestBench implements TestBenchService {
             throw CaseText.in("", 0, e);
         }
         try {
-            return new Bench(service, chip, limitNanos);
+            return new Bench(service, chip, config, sanitized, limitNanos);
         } catch (BackendException e) {
             if (e.errno() == Errno.EINVAL) {
                 throw new CaseFileException("", 0, 0, "config", e.getMessage(), e);

@@ -1,9 +1,12 @@
 package org.iommu4j.testbench.run;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.Nearest;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.json.Json;
 import org.iommu4j.json.JsonException;
 
@@ -28,6 +31,9 @@ record TestCase(
         int configColumn,
         List<Step> steps,
         ExpectedFindings findings) {
+    private static final List<String> KEYS =
+            List.of("id", "model", "subVersion", "about", "source", "area", "config", "steps", "findings");
+
     /**
      * Reads a case.
      *
@@ -40,11 +46,19 @@ record TestCase(
             throw json.wrong("", "not a JSON object");
         }
         Fields fields = new Fields(json, "");
+        fields.expectOnly(KEYS);
         String id = fields.text("id");
         String label = fields.text("model");
         IommuModel model = IommuModel.ofLabel(label);
         if (model == null) {
-            throw fields.wrong("model", "unknown model '" + label + "'");
+            throw fields.wrong(
+                    "model",
+                    "unknown model '" + OneLine.name(label) + "'"
+                            + Nearest.question(
+                                    label,
+                                    Arrays.stream(IommuModel.values())
+                                            .map(IommuModel::label)
+                                            .toList()));
         }
         int subVersion = fields.integer("subVersion", Integer.MAX_VALUE, 0);
         for (String key : List.of("about", "source", "area")) {
@@ -69,6 +83,11 @@ record TestCase(
                 config == null ? json.column() : config.column(),
                 steps,
                 expected);
+    }
+
+    /** True if a sanitizer has to watch it: it says what is to be found, at its end or in a step. */
+    boolean isWatched() {
+        return findings != null || steps.stream().anyMatch(step -> step.op().equals("findings"));
     }
 
     /** The needs of all steps together. */

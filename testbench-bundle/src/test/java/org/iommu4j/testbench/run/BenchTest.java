@@ -1,9 +1,16 @@
 package org.iommu4j.testbench.run;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
@@ -12,9 +19,11 @@ import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.testbench.BenchSession;
 import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.CaseResult;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -68,7 +77,7 @@ class BenchTest {
                 "{'op':'cache'} | {'count':0,'cache':[],'structures':[]}",
                 "{'op':'repeat','count':2,'steps':[{'op':'irq'}]} | {'count':2}",
                 "{'op':'native'} | {'commands':[]}",
-                "{'op':'map','gpa':0,'len':1,'hpa':0} | {'errno':0,'fidelity':'EXACT','handled':1}",
+                "{'op':'map','gpa':0,'len':1,'hpa':0} | {'errno':'OK','fidelity':'EXACT','handled':1}",
                 "{'op':'detach','requester':'0001:00:1f.2'} | {'errno':'ENODEV','handled':0,'field':'requester',"
                         + "'offset':-1,'value':'0x100fa','reason':'the device is not in container 0'}",
                 "{'op':'detach','requester':7} | {'errno':'ENODEV','handled':0,'field':'requester','offset':-1,"
@@ -84,7 +93,6 @@ class BenchTest {
                 "",
                 "{",
                 "7",
-                "[]",
                 "null",
                 "{\"op\":\"fly\"}",
                 "{\"op\":\"irq\",\"op\":\"irq\"}",
@@ -130,7 +138,7 @@ class BenchTest {
         bench.answer("{\"op\":\"mem_write\",\"pa\":4096,\"words\":[\"0x40000083\"]}");
         answers(
                 "{'op':'attach','requester':784,'table':4096,'levels':3}",
-                "{'errno':0,'fidelity':'EXACT','handled':1}");
+                "{'errno':'OK','fidelity':'EXACT','handled':1}");
         answers(
                 "{'op':'dma','requester':784,'iova':'0x123','access':'write','data':'aa'}",
                 "{'pa':'0x40000123','segments':[{'pa':'0x40000123','len':1}]}");
@@ -154,7 +162,7 @@ class BenchTest {
         String all = "38000000080000002c000000" + "00000000".repeat(8) + "100100000000000000000000";
         String done = bench.answer(
                 "{\"op\":\"ioctl\",\"request\":\"VFIO_IOMMU_OP\",\"abi\":\"i386\",\"hex\":\"" + all + "\"}");
-        assertTrue(done.startsWith("{\"errno\":0,\"fidelity\":\"EXACT\""), done);
+        assertTrue(done.startsWith("{\"errno\":\"OK\",\"fidelity\":\"EXACT\""), done);
         answers(access, "{'pa':'0x80000123','segments':[{'pa':'0x80000123','len':1}]}");
     }
 
@@ -177,5 +185,74 @@ class BenchTest {
                 Errno.ENODEV,
                 assertThrows(BackendException.class, () -> testBench.open(IommuModel.INTEL, 0x999, ""))
                         .errno());
+    }
+
+    @Test
+    void shouldAnswerAListOfStepsWithAListAndEchoIds() {
+        answers(
+                "[{'op':'irq','id':7},{'op':'irq','x-id':{'a':1}},{'op':'step','n':0,'id':'last'}]",
+                "[{'id':7,'count':0},{'x-id':{'a':1},'count':0},{'id':'last','consumed':0}]");
+        String mixed = bench.answer("[{\"op\":\"fly\",\"id\":1},{\"op\":\"irq\",\"id\":2}]");
+        assertTrue(mixed.startsWith("[{\"id\":1,\"error\":"), mixed);
+        assertTrue(mixed.endsWith("{\"id\":2,\"count\":0}]"), mixed);
+        answers("[]", "[]");
+    }
+
+    @Test
+    void shouldTellTheStepsAndTheirKeys() {
+        String help = bench.answer("{\"op\":\"help\"}");
+
+        assertTrue(help.startsWith("{\"ops\":{\"mem_write\":[\"pa\",\"hex\",\"words\"],"), help);
+        StepKeys.ALL
+                .keySet()
+                .forEach(op -> assertFalse(
+                        bench.answer("{\"op\":\"" + op + "\"}").contains("unknown op"), () -> op + " is no step"));
+    }
+
+    @Test
+    void shouldNameAnUnknownKeyBeforeAMissingOneAndWhatWasMeant() {
+        assertTrue(bench.answer("{\"op\":\"mem_read\",\"ap\":0}").contains("unknown key; did you mean 'pa'?"));
+        assertTrue(bench.answer("{\"op\":\"mem_raed\",\"pa\":0}").contains("did you mean 'mem_read'?"));
+    }
+
+    @Test
+    void shouldRecordItsStepsAsACaseThatPasses(@TempDir Path folder) throws IOException {
+        bench.answer("{\"op\":\"mmio_write\",\"off\":24,\"size\":4,\"value\":\"0x80000000\",\"id\":1}");
+        bench.answer("{\"op\":\"mem_write\",\"pa\":4096,\"hex\":\"0102\"}");
+        bench.answer("{\"op\":\"dma\",\"requester\":\"00:00.1\",\"iova\":0,\"access\":\"read\"}");
+        bench.answer("{\"op\":\"events\"}");
+        bench.answer("{\"op\":\"irq\"}");
+        bench.answer("{\"op\":\"nothing\"}");
+        assertCasePasses(folder, 5);
+
+        // The driver comes on a fresh chip, where only memory is as before.
+        bench.answer("{\"op\":\"detach\",\"requester\":7}");
+        bench.answer("{\"op\":\"mem_read\",\"pa\":4096,\"length\":2}");
+        bench.answer("{\"op\":\"native\"}");
+        assertCasePasses(folder, 4);
+    }
+
+    private void assertCasePasses(Path folder, int steps) throws IOException {
+        String line = bench.recorded("session");
+        assertEquals(steps, line.split("\"op\":", -1).length - 1 - (line.contains("{\"op\":\"irq\"}]") ? 1 : 0), line);
+        List<CaseResult> results = new ArrayList<>();
+        testBench.run(List.of(Files.writeString(folder.resolve("case.jsonl"), line)), Set.of(), false, results::add);
+        assertEquals(1, results.size());
+        assertEquals(
+                CaseResult.Outcome.PASSED,
+                results.get(0).outcome(),
+                () -> results.get(0).toText());
+    }
+
+    @Test
+    void shouldTellFindingsWhenItIsWatched() {
+        answers("{'op':'findings'}", "{'error':'nobody looks for findings: open the bench with --findings FILE'}");
+        try (BenchSession watched = testBench.open(IommuModel.INTEL, 0, "", true)) {
+            assertEquals("{\"count\":0,\"findings\":[]}", watched.answer("{\"op\":\"findings\"}"));
+            assertEquals(
+                    "{\"count\":0,\"findings\":[],\"met\":true}",
+                    watched.answer("{\"op\":\"findings\",\"expect\":[]}"));
+            assertEquals(0, watched.findings().findings().size());
+        }
     }
 }

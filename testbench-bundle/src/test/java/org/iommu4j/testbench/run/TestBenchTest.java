@@ -108,7 +108,8 @@ class TestBenchTest {
     @Test
     void shouldFailTheCaseAtAnAccessToNoMemory() throws IOException {
         CaseResult result = run("""
-                {"id":"one","model":"intel","config":{"ram":"0x1000"},"steps":[{"op":"mem_write","pa":4096,"hex":"00"}]}""").get(0);
+            {"id":"one","model":"intel","config":{"ram":"0x1000"},"steps":[{"op":"mem_write","pa":4096,"hex":"00"}]}\
+            """).get(0);
 
         assertEquals(Outcome.FAILED, result.outcome());
         assertEquals("no memory at 0x1000", result.reason());
@@ -197,9 +198,11 @@ class TestBenchTest {
                 "{'op':'mmio_read','off':0,'size':2} | size | not 4 or 8",
                 "{'op':'mmio_write','off':0,'size':4,'value':'0x100000000'} | value | exceeds 4 bytes",
                 "{'op':'dma','requester':1,'iova':0,'access':'fly'} | access | 'fly'",
-                "{'op':'dma','requester':1,'iova':0,'access':'read','privileged':1} | privileged | neither true nor false",
+                "{'op':'dma','requester':1,'iova':0,'access':'read','privileged':1} | privileged | neither true nor"
+                        + " false",
                 "{'op':'dma','requester':1,'iova':0,'access':'read','expect':{'ok':1}} | ok | unknown key",
-                "{'op':'dma','requester':1,'iova':0,'access':'read','expect':{'fault':{'reason':1}}} | reason | unknown key",
+                "{'op':'dma','requester':1,'iova':0,'access':'read','expect':{'fault':{'reason':1}}} | reason |"
+                        + " unknown key",
                 "{'op':'dma','requester':1,'iova':0,'access':'read','expect':{}} | expect | names none",
                 "{'op':'dma','requester':1,'iova':0,'access':'read','len':2,'data':'00'} | len | length of data",
                 "{'op':'ats','requester':1,'iova':0,'access':'read','data':'00'} | data | unknown key",
@@ -408,5 +411,26 @@ class TestBenchTest {
                 refused("{\"id\":\"x\",\"model\":\"intel\",\"steps\":[],"
                                 + "\"findings\":[{\"kind\":\"SUPERFLUOUS\",\"iowa\":1}]}")
                         .key());
+    }
+
+    @Test
+    void shouldRefuseTwoCasesOfAModelWithOneId() {
+        CaseFileException refusal = refused(step("{'op':'irq'}"), step("{'op':'irq'}"));
+
+        assertTrue(refusal.getMessage().contains("'one' is the id of the case in line 1 of"), refusal.getMessage());
+        assertEquals(2, refusal.line());
+    }
+
+    @Test
+    void shouldWatchACaseThatAsksForFindings() throws IOException {
+        assertEquals(Outcome.PASSED, runOne("{'op':'findings','expect':[]}").outcome());
+    }
+
+    @Test
+    void shouldTakeTheNameOfTheRequestInTheProposedHeader() throws IOException {
+        assertEquals(
+                Outcome.PASSED,
+                runOne("{'op':'ioctl','request':'VFIO_IOMMU_OP_IOCTL','hex':'00','expect':{'handled':0}}")
+                        .outcome());
     }
 }

@@ -11,6 +11,7 @@ import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
+import org.iommu4j.upgrade.RecordOptions;
 import org.iommu4j.upgrade.UpgradeException;
 import org.osgi.framework.Version;
 
@@ -19,6 +20,10 @@ public final class BackendChoice implements AutoCloseable {
     private final IommuService service;
     private final VendorBundles bundles;
     private final Version version;
+
+    /** The one bundle that is meant, or null. */
+    private final VendorJar jar;
+
     private final List<Path> jars;
 
     /** A sentence for each bundle that was installed. */
@@ -27,21 +32,31 @@ public final class BackendChoice implements AutoCloseable {
     /** Undoes the installations, the last one first. */
     private final Deque<Runnable> undo = new ArrayDeque<>();
 
+    private BackendChoice(
+            IommuService service, VendorBundles bundles, Version version, VendorJar jar, List<Path> jars) {
+        this.service = service;
+        this.bundles = bundles;
+        this.version = version;
+        this.jar = jar;
+        this.jars = jars;
+    }
+
     /**
      * A choice that has no effect yet.
      *
-     * @param version as {@code 1.0.0}; empty for whoever serves
-     * @param jars bundles that may be installed if the version is not there
-     * @throws UpgradeException if that is no version
+     * @throws UpgradeException if what is chosen is neither a version nor a bundle
      */
-    public BackendChoice(IommuService service, VendorBundles bundles, String version, List<Path> jars) {
-        this.service = service;
-        this.bundles = bundles;
-        this.jars = jars;
+    public static BackendChoice of(IommuService service, VendorBundles bundles, RecordOptions options) {
+        if (options.isOneJar()) {
+            VendorJar jar = VendorJar.read(options.jars().get(0));
+            return new BackendChoice(service, bundles, jar.version(), jar, List.of());
+        }
+        String version = options.backend();
         try {
-            this.version = version.isEmpty() ? null : Version.parseVersion(version);
+            return new BackendChoice(
+                    service, bundles, version.isEmpty() ? null : Version.parseVersion(version), null, options.jars());
         } catch (IllegalArgumentException e) {
-            throw new UpgradeException("'" + version + "' is no version of a bundle, as 1.0.0", e);
+            throw new UpgradeException("'" + version + "' is neither a bundle's file nor its version, as 1.0.0", e);
         }
     }
 
@@ -54,10 +69,10 @@ public final class BackendChoice implements AutoCloseable {
     public BackendStatus choose(IommuModel model) {
         ModelBackends backends = new ModelBackends(service, model);
         BackendStatus serving = backends.serving();
-        if (version == null || serving == null || isWanted(serving.version())) {
+        if (version == null || serving == null || (jar == null && isWanted(serving.version()))) {
             return serving;
         }
-        BackendStatus wanted = present(model);
+        BackendStatus wanted = jar == null ? present(model) : install(jar, backends);
         if (wanted == null) {
             wanted = installed(model, backends);
         }
@@ -88,21 +103,26 @@ public final class BackendChoice implements AutoCloseable {
     private BackendStatus installed(IommuModel model, ModelBackends backends) {
         String name = bundles.symbolicName(model);
         for (Path file : jars) {
-            VendorJar jar = VendorJar.read(file);
-            if (jar.symbolicName().equals(name) && isWanted(jar.version().toString())) {
-                Set<Integer> before = backends.ids();
-                long bundle = bundles.install(jar);
-                undo.push(() -> bundles.uninstall(bundle));
-                notes.add("version " + jar.version() + " is " + file.getFileName() + ", SHA-256 " + jar.sha256());
-                BackendStatus arrived = backends.arrival(before);
-                if (arrived == null) {
-                    throw new UpgradeException("the backend of " + file + " did not come");
-                }
-                return arrived;
+            VendorJar read = VendorJar.read(file);
+            if (read.symbolicName().equals(name) && isWanted(read.version().toString())) {
+                return install(read, backends);
             }
         }
         throw new UpgradeException("version " + version + " of " + name + " is neither installed nor among "
                 + jars.size() + " released bundles");
+    }
+
+    /** Puts a bundle beside the others, until all is undone. */
+    private BackendStatus install(VendorJar wanted, ModelBackends backends) {
+        Set<Integer> before = backends.ids();
+        long bundle = bundles.install(wanted);
+        undo.push(() -> bundles.uninstall(bundle));
+        notes.add("version " + wanted.version() + " is " + wanted.file().getFileName() + ", SHA-256 " + wanted.sha256());
+        BackendStatus arrived = backends.arrival(before);
+        if (arrived == null) {
+            throw new UpgradeException("the backend of " + wanted.file() + " did not come");
+        }
+        return arrived;
     }
 
     private void swap(IommuModel model, BackendStatus wanted) {

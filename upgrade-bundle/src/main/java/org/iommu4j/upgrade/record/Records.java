@@ -36,7 +36,7 @@ public final class Records implements RecordService {
 
     @Override
     public RecordResult play(Path file, RecordOptions options) {
-        BackendChoice choice = new BackendChoice(service, bundles, options.backend(), options.jars());
+        BackendChoice choice = BackendChoice.of(service, bundles, options);
         try (Watch watch = new Watch(limitNanos)) {
             try {
                 return watch.run(progress -> play(choice, file, options, progress));

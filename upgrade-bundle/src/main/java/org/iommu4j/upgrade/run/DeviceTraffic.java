@@ -29,7 +29,7 @@ final class DeviceTraffic implements Runnable {
     private final DmaAccess access = new DmaAccess();
     private long stale;
     private long blocked;
-    private long longestNanos;
+    private final Latencies latencies = new Latencies();
     private final AtomicLong accesses = new AtomicLong();
 
     /** Devices of a guest. */
@@ -60,7 +60,7 @@ final class DeviceTraffic implements Runnable {
         long oldest = page.completed();
         long begin = System.nanoTime();
         Devices.access(unit, access.begin(page.requester, page.iova, DmaAccess.WRITE));
-        longestNanos = Math.max(longestNanos, System.nanoTime() - begin);
+        latencies.add(System.nanoTime() - begin);
         accesses.incrementAndGet();
         if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
             blocked++;
@@ -87,8 +87,8 @@ final class DeviceTraffic implements Runnable {
         return blocked;
     }
 
-    /** Longest wait in nanoseconds for an access. */
-    long longestNanos() {
-        return longestNanos;
+    /** Times of its requests and accesses. */
+    Latencies latencies() {
+        return latencies;
     }
 }

@@ -64,7 +64,7 @@ final class Invalidator implements Runnable {
     private long accesses;
     private long stale;
     private long blocked;
-    private long longestNanos;
+    private final Latencies latencies = new Latencies();
     private final AtomicLong sent = new AtomicLong();
 
     /**
@@ -162,7 +162,7 @@ final class Invalidator implements Runnable {
         int length = write(0, Uapi.SCOPE_VADDR);
         long begin = System.nanoTime();
         pages.get(slots[0]).container.ioctl(Uapi.VFIO_IOMMU_OP, bytes[0], 0, length, completion);
-        longestNanos = Math.max(longestNanos, System.nanoTime() - begin);
+        latencies.add(System.nanoTime() - begin);
         answered(0, completion);
         settle();
     }
@@ -175,7 +175,7 @@ final class Invalidator implements Runnable {
         }
         long begin = System.nanoTime();
         pages.get(slots[0]).container.submit(batch);
-        longestNanos = Math.max(longestNanos, System.nanoTime() - begin);
+        latencies.add(System.nanoTime() - begin);
         for (int i = 0; i < chosen; i++) {
             answered(i, batch.completion(i));
         }
@@ -239,7 +239,7 @@ final class Invalidator implements Runnable {
         long oldest = page.completed();
         long begin = System.nanoTime();
         Devices.access(unit, access.begin(page.requester, page.iova, DmaAccess.READ));
-        longestNanos = Math.max(longestNanos, System.nanoTime() - begin);
+        latencies.add(System.nanoTime() - begin);
         accesses++;
         if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
             blocked++;
@@ -296,8 +296,8 @@ final class Invalidator implements Runnable {
         return blocked;
     }
 
-    /** Longest wait in nanoseconds for a request or an access. */
-    long longestNanos() {
-        return longestNanos;
+    /** Times of its requests and accesses. */
+    Latencies latencies() {
+        return latencies;
     }
 }

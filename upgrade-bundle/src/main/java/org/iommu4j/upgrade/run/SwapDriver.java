@@ -28,7 +28,8 @@ final class SwapDriver implements AutoCloseable {
     private final VendorJar released;
     private final Problems problems;
     private final AutoCloseable listening;
-    private final List<Long> pauses = new ArrayList<>();
+    private final List<Long> pausesBeside = new ArrayList<>();
+    private final List<Long> pausesInPlace = new ArrayList<>();
     private final List<Stop> stops = new ArrayList<>();
     private final Set<Integer> generations;
     private boolean builtServes;
@@ -102,7 +103,7 @@ final class SwapDriver implements AutoCloseable {
         VendorJar target = builtServes ? released : built;
         if (tried(beside, present, target)) {
             builtServes = !builtServes;
-            pauses.add(pause());
+            (beside ? pausesBeside : pausesInPlace).add(pause());
             if (beside) {
                 sideBySide++;
             } else {
@@ -217,9 +218,14 @@ final class SwapDriver implements AutoCloseable {
         return failed;
     }
 
-    /** Pauses in nanoseconds, shortest first. */
-    List<Long> pauses() {
-        return pauses.stream().sorted().toList();
+    /** Pauses of swaps side by side in nanoseconds, in order of time. */
+    List<Long> pausesBeside() {
+        return pausesBeside;
+    }
+
+    /** Pauses of swaps in place in nanoseconds, in order of time. */
+    List<Long> pausesInPlace() {
+        return pausesInPlace;
     }
 
     @Override

@@ -12,6 +12,7 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Watch;
 import org.iommu4j.upgrade.ReplayResult.RequestTally;
+import org.iommu4j.upgrade.Times;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeProgress;
@@ -152,7 +153,6 @@ public final class UpgradeRun implements UpgradeService {
             problems.add("the guest was not replayed to its end");
         }
         long exactlyOnce = sent.equals(counted) ? sent.completed() + sent.refusedTotal() : received - surplus;
-        List<Long> pauses = swaps.pauses();
         SanitizerReport found = load.findings();
         return new UpgradeResult(
                 options.model(),
@@ -175,24 +175,15 @@ public final class UpgradeRun implements UpgradeService {
                         swaps.sideBySide(),
                         swaps.inPlace(),
                         swaps.failed(),
-                        percentile(pauses, 50),
-                        percentile(pauses, 99),
-                        percentile(pauses, 100),
+                        Times.of(swaps.pausesBeside(), swaps.pausesInPlace()),
+                        Times.of(swaps.pausesBeside()),
+                        Times.of(swaps.pausesInPlace()),
                         parked,
-                        Math.max(invalidator.longestNanos(), devices.longestNanos())),
+                        invalidator.latencies().plus(devices.latencies()).times()),
                 guest.findings().plus(found),
                 problems.lines(),
                 released.sha256(),
                 built.sha256());
-    }
-
-    /** The smallest value that is at least as large as that share of all; 0 of nothing. */
-    private static long percentile(List<Long> sorted, int percent) {
-        if (sorted.isEmpty()) {
-            return 0;
-        }
-        int rank = (sorted.size() * percent + 99) / 100;
-        return sorted.get(Math.max(1, rank) - 1);
     }
 
     /** Waits while the workers are at work, until one hangs; tells of progress once a second. */

@@ -19,6 +19,7 @@ import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
 import org.iommu4j.upgrade.HangingVtd;
+import org.iommu4j.upgrade.Times;
 import org.iommu4j.upgrade.UpgradeException;
 import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeProgress;
@@ -65,8 +66,15 @@ class UpgradeRunTest {
         assertEquals(result.requests().sent(), result.exactlyOnce());
         assertEquals(result.deliberate(), result.requests().refusedTotal());
         assertTrue(result.requests().completed() > 1000);
-        assertTrue(result.swaps().pauseMaxNanos() >= result.swaps().pauseP50Nanos());
-        assertTrue(result.swaps().pauseP50Nanos() > 0);
+        Times pauses = result.swaps().pauses();
+        assertTrue(pauses.max() >= pauses.p50() && pauses.p50() > 0, pauses::toString);
+        assertEquals(result.swaps().sideBySide(), result.swaps().pausesBeside().n());
+        assertEquals(result.swaps().inPlace(), result.swaps().pausesInPlace().n());
+        assertEquals(result.swaps().done(), pauses.n());
+        Times requests = result.swaps().requests();
+        assertTrue(
+                requests.n() > 0 && requests.p50() <= requests.p99() && requests.p99() <= requests.max(),
+                requests::toString);
         assertEquals("1.0.1", active());
         assertFalse(progress.isEmpty());
         assertTrue(result.toJson().contains("\"ok\":true"), result.toJson());
