@@ -154,13 +154,13 @@ public final class Installation {
             return List.of();
         }
         return releases(symbolicName(jar)).stream()
-                .filter(release -> isOlder(header(release, "Bundle-Version"), version))
+                .filter(release -> isBelow(version, header(release, "Bundle-Version")))
                 .toList();
     }
 
-    private static boolean isOlder(String version, String other) {
+    private static boolean isBelow(String limit, String candidate) {
         try {
-            return Version.parseVersion(version).compareTo(Version.parseVersion(other)) < 0;
+            return Version.parseVersion(candidate).compareTo(Version.parseVersion(limit)) < 0;
         } catch (IllegalArgumentException e) {
             return false;
         }

@@ -91,7 +91,7 @@ public final class Conformance implements ConformService {
             look(Requirement.MANIFEST_IMPORTS, manifest::imports);
             look(Requirement.MANIFEST_CONTENT, manifest::content);
             look(Requirement.MANIFEST_OFFER, manifest::offer);
-            if (wants(Requirement.INSTALL_RESOLVE.ordinal())) {
+            if (wantsFrom(Requirement.INSTALL_RESOLVE)) {
                 installed();
             }
             return new ConformReport(
@@ -99,11 +99,11 @@ public final class Conformance implements ConformService {
         }
 
         /** True if a rule from that one on is asked for. */
-        private boolean wants(int from) {
+        private boolean wantsFrom(Requirement first) {
             return options.only().isEmpty()
                     || Arrays.stream(Requirement.values())
-                            .anyMatch(rule ->
-                                    rule.ordinal() >= from && options.only().contains(rule.id()));
+                            .anyMatch(rule -> rule.compareTo(first) >= 0
+                                    && options.only().contains(rule.id()));
         }
 
         private void installed() {
@@ -241,7 +241,7 @@ public final class Conformance implements ConformService {
         private void skipUntil(Requirement from, Requirement until, String why) {
             for (Requirement rule : Requirement.values()) {
                 boolean inside =
-                        rule.ordinal() >= from.ordinal() && (until == null || rule.ordinal() < until.ordinal());
+                        rule.compareTo(from) >= 0 && (until == null || rule.compareTo(until) < 0);
                 if (inside && isSelected(rule)) {
                     add(line(rule, Result.NOT_COVERED, why));
                 }

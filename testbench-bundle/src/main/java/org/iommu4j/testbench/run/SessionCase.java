@@ -108,7 +108,7 @@ final class SessionCase {
             one.put("subVersion", Json.hex(chip.hardware().subVersion()));
         }
         if (!config.isBlank()) {
-            one.put("config", Json.parse(config));
+            one.put("config", CaseText.parse(config));
         }
         one.put("steps", all);
         return Json.write(one);

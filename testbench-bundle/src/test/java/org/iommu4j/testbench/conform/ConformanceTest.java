@@ -427,7 +427,7 @@ class ConformanceTest {
         return new Broken() {
             @Override
             public Hardware createHardware(HardwareConfig config, Platform platform) {
-                return ForgetfulVtd.create(config, platform, ForgetfulVtd.Loss.values()[0]);
+                return ForgetfulVtd.create(config, platform, ForgetfulVtd.Loss.PAGES);
             }
         };
     }
