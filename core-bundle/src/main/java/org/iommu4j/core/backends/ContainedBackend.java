@@ -194,6 +194,11 @@ final class ContainedBackend implements Backend {
         }
 
         @Override
+        public int generation() {
+            return ask(BenchSupport::generation);
+        }
+
+        @Override
         public int hostAddressWidth(HardwareConfig config) {
             return ask(support -> support.hostAddressWidth(config));
         }

@@ -44,6 +44,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
     private static final int PMEN = 0x64;
     private static final long SCALABLE_MODE = 1L << 43;
     private static final long ABORT_MODE = 1L << 52;
+    private static final long TRANSLATED_WITH_PASID = 1L << 56;
 
     /** Type of a stage whose tables are not walked here. */
     private static final int OTHER_TABLES = 3;
@@ -152,7 +153,8 @@ final class VtdReferenceWalker implements ReferenceWalker {
         boolean translated = access.addressType() == DmaAccess.AddressType.TRANSLATED;
         if (translated && pasid) {
             access.blocked();
-            return true;
+            // A unit that takes such requests says why it does not take this one.
+            return (ecap & TRANSLATED_WITH_PASID) == 0;
         }
         if (!translated && !pasid && isInterrupt(iova)) {
             return interrupt(access);
