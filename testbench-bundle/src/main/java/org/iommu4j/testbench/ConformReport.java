@@ -19,8 +19,7 @@ import java.util.stream.Collectors;
  * @param model label of the model that it serves; empty if it did not say
  * @param lines one for each rule, in the order of the rules
  */
-public record ConformReport(
-        String jar, String sha256, String bundle, String version, String model, List<Line> lines) {
+public record ConformReport(String jar, String sha256, String bundle, String version, String model, List<Line> lines) {
     /** Copies the list. */
     public ConformReport {
         lines = List.copyOf(lines);
@@ -53,12 +52,11 @@ public record ConformReport(
     public record Line(String rule, String about, Result result, String detail, String again) {
         /** The rule for people; what is wrong and how to see it again stand below. */
         public String toText() {
-            String mark =
-                    switch (result) {
-                        case PASSED -> "ok    ";
-                        case FAILED -> "FAILED";
-                        case NOT_COVERED -> "-     ";
-                    };
+            String mark = switch (result) {
+                case PASSED -> "ok    ";
+                case FAILED -> "FAILED";
+                case NOT_COVERED -> "-     ";
+            };
             String text = mark + "  " + String.format(Locale.ROOT, "%-22s", rule) + about;
             return switch (result) {
                 case PASSED -> detail.isEmpty() ? text : text + " (" + detail + ")";
@@ -100,8 +98,8 @@ public record ConformReport(
 
     /** All lines for people. */
     public String toText() {
-        return title() + "\n" + lines.stream().map(line -> line.toText() + "\n").collect(Collectors.joining()) + summary()
-                + "\n";
+        return title() + "\n" + lines.stream().map(line -> line.toText() + "\n").collect(Collectors.joining())
+                + summary() + "\n";
     }
 
     /** One JSON object on one line. */
@@ -160,7 +158,10 @@ public record ConformReport(
         page.append("<tr><th>rule</th><th>what must hold</th><th>result</th><th>what was seen</th>"
                 + "<th>to see it again</th></tr>\n");
         for (Line line : lines) {
-            page.append("<tr class=\"").append(key(line.result())).append("\"><td>").append(escaped(line.rule()));
+            page.append("<tr class=\"")
+                    .append(key(line.result()))
+                    .append("\"><td>")
+                    .append(escaped(line.rule()));
             page.append("</td><td>").append(escaped(line.about()));
             page.append("</td><td>").append(escaped(line.result().text()));
             page.append("</td><td>").append(escaped(line.detail()));
@@ -170,6 +171,9 @@ public record ConformReport(
     }
 
     private static String escaped(String text) {
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("\"", "&quot;");
     }
 }

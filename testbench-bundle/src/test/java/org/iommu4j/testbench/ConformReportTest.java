@@ -24,8 +24,7 @@ class ConformReportTest {
 
     @Test
     void shouldTellPeople() {
-        assertEquals(
-                """
+        assertEquals("""
                 a<b>.jar: com.example 1.0.0, model intel, SHA-256 00ff
                 ok      x.one                 holds (3 of them)
                 FAILED  x.two                 breaks
@@ -33,8 +32,7 @@ class ConformReportTest {
                         again: cmd 2
                 -       x.three               is far: not covered, nobody looked
                 1 passed, 1 failed, 1 not covered
-                """,
-                report.toText());
+                """, report.toText());
         assertFalse(report.ok());
     }
 

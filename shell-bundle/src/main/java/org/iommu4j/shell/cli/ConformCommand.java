@@ -55,8 +55,9 @@ public final class ConformCommand implements Callable<Integer> {
     @Option(
             names = "--released",
             paramLabel = "JAR|VERSION",
-            description = "Another bundle of its model, from which it must go on: a jar, or the version of one in "
-                    + "cnf/releaserepo; may be given several times. Default: those there with its name and a lower version.")
+            description =
+                    "Another bundle of its model, from which it must go on: a jar, or the version of one in "
+                            + "cnf/releaserepo; may be given several times. Default: those there with its name and a lower version.")
     private List<String> released = List.of();
 
     @Option(

@@ -47,9 +47,7 @@ final class BareMachine implements Client, NativePort {
         this.trouble = trouble;
         int width = Math.max(
                 BenchSupport.LEAST_HOST_ADDRESS_WIDTH,
-                Math.min(
-                        BenchSupport.MOST_HOST_ADDRESS_WIDTH,
-                        backend.bench().hostAddressWidth(config)));
+                Math.min(BenchSupport.MOST_HOST_ADDRESS_WIDTH, backend.bench().hostAddressWidth(config)));
         machine = subject.platforms().create(new PlatformConfig(width, List.of(), Trouble.lost(), trouble.devices()));
         platform = new TroubledPlatform(machine.forOwner(PageOwner.HOST), trouble);
         chip = typed("making the chip", () -> backend.createHardware(config, platform));
@@ -172,8 +170,7 @@ final class BareMachine implements Client, NativePort {
     @Override
     public Completion bind(int operation, int flags, byte[] payload) {
         Completion completion = new Completion();
-        BindRequest request =
-                new BindRequest().set(operation, driver.subVersion(), flags, payload, 0, payload.length);
+        BindRequest request = new BindRequest().set(operation, driver.subVersion(), flags, payload, 0, payload.length);
         return answered("binding", completion, () -> driver.bind(DOMAIN, request, completion));
     }
 

@@ -55,7 +55,11 @@ public final class Conformance implements ConformService {
         for (String rule : options.only()) {
             if (!known.contains(rule)) {
                 throw new CaseFileException(
-                        "", 0, 0, "", "there is no rule '" + OneLine.name(rule) + "'; rules: " + String.join(", ", known),
+                        "",
+                        0,
+                        0,
+                        "",
+                        "there is no rule '" + OneLine.name(rule) + "'; rules: " + String.join(", ", known),
                         null);
             }
         }
@@ -98,8 +102,8 @@ public final class Conformance implements ConformService {
         private boolean wantsFrom(Requirement first) {
             return options.only().isEmpty()
                     || Arrays.stream(Requirement.values())
-                            .anyMatch(rule -> rule.compareTo(first) >= 0
-                                    && options.only().contains(rule.id()));
+                            .anyMatch(rule ->
+                                    rule.compareTo(first) >= 0 && options.only().contains(rule.id()));
         }
 
         private void installed() {
@@ -118,7 +122,9 @@ public final class Conformance implements ConformService {
             try {
                 String trial = needed(Requirement.INSTALL_TRIAL, progress -> {
                     Check.expect(
-                            status.state() != BackendStatus.State.FAILED && status.reason().isEmpty(), status.reason());
+                            status.state() != BackendStatus.State.FAILED
+                                    && status.reason().isEmpty(),
+                            status.reason());
                     arrivals.serve(status.model(), status.id());
                     return "";
                 });
@@ -147,8 +153,8 @@ public final class Conformance implements ConformService {
         }
 
         private void served(BackendStatus status) {
-            Subject subject = new Subject(
-                    service, platforms, service.backend(status.model()), status.id(), options.seed());
+            Subject subject =
+                    new Subject(service, platforms, service.backend(status.model()), status.id(), options.seed());
             Map<Requirement, Check> checks = new EnumMap<>(Requirement.class);
             DescriptionChecks description = new DescriptionChecks(subject, file);
             checks.put(Requirement.DESCRIBE_SELF, description::self);
@@ -179,8 +185,7 @@ public final class Conformance implements ConformService {
             checks.put(Requirement.STATE_GUEST, states::guest);
             checks.put(Requirement.STATE_DAMAGED, states::damaged);
             checks.put(Requirement.STATE_UNKNOWN, states::unknown);
-            SwapChecks swaps =
-                    new SwapChecks(subject, arrivals, options.jar(), options.released(), options.swaps());
+            SwapChecks swaps = new SwapChecks(subject, arrivals, options.jar(), options.released(), options.swaps());
             checks.put(Requirement.SWAP_ITSELF, swaps::itself);
             checks.put(Requirement.SWAP_RELEASED, swaps::released);
             checks.put(Requirement.SWAP_EXCEPTIONS, progress -> {
@@ -235,8 +240,7 @@ public final class Conformance implements ConformService {
 
         private void skipUntil(Requirement from, Requirement until, String why) {
             for (Requirement rule : Requirement.values()) {
-                boolean inside =
-                        rule.compareTo(from) >= 0 && (until == null || rule.compareTo(until) < 0);
+                boolean inside = rule.compareTo(from) >= 0 && (until == null || rule.compareTo(until) < 0);
                 if (inside && isSelected(rule)) {
                     add(line(rule, Result.NOT_COVERED, why));
                 }

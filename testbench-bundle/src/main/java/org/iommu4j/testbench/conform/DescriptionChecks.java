@@ -46,10 +46,7 @@ final class DescriptionChecks {
             Generation generation = generations.get(i);
             String name = "generation 0x" + Integer.toHexString(generation.subVersion());
             expect(
-                    i == 0
-                            || Integer.compareUnsigned(
-                                            generations.get(i - 1).subVersion(), generation.subVersion())
-                                    < 0,
+                    i == 0 || Integer.compareUnsigned(generations.get(i - 1).subVersion(), generation.subVersion()) < 0,
                     name + " does not stand behind older ones only");
             expectNumbers(name, generation);
         }
@@ -130,7 +127,9 @@ final class DescriptionChecks {
                                             Trouble.lost(),
                                             new Trouble().devices())));
         } catch (BackendException e) {
-            expect(e.errno() == errno, what + " is refused as " + e.errno() + " (" + e.getMessage() + "), not " + errno);
+            expect(
+                    e.errno() == errno,
+                    what + " is refused as " + e.errno() + " (" + e.getMessage() + "), not " + errno);
             return;
         }
         throw new Check.Unmet("a chip of " + what + " is made");

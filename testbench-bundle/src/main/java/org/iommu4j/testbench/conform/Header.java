@@ -48,9 +48,8 @@ record Header(String name, Map<String, String> parameters) {
 
     private static String unquoted(String value) {
         String stripped = value.strip();
-        boolean quoted = stripped.length() > 1
-                && stripped.charAt(0) == QUOTE
-                && stripped.charAt(stripped.length() - 1) == QUOTE;
+        boolean quoted =
+                stripped.length() > 1 && stripped.charAt(0) == QUOTE && stripped.charAt(stripped.length() - 1) == QUOTE;
         return quoted ? stripped.substring(1, stripped.length() - 1) : stripped;
     }
 

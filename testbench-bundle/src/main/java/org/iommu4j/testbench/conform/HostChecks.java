@@ -110,8 +110,7 @@ final class HostChecks {
             host.deafDevices();
             for (Workload.Witness witness : work.witnesses()) {
                 progress.again();
-                machine.invalidate(
-                        Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, witness.iova() & -PAGE, PAGE, new byte[0]);
+                machine.invalidate(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 0, witness.iova() & -PAGE, PAGE, new byte[0]);
                 machine.invalidate(0, 0, 0, 0, 0, new byte[0]);
             }
             work.unbind();
@@ -198,8 +197,8 @@ final class HostChecks {
             }
             expect(
                     host.pages() <= first,
-                    "after " + (ROUNDS + 1) + " lives of a domain " + host.pages() + " pages are taken, after the first "
-                            + first);
+                    "after " + (ROUNDS + 1) + " lives of a domain " + host.pages()
+                            + " pages are taken, after the first " + first);
             return first + " pages stay";
         });
     }

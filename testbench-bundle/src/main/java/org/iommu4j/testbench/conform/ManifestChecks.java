@@ -68,7 +68,9 @@ final class ManifestChecks {
             if (!clause.name().startsWith(OURS)) {
                 continue;
             }
-            expect(isBelow(clause.name(), NEIGHBOURS), "it imports " + clause.name() + ", which is no vendor's business");
+            expect(
+                    isBelow(clause.name(), NEIGHBOURS),
+                    "it imports " + clause.name() + ", which is no vendor's business");
             expectBounded(clause);
             imports++;
         }

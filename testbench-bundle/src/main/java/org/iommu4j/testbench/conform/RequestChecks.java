@@ -138,7 +138,8 @@ final class RequestChecks {
                             !work.holds(witness),
                             "the invalidation of " + form.name() + " is answered " + completion + ", and "
                                     + Workload.text(witness) + " still reaches 0x" + Long.toHexString(witness.spa())
-                                    + " although its table entry at 0x" + Long.toHexString(entry.pa()) + " says otherwise");
+                                    + " although its table entry at 0x" + Long.toHexString(entry.pa())
+                                    + " says otherwise");
                     return "";
                 }
             }
@@ -218,7 +219,11 @@ final class RequestChecks {
 
     private static List<Integer> lengths(Generation generation) {
         List<Integer> lengths = new ArrayList<>();
-        generation.payloadLengths().stream().map(Math::abs).filter(length -> length > 0).sorted().forEach(lengths::add);
+        generation.payloadLengths().stream()
+                .map(Math::abs)
+                .filter(length -> length > 0)
+                .sorted()
+                .forEach(lengths::add);
         return lengths;
     }
 

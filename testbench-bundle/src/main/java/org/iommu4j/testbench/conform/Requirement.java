@@ -12,10 +12,12 @@ enum Requirement {
     INSTALL_TRIAL("install.trial", "passes the trial of the core and serves its model"),
     DESCRIBE_SELF("describe.self", "describes itself as its manifest does, in numbers that make sense"),
     DESCRIBE_GENERATIONS(
-            "describe.generations", "makes chip and driver of each generation; refuses an unknown one as EPROTONOSUPPORT"),
+            "describe.generations",
+            "makes chip and driver of each generation; refuses an unknown one as EPROTONOSUPPORT"),
     DESCRIBE_SETTINGS("describe.settings", "refuses a capability that does not exist as EINVAL"),
     LAYOUT_NAMES("layout.names", "each structure has a name of its own and names the section that defines it"),
-    LAYOUT_DOCUMENTED("layout.documented", "structures say what most fields mean, and have commands and binds among them"),
+    LAYOUT_DOCUMENTED(
+            "layout.documented", "structures say what most fields mean, and have commands and binds among them"),
     LAYOUT_ROUND_TRIP("layout.round-trip", "every structure and request is read as it was written"),
     CONTRACT_BLOCKED("contract.blocked", "a device for which nothing is bound reaches no memory"),
     CONTRACT_BOUND("contract.bound", "a bind that is answered with success lets the device reach its memory"),

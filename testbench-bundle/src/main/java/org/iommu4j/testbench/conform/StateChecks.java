@@ -52,7 +52,8 @@ final class StateChecks {
             int at = Arrays.mismatch(before, after);
             expect(
                     at < 0,
-                    () -> "register " + backend.registers(generation.subVersion()).get(at).name() + " is 0x"
+                    () -> "register "
+                            + backend.registers(generation.subVersion()).get(at).name() + " is 0x"
                             + Long.toHexString(after[at]) + " after restoring, before 0x"
                             + Long.toHexString(before[at]));
             work.expectAll("after restoring the chip");
@@ -63,7 +64,8 @@ final class StateChecks {
     private long[] registers(BareMachine machine, Generation generation) {
         FuzzSupport fuzz = backend.bench().fuzz();
         return backend.registers(generation.subVersion()).stream()
-                .mapToLong(register -> fuzz.isReadFree(register) ? machine.port().read(register) : 0)
+                .mapToLong(
+                        register -> fuzz.isReadFree(register) ? machine.port().read(register) : 0)
                 .toArray();
     }
 
@@ -77,7 +79,9 @@ final class StateChecks {
             Snapshot saved = machine.saveDriver();
             int writes = host.writes();
             restored("a saved driver", () -> machine.restoreDriver(saved));
-            expect(host.writes() == writes, "restoring a driver writes to its chip " + (host.writes() - writes) + " times");
+            expect(
+                    host.writes() == writes,
+                    "restoring a driver writes to its chip " + (host.writes() - writes) + " times");
             expectSame("driver", saved, machine.saveDriver());
             work.expectAll("after restoring the driver");
             Completion all = machine.invalidate(0, 0, 0, 0, 0, new byte[0]);
@@ -101,8 +105,8 @@ final class StateChecks {
             Platform platform = plainMachine(config).forOwner(PageOwner.VIRTUAL_IOMMU);
             GuestDecoder decoder;
             try {
-                decoder = BareMachine.typed(
-                        "making a virtual IOMMU", () -> backend.createGuestDecoder(config, platform));
+                decoder =
+                        BareMachine.typed("making a virtual IOMMU", () -> backend.createGuestDecoder(config, platform));
             } catch (BackendException e) {
                 throw new Check.NotCovered("a virtual IOMMU is refused: " + e.getMessage());
             }
@@ -151,9 +155,9 @@ final class StateChecks {
             }
         };
         try {
-            BareMachine.typed("bringing up a virtual IOMMU", () -> backend.bench()
-                    .fuzz()
-                    .bringUp(config, port, new SplittableRandom(subject.seed())));
+            BareMachine.typed(
+                    "bringing up a virtual IOMMU",
+                    () -> backend.bench().fuzz().bringUp(config, port, new SplittableRandom(subject.seed())));
         } catch (BackendException e) {
             // A virtual IOMMU may offer less than the chip; what it has become until then is saved.
         }
@@ -232,10 +236,8 @@ final class StateChecks {
         Snapshot chip = machine.saveChip();
         Snapshot driver = machine.saveDriver();
         for (int version : new int[] {description.stateWritten() + 1, description.stateOldestRead() - 1}) {
-            expectUnknown(
-                    new Snapshot(chip.model(), chip.kind(), version, chip.bytes()), machine::restoreChip);
-            expectUnknown(
-                    new Snapshot(driver.model(), driver.kind(), version, driver.bytes()), machine::restoreDriver);
+            expectUnknown(new Snapshot(chip.model(), chip.kind(), version, chip.bytes()), machine::restoreChip);
+            expectUnknown(new Snapshot(driver.model(), driver.kind(), version, driver.bytes()), machine::restoreDriver);
         }
         return "versions " + (description.stateOldestRead() - 1) + " and " + (description.stateWritten() + 1);
     }
@@ -260,10 +262,7 @@ final class StateChecks {
     private Platform plainMachine(HardwareConfig config) {
         return subject.platforms()
                 .create(new PlatformConfig(
-                        backend.bench().hostAddressWidth(config),
-                        List.of(),
-                        Trouble.lost(),
-                        new Trouble().devices()));
+                        backend.bench().hostAddressWidth(config), List.of(), Trouble.lost(), new Trouble().devices()));
     }
 
     private static void restored(String what, Runnable restore) {

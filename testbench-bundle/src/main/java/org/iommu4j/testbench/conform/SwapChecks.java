@@ -147,7 +147,9 @@ final class SwapChecks {
 
     /** An older version need not read what a newer one writes; then there is no way back. */
     private static boolean goesBack(SwapReport report) {
-        return report.outcome() == SwapReport.Outcome.DONE && report.reason().isEmpty() && report.lost().isEmpty();
+        return report.outcome() == SwapReport.Outcome.DONE
+                && report.reason().isEmpty()
+                && report.lost().isEmpty();
     }
 
     private static void expectClean(SwapReport report) {
@@ -231,7 +233,8 @@ final class SwapChecks {
                     name + sent + " requests were sent, " + (counters.received() - before) + " arrived");
             expect(
                     client.findings().chipFaults() == 0,
-                    name + "the sanitizer found outdated translations in use: " + client.findings().findings());
+                    name + "the sanitizer found outdated translations in use: "
+                            + client.findings().findings());
             return sent;
         }
 

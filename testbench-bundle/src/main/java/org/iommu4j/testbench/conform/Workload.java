@@ -81,9 +81,9 @@ final class Workload {
     static Workload prepare(Client client, Subject subject, HardwareConfig config, Scenes.Scene way) {
         FuzzSupport fuzz = subject.backend().bench().fuzz();
         FuzzScene scene = BareMachine.typed(
-                "FuzzSupport.prepare",
-                () -> fuzz.prepare(config, client.port(), new SplittableRandom(way.seed())));
-        if (scene.requesters().isEmpty() || (scene.binds().isEmpty() && scene.roots().isEmpty())) {
+                "FuzzSupport.prepare", () -> fuzz.prepare(config, client.port(), new SplittableRandom(way.seed())));
+        if (scene.requesters().isEmpty()
+                || (scene.binds().isEmpty() && scene.roots().isEmpty())) {
             throw new Check.NotCovered("its FuzzSupport.prepare gives no devices with something to bind");
         }
         return new Workload(client, subject.backend(), scene, way.reversed());
@@ -238,8 +238,8 @@ final class Workload {
      */
     List<Witness> someWitnesses() {
         if (witnesses.isEmpty()) {
-            throw new Check.NotCovered("no access comes through the tables of its FuzzSupport.prepare ("
-                    + bound.size() + " of " + scene.binds().size() + " binds taken)");
+            throw new Check.NotCovered("no access comes through the tables of its FuzzSupport.prepare (" + bound.size()
+                    + " of " + scene.binds().size() + " binds taken)");
         }
         return witnesses;
     }

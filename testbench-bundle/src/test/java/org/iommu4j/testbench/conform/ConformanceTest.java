@@ -135,7 +135,10 @@ class ConformanceTest {
                         "manifest.content",
                         new VendorJar().entry("com/example/vendor/New.class", VendorJar.classFile(65))),
                 jar("no offer", "manifest.offer", new VendorJar().without("Provide-Capability")),
-                jar("a component that is not there", "manifest.offer", new VendorJar().header("Service-Component", "x")),
+                jar(
+                        "a component that is not there",
+                        "manifest.offer",
+                        new VendorJar().header("Service-Component", "x")),
                 jar("a model that does not exist", "manifest.offer", new VendorJar().component("none")));
     }
 
@@ -264,7 +267,8 @@ class ConformanceTest {
         return new Broken() {
             @Override
             public Hardware restoreHardware(Snapshot state, Platform platform) {
-                return super.createHardware(super.restoreHardware(state, platform).config(), platform);
+                return super.createHardware(
+                        super.restoreHardware(state, platform).config(), platform);
             }
         };
     }
@@ -445,13 +449,13 @@ class ConformanceTest {
                 arguments("describes itself by an exception", "install.trial", describing(of -> {
                     throw new IllegalStateException("no description");
                 })),
-                arguments("has another version than its manifest", "describe.self", describing(of -> withVersion(of, "1.2.1"))),
+                arguments(
+                        "has another version than its manifest",
+                        "describe.self",
+                        describing(of -> withVersion(of, "1.2.1"))),
                 arguments("makes any generation", "describe.generations", makingEveryGeneration()),
                 arguments("overlooks settings", "describe.settings", overlookingSettings()),
-                arguments(
-                        "names two structures alike",
-                        "layout.names",
-                        declaring(() -> List.of(silent(), silent()))),
+                arguments("names two structures alike", "layout.names", declaring(() -> List.of(silent(), silent()))),
                 arguments("has fields that overlap", "layout.names", declaring(() -> List.of(overlapping()))),
                 arguments("leaves commands out", "layout.documented", declaring(() -> List.of(silent()))),
                 arguments("does not block", "contract.blocked", withoutBlocking()),
@@ -517,7 +521,10 @@ class ConformanceTest {
                 .write(folder);
 
         ConformReport report = check(
-                jar, path -> hanging, 1_000_000_000L, options -> options.withOnly(Set.of("describe.self", "leave.pages")));
+                jar,
+                path -> hanging,
+                1_000_000_000L,
+                options -> options.withOnly(Set.of("describe.self", "leave.pages")));
 
         assertEquals(List.of("leave.pages"), report.rules(Result.FAILED), report::toText);
         assertEquals(List.of("describe.self"), report.rules(Result.PASSED), report::toText);
@@ -552,8 +559,9 @@ class ConformanceTest {
     void shouldRunTheCasesOfTheBundle() throws IOException {
         Path good = folder.resolve("good.jsonl");
         Path bad = folder.resolve("bad.jsonl");
-        String line = "{\"id\":\"version\",\"model\":\"intel\",\"steps\":[{\"op\":\"mmio_read\",\"off\":\"0x0\",\"size\":4,"
-                + "\"expect\":\"%s\"}]}%n";
+        String line =
+                "{\"id\":\"version\",\"model\":\"intel\",\"steps\":[{\"op\":\"mmio_read\",\"off\":\"0x0\",\"size\":4,"
+                        + "\"expect\":\"%s\"}]}%n";
         Files.writeString(good, String.format(line, "0x10"), StandardCharsets.UTF_8);
         Files.writeString(bad, String.format(line, "0x7f"), StandardCharsets.UTF_8);
         Path jar = new VendorJar()
