@@ -102,8 +102,8 @@ public final class Conformance implements ConformService {
         private boolean wantsFrom(Requirement first) {
             return options.only().isEmpty()
                     || Arrays.stream(Requirement.values())
-                            .anyMatch(rule -> rule.compareTo(first) >= 0
-                                    && options.only().contains(rule.id()));
+                            .anyMatch(rule ->
+                                    rule.compareTo(first) >= 0 && options.only().contains(rule.id()));
         }
 
         private void installed() {
@@ -240,8 +240,7 @@ public final class Conformance implements ConformService {
 
         private void skipUntil(Requirement from, Requirement until, String why) {
             for (Requirement rule : Requirement.values()) {
-                boolean inside =
-                        rule.compareTo(from) >= 0 && (until == null || rule.compareTo(until) < 0);
+                boolean inside = rule.compareTo(from) >= 0 && (until == null || rule.compareTo(until) < 0);
                 if (inside && isSelected(rule)) {
                     add(line(rule, Result.NOT_COVERED, why));
                 }
