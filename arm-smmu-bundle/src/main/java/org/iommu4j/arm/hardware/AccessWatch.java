@@ -73,8 +73,7 @@ final class AccessWatch {
     }
 
     /** A translation, or a table if {@code table}, came from a TLB; {@code shift} is the log2 of what it covers. */
-    void hit(
-            boolean table, Regime regime, int vmid, Granule granule, int level, int asid, long first, int shift) {
+    void hit(boolean table, Regime regime, int vmid, Granule granule, int level, int asid, long first, int shift) {
         observer.hit(kind(table), regime.observedTag(vmid, granule, level), asid, first, 1L << shift);
     }
 

@@ -338,10 +338,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             int aw = in.getIndex(Agaw.MAX_AW + 1, "AW");
             Translation translation = chip.isScalable()
                     ? new Translation(
-                            in.getConstant(Translation.Kind.class),
-                            table,
-                            aw,
-                            in.getInt() & BindPgtable.SCALABLE_FLAGS)
+                            in.getConstant(Translation.Kind.class), table, aw, in.getInt() & BindPgtable.SCALABLE_FLAGS)
                     : new Translation(
                             in.getBoolean() ? Translation.Kind.PASS_THROUGH : Translation.Kind.SECOND_STAGE,
                             table,

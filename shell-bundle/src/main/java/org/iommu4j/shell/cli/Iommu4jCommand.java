@@ -48,8 +48,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  ./iommu4j shell -c iommu:backends",
             "",
             "Exit status: 0 all is well; 1 something was lost, stale or different, or a command failed; 2 wrong"
-                + " arguments, an input that cannot be read, or an output that cannot be written; 3 the program could"
-                + " not be built or started, or has failed itself; 141 the reader of the output has gone.",
+                    + " arguments, an input that cannot be read, or an output that cannot be written; 3 the program could"
+                    + " not be built or started, or has failed itself; 141 the reader of the output has gone.",
             "",
             "Environment: JAVA_HOME chooses the Java (17 or newer); IOMMU4J_JAVA_OPTS gives it options, as -Xmx1g for"
                     + " more memory or -Diommu4j.debug=true for a stack trace with each failure of the program itself."

@@ -102,8 +102,9 @@ public final class ReplayCommand implements Callable<Integer> {
     @Option(
             names = "--backend",
             paramLabel = "JAR|VERSION",
-            description = "Of a record: the vendor's bundle to play against: a jar, or the version of one that is installed or "
-                    + "released (cnf/releaserepo). Default: the one that serves.")
+            description =
+                    "Of a record: the vendor's bundle to play against: a jar, or the version of one that is installed or "
+                            + "released (cnf/releaserepo). Default: the one that serves.")
     private String backend;
 
     @Option(

@@ -32,9 +32,9 @@ import picocli.CommandLine.Spec;
         description = {
             "",
             "Replays a captured Linux guest through the whole path (contract, core, vendor, simulated chip) together"
-                + " with the load of a second client, swaps the bundle again and again, side by side and in place, and"
-                + " ends with a table: requests sent, completed exactly once, refused (with rule ids), translations"
-                + " compared with the capture and equal, stale uses, swaps, pauses."
+                    + " with the load of a second client, swaps the bundle again and again, side by side and in place, and"
+                    + " ends with a table: requests sent, completed exactly once, refused (with rule ids), translations"
+                    + " compared with the capture and equal, stale uses, swaps, pauses."
         },
         footer = {
             "",
@@ -46,8 +46,8 @@ import picocli.CommandLine.Spec;
             "  ./iommu4j upgrade --record requests.jsonl.gz",
             "",
             "Exit status: 0 if nothing was lost, doubled, reordered, stale or different, nothing of --fail-on was"
-                + " found, and no pause exceeded --max-pause; 1 otherwise; 2 for wrong arguments or a file that cannot"
-                + " be read."
+                    + " found, and no pause exceeded --max-pause; 1 otherwise; 2 for wrong arguments or a file that cannot"
+                    + " be read."
         })
 public final class UpgradeCommand implements Callable<Integer> {
     private static final int MOST_SWAPS = 10_000;

@@ -95,8 +95,7 @@ final class GivenBundles {
         if (last.state() != BackendStatus.State.ACTIVE) {
             SwapReport report = core.swap(model, "#" + last.id(), SwapLimits.DEFAULT);
             if (report.outcome() != SwapReport.Outcome.DONE) {
-                throw failure(
-                        jar, "does not take over from version " + bundle.getVersion() + ": " + report.reason());
+                throw failure(jar, "does not take over from version " + bundle.getVersion() + ": " + report.reason());
             }
         }
     }
@@ -129,7 +128,8 @@ final class GivenBundles {
             }
             sleep();
         }
-        throw failure(jar, "has a backend that did not come within " + TimeUnit.NANOSECONDS.toSeconds(WAIT_NANOS) + " s");
+        throw failure(
+                jar, "has a backend that did not come within " + TimeUnit.NANOSECONDS.toSeconds(WAIT_NANOS) + " s");
     }
 
     private static boolean isSettled(BackendStatus status) {

@@ -141,7 +141,8 @@ final class ContractSteps {
         if (number == null) {
             throw fields.wrong(
                     "request",
-                    "unknown request '" + OneLine.name(json.text("request")) + "'; known: " + String.join(", ", REQUESTS.keySet()));
+                    "unknown request '" + OneLine.name(json.text("request")) + "'; known: "
+                            + String.join(", ", REQUESTS.keySet()));
         }
         return number;
     }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.iommu4j.json.Json;
 
 /**
  * The steps of an interactive session as a case that comes to the same. A step without an expectation expects what it was

@@ -117,7 +117,8 @@ public final class BackendChoice implements AutoCloseable {
         Set<Integer> before = backends.ids();
         long bundle = bundles.install(wanted);
         undo.push(() -> bundles.uninstall(bundle));
-        notes.add("version " + wanted.version() + " is " + wanted.file().getFileName() + ", SHA-256 " + wanted.sha256());
+        notes.add(
+                "version " + wanted.version() + " is " + wanted.file().getFileName() + ", SHA-256 " + wanted.sha256());
         BackendStatus arrived = backends.arrival(before);
         if (arrived == null) {
             throw new UpgradeException("the backend of " + wanted.file() + " did not come");
