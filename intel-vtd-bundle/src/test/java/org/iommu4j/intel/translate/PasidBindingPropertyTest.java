@@ -63,7 +63,7 @@ class PasidBindingPropertyTest {
                     .keySet()
                     .removeIf(held -> held.requester() == requester
                             && (pasid == -1 ? held.pasid() == DmaAccess.NO_PASID : pasid == -2 || held.pasid() == pasid)
-                            && (bytes == 0 || held.iova() - iova >= 0 && held.iova() - iova < bytes));
+                            && (bytes == 0 || (held.iova() - iova >= 0 && held.iova() - iova < bytes)));
             return true;
         }
 
