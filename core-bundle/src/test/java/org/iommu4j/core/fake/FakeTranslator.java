@@ -145,7 +145,7 @@ final class FakeTranslator implements Translator {
     @Override
     public int beginMap(int domain, Completion completion) {
         backend.traps().pass("beginMap");
-        if (backend.memoryMaps() == MemoryMapSupport.NONE) {
+        if (MemoryMapSupport.NONE.equals(backend.memoryMaps())) {
             return completion.fail(Errno.EOPNOTSUPP, "no memory maps");
         }
         memory.put(domain, new TreeMap<>());
