@@ -18,6 +18,9 @@ class SmmuAllocationTest {
     private static final int DEVICE = 0x1A8;
     private static final int DOMAIN = 3;
     private static final int ROUNDS = 20_000;
+
+    /** Bytes of the smallest object: one a round would be found, what code that is not compiled yet allocates now and then is not. */
+    private static final long SMALLEST_OBJECT = 16;
     private static final long IOVA = 0x1234567000L;
     private static final byte[] NONE = new byte[0];
 

@@ -275,7 +275,7 @@ class GuestMemoryTest {
         for (CacheConfig caches : new CacheConfig[] {CacheConfig.WORST_CASE, CacheConfig.TINY}) {
             open(caches, Map.of());
             usedTables = 0;
-            compose(how, new SplittableRandom(how.name().hashCode()));
+            compose(how, new SplittableRandom(how.operation));
             expectNothingStale();
         }
     }

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.NavigableMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -103,7 +103,7 @@ class MemoryMapTest {
     void shouldCutALongMappingAtTheSamePlacesWheneverItIsCut() {
         check(100, random -> {
             MemoryMap book = new MemoryMap();
-            long iova = (random.nextLong() & 0xff_ffff_ffffL) >>> random.nextInt(12) << 12;
+            long iova = ((random.nextLong() & 0xff_ffff_ffffL) >>> random.nextInt(12)) << 12;
             long alike = 1L << (12 + random.nextInt(20));
             long pa = (iova & (alike - 1)) | (random.nextInt(1 << 10) * alike);
             long size = ((1 + random.nextInt(1 << 14)) * PAGE) << random.nextInt(10);
@@ -139,7 +139,7 @@ class MemoryMapTest {
     void shouldSayAfterEachPieceWhatIsInForce() {
         check(20, random -> {
             MemoryMap book = new MemoryMap();
-            TreeMap<Long, Long> pages = new TreeMap<>();
+            NavigableMap<Long, Long> pages = new TreeMap<>();
             for (int i = 0; i < 6; i++) {
                 // The target lies otherwise than the range, so that each piece is at most 2 MiB long.
                 long iova = ((i * 2L) << 22) + random.nextInt(512) * PAGE;
@@ -166,14 +166,14 @@ class MemoryMapTest {
         });
     }
 
-    private static void put(Map<Long, Long> pages, Mapping mapping) {
+    private static void put(NavigableMap<Long, Long> pages, Mapping mapping) {
         for (long at = 0; at < mapping.size(); at += PAGE) {
             assertNull(pages.put(mapping.iova() + at, mapping.pa() + at));
         }
     }
 
-    private static void expectInForce(Map<Long, Long> pages, MemoryMap book) {
-        TreeMap<Long, Long> told = new TreeMap<>();
+    private static void expectInForce(NavigableMap<Long, Long> pages, MemoryMap book) {
+        NavigableMap<Long, Long> told = new TreeMap<>();
         book.inForce().forEach(mapping -> put(told, mapping));
         assertEquals(pages, told);
     }

@@ -208,8 +208,8 @@ class ScalableTranslatorTest {
     private static byte[] payload(long low, long high) {
         byte[] bytes = new byte[16];
         for (int i = 0; i < 8; i++) {
-            bytes[i] = (byte) (low >>> 8 * i);
-            bytes[8 + i] = (byte) (high >>> 8 * i);
+            bytes[i] = (byte) (low >>> (8 * i));
+            bytes[8 + i] = (byte) (high >>> (8 * i));
         }
         return bytes;
     }
