@@ -21,6 +21,7 @@ class SmmuAllocationTest {
 
     /** Bytes of the smallest object: one a round would be found, what code that is not compiled yet allocates now and then is not. */
     private static final long SMALLEST_OBJECT = 16;
+
     private static final long IOVA = 0x1234567000L;
     private static final byte[] NONE = new byte[0];
 
