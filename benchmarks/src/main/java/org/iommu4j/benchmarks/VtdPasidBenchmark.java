@@ -98,7 +98,7 @@ public class VtdPasidBenchmark {
 
         private static void put(byte[] into, int offset, long value) {
             for (int i = 0; i < Long.BYTES; i++) {
-                into[offset + i] = (byte) (value >>> Byte.SIZE * i);
+                into[offset + i] = (byte) (value >>> (Byte.SIZE * i));
             }
         }
 
