@@ -34,6 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.osgi.framework.Version;
+import org.osgi.framework.VersionRange;
 
 /**
  * Dependencies between modules and packages, read from the compiled classes: docs/design.md, modules.
@@ -266,14 +267,14 @@ class ArchitectureTest {
                 .check(vendor);
     }
 
-    /** Translators are made of the parts of a driver, chips and virtual IOMMUs of the parts of a chip. */
+    /** Translators and shims are made of the parts of a driver, chips and virtual IOMMUs of the parts of a chip. */
     @ParameterizedTest
     @MethodSource("vendors")
     void shouldBuildChipsAndDriversOfDifferentPartsInAVendor(String folder) {
         JavaClasses vendor = module(folder);
         noClasses()
                 .that()
-                .resideOutsideOfPackage("..translate..")
+                .resideOutsideOfPackages("..translate..", "..shim..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(DRIVER)
@@ -296,8 +297,8 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat(
                         JavaClass.Predicates.resideInAnyPackage("org.osgi.service..", "org.osgi.framework..")
-                                // A plain value that needs no framework: how a bundle's version is written and ordered.
-                                .and(not(equivalentTo(Version.class))))
+                                // Plain values that need no framework: how a bundle's versions are written and ordered.
+                                .and(not(equivalentTo(Version.class).or(equivalentTo(VersionRange.class)))))
                 .allowEmptyShould(true) // a bundle may be all components; module() sees to it that it has classes
                 .check(module(folder));
     }

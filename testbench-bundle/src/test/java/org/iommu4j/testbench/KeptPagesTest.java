@@ -10,6 +10,7 @@ import org.iommu4j.amd.AmdViBackend;
 import org.iommu4j.arm.SmmuBackend;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PageOwner;
@@ -85,6 +86,15 @@ class KeptPagesTest {
         return core.openUnit(UnitConfig.of(model, HardwareConfig.of(subVersion)));
     }
 
+    /** The oldest generation with a chip of its own that has the bind. */
+    private static int served(Backend backend, BindFormat format) {
+        return backend.describe().generations().stream()
+                .mapToInt(Generation::subVersion)
+                .filter(generation -> generation >= format.subVersion())
+                .min()
+                .orElseThrow();
+    }
+
     private static Container container(Unit unit) {
         return unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), unit.subVersion())));
     }
@@ -100,14 +110,15 @@ class KeptPagesTest {
                     .toList();
             assertFalse(formats.isEmpty());
             for (BindFormat format : formats) {
-                Unit unit = unit(core, model, format.subVersion());
+                int generation = served(backend, format);
+                Unit unit = unit(core, model, generation);
                 Container container = container(unit);
                 for (PageOwner owner : PageOwner.values()) {
                     long first = unit.platform().forOwner(owner).allocatePages(2 * ROOT_PAGES);
                     long page = (first + ROOT_PAGES * PAGE_BYTES - 1) & -(ROOT_PAGES * PAGE_BYTES);
                     byte[] payload = legal(format).set(format.table(), page).encode();
-                    byte[] request = new RequestWriter(Abi.LP64_LE, model, format.subVersion())
-                            .bind(format.operation(), 0, payload);
+                    byte[] request =
+                            new RequestWriter(Abi.LP64_LE, model, generation).bind(format.operation(), 0, payload);
                     Completion answer = send(container, request);
                     boolean kept = owner != PageOwner.CLIENT;
                     String what = format.layout().name() + " of a page of " + owner + ": " + answer;

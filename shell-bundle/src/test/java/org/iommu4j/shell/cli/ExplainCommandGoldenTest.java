@@ -109,27 +109,30 @@ class ExplainCommandGoldenTest {
         assertSays("reserved 63 0x1 ! must be zero");
         assertSays("reserved 72 0x1 ! must be zero");
         // Bits 11:9 are the upper part of the type from 0x0400 on, and reserved before.
-        explained("0x0000000000120ef2", "0x12345000");
+        explained("--sub-version", "0x0110", "0x0000000000120ef2", "0x12345000");
         assertSays("found by opcode 0x2: command IOTLB_INVALIDATE");
         assertSays("reserved 11:9 0x7 ! must be zero");
     }
 
     @ParameterizedTest
     @CsvSource({
-        "V05, 0x0000034500120026 0x0000000000000000",
-        "V06, 0x0000034500120036 0x00007f0000001000",
-        "V07, 0x000fffff00120036 0x0000000000000002",
-        "V10, 0x0000034503100008 0x7ffffffffffff800",
-        "V11, 0x000abcd00310d058 0x0000000000017800",
-        "V12, 0x0000034500120017 0x0000000000000000",
-        "V13, 0x0000000000000037 0x0000000000000000"
+        "PASID_IOTLB_INVALIDATE, 0x0000034500120026 0x0000000000000000",
+        "PASID_IOTLB_INVALIDATE, 0x0000034500120036 0x00007f0000001000",
+        "PASID_IOTLB_INVALIDATE, 0x000fffff00120036 0x0000000000000002",
+        "PASID_DEVICE_TLB_INVALIDATE, 0x0000034503100008 0x7ffffffffffff800",
+        "PASID_DEVICE_TLB_INVALIDATE, 0x000abcd00310d058 0x0000000000017800",
+        "PASID_CACHE_INVALIDATE, 0x0000034500120017 0x0000000000000000",
+        "PASID_CACHE_INVALIDATE, 0x0000000000000037 0x0000000000000000"
     })
-    void shouldListWhatFitsWhenNoCommandHasTheOpcode(String vector, String words) {
+    void shouldKnowCommandsOfScalableModeWhereTheGenerationHasThem(String command, String words) {
         explained(words);
+        assertSays("command " + command);
+
+        explained("--sub-version", "0x0110", words);
         assertSays("Several formats fit");
         assertSays("context_entry");
         assertSays("no command has that size and opcode");
-        assertTrue(!out.toString().contains("iotlb_inv_dsc"), () -> vector + ":\n" + out);
+        assertTrue(!out.toString().contains("iotlb_inv_dsc"), () -> words + ":\n" + out);
     }
 
     @Test

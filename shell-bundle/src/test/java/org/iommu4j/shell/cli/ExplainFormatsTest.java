@@ -259,13 +259,13 @@ class ExplainFormatsTest {
                 "--model intel 123 | 3 digits are no whole number of bytes",
                 "--model intel xyz | 'xyz' is not hexadecimal: character 'x' at 1",
                 "--model intel 0x | '0x' has no digits",
-                "--model intel 00 | no format of model intel has 1 byte; sizes in bytes: 4, 8, 16, 24",
-                "--model intel 0x1 0x2 0x3 0x4 | no format of model intel has 4 words; sizes in bytes: 4, 8, 16, 24",
+                "--model intel 00 | no format of model intel has 1 byte; sizes in bytes: 4, 8, 16, 24, 32, 64",
+                "--model intel 0x1 0x2 0x3 0x4 0x5 | no format of model intel has 5 words; sizes in bytes: 4, 8, 16, 24, 32, 64",
                 "--model intel --register CAP | no bytes",
                 "--model intel --register CAP 0x1 0x2 | --register takes one value, not 2",
                 "--model s390 --register CAP 0x1 | model s390 has no register 'CAP'; registers: none",
                 "--model intel --file no-such.bin | cannot read no-such.bin: no such file",
-                "--model intel --sub-version 0x7 0x1 | model intel has no generation 0x7; generations: 0x0100, 0x0110",
+                "--model intel --sub-version 0x7 0x1 | model intel has no generation 0x7; generations: 0x0100, 0x0110, 0x0300, 0x0400, 0x0500",
                 "--contract lp32-le 00 | Invalid value for option '--contract': 'lp32-le' is not one of lp64-le,"
                         + " lp64-be, i386",
                 "--contract lp64-le --as FRCD 00 | --as, --register and --contract exclude each other"

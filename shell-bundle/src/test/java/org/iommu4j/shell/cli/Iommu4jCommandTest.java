@@ -223,7 +223,7 @@ class Iommu4jCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz,"
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, conform,"
                         + " explain, shell, help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",

@@ -325,12 +325,14 @@ final class Workload {
     }
 
     /**
-     * The entry of a page table that leads a witness to its page, as the chip read it at the first access; null if the chip did not
-     * show one, as where accesses pass untranslated.
+     * The entry of a client's page table that leads a witness to its page, as the chip read it at the first access; null if the
+     * chip did not show one, as where accesses pass untranslated. A table of the host's, such as that of the devices, is no client's.
      */
     Entry entry(Witness witness) {
         Entry last = shown.get(new Page(witness.requester(), witness.pasid(), witness.iova()));
-        return last != null && last.leadsTo(witness) ? last : null;
+        boolean clients =
+                last != null && client.port().platform().deviceMemory().contains(last.pa(), Long.BYTES);
+        return clients && last.leadsTo(witness) ? last : null;
     }
 
     /** Unbinds everything that was bound, the last first. */

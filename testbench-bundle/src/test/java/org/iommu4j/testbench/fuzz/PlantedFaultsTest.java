@@ -166,7 +166,7 @@ class PlantedFaultsTest {
         faults.add(fault("SMMU driver does not detach", withoutDetach(smmu), What.CONTRACT, 100));
         Backend amdVi = new AmdViBackend();
         for (ForgetfulAmdVi.Loss loss : ForgetfulAmdVi.Loss.values()) {
-            faults.add(fault("AMD-Vi keeps " + loss, amdVi(loss), What.TABLES, 600));
+            faults.add(fault("AMD-Vi keeps " + loss, amdVi(loss), What.ALL, 2400));
         }
         int write = DmaAccess.WRITE;
         int read = DmaAccess.READ;
