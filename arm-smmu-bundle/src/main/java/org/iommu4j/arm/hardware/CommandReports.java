@@ -20,6 +20,10 @@ final class CommandReports implements InvalidationRules {
     private static final int PAGE_SHIFT = 12;
     private static final long LAST = -1L;
     private static final int LAST_LEVEL = 3;
+
+    /** Context descriptors are told stream by stream, since a StreamID is their tag; of a larger block, as those of all streams. */
+    private static final int MOST_TOLD_BITS = 16;
+
     private static final Granule[] GRANULES = Granule.values();
 
     private final TranslationObserver observer;
@@ -39,7 +43,10 @@ final class CommandReports implements InvalidationRules {
      * @param e2h CR2.E2H
      */
     void carriedOut(SmmuCommand command, long word0, long word1, boolean e2h, long dropped) {
-        int vmid = chip.hasStage2() ? CommandFields.VMID.getInt(word0) : 0;
+        if (namesNobody(command, word0)) {
+            return;
+        }
+        int vmid = CommandFields.VMID.getInt(word0);
         int asid = CommandFields.ASID.getInt(word0);
         switch (command) {
             case CFGI_STE -> streams(CommandFields.SID.get(word0), 0);
@@ -75,6 +82,20 @@ final class CommandReports implements InvalidationRules {
         observer.invalidated(command.layout().name(), word0, word1, dropped);
     }
 
+    /**
+     * True if the command names a VM or an address space by a number that the unit does not have: then nothing has to go, IHI 0070
+     * 4.4.2. Without stage 2 that is each VMID but 0.
+     */
+    private boolean namesNobody(SmmuCommand command, long word0) {
+        boolean otherVm = CommandFields.VMID.getInt(word0) >>> chip.vmidBits() != 0;
+        boolean otherSpace = CommandFields.ASID.getInt(word0) >>> chip.asidBits() != 0;
+        return switch (command) {
+            case TLBI_NH_VA, TLBI_NH_ASID -> otherVm || otherSpace;
+            case TLBI_NH_VAA, TLBI_NH_ALL, TLBI_S2_IPA, TLBI_S12_VMALL -> otherVm;
+            default -> false;
+        };
+    }
+
     /** A CMD_SYNC. */
     void completed() {
         observer.completed();
@@ -83,11 +104,14 @@ final class CommandReports implements InvalidationRules {
     private void streams(long streamId, int bits) {
         long inBlock = (1L << bits) - 1;
         long first = streamId & ~inBlock;
-        observer.invalidates(CachedKind.CONTEXT, ANY, NO_PASID, first, streamId | inBlock);
-        if (bits == 0) {
-            observer.invalidates(CachedKind.PASID, streamId, ANY, 0, LAST);
-        } else {
+        long last = streamId | inBlock;
+        observer.invalidates(CachedKind.CONTEXT, ANY, NO_PASID, first, last);
+        if (bits > MOST_TOLD_BITS) {
             observer.invalidates(CachedKind.PASID, ANY, ANY, 0, LAST);
+            return;
+        }
+        for (long each = first; each <= last; each++) {
+            observer.invalidates(CachedKind.PASID, each, ANY, 0, LAST);
         }
     }
 
