@@ -101,7 +101,8 @@ final class BareMachine implements Client, NativePort {
             return work.get();
         } catch (BackendException e) {
             throw e;
-        } catch (RuntimeException | LinkageError | StackOverflowError | OutOfMemoryError | AssertionError e) {
+        } catch (Throwable e) {
+            // Languages other than Java throw checked exceptions that no signature announces.
             throw new Check.Unmet(what + " throws " + e, e);
         }
     }

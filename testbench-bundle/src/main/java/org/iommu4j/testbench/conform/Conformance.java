@@ -14,6 +14,7 @@ import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.OneLine;
+import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Watch;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.ConformOptions;
@@ -254,7 +255,7 @@ public final class Conformance implements ConformService {
 
         private Line outcome(Requirement rule, Check check, Watch by) {
             try {
-                return line(rule, Result.PASSED, by.run(check::run));
+                return line(rule, Result.PASSED, by.run(progress -> seen(check, progress)));
             } catch (Check.Unmet e) {
                 return line(rule, Result.FAILED, e.getMessage());
             } catch (Check.NotCovered e) {
@@ -264,8 +265,19 @@ public final class Conformance implements ConformService {
                 return line(rule, Result.FAILED, "it " + e.getMessage());
             } catch (BackendException e) {
                 return line(rule, Result.FAILED, "ends with " + e.errno() + ": " + e.getMessage());
-            } catch (RuntimeException | LinkageError | StackOverflowError | AssertionError e) {
-                return line(rule, Result.FAILED, "ends with " + e);
+            } catch (RuntimeException | Error e) {
+                return line(rule, Result.FAILED, "ends with a " + e.getClass().getName() + " that has no text");
+            }
+        }
+
+        /** What a check has seen. Whatever a vendor throws becomes text here, in the thread that is watched: its text may hang, too. */
+        private static String seen(Check check, Progress progress) {
+            try {
+                return check.run(progress);
+            } catch (Check.Unmet | Check.NotCovered | BackendException e) {
+                throw e;
+            } catch (Throwable e) {
+                throw new Check.Unmet("ends with " + e, e);
             }
         }
 
