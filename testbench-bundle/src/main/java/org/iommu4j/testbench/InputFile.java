@@ -2,15 +2,14 @@ package org.iommu4j.testbench;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.iommu4j.core.service.OneLine;
 
 /** Opens what a command reads, be it a file, a pipe or a device. */
 public final class InputFile {
@@ -30,12 +29,8 @@ public final class InputFile {
                 throw new IOException("is a directory");
             }
             return Files.isRegularFile(file) ? Files.newInputStream(file) : awaited(file);
-        } catch (NoSuchFileException e) {
-            throw new IOException("no such file", e);
-        } catch (AccessDeniedException e) {
-            throw new IOException("permission denied", e);
         } catch (FileSystemException e) {
-            throw new IOException(e.getReason() == null ? e.getClass().getSimpleName() : e.getReason(), e);
+            throw new IOException(OneLine.reason(e), e);
         }
     }
 

@@ -6,7 +6,6 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -18,6 +17,7 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.core.service.Watch;
 
 /**
@@ -188,7 +188,8 @@ public final class OutputFile implements AutoCloseable {
             }
             return "";
         } catch (IOException e) {
-            return "cannot be compared with what is read: " + reason(e);
+            String file = e instanceof FileSystemException known && known.getFile() != null ? known.getFile() + ": " : "";
+            return file + "cannot be compared with what is written: " + reason(e);
         }
     }
 
@@ -261,18 +262,9 @@ public final class OutputFile implements AutoCloseable {
         }
     }
 
-    /** The reason in words, where exceptions of the file system give nothing but names of files. */
+    /** The reason in words: of a file that is written, what is missing is its folder. */
     private static String reason(IOException e) {
-        if (e instanceof NoSuchFileException) {
-            return "its folder is missing";
-        }
-        if (e instanceof AccessDeniedException) {
-            return "permission denied";
-        }
-        if (e instanceof FileSystemException known && known.getReason() != null) {
-            return known.getReason();
-        }
-        return e.getMessage();
+        return e instanceof NoSuchFileException ? "its folder is missing" : OneLine.reason(e);
     }
 
     /** Passes on everything but its end. */

@@ -1,5 +1,13 @@
 package org.iommu4j.core.service;
 
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+
 /**
  * How a text that came from outside (a name, a value, what an exception says) is shown: on one line, of bounded length, and
  * without characters that a terminal would act on.
@@ -27,6 +35,33 @@ public final class OneLine {
     /** A name or value within a message: at most {@link #MAX_NAME} characters. */
     public static String name(String text) {
         return of(text, MAX_NAME);
+    }
+
+    /**
+     * What is wrong with a file, in words and without its name. The exceptions of the file system have the name of the file as
+     * their message, and mostly no reason beside it.
+     */
+    public static String reason(IOException failure) {
+        if (!(failure instanceof FileSystemException known)) {
+            String text = failure.getMessage();
+            return text == null || text.isBlank() ? failure.getClass().getSimpleName() : message(text);
+        }
+        if (known instanceof NoSuchFileException) {
+            return "no such file";
+        }
+        if (known instanceof AccessDeniedException) {
+            return "permission denied";
+        }
+        if (known instanceof FileAlreadyExistsException) {
+            return "is there already";
+        }
+        if (known instanceof NotDirectoryException) {
+            return "is not a directory";
+        }
+        if (known instanceof DirectoryNotEmptyException) {
+            return "is a directory that is not empty";
+        }
+        return known.getReason() == null ? known.getClass().getSimpleName() : message(known.getReason());
     }
 
     /**

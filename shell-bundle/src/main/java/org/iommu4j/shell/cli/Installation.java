@@ -16,6 +16,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.OneLine;
 import org.osgi.framework.Version;
 
 /** The files of the installation's folder: captures, built and released jars. */
@@ -77,7 +78,7 @@ public final class Installation {
                 return newest;
             }
         } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, home + " cannot be read: " + e.getMessage(), e);
+            throw new CommandFailure(ExitStatus.USAGE, home + " cannot be read: " + OneLine.reason(e), e);
         }
         throw new CommandFailure(
                 ExitStatus.USAGE,
@@ -136,7 +137,7 @@ public final class Installation {
             jars.forEach(Installation::check);
             return jars;
         } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, repository + " cannot be read: " + e.getMessage(), e);
+            throw new CommandFailure(ExitStatus.USAGE, repository + " cannot be read: " + OneLine.reason(e), e);
         }
     }
 
@@ -188,7 +189,7 @@ public final class Installation {
             throw new CommandFailure(ExitStatus.USAGE, e.getMessage() + " is missing", e);
         } catch (IOException e) {
             throw new CommandFailure(
-                    ExitStatus.USAGE, "the digest of " + jar + " cannot be read: " + e.getMessage(), e);
+                    ExitStatus.USAGE, "the digest of " + jar + " cannot be read: " + OneLine.reason(e), e);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }

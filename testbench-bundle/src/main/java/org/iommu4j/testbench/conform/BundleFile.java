@@ -16,6 +16,7 @@ import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarInputStream;
 import java.util.jar.Manifest;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.testbench.CaseFileException;
 import org.osgi.framework.Constants;
 
@@ -46,7 +47,7 @@ record BundleFile(
         try {
             bytes = Files.readAllBytes(file);
         } catch (IOException e) {
-            throw new CaseFileException(file.toString(), 0, 0, "", "cannot be read: " + e.getMessage(), e);
+            throw new CaseFileException(file.toString(), 0, 0, "", "cannot be read: " + OneLine.reason(e), e);
         }
         Map<String, Integer> classes = new TreeMap<>();
         Map<String, String> texts = new TreeMap<>();

@@ -9,6 +9,7 @@ import java.util.List;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.ByteOrderMark;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.json.JsonLines;
 import org.iommu4j.upgrade.json.JsonObject;
@@ -80,7 +81,7 @@ public final class Capture {
         } catch (CharConversionException e) {
             throw new CaptureException(file, 1, 0, "", e.getMessage(), e);
         } catch (IOException e) {
-            throw new CaptureException(file, 0, 0, "", "cannot be read: " + e.getMessage(), e);
+            throw new CaptureException(file, 0, 0, "", "cannot be read: " + OneLine.reason(e), e);
         }
         return new JsonObject(CaptureLines.JSON, file, 0, bytes, bytes.length);
     }

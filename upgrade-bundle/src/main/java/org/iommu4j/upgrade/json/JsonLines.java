@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
 import java.util.zip.ZipException;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.json.JsonReader;
 import org.iommu4j.upgrade.CaptureException;
 
@@ -110,7 +111,7 @@ public final class JsonLines implements Closeable {
 
     /** The error of a file that cannot be read at a line; 0 if none is meant. */
     public static CaptureException unreadable(String file, long line, IOException e) {
-        String what = "cannot be read: " + e.getMessage();
+        String what = "cannot be read: " + OneLine.reason(e);
         if (e instanceof NoSuchFileException) {
             what = "is missing";
         } else if (e instanceof EOFException) {

@@ -11,6 +11,7 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.core.service.UnitInterposer;
@@ -40,7 +41,7 @@ final class Recorder implements Recording, UnitInterposer {
         try {
             writer = new RecordWriter(file);
         } catch (IOException e) {
-            throw new UpgradeException("cannot write " + file + ": " + e.getMessage(), e);
+            throw new UpgradeException("cannot write " + file + ": " + OneLine.reason(e), e);
         }
         interposing = service.interpose(this);
     }
@@ -168,7 +169,7 @@ final class Recorder implements Recording, UnitInterposer {
         try {
             writer.close();
         } catch (IOException e) {
-            throw new UpgradeException("cannot write " + file + ", the record is lost: " + e.getMessage(), e);
+            throw new UpgradeException("cannot write " + file + ", the record is lost: " + OneLine.reason(e), e);
         }
     }
 }
