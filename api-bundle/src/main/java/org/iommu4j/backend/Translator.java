@@ -79,7 +79,7 @@ public interface Translator {
      */
     int finish(Completion completion);
 
-    /** What it takes of a container's memory map, with the chip that it drives; always the same. */
+    /** The memory maps that it can carry out with the chip that it drives; the same answer every time. */
     default MemoryMapSupport memoryMap() {
         return MemoryMapSupport.NONE;
     }

@@ -386,7 +386,7 @@ public enum Rule {
             "no mapping crosses an end of an unmap's range: mappings go as a whole",
             "H13",
             Errno.EINVAL),
-    /** What is unmapped is there. */
+    /** The range that is unmapped holds at least one mapping. */
     V49(Stage.MAP, "iova", "something is mapped in the range of an unmap without ALL", "H18", Errno.ENOENT),
     /** Tables of guests are in their memory. */
     V50(

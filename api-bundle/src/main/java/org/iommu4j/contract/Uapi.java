@@ -11,7 +11,7 @@ public final class Uapi {
     /** {@code VFIO_IOMMU_OP_IOCTL} in the generic encoding: x86, Arm, s390. */
     public static final int VFIO_IOMMU_OP = VFIO_TYPE << 8 | (VFIO_BASE + 24);
 
-    /** What powerpc sets in each request number, where "no direction" is a one in bit 29. */
+    /** Bit that powerpc sets in each request number, where "no direction" is a one in bit 29. */
     public static final int POWERPC_NO_DIRECTION = 1 << 29;
 
     /** {@code VFIO_IOMMU_OP_IOCTL} on powerpc. */
@@ -155,10 +155,10 @@ public final class Uapi {
     /** Rights of devices. */
     public static final CStruct.Field MAP_FLAGS = MAP.u32("flags", "bit 0 READ, bit 1 WRITE; at least one");
 
-    /** Where the memory is on the host. */
+    /** Host-physical address of the memory. */
     public static final CStruct.Field MAP_VADDR = MAP.u64("vaddr", "host-physical address of the first byte");
 
-    /** Where the guest has it. */
+    /** Guest-physical address of the memory. */
     public static final CStruct.Field MAP_IOVA = MAP.u64("iova", "guest-physical address of the first byte");
 
     /** Length of the mapping. */

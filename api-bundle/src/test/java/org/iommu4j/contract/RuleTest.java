@@ -389,7 +389,7 @@ class RuleTest {
         Set<Rule> left = EnumSet.allOf(Rule.class);
         left.removeAll(covered);
 
-        // What depends on the memory of the container the core checks behind the reader.
+        // Rules that depend on the memory of the container are checked by the core, behind the reader.
         left.removeAll(EnumSet.range(Rule.V41, Rule.V50));
         assertEquals(EnumSet.of(Rule.V23, Rule.V24, Rule.V25, Rule.V26, Rule.V27, Rule.V35, Rule.V36, Rule.V38), left);
         for (Rule rule : left) {

@@ -146,7 +146,7 @@ public class AmdViBenchmark {
         return platform;
     }
 
-    /** Where a table has the entry of an address, with so many levels below it. */
+    /** Address of the entry for an input address in a table that has so many levels below it. */
     private static long slot(long table, long iova, int below) {
         return table + ((iova >>> (PAGE_SHIFT + INDEX_BITS * below)) & INDEX_MASK) * Long.BYTES;
     }

@@ -138,7 +138,7 @@ final class BareSmmu implements AutoCloseable {
         memory.writeLongLe(slot(table, iova, 0), frame | NOT_GLOBAL_READ_WRITE_PAGE);
     }
 
-    /** Where a table of 4 KiB granules has the entry of an address, so many levels above the last. */
+    /** Address of the entry for an input address in a table of 4 KiB granules, so many levels above the last. */
     private static long slot(long table, long iova, int above) {
         long index = (iova >>> (PAGE_SHIFT + LEVEL_BITS * above)) & LAST_INDEX;
         return table + index * Long.BYTES;

@@ -140,7 +140,7 @@ final class PlainAmdVi {
         return found;
     }
 
-    /** Where an access goes as the device table entry and the tables say now; 0 if it is refused. */
+    /** Host address of an access by the device table entry and the tables; 0 if it is refused. */
     long walk(DmaAccess access) {
         long entryAt = deviceTable + device * DEVICE_ENTRY_BYTES;
         long word0 = memory.readLongLe(entryAt);

@@ -23,7 +23,7 @@ public final class JsonReader {
     /** Characters that would break a line of a message. */
     private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}\\u0085\\u2028\\u2029]");
 
-    /** Where the parser says an open bracket stands, which the place of the error says better. */
+    /** The parser's own text about the place of an open bracket; the error has its line and column already. */
     private static final Pattern START_MARKER = Pattern.compile(" \\(start marker.*");
 
     private final JsonBounds bounds;

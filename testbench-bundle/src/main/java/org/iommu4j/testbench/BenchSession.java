@@ -25,7 +25,7 @@ public interface BenchSession extends AutoCloseable {
      */
     String recorded(String id);
 
-    /** What the sanitizer has found so far; nothing if there is none. The places of its findings count steps from 0. */
+    /** Findings of the sanitizer so far; none without a sanitizer. Their places count steps from 0. */
     SanitizerReport findings();
 
     /** Command lines that decode what each of {@link #findings} is about. */

@@ -25,7 +25,7 @@ public record ConformReport(String jar, String sha256, String bundle, String ver
         lines = List.copyOf(lines);
     }
 
-    /** What became of a rule. */
+    /** Outcome of a rule. */
     public enum Result {
         /** It holds, as far as was looked. */
         PASSED,

@@ -194,7 +194,7 @@ final class FlatDriver implements Translator {
         return outcome == Errno.OK ? 0 : Answers.incomplete(outcome, completion);
     }
 
-    /** What the books have done on the chip. */
+    /** The changes on the chip that the books ask for. */
     private final class Policy implements DomainPolicy<Domain, Device> {
         @Override
         public Domain open(int number, Completion completion) {

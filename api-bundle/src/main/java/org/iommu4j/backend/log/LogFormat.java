@@ -35,7 +35,7 @@ public record LogFormat(
     /** Name of the group that holds a part of the bytes. */
     public static final String WORD = "word";
 
-    /** What a line tells of. */
+    /** Subject of a line. */
     public enum Subject {
         /** The structure of that name. */
         STRUCTURE,
@@ -45,7 +45,7 @@ public record LogFormat(
         EVENT,
         /** A command of the chip; which one, its bytes tell. */
         COMMAND,
-        /** What has become of a device or a unit; the values stand for themselves. */
+        /** State of a device or a unit; the values are told as they are. */
         MESSAGE
     }
 

@@ -68,7 +68,7 @@ public record LogValue(String group, Reading reading, BitField place, int lowest
         return new LogValue(group, Reading.NAME, place, 0, List.of(codes));
     }
 
-    /** What every such line says of a field. */
+    /** A field that has the same value in every such line. */
     public static LogValue constant(BitField place, long value) {
         return new LogValue("", Reading.CONSTANT, place, 0, List.of(new Code(value, "")));
     }

@@ -324,7 +324,7 @@ public final class CoreContainer implements Container {
                 return completion.errno().code();
             }
             if (unit.standAside() && position.progress > 0) {
-                // What is left of the guest's command is code of the backend that goes, in no saved state.
+                // The rest of the guest's command is code of the backend that goes, and in no saved state.
                 completion.begin().fail(Errno.EBUSY, GUEST_HELD);
                 giveUpMap(request, position.progress);
                 countTurnedAway(completion);

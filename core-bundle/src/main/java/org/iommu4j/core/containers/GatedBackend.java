@@ -35,7 +35,7 @@ public final class GatedBackend<T> {
         return gate;
     }
 
-    /** What stands behind the gate, also while it is held for a call that is not waited for; else null while it is held. */
+    /** The object behind the gate. Null while the gate is held, unless it is held for a call that is not waited for. */
     public T present() {
         Route<T> left = lagging;
         return left == null ? gate.target() : left.target;

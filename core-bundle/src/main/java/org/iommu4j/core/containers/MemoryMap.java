@@ -41,7 +41,7 @@ public final class MemoryMap {
         private final long first;
         private final long last;
 
-        /** Where the next piece begins. */
+        /** First address of the next piece. */
         private long next;
 
         private boolean begun;
@@ -222,7 +222,10 @@ public final class MemoryMap {
         return new ArrayList<>(mappings.values());
     }
 
-    /** What a driver has to have now, in the order of the addresses: of an unfinished change what has been done. */
+    /**
+     * The mappings that a driver has to have now, in the order of their addresses; of an unfinished change only the pieces
+     * that were done.
+     */
     public List<Mapping> inForce() {
         Change change = unfinished;
         if (change == null || !change.begun) {
@@ -244,14 +247,14 @@ public final class MemoryMap {
         return rest;
     }
 
-    /** What there is of a mapping, of which the first pieces may have been mapped. */
+    /** The part of a mapping that exists while it is being mapped: its first pieces. */
     private static Mapping donePart(Change change, Mapping mapping) {
         return mapping.equals(change.mapping) && !change.over
                 ? new Mapping(mapping.iova(), mapping.pa(), change.next - mapping.iova(), mapping.flags())
                 : mapping;
     }
 
-    /** What there is of a mapping, of which the first pieces may have been unmapped; null if nothing is left. */
+    /** The part of a mapping that is left while it is being unmapped; null if nothing is left. */
     private static Mapping leftPart(Change change, Mapping mapping) {
         boolean untouched = Long.compareUnsigned(mapping.iova(), change.first) < 0
                 || Long.compareUnsigned(mapping.iova(), change.lastDone()) > 0;

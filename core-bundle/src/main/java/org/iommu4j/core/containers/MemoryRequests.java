@@ -17,7 +17,7 @@ import org.iommu4j.core.gate.Gate;
  * pieces, between which others may come in. Everything here runs inside the unit's gate.
  */
 final class MemoryRequests {
-    /** What {@link #begin} and {@link #goOn} answer if the request goes on in another stay. */
+    /** Answer of {@link #begin} and {@link #goOn} for a request that goes on in another stay. */
     static final int UNFINISHED = 1;
 
     private final CoreContainer container;
@@ -69,7 +69,7 @@ final class MemoryRequests {
         return completion.refuse(Rule.V41, "request", -1, request, Rule.V41.text());
     }
 
-    /** Where maps are not taken nobody judges what a map says, as nobody judges a bind that is not specified (V37). */
+    /** A backend that takes no maps refuses each as a whole, whatever it says, as a bind is that has no specification (V37). */
     void refused(Chip chip, long request, Completion completion) {
         Rule.Stage stage = completion.rule() == null
                 ? Rule.Stage.ENVELOPE

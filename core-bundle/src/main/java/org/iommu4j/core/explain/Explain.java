@@ -139,7 +139,7 @@ public final class Explain implements ExplainService {
         private List<ExplainInput> inputs;
         private int next;
 
-        /** What is wrong with the input; null if nothing is. */
+        /** The error in the input; null if there is none. */
         Explanation begin(IommuModel model, String name, int wanted, ExplainInput input) {
             formats = formats(model);
             if (formats == null) {
@@ -231,7 +231,7 @@ public final class Explain implements ExplainService {
         return null;
     }
 
-    /** What the lines of a log tell, by the formats of the model whose lines they are. */
+    /** Explains lines of a log by the formats of the model that wrote them. */
     private final class LogExplaining implements LogReader.Explaining {
         private final int subVersion;
 

@@ -32,7 +32,7 @@ final class LogReader {
 
     /** How a log's bytes and values become an explanation; all of it asks foreign code. */
     interface Explaining {
-        /** What the bytes of a structure, record or command are. */
+        /** Bytes of a structure, record or command. */
         Explanation bytes(Known known, byte[] bytes);
 
         /** A register that has a value. */
@@ -153,7 +153,7 @@ final class LogReader {
         }
     }
 
-    /** What has begun and does not go on. */
+    /** Ends a record of several lines of which the rest is missing, and says which words. */
     private void giveUp() {
         if (begun != null) {
             Begun part = begun;

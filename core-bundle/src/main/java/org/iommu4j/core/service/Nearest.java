@@ -3,7 +3,7 @@ package org.iommu4j.core.service;
 import java.util.Collection;
 import java.util.Locale;
 
-/** What somebody may have meant who has mistyped a name. */
+/** The known names that are nearest to a mistyped one. */
 public final class Nearest {
     /** One letter in so many may be wrong. */
     private static final int LETTERS_FOR_A_MISTAKE = 3;

@@ -146,7 +146,7 @@ public final class FakeBackend implements Backend {
         return memoryMaps;
     }
 
-    /** What its newest driver has mapped in a domain; null if the domain has no map. */
+    /** Mappings that its newest driver has in a domain; null if the domain has no map. */
     public List<Mapping> memoryOf(int domain) {
         return driver.memoryOf(domain);
     }

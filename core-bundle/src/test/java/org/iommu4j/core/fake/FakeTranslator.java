@@ -32,7 +32,7 @@ final class FakeTranslator implements Translator {
     private final Map<Integer, Long> lastNumber = new TreeMap<>();
     private final Map<Integer, Integer> domainOf = new TreeMap<>();
 
-    /** What is mapped in each domain that has a map, by the first address. */
+    /** Mappings of each domain that has a map, by their first address. */
     private final Map<Integer, TreeMap<Long, Mapping>> memory = new TreeMap<>();
 
     private final long[] writtenNumbers = new long[1 << 16];
@@ -180,7 +180,7 @@ final class FakeTranslator implements Translator {
         return completion.done(Fidelity.EXACT);
     }
 
-    /** What is mapped in a domain; null if it has no map. */
+    /** Mappings of a domain; null if it has no map. */
     List<Mapping> memoryOf(int domain) {
         return memory.containsKey(domain) ? List.copyOf(memory.get(domain).values()) : null;
     }

@@ -46,7 +46,7 @@ public record RingFormat(
         }
     }
 
-    /** Where the number of an entry begins in the registers. */
+    /** Lowest bit of the entry number in the head and tail registers. */
     int positionShift() {
         return tailField.shift() == OFFSET_SHIFT ? Integer.numberOfTrailingZeros(commandBytes) : tailField.shift();
     }

@@ -22,6 +22,6 @@ public interface EntryFormat {
     /** True if a present entry leads to a table. */
     boolean isTable(int level, long entry);
 
-    /** Where a present entry leads. */
+    /** Output address of a present entry. */
     long address(int level, long entry);
 }

@@ -20,7 +20,7 @@ public final class MapTables {
     /** Sizes of leaves, as {@link org.iommu4j.backend.MemoryMapSupport#pageSizes} has them. */
     public static final long PAGE_SIZES = 1L << 12 | 1L << 21 | 1L << 30;
 
-    /** What {@link #find} answers where nothing is mapped. */
+    /** Answer of {@link #find} for an address that is not mapped. */
     public static final long NONE = -1;
 
     private static final int PAGE_SHIFT = 12;
@@ -102,7 +102,7 @@ public final class MapTables {
                 done += 1L << shift(level);
             }
         } catch (BackendException e) {
-            // What leads nowhere has never been cached, and no device has used what was there for a moment: the caller
+            // An entry that leads nowhere is never cached, and no device has used what was there for a moment: the caller
             // was not told that it is mapped. Its pages are kept all the same until something is released.
             unmap(mapping.iova(), mapping.last());
             throw e;
@@ -195,7 +195,7 @@ public final class MapTables {
         platform.freePages(root, 1);
     }
 
-    /** Where an address of the map leads to, or {@link #NONE}. */
+    /** Output address of an input address, or {@link #NONE}. */
     public long find(long iova) {
         if (topLevel < (Long.SIZE - PAGE_SHIFT) / LEVEL_BITS && iova >>> shift(topLevel + 1) != 0) {
             return NONE;

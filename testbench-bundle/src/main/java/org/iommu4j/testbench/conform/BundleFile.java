@@ -96,13 +96,13 @@ record BundleFile(
         return Header.parse(headers.getValue(name));
     }
 
-    /** Its symbolic name without directives; empty if it is no bundle. */
+    /** Symbolic name of the bundle without directives; empty if the file is no bundle. */
     String symbolicName() {
         List<Header> names = clauses(Constants.BUNDLE_SYMBOLICNAME);
         return names.isEmpty() ? "" : names.get(0).name();
     }
 
-    /** Its version as its manifest writes it; empty if it says none. */
+    /** Version of the bundle as its manifest has it; empty if there is none. */
     String version() {
         return header(Constants.BUNDLE_VERSION).strip();
     }

@@ -21,7 +21,10 @@ public interface Bundles {
          */
         void uninstall();
 
-        /** What is left of it in the container some time after it was uninstalled; empty if nothing is. */
+        /**
+         * Names of the objects that are left of the bundle in the container some time after it was uninstalled; empty if
+         * none are.
+         */
         List<String> left();
     }
 

@@ -270,7 +270,7 @@ public final class Conformance implements ConformService {
             }
         }
 
-        /** What a check has seen. Whatever a vendor throws becomes text here, in the thread that is watched: its text may hang, too. */
+        /** Observations of a check. Whatever a vendor throws becomes text here, in the thread that is watched: its text may hang, too. */
         private static String seen(Check check, Progress progress) {
             try {
                 return check.run(progress);

@@ -17,7 +17,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.layout.Layout;
 
-/** What a backend says of itself, and whether its chips and drivers agree. */
+/** Checks the description of a backend, and that its chips and drivers agree with it. */
 final class DescriptionChecks {
     private static final Pattern VERSION = Pattern.compile("(\\d+\\.\\d+\\.\\d+).*");
     private static final int MOST_PASID_BITS = 20;
@@ -94,7 +94,7 @@ final class DescriptionChecks {
         return seen;
     }
 
-    /** What a configuration may ask for. */
+    /** Checks that a configuration with unknown or illegal settings is refused. */
     String settings(Progress progress) {
         int subVersion = subject.description().generations().get(0).subVersion();
         HardwareConfig plain = HardwareConfig.of(subVersion);

@@ -14,7 +14,7 @@ import org.osgi.framework.Constants;
 import org.osgi.framework.Version;
 import org.osgi.framework.VersionRange;
 
-/** What a bundle says in its manifest, and what lies in its jar. */
+/** Checks the manifest of a bundle and the contents of its jar. */
 final class ManifestChecks {
     /** Packages of a vendor's three neighbours; those below them included. */
     private static final List<String> NEIGHBOURS = List.of(
@@ -58,7 +58,7 @@ final class ManifestChecks {
         }
     }
 
-    /** Who it knows, and up to which version. */
+    /** Checks which packages it imports, and in which range of versions. */
     String imports(Progress progress) {
         for (String header : List.of(Constants.REQUIRE_BUNDLE, Constants.DYNAMICIMPORT_PACKAGE)) {
             expect(file.header(header).isEmpty(), header + " binds it to what is not an API: " + file.header(header));

@@ -18,7 +18,7 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.layout.Layout;
 
-/** What must hold of requests whatever the model is, on the whole way through the core. */
+/** Checks of requests that hold for every model, on the whole way through the core. */
 final class RequestChecks {
     private static final int PAGE = 4096;
 

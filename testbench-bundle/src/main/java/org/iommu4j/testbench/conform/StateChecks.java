@@ -26,7 +26,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.layout.Register;
 
-/** What a bundle saves, its successor goes on from: chips, drivers and virtual IOMMUs of every generation. */
+/** Checks that chips, drivers and virtual IOMMUs of every generation go on from the states that they saved. */
 final class StateChecks {
     private static final int DAMAGES = 48;
 

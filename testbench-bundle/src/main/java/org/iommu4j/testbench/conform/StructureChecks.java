@@ -61,7 +61,7 @@ final class StructureChecks {
                 + backend.calls().size() + " calls";
     }
 
-    /** What explanations and generated documents show. */
+    /** Checks that the layouts are there of which explanations and generated documents are made. */
     String documented(Progress progress) {
         Set<Layout> declared = new HashSet<>(backend.layouts());
         for (CommandFormat command : backend.commands()) {

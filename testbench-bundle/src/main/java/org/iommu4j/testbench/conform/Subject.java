@@ -69,12 +69,12 @@ final class Subject {
         return scenes;
     }
 
-    /** What it says of itself. */
+    /** Description that the backend gives of itself. */
     BackendDescription description() {
         return backend.describe();
     }
 
-    /** Its model. */
+    /** Model of the backend. */
     IommuModel model() {
         return description().model();
     }

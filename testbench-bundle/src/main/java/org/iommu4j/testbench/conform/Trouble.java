@@ -5,9 +5,9 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.InterruptSink;
 import org.iommu4j.contract.Errno;
 
-/** What a host does to a chip and its driver, and how much they asked of it. Used by one thread. */
+/** Misbehaviour of a host towards a chip and its driver, and how much they asked of it. Used by one thread. */
 final class Trouble {
-    /** What a register reads as when nobody answers. */
+    /** Value of a register that nobody answers for. */
     static final long ALL_ONES = -1;
 
     private static final int NEVER = Integer.MAX_VALUE;

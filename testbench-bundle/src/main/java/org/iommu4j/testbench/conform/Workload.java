@@ -249,7 +249,7 @@ final class Workload {
         return bound;
     }
 
-    /** What an access comes to now, in words. */
+    /** Outcome of an access now, in words. */
     String outcome(Witness witness) {
         return translates(witness.requester(), witness.pasid(), witness.iova(), witness.rights())
                 ? "0x" + Long.toHexString(access.spa())
@@ -306,7 +306,7 @@ final class Workload {
         /** Bits of an address in the entry of any model's table of pages of 4096 bytes. */
         private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
 
-        /** Where pages go that are moved: above the tables, below the smallest host address width. */
+        /** Target of pages that are moved: above the tables, below the smallest host address width. */
         private static final long ELSEWHERE = 0x8000_0000L;
 
         private boolean leadsTo(Witness witness) {

@@ -157,7 +157,7 @@ final class ContractSteps {
         Mapping mapping = new Mapping(fields.number("gpa"), fields.number("hpa"), fields.number("len"), flags);
         return change(fields, Uapi.VFIO_IOMMU_MAP_DMA, writer -> writer.map(mapping), completion -> {
             if (completion.rule() == Rule.V41 && mapping.iova() == mapping.pa()) {
-                // Where containers have no memory map they are mapped one to one as they are.
+                // A container without a memory map is mapped one to one already.
                 completion.begin().done(Fidelity.EXACT);
             }
         });

@@ -57,7 +57,7 @@ final class SessionCase {
         }
     }
 
-    /** What a step of that kind expects if it is to come to the same; null if it cannot expect anything. */
+    /** Expectation by which a step of that kind comes to the same again; null if such a step expects nothing. */
     private static Object expected(String op, Map<String, Object> values) {
         return switch (op) {
             case "mem_read" -> values.get("hex");

@@ -100,7 +100,7 @@ final class StepParser {
         return step;
     }
 
-    /** What a step does not know is told before what it misses, which is often the same thing mistyped. */
+    /** Unknown keys are named before missing ones, since a missing key is often a mistyped one. */
     private void expectKeys(Fields fields, String op) {
         List<String> known = StepKeys.ALL.get(op);
         commonKeys.forEach(fields::get);
@@ -111,7 +111,7 @@ final class StepParser {
         }
     }
 
-    /** What the sanitizer has found since the machine was made. */
+    /** Findings of the sanitizer since the machine was made. */
     private static Step.Action findings(Fields fields) {
         Json expect = fields.get("expect");
         ExpectedFindings expected = expect == null ? null : new ExpectedFindings(expect);

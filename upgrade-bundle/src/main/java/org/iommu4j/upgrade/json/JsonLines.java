@@ -95,7 +95,7 @@ public final class JsonLines implements Closeable {
         try {
             filled = Math.max(0, in.read(chunk));
         } catch (EOFException e) {
-            // What could be unpacked was given before.
+            // Everything that could be unpacked was given before.
             if (!mayBeCut) {
                 throw unreadable(file, lineNumber, e);
             }
