@@ -9,6 +9,9 @@ import java.util.function.Predicate;
  * the request; the rules of {@link Stage#BACKEND} are the translator's.
  *
  * <p>Numbers are unsigned. A field without a structure's name is that of the innermost structure that has it.
+ *
+ * <p>The class is long because it is one table: each rule with its stage, field, text, source and errno, in the order of
+ * the contract.
  */
 public enum Rule {
     /** The request number is known on this object. */

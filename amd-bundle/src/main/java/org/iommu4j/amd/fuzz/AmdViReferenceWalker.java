@@ -15,6 +15,9 @@ import org.iommu4j.contract.BindRequest;
  * bound. Choices are the defaults.
  *
  * <p>With a driver in front it takes what a device translates through from what was attached and bound.
+ *
+ * <p>The class is long because it is a second reading of the specification that shares nothing with the chip: device table,
+ * both kinds of tables and permissions.
  */
 final class AmdViReferenceWalker implements ReferenceWalker {
     private static final int ILLEGAL_ENTRY = 1;

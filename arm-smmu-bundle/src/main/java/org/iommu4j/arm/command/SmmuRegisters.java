@@ -15,6 +15,8 @@ import org.iommu4j.layout.Register;
  * and what locks them while a function is on. The two pages of 64 KiB are one block; page 1 begins at 0x10000.
  *
  * <p>It is longer than other classes because it is a table, a row a field, in the order of the specification.
+ *
+ * <p>The class is long because it is one table: each register with its place, fields, accesses and section.
  */
 public final class SmmuRegisters {
     /** What a register that resets to an UNKNOWN value shows if software is to notice, bit by bit. */

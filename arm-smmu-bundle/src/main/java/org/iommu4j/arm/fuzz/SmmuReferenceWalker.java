@@ -25,6 +25,9 @@ import org.iommu4j.contract.BindRequest;
  * stream is bound again.
  *
  * <p>It is longer than other classes because it shares no code with the chip on purpose.
+ *
+ * <p>The class is long because it is a second reading of the specification that shares nothing with the chip:
+ * configuration, both stages and permissions.
  */
 final class SmmuReferenceWalker implements ReferenceWalker {
     private static final int C_BAD_STREAMID = 0x02;

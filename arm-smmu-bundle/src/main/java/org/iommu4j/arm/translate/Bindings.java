@@ -33,6 +33,9 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 /**
  * What streams translate through: their stream table entries, the VMIDs of their tables, and what has to be dropped when an entry
  * is replaced, IHI 0070 3.21.3 (SMMU-D.1 and D.2 of docs/spec/arm-smmu.md 10): through an entry that aborts.
+ *
+ * <p>The class is long because each kind of bind, and the invalidations that its change owes, stands beside the books that
+ * both edit.
  */
 final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int LEAST_LEVELS = 2;

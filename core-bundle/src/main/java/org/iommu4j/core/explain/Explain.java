@@ -35,6 +35,9 @@ import org.iommu4j.layout.Register;
 /**
  * Decodes bytes to their fields, by the formats that backends declare and by those of the contract. What a backend throws,
  * or if it does not answer in time, is a problem that the explanation names.
+ *
+ * <p>The class is long because each kind of input (bytes, commands, calls, entries, registers, logs) is read and told here
+ * by the same few steps.
  */
 public final class Explain implements ExplainService {
     private final Function<IommuModel, Backend> backends;

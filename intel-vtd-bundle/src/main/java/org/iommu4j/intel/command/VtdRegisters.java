@@ -20,6 +20,8 @@ import org.iommu4j.layout.Register;
  * The remapping registers, VT-d 11.4, each declared once: place, width, section, fields and what software may do with them.
  * {@link UnitRegisters} says which a unit has. The two IOTLB registers stand at {@link Ecap#IRO} * 16 and the fault records at
  * {@link Cap#FRO} * 16.
+ *
+ * <p>The class is long because it is one table: each register with its place, fields, accesses and section.
  */
 public final class VtdRegisters {
 

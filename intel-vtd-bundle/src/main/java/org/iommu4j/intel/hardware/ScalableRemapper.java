@@ -49,6 +49,9 @@ import org.iommu4j.simulation.cache.TranslationCache;
  *
  * A translation request is given what is permitted; a fault that only says that nothing is mapped is an answer without
  * permissions to the device, so it is not recorded, 4.2.3.
+ *
+ * <p>The class is long because an access's way, from its source id and PASID to the answer, stays in one class, step by
+ * step.
  */
 final class ScalableRemapper {
     private static final int OK = TableWalker.OK;

@@ -46,6 +46,9 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * <p>A function's accesses name it by a handle of any of its lives: what the function may do, its state says.
  *
  * <p>Not modelled: MSI (an access to the MSI address is one outside of the aperture), and what the facility leaves out.
+ *
+ * <p>The class is long because each instruction that reaches the unit has its method here, over the same tables of
+ * functions and caches.
  */
 public final class SimulatedZpci implements Hardware, AddressTranslation {
     /** Version of the state that {@link #save} writes; see the package's description. */

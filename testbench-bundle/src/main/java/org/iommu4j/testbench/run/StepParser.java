@@ -22,7 +22,11 @@ import org.iommu4j.json.Json;
 import org.iommu4j.testbench.run.Step.Needs;
 import org.iommu4j.testbench.run.Step.StepFailure;
 
-/** Parses steps from JSON; every error of the JSON is found here. */
+/**
+ * Parses steps from JSON; every error of the JSON is found here.
+ *
+ * <p>The class is long because each kind of step has its keys and their check here, one after the other.
+ */
 final class StepParser {
     /** Most bytes that a device accesses in one step. */
     static final int MOST_BYTES = 64 << 20;
