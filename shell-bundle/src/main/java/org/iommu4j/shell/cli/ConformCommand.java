@@ -66,6 +66,13 @@ public final class ConformCommand implements Callable<Integer> {
             description = "A file of its own cases; may be given several times.")
     private List<Path> cases = List.of();
 
+    @Option(
+            names = "--fixtures",
+            paramLabel = "DIR",
+            description = "Folder of what its earlier releases wrote, as './iommu4j fixtures' writes it. Default: fixtures "
+                    + "beside the program.")
+    private Path fixtures;
+
     @Option(names = "--only", paramLabel = "RULE", description = "Looks at that rule; may be given several times.")
     private List<String> only = List.of();
 
@@ -119,6 +126,7 @@ public final class ConformCommand implements Callable<Integer> {
         ConformOptions options = ConformOptions.of(jar)
                 .withReleased(others)
                 .withCases(cases)
+                .withFixtures(fixtures == null ? host.home().resolve(FixturesCommand.FOLDER) : fixtures)
                 .withOnly(Set.copyOf(only))
                 .withSeed(seed)
                 .withEffort(generated, swaps);

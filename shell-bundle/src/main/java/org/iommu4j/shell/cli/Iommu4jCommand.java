@@ -119,6 +119,7 @@ public final class Iommu4jCommand implements Runnable {
         commandLine.addSubcommand(new CommandLine(new BenchCommand(host), factory));
         commandLine.addSubcommand(new CommandLine(new FuzzCommand(host), factory));
         commandLine.addSubcommand(new ConformCommand(host));
+        commandLine.addSubcommand(new FixturesCommand(host));
         commandLine.addSubcommand(new CommandLine(new ExplainCommand(host), factory));
         commandLine.addSubcommand(new ShellCommand(host));
         commandLine.getSubcommands().values().forEach(Iommu4jCommand::addHelp);

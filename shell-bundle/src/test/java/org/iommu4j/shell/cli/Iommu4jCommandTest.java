@@ -136,6 +136,7 @@ class Iommu4jCommandTest {
         "'bench --help', bench",
         "'fuzz --help', fuzz",
         "'conform --help', conform",
+        "'fixtures --help', fixtures",
         "'explain --help', explain",
         "'shell --help', shell"
     })
@@ -223,7 +224,7 @@ class Iommu4jCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, conform,"
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, conform, fixtures,"
                         + " explain, shell, help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",

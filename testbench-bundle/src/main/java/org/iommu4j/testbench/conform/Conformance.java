@@ -186,6 +186,12 @@ public final class Conformance implements ConformService {
             checks.put(Requirement.STATE_GUEST, states::guest);
             checks.put(Requirement.STATE_DAMAGED, states::damaged);
             checks.put(Requirement.STATE_UNKNOWN, states::unknown);
+            checks.put(
+                    Requirement.STATE_RELEASED,
+                    progress -> states.released(
+                            Fixtures.of(options.fixtures(), file.symbolicName()),
+                            Fixtures.version(file.file(), file.version()),
+                            progress));
             SwapChecks swaps = new SwapChecks(subject, arrivals, options.jar(), options.released(), options.swaps());
             checks.put(Requirement.SWAP_ITSELF, swaps::itself);
             checks.put(Requirement.SWAP_RELEASED, swaps::released);
@@ -293,6 +299,9 @@ public final class Conformance implements ConformService {
             }
             if (rule == Requirement.CASES_OWN) {
                 options.cases().forEach(cases -> command.append(" --cases ").append(quoted(cases)));
+            }
+            if (rule == Requirement.STATE_RELEASED && options.fixtures() != null) {
+                command.append(" --fixtures ").append(quoted(options.fixtures()));
             }
             if (options.seed() != 1) {
                 command.append(" --seed ").append(options.seed());

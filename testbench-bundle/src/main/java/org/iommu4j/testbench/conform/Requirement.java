@@ -37,6 +37,8 @@ enum Requirement {
     STATE_GUEST("state.guest", "a restored virtual IOMMU is as the saved one"),
     STATE_DAMAGED("state.damaged", "a damaged state is refused by a typed error"),
     STATE_UNKNOWN("state.unknown", "refuses a state of a version that it does not read, as EPROTONOSUPPORT or EINVAL"),
+    STATE_RELEASED(
+            "state.released", "goes on from the states that its earlier releases wrote, and writes them as they were"),
     SWAP_ITSELF("swap.itself", "swapped with a copy of itself under load it loses nothing"),
     SWAP_RELEASED("swap.released", "goes on from the state of other releases under load and loses nothing"),
     SWAP_EXCEPTIONS("swap.exceptions", "threw nothing so far that the core had to contain"),

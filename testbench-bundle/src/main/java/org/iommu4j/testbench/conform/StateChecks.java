@@ -3,7 +3,9 @@ package org.iommu4j.testbench.conform;
 import static org.iommu4j.testbench.conform.Check.expect;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
@@ -12,19 +14,14 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
-import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
-import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.Platform;
-import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
-import org.iommu4j.contract.Fidelity;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.layout.Register;
+import org.osgi.framework.Version;
 
 /** Checks that chips, drivers and virtual IOMMUs of every generation go on from the states that they saved. */
 final class StateChecks {
@@ -102,15 +99,8 @@ final class StateChecks {
         return subject.ofEach(generation -> {
             progress.again();
             HardwareConfig config = HardwareConfig.of(generation.subVersion());
-            Platform platform = plainMachine(config).forOwner(PageOwner.VIRTUAL_IOMMU);
-            GuestDecoder decoder;
-            try {
-                decoder =
-                        BareMachine.typed("making a virtual IOMMU", () -> backend.createGuestDecoder(config, platform));
-            } catch (BackendException e) {
-                throw new Check.NotCovered("a virtual IOMMU is refused: " + e.getMessage());
-            }
-            bringUp(decoder, config, platform);
+            Platform platform = VirtualIommu.machine(subject, config);
+            GuestDecoder decoder = VirtualIommu.broughtUp(subject, config, platform);
             Snapshot saved = decoder.save();
             expect(saved.kind() == Snapshot.Kind.GUEST, "a virtual IOMMU saves " + saved);
             GuestDecoder[] again = new GuestDecoder[1];
@@ -130,63 +120,66 @@ final class StateChecks {
         });
     }
 
-    /** The model's own software in front of a virtual IOMMU whose requests all succeed. */
-    private void bringUp(GuestDecoder decoder, HardwareConfig config, Platform platform) {
-        GuestRequests sink = new Agreeing();
-        NativePort port = new NativePort() {
-            @Override
-            public Platform platform() {
-                return platform;
-            }
-
-            @Override
-            public long readRegister(long offset, int sizeBytes) {
-                return decoder.readRegister(offset, sizeBytes);
-            }
-
-            @Override
-            public void writeRegister(long offset, int sizeBytes, long value) {
-                decoder.writeRegister(offset, sizeBytes, value, sink);
-            }
-
-            @Override
-            public void call(NativeCall call) {
-                decoder.call(call, sink);
-            }
-        };
-        try {
-            BareMachine.typed(
-                    "bringing up a virtual IOMMU",
-                    () -> backend.bench().fuzz().bringUp(config, port, new SplittableRandom(subject.seed())));
-        } catch (BackendException e) {
-            // A virtual IOMMU may offer less than the chip; what it has become until then is saved.
+    /**
+     * States of earlier releases of the same bundle: restored and saved again they are the same bytes, or those of a
+     * difference that was looked at.
+     */
+    String released(List<Fixtures> fixtures, Version version, Progress progress) {
+        List<Fixtures> earlier = fixtures.stream()
+                .filter(release -> release.version().compareTo(version) <= 0)
+                .sorted(Comparator.comparing(Fixtures::version))
+                .toList();
+        if (earlier.isEmpty()) {
+            throw new Check.NotCovered("there are no fixtures of a release up to it; --fixtures names their folder");
         }
+        int states = 0;
+        for (Fixtures release : earlier) {
+            Map<Integer, byte[]> reviewed = release.reviewed();
+            BareMachine machine = null;
+            int subVersion = 0;
+            for (Fixtures.State state : release.states(subject.model())) {
+                progress.again();
+                String name = "line " + state.line() + " of release " + release.version() + ", "
+                        + state.snapshot() + " of generation 0x" + Integer.toHexString(state.subVersion());
+                Generation generation = subject.description().generation(state.subVersion());
+                expect(generation != null, name + ": it has no such generation any more");
+                if (machine == null || subVersion != state.subVersion()) {
+                    machine = machine(generation);
+                    subVersion = state.subVersion();
+                }
+                Snapshot again = restoredAndSaved(name, machine, state.snapshot());
+                byte[] expected = reviewed.getOrDefault(state.line(), state.snapshot().bytes());
+                expect(
+                        Arrays.equals(expected, again.bytes()),
+                        () -> name + " is another after restoring, from byte "
+                                + Arrays.mismatch(expected, again.bytes()) + " of " + expected.length + " on");
+                states++;
+            }
+        }
+        return states + " states of "
+                + String.join(", ", earlier.stream().map(release -> release.version().toString()).toList());
     }
 
-    /** Answers every request of a virtual IOMMU with success. */
-    private static final class Agreeing implements GuestRequests {
-        private final Completion completion = new Completion();
-
-        @Override
-        public Completion request(int guestDomain, byte[] bytes) {
-            completion.begin().done(Fidelity.EXACT);
-            return completion;
-        }
-
-        @Override
-        public void handled(String why) {
-            // Nobody counts.
-        }
-
-        @Override
-        public void refused(String reason) {
-            // Nobody counts.
-        }
-
-        @Override
-        public void move(int requester, int guestDomain) {
-            // There are no containers.
-        }
+    private Snapshot restoredAndSaved(String name, BareMachine machine, Snapshot state) {
+        Snapshot[] saved = new Snapshot[1];
+        restored(name, () -> {
+            switch (state.kind()) {
+                case HARDWARE -> {
+                    machine.restoreChip(state);
+                    saved[0] = machine.saveChip();
+                }
+                case TRANSLATOR -> {
+                    machine.restoreDriver(state);
+                    saved[0] = machine.saveDriver();
+                }
+                case GUEST -> {
+                    Platform memory = VirtualIommu.machine(subject, machine.chip().config());
+                    saved[0] = BareMachine.typed(name, () -> backend.restoreGuestDecoder(state, memory)
+                            .save());
+                }
+            }
+        });
+        return saved[0];
     }
 
     /** States that are cut, longer, or have a bit turned. */
@@ -257,12 +250,6 @@ final class StateChecks {
 
     private BareMachine machine(Generation generation) {
         return new BareMachine(subject, Subject.chip(generation), new Trouble());
-    }
-
-    private Platform plainMachine(HardwareConfig config) {
-        return subject.platforms()
-                .create(new PlatformConfig(
-                        backend.bench().hostAddressWidth(config), List.of(), Trouble.lost(), new Trouble().devices()));
     }
 
     private static void restored(String what, Runnable restore) {

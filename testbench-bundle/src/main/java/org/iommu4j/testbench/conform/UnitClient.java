@@ -27,14 +27,23 @@ final class UnitClient implements Client, AutoCloseable {
 
     /** A container of a fresh unit that the sanitizer observes. */
     UnitClient(IommuService service, IommuModel model, HardwareConfig config) {
+        this(service, model, config, Abi.LP64_LE);
+    }
+
+    /** The same with a client that speaks in another image. */
+    UnitClient(IommuService service, IommuModel model, HardwareConfig config, Abi abi) {
         unit = service.openUnit(UnitConfig.of(model, config).withSanitizer(Sanitizer.Mode.ON));
         try {
-            container = unit.openContainer(ContainerConfig.of(Offer.exactly(model, config.subVersion())));
+            container = unit.openContainer(new ContainerConfig(
+                    abi,
+                    Offer.exactly(model, config.subVersion()),
+                    ContainerConfig.DEFAULT_WAIT_NANOS,
+                    ContainerConfig.DEFAULT_MAX_PARKED));
         } catch (RuntimeException e) {
             unit.close();
             throw e;
         }
-        writer = new RequestWriter(Abi.LP64_LE, model, config.subVersion());
+        writer = new RequestWriter(abi, model, config.subVersion());
     }
 
     /** The container, for its counters. */
