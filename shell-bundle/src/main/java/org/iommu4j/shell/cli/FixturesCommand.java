@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
             "",
             "Installs each bundle beside those that are there, makes it serve its model, and writes to DIR/NAME/VERSION its "
                     + "manifest, the states that it saves in every generation, and a record of requests in every generation "
-                    + "and every image, with its answers. Later releases must read all of it: './iommu4j conform' checks the "
+                    + "and every image, with its answers. What is there is not written again. Later releases must read all of it: './iommu4j conform' checks the "
                     + "states, './iommu4j replay' the requests. docs/fixtures.md tells the formats."
         },
         footer = {
@@ -43,6 +43,7 @@ public final class FixturesCommand implements Callable<Integer> {
     /** Folder of the fixtures of all bundles. */
     static final String FOLDER = "fixtures";
 
+    private static final String STATES = "states.jsonl";
     private static final String REQUESTS = "requests.jsonl.gz";
 
     private final Host host;
@@ -78,7 +79,12 @@ public final class FixturesCommand implements Callable<Integer> {
         FixtureService fixtures = host.service(FixtureService.class);
         try {
             for (Path jar : jars) {
-                Path folder = Files.createDirectories(fixtures.folder(jar, all));
+                Path folder = fixtures.folder(jar, all);
+                if (Files.exists(folder.resolve(STATES))) {
+                    throw new CommandFailure(
+                            ExitStatus.USAGE, folder + " is there: the fixtures of a release are written once", null);
+                }
+                Files.createDirectories(folder);
                 out.println(RecordingTo.run(
                         folder.resolve(REQUESTS),
                         spec.commandLine().getErr(),
