@@ -3,6 +3,7 @@ package org.iommu4j.amd;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.iommu4j.amd.capture.AmdViCaptureFormat;
 import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.command.AmdViCommand;
@@ -34,6 +35,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
@@ -178,6 +180,15 @@ public class AmdViBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return GuestCommandShim.all();
+    }
+
+    /** Commands would do, but what such a guest binds is a table at an address of its own (docs/spec/amd-vi.md 1.4). */
+    @Override
+    public List<Unbridgeable> unbridgeable() {
+        return Stream.of(AmdViGeneration.V1, AmdViGeneration.V2)
+                .map(to -> new Unbridgeable(
+                        AmdViGeneration.NESTED, to, "H16", "GCR3 tables at guest addresses need GCR3TRPModeSup"))
+                .toList();
     }
 
     @Override

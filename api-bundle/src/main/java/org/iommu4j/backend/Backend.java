@@ -145,6 +145,11 @@ public interface Backend {
     /** Handlers between its own generations. */
     List<Shim> shims();
 
+    /** Pairs of generations that nothing may bridge, neither its own shims nor those of others. */
+    default List<Unbridgeable> unbridgeable() {
+        return List.of();
+    }
+
     /**
      * The formats that the backend recognizes in bytes. A backend without an answer of its own is asked by the methods of
      * {@link BenchSupport} that had this role.

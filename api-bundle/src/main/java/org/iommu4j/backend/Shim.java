@@ -1,5 +1,6 @@
 package org.iommu4j.backend;
 
+import java.util.List;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
@@ -26,6 +27,14 @@ public interface Shim {
 
     /** {@link Fidelity#EXACT} if no request is ever widened. */
     Fidelity fidelity();
+
+    /**
+     * What becomes of each kind of request, for agreements. What is widened only if {@link #fidelity} says so; a shim that tells
+     * nothing speaks of all requests at once.
+     */
+    default List<Conversion> conversions() {
+        return List.of(Conversion.ofAll(fidelity(), name()));
+    }
 
     /**
      * Rewrites the vendor part of {@code request} in place, through {@link InvalidateRequest#replacePayload}. A request

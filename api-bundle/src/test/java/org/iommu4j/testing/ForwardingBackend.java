@@ -16,6 +16,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
@@ -120,6 +121,11 @@ public class ForwardingBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return target.shims();
+    }
+
+    @Override
+    public List<Unbridgeable> unbridgeable() {
+        return target.unbridgeable();
     }
 
     @Override

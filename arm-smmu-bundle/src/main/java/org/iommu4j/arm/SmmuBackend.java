@@ -1,5 +1,6 @@
 package org.iommu4j.arm;
 
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -102,6 +103,10 @@ public class SmmuBackend implements Backend {
 
     private static Generation generation(int subVersion, String name, Set<String> capabilities) {
         SmmuCapabilities chip = SmmuCapabilities.defaultOf(subVersion);
+        Set<String> all = new HashSet<>(capabilities);
+        if (chip.has("E0PD")) {
+            all.add("e0pd");
+        }
         return new Generation(
                 subVersion,
                 name,
@@ -109,7 +114,7 @@ public class SmmuBackend implements Backend {
                 GRANULE_SHIFT,
                 chip.substreamIdBits(),
                 chip.outputBits(),
-                capabilities,
+                all,
                 Set.of());
     }
 

@@ -29,10 +29,12 @@ import org.iommu4j.core.containers.CoreUnit;
 import org.iommu4j.core.foreign.Thrown;
 import org.iommu4j.core.foreign.VendorFailure;
 import org.iommu4j.core.foreign.VendorThread;
+import org.iommu4j.core.negotiation.BackendVersion;
 import org.iommu4j.core.negotiation.ShimLink;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.NegotiationTable;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
@@ -159,14 +161,26 @@ public final class IommuCore implements IommuService, AutoCloseable {
         }
     }
 
-    /** A shim has come. One that does not make sense is not used. */
-    public void arrived(Shim shim) {
+    /**
+     * A shim has come. One that does not make sense is not used.
+     *
+     * @param version of the bundle that brings it; null if nobody knows it
+     */
+    public void arrived(Shim shim, String version) {
         try (VendorThread thread = new VendorThread("iommu4j-ask")) {
-            ShimLink link = thread.call("asking a shim", SwapLimits.DEFAULT.handoverNanos(), () -> ShimLink.of(shim));
+            ShimLink link = thread.call(
+                    "asking a shim",
+                    SwapLimits.DEFAULT.handoverNanos(),
+                    () -> ShimLink.of(shim, BackendVersion.parse(version)));
             registries.get(link.model()).arrived(link);
         } catch (VendorFailure e) {
             events.shimRefused(e.getMessage());
         }
+    }
+
+    /** A shim has come, of a bundle whose version nobody knows. */
+    public void arrived(Shim shim) {
+        arrived(shim, null);
     }
 
     /** A shim is leaving. When this returns no request goes through it. */
@@ -377,6 +391,11 @@ public final class IommuCore implements IommuService, AutoCloseable {
     @Override
     public Agreement negotiate(Offer offer, int hostSubVersion) {
         return used(offer == null ? null : offer.model()).negotiate(offer, hostSubVersion);
+    }
+
+    @Override
+    public NegotiationTable negotiationTable(IommuModel model) {
+        return used(model).negotiationTable();
     }
 
     @Override

@@ -207,6 +207,7 @@ class ContainmentTest {
     private static final List<Way> ASKED = List.of(
             arrival("Backend.describe", "describe"),
             arrival("Backend.shims", "shims"),
+            arrival("Backend.unbridgeable", "unbridgeable"),
             arrival("Backend.bindFormats", "bindFormats"),
             arrival("Backend.captureFormats", "captureFormats"),
             new Way("Backend.createHardware", "createHardware", thrown(scene -> scene.bench.unit(1))),

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BenchSupport;
@@ -19,6 +20,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
@@ -209,6 +211,14 @@ public class VtdBackend implements Backend {
         shims.add(new RegisterImageToDescriptor());
         shims.add(new DescriptorToRegisterImage());
         return List.copyOf(shims);
+    }
+
+    @Override
+    public List<Unbridgeable> unbridgeable() {
+        return Stream.of(VtdGeneration.SCALABLE, VtdGeneration.WIDE_TYPE, VtdGeneration.HOST_PERMISSIONS)
+                .map(from -> new Unbridgeable(
+                        from, VtdGeneration.LEGACY_REG, "S13", "registers can drop neither PASIDs nor device TLBs"))
+                .toList();
     }
 
     @Override

@@ -18,6 +18,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
@@ -183,6 +184,11 @@ public class ZpciBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return SameVendorPart.all();
+    }
+
+    @Override
+    public List<Unbridgeable> unbridgeable() {
+        return SameVendorPart.unbridgeable();
     }
 
     @Override

@@ -10,6 +10,7 @@ import org.iommu4j.amd.command.AmdViGeneration;
 import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -41,6 +42,7 @@ import org.iommu4j.layout.Layout;
 public final class GuestCommandShim implements Shim {
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final int BYTES = AmdViCommand.BYTES;
+    private static final String NO_GUEST_TABLES = "the host's generation has no guest tables";
     private static final String NO_TYPES = "the host's generation cannot say how devices flush";
 
     private final int from;
@@ -91,6 +93,44 @@ public final class GuestCommandShim implements Shim {
     @Override
     public Fidelity fidelity() {
         return losesTypes() || losesDomains() ? Fidelity.WIDENED : Fidelity.EXACT;
+    }
+
+    @Override
+    public List<Conversion> conversions() {
+        List<Conversion> conversions = new ArrayList<>();
+        if (from == AmdViGeneration.V1) {
+            conversions.add(Conversion.lossless(
+                    "commands", "H1", "its clients bind no guest tables, so that GN=0 names all there is"));
+        } else if (to == AmdViGeneration.V1) {
+            conversions.add(Conversion.lossless("commands with GN=0", "", "the same bits"));
+            conversions.add(Conversion.refused("commands with GN=1", "H2", Rule.V24, "GN", NO_GUEST_TABLES));
+        } else {
+            conversions.add(Conversion.lossless("commands", "", "the same bits"));
+        }
+        if (to == AmdViGeneration.NESTED) {
+            conversions.add(Conversion.lossless(
+                    "commands without a domain of the guest's", "H18", "for every domain of the container"));
+        }
+        if (losesTypes()) {
+            conversions.add(Conversion.widened("INVALIDATE_IOTLB_PAGES with a Type", "H5", NO_TYPES));
+            conversions.add(Conversion.refused(
+                    "binds that need GIOSup", "H20", Rule.V34, "GIOV", "the chip gives no PASID 0 to such requests"));
+            conversions.add(Conversion.refused(
+                    "binds that need HASup or HDSup", "H21", null, "", "no bind asks for accessed and dirty flags"));
+        }
+        if (losesDomains()) {
+            conversions.add(Conversion.widened(
+                    "INVALIDATE_IOMMU_PAGES with a domain of the guest's",
+                    "H17",
+                    "what it names is dropped in all domains of the container"));
+            conversions.add(Conversion.refused(
+                    "BIND_PASIDTBL with a table at a guest address", "H16", null, "", "no GCR3TRPModeSup"));
+        }
+        if (to == AmdViGeneration.SNP) {
+            conversions.add(Conversion.refused(
+                    "pass-through and exclusion ranges", "H19", null, "", "secure nested paging allows neither"));
+        }
+        return conversions;
     }
 
     private boolean losesTypes() {
@@ -191,7 +231,7 @@ public final class GuestCommandShim implements Shim {
         }
         if (gn.isSet(word1)) {
             return completion.refuse(
-                    Rule.V24, Errno.EOPNOTSUPP, layout, gn, 1, "the host's generation has no guest tables");
+                    Rule.V24, Errno.EOPNOTSUPP, layout, gn, 1, NO_GUEST_TABLES);
         }
         return pasid == 0 ? 0 : completion.refuse(Rule.V35, Rule.V35.errno(), layout, gn, 0, "a PASID without GN");
     }

@@ -11,6 +11,7 @@ import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -103,6 +104,35 @@ public final class CommandShim implements Shim {
     @Override
     public Fidelity fidelity() {
         return losesRanges || losesScale ? Fidelity.WIDENED : Fidelity.EXACT;
+    }
+
+    @Override
+    public List<Conversion> conversions() {
+        List<Conversion> conversions = new ArrayList<>();
+        conversions.add(Conversion.lossless("commands without a range", "S4", "the same bits"));
+        if (losesRanges) {
+            conversions.add(Conversion.lossless("ranges", "S1", "a command for each granule"));
+            conversions.add(Conversion.widened("ranges of many granules", "S2", TOO_MANY));
+            conversions.add(Conversion.lossless("hints of a level", "S3", "dropped"));
+        }
+        if (losesScale) {
+            conversions.add(Conversion.widened(
+                    "ranges with a SCALE above 31", "S22", "pieces up to the end of that half of the addresses, or all"));
+        }
+        if (changesLevel) {
+            conversions.add(Conversion.lossless(
+                    "level 1 of granules of 16 KiB", losesScale ? "S25" : "S24", "the hint is dropped"));
+        }
+        if (from >= SmmuGeneration.V3_3) {
+            conversions.add(Conversion.lossless("several command queues", "S19", "the container has one"));
+        }
+        if (from >= SmmuGeneration.V3_3 && to < SmmuGeneration.V3_3) {
+            conversions.add(Conversion.refused(
+                    "contexts with E0PD bits", "S18", null, "", "a client that has them requires the capability e0pd"));
+        }
+        conversions.add(Conversion.refused(
+                "binds of tables that the chip cannot walk", "S14", null, "", "granule, widths, format, PASIDs"));
+        return conversions;
     }
 
     @Override

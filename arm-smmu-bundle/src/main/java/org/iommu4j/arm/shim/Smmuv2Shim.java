@@ -7,6 +7,7 @@ import java.util.List;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.arm.command.Smmuv2Register;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -63,6 +64,15 @@ public final class Smmuv2Shim implements Shim {
     @Override
     public Fidelity fidelity() {
         return Fidelity.EXACT;
+    }
+
+    @Override
+    public List<Conversion> conversions() {
+        return List.of(
+                Conversion.lossless("writes to TLB registers", "S20", "each has the command that removes the same"),
+                Conversion.refused("PASIDs", "S12", Rule.V35, "", "an SMMUv2 has none"),
+                Conversion.refused(
+                        "binds of tables that the chip cannot walk", "S14", null, "", "granule, widths, ASIDs (S11)"));
     }
 
     @Override

@@ -9,11 +9,13 @@ import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.foreign.Thrown;
 import org.iommu4j.core.foreign.VendorFailure;
+import org.iommu4j.core.negotiation.BackendVersion;
 import org.iommu4j.core.negotiation.ShimLink;
 import org.iommu4j.core.service.BackendStatus;
 
@@ -67,9 +69,14 @@ public final class BackendEntry {
 
     /** The backend with its shims and formats; foreign objects. */
     public record Parts(
-            Backend backend, List<ShimLink> shims, List<BindFormat> bindFormats, List<CaptureFormat> captureFormats) {
+            Backend backend,
+            List<ShimLink> shims,
+            List<Unbridgeable> unbridgeable,
+            List<BindFormat> bindFormats,
+            List<CaptureFormat> captureFormats) {
         public Parts {
             shims = List.copyOf(shims);
+            unbridgeable = List.copyOf(unbridgeable);
             bindFormats = List.copyOf(bindFormats);
             captureFormats = List.copyOf(captureFormats);
         }
@@ -79,6 +86,7 @@ public final class BackendEntry {
     public record Answers(
             BackendDescription description,
             List<ShimLink> shims,
+            List<Unbridgeable> unbridgeable,
             List<BindFormat> bindFormats,
             List<CaptureFormat> captureFormats) {}
 
@@ -93,12 +101,21 @@ public final class BackendEntry {
         List<ShimLink> shims = new ArrayList<>();
         for (org.iommu4j.backend.Shim shim : backend.shims()) {
             expectRoom(shims);
-            ShimLink link = ShimLink.of(shim);
+            ShimLink link = ShimLink.of(shim, BackendVersion.parse(description.version()));
             if (link.model() != description.model()) {
                 throw new IllegalArgumentException(
                         "shim " + link.name() + " is for model " + link.model() + ", not " + description.model());
             }
             shims.add(link);
+        }
+        List<Unbridgeable> unbridgeable = new ArrayList<>();
+        for (Unbridgeable pair : backend.unbridgeable()) {
+            expectRoom(unbridgeable);
+            if (pair.step().length() > ShimLink.LONGEST_NAME || pair.why().length() > ShimLink.LONGEST_NAME) {
+                throw new IllegalArgumentException(
+                        "it forbids a pair of generations in more than " + ShimLink.LONGEST_NAME + " characters");
+            }
+            unbridgeable.add(pair);
         }
         List<BindFormat> formats = new ArrayList<>();
         for (BindFormat format : backend.bindFormats()) {
@@ -118,12 +135,12 @@ public final class BackendEntry {
             }
             captures.add(format);
         }
-        return new Answers(description, shims, formats, captures);
+        return new Answers(description, shims, unbridgeable, formats, captures);
     }
 
     private static void expectRoom(List<?> taken) {
         if (taken.size() == MOST_PARTS) {
-            throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims or formats");
+            throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims, forbidden pairs or formats");
         }
     }
 
@@ -166,7 +183,12 @@ public final class BackendEntry {
                 description.model(),
                 description,
                 BackendVersion.parse(description.version()),
-                new Parts(backend, answers.shims(), answers.bindFormats(), answers.captureFormats()),
+                new Parts(
+                        backend,
+                        answers.shims(),
+                        answers.unbridgeable(),
+                        answers.bindFormats(),
+                        answers.captureFormats()),
                 BackendStatus.State.INSTALLED);
     }
 
@@ -182,7 +204,7 @@ public final class BackendEntry {
                 source.announced(),
                 null,
                 null,
-                new Parts(backend, List.of(), List.of(), List.of()),
+                new Parts(backend, List.of(), List.of(), List.of(), List.of()),
                 BackendStatus.State.INSTALLED);
     }
 

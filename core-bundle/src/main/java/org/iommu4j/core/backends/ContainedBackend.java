@@ -19,6 +19,7 @@ import org.iommu4j.backend.Setting;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.contract.BindFormat;
@@ -138,6 +139,11 @@ final class ContainedBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return asked(Backend::shims);
+    }
+
+    @Override
+    public List<Unbridgeable> unbridgeable() {
+        return asked(Backend::unbridgeable);
     }
 
     @Override

@@ -18,6 +18,7 @@ import org.iommu4j.core.backends.CoreLog;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.NegotiationTable;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
@@ -113,8 +114,8 @@ public final class IommuServiceComponent implements IommuService {
     }
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
-    void addShim(Shim shim) {
-        core.arrived(shim);
+    void addShim(Shim shim, ServiceReference<Shim> reference) {
+        core.arrived(shim, reference.getBundle() == null ? null : reference.getBundle().getVersion().toString());
     }
 
     void removeShim(Shim shim) {
@@ -154,6 +155,11 @@ public final class IommuServiceComponent implements IommuService {
     @Override
     public Agreement negotiate(Offer offer, int hostSubVersion) {
         return core.negotiate(offer, hostSubVersion);
+    }
+
+    @Override
+    public NegotiationTable negotiationTable(IommuModel model) {
+        return core.negotiationTable(model);
     }
 
     @Override

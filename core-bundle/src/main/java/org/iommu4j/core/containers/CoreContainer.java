@@ -3,6 +3,7 @@ package org.iommu4j.core.containers;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindFormat;
@@ -78,6 +79,9 @@ public final class CoreContainer implements Container {
     private int id = -1;
     private int agreedSubVersion;
 
+    /** The capabilities that were chosen when the first device was attached; null before. */
+    private volatile Set<String> features;
+
     /** A device's host table. */
     public record Attachment(long table, int levels) {}
 
@@ -113,10 +117,16 @@ public final class CoreContainer implements Container {
         }
     }
 
-    /** The client's offer after a swap: the generation that it encodes, no other. */
+    /**
+     * The client's offer after a swap: the generation that it encodes, no other. From the first attached device on, all that was
+     * chosen then is required.
+     */
     public Offer renewedOffer() {
         Offer offer = config.offer();
-        return new Offer(offer.model(), agreedSubVersion, agreedSubVersion, offer.required());
+        Set<String> chosen = features;
+        return chosen == null
+                ? offer.narrowed(agreedSubVersion, offer.required()).withOptional(offer.optional())
+                : offer.narrowed(agreedSubVersion, chosen);
     }
 
     /** The container as its client sees it: this one, or one in front that bounds the time of calls. */
@@ -227,6 +237,9 @@ public final class CoreContainer implements Container {
         if (chip.translator().attach(id, requester, table, levels, completion) == 0) {
             book(chip, completion, () -> {
                 attachments.put(requester, new Attachment(table, levels));
+                if (features == null) {
+                    features = current.agreement().features();
+                }
                 devices = List.copyOf(attachments.keySet());
                 unit.letThrough(requester);
             });

@@ -18,6 +18,7 @@ import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
@@ -299,6 +300,11 @@ public final class CoreUnit implements Unit {
                     Errno.EINVAL,
                     "waitNanos=" + containerConfig.waitNanos() + " or maxParked=" + containerConfig.maxParked()
                             + " is negative");
+        }
+        Abi offered = containerConfig.offer().image();
+        if (offered != null && offered != containerConfig.abi()) {
+            throw new BackendException(
+                    Errno.EINVAL, "abi=" + containerConfig.abi() + " is not the image of the offer, " + offered);
         }
         if (config.bare()) {
             throw new BackendException(Errno.ENOTTY, "unit " + id + " has no driver");

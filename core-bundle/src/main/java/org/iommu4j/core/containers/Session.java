@@ -188,9 +188,17 @@ public final class Session {
                 request.retag(generations[i]);
                 continue;
             }
+            int scope = request.scope();
+            int flags = request.flags();
+            int pasid = request.pasid();
+            long first = request.vaddr();
+            long size = request.size();
             int code = shims[i].rewrite(request, completion);
             if (code != 0) {
                 return code;
+            }
+            if (isNarrower(request, scope, flags, pasid, first, size)) {
+                return completion.fail(Errno.EIO, "a shim wrote a request that names less than the client's");
             }
             if (request.subVersion() != generations[i]) {
                 return completion.fail(
@@ -201,6 +209,19 @@ public final class Session {
             return completion.fail(Errno.EIO, "the shims wrote a vendor part of " + request.payloadLength() + " bytes");
         }
         return 0;
+    }
+
+    /** True if the generic part of a request names less than it named before a shim had it. */
+    private static boolean isNarrower(
+            InvalidateRequest after, int scope, int flags, int pasid, long first, long size) {
+        boolean selected = (scope & Uapi.SCOPE_PASID) != 0;
+        boolean ranged = (scope & Uapi.SCOPE_VADDR) != 0;
+        return (after.selectsPasid() && (!selected || after.pasid() != pasid))
+                || (after.flags() & ~flags) != 0
+                || (after.selectsRange()
+                        && (!ranged
+                                || Long.compareUnsigned(after.vaddr(), first) > 0
+                                || Long.compareUnsigned(after.lastVaddr(), first + size - 1) < 0));
     }
 
     /**

@@ -1,26 +1,29 @@
 package org.iommu4j.core.negotiation;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Agreement;
+import org.iommu4j.core.service.NegotiationTable;
 import org.iommu4j.core.service.Offer;
 
 /**
- * Finds how a client and a chip meet: the same generation, else the best chain of shims. Best is: never widens, then
- * fewest shims, then newest generation of the client. Shortest paths visit no generation twice, so a circle of shims does
- * no harm.
+ * Finds how a client and a chip meet: the same generation, else the best path of shims through {@link ShimGraph}. The same offer gets
+ * the same answer on every run.
  */
 public final class Negotiator {
+    /** Most offers that a refusal names. */
+    private static final int MOST_INSTEAD = 16;
+
     private Negotiator() {}
 
     /**
@@ -28,14 +31,17 @@ public final class Negotiator {
      *
      * @param description the backend that serves
      * @param hostSubVersion the chip's generation
-     * @param shims all that are there; those of other models are left out
+     * @param graph all shims that are there
      */
     public static Negotiated negotiate(
-            Offer offer, int hostSubVersion, BackendDescription description, List<ShimLink> shims) {
+            Offer offer, int hostSubVersion, BackendDescription description, ShimGraph graph) {
         IommuModel model = description.model();
         if (offer.model() != model) {
             return refused(
-                    offer, hostSubVersion, "the client speaks to model " + offer.model() + ", the chip is " + model);
+                    offer,
+                    hostSubVersion,
+                    "the client speaks to model " + offer.model() + ", the chip is " + model,
+                    List.of());
         }
         Generation host = description.generation(hostSubVersion);
         if (host == null) {
@@ -43,106 +49,117 @@ public final class Negotiator {
                     offer,
                     hostSubVersion,
                     description.name() + " " + description.version() + " does not serve generation "
-                            + hex(hostSubVersion));
-        }
-        Set<String> missing = new TreeSet<>(offer.required());
-        missing.removeAll(host.capabilities());
-        if (!missing.isEmpty()) {
-            return refused(offer, hostSubVersion, "generation " + hex(hostSubVersion) + " has no " + missing);
-        }
-        if (contains(offer, hostSubVersion)) {
-            return new Negotiated(
-                    new Agreement(
-                            model,
-                            Agreement.Kind.EXACT,
-                            hostSubVersion,
-                            hostSubVersion,
-                            List.of(),
-                            Fidelity.EXACT,
-                            "the client speaks generation " + hex(hostSubVersion)),
+                            + hex(hostSubVersion),
                     List.of());
         }
-        for (Fidelity worst : Fidelity.values()) {
-            List<ShimLink> usable = shims.stream()
-                    .filter(link -> link.model() == model && link.fidelity().compareTo(worst) <= 0)
-                    .sorted(Comparator.comparing(ShimLink::name))
-                    .toList();
-            Negotiated found = shortest(offer, hostSubVersion, usable);
-            if (found != null) {
-                return found;
-            }
+        Map<Integer, List<ShimLink>> paths = graph.paths(hostSubVersion);
+        List<ShimLink> path = paths.entrySet().stream()
+                .filter(from -> offer.contains(from.getKey()))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElse(null);
+        Set<String> missing = new TreeSet<>(offer.required());
+        missing.removeAll(host.capabilities());
+        if (missing.isEmpty() && path != null) {
+            return agreed(offer, host, path);
         }
-        return refused(
-                offer,
+        String reason = missing.isEmpty()
+                ? noPath(offer, hostSubVersion, graph)
+                : "generation " + hex(hostSubVersion) + " has no " + missing;
+        return refused(offer, hostSubVersion, reason, wouldWork(offer, host, paths.keySet()));
+    }
+
+    private static Negotiated agreed(Offer offer, Generation host, List<ShimLink> path) {
+        boolean exact = path.isEmpty();
+        int hostSubVersion = host.subVersion();
+        int client = exact ? hostSubVersion : path.get(0).from();
+        List<String> names = path.stream().map(ShimLink::name).toList();
+        Fidelity fidelity = path.stream().map(ShimLink::fidelity).reduce(Fidelity.EXACT, Fidelity::and);
+        Set<String> features = new TreeSet<>(offer.optional());
+        features.retainAll(host.capabilities());
+        features.addAll(offer.required());
+        Agreement agreement = new Agreement(
+                offer.model(),
+                exact ? Agreement.Kind.EXACT : Agreement.Kind.BRIDGED,
+                client,
                 hostSubVersion,
-                "no shims lead from generations " + hex(offer.oldest()) + " to " + hex(offer.newest()) + " to "
-                        + hex(hostSubVersion));
+                names,
+                fidelity,
+                exact
+                        ? "the client speaks generation " + hex(hostSubVersion)
+                        : "from generation " + hex(client) + " to " + hex(hostSubVersion) + " by "
+                                + String.join(", ", names),
+                offer,
+                features,
+                ShimGraph.operations(path),
+                List.of());
+        return new Negotiated(agreement, path);
     }
 
-    /** Searches from the chip's generation towards the client's, so that one search finds all that the client offers. */
-    private static Negotiated shortest(Offer offer, int hostSubVersion, List<ShimLink> shims) {
-        Map<Integer, ShimLink> towardsHost = new HashMap<>();
-        Map<Integer, Integer> distance = new HashMap<>();
-        ArrayDeque<Integer> reached = new ArrayDeque<>();
-        distance.put(hostSubVersion, 0);
-        reached.add(hostSubVersion);
-        Integer best = null;
-        while (!reached.isEmpty()) {
-            int at = reached.poll();
-            if (contains(offer, at) && (best == null || isBetter(at, best, distance))) {
-                best = at;
-            }
-            for (ShimLink link : shims) {
-                if (link.to() == at && !distance.containsKey(link.from())) {
-                    distance.put(link.from(), distance.get(at) + 1);
-                    towardsHost.put(link.from(), link);
-                    reached.add(link.from());
-                }
-            }
-        }
-        if (best == null) {
-            return null;
-        }
-        List<ShimLink> chain = new ArrayList<>();
-        List<String> names = new ArrayList<>();
-        Fidelity fidelity = Fidelity.EXACT;
-        for (int at = best; at != hostSubVersion; at = towardsHost.get(at).to()) {
-            ShimLink link = towardsHost.get(at);
-            chain.add(link);
-            names.add(link.name());
-            fidelity = fidelity.and(link.fidelity());
-        }
-        return new Negotiated(
-                new Agreement(
-                        offer.model(),
-                        Agreement.Kind.BRIDGED,
-                        best,
-                        hostSubVersion,
-                        names,
-                        fidelity,
-                        "from generation " + hex(best) + " to " + hex(hostSubVersion) + " by "
-                                + String.join(", ", names)),
-                List.copyOf(chain));
+    private static String noPath(Offer offer, int hostSubVersion, ShimGraph graph) {
+        Unbridgeable pair = offer.oldest() == offer.newest() ? graph.forbidden(offer.oldest(), hostSubVersion) : null;
+        return pair == null
+                ? "no shims lead from generations " + hex(offer.oldest()) + " to " + hex(offer.newest()) + " to "
+                        + hex(hostSubVersion)
+                : "generation " + hex(pair.from()) + " cannot be bridged to " + hex(pair.to())
+                        + (pair.step().isEmpty() ? "" : " (" + pair.step() + ")") + ": " + pair.why();
     }
 
-    private static boolean isBetter(int one, int other, Map<Integer, Integer> distance) {
-        int longer = Integer.compare(distance.get(one), distance.get(other));
-        return longer < 0 || (longer == 0 && Integer.compareUnsigned(one, other) > 0);
+    /** What the client could offer instead: each generation that meets the chip, with those features that the chip has. */
+    private static List<Offer> wouldWork(Offer offer, Generation host, Set<Integer> clients) {
+        Set<String> possible = new TreeSet<>(offer.required());
+        possible.retainAll(host.capabilities());
+        return clients.stream()
+                .map(client -> offer.narrowed(client, possible))
+                .limit(MOST_INSTEAD)
+                .toList();
     }
 
-    private static boolean contains(Offer offer, int subVersion) {
-        return Integer.compareUnsigned(offer.oldest(), subVersion) <= 0
-                && Integer.compareUnsigned(subVersion, offer.newest()) <= 0;
+    private static Negotiated refused(Offer offer, int hostSubVersion, String reason, List<Offer> wouldWork) {
+        String instead = wouldWork.isEmpty()
+                ? ""
+                : "; would work: "
+                        + wouldWork.stream().map(one -> hex(one.newest())).collect(Collectors.joining(", "));
+        return new Negotiated(refusal(offer, hostSubVersion, reason + instead, wouldWork), List.of());
     }
 
-    private static Negotiated refused(Offer offer, int hostSubVersion, String reason) {
-        return new Negotiated(refusal(offer, hostSubVersion, reason), List.of());
-    }
-
-    /** An agreement that says no. */
+    /** An agreement that says no, and knows nothing else that would work. */
     public static Agreement refusal(Offer offer, int hostSubVersion, String reason) {
+        return refusal(offer, hostSubVersion, reason, List.of());
+    }
+
+    private static Agreement refusal(Offer offer, int hostSubVersion, String reason, List<Offer> wouldWork) {
+        List<Conversion> nothing = List.of();
         return new Agreement(
-                offer.model(), Agreement.Kind.REFUSED, offer.newest(), hostSubVersion, List.of(), null, reason);
+                offer.model(),
+                Agreement.Kind.REFUSED,
+                offer.newest(),
+                hostSubVersion,
+                List.of(),
+                null,
+                reason,
+                offer,
+                Set.of(),
+                nothing,
+                wouldWork);
+    }
+
+    /** What clients of each generation agree on with chips of each. */
+    public static NegotiationTable table(BackendDescription description, ShimGraph graph) {
+        List<Integer> clients = graph.clients(description);
+        List<Integer> chips = description.generations().stream()
+                .map(Generation::subVersion)
+                .sorted(Integer::compareUnsigned)
+                .toList();
+        List<Agreement> cells = new ArrayList<>();
+        for (int client : clients) {
+            for (int chip : chips) {
+                Offer offer = Offer.exactly(description.model(), client);
+                cells.add(negotiate(offer, chip, description, graph).agreement());
+            }
+        }
+        return new NegotiationTable(
+                description.model(), description.name() + " " + description.version(), clients, chips, cells);
     }
 
     private static String hex(int subVersion) {

@@ -5,7 +5,7 @@ import org.iommu4j.contract.Abi;
 /**
  * How a client speaks.
  *
- * @param abi the image in which it writes
+ * @param abi the image in which it writes; the one that the offer says, if it does
  * @param offer the generations that it can speak
  * @param waitNanos longest wait in nanoseconds for a backend before a request fails with {@code ENODEV}
  * @param maxParked most requests of the container that may wait at once; one more fails with {@code EBUSY}
@@ -31,8 +31,9 @@ public record ContainerConfig(Abi abi, Offer offer, long waitNanos, int maxParke
         return new ContainerConfig(abi, offer, waitNanos, maxParked, true);
     }
 
-    /** An LP64 little-endian client with default bounds. */
+    /** A client of the image that its offer says, else LP64 little-endian, with default bounds. */
     public static ContainerConfig of(Offer offer) {
-        return new ContainerConfig(Abi.LP64_LE, offer, DEFAULT_WAIT_NANOS, DEFAULT_MAX_PARKED);
+        return new ContainerConfig(
+                offer.image() == null ? Abi.LP64_LE : offer.image(), offer, DEFAULT_WAIT_NANOS, DEFAULT_MAX_PARKED);
     }
 }

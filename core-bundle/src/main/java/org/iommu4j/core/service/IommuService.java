@@ -54,6 +54,14 @@ public interface IommuService {
     Agreement negotiate(Offer offer, int hostSubVersion);
 
     /**
+     * What clients of each generation would agree on with chips of each, as {@link #negotiate} says, with the backend that serves
+     * and all shims that are there. Null if no backend serves the model.
+     */
+    default NegotiationTable negotiationTable(IommuModel model) {
+        return null;
+    }
+
+    /**
      * Makes another present backend the one that serves its model. Either every unit of the model has moved and no request
      * was lost, or everything is as before.
      *

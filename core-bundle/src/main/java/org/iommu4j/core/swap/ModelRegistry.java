@@ -35,6 +35,7 @@ import org.iommu4j.core.negotiation.ShimLink;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus.State;
 import org.iommu4j.core.service.ContainerConfig;
+import org.iommu4j.core.service.NegotiationTable;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
@@ -364,6 +365,13 @@ public final class ModelRegistry implements UnitRegistry {
         return parts == null
                 ? Negotiator.refusal(offer, hostSubVersion, "no backend serves model " + model)
                 : negotiations.negotiate(serving, parts, offer, hostSubVersion).agreement();
+    }
+
+    /** What clients of each generation would agree on with the backend that serves now; null if none does. */
+    public NegotiationTable negotiationTable() {
+        BackendEntry serving = active;
+        BackendEntry.Parts parts = serving == null ? null : serving.parts();
+        return parts == null ? null : negotiations.table(serving, parts);
     }
 
     /** Negotiates a client's offer with a backend. */

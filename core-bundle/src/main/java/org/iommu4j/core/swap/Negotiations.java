@@ -11,8 +11,10 @@ import org.iommu4j.core.containers.CoreUnit;
 import org.iommu4j.core.containers.Session;
 import org.iommu4j.core.negotiation.Negotiated;
 import org.iommu4j.core.negotiation.Negotiator;
+import org.iommu4j.core.negotiation.ShimGraph;
 import org.iommu4j.core.negotiation.ShimLink;
 import org.iommu4j.core.service.ContainerConfig;
+import org.iommu4j.core.service.NegotiationTable;
 import org.iommu4j.core.service.Offer;
 
 /** Negotiates for the clients of one model, with the shims of the backend that serves and those of other bundles. */
@@ -51,9 +53,18 @@ final class Negotiations {
 
     /** The agreement that a client gets from a backend, on a chip of a generation. */
     Negotiated negotiate(BackendEntry serving, BackendEntry.Parts parts, Offer offer, int hostSubVersion) {
+        return Negotiator.negotiate(offer, hostSubVersion, serving.description(), graph(serving, parts));
+    }
+
+    /** What clients of each generation would agree on with a backend. */
+    NegotiationTable table(BackendEntry serving, BackendEntry.Parts parts) {
+        return Negotiator.table(serving.description(), graph(serving, parts));
+    }
+
+    private ShimGraph graph(BackendEntry serving, BackendEntry.Parts parts) {
         List<ShimLink> all = new ArrayList<>(parts.shims());
         all.addAll(shims);
-        return Negotiator.negotiate(offer, hostSubVersion, serving.description(), all);
+        return new ShimGraph(serving.model(), all, parts.unbridgeable());
     }
 
     /** A session of a client with a backend; one that refuses everything if they cannot meet. */
@@ -70,9 +81,11 @@ final class Negotiations {
         return session(container.config(), renewedAgreement(unit, container, serving), serving);
     }
 
-    /** The agreement of a container with a backend that serves it from now on. */
+    /** The agreement of a container with a backend that serves it from now on; it answers the offer that the client sent. */
     Negotiated renewedAgreement(CoreUnit unit, CoreContainer container, BackendEntry serving) {
-        return negotiate(serving, serving.parts(), container.renewedOffer(), unit.subVersion());
+        Negotiated renewed = negotiate(serving, serving.parts(), container.renewedOffer(), unit.subVersion());
+        return new Negotiated(
+                renewed.agreement().answering(container.config().offer()), renewed.chain());
     }
 
     /** True if the agreement of any container would be another now, since shims have come or gone. */

@@ -22,6 +22,7 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.Completion;
@@ -57,6 +58,7 @@ public final class FakeBackend implements Backend {
     private final Traps traps = new Traps();
     private final int number = MADE.incrementAndGet();
     private final List<Shim> shims = new ArrayList<>();
+    private final List<Unbridgeable> unbridgeable = new ArrayList<>();
     private UnaryOperator<BackendDescription> description = UnaryOperator.identity();
     private Consumer<NativePort> portUser = port -> {};
     private List<Generation> generations;
@@ -105,6 +107,12 @@ public final class FakeBackend implements Backend {
     /** Brings a shim. */
     public FakeBackend with(Shim shim) {
         shims.add(shim);
+        return this;
+    }
+
+    /** Forbids a pair of generations. */
+    public FakeBackend forbidding(int from, int to) {
+        unbridgeable.add(new Unbridgeable(from, to, "F1", "it would not do"));
         return this;
     }
 
@@ -262,6 +270,12 @@ public final class FakeBackend implements Backend {
     public List<Shim> shims() {
         traps.pass("shims");
         return List.copyOf(shims);
+    }
+
+    @Override
+    public List<Unbridgeable> unbridgeable() {
+        traps.pass("unbridgeable");
+        return List.copyOf(unbridgeable);
     }
 
     private void readable(Snapshot state) {

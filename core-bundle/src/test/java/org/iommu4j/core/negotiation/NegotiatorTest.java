@@ -4,11 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.fake.FakeBackend;
@@ -115,12 +117,13 @@ class NegotiatorTest {
                 int to = random.nextInt(8);
                 if (from != to) {
                     shims.add(
-                            ShimLink.of(random.nextBoolean() ? FakeShim.exact(from, to) : FakeShim.widening(from, to)));
+                            ShimLink.of(
+                            random.nextBoolean() ? FakeShim.exact(from, to) : FakeShim.widening(from, to), null));
                 }
             }
             int oldest = random.nextInt(8);
             Offer offer = offer(oldest, oldest + random.nextInt(8 - oldest));
-            Negotiated found = Negotiator.negotiate(offer, 4, HOST, shims);
+            Negotiated found = Negotiator.negotiate(offer, 4, HOST, new ShimGraph(IommuModel.INTEL, shims, List.of()));
             String where = "seed " + seed;
             if (found.agreement().kind() == Agreement.Kind.BRIDGED) {
                 int at = found.agreement().clientSubVersion();
@@ -138,6 +141,69 @@ class NegotiatorTest {
         }
     }
 
+    @Test
+    void shouldPreferTheNewerBundleThenTheName() {
+        ShimLink old = ShimLink.of(new FakeShim(IommuModel.INTEL, 1, 4, "a", Fidelity.EXACT), version("1.9.0"));
+        ShimLink later = ShimLink.of(new FakeShim(IommuModel.INTEL, 1, 4, "z", Fidelity.EXACT), version("1.10.0"));
+        ShimLink same = ShimLink.of(new FakeShim(IommuModel.INTEL, 1, 4, "y", Fidelity.EXACT), version("1.10.0"));
+        ShimLink nobodys = ShimLink.of(new FakeShim(IommuModel.INTEL, 1, 4, "b", Fidelity.EXACT), null);
+        assertEquals("z", chosen(old, later, nobodys));
+        assertEquals("y", chosen(later, same, old));
+        assertEquals("a", chosen(nobodys, old));
+    }
+
+    /** Law: the order in which shims came makes no difference; and no path is better than its worst step. */
+    @Test
+    void shouldFindTheSamePathWhateverTheOrderOfTheShims() {
+        for (long seed = 0; seed < 500; seed++) {
+            Random random = new Random(seed);
+            List<ShimLink> shims = new ArrayList<>();
+            for (int i = random.nextInt(25); i > 0; i--) {
+                int from = random.nextInt(8);
+                Fidelity fidelity = random.nextBoolean() ? Fidelity.EXACT : Fidelity.WIDENED;
+                shims.add(ShimLink.of(
+                        new FakeShim(IommuModel.INTEL, from, (from + 1 + random.nextInt(6)) % 8, "n" + i, fidelity),
+                        version("1." + random.nextInt(3) + ".0")));
+            }
+            List<Unbridgeable> forbidden =
+                    List.of(new Unbridgeable(random.nextInt(4), 4 + random.nextInt(4), "F", "forbidden"));
+            Offer offer = offer(random.nextInt(4), 7);
+            Negotiated found = Negotiator.negotiate(offer, 5, HOST, new ShimGraph(IommuModel.INTEL, shims, forbidden));
+            Negotiated exactly = Negotiator.negotiate(
+                    offer(offer.oldest(), offer.oldest()), 5, HOST, new ShimGraph(IommuModel.INTEL, shims, forbidden));
+            for (int i = 0; i < 4; i++) {
+                Collections.shuffle(shims, random);
+                ShimGraph graph = new ShimGraph(IommuModel.INTEL, shims, forbidden);
+                assertEquals(found, Negotiator.negotiate(offer, 5, HOST, graph), "seed " + seed);
+                assertEquals(
+                        exactly,
+                        Negotiator.negotiate(offer(offer.oldest(), offer.oldest()), 5, HOST, graph),
+                        "seed " + seed);
+            }
+            if (exactly.holds()) {
+                Fidelity worst = exactly.chain().stream().map(ShimLink::fidelity).reduce(Fidelity.EXACT, Fidelity::and);
+                assertEquals(worst, exactly.agreement().fidelity(), "seed " + seed);
+                assertTrue(
+                        exactly.chain().stream().noneMatch(link -> link.from()
+                                        == forbidden.get(0).from()
+                                && forbidden.get(0).to() == 5),
+                        "seed " + seed);
+            }
+        }
+    }
+
+    private static BackendVersion version(String text) {
+        return BackendVersion.parse(text);
+    }
+
+    private static String chosen(ShimLink... links) {
+        return Negotiator.negotiate(
+                        offer(1, 1), 4, HOST, new ShimGraph(IommuModel.INTEL, List.of(links), List.of()))
+                .agreement()
+                .shims()
+                .get(0);
+    }
+
     private static Offer offer(int oldest, int newest) {
         return new Offer(IommuModel.INTEL, oldest, newest, Set.of());
     }
@@ -145,8 +211,9 @@ class NegotiatorTest {
     private static Agreement negotiate(Offer offer, int host, Shim... shims) {
         List<ShimLink> links = new ArrayList<>();
         for (Shim shim : shims) {
-            links.add(ShimLink.of(shim));
+            links.add(ShimLink.of(shim, null));
         }
-        return Negotiator.negotiate(offer, host, HOST, links).agreement();
+        return Negotiator.negotiate(offer, host, HOST, new ShimGraph(IommuModel.INTEL, links, List.of()))
+                .agreement();
     }
 }

@@ -5,6 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -85,6 +86,40 @@ public final class DescriptorShim implements Shim {
     @Override
     public Fidelity fidelity() {
         return Fidelity.EXACT;
+    }
+
+    @Override
+    public List<Conversion> conversions() {
+        List<Conversion> conversions = new ArrayList<>();
+        conversions.add(Conversion.lossless("types 2 and 3", stepOfWidth(), "the same 16 bytes"));
+        if (to == VtdGeneration.LEGACY_QI) {
+            conversions.add(Conversion.refused(
+                    "types 6, 7 and 8", "S11", Rule.V24, "Type", "the host's generation has no PASIDs"));
+        } else if (from != VtdGeneration.LEGACY_QI) {
+            conversions.add(Conversion.lossless("types 6, 7 and 8", stepOfWidth(), "the same 16 bytes"));
+        }
+        if (from >= VtdGeneration.WIDE_TYPE && to < VtdGeneration.WIDE_TYPE) {
+            conversions.add(Conversion.refused(
+                    "types above 0xF", "S20", Rule.V34, "Type", "no guest has a command of such a type"));
+        }
+        if (from == VtdGeneration.HOST_PERMISSIONS) {
+            conversions.add(Conversion.refused(
+                    "binds that ask for HPT, EPTR or SSIRWE", "S22", null, "", "no bind can ask for them"));
+        }
+        return conversions;
+    }
+
+    private String stepOfWidth() {
+        if (from == VtdGeneration.LEGACY_QI) {
+            return to == VtdGeneration.HOST_PERMISSIONS ? "S3, S21" : "S3";
+        }
+        if (to == VtdGeneration.LEGACY_QI) {
+            return "S4";
+        }
+        if (from == VtdGeneration.HOST_PERMISSIONS) {
+            return "S22";
+        }
+        return to == VtdGeneration.HOST_PERMISSIONS ? "S21" : "";
     }
 
     @Override

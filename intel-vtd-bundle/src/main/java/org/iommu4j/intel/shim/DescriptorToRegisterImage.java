@@ -3,6 +3,8 @@ package org.iommu4j.intel.shim;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.List;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -26,6 +28,8 @@ import org.iommu4j.intel.command.VtdGeneration;
 public final class DescriptorToRegisterImage implements Shim {
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final int BYTES = RegisterImage.LAYOUT.sizeBytes();
+
+    private static final String NO_DEVICES = "registers cannot reach a device's TLB: stale entries would survive";
 
     private static final long IOTLB_RESERVED =
             IotlbInvalidate.LAYOUT.reservedMask(0, VtdGeneration.LEGACY_QI, capability -> false);
@@ -56,6 +60,13 @@ public final class DescriptorToRegisterImage implements Shim {
     }
 
     @Override
+    public List<Conversion> conversions() {
+        return List.of(
+                Conversion.lossless("type 2", "S2", "every field has its counterpart"),
+                Conversion.refused("type 3", "S13", Rule.V34, "Type", NO_DEVICES));
+    }
+
+    @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
         if (request.payloadLength() == 0) {
             request.retag(to());
@@ -74,7 +85,7 @@ public final class DescriptorToRegisterImage implements Shim {
                     DeviceTlbInvalidate.LAYOUT,
                     DeviceTlbInvalidate.TYPE,
                     type,
-                    "registers cannot reach a device's TLB: stale entries would survive");
+                    NO_DEVICES);
         }
         if (type != VtdCommand.TYPE_IOTLB) {
             boolean hostOwned = GuestCommands.isHostOwned(type);

@@ -3,6 +3,8 @@ package org.iommu4j.intel.shim;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.List;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -47,6 +49,11 @@ public final class RegisterImageToDescriptor implements Shim {
     @Override
     public Fidelity fidelity() {
         return Fidelity.EXACT;
+    }
+
+    @Override
+    public List<Conversion> conversions() {
+        return List.of(Conversion.lossless("register images", "S1", "every field has its counterpart"));
     }
 
     @Override

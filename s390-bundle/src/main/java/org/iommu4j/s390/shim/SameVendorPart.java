@@ -1,7 +1,10 @@
 package org.iommu4j.s390.shim;
 
+import java.util.ArrayList;
 import java.util.List;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
@@ -27,6 +30,8 @@ import org.iommu4j.s390.command.ZpciGeneration;
  * bind says whether it has.
  */
 public final class SameVendorPart implements Shim {
+    private static final String NO_FRAMES = "a frame of 1 MiB is a wrong entry to the unit, and no bind says who has one";
+
     private final int from;
     private final int to;
     private final String name;
@@ -71,6 +76,49 @@ public final class SameVendorPart implements Shim {
     @Override
     public Fidelity fidelity() {
         return Fidelity.EXACT;
+    }
+
+    @Override
+    public List<Conversion> conversions() {
+        return switch (from) {
+            case ZpciGeneration.REFRESH ->
+                List.of(Conversion.lossless(
+                        "invalidations",
+                        to == ZpciGeneration.BASE ? "b" : "",
+                        to == ZpciGeneration.BASE ? "some are more than the unit needs" : ""));
+            case ZpciGeneration.TABLES ->
+                to == ZpciGeneration.LARGE
+                        ? List.of(
+                                Conversion.lossless("invalidations", "", ""),
+                                Conversion.refused(
+                                        "BIND_PGTABLE of other tables than region third",
+                                        "d",
+                                        null,
+                                        "DT",
+                                        "the unit has no others"))
+                        : List.of(Conversion.lossless("invalidations", "", ""));
+            case ZpciGeneration.RELAXED ->
+                List.of(
+                        Conversion.lossless("invalidations", "", ""),
+                        Conversion.refused(
+                                "BIND_PGTABLE with T = 0", "e", null, "T", "the unit always translates"));
+            default -> List.of(Conversion.lossless("invalidations", "", ""));
+        };
+    }
+
+    /** Pairs that no shim can join. */
+    public static List<Unbridgeable> unbridgeable() {
+        List<Unbridgeable> pairs = new ArrayList<>();
+        for (int to = ZpciGeneration.REFRESH; to <= ZpciGeneration.RELAXED; to++) {
+            pairs.add(new Unbridgeable(
+                    ZpciGeneration.BASE, to, "a", "new mappings are not announced, and a shadow would not learn of them"));
+        }
+        for (int to = ZpciGeneration.BASE; to <= ZpciGeneration.REFRESH; to++) {
+            pairs.add(new Unbridgeable(ZpciGeneration.LARGE, to, "c", NO_FRAMES));
+            pairs.add(new Unbridgeable(ZpciGeneration.TABLES, to, "c, d", NO_FRAMES));
+            pairs.add(new Unbridgeable(ZpciGeneration.RELAXED, to, "c, d, e", NO_FRAMES));
+        }
+        return List.copyOf(pairs);
     }
 
     @Override

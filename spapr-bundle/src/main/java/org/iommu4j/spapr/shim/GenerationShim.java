@@ -5,6 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -31,6 +32,8 @@ import org.iommu4j.spapr.command.SpaprGeneration;
 public record GenerationShim(int from, int to) implements Shim {
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
     private static final int BYTES = InvalidateData.LAYOUT.sizeBytes();
+    private static final String ONE_WINDOW = "the generation has the default window only, below 4 GiB";
+    private static final String EIGHT_BITS = "a PE number of 8 bits: never cut";
     private static final int DEFAULT_PAGE_SHIFT = 12;
     private static final int IODA2_PES = 1 << 8;
     private static final long ONE_WINDOW_LIMIT = 1L << 32;
@@ -64,6 +67,32 @@ public record GenerationShim(int from, int to) implements Shim {
     }
 
     @Override
+    public List<Conversion> conversions() {
+        List<Conversion> conversions = new ArrayList<>();
+        if (to == SpaprGeneration.IODA3_PEKILL) {
+            conversions.add(Conversion.widened("kills of pages", "a", "both windows of the PE lose their entries"));
+        } else if (toCalls()) {
+            conversions.add(Conversion.lossless("requests of the default window", "c", "calls drop the same"));
+            conversions.add(Conversion.refused("other windows and page sizes, kills of a PE", "c", Rule.V24, "", ONE_WINDOW));
+        } else {
+            conversions.add(Conversion.lossless("requests", "", "the same is dropped"));
+        }
+        if (from == SpaprGeneration.TCE_V1_MULTI && to == SpaprGeneration.TCE_V1) {
+            conversions.add(Conversion.lossless("lists of entries", "b", "one by one, after all were checked"));
+        }
+        if (from == SpaprGeneration.IODA2 && SpaprGeneration.isIoda3(to)) {
+            conversions.add(Conversion.lossless("pages of 16 MiB and 256 MiB", "d", "kills of pages of 2 MiB"));
+            conversions.add(Conversion.refused(
+                    "windows of pages that the chip does not have", "e", null, "page_shift", "more would be opened"));
+        }
+        if (SpaprGeneration.isIoda3(from) && to == SpaprGeneration.IODA2) {
+            conversions.add(Conversion.lossless("pages of 2 MiB and 1 GiB", "f", "kills of smaller pages"));
+            conversions.add(Conversion.refused("PE numbers above 255", "g", Rule.V36, "PE", EIGHT_BITS));
+        }
+        return conversions;
+    }
+
+    @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
         if (toCalls() && !request.selectsRange()) {
             return request.refuse(
@@ -78,7 +107,7 @@ public record GenerationShim(int from, int to) implements Shim {
                     Rule.V24,
                     Errno.EOPNOTSUPP,
                     Uapi.VADDR,
-                    "the generation has the default window only, below 4 GiB",
+                    ONE_WINDOW,
                     completion);
         }
         if (request.payloadLength() == 0) {
@@ -100,7 +129,7 @@ public record GenerationShim(int from, int to) implements Shim {
                 && pe != InvalidateData.GROUP_PE
                 && Integer.compareUnsigned(pe, IODA2_PES) >= 0) {
             return refuse(
-                    completion, Rule.V36, Errno.ERANGE, InvalidateData.PE, pe, "a PE number of 8 bits: never cut");
+                    completion, Rule.V36, Errno.ERANGE, InvalidateData.PE, pe, EIGHT_BITS);
         }
         if (toCalls()) {
             int shift = InvalidateData.PAGE_SHIFT.getInt(page);

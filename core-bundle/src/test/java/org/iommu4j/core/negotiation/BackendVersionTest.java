@@ -1,4 +1,4 @@
-package org.iommu4j.core.backends;
+package org.iommu4j.core.negotiation;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;

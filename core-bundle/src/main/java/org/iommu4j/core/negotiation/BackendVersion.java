@@ -1,4 +1,4 @@
-package org.iommu4j.core.backends;
+package org.iommu4j.core.negotiation;
 
 import java.util.Comparator;
 import java.util.regex.Matcher;
@@ -13,6 +13,9 @@ import java.util.regex.Pattern;
  * @param qualifier the rest; empty if none
  */
 public record BackendVersion(int major, int minor, int micro, String qualifier) implements Comparable<BackendVersion> {
+    /** In place of a version that nobody knows: older than all others. */
+    static final BackendVersion NONE = new BackendVersion(0, 0, 0, "");
+
     private static final Pattern FORM =
             Pattern.compile("(\\d{1,9})(?:\\.(\\d{1,9})(?:\\.(\\d{1,9})(?:\\.([A-Za-z0-9_-]{1,64}))?)?)?");
 
@@ -22,7 +25,7 @@ public record BackendVersion(int major, int minor, int micro, String qualifier) 
             .thenComparing(BackendVersion::qualifier);
 
     /** Reads {@code major[.minor[.micro[.qualifier]]]}; null if it is something else. */
-    static BackendVersion parse(String text) {
+    public static BackendVersion parse(String text) {
         Matcher parts = FORM.matcher(text == null ? "" : text);
         if (!parts.matches()) {
             return null;
