@@ -1,5 +1,8 @@
 package org.iommu4j.arm.guest;
 
+import java.util.Map;
+import java.util.function.IntFunction;
+import java.util.function.Predicate;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCommand;
@@ -18,6 +21,7 @@ import org.iommu4j.contract.Uapi;
 final class GuestEffects implements CommandEffects {
     private static final int ALL = -1;
     private static final int ALL_STREAMS = 31;
+    private static final long LAST_ADDRESS = -1L;
     private static final byte[] NO_PAYLOAD = {};
 
     private final GuestStreams streams;
@@ -51,14 +55,26 @@ final class GuestEffects implements CommandEffects {
                 yield configuration(streamId, range == ALL_STREAMS ? Integer.SIZE : range + 1);
             }
             case CFGI_CD, CFGI_CD_ALL, ATC_INV -> ofStream(streamId, command, word0, word1);
-            case TLBI_NSNH_ALL, TLBI_NH_ALL -> invalidate(ALL, 0, 0, 0, NO_PAYLOAD);
-            case TLBI_NH_ASID -> invalidate(ALL, 0, 0, 0, payload(command, word0, word1));
+            case TLBI_NSNH_ALL -> all(ALL);
+            case TLBI_NH_ALL -> ofMachine(word0, binding -> !binding.isStage2(), this::all);
+            case TLBI_S12_VMALL -> ofMachine(word0, binding -> true, this::all);
+            case TLBI_NH_ASID -> {
+                byte[] payload = payload(command, word0, word1);
+                yield ofMachine(
+                        word0,
+                        binding -> !binding.isStage2(),
+                        stream -> invalidate(stream, 0, 0, 0, payload));
+            }
             case TLBI_NH_VA, TLBI_NH_VAA -> range(command, word0, word1);
-            case TLBI_S2_IPA, TLBI_S12_VMALL -> handled("no stream of the guest has a stage 2");
+            case TLBI_S2_IPA -> intermediate(word0, word1);
             case TLBI_EL2_ALL, TLBI_EL2_ASID, TLBI_EL2_VA, TLBI_EL2_VAA -> handled("no stream of the guest is of EL2");
             case RESUME, STALL_TERM -> handled("no transaction of the guest is stalled");
             case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, PRI_RESP, SYNC -> handled("nothing is kept for it");
         };
+    }
+
+    private Outcome all(int streamId) {
+        return invalidate(streamId, 0, 0, 0, NO_PAYLOAD);
     }
 
     private Outcome configuration(int streamId, int bits) {
@@ -67,24 +83,61 @@ final class GuestEffects implements CommandEffects {
     }
 
     private Outcome ofStream(int streamId, SmmuCommand command, long word0, long word1) {
-        return streams.isBound(streamId)
+        return streams.bound().containsKey(streamId)
                 ? invalidate(streamId, 0, 0, 0, payload(command, word0, word1))
                 : handled("the stream is not bound, so nothing is cached");
     }
 
-    /** By address: the generic part names the same range, in pages of 4 KiB. */
+    /** By address: the generic part names the same range, in pages of 4 KiB; a command that names no granule may mean any. */
     private Outcome range(SmmuCommand command, long word0, long word1) {
-        Granule granule = Granule.ofRange(CommandFields.TG.getInt(word1));
-        int shift = granule == null ? Granule.K64.shift() : granule.shift();
-        int unit = CommandFields.scale(word0) + shift;
-        long units = granule == null ? 1 : CommandFields.NUM.get(word0) + 1;
-        long first = CommandFields.ADDRESS.get(word1) & -1L << shift;
-        if (unit >= Long.SIZE - 1 || units > Long.MAX_VALUE >>> unit || first + (units << unit) - 1 < first) {
-            return invalidate(ALL, 0, 0, 0, NO_PAYLOAD);
-        }
+        Granule named = Granule.ofRange(CommandFields.TG.getInt(word1));
+        Granule granule = named == null ? Granule.K64 : named;
+        long first = CommandFields.firstOfRange(granule, CommandFields.ADDRESS.get(word1));
+        long last = CommandFields.lastOfRange(granule, first, named == null ? 0 : word0);
         byte[] payload = payload(command, word0, word1);
-        int flags = CommandFields.LEAF.isSet(word1) ? Uapi.FLAGS_VADDR_LEAF : 0;
-        return invalidate(ALL, flags, first, units << unit, payload);
+        return ofMachine(
+                word0,
+                binding -> !binding.isStage2(),
+                streamId -> last == LAST_ADDRESS
+                        ? all(streamId)
+                        : invalidate(streamId, leafFlag(word1), first, last - first + 1, payload));
+    }
+
+    /** By address of stage 2. The host knows its granule, so that it chooses the command; nothing of the guest's has to be in it. */
+    private Outcome intermediate(long word0, long word1) {
+        Granule named = Granule.ofRange(CommandFields.TG.getInt(word1));
+        return ofMachine(word0, GuestBinding::isStage2, streamId -> {
+            Granule granule = named == null ? streams.bound().get(streamId).granule() : named;
+            long first = CommandFields.firstOfRange(granule, CommandFields.ipa(word1));
+            long last = CommandFields.lastOfRange(granule, first, named == null ? 0 : word0);
+            return last == LAST_ADDRESS
+                    ? all(streamId)
+                    : invalidate(streamId, leafFlag(word1), first, last - first + 1, NO_PAYLOAD);
+        });
+    }
+
+    private static int leafFlag(long word1) {
+        return CommandFields.LEAF.isSet(word1) ? Uapi.FLAGS_VADDR_LEAF : 0;
+    }
+
+    /** For each stream of a command's VMID that it concerns; in one request where the guest's unit has no VMIDs. */
+    private Outcome ofMachine(long word0, Predicate<GuestBinding> concerned, IntFunction<Outcome> request) {
+        if (!streams.haveVmids()) {
+            return request.apply(ALL);
+        }
+        int vmid = CommandFields.VMID.getInt(word0);
+        boolean done = true;
+        boolean found = false;
+        for (Map.Entry<Integer, GuestBinding> stream : streams.bound().entrySet()) {
+            if (stream.getValue().isOf(vmid) && concerned.test(stream.getValue())) {
+                found = true;
+                done &= request.apply(stream.getKey()) == Outcome.DONE;
+            }
+        }
+        if (!found) {
+            return handled("no stream of that VM is bound, so nothing is cached");
+        }
+        return done ? Outcome.DONE : Outcome.NOT_DONE;
     }
 
     /** The command again, as the vendor part of the request, without what the host owns. */
@@ -94,7 +147,7 @@ final class GuestEffects implements CommandEffects {
     }
 
     private Outcome invalidate(int domain, int flags, long vaddr, long size, byte[] payload) {
-        if (streams.isEmpty()) {
+        if (streams.bound().isEmpty()) {
             return handled("no stream is bound, so nothing is cached");
         }
         int scope = size == 0 ? 0 : Uapi.SCOPE_VADDR;

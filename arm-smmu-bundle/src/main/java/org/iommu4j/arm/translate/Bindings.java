@@ -510,7 +510,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             }
             commands.sync();
             for (Stage stage : domain.stages()) {
-                tlb.intermediate(stage.vmid(), first, last, false);
+                tlb.intermediate(stage.vmid(), stage.stage2Granule(), first, last, false);
                 tlb.vm(stage.vmid());
             }
         }
