@@ -51,6 +51,12 @@ public final class BindPageTable {
     /** The chip sets the dirty state of stage 2. */
     public static final BitField UPDATE_DIRTY = DATA.bit("update_dirty", 116, about("stage 2: as STE.S2HD"));
 
+    /** Faults of stage 2 are not recorded. */
+    public static final BitField NO_RECORDS = DATA.bit("no_records", 117, about("stage 2: STE.S2R is 0"));
+
+    /** Faults of stage 2 stall. */
+    public static final BitField STALLS = DATA.bit("stalls", 118, about("stage 2: as STE.S2S"));
+
     /** Memory attributes. */
     public static final BitField MAIR = DATA.bits("mair", 191, 128, about("stage 1: memory attributes, as CD.MAIR"));
 

@@ -41,7 +41,9 @@ record GuestBinding(int flags, long root, long control, int vmid) {
                         | BindPageTable.START_LEVEL.of(StreamTableEntry.S2_SL0.get(control))
                         | BindPageTable.NO_ACCESS_FAULTS.of(StreamTableEntry.S2_AFFD.get(control))
                         | BindPageTable.UPDATE_ACCESS.of(StreamTableEntry.S2_HA.get(control))
-                        | BindPageTable.UPDATE_DIRTY.of(StreamTableEntry.S2_HD.get(control)),
+                        | BindPageTable.UPDATE_DIRTY.of(StreamTableEntry.S2_HD.get(control))
+                        | BindPageTable.NO_RECORDS.of(StreamTableEntry.S2_R.isSet(control) ? 0 : 1)
+                        | BindPageTable.STALLS.of(StreamTableEntry.S2_S.get(control)),
                 StreamTableEntry.S2_VMID.getInt(control));
     }
 

@@ -54,7 +54,7 @@ final class GuestEffects implements CommandEffects {
                 int range = CommandFields.RANGE.getInt(word1);
                 yield configuration(streamId, range == ALL_STREAMS ? Integer.SIZE : range + 1);
             }
-            case CFGI_CD, CFGI_CD_ALL, ATC_INV -> ofStream(streamId, command, word0, word1);
+            case CFGI_CD, CFGI_CD_ALL, ATC_INV, RESUME -> ofStream(streamId, command, word0, word1);
             case TLBI_NSNH_ALL -> all(ALL);
             case TLBI_NH_ALL -> ofMachine(word0, binding -> !binding.isStage2(), this::all);
             case TLBI_S12_VMALL -> ofMachine(word0, binding -> true, this::all);
@@ -68,7 +68,7 @@ final class GuestEffects implements CommandEffects {
             case TLBI_NH_VA, TLBI_NH_VAA -> range(command, word0, word1);
             case TLBI_S2_IPA -> intermediate(word0, word1);
             case TLBI_EL2_ALL, TLBI_EL2_ASID, TLBI_EL2_VA, TLBI_EL2_VAA -> handled("no stream of the guest is of EL2");
-            case RESUME, STALL_TERM -> handled("no transaction of the guest is stalled");
+            case STALL_TERM -> handled("what was stalled ended with the binding of the stream");
             case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, PRI_RESP, SYNC -> handled("nothing is kept for it");
         };
     }

@@ -2,10 +2,12 @@ package org.iommu4j.arm.guest;
 
 import java.util.Map;
 import org.iommu4j.arm.command.BindPasidTable;
+import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.table.ConfigurationRules;
 import org.iommu4j.arm.table.StreamTable;
 import org.iommu4j.arm.table.StreamTableEntry;
+import org.iommu4j.arm.table.WalkFault;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.PhysicalMemory;
@@ -28,6 +30,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
 
     private final PhysicalMemory memory;
     private final boolean hasStage2;
+    private final WalkFault fault = new WalkFault();
     private final ConfigurationRules rules;
     private final StreamTable table;
     private final RequestWriter writer;
@@ -49,9 +52,15 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         bindings.updateBound(streamId -> true, sink);
     }
 
-    /** A device is about to access memory. */
-    void access(int streamId, GuestRequests sink) {
+    /**
+     * A device is about to access memory.
+     *
+     * @return what is wrong with the stream's entry; null if nothing is, or it aborts without a record
+     */
+    WalkFault access(int streamId, GuestRequests sink) {
+        fault.clear();
         bindings.access(streamId, sink);
+        return fault.type() == null ? null : fault;
     }
 
     /**
@@ -105,29 +114,18 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         if (!translating) {
             return GuestBinding.passing(streamId);
         }
-        if (!table.contains(streamId)) {
-            return null;
-        }
-        try {
-            long at = table.hasTwoLevels()
-                    ? table.entryAddress(streamId, memory.readLongLe(table.level1Address(streamId)))
-                    : table.entryAddress(streamId);
-            if (at == StreamTable.NONE) {
-                return null;
-            }
-            for (int word = 0; word < ste.length; word++) {
-                ste[word] = memory.readLongLe(at + (long) word * Long.BYTES);
-            }
-        } catch (BusErrorException e) {
+        if (!fetch(streamId)) {
             return null;
         }
         if (!rules.isLegalStream(ste)) {
+            fault.configuration(EventType.C_BAD_STE);
             return null;
         }
         return switch (StreamTableEntry.CONFIG.getInt(ste[0])) {
             case StreamTableEntry.BYPASS -> GuestBinding.passing(streamId);
             case StreamTableEntry.STAGE_1 -> stage1(streamId);
-            case StreamTableEntry.STAGE_2 -> stage2(streamId, sink);
+            case StreamTableEntry.STAGE_2 ->
+                GuestBinding.stage2(streamId, ste, rules.translationServices(ste, false) != 0);
             case StreamTableEntry.NESTED -> {
                 sink.refused("a stream of the guest has both stages");
                 yield null;
@@ -136,12 +134,25 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         };
     }
 
-    private GuestBinding stage2(int streamId, GuestRequests sink) {
-        if (StreamTableEntry.S2_S.isSet(ste[StreamTableEntry.S2_S.word()])) {
-            sink.refused("faults of a guest's stage 2 would stall");
-            return null;
+    /** Reads the entry of a stream, IHI 0070 3.3.1; false if there is none. */
+    private boolean fetch(int streamId) {
+        long at = table.hasTwoLevels() ? table.level1Address(streamId) : table.entryAddress(streamId);
+        try {
+            if (table.contains(streamId) && table.hasTwoLevels()) {
+                at = table.entryAddress(streamId, memory.readLongLe(at));
+            }
+            if (!table.contains(streamId) || at == StreamTable.NONE) {
+                fault.configuration(EventType.C_BAD_STREAMID);
+                return false;
+            }
+            for (int word = 0; word < ste.length; word++) {
+                ste[word] = memory.readLongLe(at + (long) word * Long.BYTES);
+            }
+            return true;
+        } catch (BusErrorException e) {
+            fault.fetch(EventType.F_STE_FETCH, at);
+            return false;
         }
-        return GuestBinding.stage2(streamId, ste, rules.translationServices(ste, false) != 0);
     }
 
     private GuestBinding stage1(int streamId) {

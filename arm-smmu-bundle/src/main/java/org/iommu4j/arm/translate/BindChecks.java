@@ -63,7 +63,9 @@ final class BindChecks {
                         : part.get(BindPageTable.START_LEVEL) == 0
                                 && part.get(BindPageTable.NO_ACCESS_FAULTS) == 0
                                 && part.get(BindPageTable.UPDATE_ACCESS) == 0
-                                && part.get(BindPageTable.UPDATE_DIRTY) == 0);
+                                && part.get(BindPageTable.UPDATE_DIRTY) == 0
+                                && part.get(BindPageTable.NO_RECORDS) == 0
+                                && part.get(BindPageTable.STALLS) == 0);
     }
 
     /** Of BIND_PASIDTBL. */

@@ -76,6 +76,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             commands.stream(device.streamId());
         }
         commands.sync();
+        for (Device device : domain.members().devices()) {
+            terminate(device);
+        }
         if (vmids.isDirty()) {
             commands.everything();
         } else {
@@ -361,6 +364,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         tables.block(streamId);
         commands.stream(streamId);
         commands.sync();
+        if (after == null) {
+            terminate(device);
+        }
         if (vmids.isDirty()) {
             commands.everything();
         } else if (before != null) {
@@ -384,6 +390,13 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         device.bind(bound ? after : null, bound && deviceTlb);
         domain.rebuild();
         return Answers.of(outcome, completion);
+    }
+
+    /** Ends what a device that aborts has stalled: nobody answers for it any more, and its tags are the chip's, IHI 0070 4.7.2. */
+    private void terminate(Device device) {
+        if (chip.canStall() && device.stage() != null && device.stage().mayStall()) {
+            commands.terminate(device.streamId());
+        }
     }
 
     private void drop(Stage stage) {

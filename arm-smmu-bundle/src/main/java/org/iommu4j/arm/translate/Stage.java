@@ -115,8 +115,9 @@ final class Stage {
                 | StreamTableEntry.S2_AFFD.of(part.get(BindPageTable.NO_ACCESS_FAULTS))
                 | StreamTableEntry.S2_HA.of(part.get(BindPageTable.UPDATE_ACCESS))
                 | StreamTableEntry.S2_HD.of(part.get(BindPageTable.UPDATE_DIRTY))
-                | StreamTableEntry.S2_AA64.mask()
-                | StreamTableEntry.S2_R.mask();
+                | StreamTableEntry.S2_S.of(part.get(BindPageTable.STALLS))
+                | StreamTableEntry.S2_R.of(1 - part.get(BindPageTable.NO_RECORDS))
+                | StreamTableEntry.S2_AA64.mask();
         ste[3] = StreamTableEntry.S2_TTB.of(part.get(BindPageTable.TABLE_ROOT));
         return new Stage(Kind.GUEST_STAGE_2, ste);
     }
@@ -217,6 +218,11 @@ final class Stage {
     /** True if it is stage 2 alone: of tables, not of a container's memory map below a guest's. */
     boolean isStage2Table() {
         return kind == Kind.STAGE_2 || kind == Kind.GUEST_STAGE_2;
+    }
+
+    /** True if transactions may wait for their guest: the guest's context descriptors or its stage-2 table decide. */
+    boolean mayStall() {
+        return kind == Kind.CONTEXT_TABLE || StreamTableEntry.S2_S.isSet(ste[2]);
     }
 
     /** Granule of its stage-2 tables. */
