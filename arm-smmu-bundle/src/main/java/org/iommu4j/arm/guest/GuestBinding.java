@@ -12,10 +12,10 @@ import org.iommu4j.contract.Uapi;
  * @param flags of the bind header
  * @param root first word of the vendor part
  * @param control second word; one that stage 2 has beyond is 0
- * @param vmid the guest's own, which its commands name; {@link #ANY_VMID} for a stream that each of them reaches
+ * @param vmid the guest's own, which its commands name; {@link #ANY_VMID} for a stream that each of them reaches, as those of EL2
  */
 record GuestBinding(int flags, long root, long control, int vmid) {
-    /** No VMID: the guest's unit has no stage 2. */
+    /** None: the guest's unit has no stage 2, or the stream is one of EL2. */
     static final int ANY_VMID = -1;
 
     private static final int WORDS_WITHOUT_VMID = 2;
@@ -57,9 +57,9 @@ record GuestBinding(int flags, long root, long control, int vmid) {
         return BindPasidTable.FLAG_STAGE_2.isSet(flags);
     }
 
-    /** True if a command of a VMID concerns it. */
+    /** True if a command of a VMID, or of {@link #ANY_VMID}, concerns it. */
     boolean isOf(int ofVmid) {
-        return vmid == ANY_VMID || vmid == ofVmid;
+        return vmid == ANY_VMID || ofVmid == ANY_VMID || vmid == ofVmid;
     }
 
     /** Granule of a stage-2 table. */

@@ -169,7 +169,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
                         | BindPasidTable.PASID_BITS.of(bits)
                         | BindPasidTable.FORMAT.of(format)
                         | BindPasidTable.NO_PASID.of(bits == 0 || without > 2 ? 0 : without),
-                hasStage2 ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()]) : GuestBinding.ANY_VMID);
+                hasStage2 && !rules.isEl2(ste) ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()]) : GuestBinding.ANY_VMID);
     }
 
     @Override

@@ -7,6 +7,7 @@ import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuRegisters;
+import org.iommu4j.arm.command.SmmuRegisters.Cr2;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
 import org.iommu4j.arm.command.SmmuSettings;
 import org.iommu4j.arm.front.CommandQueue;
@@ -66,7 +67,7 @@ public final class SmmuGuestDecoder implements GuestDecoder {
                 ByteOrder.LITTLE_ENDIAN, SmmuRegisters.of(chip, false), !chosen.isSet(SmmuSettings.LEGACY_GUARDS));
         table = new StreamTable(chip);
         streams = new GuestStreams(memory, chip, table);
-        effects = new GuestEffects(config.subVersion(), streams);
+        effects = new GuestEffects(config.subVersion(), streams, () -> registers.isSet(Cr2.REGISTER, Cr2.E2H));
         front = new SmmuFront(chip, chosen, registers, memory, (address, data) -> {}, effects);
         events = new GuestEvents(registers, front.events());
         front.queue().stepping(true);

@@ -3,6 +3,7 @@ package org.iommu4j.arm.guest;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
@@ -21,6 +22,8 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.testing.GuestHost;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A guest whose unit has both stages: what its stream table, its commands and its VMIDs become on the host. */
 class SmmuGuestDecoderTest {
@@ -309,5 +312,28 @@ class SmmuGuestDecoderTest {
         guest.deviceEvent(other.layout().encode(other.code() | (long) STREAM << 32, EventFields.S2.mask(), 0, 0), containers);
         guest.deviceEvent(new byte[16], containers);
         assertEquals(0, producer());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        // docs/spec/arm-smmu.md 1.3 S10: EL2_ALL, EL2_ASID, EL2_VA with and without CR2.E2H, EL2_VAA
+        "0000000000000020, 0000000000000000, false, 0000000100000010 0000000000000000",
+        "0007000000000021, 0000000000000000, true, 0007000100000011 0000000000000000",
+        "0007000000000022, 0000000000075001, true, 0007000100000012 0000000000075001",
+        "0007000000000022, 0000000000075001, false, 0000000100000013 0000000000075001",
+        "0000000000000023, 0000000000075000, false, 0000000100000013 0000000000075000"
+    })
+    void shouldRunTheHypervisorOfANestedGuestAsOneOfEl1(String word0, String word1, boolean e2h, String expected) {
+        write(Cr0.REGISTER.offset(), 4, Cr0.CMDQEN.mask());
+        write(Cr2.REGISTER.offset(), 4, e2h ? Cr2.E2H.mask() : 0);
+        write(Cr0.REGISTER.offset(), 4, Cr0.CMDQEN.mask() | Cr0.SMMUEN.mask());
+        host.store(CONTEXT, context(0), ROOT);
+        // STRW says EL2, so that the VMID is none.
+        stream(STREAM, CONTEXT | 0xb, 2L << 30, 9, 0);
+        containers.take();
+        host.takeCommands();
+        command(HexFormat.fromHexDigitsToLong(word0), HexFormat.fromHexDigitsToLong(word1));
+        assertEquals(List.of("invalidate 3 OK EXACT"), containers.take());
+        assertEquals(expected, host.takeCommands().get(0));
     }
 }
