@@ -196,7 +196,7 @@ public class SmmuBackend implements Backend {
                         Uapi.BIND_PASID,
                         IommuModel.ARM_SMMU,
                         SmmuGeneration.V3_1,
-                        BindPasidTable.PAGE_TABLE_FLAGS,
+                        BindPasidTable.PASID_FLAGS,
                         BindPasid.LAYOUT));
     }
 

@@ -10,6 +10,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.PlatformConfig.Range;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Uapi;
@@ -18,11 +19,11 @@ import org.iommu4j.testing.BackendMachine;
 
 /** A chip, its memory and its driver, joined as the core joins them. */
 public final class Machine extends BackendMachine {
-    private Machine(HardwareConfig config, DevicePort devices, Sanitizer.Mode sanitizer) {
+    private Machine(HardwareConfig config, List<Range> ram, DevicePort devices, Sanitizer.Mode sanitizer) {
         super(
                 new SmmuBackend(),
                 config,
-                new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, devices, sanitizer)));
+                new SimulatedPlatform(new PlatformConfig(48, ram, (address, data) -> {}, devices, sanitizer)));
         translator();
     }
 
@@ -38,12 +39,17 @@ public final class Machine extends BackendMachine {
 
     /** A machine with devices that answer as {@code devices} does. */
     public static Machine of(HardwareConfig config, DevicePort devices) {
-        return new Machine(config, devices, Sanitizer.Mode.OFF);
+        return new Machine(config, List.of(), devices, Sanitizer.Mode.OFF);
+    }
+
+    /** A machine that has memory from 0 up to an address, and nothing beyond. */
+    public static Machine withMemory(HardwareConfig config, long end) {
+        return new Machine(config, List.of(new Range(0, end)), DevicePort.COMPLETING, Sanitizer.Mode.OFF);
     }
 
     /** A machine that watches what its software leaves out. */
     public static Machine watched(HardwareConfig config) {
-        return new Machine(config, DevicePort.COMPLETING, Sanitizer.Mode.ON);
+        return new Machine(config, List.of(), DevicePort.COMPLETING, Sanitizer.Mode.ON);
     }
 
     /** The commands since the last call, as their two words. */

@@ -56,6 +56,10 @@ public final class BindPasidTable {
     public static final BitField FLAG_DEVICE_TLB =
             HEADER_FLAGS.bit("DEVICE_TLB", 17, about("the device has a TLB of its own; needs IDR0.ATS"));
 
+    /** The table of BIND_PGTABLE is one of stage 2; needs IDR0.S2P. */
+    public static final BitField FLAG_STAGE_2 =
+            HEADER_FLAGS.bit("STAGE_2", 18, about("BIND_PGTABLE: a stage-2 table; needs IDR0.S2P"));
+
     /** The header's flags, of every bind of this model. */
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
 
@@ -63,7 +67,10 @@ public final class BindPasidTable {
     public static final int FLAGS = (int) (FLAG_PASS_THROUGH.mask() | FLAG_DEVICE_TLB.mask());
 
     /** All header flags of BIND_PGTABLE. */
-    public static final int PAGE_TABLE_FLAGS = (int) FLAG_DEVICE_TLB.mask();
+    public static final int PAGE_TABLE_FLAGS = (int) (FLAG_DEVICE_TLB.mask() | FLAG_STAGE_2.mask());
+
+    /** All header flags of BIND_PASID. */
+    public static final int PASID_FLAGS = (int) FLAG_DEVICE_TLB.mask();
 
     private BindPasidTable() {}
 }

@@ -376,6 +376,12 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                     (int) BindPasidTable.FLAG_PASS_THROUGH.mask(),
                     BindPasidTable.LAYOUT.encode(0, BindPasidTable.REQUESTER.of(requester)));
             scene.bind(Uapi.BIND_PGTABLE, flags, BindPageTable.LAYOUT.encode(pageTable(requester)));
+            if (chip.hasStage2()) {
+                scene.bind(
+                        Uapi.BIND_PGTABLE,
+                        flags | (int) BindPasidTable.FLAG_STAGE_2.mask(),
+                        BindPageTable.LAYOUT.encode(stage2Table(requester)));
+            }
             if (chip.subVersion() >= SmmuGeneration.V3_1 && chip.substreamIdBits() != 0) {
                 int pasid = random.nextInt(1 << Math.min(chip.substreamIdBits(), MOST_BOUND_PASID_BITS));
                 long[] words = Arrays.copyOf(pageTable(requester), BindPasid.LAYOUT.words());
@@ -395,6 +401,22 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                         | BindPageTable.T0SZ.of(Long.SIZE - table.inputBits())
                         | BindPageTable.GRANULE.of(table.granule().lowCode())
                         | BindPageTable.IPS.of(Idr5.OAS.get(chip.idr5())),
+                0
+            };
+        }
+
+        /** Words that name a table of stage 2 with a few pages. */
+        private long[] stage2Table(int requester) {
+            long[] ste = new long[StreamTableEntry.WORDS];
+            pages(stage2(ste, false));
+            return new long[] {
+                BindPageTable.TABLE_ROOT.of(StreamTableEntry.S2_TTB.get(ste)),
+                BindPageTable.REQUESTER.of(requester)
+                        | BindPageTable.T0SZ.of(StreamTableEntry.S2_T0SZ.get(ste))
+                        | BindPageTable.GRANULE.of(StreamTableEntry.S2_TG.get(ste))
+                        | BindPageTable.IPS.of(StreamTableEntry.S2_PS.get(ste))
+                        | BindPageTable.START_LEVEL.of(StreamTableEntry.S2_SL0.get(ste))
+                        | BindPageTable.NO_ACCESS_FAULTS.of(StreamTableEntry.S2_AFFD.get(ste)),
                 0
             };
         }

@@ -66,6 +66,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     private static final int BIND_PGTABLE = 4;
     private static final int UNBIND = 1;
     private static final int PASS_THROUGH = 1 << 16;
+    private static final int STAGE_2 = 1 << 18;
 
     private final NativePort port;
     private final PhysicalMemory streamTables;
@@ -181,6 +182,8 @@ final class SmmuReferenceWalker implements ReferenceWalker {
             bound.remove(requester);
         } else if ((request.flags() & PASS_THROUGH) != 0) {
             bound.put(requester, new Bound(null, 4L << 1 | 1, 0, 0, 0));
+        } else if (request.operation() == BIND_PGTABLE && (request.flags() & STAGE_2) != 0) {
+            bound.put(requester, new Bound(null, 6L << 1 | 1, 0, stage2Control(words), words[0]));
         } else if (request.operation() == BIND_PGTABLE) {
             bound.put(requester, new Bound(Map.of(0, context(words, 1)), 5L << 1 | 1, 0, 0, 0));
         } else {
@@ -200,6 +203,20 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         } else if (stream.contexts.remove(pasid) == null || stream.contexts.isEmpty()) {
             bound.remove(requester);
         }
+    }
+
+    /** STE[191:128] of a guest's stage-2 table, without a VMID; S2AA64 and S2R are the host's. */
+    private static long stage2Control(long[] words) {
+        return bits(words, 101, 96) << 32
+                | bits(words, 113, 112) << 38
+                | bits(words, 105, 104) << 46
+                | bits(words, 110, 108) << 48
+                | 1L << 51
+                | bits(words, 111, 111) << 52
+                | bits(words, 114, 114) << 53
+                | bits(words, 116, 116) << 55
+                | bits(words, 115, 115) << 56
+                | 1L << 58;
     }
 
     /** The host's context descriptor of a table. */

@@ -1,5 +1,9 @@
 package org.iommu4j.arm.guest;
 
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.IntFunction;
+import java.util.function.Predicate;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCommand;
@@ -18,16 +22,24 @@ import org.iommu4j.contract.Uapi;
 final class GuestEffects implements CommandEffects {
     private static final int ALL = -1;
     private static final int ALL_STREAMS = 31;
+    private static final long LAST_ADDRESS = -1L;
     private static final byte[] NO_PAYLOAD = {};
 
     private final GuestStreams streams;
     private final RequestWriter writer;
+    private final BooleanSupplier withAsids;
 
     /** Who takes the requests of the call that is under way. */
     private GuestRequests sink;
 
-    GuestEffects(int subVersion, GuestStreams streams) {
+    /**
+     * Effects on a guest's streams.
+     *
+     * @param withAsids whether streams of EL2 have ASIDs: CR2.E2H
+     */
+    GuestEffects(int subVersion, GuestStreams streams, BooleanSupplier withAsids) {
         this.streams = streams;
+        this.withAsids = withAsids;
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.ARM_SMMU, subVersion);
     }
 
@@ -50,15 +62,35 @@ final class GuestEffects implements CommandEffects {
                 int range = CommandFields.RANGE.getInt(word1);
                 yield configuration(streamId, range == ALL_STREAMS ? Integer.SIZE : range + 1);
             }
-            case CFGI_CD, CFGI_CD_ALL, ATC_INV -> ofStream(streamId, command, word0, word1);
-            case TLBI_NSNH_ALL, TLBI_NH_ALL -> invalidate(ALL, 0, 0, 0, NO_PAYLOAD);
-            case TLBI_NH_ASID -> invalidate(ALL, 0, 0, 0, payload(command, word0, word1));
-            case TLBI_NH_VA, TLBI_NH_VAA -> range(command, word0, word1);
-            case TLBI_S2_IPA, TLBI_S12_VMALL -> handled("no stream of the guest has a stage 2");
-            case TLBI_EL2_ALL, TLBI_EL2_ASID, TLBI_EL2_VA, TLBI_EL2_VAA -> handled("no stream of the guest is of EL2");
-            case RESUME, STALL_TERM -> handled("no transaction of the guest is stalled");
+            case CFGI_CD, CFGI_CD_ALL, ATC_INV, RESUME -> ofStream(streamId, command, word0, word1);
+            case TLBI_NSNH_ALL -> all(ALL);
+            case TLBI_NH_ALL -> stage1(vmid(word0), this::all);
+            case TLBI_S12_VMALL -> ofMachine(vmid(word0), binding -> true, this::all);
+            case TLBI_NH_ASID -> addressSpace(vmid(word0), word0, word1);
+            case TLBI_NH_VA, TLBI_NH_VAA -> range(vmid(word0), command, word0, word1);
+            case TLBI_S2_IPA -> intermediate(word0, word1);
+            case TLBI_EL2_ALL -> stage1(GuestBinding.ANY_VMID, this::all);
+            case TLBI_EL2_ASID -> addressSpace(GuestBinding.ANY_VMID, word0, word1);
+            case TLBI_EL2_VA -> withAsids.getAsBoolean()
+                    ? range(GuestBinding.ANY_VMID, SmmuCommand.TLBI_NH_VA, word0, word1)
+                    : range(GuestBinding.ANY_VMID, SmmuCommand.TLBI_NH_VAA, CommandFields.ASID.set(word0, 0), word1);
+            case TLBI_EL2_VAA -> range(GuestBinding.ANY_VMID, SmmuCommand.TLBI_NH_VAA, word0, word1);
+            case STALL_TERM -> handled("what was stalled ended with the binding of the stream");
             case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, PRI_RESP, SYNC -> handled("nothing is kept for it");
         };
+    }
+
+    private static int vmid(long word0) {
+        return CommandFields.VMID.getInt(word0);
+    }
+
+    private Outcome addressSpace(int vmid, long word0, long word1) {
+        byte[] payload = payload(SmmuCommand.TLBI_NH_ASID, word0, word1);
+        return stage1(vmid, streamId -> invalidate(streamId, 0, 0, 0, payload));
+    }
+
+    private Outcome all(int streamId) {
+        return invalidate(streamId, 0, 0, 0, NO_PAYLOAD);
     }
 
     private Outcome configuration(int streamId, int bits) {
@@ -67,34 +99,77 @@ final class GuestEffects implements CommandEffects {
     }
 
     private Outcome ofStream(int streamId, SmmuCommand command, long word0, long word1) {
-        return streams.isBound(streamId)
+        return streams.bound().containsKey(streamId)
                 ? invalidate(streamId, 0, 0, 0, payload(command, word0, word1))
                 : handled("the stream is not bound, so nothing is cached");
     }
 
-    /** By address: the generic part names the same range, in pages of 4 KiB. */
-    private Outcome range(SmmuCommand command, long word0, long word1) {
-        Granule granule = Granule.ofRange(CommandFields.TG.getInt(word1));
-        int shift = granule == null ? Granule.K64.shift() : granule.shift();
-        int unit = CommandFields.scale(word0) + shift;
-        long units = granule == null ? 1 : CommandFields.NUM.get(word0) + 1;
-        long first = CommandFields.ADDRESS.get(word1) & -1L << shift;
-        if (unit >= Long.SIZE - 1 || units > Long.MAX_VALUE >>> unit || first + (units << unit) - 1 < first) {
-            return invalidate(ALL, 0, 0, 0, NO_PAYLOAD);
-        }
+    /** By address: the generic part names the same range, in pages of 4 KiB; a command that names no granule may mean any. */
+    private Outcome range(int vmid, SmmuCommand command, long word0, long word1) {
+        Granule named = Granule.ofRange(CommandFields.TG.getInt(word1));
+        Granule granule = named == null ? Granule.K64 : named;
+        long first = CommandFields.firstOfRange(granule, CommandFields.ADDRESS.get(word1));
+        long last = CommandFields.lastOfRange(granule, first, named == null ? 0 : word0);
         byte[] payload = payload(command, word0, word1);
-        int flags = CommandFields.LEAF.isSet(word1) ? Uapi.FLAGS_VADDR_LEAF : 0;
-        return invalidate(ALL, flags, first, units << unit, payload);
+        return stage1(
+                vmid,
+                streamId -> last == LAST_ADDRESS
+                        ? all(streamId)
+                        : invalidate(streamId, leafFlag(word1), first, last - first + 1, payload));
     }
 
-    /** The command again, as the vendor part of the request, without what the host owns. */
-    private static byte[] payload(SmmuCommand command, long word0, long word1) {
-        boolean hasVmid = command.layout().fields().contains(CommandFields.VMID);
-        return command.layout().encode(hasVmid ? CommandFields.VMID.set(word0, 0) : word0, word1);
+    /** By address of stage 2. The host knows its granule, so that it chooses the command; nothing of the guest's has to be in it. */
+    private Outcome intermediate(long word0, long word1) {
+        Granule named = Granule.ofRange(CommandFields.TG.getInt(word1));
+        return ofMachine(vmid(word0), GuestBinding::isStage2, streamId -> {
+            Granule granule = named == null ? streams.bound().get(streamId).granule() : named;
+            long first = CommandFields.firstOfRange(granule, CommandFields.ipa(word1));
+            long last = CommandFields.lastOfRange(granule, first, named == null ? 0 : word0);
+            return last == LAST_ADDRESS
+                    ? all(streamId)
+                    : invalidate(streamId, leafFlag(word1), first, last - first + 1, NO_PAYLOAD);
+        });
+    }
+
+    private static int leafFlag(long word1) {
+        return CommandFields.LEAF.isSet(word1) ? Uapi.FLAGS_VADDR_LEAF : 0;
+    }
+
+    private Outcome stage1(int vmid, IntFunction<Outcome> request) {
+        return ofMachine(vmid, binding -> !binding.isStage2(), request);
+    }
+
+    /** For each stream of a command's VMID that it concerns; in one request where the guest's unit has no VMIDs. */
+    private Outcome ofMachine(int vmid, Predicate<GuestBinding> concerned, IntFunction<Outcome> request) {
+        if (!streams.haveVmids()) {
+            return request.apply(ALL);
+        }
+        boolean done = true;
+        boolean found = false;
+        for (Map.Entry<Integer, GuestBinding> stream : streams.bound().entrySet()) {
+            if (stream.getValue().isOf(vmid) && concerned.test(stream.getValue())) {
+                found = true;
+                done &= request.apply(stream.getKey()) == Outcome.DONE;
+            }
+        }
+        if (!found) {
+            return handled("no stream of that VM is bound, so nothing is cached");
+        }
+        return done ? Outcome.DONE : Outcome.NOT_DONE;
+    }
+
+    /**
+     * The command as the vendor part of a request, without what the host owns; that of EL2 as one of EL1, which the guest's streams are for
+     * the host (docs/spec/arm-smmu.md 1.3 S10).
+     */
+    private static byte[] payload(SmmuCommand as, long word0, long word1) {
+        long named = as.opcodeField().set(word0, as.opcode());
+        boolean hasVmid = as.layout().fields().contains(CommandFields.VMID);
+        return as.layout().encode(hasVmid ? CommandFields.VMID.set(named, 0) : named, word1);
     }
 
     private Outcome invalidate(int domain, int flags, long vaddr, long size, byte[] payload) {
-        if (streams.isEmpty()) {
+        if (streams.bound().isEmpty()) {
             return handled("no stream is bound, so nothing is cached");
         }
         int scope = size == 0 ? 0 : Uapi.SCOPE_VADDR;

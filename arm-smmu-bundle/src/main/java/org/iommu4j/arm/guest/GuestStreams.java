@@ -1,10 +1,13 @@
 package org.iommu4j.arm.guest;
 
+import java.util.Map;
 import org.iommu4j.arm.command.BindPasidTable;
+import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.table.ConfigurationRules;
 import org.iommu4j.arm.table.StreamTable;
 import org.iommu4j.arm.table.StreamTableEntry;
+import org.iommu4j.arm.table.WalkFault;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.PhysicalMemory;
@@ -19,13 +22,15 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * The stream table of a guest: each stream is alone in a container of its own, which has the StreamID as number, and bound to its
- * context descriptors there.
+ * The stream table of a guest: each stream is alone in a container of its own, which has the StreamID as number, and bound there to its
+ * context descriptors or its stage-2 table.
  */
 final class GuestStreams implements GuestTables<GuestBinding> {
     private static final int STREAMS = 1 << 16;
 
     private final PhysicalMemory memory;
+    private final boolean hasStage2;
+    private final WalkFault fault = new WalkFault();
     private final ConfigurationRules rules;
     private final StreamTable table;
     private final RequestWriter writer;
@@ -36,6 +41,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
     GuestStreams(PhysicalMemory memory, SmmuCapabilities chip, StreamTable table) {
         this.memory = memory;
         this.table = table;
+        hasStage2 = chip.hasStage2();
         rules = new ConfigurationRules(chip);
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.ARM_SMMU, chip.subVersion());
     }
@@ -46,9 +52,15 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         bindings.updateBound(streamId -> true, sink);
     }
 
-    /** A device is about to access memory. */
-    void access(int streamId, GuestRequests sink) {
+    /**
+     * A device is about to access memory.
+     *
+     * @return what is wrong with the stream's entry; null if nothing is, or it aborts without a record
+     */
+    WalkFault access(int streamId, GuestRequests sink) {
+        fault.clear();
         bindings.access(streamId, sink);
+        return fault.type() == null ? null : fault;
     }
 
     /**
@@ -64,30 +76,36 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         }
     }
 
-    /** True if no stream is bound, so that nothing can be cached. */
-    boolean isEmpty() {
-        return bindings.bound().isEmpty();
+    /** True if the guest's unit has VMIDs: then its TLB invalidations name one. */
+    boolean haveVmids() {
+        return hasStage2;
     }
 
-    /** True if a stream is bound. */
-    boolean isBound(int streamId) {
-        return bindings.bound().containsKey(streamId);
+    /** The streams that are bound: of no other is anything cached. */
+    Map<Integer, GuestBinding> bound() {
+        return bindings.bound();
     }
 
     @Override
     public boolean bind(int streamId, GuestBinding before, GuestBinding after, GuestRequests sink) {
         if (before == null) {
             sink.move(streamId, streamId);
+        } else if (before.operation() != after.operation()) {
+            // A bind replaces one of its own kind.
+            send(streamId, before, Uapi.BIND_FLAG_UNBIND, sink);
         }
-        return sink.request(streamId, writer.bind(Uapi.BIND_PASIDTBL, after.flags(), after.payload()))
-                        .errno()
-                == Errno.OK;
+        return send(streamId, after, 0, sink) == Errno.OK;
+    }
+
+    private Errno send(int streamId, GuestBinding binding, int flags, GuestRequests sink) {
+        return sink.request(
+                        streamId, writer.bind(binding.operation(), binding.flags() | flags, binding.payload()))
+                .errno();
     }
 
     @Override
     public void unbind(int streamId, GuestBinding before, GuestRequests sink) {
-        sink.request(
-                streamId, writer.bind(Uapi.BIND_PASIDTBL, before.flags() | Uapi.BIND_FLAG_UNBIND, before.payload()));
+        send(streamId, before, Uapi.BIND_FLAG_UNBIND, sink);
         sink.move(streamId, -1);
     }
 
@@ -96,34 +114,45 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         if (!translating) {
             return GuestBinding.passing(streamId);
         }
-        if (!table.contains(streamId)) {
-            return null;
-        }
-        try {
-            long at = table.hasTwoLevels()
-                    ? table.entryAddress(streamId, memory.readLongLe(table.level1Address(streamId)))
-                    : table.entryAddress(streamId);
-            if (at == StreamTable.NONE) {
-                return null;
-            }
-            for (int word = 0; word < ste.length; word++) {
-                ste[word] = memory.readLongLe(at + (long) word * Long.BYTES);
-            }
-        } catch (BusErrorException e) {
+        if (!fetch(streamId)) {
             return null;
         }
         if (!rules.isLegalStream(ste)) {
+            fault.configuration(EventType.C_BAD_STE);
             return null;
         }
         return switch (StreamTableEntry.CONFIG.getInt(ste[0])) {
             case StreamTableEntry.BYPASS -> GuestBinding.passing(streamId);
             case StreamTableEntry.STAGE_1 -> stage1(streamId);
-            case StreamTableEntry.STAGE_2, StreamTableEntry.NESTED -> {
-                sink.refused("stage 2 of a guest is not in this release");
+            case StreamTableEntry.STAGE_2 ->
+                GuestBinding.stage2(streamId, ste, rules.translationServices(ste, false) != 0);
+            case StreamTableEntry.NESTED -> {
+                sink.refused("a stream of the guest has both stages");
                 yield null;
             }
             default -> null;
         };
+    }
+
+    /** Reads the entry of a stream, IHI 0070 3.3.1; false if there is none. */
+    private boolean fetch(int streamId) {
+        long at = table.hasTwoLevels() ? table.level1Address(streamId) : table.entryAddress(streamId);
+        try {
+            if (table.contains(streamId) && table.hasTwoLevels()) {
+                at = table.entryAddress(streamId, memory.readLongLe(at));
+            }
+            if (!table.contains(streamId) || at == StreamTable.NONE) {
+                fault.configuration(EventType.C_BAD_STREAMID);
+                return false;
+            }
+            for (int word = 0; word < ste.length; word++) {
+                ste[word] = memory.readLongLe(at + (long) word * Long.BYTES);
+            }
+            return true;
+        } catch (BusErrorException e) {
+            fault.fetch(EventType.F_STE_FETCH, at);
+            return false;
+        }
     }
 
     private GuestBinding stage1(int streamId) {
@@ -134,12 +163,13 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         int without = StreamTableEntry.S1_DSS.getInt(ste[StreamTableEntry.S1_DSS.word()]);
         boolean deviceTlb = rules.translationServices(ste, false) != 0;
         return new GuestBinding(
-                deviceTlb ? (int) BindPasidTable.FLAG_DEVICE_TLB.mask() : 0,
+                GuestBinding.tlbFlag(deviceTlb),
                 BindPasidTable.TABLE_ROOT.of(StreamTableEntry.S1_CONTEXT_PTR.get(ste[0])),
                 BindPasidTable.REQUESTER.of(streamId)
                         | BindPasidTable.PASID_BITS.of(bits)
                         | BindPasidTable.FORMAT.of(format)
-                        | BindPasidTable.NO_PASID.of(bits == 0 || without > 2 ? 0 : without));
+                        | BindPasidTable.NO_PASID.of(bits == 0 || without > 2 ? 0 : without),
+                hasStage2 && !rules.isEl2(ste) ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()]) : GuestBinding.ANY_VMID);
     }
 
     @Override
@@ -151,10 +181,11 @@ final class GuestStreams implements GuestTables<GuestBinding> {
     public GuestBinding load(int streamId, SnapshotReader in) {
         int flags = in.getInt();
         long[] words = in.getLongs();
-        if (words.length != BindPasidTable.LAYOUT.words()) {
+        GuestBinding binding = GuestBinding.of(flags, words);
+        if (binding == null) {
             throw in.invalid("binding of " + words.length + " words");
         }
-        return GuestBinding.of(flags, words);
+        return binding;
     }
 
     void save(SnapshotWriter out) {

@@ -2,15 +2,20 @@ package org.iommu4j.arm.guest;
 
 import java.nio.ByteOrder;
 import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.EventFields;
+import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuRegisters;
+import org.iommu4j.arm.command.SmmuRegisters.Cr2;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
 import org.iommu4j.arm.command.SmmuSettings;
 import org.iommu4j.arm.front.CommandQueue;
 import org.iommu4j.arm.front.SmmuFront;
 import org.iommu4j.arm.table.StreamTable;
+import org.iommu4j.arm.table.WalkFault;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
@@ -27,23 +32,25 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * A virtual SMMU with stage 1. Whoever runs the guest fetches the queue and hands each command to {@link #command}; a write to
+ * A virtual SMMU with streams of one stage or the other. Whoever runs the guest fetches the queue and hands each command to {@link #command}; a write to
  * CMDQ_PROD fetches nothing itself. Registers and queue are those of the chip ({@link SmmuFront}). A command that the host does
- * not carry out stops the queue: it is never acknowledged.
+ * not carry out stops the queue: it is never acknowledged. Faults of the guest's devices stand in the guest's event queue.
  *
- * <p>Not modelled: stage 2 of a guest, events and page requests for the guest, delivery of its interrupts.
+ * <p>Not modelled: streams of both stages, page requests for the guest, delivery of its interrupts.
  */
 public final class SmmuGuestDecoder implements GuestDecoder {
     /** Version of the state that {@link #save} writes. */
     public static final int STATE_VERSION = 1;
 
     private static final Layout WORDS = SmmuCommand.SYNC.layout();
+    private static final Layout EVENT = EventType.F_TRANSLATION.layout();
 
     private final HardwareConfig config;
     private final RegisterFile registers;
     private final StreamTable table;
     private final GuestStreams streams;
     private final GuestEffects effects;
+    private final GuestEvents events;
     private final SmmuFront front;
 
     /**
@@ -60,8 +67,9 @@ public final class SmmuGuestDecoder implements GuestDecoder {
                 ByteOrder.LITTLE_ENDIAN, SmmuRegisters.of(chip, false), !chosen.isSet(SmmuSettings.LEGACY_GUARDS));
         table = new StreamTable(chip);
         streams = new GuestStreams(memory, chip, table);
-        effects = new GuestEffects(config.subVersion(), streams);
+        effects = new GuestEffects(config.subVersion(), streams, () -> registers.isSet(Cr2.REGISTER, Cr2.E2H));
         front = new SmmuFront(chip, chosen, registers, memory, (address, data) -> {}, effects);
+        events = new GuestEvents(registers, front.events());
         front.queue().stepping(true);
         registers.onWrite(StreamTableBase.REGISTER, (before, after, written, lanes) -> takeStreamTable());
         registers.onWrite(StreamTableBase.CONFIG, (before, after, written, lanes) -> takeStreamTable());
@@ -123,8 +131,26 @@ public final class SmmuGuestDecoder implements GuestDecoder {
 
     @Override
     public void deviceAccess(int requester, GuestRequests requests) {
+        deviceAccess(requester, DmaAccess.NO_PASID, requests);
+    }
+
+    @Override
+    public void deviceAccess(int requester, int pasid, GuestRequests requests) {
         effects.sendTo(requests);
-        streams.access(requester, requests);
+        WalkFault fault = streams.access(requester, requests);
+        if (fault != null) {
+            events.configuration(fault, requester, pasid);
+        }
+    }
+
+    @Override
+    public void deviceEvent(byte[] record, GuestRequests requests) {
+        if (record.length == EventFields.RECORD_BYTES) {
+            GuestBinding binding = streams.bound().get((int) EventFields.SID.get(EVENT.word(record, 0, EventFields.SID.word())));
+            if (binding != null) {
+                events.forward(record, binding);
+            }
+        }
     }
 
     @Override

@@ -9,6 +9,7 @@ import org.iommu4j.arm.command.SmmuRegisters.Cr0;
 import org.iommu4j.arm.command.SmmuRegisters.Idr5;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
 import org.iommu4j.arm.command.SmmuSettings;
+import org.iommu4j.arm.front.FaultReports;
 import org.iommu4j.arm.front.PageRequests;
 import org.iommu4j.arm.front.SmmuFront;
 import org.iommu4j.arm.table.ConfigurationRules;

@@ -7,6 +7,7 @@ import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
 import org.iommu4j.arm.command.SmmuRegisters.Cr2;
 import org.iommu4j.arm.command.SmmuRegisters.Gbpa;
+import org.iommu4j.arm.front.FaultReports;
 import org.iommu4j.arm.table.ConfigurationRules;
 import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.DescriptorAddresses;

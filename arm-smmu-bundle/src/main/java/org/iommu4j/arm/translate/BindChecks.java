@@ -1,6 +1,7 @@
 package org.iommu4j.arm.translate;
 
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.iommu4j.arm.command.BindPageTable;
 import org.iommu4j.arm.command.BindPasid;
 import org.iommu4j.arm.command.BindPasidTable;
@@ -26,9 +27,20 @@ final class BindChecks {
         this.chip = chip;
         rules = new ConfigurationRules(chip);
         int pasidBits = HostContexts.pasidBits(chip);
-        contextTables =
-                rulesOf(new BindRules<>(), BindPasidTable.TABLE_ROOT, BindPasidTable.REQUESTER, Stage::ofContextTable);
-        pageTables = rulesOf(new BindRules<>(), BindPageTable.TABLE_ROOT, BindPageTable.REQUESTER, Stage::ofPageTable);
+        contextTables = rulesOf(
+                new BindRules<>(),
+                BindPasidTable.TABLE_ROOT,
+                BindPasidTable.REQUESTER,
+                Stage::ofContextTable,
+                "PASS_THROUGH has neither a table nor a TLB of the device",
+                part -> !part.hasFlag(BindPasidTable.FLAG_PASS_THROUGH) || isEmpty(part));
+        BindRules<Domain> ofTable = new BindRules<Domain>()
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "stage 2 of the container is its memory map",
+                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_STAGE_2) || domain.memory() == null);
+        pageTables = rulesOfTable(ofTable);
         BindRules<Domain> ofPasid = new BindRules<Domain>()
                 .row(
                         Rule.V34,
@@ -36,7 +48,24 @@ final class BindChecks {
                         BindPasid.PASID,
                         "the host's context descriptors have " + pasidBits + " bits of PASID",
                         (part, domain) -> pasidBits != 0 && part.get(BindPasid.PASID) >>> pasidBits == 0);
-        pasids = rulesOf(ofPasid, BindPageTable.TABLE_ROOT, BindPageTable.REQUESTER, Stage::ofPageTable);
+        pasids = rulesOfTable(ofPasid);
+    }
+
+    private BindRules<Domain> rulesOfTable(BindRules<Domain> first) {
+        return rulesOf(
+                first,
+                BindPageTable.TABLE_ROOT,
+                BindPageTable.REQUESTER,
+                Stage::ofPageTable,
+                "a field of the other stage is not zero",
+                part -> part.hasFlag(BindPasidTable.FLAG_STAGE_2)
+                        ? part.get(BindPageTable.MAIR) == 0
+                        : part.get(BindPageTable.START_LEVEL) == 0
+                                && part.get(BindPageTable.NO_ACCESS_FAULTS) == 0
+                                && part.get(BindPageTable.UPDATE_ACCESS) == 0
+                                && part.get(BindPageTable.UPDATE_DIRTY) == 0
+                                && part.get(BindPageTable.NO_RECORDS) == 0
+                                && part.get(BindPageTable.STALLS) == 0);
     }
 
     /** Of BIND_PASIDTBL. */
@@ -54,9 +83,18 @@ final class BindChecks {
         return pasids;
     }
 
-    /** Some rules, and those of every bind. */
+    /**
+     * Some rules, and those of every bind.
+     *
+     * @param conflict what is wrong if flags and vendor part do not agree
+     */
     private BindRules<Domain> rulesOf(
-            BindRules<Domain> first, BitField root, BitField requester, Function<BindPart, Stage> stage) {
+            BindRules<Domain> first,
+            BitField root,
+            BitField requester,
+            Function<BindPart, Stage> stage,
+            String conflict,
+            Predicate<BindPart> agrees) {
         return first.row(
                         Rule.V34,
                         root,
@@ -72,10 +110,7 @@ final class BindChecks {
                         Errno.EOPNOTSUPP,
                         "the chip refuses such a table",
                         (part, domain) -> part.unbinds() || isLegal(domain.placed(stage.apply(part))))
-                .flags(
-                        Rule.V35,
-                        "PASS_THROUGH has neither a table nor a TLB of the device",
-                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_PASS_THROUGH) || isEmpty(part))
+                .flags(Rule.V35, conflict, (part, domain) -> agrees.test(part))
                 .row(
                         null,
                         Errno.ENODEV,

@@ -79,6 +79,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             commands.stream(device.streamId());
         }
         commands.sync();
+        for (Device device : domain.members().devices()) {
+            terminate(device);
+        }
         if (vmids.isDirty()) {
             commands.everything();
         } else {
@@ -364,6 +367,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         tables.block(streamId);
         commands.stream(streamId);
         commands.sync();
+        if (after == null) {
+            terminate(device);
+        }
         if (vmids.isDirty()) {
             commands.everything();
         } else if (before != null) {
@@ -387,6 +393,13 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         device.bind(bound ? after : null, bound && deviceTlb);
         domain.rebuild();
         return Answers.of(outcome, completion);
+    }
+
+    /** Ends what a device that aborts has stalled: nobody answers for it any more, and its tags are the chip's, IHI 0070 4.7.2. */
+    private void terminate(Device device) {
+        if (chip.canStall() && device.stage() != null && device.stage().mayStall()) {
+            commands.terminate(device.streamId());
+        }
     }
 
     private void drop(Stage stage) {
@@ -513,7 +526,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             }
             commands.sync();
             for (Stage stage : domain.stages()) {
-                tlb.intermediate(stage.vmid(), first, last, false);
+                tlb.intermediate(stage.vmid(), stage.stage2Granule(), first, last, false);
                 tlb.vm(stage.vmid());
             }
         }

@@ -133,6 +133,11 @@ final class QueueCommands {
         put(SmmuCommand.CFGI_CD_ALL.word() | CommandFields.SID.of(Integer.toUnsignedLong(streamId)), 0);
     }
 
+    /** Ends the stalled transactions of a stream whose entry aborts. */
+    void terminate(int streamId) {
+        put(SmmuCommand.STALL_TERM.word() | CommandFields.SID.of(Integer.toUnsignedLong(streamId)), 0);
+    }
+
     /** Everything so far is done before what follows, IHI 0070 4.7.3. */
     void sync() {
         put(SYNC, 0);

@@ -267,13 +267,13 @@ public final class SmmuTranslator implements Translator {
         boolean named = request.selectsPasid() || request.noPasid();
         long first = request.vaddr();
         long last = request.lastVaddr();
-        if (stage.kind() == Stage.Kind.STAGE_2) {
+        if (stage.isStage2Table()) {
             if (named && !request.noPasid() && request.pasid() != 0) {
                 return;
             }
             if (!range) {
                 tlb.bothStages(vmid);
-            } else if (!tlb.intermediate(vmid, first, last, request.leafOnly())) {
+            } else if (!tlb.intermediate(vmid, stage.stage2Granule(), first, last, request.leafOnly())) {
                 completion.widened(TOO_LONG);
             }
             return;

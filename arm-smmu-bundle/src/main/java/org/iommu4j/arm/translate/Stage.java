@@ -21,6 +21,8 @@ final class Stage {
     enum Kind {
         /** A stage-2 table, as a container's own tables are attached. */
         STAGE_2,
+        /** A stage-2 table of the guest: BIND_PGTABLE. */
+        GUEST_STAGE_2,
         /** The guest's context descriptors: BIND_PASIDTBL. */
         CONTEXT_TABLE,
         /** A stage-1 table of the guest: BIND_PGTABLE. */
@@ -94,9 +96,30 @@ final class Stage {
         return new Stage(Kind.CONTEXT_TABLE, ste);
     }
 
-    /** The stage of a guest's stage-1 table. */
+    /** The stage of one table of the guest. */
     static Stage ofPageTable(BindPart part) {
+        if (part.hasFlag(BindPasidTable.FLAG_STAGE_2)) {
+            return ofStage2Table(part);
+        }
         return new Stage(Kind.PAGE_TABLE, stage1(), context(part, HOST_ASID));
+    }
+
+    private static Stage ofStage2Table(BindPart part) {
+        long[] ste = new long[StreamTableEntry.WORDS];
+        ste[0] = StreamTableEntry.V.mask() | StreamTableEntry.CONFIG.of(StreamTableEntry.STAGE_2);
+        ste[2] = StreamTableEntry.S2_T0SZ.of(part.get(BindPageTable.T0SZ))
+                | StreamTableEntry.S2_SL0.of(part.get(BindPageTable.START_LEVEL))
+                | StreamTableEntry.S2_TG.of(part.get(BindPageTable.GRANULE))
+                | StreamTableEntry.S2_PS.of(part.get(BindPageTable.IPS))
+                | StreamTableEntry.S2_ENDI.of(part.get(BindPageTable.BIG_ENDIAN))
+                | StreamTableEntry.S2_AFFD.of(part.get(BindPageTable.NO_ACCESS_FAULTS))
+                | StreamTableEntry.S2_HA.of(part.get(BindPageTable.UPDATE_ACCESS))
+                | StreamTableEntry.S2_HD.of(part.get(BindPageTable.UPDATE_DIRTY))
+                | StreamTableEntry.S2_S.of(part.get(BindPageTable.STALLS))
+                | StreamTableEntry.S2_R.of(1 - part.get(BindPageTable.NO_RECORDS))
+                | StreamTableEntry.S2_AA64.mask();
+        ste[3] = StreamTableEntry.S2_TTB.of(part.get(BindPageTable.TABLE_ROOT));
+        return new Stage(Kind.GUEST_STAGE_2, ste);
     }
 
     /** The stage of one stream's PASIDs, of which none is bound yet. */
@@ -190,6 +213,21 @@ final class Stage {
     /** True if stage 2 translates. */
     boolean hasStage2() {
         return StreamTableEntry.hasStage2(StreamTableEntry.CONFIG.getInt(ste[0]));
+    }
+
+    /** True if it is stage 2 alone: of tables, not of a container's memory map below a guest's. */
+    boolean isStage2Table() {
+        return kind == Kind.STAGE_2 || kind == Kind.GUEST_STAGE_2;
+    }
+
+    /** True if transactions may wait for their guest: the guest's context descriptors or its stage-2 table decide. */
+    boolean mayStall() {
+        return kind == Kind.CONTEXT_TABLE || StreamTableEntry.S2_S.isSet(ste[2]);
+    }
+
+    /** Granule of its stage-2 tables. */
+    Granule stage2Granule() {
+        return Granule.ofStage2(StreamTableEntry.S2_TG.getInt(ste[2]));
     }
 
     int users() {

@@ -98,13 +98,13 @@ final class TlbCommands {
      *
      * @return false if it is too long: the whole VMID has been dropped
      */
-    boolean intermediate(int vmid, long first, long last, boolean leafOnly) {
+    boolean intermediate(int vmid, Granule granule, long first, long last, boolean leafOnly) {
         if (Long.compareUnsigned(first, lastIntermediate) > 0) {
             return true;
         }
         long end = Long.compareUnsigned(last, lastIntermediate) > 0 ? lastIntermediate : last;
         long word0 = SmmuCommand.TLBI_S2_IPA.word() | CommandFields.VMID.of(vmid);
-        if (cover(word0, Granule.K4, first, end, leafOnly)) {
+        if (cover(word0, granule, first, end, leafOnly)) {
             return true;
         }
         bothStages(vmid);

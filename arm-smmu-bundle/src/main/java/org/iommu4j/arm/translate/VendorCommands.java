@@ -16,7 +16,7 @@ import org.iommu4j.layout.Layout;
 /**
  * The vendor part of an invalidation: commands of the guest's own queue, docs/spec/arm-smmu.md 5.6. All are checked before the
  * first is written. A guest has no VMIDs, so that field is the host's whatever it says; it may invalidate its own stage 1 and
- * context descriptors, and what its devices hold.
+ * context descriptors, and what its devices hold, and answer for transactions of its devices that are stalled.
  */
 final class VendorCommands {
     private static final Layout WORDS = SmmuCommand.TLBI_NH_ALL.layout();
@@ -102,7 +102,7 @@ final class VendorCommands {
     }
 
     private static boolean namesStream(SmmuCommand command) {
-        return command == SmmuCommand.ATC_INV || command == SmmuCommand.CFGI_CD || command == SmmuCommand.CFGI_CD_ALL;
+        return command.layout().fields().contains(CommandFields.SID);
     }
 
     /** True if a command reaches beyond the generic part: more address spaces, or addresses outside its range. */

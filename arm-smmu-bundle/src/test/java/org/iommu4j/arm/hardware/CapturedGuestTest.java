@@ -161,6 +161,72 @@ class CapturedGuestTest {
         assertEquals(guest.save(), restored.save());
     }
 
+    @ParameterizedTest
+    @CsvSource({"NONE", "TINY", "DEFAULT", "WORST_CASE"})
+    void shouldCarryOutEveryCommandOfAGuestWithStage2ThroughTheContract(CacheConfig cache) {
+        Path run = run("stage2-strict-nvme-virtionet");
+        Machine host = Machine.of(
+                new HardwareConfig(SmmuGeneration.V3_1, Map.of("idr", Map.of("RIL", 1L)), Map.of(), cache, Map.of()));
+        GuestHost containers = new GuestHost(host);
+        GuestDecoder guest = host.backend().createGuestDecoder(config(run, CacheConfig.NONE), host.memory());
+        // The run has no reads of tables: they are as the stopped machine had them.
+        image(run, host.memory());
+        // Of commands after that only the names are known.
+        long stopped = number(registers(run), "freeze_t");
+        int[] commands = new int[1];
+        lines(run.resolve("timeline.jsonl.gz"), record -> {
+            String kind = text(record, "k");
+            if (number(record, "t") >= stopped) {
+                return;
+            }
+            if (kind.equals("w")) {
+                guest.writeRegister(
+                        number(record, "off"), (int) number(record, "size"), number(record, "val"), containers);
+            } else if (kind.equals("cmd")) {
+                guest.command(HexFormat.of().parseHex(text(record, "hex")), containers);
+                commands[0]++;
+            }
+        });
+        assertEquals(300, commands[0]);
+        shouldWalk(run, host, guest, containers);
+        List<String> log = containers.take();
+        assertEquals(
+                List.of(),
+                log.stream()
+                        .filter(line -> line.startsWith("refused") || line.startsWith("failed"))
+                        .toList());
+        assertTrue(log.stream().filter(line -> line.startsWith("invalidate")).allMatch(line -> line.endsWith("OK EXACT")));
+        assertTrue(log.stream().filter(line -> line.startsWith("invalidate")).count() >= 141);
+        assertEquals(0, guest.readRegister(SmmuUnit.GERROR, 4));
+        GuestDecoder restored = host.backend().restoreGuestDecoder(guest.save(), host.memory());
+        assertEquals(guest.save(), restored.save());
+    }
+
+    private static void shouldWalk(Path run, Machine host, GuestDecoder guest, GuestHost containers) {
+        int[] checked = new int[1];
+        lines(run.resolve("frozen").resolve("walks.jsonl.gz"), walk -> {
+            int device = (int) number(walk, "dev");
+            guest.deviceAccess(device, containers);
+            int rights = (number(walk, "perm") & 1) != 0 ? DmaAccess.READ : DmaAccess.WRITE;
+            DmaAccess access = new DmaAccess().begin(device, number(walk, "iova"), rights);
+            host.chip().translate(access);
+            if (text(walk, "iova") != null) {
+                checked[0]++;
+                assertEquals(Outcome.TRANSLATED, access.outcome(), walk);
+                assertEquals(number(walk, "pa"), access.spa(), walk);
+            } else {
+                assertNotEquals(Outcome.TRANSLATED, access.outcome(), walk);
+            }
+        });
+        assertTrue(checked[0] > 0);
+    }
+
+    private static void image(Path run, PhysicalMemory memory) {
+        lines(
+                run.resolve("frozen").resolve("pages.jsonl.gz"),
+                page -> memory.write(number(page, "pa"), HexFormat.of().parseHex(text(page, "hex")), 0, PAGE_BYTES));
+    }
+
     private static HardwareConfig config(Path run, CacheConfig cache) {
         String registers = registers(run);
         // AIDR says 3.1; IDR3 has more.
@@ -195,11 +261,7 @@ class CapturedGuestTest {
     void shouldWalkTheImageOfTheStoppedMachine(String name, int walks) {
         Path frozen = run(name).resolve("frozen");
         Guest guest = new Guest(run(name), CacheConfig.WORST_CASE, Sanitizer.Mode.OFF);
-        lines(
-                frozen.resolve("pages.jsonl.gz"),
-                page -> guest.platform
-                        .memory()
-                        .write(number(page, "pa"), HexFormat.of().parseHex(text(page, "hex")), 0, PAGE_BYTES));
+        image(run(name), guest.platform.memory());
         String registers = registers(run(name));
         guest.chip.writeRegister(SmmuUnit.STRTAB_BASE, 8, number(registers, "STRTAB_BASE"));
         guest.chip.writeRegister(SmmuUnit.STRTAB_BASE_CFG, 4, number(registers, "STRTAB_BASE_CFG"));

@@ -1,22 +1,22 @@
-package org.iommu4j.arm.hardware;
+package org.iommu4j.arm.front;
 
 import java.util.Arrays;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.EventType;
-import org.iommu4j.arm.front.EventRecorder;
 import org.iommu4j.arm.table.WalkFault;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.layout.BitField;
 
 /** Makes event records of faults, IHI 0070 7.3: each has the fields of its type, all others are 0. */
-final class FaultReports {
+public final class FaultReports {
     private static final int PAGE_SHIFT = 12;
 
     private final EventRecorder events;
     private final long[] words = new long[EventFields.RECORD_WORDS];
     private EventType type;
 
-    FaultReports(EventRecorder events) {
+    /** Reports to a queue. */
+    public FaultReports(EventRecorder events) {
         this.events = events;
     }
 
@@ -53,7 +53,7 @@ final class FaultReports {
      * @param instruction after the stream's overrides
      * @param read true for a read
      */
-    FaultReports of(
+    public FaultReports of(
             WalkFault fault, DmaAccess access, int substream, boolean privileged, boolean instruction, boolean read) {
         begin(fault.type(), access.requester(), substream);
         put(EventFields.PNU, privileged);
@@ -69,7 +69,7 @@ final class FaultReports {
     }
 
     /** Makes the record of a translation request that is not allowed, IHI 0070 7.3.6, as the device has sent it. */
-    FaultReports ofRequest(DmaAccess access) {
+    public FaultReports ofRequest(DmaAccess access) {
         begin(EventType.F_BAD_ATS_TREQ, access.requester(), access.pasid());
         long units = Math.max(1, (access.lengthBytes() + (1L << PAGE_SHIFT) - 1) >>> PAGE_SHIFT);
         put(EventFields.REQUEST_SPAN, Math.min(units, (1L << EventFields.REQUEST_SPAN.width()) - 1));
@@ -82,19 +82,19 @@ final class FaultReports {
     }
 
     /** The record says that its transaction waits. */
-    FaultReports stalled(int tag) {
+    public FaultReports stalled(int tag) {
         put(EventFields.STALL, true);
         put(EventFields.STAG, tag);
         return this;
     }
 
     /** The record; good until the next one. */
-    long[] words() {
+    public long[] words() {
         return words;
     }
 
     /** Writes the record; false if it is lost. */
-    boolean write() {
+    public boolean write() {
         return events.record(words);
     }
 }
