@@ -392,7 +392,13 @@ public final class GuestWalker {
             return Result.HOST_FAULT;
         }
         HostWalker.Result found = host.walk(
-                device.hostRoot(), device.mode(), device.rights(), guestAddress, answering ? 0 : needed, listener);
+                device.isOfHost(),
+                device.hostRoot(),
+                device.mode(),
+                device.rights(),
+                guestAddress,
+                answering ? 0 : needed,
+                listener);
         reads += host.reads();
         if (found == HostWalker.Result.FOUND && device.setsAccessed()) {
             found = host.mark(writes && device.setsDirty());

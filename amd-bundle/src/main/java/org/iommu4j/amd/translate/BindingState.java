@@ -83,7 +83,7 @@ final class BindingState {
 
     /** Reads how a device is bound. */
     Device loadDevice(Domain domain, int key, SnapshotReader in) {
-        Device device = new Device(key);
+        Device device = new Device(domain, key);
         int stage = in.getInt();
         device.hostBound(in.getBoolean());
         device.deviceTlb(in.getBoolean());
