@@ -366,7 +366,9 @@ final class DmaRemapper {
                     answers.events().invalidRequest(access, InvalidDeviceRequest.READ_OF_INTERRUPT_RANGE));
             return;
         }
-        if (!devices.select(deviceId) && !read(access, deviceId, true)) {
+        if (devices.select(deviceId)) {
+            watch.deviceHit(entry, deviceId);
+        } else if (!read(access, deviceId, true)) {
             return;
         }
         long word2 = entry.word(DeviceTableEntry.IV.word());
