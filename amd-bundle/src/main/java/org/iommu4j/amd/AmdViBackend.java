@@ -27,6 +27,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
@@ -83,7 +84,7 @@ public class AmdViBackend implements Backend {
     }
 
     private static Generation generation(int subVersion, String name, Set<String> more) {
-        Set<String> capabilities = new TreeSet<>(Set.of("page-selective", "leaf-hint", "queue", "device-tlb"));
+        Set<String> capabilities = new TreeSet<>(Set.of("page-selective", "leaf-hint", "queue", "device-tlb", MemoryMapSupport.CAPABILITY));
         capabilities.addAll(more);
         if (subVersion != AmdViGeneration.SNP) {
             capabilities.add("pass-through");

@@ -18,6 +18,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
@@ -35,11 +36,11 @@ public final class Machine extends BackendMachine {
 
     private static final long TABLE_BITS = ~0xfffL & 0xf_ffff_ffff_ffffL;
 
-    private Machine(HardwareConfig config, DevicePort devices) {
+    private Machine(HardwareConfig config, DevicePort devices, Sanitizer.Mode sanitizer) {
         super(
                 new AmdViBackend(),
                 config,
-                new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, devices)));
+                new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, devices, sanitizer)));
         translator();
     }
 
@@ -50,12 +51,17 @@ public final class Machine extends BackendMachine {
 
     /** A machine with a chip of that configuration. */
     public static Machine of(HardwareConfig config) {
-        return new Machine(config, DevicePort.COMPLETING);
+        return of(config, DevicePort.COMPLETING);
     }
 
     /** A machine with devices that answer as {@code devices} does. */
     public static Machine of(HardwareConfig config, DevicePort devices) {
-        return new Machine(config, devices);
+        return new Machine(config, devices, Sanitizer.Mode.OFF);
+    }
+
+    /** A machine whose translations are watched for stale ones. */
+    public static Machine watched(HardwareConfig config, DevicePort devices) {
+        return new Machine(config, devices, Sanitizer.Mode.ON);
     }
 
     /** Takes the commands since the last call, but for waits. */

@@ -379,10 +379,11 @@ final class AmdViReferenceWalker implements ReferenceWalker {
             throw new Stop(PAGE_FAULT);
         }
         long table = entry[0] & ADDRESS;
+        PhysicalMemory tables = guestTables.contains(table, 8) ? guestTables : memory;
         while (true) {
             int low = 3 + 9 * level;
-            long word = read(guestTables, table + (address >>> low & 0x1ff) * 8);
-            if (isTorn(table, low, word, (int) (address >>> low & 0x1ff))) {
+            long word = read(tables, table + (address >>> low & 0x1ff) * 8);
+            if (isTorn(tables, table, low, word, (int) (address >>> low & 0x1ff))) {
                 throw new Stop(NO_OPINION);
             }
             int next = (int) (word >>> 9 & 7);
@@ -410,10 +411,10 @@ final class AmdViReferenceWalker implements ReferenceWalker {
     }
 
     /** True if an entry is part of a page of more entries, docs 3.5, that are not alike: any of them may answer for all. */
-    private boolean isTorn(long table, int low, long word, int index) {
+    private boolean isTorn(PhysicalMemory tables, long table, int low, long word, int index) {
         int first = index & 0x100;
         for (int other = first; other < first + 0x100; other++) {
-            long candidate = read(guestTables, table + other * 8L);
+            long candidate = read(tables, table + other * 8L);
             int bits = encodedShift(candidate) - low;
             boolean page = (candidate & 0xe01) == 0xe01 && bits > 0 && bits < 9;
             if (page && other >>> bits == index >>> bits && candidate != word) {

@@ -145,7 +145,7 @@ final class AccessWatch {
                     0,
                     1,
                     walker.table(walker.topLevel()),
-                    walker.readsOfGcr3());
+                    walker.readsToTable(walker.topLevel()));
         }
         for (int level = walker.topLevel(); level > walker.level(); level--) {
             filled(
@@ -155,7 +155,7 @@ final class AccessWatch {
                     address,
                     TableLevel.shift(level),
                     walker.table(level - 1),
-                    walker.readsAt(level));
+                    walker.readsToTable(level - 1));
         }
         int shift = target == 0 ? TableLevel.shift(walker.level()) : walker.pageShift();
         filled(CachedKind.TRANSLATION, tag, pasid, address, shift, target, walker.reads());

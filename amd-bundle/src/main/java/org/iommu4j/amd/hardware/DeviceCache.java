@@ -15,9 +15,10 @@ final class DeviceCache {
     private static final int DEFAULT_ENTRIES = 4096;
     private static final int NOBODY = -1;
     private static final int FAULT_LOGGED = DeviceTableEntry.BYTES / Long.BYTES;
+    private static final int OF_HOST = FAULT_LOGGED + 1;
 
     private final KeyedCache entries;
-    private final long[] words = new long[FAULT_LOGGED + 1];
+    private final long[] words = new long[OF_HOST + 1];
     private final DeviceEntry entry;
     private int selected = NOBODY;
     private boolean kept;
@@ -32,14 +33,20 @@ final class DeviceCache {
         return deviceId == selected || selectOther(deviceId);
     }
 
-    /** Selects an entry that was just read, and keeps it if there is room. */
-    void fill(int deviceId, long word0, long word1, long word2, long word3) {
+    /**
+     * Selects an entry that was just read, and keeps it if there is room.
+     *
+     * @param ofHost true if the host made the host table that it leads to
+     */
+    void fill(int deviceId, long word0, long word1, long word2, long word3, boolean ofHost) {
         words[0] = word0;
         words[1] = word1;
         words[2] = word2;
         words[3] = word3;
         words[FAULT_LOGGED] = 0;
+        words[OF_HOST] = ofHost ? 1 : 0;
         entry.set(word0, word1, word2, word3);
+        entry.ofHost(ofHost);
         keep(deviceId);
     }
 
@@ -108,6 +115,7 @@ final class DeviceCache {
             words[word] = entries.word(found, word);
         }
         entry.set(words[0], words[1], words[2], words[3]);
+        entry.ofHost(words[OF_HOST] != 0);
         kept = true;
         selected = deviceId;
         return true;

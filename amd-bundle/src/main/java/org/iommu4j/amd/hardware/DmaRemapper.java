@@ -15,6 +15,7 @@ import org.iommu4j.amd.table.DeviceEntry;
 import org.iommu4j.amd.table.DeviceEntryCheck;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.amd.table.GuestWalker;
+import org.iommu4j.amd.table.HostPte;
 import org.iommu4j.amd.table.HostWalker;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DmaAccess;
@@ -59,6 +60,7 @@ final class DmaRemapper {
     private final RegisterFile registers;
     private final DeviceTable deviceTable;
     private final PhysicalMemory memory;
+    private final PhysicalMemory guestTables;
     private final DeviceCache devices;
     private final DeviceEntry entry;
     private final GuestWalker guestWalker;
@@ -89,6 +91,7 @@ final class DmaRemapper {
      * A remapper after reset.
      *
      * @param memory where device tables are
+     * @param guestTables where page tables of guests are
      * @param watch is told what the caches go through
      */
     DmaRemapper(
@@ -96,12 +99,14 @@ final class DmaRemapper {
             SettingValues chosen,
             RegisterFile registers,
             PhysicalMemory memory,
+            PhysicalMemory guestTables,
             HostWalker hostWalker,
             GuestWalker guestWalker,
             TranslationCaches caches,
             AccessWatch watch) {
         this.registers = registers;
         this.memory = memory;
+        this.guestTables = guestTables;
         this.guestWalker = guestWalker;
         this.watch = watch;
         deviceTable = new DeviceTable(registers);
@@ -304,7 +309,9 @@ final class DmaRemapper {
         if (listener != null) {
             listener.step("device table entry", at, low[0]);
         }
-        devices.fill(deviceId, low[0], low[1], high[0], high[1]);
+        // A table of a guest may not lead on into the host's pages; one that begins there is the host's.
+        long root = DeviceTableEntry.HOST_ROOT.get(low[0]);
+        devices.fill(deviceId, low[0], low[1], high[0], high[1], !guestTables.contains(root, HostPte.BYTES));
         watch.deviceFilled(entry, deviceId);
         return true;
     }
@@ -359,7 +366,9 @@ final class DmaRemapper {
                     answers.events().invalidRequest(access, InvalidDeviceRequest.READ_OF_INTERRUPT_RANGE));
             return;
         }
-        if (!devices.select(deviceId) && !read(access, deviceId, true)) {
+        if (devices.select(deviceId)) {
+            watch.deviceHit(entry, deviceId);
+        } else if (!read(access, deviceId, true)) {
             return;
         }
         long word2 = entry.word(DeviceTableEntry.IV.word());

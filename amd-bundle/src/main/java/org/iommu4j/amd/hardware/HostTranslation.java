@@ -90,7 +90,8 @@ final class HostTranslation {
             }
         }
         HostWalker.Result result =
-                hostWalker.walk(table, level, granted, address, hostNeeded, watch.reading(access.listener()));
+                hostWalker.walk(
+                entry.isOfHost(), table, level, granted, address, hostNeeded, watch.reading(access.listener()));
         boolean found = result == HostWalker.Result.FOUND;
         boolean dirty = entry.setsDirty() && (writes(needed) || (needed == DENIED && writes(hostWalker.rights())));
         if (found && entry.setsAccessed()) {

@@ -65,7 +65,7 @@ public final class SimulatedAmdVi implements Hardware {
         registers = new RegisterFile(UnitRegisters.of(unit));
         memory = platform.memory();
         WalkerConfig walking = WalkerConfig.of(unit, chosen);
-        HostWalker hostWalker = new HostWalker(platform.guestTables(), walking);
+        HostWalker hostWalker = new HostWalker(memory, platform.guestTables(), walking);
         GuestWalker guestWalker = new GuestWalker(memory, platform.guestTables(), walking, hostWalker);
         caches = cachesFactory.apply(config.cache(), chosen);
         observer = platform.sanitizer();
@@ -74,6 +74,7 @@ public final class SimulatedAmdVi implements Hardware {
                 chosen,
                 registers,
                 memory,
+                platform.guestTables(),
                 hostWalker,
                 guestWalker,
                 caches,

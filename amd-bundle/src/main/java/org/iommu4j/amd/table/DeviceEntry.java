@@ -19,6 +19,7 @@ public final class DeviceEntry {
     private boolean reserved;
     private boolean levelWrong;
     private boolean plain;
+    private boolean ofHost;
 
     private final DeviceEntryCheck check;
 
@@ -46,6 +47,7 @@ public final class DeviceEntry {
         gcr3Root = DeviceTableEntry.gcr3Root(first, second);
         reserved = check.isReserved(first, second);
         levelWrong = check.isLevelWrong(first, third);
+        ofHost = false;
         plain = isValid() && translates() && !reserved && !levelWrong;
         return this;
     }
@@ -98,6 +100,16 @@ public final class DeviceEntry {
     /** Root of the host table. */
     public long hostRoot() {
         return hostRoot;
+    }
+
+    /** True if the host made the host table, so that it may be in pages where no table of a guest is. */
+    public boolean isOfHost() {
+        return ofHost;
+    }
+
+    /** Says whose the host table is: a guest's until then. */
+    public void ofHost(boolean made) {
+        ofHost = made;
     }
 
     /** IR and IW, as {@link DmaAccess#READ} and {@link DmaAccess#WRITE}. */

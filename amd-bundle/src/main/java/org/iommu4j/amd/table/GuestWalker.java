@@ -96,7 +96,7 @@ public final class GuestWalker {
     private final long[] entryAt = new long[TableLevel.MOST + 1];
     private final long[] word = new long[TableLevel.MOST + 1];
     private final int[] rightsAt = new int[TableLevel.MOST + 1];
-    private final int[] readsAt = new int[TableLevel.MOST + 1];
+    private final int[] readsToTable = new int[TableLevel.MOST + 1];
 
     /**
      * A walker.
@@ -265,8 +265,8 @@ public final class GuestWalker {
             } catch (BusErrorException e) {
                 return Result.GUEST_UNREADABLE;
             }
+            readsToTable[level] = reads;
             reads++;
-            readsAt[level] = reads;
             if (listener != null) {
                 listener.step(GUEST_NAMES[level], entryAddress, entry);
             }
@@ -392,7 +392,13 @@ public final class GuestWalker {
             return Result.HOST_FAULT;
         }
         HostWalker.Result found = host.walk(
-                device.hostRoot(), device.mode(), device.rights(), guestAddress, answering ? 0 : needed, listener);
+                device.isOfHost(),
+                device.hostRoot(),
+                device.mode(),
+                device.rights(),
+                guestAddress,
+                answering ? 0 : needed,
+                listener);
         reads += host.reads();
         if (found == HostWalker.Result.FOUND && device.setsAccessed()) {
             found = host.mark(writes && device.setsDirty());
@@ -473,8 +479,8 @@ public final class GuestWalker {
         return rightsAt[atLevel];
     }
 
-    /** Entries that were read down to and with that of {@code atLevel}. */
-    public int readsAt(int atLevel) {
-        return readsAt[atLevel];
+    /** Entries that were read until the table of a level was found, those of the host table among them. */
+    public int readsToTable(int ofLevel) {
+        return readsToTable[ofLevel];
     }
 }

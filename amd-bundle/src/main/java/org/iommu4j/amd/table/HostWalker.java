@@ -38,7 +38,11 @@ public final class HostWalker {
     private static final long RESERVED_IN_DIRECTORY = HostPde.LAYOUT.reservedMask(0) | HostPde.MIGRATION.mask();
 
     private final PhysicalMemory memory;
+    private final PhysicalMemory guestTables;
     private final WalkerConfig config;
+
+    /** Where the table of the last walk is. */
+    private PhysicalMemory tables;
 
     private long flags;
     private long entryAddress;
@@ -62,10 +66,12 @@ public final class HostWalker {
     /**
      * A walker.
      *
-     * @param memory where the tables are
+     * @param memory where tables are that the host made
+     * @param guestTables where tables are that a guest made
      */
-    public HostWalker(PhysicalMemory memory, WalkerConfig config) {
+    public HostWalker(PhysicalMemory memory, PhysicalMemory guestTables, WalkerConfig config) {
         this.memory = memory;
+        this.guestTables = guestTables;
         this.config = config;
     }
 
@@ -91,13 +97,22 @@ public final class HostWalker {
      *   <li>The address bits of the levels that it skips are 0; else PR=1, RZ=0.
      * </ol>
      *
+     * @param ofHost true if the host made the table, false if a guest did
      * @param table physical address of the table of {@code fromLevel}
      * @param fromLevel level at which the walk enters, 1 to 6
      * @param granted rights of the levels above and of the device table entry
      * @param address to translate, which the table's levels cover
      * @param needed wanted rights; 0 if only an answer is wanted
      */
-    public Result walk(long table, int fromLevel, int granted, long address, int needed, WalkListener listener) {
+    public Result walk(
+            boolean ofHost,
+            long table,
+            int fromLevel,
+            int granted,
+            long address,
+            int needed,
+            WalkListener listener) {
+        tables = ofHost ? memory : guestTables;
         topLevel = fromLevel;
         level = fromLevel;
         rights = granted & RIGHTS;
@@ -110,7 +125,7 @@ public final class HostWalker {
             entryAddress = at + (long) TableLevel.index(address, level) * HostPte.BYTES;
             long entry;
             try {
-                entry = memory.readLongLe(entryAddress);
+                entry = tables.readLongLe(entryAddress);
             } catch (BusErrorException e) {
                 return Result.UNREADABLE;
             }
@@ -203,7 +218,7 @@ public final class HostWalker {
             if (marked != word[at]) {
                 entryAddress = readAt[at];
                 try {
-                    memory.writeLongLe(entryAddress, marked);
+                    tables.writeLongLe(entryAddress, marked);
                 } catch (BusErrorException | BackendException e) {
                     return Result.UNREADABLE;
                 }

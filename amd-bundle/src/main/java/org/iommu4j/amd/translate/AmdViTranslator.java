@@ -4,6 +4,7 @@ import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Platform;
@@ -15,6 +16,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
@@ -28,7 +30,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * log; a guest names its domain by the container that it speaks through, and its devices by DeviceIDs that are looked up in that
  * container.
  *
- * <p>Addresses are the host's: containers map guest memory one to one in this release. A request without vendor part drops what the
+ * <p>A container's memory map is a host table below whatever its devices are bound to; without one its addresses are the host's. A request without vendor part drops what the
  * unit and what devices hold; a vendor part names one of the two commands, and that one alone is carried out.
  */
 public final class AmdViTranslator implements Translator {
@@ -62,9 +64,9 @@ public final class AmdViTranslator implements Translator {
         this.chip = chip;
         this.tables = tables;
         this.commands = commands;
-        invalidations = new Invalidations(commands, chip.unit().cachesAbsent());
         vendorPart = new VendorPart(chip.subVersion());
         bindings = new Bindings(chip, tables, commands);
+        invalidations = bindings.invalidations();
         books = new DomainBooks<>(bindings);
     }
 
@@ -131,6 +133,7 @@ public final class AmdViTranslator implements Translator {
         translator.bindings.load(in);
         translator.books.load(in);
         in.endSection();
+        translator.bindings.loadMemory(translator.books, in);
         return translator;
     }
 
@@ -328,6 +331,29 @@ public final class AmdViTranslator implements Translator {
         return completion.done(Fidelity.EXACT);
     }
 
+    @Override
+    public MemoryMapSupport memoryMap() {
+        return GuestMemory.support(chip.unit());
+    }
+
+    @Override
+    public int beginMap(int domain, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.beginMap(target, completion);
+    }
+
+    @Override
+    public int map(int domain, Mapping mapping, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.map(target, mapping, completion);
+    }
+
+    @Override
+    public int unmap(int domain, long first, long last, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.unmap(target, first, last, completion);
+    }
+
     /** What devices of an open domain translate through. */
     Stage[] stages(int domain) {
         return books.find(domain).inUse();
@@ -347,6 +373,7 @@ public final class AmdViTranslator implements Translator {
         out.section("domains");
         bindings.save(out);
         books.save(out);
+        bindings.saveMemory(books.open(), out);
         return out.build();
     }
 

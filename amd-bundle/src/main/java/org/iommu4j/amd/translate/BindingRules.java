@@ -77,7 +77,8 @@ final class BindingRules {
         return TableAddress.isPage(address, chip.port().platform());
     }
 
-    private boolean isOfHost(long page) {
+    /** True if it is in a page where no table of a guest can be, so that the chip would read on in the host's pages. */
+    boolean isOfHost(long page) {
         Platform platform = chip.port().platform();
         return platform.memory().contains(page, PAGE_BYTES)
                 && !platform.guestTables().contains(page, PAGE_BYTES);
@@ -96,16 +97,28 @@ final class BindingRules {
                         "PASS_THROUGH has no levels, a table has some",
                         (part, domain) -> passes(part) == (part.get(BindPgtable.MODE) == 0));
         BindRules<Device> binds = new BindRules<Device>()
+                .row(
+                        Rule.V34,
+                        BindPgtable.TABLE_ROOT,
+                        "the table is the host's",
+                        (part, device) -> passes(part) || !isOfHost(part.get(BindPgtable.TABLE_ROOT)))
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "under secure nested paging every device needs a table",
-                        (part, device) -> !(passes(part) && chip.needsHostTable()))
+                        (part, device) -> !(passes(part) && lacksHostTable(device)))
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip cannot invalidate device TLBs",
                         (part, device) -> !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) || chip.hasDeviceTlbs())
+                // docs/spec/amd-vi.md 1.3 H13: the memory map has the one stage of host tables.
+                .row(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        BindPgtable.MODE,
+                        "no host table can be above a memory map",
+                        (part, device) -> passes(part) || !device.isMapped())
                 .row(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
@@ -164,6 +177,12 @@ final class BindingRules {
                 .row(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
+                        BindPasidTable.GUEST_ROOT,
+                        "before GCR3TRPMode the chip reads a GCR3 table beside the memory map",
+                        (part, device) -> chip.hasGuestRoots() || !device.isMapped())
+                .row(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
                         BindPasidTable.GLX,
                         "the chip has no GCR3 tables of so many levels",
                         (part, device) -> part.getInt(BindPasidTable.GLX)
@@ -187,7 +206,7 @@ final class BindingRules {
                         BindPasidTable.GIOV,
                         "requests without PASID need a table below, PASS_THROUGH or GIOV",
                         (part, device) ->
-                                device.hostBound() || (part.get(BindPasidTable.GIOV) != 0 && !chip.needsHostTable()))
+                                device.hostBound() || (part.get(BindPasidTable.GIOV) != 0 && !lacksHostTable(device)))
                 .row(
                         null,
                         Errno.EBUSY,
@@ -238,7 +257,7 @@ final class BindingRules {
                         BindPasid.REQUESTER,
                         "requests without PASID need a table below, PASS_THROUGH, or a chip that gives them PASID 0",
                         (part, device) ->
-                                device.hostBound() || (chip.translatesWithoutPasid() && !chip.needsHostTable()))
+                                device.hostBound() || (chip.translatesWithoutPasid() && !lacksHostTable(device)))
                 .row(
                         null,
                         Errno.EBUSY,
@@ -281,15 +300,20 @@ final class BindingRules {
         return device.pasids() != null && device.pasids().table(part.getInt(BindPasid.PASID)) != null;
     }
 
-    /** What a bind of a host table asks for. */
-    static Context context(BindPart part) {
+    /** True if a device needs a host table, as all do under secure nested paging, and nothing is below what is to be bound. */
+    private boolean lacksHostTable(Device device) {
+        return chip.needsHostTable() && !device.isMapped();
+    }
+
+    /** What a bind of a host table, or of pass-through, asks for. */
+    static Context context(BindPart part, Device device) {
         return passes(part)
-                ? Context.PASS_THROUGH
+                ? device.placed(Context.PASS_THROUGH)
                 : Context.ofHost(part.get(BindPgtable.TABLE_ROOT), part.getInt(BindPgtable.MODE));
     }
 
     private static boolean isBound(BindPart part, Device device) {
-        return device.stage().context().withoutGuest().equals(context(part))
+        return device.stage().context().withoutGuest().equals(context(part, device))
                 && device.deviceTlb() == part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)
                 && device.guestDomainBelow() == part.getInt(BindPgtable.GUEST_DOMAIN_ID);
     }

@@ -1,5 +1,7 @@
 package org.iommu4j.amd.translate;
 
+import org.iommu4j.amd.command.BindPasidTable;
+import org.iommu4j.amd.table.TableLevel;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -58,11 +60,12 @@ final class BindingState {
 
     private static boolean isPossible(Context context) {
         return context.mode() >= 0
-                && context.mode() <= 6
+                && context.mode() <= TableLevel.MOST
                 && context.glx() >= 0
-                && context.glx() <= 2
-                && (context.guestPagingMode() & ~1) == 0
-                && (context.gcr3Root() == Context.NO_GUEST || (context.gcr3Root() & 0xfff) == 0);
+                && !BindPasidTable.GLX.isReservedValue(context.glx())
+                && !BindPasidTable.GUEST_PAGING_MODE.isReservedValue(context.guestPagingMode())
+                && (context.gcr3Root() == Context.NO_GUEST
+                        || (context.gcr3Root() & ~BindPasidTable.TABLE_ROOT.mask()) == 0);
     }
 
     /** Writes how a device is bound. */
@@ -80,7 +83,7 @@ final class BindingState {
 
     /** Reads how a device is bound. */
     Device loadDevice(Domain domain, int key, SnapshotReader in) {
-        Device device = new Device(key);
+        Device device = new Device(domain, key);
         int stage = in.getInt();
         device.hostBound(in.getBoolean());
         device.deviceTlb(in.getBoolean());

@@ -11,9 +11,11 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.layout.BitField;
@@ -32,7 +34,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     static final int DOMAIN_IDS = 1 << 16;
 
     private static final int GUEST_LEVELS = 4;
+    private static final int MOST_MAPS = 1 << 16;
+    private static final String MEMORY = "memory";
     private static final String NO_DOMAIN_ID = "all domain ids are in use";
+    private static final String NO_TABLES = "no pages for tables of the memory map";
     private static final int[] NONE = {};
 
     private final ChipPort chip;
@@ -44,13 +49,14 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final TranslationTags domainIds = new TranslationTags(1, DOMAIN_IDS, REQUESTERS);
 
     private final Removals removals;
+    private final Invalidations invalidations;
     private final BindingState state;
 
     /**
-     * GCR3 tables of which the chip may still have something cached: their pages are given back when it has dropped everything. No
-     * saved state has them, since a chip that goes on from one has nothing cached.
+     * Gives back tables of which the chip may still have something cached, when it has dropped everything. No saved state has them,
+     * since a chip that goes on from one has nothing cached.
      */
-    private final List<PasidTable> retired = new ArrayList<>();
+    private final List<Runnable> retired = new ArrayList<>();
 
     /** Carries a bind out that keeps the rules. */
     @FunctionalInterface
@@ -64,6 +70,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         this.commands = commands;
         rules = new BindingRules(chip);
         removals = new Removals(chip, tables, commands, domainIds);
+        invalidations = new Invalidations(commands, removals, chip.unit().cachesAbsent());
         state = new BindingState(chip.port().platform(), domainIds);
         commands.everything(removals);
     }
@@ -85,7 +92,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                     "a DeviceID is 0 to 65535: bus, device, function");
             return null;
         }
-        return new Device(requester);
+        return new Device(domain, requester);
     }
 
     @Override
@@ -98,6 +105,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
         if (!rules.isTable(table)) {
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
+        }
+        if (rules.isOfHost(table)) {
+            return completion.refuse(Errno.EPERM, "table", table, "the table is the host's");
         }
         device.hostBound(true);
         return change(domain, device, Context.ofHost(table, levels), 0, false, completion);
@@ -125,20 +135,28 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 removals.drop(stage);
             }
         }
-        Device[] reached = domain.devicesWithTlb();
-        int[] requesters = new int[reached.length];
-        for (int i = 0; i < reached.length; i++) {
-            requesters[i] = reached[i].requester();
-            removals.dropDevice(reached[i], reached[i].stage());
-        }
-        Errno outcome = settle(requesters);
+        Errno outcome = settle(dropDevices(domain));
         for (Stage stage : domain.stages()) {
             domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
         }
         for (Device device : domain.members().devices()) {
             freePasids(device);
         }
+        if (domain.memory() != null) {
+            retire(domain.memory()::free);
+        }
         return Answers.of(outcome, completion);
+    }
+
+    /** Everything that the devices of a domain hold; returns who they are. */
+    private int[] dropDevices(Domain domain) {
+        Device[] reached = domain.devicesWithTlb();
+        int[] requesters = new int[reached.length];
+        for (int i = 0; i < reached.length; i++) {
+            requesters[i] = reached[i].requester();
+            removals.dropDevice(reached[i], reached[i].stage());
+        }
+        return requesters;
     }
 
     // ---- bindings
@@ -203,7 +221,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         int outcome = change(
                 domain,
                 device,
-                BindingRules.context(part),
+                BindingRules.context(part, device),
                 guestDomain,
                 part.hasFlag(BindPgtable.FLAG_DEVICE_TLB),
                 completion);
@@ -218,9 +236,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (part.unbinds()) {
             return withoutGuest(domain, device, completion);
         }
-        Context below =
-                device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
-        Context after = below.withGuest(
+        Context after = below(device)
+                .withGuest(
                 part.get(BindPasidTable.TABLE_ROOT),
                 part.getInt(BindPasidTable.GLX),
                 part.getInt(BindPasidTable.GUEST_PAGING_MODE),
@@ -268,10 +285,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (device.hasGuest()) {
             return pasidChanged(domain, device, number, completion);
         }
-        Context below =
-                device.stage() == null ? Context.PASS_THROUGH : device.stage().context();
         PasidTable table = device.pasids();
-        Context after = below.withGuest(table.root(), table.levels() - 1, table.guestPagingMode(), !device.hostBound());
+        Context after = below(device)
+                .withGuest(table.root(), table.levels() - 1, table.guestPagingMode(), !device.hostBound());
         int outcome = change(domain, device, after, device.guestDomain(), device.deviceTlb(), completion);
         if (device.stage() == null || !device.hasGuest()) {
             freePasids(device);
@@ -279,6 +295,13 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             device.stage().pasids(device.boundPasids(), false);
         }
         return outcome;
+    }
+
+    /** What is below the guest tables that are to be bound for a device. */
+    private static Context below(Device device) {
+        return device.stage() == null
+                ? device.placed(Context.PASS_THROUGH)
+                : device.stage().context();
     }
 
     /** AMD-D.13: a GCR3 entry has changed. */
@@ -305,7 +328,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private Errno settle(int... reached) {
         Errno outcome = domainIds.settle(commands.finish(), reached);
         if (!domainIds.isDirty()) {
-            retired.forEach(PasidTable::free);
+            retired.forEach(Runnable::run);
             retired.clear();
         }
         return outcome;
@@ -330,12 +353,17 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (device.pasids() == null) {
             return;
         }
-        if (domainIds.isDirty()) {
-            retired.add(device.pasids());
-        } else {
-            device.pasids().free();
-        }
+        retire(device.pasids()::free);
         device.pasids(null);
+    }
+
+    /** Gives tables back that nothing leads to any more, now or when nothing of them is cached. */
+    private void retire(Runnable unused) {
+        if (domainIds.isDirty()) {
+            retired.add(unused);
+        } else {
+            unused.run();
+        }
     }
 
     private int block(Domain domain, Device device, Completion completion) {
@@ -437,6 +465,11 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return removals;
     }
 
+    /** What drops translations of requests. */
+    Invalidations invalidations() {
+        return invalidations;
+    }
+
     /** The first thing that a chip is told: nothing is cached. */
     Errno forgetEverything() {
         removals.forget();
@@ -454,6 +487,60 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
     }
 
+    // ---- the memory of a container
+
+    /** Gives a domain a memory map. */
+    int beginMap(Domain domain, Completion completion) {
+        try {
+            domain.memory(GuestMemory.create(chip.port().platform()));
+            return completion.done(Fidelity.EXACT);
+        } catch (BackendException e) {
+            return completion.fail(e.errno(), NO_TABLES);
+        }
+    }
+
+    /** Maps memory. AMD-D.3: a chip that keeps absent entries has to drop them; of any other nothing is cached. */
+    int map(Domain domain, Mapping mapping, Completion completion) {
+        GuestMemory memory = domain.memory();
+        try {
+            memory.map(mapping);
+        } catch (BackendException e) {
+            return completion.fail(e.errno(), NO_TABLES);
+        }
+        if (!chip.unit().cachesAbsent()) {
+            return completion.done(Fidelity.EXACT);
+        }
+        Errno outcome = dropMemory(domain, mapping.iova(), mapping.last(), true);
+        if (outcome != Errno.OK) {
+            memory.unmap(mapping.iova(), mapping.last());
+        }
+        return Answers.of(outcome, completion);
+    }
+
+    /** Unmaps memory, and drops all that came of it. */
+    int unmap(Domain domain, long first, long last, Completion completion) {
+        boolean directories = domain.memory().unmap(first, last);
+        Errno outcome = dropMemory(domain, first, last, directories);
+        if (outcome == Errno.OK) {
+            domain.memory().release();
+        }
+        return Answers.of(outcome, completion);
+    }
+
+    /**
+     * Drops a range of the memory map, AMD-D.17 to AMD-D.19: the command for host tables of every host domain id takes the guest
+     * translations made through it along; devices hold addresses of both stages.
+     */
+    private Errno dropMemory(Domain domain, long first, long last, boolean directories) {
+        if (domainIds.isDirty()) {
+            removals.dropEverything();
+        } else {
+            invalidations.range(first, last, false);
+            invalidations.hostTables(domain, directories);
+        }
+        return settle(dropDevices(domain));
+    }
+
     // ---- state
 
     /** Writes domain ids. */
@@ -464,6 +551,39 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     /** Reads domain ids. */
     void load(SnapshotReader in) {
         domainIds.load(in);
+    }
+
+    /**
+     * Writes a section of the memory maps, if there is one: count of domains, each: int number; its tables. A reader that does not
+     * know it cannot serve the containers that have one, and says so.
+     */
+    void saveMemory(List<Domain> domains, SnapshotWriter out) {
+        List<Domain> mapped =
+                domains.stream().filter(domain -> domain.memory() != null).toList();
+        if (!mapped.isEmpty()) {
+            out.section(MEMORY).putInt(mapped.size());
+            for (Domain domain : mapped) {
+                domain.memory().save(out.putInt(domain.members().number()));
+            }
+        }
+    }
+
+    /** Reads what {@link #saveMemory} wrote. */
+    void loadMemory(DomainBooks<Domain, Device> books, SnapshotReader in) {
+        if (!in.has(MEMORY)) {
+            return;
+        }
+        in.section(MEMORY);
+        int count = in.getCount(MOST_MAPS);
+        for (int i = 0; i < count; i++) {
+            int number = in.getInt();
+            Domain domain = books.find(number);
+            if (domain == null || domain.memory() != null) {
+                throw in.invalid("memory map of domain " + number + ", which is not open or has one");
+            }
+            domain.memory(GuestMemory.load(chip.port().platform(), in));
+        }
+        in.endSection();
     }
 
     @Override

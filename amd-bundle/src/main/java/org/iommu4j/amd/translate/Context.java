@@ -30,6 +30,11 @@ record Context(long hostRoot, int mode, long gcr3Root, int glx, int guestPagingM
         return new Context(hostRoot, mode, root, levelsLessOne, pagingMode, withoutPasid);
     }
 
+    /** The same guest translation above another host table. */
+    Context aboveHost(long root, int levels) {
+        return new Context(root, levels, gcr3Root, glx, guestPagingMode, giov);
+    }
+
     /** The host table alone. */
     Context withoutGuest() {
         return ofHost(hostRoot, mode);

@@ -4,6 +4,7 @@ import java.util.Arrays;
 
 /** A device in a domain, and how it is bound. */
 final class Device {
+    private final Domain domain;
     private final int requester;
     private Stage stage;
     private PasidTable pasids;
@@ -13,12 +14,23 @@ final class Device {
     private int guestDomainBelow;
 
     /** A blocked device. */
-    Device(int requester) {
+    Device(Domain domain, int requester) {
+        this.domain = domain;
         this.requester = requester;
     }
 
     int requester() {
         return requester;
+    }
+
+    /** True if the container has a memory map, which is the host table of all that is bound. */
+    boolean isMapped() {
+        return domain.memory() != null;
+    }
+
+    /** A context as it is in the device's domain. */
+    Context placed(Context context) {
+        return domain.placed(context);
     }
 
     /** What it translates through, or null if it is blocked. */
@@ -76,9 +88,9 @@ final class Device {
         return stage != null && stage.context().hasGuest();
     }
 
-    /** True if it translates through a host table. */
+    /** True if it translates through a host table, or would if something were bound. */
     boolean hasHostTable() {
-        return stage != null && stage.context().mode() != 0;
+        return isMapped() || (stage != null && stage.context().mode() != 0);
     }
 
     /** True if the guest has bound a GCR3 table of its own. */

@@ -15,6 +15,7 @@ final class Domain implements DomainRecord<Device> {
 
     private final Members<Device> members;
     private final List<Stage> stages = new ArrayList<>();
+    private GuestMemory memory;
     private Stage[] inUse = NO_STAGES;
     private Device[] devicesWithTlb = NO_DEVICES;
     private boolean hasGuest;
@@ -41,6 +42,20 @@ final class Domain implements DomainRecord<Device> {
             }
         }
         return null;
+    }
+
+    /** The container's memory map; null if it translates one to one. */
+    GuestMemory memory() {
+        return memory;
+    }
+
+    void memory(GuestMemory map) {
+        memory = map;
+    }
+
+    /** A context as it is in this domain: above the memory map, if there is one. */
+    Context placed(Context context) {
+        return memory == null ? context : memory.below(context);
     }
 
     /** The stages, for requests. */

@@ -16,6 +16,7 @@ final class Invalidations {
     private static final int LARGEST_ORDER = SizeEncoding.LARGEST_SHIFT - PAGE_SHIFT;
 
     private final QueueCommands commands;
+    private final Removals removals;
     private final RangeCover cover;
     private boolean whole = true;
     private boolean exact = true;
@@ -23,10 +24,12 @@ final class Invalidations {
     /**
      * For one chip.
      *
+     * @param removals drops what a device holds
      * @param neverMore true if nothing beside a range may be dropped: AMD-D.4, a chip that keeps absent entries
      */
-    Invalidations(QueueCommands commands, boolean neverMore) {
+    Invalidations(QueueCommands commands, Removals removals, boolean neverMore) {
         this.commands = commands;
+        this.removals = removals;
         cover = neverMore ? new RangeCover(RangeCover.MOST_BLOCKS) : new RangeCover();
     }
 
@@ -131,19 +134,19 @@ final class Invalidations {
         }
     }
 
+    /** Drops translations of host tables, of which guest tables may be above, and leaves what devices hold. */
+    void hostTables(Domain domain, boolean directories) {
+        for (Stage stage : domain.inUse()) {
+            pages(stage, NO_PASID, directories);
+        }
+    }
+
     /**
      * AMD-D.17, AMD-D.18: the host table below guest tables has changed, and nobody knows under which guest virtual addresses a device
-     * keeps what came of it: all that it has, with each PASID, AMD-D.35.
+     * keeps what came of it: all that it has.
      */
     private void nestedDevice(Device device) {
-        Stage stage = device.stage();
-        commands.deviceTlb(device.requester(), NO_PASID, 0, SizeEncoding.ALL, 0);
-        if (stage.context().giov()) {
-            commands.deviceTlb(device.requester(), 0, 0, SizeEncoding.ALL, 0);
-        }
-        for (int pasid : stage.pasids()) {
-            commands.deviceTlb(device.requester(), pasid, 0, SizeEncoding.ALL, 0);
-        }
+        removals.dropDevice(device, device.stage());
     }
 
     private static int contextWithoutPasid(Stage stage) {

@@ -80,7 +80,7 @@ final class RemovalModelPropertyTest {
                 case "directory" -> caches.directories.insert(tag, pasid, first, shift, 0, 0);
                 case "gcr3" -> caches.gcr3.insert(tag, entry.pasid(), 0, 12, 0, 0);
                 case "device-tlb" -> caches.deviceTlb.insert(tag, pasid, first, shift, 0, 0);
-                default -> caches.devices.fill(tag, 1, 0, 0, 0);
+                default -> caches.devices.fill(tag, 1, 0, 0, 0, false);
             }
         }
     }

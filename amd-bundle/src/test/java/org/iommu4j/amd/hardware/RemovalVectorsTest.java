@@ -59,7 +59,7 @@ final class RemovalVectorsTest {
 
     private static void put(TranslationCaches caches, String[] entry) {
         switch (entry[0]) {
-            case "DTE" -> caches.devices.fill((int) hex(entry[1]), 1, 0, 0, 0);
+            case "DTE" -> caches.devices.fill((int) hex(entry[1]), 1, 0, 0, 0, false);
             case "GCR3" ->
                 caches.gcr3.insert((int) hex(entry[2]), (int) hex(entry[4]), 0, 12, 0, TranslationCaches.NESTED);
             case "page" -> caches.pages.insert((int) hex(entry[2]), pasid(entry), base(entry), shift(entry), 0, 0);

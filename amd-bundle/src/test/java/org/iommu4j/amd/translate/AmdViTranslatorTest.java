@@ -117,6 +117,15 @@ final class AmdViTranslatorTest {
     }
 
     @Test
+    void shouldRefuseHostTablesInPagesOfTheHost() {
+        // The chip takes a table that begins in such a page for the host's, and reads on in such pages.
+        Machine machine = machine(AmdViGeneration.V3);
+        long ofHost = machine.platform().forOwner(PageOwner.HOST).allocatePages(1);
+        assertEquals(Errno.EINVAL, machine.bindTable(DOMAIN, DEVICE, ofHost, 4, false));
+        assertEquals(Errno.EPERM, machine.attach(DOMAIN, 0x18, ofHost, 4));
+    }
+
+    @Test
     void shouldTranslateNestedAndDropWithTheHostTable() {
         Machine machine = machine(AmdViGeneration.V3);
         // Guest tables at guest address 0x1000 and up, which the host maps to 0x401000 and up.
