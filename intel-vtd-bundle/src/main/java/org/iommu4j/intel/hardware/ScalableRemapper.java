@@ -109,7 +109,7 @@ final class ScalableRemapper {
         this.faults = faults;
         this.watch = watch;
         tables = new PasidTables(unit, subVersion, memory, width);
-        second = new SecondStageWalker(unit, subVersion, platform.guestTables(), width);
+        second = new SecondStageWalker(unit, subVersion, memory, platform.guestTables(), width);
         secondStage = new SecondStageLookup(caches, second, watch);
         first = new FirstStageWalker(unit, platform.guestTables(), width, secondStage, second);
         permissions = new HostPermissions(unit, memory, width);

@@ -133,14 +133,24 @@ final class PasidDirectory {
                         | (translation.hasOption(BindPgtable.FLAG_ACCESSED_DIRTY) ? PasidEntry.SSADE.mask() : 0);
             case FIRST_STAGE -> {
                 words[0] |= PasidEntry.PGTT.of(PasidEntry.FIRST_STAGE);
-                words[2] = PasidEntry.FSPTPTR.of(translation.table())
-                        | PasidEntry.FSPM.of(translation.aw() - FOUR_LEVELS)
-                        | (translation.hasOption(BindPgtable.FLAG_SUPERVISOR) ? PasidEntry.SRE.mask() : 0)
-                        | (translation.hasOption(BindPgtable.FLAG_WRITE_PROTECT) ? PasidEntry.WPE.mask() : 0)
-                        | (translation.hasOption(BindPgtable.FLAG_EXTENDED_ACCESSED) ? PasidEntry.EAFE.mask() : 0);
+                words[2] = firstStage(translation);
+            }
+            case NESTED -> {
+                words[0] |= PasidEntry.PGTT.of(PasidEntry.NESTED)
+                        | PasidEntry.AW.of(translation.memoryAw())
+                        | PasidEntry.SSPTPTR.of(translation.memory());
+                words[2] = firstStage(translation);
             }
         }
         return words;
+    }
+
+    private static long firstStage(Translation translation) {
+        return PasidEntry.FSPTPTR.of(translation.table())
+                | PasidEntry.FSPM.of(translation.aw() - FOUR_LEVELS)
+                | (translation.hasOption(BindPgtable.FLAG_SUPERVISOR) ? PasidEntry.SRE.mask() : 0)
+                | (translation.hasOption(BindPgtable.FLAG_WRITE_PROTECT) ? PasidEntry.WPE.mask() : 0)
+                | (translation.hasOption(BindPgtable.FLAG_EXTENDED_ACCESSED) ? PasidEntry.EAFE.mask() : 0);
     }
 
     /** Blocks every PASID. */
