@@ -28,7 +28,7 @@ public final class SecondStageWalker {
     /** RTADDR.SSIRWE: permissions stand in IR and IW. */
     private boolean separateRights;
 
-    /** Where the tables of the space are that is walked. */
+    /** Memory with the tables of the space that is walked. */
     private PhysicalMemory tables;
 
     private int topLevel;
@@ -201,7 +201,7 @@ public final class SecondStageWalker {
         return rights;
     }
 
-    /** Where the leaf is that the last walk found. */
+    /** Address of the leaf that the last walk found. */
     public long leafAt() {
         return leafAt;
     }

@@ -98,7 +98,7 @@ public final class TableWalker {
         context0 = 0;
         context1 = 0;
         // 1. the root entry
-        long rootAt = rootTable + (long) (sourceId >>> 8 & 0xff) * RootEntry.BYTES;
+        long rootAt = rootTable + TableIndex.BUS.get(sourceId) * RootEntry.BYTES;
         long root;
         long rootHigh;
         try {
@@ -118,7 +118,7 @@ public final class TableWalker {
             return FaultReason.ROOT_RESERVED.code();
         }
         // 3. the context entry
-        long contextAt = RootEntry.CTP.get(root) + (long) (sourceId & 0xff) * ContextEntry.BYTES;
+        long contextAt = RootEntry.CTP.get(root) + TableIndex.DEVICE_FUNCTION.get(sourceId) * ContextEntry.BYTES;
         long low;
         long high;
         try {

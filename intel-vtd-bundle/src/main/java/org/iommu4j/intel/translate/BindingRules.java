@@ -14,7 +14,7 @@ import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** What must hold of a bind, docs/contract.md, VT-d's binds; rows stand in the order of the contract. */
+/** Rules of binds, docs/contract.md, VT-d's binds; rows stand in the order of the contract. */
 final class BindingRules {
     private static final int FIVE_LEVELS = 57;
     private static final int FOUR_LEVELS = 48;
@@ -84,7 +84,7 @@ final class BindingRules {
         return pasid;
     }
 
-    /** What a vendor part asks for in a domain. */
+    /** The binding that a vendor part asks for in a domain. */
     Binding binding(BindPart part, Domain domain) {
         return Binding.of(part, widest).in(domain);
     }

@@ -188,7 +188,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return change.carryOut(domain, completion);
     }
 
-    /** What a device had before the binding of one PASID changed, and what the chip may keep of that. */
+    /** A change of the binding of one PASID: how the device was bound before, and what the chip may keep of that. */
     private final class Change {
         private final Device device;
         private final int pasid;

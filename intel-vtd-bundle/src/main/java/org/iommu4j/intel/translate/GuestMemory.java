@@ -66,7 +66,7 @@ final class GuestMemory {
         }
     }
 
-    /** What a chip can have: addresses as wide as its second-stage tables and its devices, in scalable mode if it has such tables. */
+    /** The map of a chip: addresses as wide as its second-stage tables and its devices, in scalable mode if it has such tables. */
     static MemoryMapSupport support(ChipPort chip) {
         int aw = aw(chip);
         return aw < 0 || (chip.isScalable() && !Ecap.SSTS.isSet(chip.ecap()))
@@ -108,7 +108,7 @@ final class GuestMemory {
         return tables;
     }
 
-    /** What a guest asks for, above this memory: its first stage nested, its pass-through as what the memory alone translates. */
+    /** A binding that a guest asks for, above this memory: its first stage nested, its pass-through as what the memory alone translates. */
     Translation below(Translation guest) {
         return guest.isFirstStage()
                 ? guest.above(tables.root(), aw)
@@ -133,7 +133,7 @@ final class GuestMemory {
         return tables.unmap(first, last);
     }
 
-    /** What was unmapped is out of all caches. */
+    /** Everything that was unmapped is out of all caches. */
     void release() {
         tables.release();
     }

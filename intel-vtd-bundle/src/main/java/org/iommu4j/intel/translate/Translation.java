@@ -17,7 +17,7 @@ import org.iommu4j.layout.BitField;
  * @param memoryAw code of the width of that table, else 0
  */
 record Translation(Kind kind, long table, int aw, int options, long memory, int memoryAw) {
-    /** What a table is; in the order of a saved state. */
+    /** The stages of a translation. */
     enum Kind {
         SECOND_STAGE,
         FIRST_STAGE,

@@ -64,7 +64,7 @@ public final class VtdTranslator implements Translator {
     private final Bindings bindings;
     private final DomainBooks<Domain, Device> books;
 
-    /** What requests come to in scalable mode; null in legacy mode. */
+    /** Invalidations of scalable mode; null in legacy mode. */
     private final ScalableInvalidations scalable;
 
     private VtdTranslator(int subVersion, ChipPort chip, HostTables tables, CommandPath commands) {
