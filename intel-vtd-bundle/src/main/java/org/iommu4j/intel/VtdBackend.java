@@ -12,6 +12,7 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
@@ -64,7 +65,7 @@ public class VtdBackend implements Backend {
                     12,
                     0,
                     39,
-                    Set.of("page-selective", "leaf-hint"),
+                    Set.of("page-selective", "leaf-hint", MemoryMapSupport.CAPABILITY),
                     Set.of()),
             new Generation(
                     VtdGeneration.LEGACY_QI,
@@ -73,7 +74,13 @@ public class VtdBackend implements Backend {
                     12,
                     0,
                     48,
-                    Set.of("page-selective", "leaf-hint", "queue", "device-tlb", "pass-through"),
+                    Set.of(
+                            "page-selective",
+                            "leaf-hint",
+                            "queue",
+                            "device-tlb",
+                            "pass-through",
+                            MemoryMapSupport.CAPABILITY),
                     Set.of()),
             scalable(VtdGeneration.SCALABLE, "VTD_SM3", Set.of()),
             scalable(VtdGeneration.WIDE_TYPE, "VTD_SM4", Set.of("accessed-dirty")),
@@ -82,6 +89,7 @@ public class VtdBackend implements Backend {
     private static Generation scalable(int subVersion, String name, Set<String> more) {
         Set<String> capabilities = new HashSet<>(
                 Set.of("page-selective", "leaf-hint", "queue", "device-tlb", "pass-through", "pasid", "first-stage"));
+        capabilities.add(MemoryMapSupport.CAPABILITY);
         capabilities.addAll(more);
         return new Generation(
                 subVersion, name, Set.of(0, RegisterImage.LAYOUT.sizeBytes()), 12, 20, 48, capabilities, Set.of());

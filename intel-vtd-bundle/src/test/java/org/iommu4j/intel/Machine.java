@@ -8,6 +8,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformConfig;
+import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -29,11 +30,16 @@ public final class Machine extends BackendMachine {
         }
     }
 
-    private Machine(HardwareConfig config, DevicePort devices, int hostAddressWidth) {
+    private Machine(HardwareConfig config, DevicePort devices, Sanitizer.Mode sanitizer) {
         super(
                 new VtdBackend(),
                 config,
-                new SimulatedPlatform(new PlatformConfig(hostAddressWidth, List.of(), (address, data) -> {}, devices)));
+                new SimulatedPlatform(new PlatformConfig(
+                        config.subVersion() == 0x100 ? 39 : 48,
+                        List.of(),
+                        (address, data) -> {},
+                        devices,
+                        sanitizer)));
         translator();
     }
 
@@ -49,7 +55,12 @@ public final class Machine extends BackendMachine {
 
     /** A machine with devices that answer as {@code devices} does. */
     public static Machine of(HardwareConfig config, DevicePort devices) {
-        return new Machine(config, devices, config.subVersion() == 0x100 ? 39 : 48);
+        return new Machine(config, devices, Sanitizer.Mode.OFF);
+    }
+
+    /** A machine that watches what its software leaves out. */
+    public static Machine watched(HardwareConfig config) {
+        return new Machine(config, DevicePort.COMPLETING, Sanitizer.Mode.ON);
     }
 
     /** Takes the commands since the last call, but for waits, as queue descriptors. */

@@ -16,6 +16,11 @@ public interface EntryFormat {
      */
     long leaf(int level, long pa, int flags);
 
+    /** The highest level that may have leaves: 0, 1 or 2. */
+    default int highestLeaf() {
+        return 2;
+    }
+
     /** True if an entry leads anywhere. */
     boolean isPresent(long entry);
 

@@ -17,7 +17,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * through it. So a change is: {@link #unmap}, then the vendor's invalidations, then {@link #release} once they are complete.
  */
 public final class MapTables {
-    /** Sizes of leaves, as {@link org.iommu4j.backend.MemoryMapSupport#pageSizes} has them. */
+    /** Sizes of leaves of a format with all three, as {@link org.iommu4j.backend.MemoryMapSupport#pageSizes} has them. */
     public static final long PAGE_SIZES = 1L << 12 | 1L << 21 | 1L << 30;
 
     /** Answer of {@link #find} for an address that is not mapped. */
@@ -26,7 +26,6 @@ public final class MapTables {
     private static final int PAGE_SHIFT = 12;
     private static final int LEVEL_BITS = 9;
     private static final int ENTRIES = 1 << LEVEL_BITS;
-    private static final int MOST_LEAF_LEVEL = 2;
     private static final int MOST_UNLINKED = 1 << 20;
 
     private final Platform platform;
@@ -54,6 +53,11 @@ public final class MapTables {
      */
     public static MapTables create(Platform platform, EntryFormat format, int levels) {
         return new MapTables(platform, format, levels, platform.allocatePages(1));
+    }
+
+    /** Sizes of the leaves of a format, as {@link org.iommu4j.backend.MemoryMapSupport#pageSizes} has them. */
+    public static long pageSizes(EntryFormat format) {
+        return PAGE_SIZES & ((1L << (shift(format.highestLeaf()) + 1)) - 1);
     }
 
     /** Tables that another driver has left, as {@link #save} wrote where they are. */
@@ -111,7 +115,7 @@ public final class MapTables {
 
     /** The largest leaf at an address that a rest of a mapping fills. */
     private int leafLevel(long addresses, long rest) {
-        int level = Math.min(MOST_LEAF_LEVEL, topLevel);
+        int level = Math.min(format.highestLeaf(), topLevel);
         while (level > 0
                 && ((addresses & ((1L << shift(level)) - 1)) != 0
                         || Long.compareUnsigned(rest, 1L << shift(level)) < 0)) {

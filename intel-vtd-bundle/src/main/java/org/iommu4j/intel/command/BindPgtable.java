@@ -15,8 +15,8 @@ import org.iommu4j.layout.Layout;
  * in scalable mode of the first stage if the flag FIRST_STAGE says so. It follows the 20 bytes of the bind header; with the outer 12
  * bytes every 64-bit field is aligned in the whole message.
  *
- * <p>The flag UNBIND takes the same bytes: they must name what is bound. Addresses are host physical: containers map guest
- * memory one to one in this release.
+ * <p>The flag UNBIND takes the same bytes: they must name what is bound. Addresses are host physical, in a container with a
+ * memory map guest-physical.
  */
 public final class BindPgtable {
     private static final Layout.Builder DATA =

@@ -104,7 +104,7 @@ public enum FaultReason {
     PERMISSION_WRITE_DENIED(0xA4, true, "no host permission to write"),
     PERMISSION_READ_DENIED(0xA5, true, "no host permission to read");
 
-    /** What a translation request gets that ends so. */
+    /** The answer to a translation request that ends so. */
     private enum Answer {
         /** An error. */
         ERROR,

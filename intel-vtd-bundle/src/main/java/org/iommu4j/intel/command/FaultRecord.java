@@ -37,6 +37,9 @@ public final class FaultRecord {
 
     public static final Layout LAYOUT = FRCD.build();
 
+    /** The largest PASID that a record names. */
+    public static final int MOST_PASID = (1 << PASID.width()) - 1;
+
     /** Size of one record. */
     public static final int BYTES = 16;
 

@@ -2,7 +2,7 @@ package org.iommu4j.intel.command;
 
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 
-/** What kind of tables the root table address register names, VT-d 11.4.5. */
+/** Kind of the tables that the root table address register names, VT-d 11.4.5. */
 public enum TableMode {
     /** Legacy tables. */
     LEGACY,

@@ -426,7 +426,7 @@ public final class VtdRegisters {
         public static final Register REGISTER = IQERCD.build().surviving();
     }
 
-    /** Where the page request queue is, VT-d 11.4.11; with ECAP.PRS. */
+    /** Address and size of the page request queue, VT-d 11.4.11; with ECAP.PRS. */
     public static final class PageRequestPlace {
         private static final Register.Builder PQH = register("PQH", 0xc0, 64, "11.4.11.1");
 

@@ -5,7 +5,7 @@ import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdRegisters.QueueError;
 import org.iommu4j.layout.BitField;
 
-/** What makes a descriptor of one type wrong on one unit: its row of {@link VtdCommand}, worked out in advance. */
+/** Check of descriptors of one type on one unit: its row of {@link VtdCommand}, worked out in advance. */
 final class CommandCheck {
     /** Nothing is wrong. */
     static final int OK = -1;
@@ -121,7 +121,7 @@ final class CommandCheck {
         return legal && !tooMuch ? OK : QueueError.RESERVED_FIELD;
     }
 
-    /** What is wrong, for people: what {@link #check} found, or that the effect did not come about. */
+    /** Text for people about what {@link #check} found, or that the effect did not come about. */
     String reason(long word0, long word1) {
         if (check(word0, word1) == OK) {
             return name + " was not carried out";

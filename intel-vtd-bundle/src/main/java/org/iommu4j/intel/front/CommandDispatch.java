@@ -2,6 +2,7 @@ package org.iommu4j.intel.front;
 
 import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
+import org.iommu4j.intel.command.HostPermissionInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.PasidCacheInvalidate;
 import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
@@ -56,7 +57,7 @@ final class CommandDispatch {
         return mode;
     }
 
-    /** What the unit makes of commands of a type; null if it has no such command, or not in the mode of its tables. */
+    /** The check of commands of a type; null if it has no such command, or not in the mode of its tables. */
     CommandCheck ofType(int type) {
         return type < types ? checks[type] : null;
     }
@@ -117,7 +118,13 @@ final class CommandDispatch {
                                 : PasidDeviceTlbInvalidate.PASID.getInt(word0),
                         PasidDeviceTlbInvalidate.range(word1));
             case VtdCommand.TYPE_PAGE_GROUP_RESPONSE -> effects.pageGroupResponse(word0, word1);
-            case VtdCommand.TYPE_HOST_PERMISSION -> effects.hostPermissions();
+            case VtdCommand.TYPE_HOST_PERMISSION ->
+                effects.hostPermissions(
+                        HostPermissionInvalidate.G.getInt(word0),
+                        HostPermissionInvalidate.HPTDID.getInt(word0),
+                        HostPermissionInvalidate.ADDR.get(word1),
+                        HostPermissionInvalidate.AM.getInt(word1),
+                        HostPermissionInvalidate.IH.getInt(word1));
             default -> effects.interruptEntryCache();
         };
     }

@@ -69,8 +69,14 @@ public interface CommandEffects {
     /** Answers the requests for pages of one group, VT-d 7.6.1. */
     Outcome pageGroupResponse(long word0, long word1);
 
-    /** Drops host permissions, VT-d 6.5.2.7. */
-    Outcome hostPermissions();
+    /**
+     * Drops host permissions, VT-d 6.5.2.7.
+     *
+     * @param address any address of the aligned block of pages, if they are selected
+     * @param addressMask the block has 2^addressMask pages of 4 KiB
+     * @param hint the levels from 1 on that are dropped, but one
+     */
+    Outcome hostPermissions(int granularity, int domain, long address, int addressMask, int hint);
 
     /** Drops interrupt entries, VT-d 6.5.2.8. */
     Outcome interruptEntryCache();

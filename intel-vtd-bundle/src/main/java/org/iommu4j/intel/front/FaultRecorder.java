@@ -198,12 +198,12 @@ public final class FaultRecorder {
                 | pasid(access.pasid(), (access.rights() & DmaAccess.EXECUTE) != 0, access.privileged());
     }
 
-    /** What a record says of a request that has a PASID. */
+    /** Fields of a record of a request that has a PASID. */
     private static long pasid(int pasid, boolean execute, boolean privileged) {
         return pasid == DmaAccess.NO_PASID
                 ? 0
                 : FaultRecord.PP.of(1)
-                        | FaultRecord.PASID.of(pasid & 0xf_ffff)
+                        | FaultRecord.PASID.of(pasid & FaultRecord.MOST_PASID)
                         | FaultRecord.EXE.of(execute ? 1 : 0)
                         | FaultRecord.PRIV.of(privileged ? 1 : 0);
     }

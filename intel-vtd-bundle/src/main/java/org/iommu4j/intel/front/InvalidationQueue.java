@@ -48,7 +48,7 @@ public final class InvalidationQueue {
     private final RegisterFile registers;
     private final PhysicalMemory memory;
 
-    /** Where descriptors are fetched. */
+    /** The queue in memory that descriptors are fetched from. */
     private final PageCursor fetched;
 
     private final CommandDispatch dispatch;
@@ -284,7 +284,7 @@ public final class InvalidationQueue {
         }
     }
 
-    /** What is wrong with the queue itself, before any descriptor is looked at, VT-d table 26. */
+    /** A mistake in the queue itself, before any descriptor is looked at, VT-d table 26. */
     private int configurationError() {
         TableMode mode = dispatch.tableMode();
         if (mode == TableMode.INVALID) {
@@ -300,7 +300,7 @@ public final class InvalidationQueue {
         refuse(error, read ? reason() : QueueError.IQEI.meaningOf(error));
     }
 
-    /** What is wrong with the descriptor that was read, for people. */
+    /** Text for people about what is wrong with the descriptor that was read. */
     private String reason() {
         int type = VtdCommand.typeOf(descriptor[0], subVersion);
         CommandCheck check = dispatch.ofType(type);

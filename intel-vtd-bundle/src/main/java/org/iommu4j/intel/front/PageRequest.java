@@ -24,7 +24,7 @@ public record PageRequest(
         boolean last,
         int group) {
 
-    /** What becomes of a request. */
+    /** The outcome of a request. */
     public enum Outcome {
         /** It is in the queue, software answers. */
         QUEUED,
@@ -41,7 +41,7 @@ public record PageRequest(
         return last && !read && !write;
     }
 
-    /** What becomes of it if the unit answers it itself. */
+    /** The outcome if the unit answers it itself. */
     public Outcome answered(Outcome answer) {
         return last && !isStopMarker() ? answer : Outcome.DROPPED;
     }

@@ -55,7 +55,7 @@ public final class PageRequestQueue {
         return PageRequest.Outcome.QUEUED;
     }
 
-    /** Where the tail will be after one more record. */
+    /** The tail after one more record. */
     private long next() {
         long bytes = 1L << (PAGE_SHIFT + registers.get(PageRequestPlace.ADDRESS, PageRequestPlace.QS));
         return (registers.get(PageRequestPlace.TAIL, PageRequestPlace.QT) + PageRequestRecord.BYTES) % bytes;

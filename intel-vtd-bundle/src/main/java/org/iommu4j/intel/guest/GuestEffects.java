@@ -112,7 +112,7 @@ final class GuestEffects implements CommandEffects {
 
     /** The guest has no host permission tables, so its queue knows no such command. */
     @Override
-    public Outcome hostPermissions() {
+    public Outcome hostPermissions(int granularity, int domain, long address, int addressMask, int hint) {
         return Outcome.NOT_DONE;
     }
 

@@ -104,7 +104,7 @@ final class AccessWatch {
         observer.missed(kind, tag, pasid, address);
     }
 
-    /** What was read may be kept, as {@link TranslationObserver#filled}. */
+    /** An entry that was read may be kept, as {@link TranslationObserver#filled}. */
     void filled(CachedKind kind, long tag, int pasid, long first, long lengthBytes, long target, int words) {
         observer.filled(kind, tag, pasid, first, lengthBytes, target, words);
     }

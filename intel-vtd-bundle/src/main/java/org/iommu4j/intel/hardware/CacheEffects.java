@@ -108,9 +108,9 @@ class CacheEffects implements CommandEffects {
         return Outcome.DONE;
     }
 
-    /** Host permissions are read anew for each access: there is nothing to drop. */
     @Override
-    public Outcome hostPermissions() {
+    public Outcome hostPermissions(int granularity, int domain, long address, int addressMask, int hint) {
+        caches.invalidatePermissions(granularity, domain, address, addressMask, hint);
         return Outcome.DONE;
     }
 

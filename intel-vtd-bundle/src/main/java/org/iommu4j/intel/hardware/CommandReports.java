@@ -127,7 +127,7 @@ final class CommandReports implements InvalidationRules {
             observer.invalidates(CachedKind.PAGING_STRUCTURE, tag, NO_PASID, first, last);
         }
         if (isScalable()) {
-            // Where a first stage uses the pages is not known: all that the domain has of it goes.
+            // Nobody knows where a first stage uses the pages: all that the domain has of it goes.
             int firstStage = tag == ANY ? ANY : tag | ObservedTags.FIRST_STAGE;
             observer.invalidates(CachedKind.TRANSLATION, firstStage, ANY, 0, LAST);
             observer.invalidates(CachedKind.PAGING_STRUCTURE, firstStage, ANY, 0, LAST);

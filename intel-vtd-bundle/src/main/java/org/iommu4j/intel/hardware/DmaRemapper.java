@@ -295,7 +295,7 @@ final class DmaRemapper {
         watch.translationMissed(domain, iova, tables, cached);
         int fault;
         if (cached == TranslationCache.MISS) {
-            fault = walker.walk(context.table(), context.levels(), true, RIGHTS, iova, needed, listener);
+            fault = walker.walk(context.table(), context.table(), context.levels(), RIGHTS, iova, needed, listener);
         } else {
             int granted = tables.attributes(cached);
             fault = TableWalker.denial(granted, needed);
@@ -304,7 +304,7 @@ final class DmaRemapper {
                 return;
             }
             int level = Agaw.levelOf(tables.pageShift(cached)) - 1;
-            fault = walker.walk(tables.value(cached), level, false, granted, iova, needed, listener);
+            fault = walker.walk(context.table(), tables.value(cached), level, granted, iova, needed, listener);
         }
         if (fault == TableWalker.OK && reachesInterrupts(access, walker.pageAddress(), Agaw.shift(walker.level()))) {
             fault = FaultReason.INTERRUPT_RANGE_OUTPUT.code();

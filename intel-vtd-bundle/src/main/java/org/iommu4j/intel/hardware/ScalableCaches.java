@@ -29,7 +29,8 @@ import org.iommu4j.simulation.cache.TranslationCache;
  * </table>
  *
  * Results are looked up by the domain id and the PASID that the PASID cache says, and by the kind of table; for a request
- * without PASID that is RID_PASID. Host permissions are not cached.
+ * without PASID that is RID_PASID. Host permissions are not among the table's:
+ * only their own invalidation drops them.
  */
 class ScalableCaches {
     /** Attribute of a result: permission to read of the second stage. It and the next are those of {@link
@@ -73,6 +74,8 @@ class ScalableCaches {
     /** Second-stage tables likewise; without PASID. */
     final TranslationCache secondStageTables;
 
+    final HostPermissionCache permissions;
+
     /** Highest level whose entries are kept in the two caches of tables, see {@link TranslationCaches#highestTableLevel}. */
     final int highestTableLevel;
 
@@ -82,6 +85,7 @@ class ScalableCaches {
         secondStage = TranslationCache.of(config, DEFAULT_IOTLB);
         firstStageTables = TranslationCache.of(config, DEFAULT_PAGING_STRUCTURE);
         secondStageTables = TranslationCache.of(config, DEFAULT_PAGING_STRUCTURE);
+        permissions = new HostPermissionCache(config);
         highestTableLevel = config == CacheConfig.DEFAULT ? 2 : Agaw.levels(Agaw.MAX_AW);
     }
 
@@ -151,6 +155,7 @@ class ScalableCaches {
         contexts.visit(visitor);
         visitTables(firstStageTables, visitor);
         visitTables(secondStageTables, visitor);
+        permissions.visit(visitor);
     }
 
     private static void visitResults(TranslationCache cache, CacheVisitor visitor) {

@@ -31,12 +31,17 @@ final class ScalableContexts {
 
     /** Words of a PASID entry: those of the entry that say something, what is wrong, and whether faults are recorded. */
     private static final int[] PASID_WORDS = {
-        PasidEntry.PGTT.word(), PasidEntry.DID.word(), PasidEntry.FSPTPTR.word(), PasidEntry.HPTPTR.word(),
+        PasidEntry.PGTT.word(),
+        PasidEntry.DID.word(),
+        PasidEntry.FSPTPTR.word(),
+        PasidEntry.HPTPTR.word(),
+        PasidEntry.HPTDID.word(),
     };
 
     private static final int HOST_PERMISSIONS = 3;
-    private static final int PASID_FAULT = 4;
-    private static final int SUPPRESSED = 5;
+    private static final int HOST_PERMISSION_DOMAIN = 4;
+    private static final int PASID_FAULT = 5;
+    private static final int SUPPRESSED = 6;
 
     private final KeyedCache contexts;
     private final KeyedCache pasids;
@@ -238,6 +243,11 @@ final class ScalableContexts {
     /** Selected PASID entry: its host permission table. */
     long permissionTable() {
         return PasidEntry.HPTPTR.get(pasidWords[HOST_PERMISSIONS]);
+    }
+
+    /** Selected PASID entry: HPTDID. */
+    int permissionDomain() {
+        return PasidEntry.HPTDID.getInt(pasidWords[HOST_PERMISSION_DOMAIN]);
     }
 
     /** Selected PASID entry: HPTSZ. */

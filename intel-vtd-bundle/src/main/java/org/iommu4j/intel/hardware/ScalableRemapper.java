@@ -112,7 +112,7 @@ final class ScalableRemapper {
         this.faults = faults;
         this.watch = watch;
         tables = new PasidTables(unit, subVersion, memory, width);
-        second = new SecondStageWalker(unit, subVersion, platform.guestTables(), width);
+        second = new SecondStageWalker(unit, subVersion, memory, platform.guestTables(), width);
         secondStage = new SecondStageLookup(caches, second, watch);
         first = new FirstStageWalker(unit, platform.guestTables(), width, secondStage, second);
         permissions = new HostPermissions(unit, memory, width);
@@ -342,7 +342,13 @@ final class ScalableRemapper {
         }
         int fault = pasidEntry(access.requester(), listener);
         if (fault == OK) {
-            fault = permissions.walk(contexts.permissionTable(), contexts.permissionTableSize(), address, listener);
+            fault = caches.permissions.find(
+                    permissions,
+                    contexts.permissionDomain(),
+                    contexts.permissionTable(),
+                    contexts.permissionTableSize(),
+                    address,
+                    listener);
         }
         return fault == OK ? permitted(access) : fault;
     }
@@ -532,7 +538,7 @@ final class ScalableRemapper {
                 | ((first.rights() & FirstStageWalker.WRITE) != 0 ? ScalableCaches.FIRST_STAGE_WRITE : 0);
     }
 
-    /** What attributes of a result permit the request that is under way, both stages together. */
+    /** Rights of the request that is under way by the attributes of a result, both stages together. */
     private int granted(AddressSpace space, int attributes) {
         int rights = attributes & RIGHTS;
         if (!space.hasFirstStage()) {
@@ -565,7 +571,7 @@ final class ScalableRemapper {
                 : OK;
     }
 
-    /** What is wrong with the permissions of the second stage, or with where the page is. */
+    /** A fault of the permissions of the second stage, or of the place of the page; {@link TableWalker#OK} for none. */
     private int denied(DmaAccess access, int shift, long page, int rights) {
         if (access.addressType() != AddressType.TRANSLATION_REQUEST) {
             int missing = needed(access) & ~rights;
@@ -581,7 +587,7 @@ final class ScalableRemapper {
                 : OK;
     }
 
-    /** What the tables must grant: without write permission, a request is a read. */
+    /** Rights that the tables must grant: without write permission, a request is a read. */
     private static int needed(DmaAccess access) {
         int rights = access.rights() & RIGHTS;
         return (rights & WRITE) != 0 ? rights : READ;

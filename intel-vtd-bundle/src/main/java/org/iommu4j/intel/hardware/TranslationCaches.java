@@ -50,7 +50,7 @@ class TranslationCaches {
     /** The device TLBs: answers to translation requests, with and without PASID; the domain is the source id. */
     final TranslationCache deviceTlb;
 
-    /** What the unit caches in scalable mode; null if it does not have that. */
+    /** The caches of scalable mode; null if the unit does not have that. */
     ScalableCaches scalable;
 
     private long dropped;
@@ -74,7 +74,16 @@ class TranslationCaches {
         invalidateTranslations();
         if (scalable != null) {
             dropped += scalable.invalidatePasids(PasidCacheInvalidate.GLOBAL, 0, 0);
+            dropped += scalable.permissions.invalidateAll();
         }
+    }
+
+    /**
+     * Host-permission cache invalidation, of a unit with scalable mode; parameters as {@link HostPermissionCache#invalidate} has
+     * them.
+     */
+    void invalidatePermissions(int granularity, int domain, long address, int addressMask, int hint) {
+        dropped += scalable.permissions.invalidate(granularity, domain, address, addressMask, hint);
     }
 
     /**

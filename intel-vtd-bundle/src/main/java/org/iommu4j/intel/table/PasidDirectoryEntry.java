@@ -18,8 +18,8 @@ public final class PasidDirectoryEntry {
 
     private PasidDirectoryEntry() {}
 
-    /** Where the entry of a PASID stands in its directory. */
+    /** Address of the entry of a PASID in its directory. */
     public static long addressOf(long directory, int pasid) {
-        return directory + (long) (pasid >>> 6) * Long.BYTES;
+        return directory + TableIndex.PASID_TABLE.get(pasid) * Long.BYTES;
     }
 }

@@ -80,8 +80,8 @@ public final class PasidEntry {
 
     private PasidEntry() {}
 
-    /** Where the entry of a PASID stands in its table. */
+    /** Address of the entry of a PASID in its table. */
     public static long addressOf(long table, int pasid) {
-        return table + (long) (pasid & 0x3f) * BYTES;
+        return table + TableIndex.IN_PASID_TABLE.get(pasid) * BYTES;
     }
 }

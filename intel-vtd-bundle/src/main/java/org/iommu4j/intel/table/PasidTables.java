@@ -67,8 +67,9 @@ public final class PasidTables {
                 PasidEntry.SSPTPTR,
                 PasidEntry.FSPTPTR,
                 PasidEntry.HPTPTR);
-        pasidReserved[PasidEntry.DID.word()] |=
-                PasidEntry.DID.mask() & (-1L << (PasidEntry.DID.shift() + unit.domainIdBits()));
+        for (BitField domain : new BitField[] {PasidEntry.DID, PasidEntry.HPTDID}) {
+            pasidReserved[domain.word()] |= domain.mask() & ~domain.of((1L << unit.domainIdBits()) - 1);
+        }
     }
 
     private static long[] reserved(

@@ -42,18 +42,21 @@ public final class ScalableContextEntry {
     /** The entry; address bits at or above the host address width are reserved too. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(P).build();
 
+    /** log2 of the PASIDs of the smallest directory, PDTS 0. */
+    public static final int SMALLEST_BITS = 13;
+
     /** Size of an entry. */
     public static final int BYTES = 32;
 
     private ScalableContextEntry() {}
 
-    /** Where the entry of a source id stands in the table for its half of the bus. */
+    /** Address of the entry of a source id in the table for its half of the bus. */
     public static long addressOf(long contextTable, int sourceId) {
-        return contextTable + (long) (sourceId & 0x7f) * BYTES;
+        return contextTable + TableIndex.IN_HALF_BUS.get(sourceId) * BYTES;
     }
 
     /** How many PASIDs the directory of an entry covers: 2^(PDTS+13). */
     public static int pasids(long word0) {
-        return 1 << (PDTS.getInt(word0) + 13);
+        return 1 << (PDTS.getInt(word0) + SMALLEST_BITS);
     }
 }

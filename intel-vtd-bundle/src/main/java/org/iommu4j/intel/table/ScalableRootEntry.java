@@ -18,14 +18,10 @@ public final class ScalableRootEntry {
     /** The half of an entry; address bits at or above the host address width are reserved too. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(P).build();
 
-    /** Size of the two halves of a bus. */
-    public static final int BYTES = 16;
-
     private ScalableRootEntry() {}
 
-    /** Where the half of the entry stands that a source id selects. */
+    /** Address of the half of an entry that a source id selects. */
     public static long addressOf(long rootTable, int sourceId) {
-        int half = sourceId >>> 7 & 1;
-        return rootTable + (long) (sourceId >>> 8 & 0xff) * BYTES + (long) half * Long.BYTES;
+        return rootTable + TableIndex.HALF_BUS.get(sourceId) * LAYOUT.sizeBytes();
     }
 }

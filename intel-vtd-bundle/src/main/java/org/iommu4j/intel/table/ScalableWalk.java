@@ -1,6 +1,6 @@
 package org.iommu4j.intel.table;
 
-/** What walks of scalable mode call the entries that they read, VT-d 3.4.3. */
+/** Names of the entries that walks of scalable mode read, VT-d 3.4.3. */
 public final class ScalableWalk {
     /** Half of a root entry. */
     public static final String ROOT = "scalable root entry";

@@ -19,13 +19,17 @@ public final class SecondStageWalker {
     private static final int OK = TableWalker.OK;
     private static final int MAX_LEVEL = Agaw.levels(Agaw.MAX_AW);
 
-    private final PhysicalMemory tables;
+    private final PhysicalMemory memory;
+    private final PhysicalMemory guestTables;
     private final long superpages;
     private final long[] reservedInTable = new long[MAX_LEVEL + 1];
     private final long[] reservedInLeaf = new long[MAX_LEVEL + 1];
 
     /** RTADDR.SSIRWE: permissions stand in IR and IW. */
     private boolean separateRights;
+
+    /** Memory with the tables of the space that is walked. */
+    private PhysicalMemory tables;
 
     private int topLevel;
     private int level;
@@ -39,11 +43,19 @@ public final class SecondStageWalker {
     /**
      * A walker for one unit.
      *
-     * @param tables where second-stage tables are
+     * @param memory where the host's own second-stage tables are, which no guest writes
+     * @param guestTables where those of guests are
      * @param hostAddressWidth physical address width in bits, 32 to 52
      */
-    public SecondStageWalker(VtdCapabilities unit, int subVersion, PhysicalMemory tables, int hostAddressWidth) {
-        this.tables = tables;
+    public SecondStageWalker(
+            VtdCapabilities unit,
+            int subVersion,
+            PhysicalMemory memory,
+            PhysicalMemory guestTables,
+            int hostAddressWidth) {
+        this.memory = memory;
+        this.guestTables = guestTables;
+        tables = guestTables;
         superpages = Cap.SSLPS.get(unit.cap());
         long hostBits = (1L << hostAddressWidth) - 1;
         boolean snoopControl = Ecap.SC.isSet(unit.ecap());
@@ -80,6 +92,7 @@ public final class SecondStageWalker {
      * @return {@link TableWalker#OK} or a code of {@link FaultReason}
      */
     public int walk(AddressSpace space, long table, int fromLevel, int granted, long address, WalkListener listener) {
+        tables = guestTables.contains(space.secondStageTable(), Long.BYTES) ? guestTables : memory;
         topLevel = fromLevel;
         level = fromLevel;
         rights = granted;
@@ -188,7 +201,7 @@ public final class SecondStageWalker {
         return rights;
     }
 
-    /** Where the leaf is that the last walk found. */
+    /** Address of the leaf that the last walk found. */
     public long leafAt() {
         return leafAt;
     }

@@ -55,8 +55,8 @@ public final class TableWalker {
     /**
      * A walker for one unit.
      *
-     * @param memory where root and context tables are
-     * @param guestTables where second-stage tables are
+     * @param memory where root and context tables are, and the host's own second-stage tables, which no guest writes
+     * @param guestTables where second-stage tables of guests are
      */
     public TableWalker(WalkerConfig config, PhysicalMemory memory, PhysicalMemory guestTables) {
         this.config = config;
@@ -98,7 +98,7 @@ public final class TableWalker {
         context0 = 0;
         context1 = 0;
         // 1. the root entry
-        long rootAt = rootTable + (long) (sourceId >>> 8 & 0xff) * RootEntry.BYTES;
+        long rootAt = rootTable + TableIndex.BUS.get(sourceId) * RootEntry.BYTES;
         long root;
         long rootHigh;
         try {
@@ -118,7 +118,7 @@ public final class TableWalker {
             return FaultReason.ROOT_RESERVED.code();
         }
         // 3. the context entry
-        long contextAt = RootEntry.CTP.get(root) + (long) (sourceId & 0xff) * ContextEntry.BYTES;
+        long contextAt = RootEntry.CTP.get(root) + TableIndex.DEVICE_FUNCTION.get(sourceId) * ContextEntry.BYTES;
         long low;
         long high;
         try {
@@ -169,15 +169,16 @@ public final class TableWalker {
      *   <li>A leaf ends the walk; otherwise it goes on at the next table.
      * </ol>
      *
+     * @param root the table that the context entry names
      * @param table physical address of the table of {@code fromLevel}
      * @param fromLevel level at which the walk enters, 1 to 5
-     * @param top true if {@code table} is the one that the context entry names
      * @param granted permissions of the levels above, as {@link DmaAccess#READ} and {@link DmaAccess#WRITE}
      * @param iova address to translate, at most {@link #lastAddress}
      * @param needed wanted rights, or {@link #ANY}
      * @return {@link #OK} or a code of {@link FaultReason}
      */
-    public int walk(long table, int fromLevel, boolean top, int granted, long iova, int needed, WalkListener listener) {
+    public int walk(long root, long table, int fromLevel, int granted, long iova, int needed, WalkListener listener) {
+        PhysicalMemory tables = guestTables.contains(root, Long.BYTES) ? guestTables : memory;
         topLevel = fromLevel;
         level = fromLevel;
         rights = granted;
@@ -187,7 +188,7 @@ public final class TableWalker {
             while (true) {
                 // 1. the entry
                 long entryAt = at + (long) Agaw.index(iova, level) * SlPte.BYTES;
-                long entry = guestTables.readLongLe(entryAt);
+                long entry = tables.readLongLe(entryAt);
                 if (listener != null) {
                     listener.step("second-stage entry, level " + level, entryAt, entry);
                 }
@@ -218,7 +219,7 @@ public final class TableWalker {
                 level--;
             }
         } catch (BusErrorException e) {
-            return top && level == fromLevel
+            return table == root && level == fromLevel
                     ? FaultReason.CONTEXT_INVALID.code()
                     : FaultReason.PAGING_ENTRY_ACCESS.code();
         }

@@ -23,6 +23,11 @@ record Binding(Translation translation, boolean deviceTlb, int guestDomainId) {
                 part.getInt(BindPgtable.GUEST_DOMAIN_ID));
     }
 
+    /** The binding as it is in a domain: above its memory map, if there is one. */
+    Binding in(Domain domain) {
+        return new Binding(domain.placed(translation), deviceTlb, guestDomainId);
+    }
+
     /** True if it is how a device is bound now, with a PASID. */
     boolean isOf(Device device, int pasid) {
         Device.Bound bound = device.bound(pasid);

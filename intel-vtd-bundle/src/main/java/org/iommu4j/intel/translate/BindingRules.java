@@ -14,7 +14,7 @@ import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** What must hold of a bind, docs/contract.md, VT-d's binds; rows stand in the order of the contract. */
+/** Rules of binds, docs/contract.md, VT-d's binds; rows stand in the order of the contract. */
 final class BindingRules {
     private static final int FIVE_LEVELS = 57;
     private static final int FOUR_LEVELS = 48;
@@ -36,15 +36,15 @@ final class BindingRules {
      * @param layout of its vendor part
      * @param pasidOf the PASID that it is about; {@link Device#NO_PASID} for requests without
      * @param always of every bind and its domain
-     * @param binds of one that binds, with what the chip and the device have
-     * @param unbinds of one that unbinds, with what is bound
+     * @param binds of one that binds, and its domain
+     * @param unbinds of one that unbinds, and its domain
      */
     record Rules(
             Layout layout,
             ToIntFunction<BindPart> pasidOf,
             BindRules<Domain> always,
-            BindRules<Device> binds,
-            BindRules<Device> unbinds) {}
+            BindRules<Domain> binds,
+            BindRules<Domain> unbinds) {}
 
     /**
      * Rules for one chip.
@@ -84,9 +84,9 @@ final class BindingRules {
         return pasid;
     }
 
-    /** What a vendor part asks for. */
-    Binding binding(BindPart part) {
-        return Binding.of(part, widest);
+    /** The binding that a vendor part asks for in a domain. */
+    Binding binding(BindPart part, Domain domain) {
+        return Binding.of(part, widest).in(domain);
     }
 
     private BindRules<Domain> always(BindRules<Domain> rules) {
@@ -97,9 +97,10 @@ final class BindingRules {
                         (part, domain) -> chip.isTable(part.get(BindPgtable.TABLE_ROOT)))
                 .flags(
                         Rule.V35,
-                        "PASS_THROUGH and DEVICE_TLB exclude each other in legacy mode",
-                        (part, domain) ->
-                                chip.isScalable() || !(passes(part) && part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)))
+                        "PASS_THROUGH and DEVICE_TLB exclude each other in legacy mode without a memory map",
+                        (part, domain) -> chip.isScalable()
+                                || domain.memory() != null
+                                || !(passes(part) && part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)))
                 .flags(
                         Rule.V35,
                         "PASS_THROUGH has no stage",
@@ -131,32 +132,38 @@ final class BindingRules {
                         Errno.ENODEV,
                         BindPgtable.REQUESTER,
                         Answers.NOT_ATTACHED,
-                        (part, domain) -> domain.members().device(part.getInt(BindPgtable.REQUESTER)) != null);
+                        (part, domain) -> device(part, domain) != null);
     }
 
-    private BindRules<Device> binds(ToIntFunction<BindPart> pasidOf) {
-        return new BindRules<Device>()
+    private BindRules<Domain> binds(ToIntFunction<BindPart> pasidOf) {
+        return new BindRules<Domain>()
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip has no pass-through",
-                        (part, device) -> !passes(part) || has(Ecap.PT))
+                        (part, domain) -> !passes(part) || domain.memory() != null || has(Ecap.PT))
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip cannot invalidate device TLBs",
-                        (part, device) ->
+                        (part, domain) ->
                                 !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) || (has(Ecap.DT) && reachesDevices))
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip has no tables of that stage in this mode",
-                        (part, device) -> passes(part) || hasStage(isFirstStage(part)))
+                        (part, domain) -> passes(part) || hasStage(isFirstStage(part)))
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "over a memory map a table is one of the first stage, which needs ECAP.NEST",
+                        (part, domain) ->
+                                passes(part) || domain.memory() == null || (isFirstStage(part) && has(Ecap.NEST)))
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip does not have what a flag asks for: ECAP.SRS, EAFS or SSADS",
-                        (part, device) -> isMet(part, BindPgtable.FLAG_SUPERVISOR, Ecap.SRS)
+                        (part, domain) -> isMet(part, BindPgtable.FLAG_SUPERVISOR, Ecap.SRS)
                                 && isMet(part, BindPgtable.FLAG_EXTENDED_ACCESSED, Ecap.EAFS)
                                 && isMet(part, BindPgtable.FLAG_ACCESSED_DIRTY, Ecap.SSADS))
                 .row(
@@ -164,30 +171,43 @@ final class BindingRules {
                         Errno.EOPNOTSUPP,
                         BindPgtable.ADDRESS_WIDTH,
                         "the chip has no tables of that width",
-                        (part, device) -> passes(part) || hasWidth(part))
+                        (part, domain) -> passes(part) || hasWidth(part))
                 .flags(
                         null,
                         Errno.EBUSY,
                         "other PASIDs of the device are bound with the other value of DEVICE_TLB",
-                        (part, device) -> part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) == device.deviceTlb()
-                                || device.byPasid().keySet().stream()
-                                        .allMatch(bound -> bound == pasidOf.applyAsInt(part)));
+                        (part, domain) -> isWithOthers(part, device(part, domain), pasidOf.applyAsInt(part)));
     }
 
-    private BindRules<Device> unbinds(ToIntFunction<BindPart> pasidOf) {
-        return new BindRules<Device>()
+    private BindRules<Domain> unbinds(ToIntFunction<BindPart> pasidOf) {
+        return new BindRules<Domain>()
                 .row(
                         Rule.V35,
                         BindPgtable.TABLE_ROOT,
                         "the device is bound to something else",
-                        (part, device) -> device.stage(pasidOf.applyAsInt(part)) == null
-                                || binding(part).isOf(device, pasidOf.applyAsInt(part)))
+                        (part, domain) -> !isBound(part, domain, pasidOf)
+                                || binding(part, domain).isOf(device(part, domain), pasidOf.applyAsInt(part)))
                 .row(
                         null,
                         Errno.ENOENT,
                         BindPgtable.REQUESTER,
                         "nothing is bound for the device",
-                        (part, device) -> device.stage(pasidOf.applyAsInt(part)) != null);
+                        (part, domain) -> isBound(part, domain, pasidOf));
+    }
+
+    /** The device of a bind, which is in the domain. */
+    static Device device(BindPart part, Domain domain) {
+        return domain.members().device(part.getInt(BindPgtable.REQUESTER));
+    }
+
+    private static boolean isBound(BindPart part, Domain domain, ToIntFunction<BindPart> pasidOf) {
+        return device(part, domain).isBound(pasidOf.applyAsInt(part));
+    }
+
+    /** True if the flag that is the device's suits its other PASIDs. */
+    private static boolean isWithOthers(BindPart part, Device device, int pasid) {
+        return part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) == device.deviceTlb()
+                || device.byPasid().keySet().stream().allMatch(bound -> bound == pasid);
     }
 
     /** True if the chip has second-stage tables of a width. */

@@ -1,17 +1,25 @@
 package org.iommu4j.intel.translate;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
+import org.iommu4j.driver.range.RangeCover;
+import org.iommu4j.driver.table.MapSection;
+import org.iommu4j.driver.table.MapTables;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.table.Agaw;
@@ -25,6 +33,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int REQUESTERS = 1 << 16;
     private static final int[] NONE = {};
+    private static final String NO_TABLES = "no pages for tables of the memory map";
 
     private final ChipPort chip;
     private final HostTables tables;
@@ -33,6 +42,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final TranslationTags domainIds;
     private final BindingRules rules;
     private final boolean cachingMode;
+    private final RangeCover cover = new RangeCover();
 
     Bindings(ChipPort chip, HostTables tables, CommandPath commands, Removals removals) {
         this.chip = chip;
@@ -71,17 +81,18 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             }
         }
         Device[] reached = domain.devicesWithTlb();
-        int[] requesters = new int[reached.length];
-        for (int i = 0; i < reached.length; i++) {
-            requesters[i] = reached[i].requester();
-            removals.dropDevice(requesters[i]);
+        for (Device device : reached) {
+            removals.dropDevice(device.requester());
         }
-        Errno outcome = finish(flushed, requesters);
+        Errno outcome = finish(flushed, requesters(reached));
         for (Stage stage : domain.stages()) {
             domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
         }
         if (outcome == Errno.OK) {
             domain.members().devices().forEach(device -> tables.release(device.requester()));
+            if (domain.memory() != null) {
+                domain.memory().free();
+            }
         }
         return Answers.of(outcome, completion);
     }
@@ -132,18 +143,18 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (refused != 0) {
             return refused;
         }
-        Device device = domain.members().device(part.getInt(BindPgtable.REQUESTER));
+        Device device = BindingRules.device(part, domain);
         if (part.unbinds() && device.isBlocked() && domainIds.isUnclean(device.requester())) {
             return block(domain, device, completion);
         }
-        refused = (part.unbinds() ? asked.unbinds() : asked.binds()).check(part, device, completion);
+        refused = (part.unbinds() ? asked.unbinds() : asked.binds()).check(part, domain, completion);
         if (refused != 0) {
             return refused;
         }
         int pasid = asked.pasidOf().applyAsInt(part);
         return part.unbinds()
                 ? unbind(domain, device, pasid, completion)
-                : bind(domain, device, pasid, rules.binding(part), completion);
+                : bind(domain, device, pasid, rules.binding(part, domain), completion);
     }
 
     private int bind(Domain domain, Device device, int pasid, Binding binding, Completion completion) {
@@ -177,7 +188,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return change.carryOut(domain, completion);
     }
 
-    /** What a device had before the binding of one PASID changed, and what the chip may keep of that. */
+    /** A change of the binding of one PASID: how the device was bound before, and what the chip may keep of that. */
     private final class Change {
         private final Device device;
         private final int pasid;
@@ -302,7 +313,100 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
     }
 
+    // ---- the memory of a container
+
+    /** Gives a domain a memory map. */
+    int beginMap(Domain domain, Completion completion) {
+        try {
+            domain.memory(GuestMemory.create(chip));
+            return completion.done(Fidelity.EXACT);
+        } catch (BackendException e) {
+            return completion.fail(e.errno(), NO_TABLES);
+        }
+    }
+
+    /** Maps memory. What leads nowhere is in no cache, VT-d 6.5.3.5, but in one of a chip in caching mode. */
+    int map(Domain domain, Mapping mapping, Completion completion) {
+        try {
+            domain.memory().map(mapping);
+        } catch (BackendException e) {
+            return completion.fail(e.errno(), NO_TABLES);
+        }
+        return Answers.of(
+                cachingMode
+                        ? dropMemory(domain, mapping.iova(), mapping.last(), true)
+                        : finish(chip.flushWriteBuffer(), NONE),
+                completion);
+    }
+
+    /** Unmaps memory, and drops all that came of it. */
+    int unmap(Domain domain, long first, long last, Completion completion) {
+        boolean structures = domain.memory().unmap(first, last);
+        Errno outcome = dropMemory(domain, first, last, structures);
+        if (outcome == Errno.OK) {
+            domain.memory().release();
+        }
+        return Answers.of(outcome, completion);
+    }
+
+    /**
+     * Drops a range of the memory map, VT-d 6.5.3.3 table 28: page by page where only leaves were changed, else the domain ids as a
+     * whole, 6.5.3.3. Of nested domain ids either drops all of the first stage. A device that has a TLB loses all of it: nobody knows
+     * under which of the guest's addresses it holds what.
+     *
+     * @param structures true if entries that lead to tables were changed, too
+     */
+    private Errno dropMemory(Domain domain, long first, long last, boolean structures) {
+        Errno flushed = chip.flushWriteBuffer();
+        if (domainIds.isDirty()) {
+            commands.everything();
+        } else {
+            int largest = chip.maxPageOrder();
+            cover.cover(first, last, Math.max(0, largest));
+            int blocks = structures || cover.order(0) > largest ? 0 : cover.count();
+            for (Stage stage : domain.stages()) {
+                if (blocks == 0) {
+                    commands.iotlbDomain(stage.domainId());
+                }
+                for (int i = 0; i < blocks; i++) {
+                    commands.iotlbPages(stage.domainId(), cover.address(i), cover.order(i), true);
+                }
+            }
+        }
+        Device[] reached = domain.devicesWithTlb();
+        for (Device device : reached) {
+            removals.dropDevice(device.requester());
+        }
+        return finish(flushed, requesters(reached));
+    }
+
+    private static int[] requesters(Device[] devices) {
+        return Arrays.stream(devices).mapToInt(Device::requester).toArray();
+    }
+
     // ---- state
+
+    /** Writes the memory maps. */
+    void saveMemory(List<Domain> domains, SnapshotWriter out) {
+        SortedMap<Integer, MapTables> maps = new TreeMap<>();
+        for (Domain domain : domains) {
+            if (domain.memory() != null) {
+                maps.put(domain.members().number(), domain.memory().tables());
+            }
+        }
+        MapSection.save(maps, out);
+    }
+
+    /** Reads the memory maps of domains that have been read. */
+    void loadMemory(DomainBooks<Domain, Device> books, SnapshotReader in) {
+        GuestMemory.load(chip, in).forEach((number, tables) -> {
+            Domain domain = books.find(number);
+            if (domain == null) {
+                throw in.invalid("memory map of domain " + number + ", which is not open");
+            }
+            domain.memory(GuestMemory.of(tables, chip));
+        });
+    }
 
     /** Writes domain ids. */
     void save(SnapshotWriter out) {
@@ -321,7 +425,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             Translation translation = stage.translation();
             out.putLong(translation.table()).putInt(translation.aw());
             if (chip.isScalable()) {
-                out.putString(translation.kind().name()).putInt(translation.options());
+                out.putString(translation.kind().name())
+                        .putInt(translation.options())
+                        .putLong(translation.memory())
+                        .putInt(translation.memoryAw());
             } else {
                 out.putBoolean(translation.passThrough());
             }
@@ -338,7 +445,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             int aw = in.getIndex(Agaw.MAX_AW + 1, "AW");
             Translation translation = chip.isScalable()
                     ? new Translation(
-                            in.getConstant(Translation.Kind.class), table, aw, in.getInt() & BindPgtable.SCALABLE_FLAGS)
+                            in.getConstant(Translation.Kind.class),
+                            table,
+                            aw,
+                            in.getInt() & BindPgtable.SCALABLE_FLAGS,
+                            in.getPage("memory map"),
+                            in.getIndex(Agaw.MAX_AW + 1, "AW of the memory map"))
                     : new Translation(
                             in.getBoolean() ? Translation.Kind.PASS_THROUGH : Translation.Kind.SECOND_STAGE,
                             table,

@@ -52,7 +52,7 @@ final class ChipPort {
         return pasidBits;
     }
 
-    /** What the chip can do. */
+    /** The capabilities of the chip. */
     VtdCapabilities unit() {
         return unit;
     }

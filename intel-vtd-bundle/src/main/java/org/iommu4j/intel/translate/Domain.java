@@ -23,6 +23,7 @@ final class Domain implements DomainRecord<Device> {
     private final int maxAddressBits;
     private final List<Stage> stages = new ArrayList<>();
     private int[] domainIds = NONE;
+    private GuestMemory memory;
     private Use[] uses = NO_USES;
     private Device[] devicesWithTlb = NO_DEVICES;
     private boolean plain = true;
@@ -61,6 +62,20 @@ final class Domain implements DomainRecord<Device> {
             }
         }
         return null;
+    }
+
+    /** The container's memory map; null if it translates one to one. */
+    GuestMemory memory() {
+        return memory;
+    }
+
+    void memory(GuestMemory map) {
+        memory = map;
+    }
+
+    /** A translation as it is in this domain: above the memory map, if there is one. */
+    Translation placed(Translation translation) {
+        return memory == null ? translation : memory.below(translation);
     }
 
     /** Host domain ids in use. */

@@ -6,6 +6,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.intel.table.ContextEntry;
 import org.iommu4j.intel.table.RootEntry;
+import org.iommu4j.intel.table.TableIndex;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -33,7 +34,7 @@ final class LegacyTables implements HostTables {
 
     @Override
     public boolean prepare(int requester, int pasid) {
-        int bus = requester >>> 8;
+        int bus = TableIndex.BUS.getInt(requester);
         if (contextTables.containsKey(bus)) {
             return false;
         }
@@ -78,11 +79,11 @@ final class LegacyTables implements HostTables {
 
     /** The entry is not present in between, so that the chip never sees half of each. */
     private void write(int requester, long word0, long word1) {
-        Long table = contextTables.get(requester >>> 8);
+        Long table = contextTables.get(TableIndex.BUS.getInt(requester));
         if (table == null) {
             return;
         }
-        long entry = table + (long) (requester & 0xff) * ContextEntry.BYTES;
+        long entry = table + TableIndex.DEVICE_FUNCTION.get(requester) * ContextEntry.BYTES;
         memory.writeLongLe(entry, 0);
         memory.writeLongLe(entry + Long.BYTES, word1);
         memory.writeLongLe(entry, word0);

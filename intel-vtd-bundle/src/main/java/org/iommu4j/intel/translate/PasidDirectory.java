@@ -9,6 +9,8 @@ import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.table.PasidDirectoryEntry;
 import org.iommu4j.intel.table.PasidEntry;
+import org.iommu4j.intel.table.ScalableContextEntry;
+import org.iommu4j.intel.table.TableIndex;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -18,10 +20,8 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  */
 final class PasidDirectory {
     private static final int PAGE_BYTES = 4096;
-    private static final int TABLE_BITS = 6;
-
-    /** log2 of the PASIDs of the smallest directory, PDTS 0. */
-    private static final int SMALLEST_BITS = 13;
+    private static final int TABLE_BITS = TableIndex.IN_PASID_TABLE.width();
+    private static final int SMALLEST_BITS = ScalableContextEntry.SMALLEST_BITS;
 
     /** Width code of a table of four levels, see {@link org.iommu4j.intel.table.Agaw}. */
     private static final int FOUR_LEVELS = 2;
@@ -94,7 +94,7 @@ final class PasidDirectory {
      * @throws BackendException {@code ENOMEM}
      */
     void prepare(int pasid) {
-        int index = pasid >>> TABLE_BITS;
+        int index = TableIndex.PASID_TABLE.getInt(pasid);
         if (!tables.containsKey(index)) {
             long table = platform.allocatePages(1);
             tables.put(index, table);
@@ -111,7 +111,7 @@ final class PasidDirectory {
      * @param stage what requests of the PASID translate through; null to block them
      */
     void write(int pasid, Stage stage) {
-        long entry = PasidEntry.addressOf(tables.get(pasid >>> TABLE_BITS), pasid);
+        long entry = PasidEntry.addressOf(tables.get(TableIndex.PASID_TABLE.getInt(pasid)), pasid);
         memory.writeLongLe(entry, 0);
         long[] words = stage == null ? new long[WORDS] : words(stage);
         for (int word = WORDS - 1; word >= 0; word--) {
@@ -133,20 +133,30 @@ final class PasidDirectory {
                         | (translation.hasOption(BindPgtable.FLAG_ACCESSED_DIRTY) ? PasidEntry.SSADE.mask() : 0);
             case FIRST_STAGE -> {
                 words[0] |= PasidEntry.PGTT.of(PasidEntry.FIRST_STAGE);
-                words[2] = PasidEntry.FSPTPTR.of(translation.table())
-                        | PasidEntry.FSPM.of(translation.aw() - FOUR_LEVELS)
-                        | (translation.hasOption(BindPgtable.FLAG_SUPERVISOR) ? PasidEntry.SRE.mask() : 0)
-                        | (translation.hasOption(BindPgtable.FLAG_WRITE_PROTECT) ? PasidEntry.WPE.mask() : 0)
-                        | (translation.hasOption(BindPgtable.FLAG_EXTENDED_ACCESSED) ? PasidEntry.EAFE.mask() : 0);
+                words[2] = firstStage(translation);
+            }
+            case NESTED -> {
+                words[0] |= PasidEntry.PGTT.of(PasidEntry.NESTED)
+                        | PasidEntry.AW.of(translation.memoryAw())
+                        | PasidEntry.SSPTPTR.of(translation.memory());
+                words[2] = firstStage(translation);
             }
         }
         return words;
     }
 
+    private static long firstStage(Translation translation) {
+        return PasidEntry.FSPTPTR.of(translation.table())
+                | PasidEntry.FSPM.of(translation.aw() - FOUR_LEVELS)
+                | (translation.hasOption(BindPgtable.FLAG_SUPERVISOR) ? PasidEntry.SRE.mask() : 0)
+                | (translation.hasOption(BindPgtable.FLAG_WRITE_PROTECT) ? PasidEntry.WPE.mask() : 0)
+                | (translation.hasOption(BindPgtable.FLAG_EXTENDED_ACCESSED) ? PasidEntry.EAFE.mask() : 0);
+    }
+
     /** Blocks every PASID. */
     void clear() {
         for (Map.Entry<Integer, Long> table : tables.entrySet()) {
-            for (int pasid = 0; pasid < 1 << TABLE_BITS; pasid++) {
+            for (int pasid = 0; pasid < TableIndex.PASIDS_OF_TABLE; pasid++) {
                 memory.writeLongLe(PasidEntry.addressOf(table.getValue(), pasid), 0);
             }
         }

@@ -281,7 +281,7 @@ final class QueueCommands implements CommandPath {
                         | PasidDeviceTlbInvalidate.S.mask();
     }
 
-    /** What comes next begins when all before is done. A queue by itself does not keep type 6 before type 3, VT-d 6.5.2.12. */
+    /** The next command begins when all before is done. A queue by itself does not keep type 6 before type 3, VT-d 6.5.2.12. */
     void fence() {
         queue.put(FENCE, 0);
     }

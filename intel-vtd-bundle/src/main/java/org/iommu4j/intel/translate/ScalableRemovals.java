@@ -46,7 +46,7 @@ final class ScalableRemovals implements Removals {
             dropDomain(before.domainId());
         } else {
             commands.pasidCache(before.domainId(), pasid);
-            if (before.translation().isSecondStage()) {
+            if (before.translation().hasSecondStage()) {
                 commands.iotlbDomain(before.domainId());
             } else {
                 commands.pasidIotlb(before.domainId(), pasid);

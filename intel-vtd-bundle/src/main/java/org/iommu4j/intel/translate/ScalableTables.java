@@ -5,6 +5,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.intel.table.ScalableContextEntry;
 import org.iommu4j.intel.table.ScalableRootEntry;
+import org.iommu4j.intel.table.TableIndex;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -48,7 +49,7 @@ final class ScalableTables implements HostTables {
             directories.put(requester, directory);
         }
         directory.prepare(pasid);
-        int half = requester >>> 7;
+        int half = TableIndex.HALF_BUS.getInt(requester);
         if (contextTables.containsKey(half)) {
             return false;
         }
@@ -81,7 +82,7 @@ final class ScalableTables implements HostTables {
 
     @Override
     public void block(int requester) {
-        if (contextTables.containsKey(requester >>> 7)) {
+        if (contextTables.containsKey(TableIndex.HALF_BUS.getInt(requester))) {
             memory.writeLongLe(entryOf(requester), 0);
         }
         PasidDirectory directory = directories.get(requester);
@@ -100,7 +101,7 @@ final class ScalableTables implements HostTables {
 
     /** The first word of a context entry: the driver leaves the others 0. */
     private long entryOf(int requester) {
-        return ScalableContextEntry.addressOf(contextTables.get(requester >>> 7), requester);
+        return ScalableContextEntry.addressOf(contextTables.get(TableIndex.HALF_BUS.getInt(requester)), requester);
     }
 
     @Override
@@ -124,7 +125,7 @@ final class ScalableTables implements HostTables {
         int count = in.getCount(REQUESTERS);
         for (int i = 0; i < count; i++) {
             int requester = in.getIndex(REQUESTERS, "requester");
-            if (!contextTables.containsKey(requester >>> 7)) {
+            if (!contextTables.containsKey(TableIndex.HALF_BUS.getInt(requester))) {
                 throw in.invalid(
                         "a directory of requester 0x" + Integer.toHexString(requester) + " without context table");
             }

@@ -6,20 +6,28 @@ import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.layout.BitField;
 
 /**
- * How addresses are translated: through one table of the guest, or not at all. Devices of a domain that translate alike share a host
- * domain id.
+ * How addresses are translated: through one table of the guest, through one of the guest and then the memory of its container, or
+ * not at all. Devices of a domain that translate alike share a host domain id.
  *
  * @param kind which stage the table is of
  * @param table address of the table, 0 for pass-through
  * @param aw code of the table's width, see {@link Agaw}; the widest of the chip for pass-through
  * @param options those of the flags {@link BindPgtable#OPTIONS} of the bind header that are set
+ * @param memory address of the second-stage table of the container's memory if nested, else 0
+ * @param memoryAw code of the width of that table, else 0
  */
-record Translation(Kind kind, long table, int aw, int options) {
-    /** What a table is; in the order of a saved state. */
+record Translation(Kind kind, long table, int aw, int options, long memory, int memoryAw) {
+    /** The stages of a translation. */
     enum Kind {
         SECOND_STAGE,
         FIRST_STAGE,
-        PASS_THROUGH
+        PASS_THROUGH,
+        NESTED
+    }
+
+    /** A translation with one table, or none. */
+    Translation(Kind kind, long table, int aw, int options) {
+        this(kind, table, aw, options, 0, 0);
     }
 
     /** A second-stage table without options. */
@@ -45,12 +53,23 @@ record Translation(Kind kind, long table, int aw, int options) {
         return new Translation(kind, table, Agaw.ofWidth(part.getInt(BindPgtable.ADDRESS_WIDTH)), options);
     }
 
-    boolean isFirstStage() {
-        return kind == Kind.FIRST_STAGE;
+    /** This first stage, nested over the memory of a container. */
+    Translation above(long memoryTable, int ofWidth) {
+        return new Translation(Kind.NESTED, table, aw, options, memoryTable, ofWidth);
     }
 
-    boolean isSecondStage() {
-        return kind == Kind.SECOND_STAGE;
+    /** True if the guest's table is one of the first stage. */
+    boolean isFirstStage() {
+        return kind == Kind.FIRST_STAGE || kind == Kind.NESTED;
+    }
+
+    /** True if there is a second stage, under a first stage or alone. */
+    boolean hasSecondStage() {
+        return kind == Kind.SECOND_STAGE || kind == Kind.NESTED;
+    }
+
+    boolean isNested() {
+        return kind == Kind.NESTED;
     }
 
     boolean passThrough() {

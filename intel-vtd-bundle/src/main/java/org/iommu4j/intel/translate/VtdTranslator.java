@@ -1,6 +1,7 @@
 package org.iommu4j.intel.translate;
 
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Platform;
@@ -12,6 +13,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
@@ -29,7 +31,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * the root table and what is below, the domain ids and the queue; a guest names its domain by the container that it speaks through,
  * and its devices by requester ids that are looked up in that container.
  *
- * <p>Addresses are the host's: containers map guest memory one to one in this release. In legacy mode no translation has a
+ * <p>Addresses are the host's, in a container with a memory map the guest's. In legacy mode no translation has a
  * PASID, so NO_PASID and "all" name the same translations, and a range of all PASIDs is widened to the domain;
  * {@link ScalableInvalidations} says what holds in scalable mode.
  */
@@ -62,7 +64,7 @@ public final class VtdTranslator implements Translator {
     private final Bindings bindings;
     private final DomainBooks<Domain, Device> books;
 
-    /** What requests come to in scalable mode; null in legacy mode. */
+    /** Invalidations of scalable mode; null in legacy mode. */
     private final ScalableInvalidations scalable;
 
     private VtdTranslator(int subVersion, ChipPort chip, HostTables tables, CommandPath commands) {
@@ -162,6 +164,7 @@ public final class VtdTranslator implements Translator {
         translator.bindings.load(in);
         translator.books.load(in);
         in.endSection();
+        translator.bindings.loadMemory(translator.books, in);
         return translator;
     }
 
@@ -367,6 +370,29 @@ public final class VtdTranslator implements Translator {
     }
 
     @Override
+    public MemoryMapSupport memoryMap() {
+        return GuestMemory.support(chip);
+    }
+
+    @Override
+    public int beginMap(int domain, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.beginMap(target, completion);
+    }
+
+    @Override
+    public int map(int domain, Mapping mapping, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.map(target, mapping, completion);
+    }
+
+    @Override
+    public int unmap(int domain, long first, long last, Completion completion) {
+        Domain target = books.find(domain);
+        return target == null ? Answers.notOpen(domain, completion) : bindings.unmap(target, first, last, completion);
+    }
+
+    @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
         tables.save(out.section("translator").putInt(subVersion).putLong(tables.root()));
@@ -374,6 +400,7 @@ public final class VtdTranslator implements Translator {
         out.section("domains");
         bindings.save(out);
         books.save(out);
+        bindings.saveMemory(books.open(), out);
         return out.build();
     }
 

@@ -17,9 +17,11 @@
  *   <li>{@code domains}: long[] domain ids in use, long[] domain ids in quarantine, long[] devices that did not answer,
  *       all as bit sets; boolean the caches are to be emptied; count of domains, each: int number; count of stages [long
  *       table, int AW, boolean pass-through, int domain id]; count of devices [int requester, int index of its stage or -1,
- *       boolean device TLB, int guest domain id]. In scalable mode a stage is [long table, int AW, int kind (0 second stage, 1 first
- *       stage, 2 pass-through), int options (flags of the bind header), int domain id], and a device [int requester, count of [int
+ *       boolean device TLB, int guest domain id]. In scalable mode a stage is [long table, int AW, text kind (SECOND_STAGE, FIRST_STAGE,
+ *       PASS_THROUGH, NESTED), int options (flags of the bind header), long second-stage table and int AW of the memory map if
+ *       nested, else 0, int domain id], and a device [int requester, count of [int
  *       PASID, int index of its stage, boolean device TLB, int guest domain id]].
+ *   <li>{@code memory}, if a container has a memory map: as {@link org.iommu4j.driver.table.MapSection} has it.
  * </ul>
  */
 package org.iommu4j.intel.translate;

@@ -11,10 +11,12 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.intel.Machine;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.FaultRecordRegisters;
 import org.iommu4j.intel.command.VtdRegisters.InvalidateAddress;
+import org.iommu4j.intel.table.Agaw;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -107,9 +109,14 @@ class VtdCapabilitiesTest {
     @ParameterizedTest
     @CsvSource({
         "Broadwell graphics, 0x10, 0x01c0000c40660462, 0x0000007e1ff0505e, false",
+        "Broadwell system, 0x10, 0x00d2008c20660462, 0x0000000000f010da, false",
         "Skylake graphics, 0x10, 0x01c0000c40660462, 0x0000007e3ff0505e, false",
+        "Skylake system, 0x10, 0x00d2008c40660462, 0x0000000000f050da, false",
         "Gemini Lake graphics, 0x10, 0x01c0000c40660462, 0x0000009e2ff0505e, false",
+        "Gemini Lake system, 0x10, 0x00d2008c40660462, 0x0000000000f050da, false",
+        "Xeon of version 1, 0x10, 0x08d2078c106f0466, 0x0000000000f020df, false",
         "Sapphire Rapids, 0x60, 0x09ed008c40780466, 0x0003ee9e86f050df, true",
+        "Sapphire Rapids server, 0x60, 0x19ed008c40780c66, 0x0003ee9e86f050df, true",
     })
     void shouldMakeUnitsOfRealCapabilityWords(String part, String ver, String cap, String ecap, boolean scalable) {
         for (int generation : new int[] {VtdGeneration.LEGACY_QI, VtdGeneration.SCALABLE}) {
@@ -122,6 +129,25 @@ class VtdCapabilitiesTest {
             assertEquals(Long.decode(ecap), unit.ecap(), part);
             assertEquals(scalable, unit.hasScalableMode(), part);
         }
+        expectToTranslate(Long.decode(ver), Long.decode(cap), Long.decode(ecap), VtdGeneration.LEGACY_QI);
+        if (scalable) {
+            expectToTranslate(Long.decode(ver), Long.decode(cap), Long.decode(ecap), VtdGeneration.SCALABLE);
+        }
+    }
+
+    /** A chip with such words can be made, driven, and translates through the widest tables that it has. */
+    private static void expectToTranslate(long ver, long cap, long ecap, int generation) {
+        Machine machine = Machine.of(new HardwareConfig(
+                generation,
+                Map.of(),
+                Map.of("VER", ver, "CAP", cap, "ECAP", ecap),
+                CacheConfig.DEFAULT,
+                Map.of()));
+        int aw = Agaw.widest(Cap.SAGAW.get(cap), Cap.MGAW.getInt(cap) + 1);
+        machine.map(0x100_0000, Agaw.levels(aw), 0x7000, 0x12_3000, 0x110_0000);
+        assertEquals(Errno.OK, machine.open(0));
+        assertEquals(Errno.OK, machine.attach(0, 0x310, 0x100_0000, Agaw.levels(aw)));
+        assertEquals(0x12_3456, machine.read(0x310, 0x7456));
     }
 
     @Test

@@ -19,16 +19,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Commands of docs/spec/intel-vtd.md 8.10, V213 to V232: what each drops of what is cached there, and what it keeps. */
+/** Commands of docs/spec/intel-vtd.md 8.10, V213 to V234: what each drops of what is cached there, and what it keeps. */
 class ScalableRemovalTest {
     private static final ScalableVectors DOCUMENT = new ScalableVectors();
     private static final Pattern ENTRY = Pattern.compile("([a-z]\\d) ([^;]+?)[;.]");
     private static final Pattern COMMAND = Pattern.compile("`([0-9a-f]{16}) ([0-9a-f]{16})`");
     private static final int NO_PASID = TranslationCache.NO_PASID;
 
-    /** The rows after V232 are of the cache of host permissions, which this unit does not have. */
     static Stream<Row> rows() {
-        return DOCUMENT.rows(213, 232).stream();
+        return DOCUMENT.rows(213, 234).stream();
     }
 
     /** What the document caches: names by how {@link #cached} sees the entries. */
@@ -40,15 +39,19 @@ class ScalableRemovalTest {
     }
 
     private static ScalableUnit filled() {
-        ScalableUnit unit = new ScalableUnit(new ScalableUnit.Recipe());
+        ScalableUnit.Recipe recipe = new ScalableUnit.Recipe();
+        recipe.subVersion = VtdGeneration.HOST_PERMISSIONS;
+        recipe.ver = 0x80;
+        recipe.ecap = ScalableUnit.ECAP_5;
+        ScalableUnit unit = new ScalableUnit(recipe);
         unit.store(DOCUMENT.image());
         unit.memory.writeLongLe(0x2220, 0x301d);
         unit.memory.writeLongLe(0x2228, 0x10);
         unit.root(1, false);
         unit.queueing(true);
         PasidTables tables = new PasidTables(
-                new VtdCapabilities(0x40, ScalableUnit.CAP, ScalableUnit.ECAP),
-                VtdGeneration.WIDE_TYPE,
+                new VtdCapabilities(recipe.ver, recipe.cap, recipe.ecap),
+                recipe.subVersion,
                 unit.memory,
                 ScalableUnit.HOST_ADDRESS_WIDTH);
         Matcher entry = ENTRY.matcher(DOCUMENT.cached());
@@ -61,14 +64,12 @@ class ScalableRemovalTest {
             Matcher size = Pattern.compile("2\\^(\\d+)").matcher(what);
             int shift = size.find() ? Integer.parseInt(size.group(1)) : 0;
             String key = put(unit, tables, what, sourceId, domain, pasid, address, shift);
-            if (key != null) {
-                NAMES.put(key, entry.group(1));
-            }
+            NAMES.put(key, entry.group(1));
         }
         return unit;
     }
 
-    /** Fills one entry; returns how {@link #cached} sees it, or null for what this unit does not cache. */
+    /** Fills one entry; returns how {@link #cached} sees it. */
     private static String put(
             ScalableUnit unit,
             PasidTables tables,
@@ -107,8 +108,10 @@ class ScalableRemovalTest {
             unit.caches.deviceTlb.insert(sourceId, pasid, address, shift, 0, 3);
             return key("device-tlb", sourceId, pasid, address, 1L << shift);
         }
-        assertTrue(what.startsWith("HPT"), what);
-        return null;
+        assertTrue(what.startsWith("HPT L"), what);
+        int level = what.charAt("HPT L".length()) - '0';
+        caches.permissions.insert(domain, level, address, new long[] {1, 0});
+        return key("host-permission", domain, NO_PASID, address, 1L << shift);
     }
 
     private static String key(String cache, long tag, int pasid, long address, long bytes) {
@@ -124,9 +127,9 @@ class ScalableRemovalTest {
 
     @Test
     void shouldFindAllRowsOfTheDocument() {
-        assertEquals(20, rows().count());
+        assertEquals(22, rows().count());
         assertEquals(
-                "[c1, c2, d1, d2, d3, d4, f1, f2, i1, i2, i3, i4, i5, i6, n1, q1, q2, q3, q4, s1, s2]",
+                "[c1, c2, d1, d2, d3, d4, f1, f2, h1, h2, h4, h9, i1, i2, i3, i4, i5, i6, n1, q1, q2, q3, q4, s1, s2]",
                 cached(filled()).toString());
     }
 

@@ -1,13 +1,18 @@
 package org.iommu4j.intel.hardware;
 
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.PlatformConfig.Range;
 import org.iommu4j.backend.Sanitizer;
@@ -36,6 +41,9 @@ final class ScalableUnit {
         Sanitizer.Mode sanitizer = Sanitizer.Mode.OFF;
         final List<Long> unreadable = new ArrayList<>();
         boolean devicesAnswer = true;
+
+        /** Entries of tables of both stages can be read, and not written. */
+        boolean tablesAreReadOnly;
     }
 
     /** What was delivered: address, data. */
@@ -70,7 +78,30 @@ final class ScalableUnit {
                 Map.of("VER", recipe.ver, "CAP", recipe.cap, "ECAP", recipe.ecap),
                 recipe.cache,
                 Map.of());
-        chip = SimulatedVtd.create(config, platform, (cache, walker) -> caches = new TranslationCaches(cache, walker));
+        Platform machine = recipe.tablesAreReadOnly ? withReadOnlyTables(platform) : platform;
+        chip = SimulatedVtd.create(config, machine, (cache, walker) -> caches = new TranslationCaches(cache, walker));
+    }
+
+    /** The same machine, but that nothing can be written into tables of guests. */
+    private static Platform withReadOnlyTables(Platform platform) {
+        PhysicalMemory tables = forward(PhysicalMemory.class, platform.guestTables(), "write", arguments -> {
+            throw new BusErrorException((long) arguments[0]);
+        });
+        return forward(Platform.class, platform, "guestTables", arguments -> tables);
+    }
+
+    /** An object whose methods with a name that begins so are others. */
+    private static <T> T forward(Class<T> type, T to, String prefix, Function<Object[], Object> other) {
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
+            if (method.getName().startsWith(prefix)) {
+                return other.apply(arguments);
+            }
+            try {
+                return method.invoke(to, arguments);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        }));
     }
 
     private static List<Range> readable(List<Long> unreadable) {

@@ -53,7 +53,7 @@ class TableWalkerPropertyTest {
                     long table = random.nextInt(8) == 0 ? MEMORY_END : (1 + random.nextInt(TABLES)) * 4096L;
                     long within = iova & (1L << Agaw.width(Agaw.ofLevels(levels))) - 1;
                     int fault =
-                            walker.walk(table, levels, true, DmaAccess.READ | DmaAccess.WRITE, within, rights, null);
+                            walker.walk(table, table, levels, DmaAccess.READ | DmaAccess.WRITE, within, rights, null);
                     PlainWalker.Result expected =
                             plain.walk(table, levels, within, (rights & 1) != 0, (rights & 2) != 0);
                     assertEquals(expected.fault(), fault);
@@ -62,14 +62,14 @@ class TableWalkerPropertyTest {
                         assertEquals(expected.bytes(), 1L << Agaw.shift(walker.level()));
                         assertEquals(expected.rights(), walker.rights());
                     }
-                    assertResumesAtEveryLevel(walker, within, rights, fault);
+                    assertResumesAtEveryLevel(walker, table, within, rights, fault);
                 }
             }
         }
     }
 
     /** A walk that enters at a table which the first walk found must come to the same. */
-    private static void assertResumesAtEveryLevel(TableWalker walker, long iova, int rights, int fault) {
+    private static void assertResumesAtEveryLevel(TableWalker walker, long root, long iova, int rights, int fault) {
         int end = walker.level();
         int granted = walker.rights();
         long page = walker.pageAddress();
@@ -81,7 +81,7 @@ class TableWalkerPropertyTest {
             rightsAt[level] = walker.rightsAt(level);
         }
         for (int level = end + 1; level <= top; level++) {
-            assertEquals(fault, walker.walk(tables[level], level - 1, false, rightsAt[level], iova, rights, null));
+            assertEquals(fault, walker.walk(root, tables[level], level - 1, rightsAt[level], iova, rights, null));
             assertEquals(end, walker.level());
             if (fault == TableWalker.OK) {
                 assertEquals(granted, walker.rights());
