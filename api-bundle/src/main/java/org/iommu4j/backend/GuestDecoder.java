@@ -30,6 +30,21 @@ public interface GuestDecoder {
      */
     void deviceAccess(int requester, GuestRequests sink);
 
+    /**
+     * A device of the guest is about to access memory with a PASID, which the structures may name apart from the device.
+     */
+    default void deviceAccess(int requester, int pasid, GuestRequests sink) {
+        deviceAccess(requester, sink);
+    }
+
+    /**
+     * The host's chip has recorded a fault or another event of a device of the guest. What the guest's own unit would have recorded,
+     * if anything, is seen in the guest's registers and memory. A virtual IOMMU without such records does nothing.
+     *
+     * @param record as {@link Hardware#takeEvents} gives it; {@code requester} in it is the guest's
+     */
+    default void deviceEvent(byte[] record, GuestRequests sink) {}
+
     /** Registers and what it knows of its guest. */
     Snapshot save();
 

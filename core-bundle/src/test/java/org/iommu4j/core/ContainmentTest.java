@@ -201,6 +201,9 @@ class ContainmentTest {
             new Way("GuestDecoder.command", "guestCommand", thrown(scene -> scene.guest.command(new byte[8]))),
             new Way("GuestDecoder.call", "guestCall", thrown(scene -> scene.guest.call(new NativeCall().begin(5)))),
             new Way("GuestDecoder.deviceAccess", "deviceAccess", thrown(scene -> scene.guest.deviceAccess(7))),
+            new Way(
+                    "GuestDecoder.deviceAccess", "deviceAccessWithPasid", thrown(scene -> scene.guest.deviceAccess(7, 1))),
+            new Way("GuestDecoder.deviceEvent", "deviceEvent", thrown(scene -> scene.guest.deviceEvent(new byte[16]))),
             new Way("GuestDecoder.commandName", "commandName", thrown(scene -> scene.guest.commandName(new byte[8]))));
 
     /** Calls that the core makes on a thread of its own, or for an explanation. */

@@ -52,7 +52,10 @@ class GuestTest {
         NativeCall call = new NativeCall().begin(1);
         guest.call(call);
         assertEquals(7, call.result());
-        assertEquals(List.of("handled register", "request 16", "move 3 0"), sink.seen);
+        guest.deviceAccess(3, 5);
+        guest.deviceEvent(new byte[16]);
+        assertEquals(
+                List.of("handled register", "request 16", "move 3 0", "move 3 5", "handled event"), sink.seen);
         assertEquals("command of 1.0.0", guest.commandName(new byte[16]));
     }
 

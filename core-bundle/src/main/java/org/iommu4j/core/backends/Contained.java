@@ -395,6 +395,16 @@ public final class Contained {
         }
 
         @Override
+        public void deviceAccess(int requester, int pasid, GuestRequests sink) {
+            contained(backend, () -> foreign.deviceAccess(requester, pasid, sink));
+        }
+
+        @Override
+        public void deviceEvent(byte[] record, GuestRequests sink) {
+            contained(backend, () -> foreign.deviceEvent(record, sink));
+        }
+
+        @Override
         public Snapshot save() {
             return asked(backend, foreign::save);
         }

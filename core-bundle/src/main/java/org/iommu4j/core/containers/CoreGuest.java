@@ -115,6 +115,16 @@ public final class CoreGuest implements Guest {
     }
 
     @Override
+    public void deviceAccess(int requester, int pasid) {
+        inside(decoder -> decoder.deviceAccess(requester, pasid, sink));
+    }
+
+    @Override
+    public void deviceEvent(byte[] record) {
+        inside(decoder -> decoder.deviceEvent(record, sink));
+    }
+
+    @Override
     public String commandName(byte[] bytes) {
         String[] name = new String[1];
         inside(decoder -> name[0] = decoder.commandName(bytes));

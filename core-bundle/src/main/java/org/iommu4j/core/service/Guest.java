@@ -26,6 +26,16 @@ public interface Guest {
     /** A device of the guest is about to access memory. */
     void deviceAccess(int requester);
 
+    /** A device of the guest is about to access memory with a PASID. */
+    void deviceAccess(int requester, int pasid);
+
+    /**
+     * A device of the guest has caused a fault or another event, which the guest's own unit would have recorded.
+     *
+     * @param record as {@link Unit#takeEvents} gives it
+     */
+    void deviceEvent(byte[] record);
+
     /** Name of a command for statistics. */
     String commandName(byte[] bytes);
 }

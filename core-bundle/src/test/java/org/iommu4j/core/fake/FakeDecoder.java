@@ -53,6 +53,18 @@ final class FakeDecoder implements GuestDecoder {
     }
 
     @Override
+    public void deviceAccess(int requester, int pasid, GuestRequests sink) {
+        backend.traps().pass("deviceAccessWithPasid");
+        sink.move(requester, pasid);
+    }
+
+    @Override
+    public void deviceEvent(byte[] record, GuestRequests sink) {
+        backend.traps().pass("deviceEvent");
+        sink.handled("event");
+    }
+
+    @Override
     public Snapshot save() {
         backend.traps().pass("saveGuest");
         byte[] bytes = ByteBuffer.allocate(Long.BYTES).putLong(register).array();
