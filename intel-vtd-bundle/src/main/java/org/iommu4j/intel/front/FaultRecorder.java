@@ -93,6 +93,19 @@ public final class FaultRecorder {
         record(request.address(), word, request.requester());
     }
 
+    /**
+     * Records a fault that another unit has recorded.
+     *
+     * @param code fault reason
+     * @param low first word of that record
+     * @param high its second word
+     */
+    public void record(int code, long low, long high) {
+        long replaced = FaultRecord.FR.mask() | (hasDeviceTlbs ? 0 : FaultRecord.AT.mask());
+        long word = (high & ~replaced) | FaultRecord.F.of(1) | FaultRecord.FR.of(code);
+        record(FaultRecord.FI.get(low), word, FaultRecord.SID.getInt(high));
+    }
+
     private boolean record(long address, long word, int sourceId) {
         if (slots.overflowed()) {
             return false;

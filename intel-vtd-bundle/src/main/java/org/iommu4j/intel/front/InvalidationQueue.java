@@ -184,9 +184,7 @@ public final class InvalidationQueue {
             }
             commands += consumed;
             registers.set(QueueHead.REGISTER, ring.head());
-            if (timedOut != NOBODY && ring.isEmpty()) {
-                reportTimeout();
-            }
+            reportTimeoutAtEnd();
         }
         return consumed;
     }
@@ -217,6 +215,7 @@ public final class InvalidationQueue {
         ring.advanceHead();
         commands++;
         registers.set(QueueHead.REGISTER, ring.head());
+        reportTimeoutAtEnd();
     }
 
     /**
@@ -322,10 +321,13 @@ public final class InvalidationQueue {
         effects.refused(reason);
     }
 
-    private void reportTimeout() {
-        registers.set(QueueError.REGISTER, QueueError.ITESID, hidesTimedOutSource ? 0 : timedOut);
-        timedOut = NOBODY;
-        faults.raise(FaultStatus.ITE.mask());
+    /** A device that did not answer shows once the waits behind its command have not completed. */
+    private void reportTimeoutAtEnd() {
+        if (timedOut != NOBODY && ring.isEmpty()) {
+            registers.set(QueueError.REGISTER, QueueError.ITESID, hidesTimedOutSource ? 0 : timedOut);
+            timedOut = NOBODY;
+            faults.raise(FaultStatus.ITE.mask());
+        }
     }
 
     /** Reads and carries out the descriptor at {@code address}; returns {@link #OK} or its IQEI. */

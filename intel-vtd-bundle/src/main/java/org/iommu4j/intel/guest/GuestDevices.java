@@ -1,6 +1,11 @@
 package org.iommu4j.intel.guest;
 
-import org.iommu4j.backend.BusErrorException;
+import java.util.Comparator;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Abi;
@@ -8,72 +13,68 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
-import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
-import org.iommu4j.intel.table.Agaw;
-import org.iommu4j.intel.table.ContextEntry;
-import org.iommu4j.intel.table.PasidEntry;
-import org.iommu4j.intel.table.PasidTables;
-import org.iommu4j.intel.table.RootEntry;
-import org.iommu4j.intel.table.ScalableContextEntry;
-import org.iommu4j.intel.table.TableWalker;
-import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Words;
 import org.iommu4j.simulation.guest.GuestBindings;
 import org.iommu4j.simulation.guest.GuestTables;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
-/** The root and context tables of a guest, VT-d 9.1 and 9.3, and the devices that are bound as they last said. */
-final class GuestDevices implements GuestTables<GuestContext> {
+/**
+ * The devices of a guest, bound as its structures last said. A device is a member of one container, which serves the guest domain of
+ * its requests without PASID; its PASIDs are bound there too, whatever their domains are, and with PASIDs it stays there as long
+ * as anything is bound. So a domain of the guest may be spread over several containers.
+ */
+final class GuestDevices implements GuestTables<GuestDevice> {
     private static final int REQUESTERS = 1 << 16;
+    private static final int MOST_PASID = (1 << 20) - 1;
     private static final long PAGE_OFFSET = 0xfff;
 
-    /** Levels of a first-stage table with FSPM 0. */
-    private static final int FIRST_STAGE_LEVELS = 4;
+    /** A domain in which no entry is. */
+    private static final int NO_DOMAIN = -1;
 
-    /** Bits of a guest's own addresses, of which a virtual unit knows no limit. */
-    private static final int WIDEST_ADDRESS = 52;
-
-    private final PhysicalMemory memory;
     private final VtdCapabilities unit;
-    private final int subVersion;
+    private final GuestStructures structures;
+    private final boolean scalable;
+    private final boolean hasPasids;
+    private final boolean cachingMode;
     private final RequestWriter writer;
-    private final GuestBindings<GuestContext> bindings = new GuestBindings<>(REQUESTERS, this);
-    private final PasidTables scalableTables;
+    private final GuestBindings<GuestDevice> bindings = new GuestBindings<>(REQUESTERS, this);
 
-    /** As the guest's RTADDR was when it set the root table pointer. */
-    private long rootTableAddress;
-
-    private TableMode mode = TableMode.INVALID;
     private boolean translating;
 
-    GuestDevices(PhysicalMemory memory, VtdCapabilities unit, int subVersion) {
-        this.memory = memory;
-        this.unit = unit;
-        this.subVersion = subVersion;
-        scalableTables = new PasidTables(unit, subVersion, memory, WIDEST_ADDRESS);
-        writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, subVersion);
-    }
+    /** Which PASID entries the invalidation under way lets be read again; null for whole devices. */
+    private Selection selection;
+
+    /** True if a device had more PASIDs than can be bound. */
+    private boolean tooMany;
 
     /**
-     * The guest has set its root table pointer; entries that are in force stay until they are invalidated.
+     * What a PASID-cache invalidation selects.
      *
-     * @param address as RTADDR has it
+     * @param pasid the PASID, or -1 for each
+     * @param domain the guest's domain id
      */
-    void root(long address) {
-        rootTableAddress = address;
-        mode = TableMode.of(unit, address);
+    private record Selection(int pasid, int domain) {
+        /** True if an entry of the domain went, came or changed; one that comes was in no domain before. */
+        boolean selects(GuestTable before, GuestTable after) {
+            return before == null || before.domain() == domain || (after != null && after.domain() == domain);
+        }
     }
 
-    /** The mode of the guest's root table. */
-    TableMode mode() {
-        return mode;
+    GuestDevices(VtdCapabilities unit, GuestStructures structures, int subVersion) {
+        this.unit = unit;
+        this.structures = structures;
+        scalable = VtdGeneration.isScalable(subVersion);
+        hasPasids = Ecap.PASID.isSet(unit.ecap());
+        cachingMode = Cap.CM.isSet(unit.cap());
+        writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, subVersion);
     }
 
     /** The guest has switched translation on or off: every device gets what holds from now on. */
@@ -84,9 +85,22 @@ final class GuestDevices implements GuestTables<GuestContext> {
         }
     }
 
-    /** A device is about to access memory. */
-    void access(int requester, GuestRequests sink) {
-        bindings.access(requester, sink);
+    /** True while the guest has translation switched on. */
+    boolean isTranslating() {
+        return translating;
+    }
+
+    /**
+     * A device is about to access memory, with a PASID or {@link GuestDevice#NO_PASID}. Without caching mode its entry may have become
+     * present without an invalidation.
+     */
+    void access(int requester, int pasid, GuestRequests sink) {
+        GuestDevice bound = bindings.bound().get(requester);
+        if (bound == null) {
+            bindings.update(requester, sink);
+        } else if (!cachingMode && !bound.byPasid().containsKey(pasid)) {
+            select(new Selection(pasid, NO_DOMAIN), () -> bindings.update(requester, sink));
+        }
     }
 
     /** Reads the entries of every known device again. */
@@ -96,7 +110,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
 
     /** Reads the entries of the devices of a domain again. */
     void invalidateDomain(int domain, GuestRequests sink) {
-        bindings.updateBoundTo(context -> context.domain() == domain, sink);
+        bindings.updateBoundTo(device -> device.has(inDomain(domain)), sink);
     }
 
     /** Reads the entry of a device again, and of those that differ from it only in ignored bits of the source id. */
@@ -105,35 +119,56 @@ final class GuestDevices implements GuestTables<GuestContext> {
         bindings.access(sourceId, sink);
     }
 
-    /** True if any device is bound in a guest domain; otherwise nothing can be cached for it. */
-    boolean usesDomain(int domain) {
-        for (GuestContext context : bindings.bound().values()) {
-            if (context.domain() == domain) {
-                return true;
-            }
-        }
-        return false;
+    /**
+     * Reads PASID entries of a domain again, of every device.
+     *
+     * @param pasid the PASID, or -1 for each
+     */
+    void invalidatePasids(int domain, int pasid, GuestRequests sink) {
+        select(new Selection(pasid, domain), () -> invalidateAll(sink));
     }
 
-    /** Bits of the widest address that a guest domain's tables translate; 0 if it has none. */
-    int widthOf(int domain) {
-        int widest = 0;
-        for (GuestContext context : bindings.bound().values()) {
-            if (context.domain() == domain) {
-                widest = Math.max(widest, context.widthBits());
-            }
+    private void select(Selection selected, Runnable update) {
+        selection = selected;
+        try {
+            update.run();
+        } finally {
+            selection = null;
         }
-        return usesFirstStage(domain) ? widest : Math.min(widest, unit.mgawBits());
     }
 
-    /** True if a guest domain has tables of the first stage, whose addresses may be in the upper half, too. */
-    boolean usesFirstStage(int domain) {
-        for (GuestContext context : bindings.bound().values()) {
-            if (context.domain() == domain && context.firstStage()) {
-                return true;
+    /** Takes whether a device had more PASIDs than can be bound since the last time. */
+    boolean takeTooMany() {
+        boolean taken = tooMany;
+        tooMany = false;
+        return taken;
+    }
+
+    /** The containers of devices that have a table, of those PASIDs for which a test is true, that meets a condition. */
+    SortedSet<Integer> homes(Predicate<Integer> pasid, Predicate<GuestTable> table) {
+        SortedSet<Integer> homes = new TreeSet<>();
+        for (GuestDevice device : bindings.bound().values()) {
+            if (device.has(pasid, table)) {
+                homes.add(device.home());
             }
         }
-        return false;
+        return homes;
+    }
+
+    /** Bits of the widest second-stage address that a domain's tables translate in a container; 0 if it has none. */
+    int secondStageBits(int home, int domain) {
+        return bindings.bound().values().stream()
+                .filter(device -> device.home() == home)
+                .flatMap(device -> device.byPasid().values().stream())
+                .filter(inDomain(domain))
+                .mapToInt(table -> Math.min(table.widthBits(), unit.mgawBits()))
+                .max()
+                .orElse(0);
+    }
+
+    /** Condition: a table is in a guest domain. */
+    static Predicate<GuestTable> inDomain(int domain) {
+        return table -> table.domain() == domain;
     }
 
     /** True if no device is bound. */
@@ -141,20 +176,24 @@ final class GuestDevices implements GuestTables<GuestContext> {
         return bindings.bound().isEmpty();
     }
 
-    /** The binding of a device, or null. */
-    GuestContext context(int requester) {
+    /** A device as it is bound, or null. */
+    GuestDevice device(int requester) {
         return bindings.bound().get(requester);
     }
 
     void save(SnapshotWriter out) {
-        bindings.save(out.putLong(rootTableAddress)
-                .putBoolean(mode != TableMode.INVALID)
+        bindings.save(out.putLong(structures.rootTableAddress())
+                .putBoolean(structures.mode() != TableMode.INVALID)
                 .putBoolean(translating));
     }
 
     void load(SnapshotReader in) {
-        rootTableAddress = in.getLong();
-        mode = in.getBoolean() ? TableMode.of(unit, rootTableAddress) : TableMode.INVALID;
+        long root = in.getLong();
+        if (in.getBoolean()) {
+            structures.root(root);
+        } else {
+            structures.noRoot(root);
+        }
         translating = in.getBoolean();
         bindings.load(in);
     }
@@ -162,160 +201,183 @@ final class GuestDevices implements GuestTables<GuestContext> {
     // ---- the guest's tables
 
     @Override
-    public GuestContext read(int requester, GuestRequests sink) {
-        return translating ? walk(requester) : untranslated();
-    }
-
-    @Override
-    public boolean bind(int requester, GuestContext before, GuestContext after, GuestRequests sink) {
-        if (before == null || before.domain() != after.domain()) {
-            sink.move(requester, after.domain());
+    public GuestDevice read(int requester, GuestRequests sink) {
+        GuestDevice before = bindings.bound().get(requester);
+        if (!translating) {
+            // Without pass-through, devices stay blocked while the guest's translation is off.
+            return Ecap.PT.isSet(unit.ecap()) ? GuestDevice.UNTRANSLATED : null;
         }
-        return sink.request(after.domain(), request(requester, after, 0)).errno() == Errno.OK;
+        if (selection != null && before != null) {
+            return readSelected(requester, before, sink);
+        }
+        GuestDevice after = structures.read(requester);
+        return after == null ? null : settled(before, bounded(after, sink));
     }
 
-    @Override
-    public void unbind(int requester, GuestContext before, GuestRequests sink) {
-        sink.request(before.domain(), request(requester, before, Uapi.BIND_FLAG_UNBIND));
-        sink.move(requester, -1);
+    /** The device with those entries that the invalidation selects as they are now, and the others as they were. */
+    private GuestDevice readSelected(int requester, GuestDevice before, GuestRequests sink) {
+        if (!hasPasids) {
+            GuestDevice now = structures.read(requester);
+            GuestTable table = now == null ? null : now.byPasid().get(GuestDevice.NO_PASID);
+            return selection.selects(before.byPasid().get(GuestDevice.NO_PASID), table) ? now : before;
+        }
+        SortedMap<Integer, GuestTable> byPasid = new TreeMap<>(before.byPasid());
+        if (selection.pasid() >= 0) {
+            select(byPasid, selection.pasid(), structures.readPasid(requester, selection.pasid()));
+        } else {
+            GuestDevice now = structures.read(requester);
+            SortedMap<Integer, GuestTable> all = now == null ? new TreeMap<>() : now.byPasid();
+            before.byPasid().keySet().forEach(pasid -> select(byPasid, pasid, all.get(pasid)));
+            all.forEach((pasid, table) -> select(byPasid, pasid, table));
+        }
+        int home = byPasid.isEmpty()
+                ? GuestDevice.NOWHERE
+                : byPasid.get(byPasid.firstKey()).domain();
+        return settled(before, bounded(new GuestDevice(home, before.deviceTlb(), byPasid), sink));
     }
 
-    @Override
-    public void save(GuestContext context, SnapshotWriter out) {
-        out.putInt(context.domain())
-                .putLong(context.table())
-                .putInt(context.widthBits())
-                .putBoolean(context.deviceTlb());
-        if (VtdGeneration.isScalable(subVersion)) {
-            out.putInt(context.options());
+    private void select(SortedMap<Integer, GuestTable> byPasid, int pasid, GuestTable now) {
+        if (selection.selects(byPasid.get(pasid), now)) {
+            if (now == null) {
+                byPasid.remove(pasid);
+            } else {
+                byPasid.put(pasid, now);
+            }
         }
     }
 
+    /** The device with no more PASIDs than can be bound. */
+    private GuestDevice bounded(GuestDevice device, GuestRequests sink) {
+        if (device.byPasid().size() <= GuestStructures.MOST_PASIDS) {
+            return device;
+        }
+        tooMany = true;
+        sink.refused("a device has more than " + GuestStructures.MOST_PASIDS + " PASIDs");
+        return new GuestDevice(
+                device.home(),
+                device.deviceTlb(),
+                new TreeMap<>(device.byPasid().headMap(device.byPasid().lastKey())));
+    }
+
+    /** The device in the container where it is, if it has PASIDs: another one would take them all away for a while. */
+    private GuestDevice settled(GuestDevice before, GuestDevice after) {
+        boolean stays = hasPasids
+                && before != null
+                && before.home() >= 0
+                && before.home() != GuestTable.UNTRANSLATED_DOMAIN
+                && after.home() >= 0;
+        return stays ? after.in(before.home()) : after;
+    }
+
     @Override
-    public GuestContext load(int requester, SnapshotReader in) {
-        GuestContext context = new GuestContext(
-                in.getInt(),
-                in.getLong(),
-                in.getInt(),
-                in.getBoolean(),
-                VtdGeneration.isScalable(subVersion) ? in.getInt() : 0);
-        if (context.domain() < 0
-                || context.domain() > GuestContext.UNTRANSLATED_DOMAIN
-                || (context.table() & PAGE_OFFSET) != 0) {
+    public boolean bind(int requester, GuestDevice before, GuestDevice after, GuestRequests sink) {
+        int left = before == null ? GuestDevice.NOWHERE : before.home();
+        // The flag is the device's: the host keeps it while another PASID is bound.
+        boolean otherTlb = before != null
+                && before.deviceTlb() != after.deviceTlb()
+                && Math.max(before.byPasid().size(), after.byPasid().size()) > 1;
+        boolean moves = left != after.home() || otherTlb;
+        if (left >= 0 && (after.home() < 0 || otherTlb)) {
+            unbind(requester, before, sink);
+        }
+        if (moves && after.home() >= 0) {
+            sink.move(requester, after.home());
+        }
+        SortedMap<Integer, GuestTable> bound = moves || before == null ? new TreeMap<>() : before.byPasid();
+        bound.forEach((pasid, table) -> {
+            if (!after.byPasid().containsKey(pasid)) {
+                sink.request(after.home(), request(requester, before, pasid, Uapi.BIND_FLAG_UNBIND));
+            }
+        });
+        boolean sameTlb = before != null && before.deviceTlb() == after.deviceTlb();
+        for (int pasid : after.byPasid().keySet()) {
+            boolean asBefore = sameTlb && after.byPasid().get(pasid).equals(bound.get(pasid));
+            if (!asBefore && sink.request(after.home(), request(requester, after, pasid, 0)).errno() != Errno.OK) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public void unbind(int requester, GuestDevice before, GuestRequests sink) {
+        if (before.home() < 0) {
+            return;
+        }
+        // Requests without PASID go last, as they came first.
+        before.byPasid().keySet().stream()
+                .sorted(Comparator.reverseOrder())
+                .forEach(pasid ->
+                        sink.request(before.home(), request(requester, before, pasid, Uapi.BIND_FLAG_UNBIND)));
+        sink.move(requester, GuestDevice.NOWHERE);
+    }
+
+    private byte[] request(int requester, GuestDevice device, int pasid, int unbind) {
+        GuestTable table = device.byPasid().get(pasid);
+        boolean ofPasid = pasid != GuestDevice.NO_PASID;
+        boolean ownDomain = table.domain() != GuestTable.UNTRANSLATED_DOMAIN;
+        Words payload = Words.of(ofPasid ? BindPasid.LAYOUT : BindPgtable.LAYOUT)
+                .set(BindPgtable.TABLE_ROOT, table.table())
+                .set(BindPgtable.REQUESTER, requester)
+                .set(BindPgtable.ADDRESS_WIDTH, table.widthBits())
+                .set(BindPgtable.GUEST_DOMAIN_ID, ownDomain ? table.domain() : 0);
+        if (ofPasid) {
+            payload.set(BindPasid.PASID, pasid);
+        }
+        int flags = unbind | table.flags() | GuestTable.flag(device.deviceTlb(), BindPgtable.FLAG_DEVICE_TLB);
+        return writer.bind(ofPasid ? Uapi.BIND_PASID : Uapi.BIND_PGTABLE, flags, payload.encode());
+    }
+
+    // ---- state
+
+    @Override
+    public void save(GuestDevice device, SnapshotWriter out) {
+        if (!scalable) {
+            GuestTable table = device.byPasid().get(GuestDevice.NO_PASID);
+            out.putInt(table.domain())
+                    .putLong(table.table())
+                    .putInt(table.widthBits())
+                    .putBoolean(device.deviceTlb());
+            return;
+        }
+        out.putInt(device.home())
+                .putBoolean(device.deviceTlb())
+                .putInt(device.byPasid().size());
+        device.byPasid().forEach((pasid, table) -> out.putInt(pasid)
+                .putInt(table.domain())
+                .putLong(table.table())
+                .putInt(table.widthBits())
+                .putInt(table.options()));
+    }
+
+    @Override
+    public GuestDevice load(int requester, SnapshotReader in) {
+        if (!scalable) {
+            GuestTable table = checked(requester, new GuestTable(in.getInt(), in.getLong(), in.getInt()), in);
+            return GuestDevice.withoutPasids(table, in.getBoolean());
+        }
+        int home = in.getInt();
+        boolean deviceTlb = in.getBoolean();
+        int count = in.getCount(GuestStructures.MOST_PASIDS);
+        SortedMap<Integer, GuestTable> byPasid = new TreeMap<>();
+        for (int i = 0; i < count; i++) {
+            int pasid = in.getIndex(MOST_PASID + 1, "PASID");
+            GuestTable table = new GuestTable(
+                    in.getInt(), in.getLong(), in.getInt(), in.getInt() & BindPgtable.SCALABLE_FLAGS);
+            byPasid.put(pasid, checked(requester, table, in));
+        }
+        if (home > GuestTable.UNTRANSLATED_DOMAIN || (home < 0) != byPasid.isEmpty()) {
+            throw in.invalid("home of requester 0x" + Integer.toHexString(requester));
+        }
+        return new GuestDevice(home, deviceTlb, byPasid);
+    }
+
+    private static GuestTable checked(int requester, GuestTable table, SnapshotReader in) {
+        if (table.domain() < 0
+                || table.domain() > GuestTable.UNTRANSLATED_DOMAIN
+                || (table.table() & PAGE_OFFSET) != 0) {
             throw in.invalid("binding of requester 0x" + Integer.toHexString(requester));
         }
-        return context;
-    }
-
-    /** Without pass-through, devices stay blocked while the guest's translation is off. */
-    private GuestContext untranslated() {
-        return Ecap.PT.isSet(unit.ecap()) ? GuestContext.UNTRANSLATED : null;
-    }
-
-    private byte[] request(int requester, GuestContext context, int unbind) {
-        int flags = unbind | context.flags();
-        boolean ownDomain = context.domain() != GuestContext.UNTRANSLATED_DOMAIN;
-        byte[] payload = Words.of(BindPgtable.LAYOUT)
-                .set(BindPgtable.TABLE_ROOT, context.table())
-                .set(BindPgtable.REQUESTER, requester)
-                .set(BindPgtable.ADDRESS_WIDTH, context.widthBits())
-                .set(BindPgtable.GUEST_DOMAIN_ID, ownDomain ? context.domain() : 0)
-                .encode();
-        return writer.bind(Uapi.BIND_PGTABLE, flags, payload);
-    }
-
-    /** A device's context, or null if the guest's tables block it: not present, not readable, or wrong. */
-    private GuestContext walk(int requester) {
-        long rootTable = RootTableAddress.RTA.get(rootTableAddress);
-        return switch (mode) {
-            case LEGACY -> readLegacy(rootTable, requester);
-            case SCALABLE -> readScalable(rootTable, requester);
-            case ABORT, INVALID -> null;
-        };
-    }
-
-    private GuestContext readLegacy(long rootTable, int requester) {
-        try {
-            long root = rootTable + (long) (requester >>> 8) * RootEntry.BYTES;
-            long root0 = memory.readLongLe(root);
-            if (!RootEntry.P.isSet(root0)
-                    || (root0 & RootEntry.LAYOUT.reservedMask(0)) != 0
-                    || (memory.readLongLe(root + Long.BYTES) & RootEntry.LAYOUT.reservedMask(1)) != 0) {
-                return null;
-            }
-            long entry = RootEntry.CTP.get(root0) + (long) (requester & 0xff) * ContextEntry.BYTES;
-            return decode(memory.readLongLe(entry), memory.readLongLe(entry + Long.BYTES));
-        } catch (BusErrorException e) {
-            return null;
-        }
-    }
-
-    /** The entry of the PASID that stands for requests without one: the device has no others. */
-    private GuestContext readScalable(long rootTable, int requester) {
-        if (scalableTables.readContext(rootTable, requester, null) != TableWalker.OK) {
-            return null;
-        }
-        long word0 = scalableTables.context(0);
-        int pasid = ScalableContextEntry.RID_PASID.getInt(scalableTables.context(1));
-        long directory = ScalableContextEntry.PASIDDIRPTR.get(word0);
-        if (scalableTables.readPasid(directory, pasid, null) != TableWalker.OK) {
-            return null;
-        }
-        return decodePasid(ScalableContextEntry.DTE.isSet(word0));
-    }
-
-    /** The PASID entry that was read last, which is right. */
-    private GuestContext decodePasid(boolean deviceTlb) {
-        long entry = scalableTables.pasid(0);
-        int domain = PasidEntry.DID.getInt(scalableTables.pasid(1));
-        return switch (PasidEntry.PGTT.getInt(entry)) {
-            case PasidEntry.PASS_THROUGH ->
-                new GuestContext(domain, 0, 0, deviceTlb && VtdGeneration.isScalable(subVersion));
-            case PasidEntry.FIRST_STAGE -> firstStage(domain, deviceTlb);
-            default ->
-                new GuestContext(
-                        domain,
-                        PasidEntry.SSPTPTR.get(entry),
-                        Agaw.width(PasidEntry.AW.getInt(entry)),
-                        deviceTlb,
-                        flag(PasidEntry.SSADE.isSet(entry), BindPgtable.FLAG_ACCESSED_DIRTY));
-        };
-    }
-
-    private GuestContext firstStage(int domain, boolean deviceTlb) {
-        long entry = scalableTables.pasid(2);
-        boolean supervisor = PasidEntry.SRE.isSet(entry);
-        int options = flag(true, BindPgtable.FLAG_FIRST_STAGE)
-                | flag(supervisor, BindPgtable.FLAG_SUPERVISOR)
-                // Without supervisor requests the bit has no meaning.
-                | flag(supervisor && PasidEntry.WPE.isSet(entry), BindPgtable.FLAG_WRITE_PROTECT)
-                | flag(PasidEntry.EAFE.isSet(entry), BindPgtable.FLAG_EXTENDED_ACCESSED);
-        int width = Agaw.width(Agaw.ofLevels(FIRST_STAGE_LEVELS + PasidEntry.FSPM.getInt(entry)));
-        return new GuestContext(domain, PasidEntry.FSPTPTR.get(entry), width, deviceTlb, options);
-    }
-
-    private static int flag(boolean set, BitField flag) {
-        return set ? (int) flag.mask() : 0;
-    }
-
-    private GuestContext decode(long word0, long word1) {
-        if (!ContextEntry.P.isSet(word0)
-                || (word0 & ContextEntry.LAYOUT.reservedMask(0, subVersion, unit::has)) != 0
-                || (word1 & ContextEntry.LAYOUT.reservedMask(1, subVersion, unit::has)) != 0) {
-            return null;
-        }
-        int aw = ContextEntry.AW.getInt(word1);
-        int domain = ContextEntry.DID.getInt(word1);
-        if (domain >>> unit.domainIdBits() != 0 || !Agaw.isSupported(aw, Cap.SAGAW.get(unit.cap()))) {
-            return null;
-        }
-        long table = ContextEntry.SSPTPTR.get(word0);
-        return switch (ContextEntry.TT.getInt(word0)) {
-            case ContextEntry.UNTRANSLATED_ONLY -> new GuestContext(domain, table, Agaw.width(aw), false);
-            case ContextEntry.DEVICE_TLB ->
-                Ecap.DT.isSet(unit.ecap()) ? new GuestContext(domain, table, Agaw.width(aw), true) : null;
-            case ContextEntry.PASS_THROUGH -> Ecap.PT.isSet(unit.ecap()) ? new GuestContext(domain, 0, 0, false) : null;
-            default -> null;
-        };
+        return table;
     }
 }

@@ -14,6 +14,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.command.UnitRegisters;
@@ -34,7 +35,7 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * A virtual VT-d unit of legacy mode, or of scalable mode with a second stage. Whoever runs the guest fetches the queue and hands each descriptor to {@link
+ * A virtual VT-d unit of legacy mode, or of scalable mode with tables of one stage, pass-through and PASIDs. Whoever runs the guest fetches the queue and hands each descriptor to {@link
  * #command}; a write to IQT fetches nothing itself. Registers and queue are those of the chip ({@link VtdFront}). A command that the host does not carry out stops the queue, or
  * reads back as refused in CCMD and IOTLB: it is never acknowledged.
  *
@@ -53,15 +54,20 @@ public final class VtdGuestDecoder implements GuestDecoder {
 
     /** Abilities of scalable mode that a virtual unit cannot have. */
     private static final List<BitField> LACKS =
-            List.of(Ecap.NEST, Ecap.PASID, Ecap.PRS, Ecap.HPTS, Ecap.PTRS, Ecap.SSIRWS);
+            List.of(Ecap.NEST, Ecap.PRS, Ecap.RPRIVS, Ecap.HPTS, Ecap.PTRS, Ecap.SSIRWS);
 
     /** Those that it can have only if its guest's requests are of a generation of scalable mode. */
-    private static final List<BitField> NEEDS_SCALABLE_REQUESTS = List.of(Ecap.FSTS, Ecap.SSADS);
+    private static final List<BitField> NEEDS_SCALABLE_REQUESTS = List.of(Ecap.FSTS, Ecap.SSADS, Ecap.PASID);
+
+    /** Those that it cannot have beside PASIDs: PASID 0 stands for requests without one at the host. */
+    private static final List<BitField> EXCLUDED_BY_PASIDS = List.of(Ecap.RPS);
 
     private final int subVersion;
     private final VtdCapabilities unit;
     private final RegisterFile registers;
+    private final GuestStructures structures;
     private final GuestDevices devices;
+    private final GuestFaults faults;
     private final GuestEffects effects;
     private final VtdFront front;
 
@@ -78,22 +84,29 @@ public final class VtdGuestDecoder implements GuestDecoder {
             refuseWhatScalableModeMustNotHave();
         }
         registers = new RegisterFile(UnitRegisters.of(unit));
-        devices = new GuestDevices(memory, unit, subVersion);
-        effects = new GuestEffects(subVersion, unit, devices);
+        structures = new GuestStructures(memory, unit, subVersion);
+        devices = new GuestDevices(unit, structures, subVersion);
+        effects = new GuestEffects(subVersion, unit, structures, devices);
         SettingValues chosen = VtdSettings.table().defaults(subVersion);
         InterruptSink undelivered = (address, data) -> {};
-        FaultRecorder faults = new FaultRecorder(unit, chosen, registers, undelivered);
-        front = new VtdFront(subVersion, unit, chosen, registers, faults, memory, Long.SIZE, undelivered, effects);
+        FaultRecorder recorder = new FaultRecorder(unit, chosen, registers, undelivered);
+        faults = new GuestFaults(unit, subVersion, memory, structures, recorder);
+        front = new VtdFront(subVersion, unit, chosen, registers, recorder, memory, Long.SIZE, undelivered, effects);
         if (front.queue() != null) {
             front.queue().stepping(true);
         }
     }
 
-    /** A guest's requests are bound to one stage of the host, for whole devices. */
+    /** What a guest says is bound to one stage of the host, device by device and PASID by PASID. */
     private void refuseWhatScalableModeMustNotHave() {
-        refuse(LACKS, "a virtual unit of scalable mode has tables of one stage and pass-through, without PASIDs");
+        refuse(LACKS, "a virtual unit of scalable mode has tables of one stage and pass-through");
         if (!VtdGeneration.isScalable(subVersion)) {
-            refuse(NEEDS_SCALABLE_REQUESTS, "a virtual unit of a legacy generation has second-stage tables");
+            refuse(
+                    NEEDS_SCALABLE_REQUESTS,
+                    "a virtual unit of a legacy generation has second-stage tables and no PASIDs");
+        }
+        if (Ecap.PASID.isSet(unit.ecap())) {
+            refuse(EXCLUDED_BY_PASIDS, "a virtual unit with PASIDs has no other RID_PASID than 0");
         }
     }
 
@@ -132,7 +145,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
         in.section("devices");
         decoder.devices.load(in);
         decoder.front.loadTableMode(
-                decoder.registers.isSet(Global.STATUS, Global.RTPS) ? decoder.devices.mode() : TableMode.LEGACY);
+                decoder.registers.isSet(Global.STATUS, Global.RTPS) ? decoder.structures.mode() : TableMode.LEGACY);
         in.endSection();
         return decoder;
     }
@@ -172,7 +185,19 @@ public final class VtdGuestDecoder implements GuestDecoder {
 
     @Override
     public void deviceAccess(int requester, GuestRequests requests) {
-        devices.access(requester, requests);
+        devices.access(requester, GuestDevice.NO_PASID, requests);
+    }
+
+    @Override
+    public void deviceAccess(int requester, int pasid, GuestRequests requests) {
+        devices.access(requester, pasid, requests);
+    }
+
+    @Override
+    public void deviceEvent(byte[] record, GuestRequests requests) {
+        if (devices.isTranslating() && record.length == FaultRecord.BYTES) {
+            faults.record(FaultRecord.LAYOUT.word(record, 0, 0), FaultRecord.LAYOUT.word(record, 0, 1));
+        }
     }
 
     @Override
