@@ -43,6 +43,7 @@ final class ReplayJson {
             }
             JsonText.counts(out, "records", result.records());
             JsonText.counts(out, "notModelled", result.notModelled());
+            JsonText.counts(out, "notJudged", result.notJudged());
             out.writeArrayFieldStart("differences");
             for (ReplayResult.Difference difference : result.differences()) {
                 difference(out, difference);

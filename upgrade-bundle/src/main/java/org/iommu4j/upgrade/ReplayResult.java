@@ -25,6 +25,7 @@ import org.iommu4j.contract.IommuModel;
  * @param walks frozen walks compared with the capture
  * @param records records of the timeline by kind
  * @param notModelled records that the replay counts and passes over, by kind
+ * @param notJudged translations that could not be compared, by reason
  * @param differences the first ones, see {@link ReplayOptions#keptDifferences}
  * @param notes what a reader should know
  * @param sanitizer what the sanitizer found; the frozen walks are not among what it saw
@@ -44,6 +45,7 @@ public record ReplayResult(
         Tally walks,
         Map<String, Long> records,
         Map<String, Long> notModelled,
+        Map<String, Long> notJudged,
         List<Difference> differences,
         List<String> notes,
         SanitizerReport sanitizer,
@@ -56,6 +58,7 @@ public record ReplayResult(
         sources = Collections.unmodifiableMap(new TreeMap<>(sources));
         records = Collections.unmodifiableMap(new TreeMap<>(records));
         notModelled = Collections.unmodifiableMap(new TreeMap<>(notModelled));
+        notJudged = Collections.unmodifiableMap(new TreeMap<>(notJudged));
         differences = List.copyOf(differences);
         notes = List.copyOf(notes);
         findingHints = Map.copyOf(findingHints);
@@ -92,11 +95,52 @@ public record ReplayResult(
                 walks,
                 records,
                 notModelled,
+                Map.of(),
                 differences,
                 notes,
                 sanitizer,
                 Map.of(),
                 List.of());
+    }
+
+    /** A result all of whose translations were compared. */
+    public ReplayResult(
+            String directory,
+            IommuModel model,
+            int subVersion,
+            ReplayOptions options,
+            Map<String, CommandTally> commands,
+            Map<String, CommandTally> sources,
+            RequestTally requests,
+            Tally translations,
+            Tally registers,
+            Tally walks,
+            Map<String, Long> records,
+            Map<String, Long> notModelled,
+            List<Difference> differences,
+            List<String> notes,
+            SanitizerReport sanitizer,
+            Map<Finding, List<String>> findingHints,
+            List<UnitResult> units) {
+        this(
+                directory,
+                model,
+                subVersion,
+                options,
+                commands,
+                sources,
+                requests,
+                translations,
+                registers,
+                walks,
+                records,
+                notModelled,
+                Map.of(),
+                differences,
+                notes,
+                sanitizer,
+                findingHints,
+                units);
     }
 
     /** A result without a sanitizer. */

@@ -43,6 +43,7 @@ final class ReplayText {
                             text.append(String.format(Locale.ROOT, "  %d refused: %s\n", count, reason)));
         }
         tally(text, "translations", result.translations());
+        notJudged(text, result.notJudged());
         tally(text, "registers", result.registers());
         tally(text, "walks", result.walks());
         for (ReplayResult.UnitResult unit : result.units()) {
@@ -86,6 +87,12 @@ final class ReplayText {
                 tally.compared(),
                 tally.equal(),
                 tally.different()));
+    }
+
+    /** Translations that could not be compared. */
+    static void notJudged(StringBuilder text, Map<String, Long> notJudged) {
+        notJudged.forEach((reason, count) ->
+                text.append(String.format(Locale.ROOT, "  %d not judged: %s\n", count, reason)));
     }
 
     /** The comparisons on one unit. */

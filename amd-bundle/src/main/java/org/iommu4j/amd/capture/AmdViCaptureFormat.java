@@ -67,6 +67,7 @@ public final class AmdViCaptureFormat {
                     new RequesterTable("dte", DevTabBase.REGISTER, DevTabBase.BASE_ADDRESS, DeviceTableEntry.BYTES))
             .passThroughMayBlock()
             .registers(REGISTERS)
+            .gaps(AmdViGaps.RECORDS)
             .build();
 
     private AmdViCaptureFormat() {}

@@ -31,6 +31,7 @@ import org.iommu4j.layout.Register;
  * @param commandNames names of commands by those that captures have for them, where they differ
  * @param hostFields capability fields, by group and name, that a host's chip needs beside those of the captured one, so that it can
  *     serve the guest
+ * @param gaps how the gaps of captures are filled that do not have everything
  */
 public record CaptureFormat(
         String arch,
@@ -46,7 +47,8 @@ public record CaptureFormat(
         boolean passThroughMayBlock,
         Set<String> passingFaults,
         Map<String, String> commandNames,
-        Map<String, Map<String, Long>> hostFields) {
+        Map<String, Map<String, Long>> hostFields,
+        GapRecords gaps) {
 
     /**
      * A table of structures whose entries are found by the requester.
@@ -82,6 +84,40 @@ public record CaptureFormat(
         passingFaults = Set.copyOf(passingFaults);
         commandNames = Map.copyOf(commandNames);
         hostFields = Map.copyOf(hostFields);
+    }
+
+    /** A format of captures that have everything. */
+    public CaptureFormat(
+            String arch,
+            IommuModel model,
+            String defaultCapture,
+            int requesterBits,
+            List<GenerationRule> generations,
+            Set<String> structures,
+            RegisterRecords registers,
+            CallRecords calls,
+            CapturedNumber unitOfRequester,
+            List<RequesterTable> requesterTables,
+            boolean passThroughMayBlock,
+            Set<String> passingFaults,
+            Map<String, String> commandNames,
+            Map<String, Map<String, Long>> hostFields) {
+        this(
+                arch,
+                model,
+                defaultCapture,
+                requesterBits,
+                generations,
+                structures,
+                registers,
+                calls,
+                unitOfRequester,
+                requesterTables,
+                passThroughMayBlock,
+                passingFaults,
+                commandNames,
+                hostFields,
+                GapRecords.NONE);
     }
 
     /**
@@ -142,6 +178,7 @@ public record CaptureFormat(
         private Set<String> passingFaults = Set.of();
         private Map<String, String> commandNames = Map.of();
         private Map<String, Map<String, Long>> hostFields = Map.of();
+        private GapRecords gaps = GapRecords.NONE;
 
         private Builder(String arch, IommuModel model) {
             this.arch = arch;
@@ -220,6 +257,12 @@ public record CaptureFormat(
             return this;
         }
 
+        /** How the gaps of captures are filled. */
+        public Builder gaps(GapRecords records) {
+            gaps = records;
+            return this;
+        }
+
         /**
          * The format.
          *
@@ -240,7 +283,8 @@ public record CaptureFormat(
                     passThroughMayBlock,
                     passingFaults,
                     commandNames,
-                    hostFields);
+                    hostFields,
+                    gaps);
         }
     }
 }

@@ -15,15 +15,27 @@ import org.iommu4j.layout.Register;
  * @param publications what publishes changed structures; of several that fit, the first one counts
  * @param oddReads what the captured machine reads back otherwise than the specification says
  * @param bringUp the register writes that turn translation on in a machine that was stopped, in this order
+ * @param lenient what the captured machine can do though its registers do not say so
  */
 public record RegisterRecords(
         List<Register> capabilities,
         RingBase ring,
         List<Publication> publications,
         List<OddRead> oddReads,
-        List<BringUp> bringUp) {
+        List<BringUp> bringUp,
+        List<Lenient> lenient) {
     /** A model without registers. */
     public static final RegisterRecords NONE = new RegisterRecords(List.of(), null, List.of(), List.of(), List.of());
+
+    /** A machine that can do nothing that its registers do not say. */
+    public RegisterRecords(
+            List<Register> capabilities,
+            RingBase ring,
+            List<Publication> publications,
+            List<OddRead> oddReads,
+            List<BringUp> bringUp) {
+        this(capabilities, ring, publications, oddReads, bringUp, List.of());
+    }
 
     /** Copies the lists. */
     public RegisterRecords {
@@ -31,6 +43,7 @@ public record RegisterRecords(
         publications = List.copyOf(publications);
         oddReads = List.copyOf(oddReads);
         bringUp = List.copyOf(bringUp);
+        lenient = List.copyOf(lenient);
     }
 
     /** Every register that is named here, each once. */
@@ -154,6 +167,26 @@ public record RegisterRecords(
         /** The bits. */
         public long bits() {
             return fields.stream().mapToLong(BitField::mask).reduce(0, (one, other) -> one | other);
+        }
+    }
+
+    /**
+     * A capability that the captured machine does not show, but accepts what it allows; the bit is not compared.
+     *
+     * @param register of capabilities
+     * @param shown flag that it shows then
+     * @param accepted flag that it acts as if it showed
+     * @param why for people
+     */
+    public record Lenient(Register register, BitField shown, BitField accepted, String why) {
+        /** The register as the machine acts. */
+        public long acted(long value) {
+            return shown.isSet(value) ? value | accepted.mask() : value;
+        }
+
+        /** The bit that is not compared, as a read of the register. */
+        public OddRead oddRead() {
+            return new OddRead(register, List.of(accepted), why);
         }
     }
 

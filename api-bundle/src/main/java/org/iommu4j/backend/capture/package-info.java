@@ -4,7 +4,7 @@
  * bundle, so that a replay goes on with it while that bundle is updated.
  */
 @Export
-@Version("1.0.0")
+@Version("1.1.0")
 package org.iommu4j.backend.capture;
 
 import org.osgi.annotation.bundle.Export;

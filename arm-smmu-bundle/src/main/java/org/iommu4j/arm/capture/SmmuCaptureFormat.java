@@ -71,6 +71,7 @@ public final class SmmuCaptureFormat {
             .commandNames(Map.of("CFGI_STE_RANGE_OR_ALL", SmmuCommand.CFGI_STE_RANGE.name()))
             .hostFields(SmmuSettings.GROUP, Map.of(Idr0.S2P.name(), 1L))
             .registers(REGISTERS)
+            .gaps(SmmuGaps.RECORDS)
             .build();
 
     private SmmuCaptureFormat() {}

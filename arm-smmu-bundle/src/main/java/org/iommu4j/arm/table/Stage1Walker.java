@@ -13,6 +13,9 @@ import org.iommu4j.backend.WalkListener;
  * the next one.
  */
 public final class Stage1Walker {
+    /** Begin of a descriptor's name in a walk; its level follows. */
+    public static final String STEP = "stage-1 descriptor, level ";
+
     private static final int LEVELS = 4;
     private static final int HALF_BIT = 55;
 
@@ -167,7 +170,7 @@ public final class Stage1Walker {
                 return false;
             }
             if (listener != null) {
-                listener.step("stage-1 descriptor, level " + level, pa, descriptor);
+                listener.step(STEP + level, pa, descriptor);
             }
             if (!tables.isLegal(descriptor, granule, level)) {
                 fault.stage1(EventType.F_TRANSLATION);

@@ -13,6 +13,9 @@ import org.iommu4j.backend.WalkListener;
  * descriptors where the entry says so; it allocates nothing. The outcome of a walk stands in its accessors until the next one.
  */
 public final class Stage2Walker {
+    /** Begin of a descriptor's name in a walk; its level follows. */
+    public static final String STEP = "stage-2 descriptor, level ";
+
     private static final int LEVELS = 4;
 
     private static final int DEVICE_TYPES = 4;
@@ -110,7 +113,7 @@ public final class Stage2Walker {
                 return false;
             }
             if (listener != null) {
-                listener.step("stage-2 descriptor, level " + level, at, descriptor);
+                listener.step(STEP + level, at, descriptor);
             }
             if (!tables.isLegal(descriptor, granule, level)) {
                 fault.stage2(EventType.F_TRANSLATION, during, ipa);

@@ -8,6 +8,7 @@ import org.iommu4j.backend.capture.RegisterRecords;
 import org.iommu4j.backend.capture.RegisterRecords.BringUp;
 import org.iommu4j.backend.capture.RegisterRecords.Devices;
 import org.iommu4j.backend.capture.RegisterRecords.FieldValue;
+import org.iommu4j.backend.capture.RegisterRecords.Lenient;
 import org.iommu4j.backend.capture.RegisterRecords.OddRead;
 import org.iommu4j.backend.capture.RegisterRecords.Publication;
 import org.iommu4j.backend.capture.RegisterRecords.RingBase;
@@ -71,7 +72,18 @@ public final class VtdCaptureFormat {
             List.of(
                     BringUp.restored(RootTableAddress.REGISTER),
                     BringUp.constant(Global.COMMAND, Global.SRTP.of(1)),
-                    BringUp.constant(Global.COMMAND, Global.TE.of(1))));
+                    BringUp.constant(Global.COMMAND, Global.TE.of(1))),
+            List.of(
+                    new Lenient(
+                            Ecap.REGISTER,
+                            Ecap.FSTS,
+                            Ecap.SSTS,
+                            "with first-stage tables alone it takes PASID entries with AW, which is reserved there"),
+                    new Lenient(
+                            Ecap.REGISTER,
+                            Ecap.FSTS,
+                            Ecap.SMPWCS,
+                            "its walks see what the guest has written, though it does not offer to snoop")));
 
     /** The format. */
     public static final CaptureFormat FORMAT = CaptureFormat.of("vtd", IommuModel.INTEL)
@@ -89,6 +101,7 @@ public final class VtdCaptureFormat {
                     GenerationRule.otherwise(VtdGeneration.LEGACY_QI, "legacy mode with a queue"))
             .structures("root", "ctx")
             .registers(REGISTERS)
+            .gaps(VtdGaps.RECORDS)
             .build();
 
     private VtdCaptureFormat() {}

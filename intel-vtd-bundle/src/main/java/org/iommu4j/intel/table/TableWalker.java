@@ -11,6 +11,9 @@ import org.iommu4j.intel.command.FaultReason;
  * the outcome of a walk stands in its accessors until the next one.
  */
 public final class TableWalker {
+    /** Begin of the name of a second-stage entry in a walk; its level follows. */
+    public static final String SECOND_STAGE = "second-stage entry";
+
     /** Wanted right of a zero-length read where CAP.ZLR is set: any permission is enough. */
     public static final int ANY = 4;
 
@@ -190,7 +193,7 @@ public final class TableWalker {
                 long entryAt = at + (long) Agaw.index(iova, level) * SlPte.BYTES;
                 long entry = tables.readLongLe(entryAt);
                 if (listener != null) {
-                    listener.step("second-stage entry, level " + level, entryAt, entry);
+                    listener.step(SECOND_STAGE + ", level " + level, entryAt, entry);
                 }
                 // 2. permissions: of all levels together, since a zero-length read needs one right that every level
                 // grants

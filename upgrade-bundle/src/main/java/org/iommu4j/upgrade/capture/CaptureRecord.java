@@ -38,8 +38,9 @@ public sealed interface CaptureRecord {
      * @param slot in the ring
      * @param hex its bytes in memory order; null where the capture could not know them
      * @param event its decoded name; null if the capture has none
+     * @param substitute true if the bytes are those of a command that drops at least as much as this one, whose own are not known
      */
-    record Command(long t, int slot, String hex, String event) implements CaptureRecord {
+    record Command(long t, int slot, String hex, String event, boolean substitute) implements CaptureRecord {
         /** The bytes; only if {@link #hex} is not null. */
         public byte[] bytes() {
             return HexFormat.of().parseHex(hex);
@@ -73,9 +74,21 @@ public sealed interface CaptureRecord {
      * @param perm 1 read, 2 write, 3 both, 0 none, {@link #UNKNOWN} if the capture does not know
      * @param fault why it was refused; null if it was not
      * @param hit true if the hardware answered from its cache
+     * @param leaf the table entry of the page; null if the capture does not have it
+     * @param domain the address space, as the capture names it; null if it does not
      */
     record Translation(
-            long t, int requester, long iova, int access, long pa, long mask, int perm, String fault, boolean hit)
+            long t,
+            int requester,
+            long iova,
+            int access,
+            long pa,
+            long mask,
+            int perm,
+            String fault,
+            boolean hit,
+            Long leaf,
+            String domain)
             implements CaptureRecord {
         /** Stands for what a capture does not know. */
         public static final int UNKNOWN = -1;

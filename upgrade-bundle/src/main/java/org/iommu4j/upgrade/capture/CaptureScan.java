@@ -158,7 +158,10 @@ public record CaptureScan(Map<String, Long> records, Map<String, UnitScan> units
         private UnitScanner scanner(String unit) {
             return scanners.computeIfAbsent(
                     unit,
-                    name -> new UnitScanner(capture.format(), capture.frozen().registers(name)));
+                    name -> new UnitScanner(
+                            capture.format(),
+                            capture.frozen().registers(name),
+                            capture.frozen().wasStopped() ? capture.frozen().stoppedAt() : Long.MAX_VALUE));
         }
     }
 }

@@ -88,6 +88,11 @@ public final class FrozenImage {
         return calls.getOrDefault(unit, calls.getOrDefault("", List.of()));
     }
 
+    /** True if the registers say when the machine was stopped. */
+    public boolean wasStopped() {
+        return registers.containsKey(STOPPED_AT);
+    }
+
     /**
      * The first time after the machine was stopped.
      *

@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.json.JsonLines;
@@ -115,13 +116,15 @@ public final class Timeline implements Closeable {
         String captured = line.isNull("event") ? null : line.name("event", MAX_NAME);
         String event = captured == null ? null : format.commandNames().getOrDefault(captured, captured);
         if (line.has("hex") && line.isNull("hex")) {
-            return new CaptureRecord.Command(t, slot, null, event);
+            String substitute =
+                    event == null ? null : format.gaps().substitutes().get(event);
+            return new CaptureRecord.Command(t, slot, substitute, event, substitute != null);
         }
         int length = line.bytes("hex", 8, MAX_COMMAND_BYTES).length;
         if (Integer.bitCount(length) != 1) {
             throw line.reject("hex", "is " + length + " bytes, not a power of two");
         }
-        return new CaptureRecord.Command(t, slot, line.text("hex"), event);
+        return new CaptureRecord.Command(t, slot, line.text("hex"), event, false);
     }
 
     private CaptureRecord.TableRead tableRead(long t) {
@@ -163,7 +166,17 @@ public final class Timeline implements Closeable {
         if ((mask & mask + 1) != 0) {
             throw line.reject("mask", "is not a power of two - 1");
         }
-        return new CaptureRecord.Translation(t, requester, iova, access, pa, mask, perm, fault, hit);
+        Long leaf = line.isNull("leaf") ? null : line.number("leaf");
+        return new CaptureRecord.Translation(t, requester, iova, access, pa, mask, perm, fault, hit, leaf, domain());
+    }
+
+    /** The address space by all keys that name it; null if none is there. */
+    private String domain() {
+        String domain = format.gaps().domainKeys().stream()
+                .filter(key -> !line.isNull(key))
+                .map(key -> key + "=" + line.number(key))
+                .collect(Collectors.joining(" "));
+        return domain.isEmpty() ? null : domain;
     }
 
     private int orUnknown(String key, int most) {

@@ -13,6 +13,7 @@ import java.util.Map;
  * @param options choices of the chip, by name
  * @param edits of structures, by the time of the record before which they are made
  * @param tablesUnknown true if devices were translated by tables in the guest's memory of which the capture has no read
+ * @param domains by device the address space in which it was when the machine was stopped, as its translations name it
  */
 public record UnitScan(
         int subVersion,
@@ -21,13 +22,15 @@ public record UnitScan(
         Map<String, Map<String, Long>> fields,
         Map<String, String> options,
         List<Edit> edits,
-        boolean tablesUnknown) {
+        boolean tablesUnknown,
+        Map<Integer, String> domains) {
     /** Copies the collections. */
     public UnitScan {
         capabilities = Map.copyOf(capabilities);
         fields = Map.copyOf(fields);
         options = Map.copyOf(options);
         edits = List.copyOf(edits);
+        domains = Map.copyOf(domains);
     }
 
     /**

@@ -11,6 +11,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import org.iommu4j.backend.capture.CallRecords;
 import org.iommu4j.backend.capture.CaptureFormat;
+import org.iommu4j.backend.capture.RegisterRecords;
 import org.iommu4j.layout.Register;
 import org.iommu4j.upgrade.CaptureException;
 
@@ -43,6 +44,12 @@ final class UnitScanner {
     private boolean translated;
     private boolean tablesRead;
 
+    /** By device the address space of its last translation before the stop, or of the first one after it. */
+    private final Map<Integer, String> domains = new HashMap<>();
+
+    /** First time after the stop. */
+    private final long stoppedAt;
+
     /** Facts of the chip in records, by name; the first record counts, as with registers. */
     private final Map<String, Long> facts = new HashMap<>();
 
@@ -58,8 +65,10 @@ final class UnitScanner {
      * A scanner.
      *
      * @param frozen registers of the unit when the machine was stopped
+     * @param stoppedAt first time after the stop
      */
-    UnitScanner(CaptureFormat format, Map<String, Long> frozen) {
+    UnitScanner(CaptureFormat format, Map<String, Long> frozen, long stoppedAt) {
+        this.stoppedAt = stoppedAt;
         this.format = format;
         this.frozen = frozen;
         registers = new GuestRegisters(format.registers());
@@ -76,9 +85,10 @@ final class UnitScanner {
     /** Takes the next record of the unit. */
     void take(CaptureRecord next) {
         if (next instanceof CaptureRecord.TableRead read) {
-            tablesRead = true;
             if (format.structures().contains(read.what())) {
                 reads.add(read);
+            } else {
+                tablesRead = true;
             }
         } else if (next instanceof CaptureRecord.Call call) {
             assign(OptionalInt.empty());
@@ -90,6 +100,7 @@ final class UnitScanner {
                 learn(Map.of(CallRecords.REFUSED_ACCESS, 1L));
             }
             translated |= !translation.isRefused() && translation.target() != translation.iova();
+            learnDomain(translation);
             reader = -1;
         } else if (next instanceof CaptureRecord.RegisterWrite write) {
             assign(OptionalInt.empty());
@@ -110,6 +121,17 @@ final class UnitScanner {
             }
         } else if (next instanceof CaptureRecord.Other other) {
             learn(other.facts());
+        }
+    }
+
+    private void learnDomain(CaptureRecord.Translation translation) {
+        if (translation.domain() == null) {
+            return;
+        }
+        if (translation.t() < stoppedAt) {
+            domains.put(translation.requester(), translation.domain());
+        } else {
+            domains.putIfAbsent(translation.requester(), translation.domain());
         }
     }
 
@@ -177,7 +199,8 @@ final class UnitScanner {
                 fields(),
                 options(),
                 edits,
-                format.calls().bringUp().pages() && translated && !tablesRead);
+                format.calls().bringUp().pages() && translated && !tablesRead,
+                domains);
     }
 
     private Map<String, Long> capabilities() {
@@ -188,6 +211,9 @@ final class UnitScanner {
             if (value == null) {
                 throw new CaptureException(
                         FrozenImage.REGISTERS, 0, 0, name, "is missing, and the guest did not read it");
+            }
+            for (RegisterRecords.Lenient lenient : format.registers().lenient()) {
+                value = lenient.register().equals(register) ? lenient.acted(value) : value;
             }
             capabilities.put(name, value);
         }

@@ -100,7 +100,9 @@ final class BareMachine implements CapturedMachine {
         }
         byte[] bytes = command.bytes();
         Supplier<String> explain = () -> hints.command(bytes);
-        CommandCounter counter = journal.named(command.event(), names.apply(bytes), explain);
+        CommandCounter counter = command.substitute()
+                ? journal.substituted(command.event())
+                : journal.named(command.event(), names.apply(bytes), explain);
         if (format.registers().ring() == null) {
             counter.refused("the model has no ring", explain);
             return;

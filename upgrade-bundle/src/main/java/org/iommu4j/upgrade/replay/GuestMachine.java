@@ -110,7 +110,9 @@ final class GuestMachine implements CapturedMachine {
         }
         byte[] bytes = command.bytes();
         Supplier<String> explain = () -> hints.command(bytes);
-        CommandCounter counter = journal.named(command.event(), guest.commandName(bytes), explain);
+        CommandCounter counter = command.substitute()
+                ? journal.substituted(command.event())
+                : journal.named(command.event(), guest.commandName(bytes), explain);
         long sent = containers.sent();
         long handled = containers.handled();
         guest.command(bytes);

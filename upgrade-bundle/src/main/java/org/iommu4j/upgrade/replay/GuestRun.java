@@ -44,7 +44,12 @@ public final class GuestRun implements AutoCloseable {
         machines = new CapturedMachines<>(
                 configs,
                 config -> new GuestMachine(service, capture.format(), config, generations, Sanitizer.Mode.CAPTURE));
-        player = new Player(capture, scan, machines, false, differences, progress);
+        try {
+            player = new Player(service, capture, scan, configs, machines, false, differences, progress);
+        } catch (RuntimeException e) {
+            machines.close();
+            throw e;
+        }
     }
 
     /**
@@ -90,6 +95,11 @@ public final class GuestRun implements AutoCloseable {
         return player.translations();
     }
 
+    /** Translations that cannot be judged, by reason. */
+    public Map<String, Long> notJudged() {
+        return player.notJudged();
+    }
+
     /** The first translations that differed. */
     public List<Difference> differences() {
         return List.copyOf(differences.kept());
@@ -114,6 +124,7 @@ public final class GuestRun implements AutoCloseable {
 
     @Override
     public void close() {
+        player.close();
         machines.close();
     }
 }

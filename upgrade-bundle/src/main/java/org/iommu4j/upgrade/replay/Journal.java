@@ -1,5 +1,7 @@
 package org.iommu4j.upgrade.replay;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -12,6 +14,7 @@ final class Journal {
     private final Map<String, CommandCounter> commands = new TreeMap<>();
     private final Map<String, CommandCounter> sources = new TreeMap<>();
     private final Map<String, String> misnamed = new TreeMap<>();
+    private final Map<String, Long> substituted = new TreeMap<>();
 
     /** The counter of a kind of command. */
     CommandCounter command(String kind) {
@@ -46,6 +49,14 @@ final class Journal {
         return counter;
     }
 
+    /** Counts a command whose bytes the capture does not have, and in whose place another one is executed; its counter. */
+    CommandCounter substituted(String event) {
+        CommandCounter counter = command(event);
+        counter.decoded();
+        substituted.merge(event, 1L, Long::sum);
+        return counter;
+    }
+
     Map<String, CommandTally> commands() {
         return tallies(commands);
     }
@@ -60,8 +71,11 @@ final class Journal {
         return tallies;
     }
 
-    /** One sentence for each name that differs from the capture's. */
-    Iterable<String> misnamed() {
-        return misnamed.values();
+    /** One sentence for each name that differs from the capture's, and for each kind of command that was substituted. */
+    List<String> notes() {
+        List<String> notes = new ArrayList<>(misnamed.values());
+        substituted.forEach((event, count) -> notes.add(count + " times " + event
+                + " without bytes in the capture: a command that drops at least as much was executed in its place"));
+        return notes;
     }
 }

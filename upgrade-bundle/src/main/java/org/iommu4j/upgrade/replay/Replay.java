@@ -93,6 +93,7 @@ public final class Replay implements ReplayService {
                 walks.values().stream().reduce(Tally.NONE, Tally::plus),
                 scan.records(),
                 played.player().notModelled(),
+                played.player().notJudged(),
                 differences.kept(),
                 played.notes(),
                 findings,
@@ -123,10 +124,11 @@ public final class Replay implements ReplayService {
                                         .map(Replay::hex)
                                         .toList());
             }
-            if (unit.tablesUnknown()) {
+            if (unit.tablesUnknown() && capture.format().gaps().entries().isEmpty()) {
                 throw new ReplayRefusedException(
-                        "the capture has translations but no table reads (mem), as stock runs have it:"
-                                + " what stood in the guest's tables is not known");
+                        "the capture has translations but no table reads (mem), and "
+                                + description.name() + " " + description.version()
+                                + " does not say how entries of pages are written");
             }
             configs.put(
                     name,
@@ -161,14 +163,16 @@ public final class Replay implements ReplayService {
                 configs,
                 config -> new GuestMachine(
                         service, capture.format(), config, Set.of(config.subVersion()), mode(options)))) {
-            Player player = new Player(capture, scan, machines, false, differences, progress);
-            player.play(() -> true);
-            ReplayResult.RequestTally sent = GuestMachine.requests(machines);
-            ReplayResult.RequestTally counted = GuestMachine.counted(machines);
-            if (!sent.equals(counted)) {
-                differences.requests(sent, counted);
+            try (Player player =
+                    new Player(service, capture, scan, configs, machines, false, differences, progress)) {
+                player.play(() -> true);
+                ReplayResult.RequestTally sent = GuestMachine.requests(machines);
+                ReplayResult.RequestTally counted = GuestMachine.counted(machines);
+                if (!sent.equals(counted)) {
+                    differences.requests(sent, counted);
+                }
+                return played(player, sent, machines, scan);
             }
-            return played(player, sent, machines, scan);
         }
     }
 
@@ -181,9 +185,10 @@ public final class Replay implements ReplayService {
             Progress progress) {
         try (CapturedMachines<BareMachine> machines = new CapturedMachines<>(
                 configs, config -> new BareMachine(service, capture.format(), config, mode(options)))) {
-            Player player = new Player(capture, scan, machines, true, differences, progress);
-            player.play(() -> true);
-            return played(player, ReplayResult.RequestTally.NONE, machines, scan);
+            try (Player player = new Player(service, capture, scan, configs, machines, true, differences, progress)) {
+                player.play(() -> true);
+                return played(player, ReplayResult.RequestTally.NONE, machines, scan);
+            }
         }
     }
 
@@ -200,7 +205,7 @@ public final class Replay implements ReplayService {
                     + counters(machine.unit().hardwareCounters()));
             findings.put(name, machine.findings());
         });
-        player.journal().misnamed().forEach(notes::add);
+        notes.addAll(player.journal().notes());
         return new Played(player, requests, notes, findings);
     }
 

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.PhysicalMemory;
@@ -33,6 +34,9 @@ final class UnitPlayer {
     private final Comparison translations = new Comparison();
     private final Comparison registers = new Comparison();
     private final Map<String, Long> notModelled = new TreeMap<>();
+
+    /** Translations that cannot be judged, by reason. */
+    private final Map<String, Long> notJudged = new TreeMap<>();
     private final DmaAccess access = new DmaAccess();
 
     /** Table reads of the captured hardware for the translation that follows. */
@@ -40,6 +44,9 @@ final class UnitPlayer {
 
     /** Is told which record is played; null without a sanitizer. */
     private final Sanitizer sanitizer;
+
+    /** What the guest's tables were, where the capture does not have it; else null. */
+    private final StoppedTables tables;
 
     private UnitScan.Edit nextEdit;
     private final AtomicLong translated = new AtomicLong();
@@ -50,6 +57,7 @@ final class UnitPlayer {
      * @param name of the unit; empty if the machine has one
      * @param scan when the guest edited the structures that the unit reads
      * @param ownChip true if registers and fault codes are the chip's own, so that they are compared as well
+     * @param tables what the guest's tables were, where the capture does not have it; else null
      * @param journal takes what becomes of commands
      */
     UnitPlayer(
@@ -58,8 +66,10 @@ final class UnitPlayer {
             UnitScan scan,
             CapturedMachine machine,
             boolean ownChip,
+            StoppedTables tables,
             Journal journal,
             Differences differences) {
+        this.tables = tables;
         this.format = format;
         this.name = name;
         this.machine = machine;
@@ -70,6 +80,9 @@ final class UnitPlayer {
         sanitizer = machine.unit().platform().sanitizer();
         edits = scan.edits().iterator();
         nextEdit = edits.hasNext() ? edits.next() : null;
+        if (tables != null) {
+            tables.load(memory);
+        }
     }
 
     /**
@@ -145,7 +158,11 @@ final class UnitPlayer {
 
     private long oddBits(CaptureRecord.RegisterRead read) {
         long odd = 0;
-        for (RegisterRecords.OddRead row : format.registers().oddReads()) {
+        List<RegisterRecords.OddRead> rows = Stream.concat(
+                        format.registers().oddReads().stream(),
+                        format.registers().lenient().stream().map(RegisterRecords.Lenient::oddRead))
+                .toList();
+        for (RegisterRecords.OddRead row : rows) {
             long bytes = row.register().offset() - read.offset();
             if (bytes > -Long.BYTES && bytes < Long.BYTES) {
                 int shift = (int) bytes * Byte.SIZE;
@@ -156,6 +173,12 @@ final class UnitPlayer {
     }
 
     private void translate(CaptureRecord.Translation wanted) {
+        String unknown = tables == null ? null : tables.prepare(wanted, memory);
+        if (unknown != null) {
+            notJudged.merge(unknown, 1L, Long::sum);
+            captured.clear();
+            return;
+        }
         machine.beforeAccess(wanted.requester(), journal);
         access.begin(wanted.requester(), wanted.iova(), rights(wanted));
         if (wanted.access() == 0) {
@@ -223,5 +246,9 @@ final class UnitPlayer {
 
     Map<String, Long> notModelled() {
         return notModelled;
+    }
+
+    Map<String, Long> notJudged() {
+        return notJudged;
     }
 }

@@ -53,7 +53,7 @@ class CaptureTest {
         assertEquals(0x25, command.bytes()[0]);
         assertEquals(new CaptureRecord.TableRead(11, "ctx", 0x2180, List.of(0x3001L, 0x301L)), records.get(11));
         CaptureRecord.Translation translation =
-                new CaptureRecord.Translation(15, 0x18, 0x5010, 1, 0x9000, 0xfff, 3, null, false);
+                new CaptureRecord.Translation(15, 0x18, 0x5010, 1, 0x9000, 0xfff, 3, null, false, null, null);
         assertEquals(translation, records.get(15));
         assertEquals(0x9010, translation.target());
         assertEquals(new CaptureRecord.Other(16, "irte", Map.of(), false), records.get(16));

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -372,16 +373,6 @@ class ReplayTest {
         }
     }
 
-    @Test
-    void shouldRefuseAStockRunWhoseTablesAreNotKnown() {
-        Path stock = CaptureFiles.REAL.resolve("firststage-strict-nvme-virtionet");
-
-        ReplayRefusedException refusal =
-                assertThrows(ReplayRefusedException.class, () -> replay(stock, ReplayOptions.DEFAULT));
-
-        assertTrue(refusal.getMessage().contains("no table reads"), refusal.getMessage());
-    }
-
     @ParameterizedTest
     @EnumSource(ReplayOptions.Path.class)
     void shouldTakeAnAccessThatItsPageDoesNotAllowForARefusedOne(ReplayOptions.Path path) {
@@ -400,15 +391,71 @@ class ReplayTest {
         assertEquals(new Tally(1, 1, 0), result.translations());
     }
 
-    @Test
-    void shouldRefuseACaptureWithoutTheGuestsTables() {
+    /** The small capture without table reads: the page's entry is known by the translation. */
+    private void withoutTableReads() {
         CaptureFiles.small(directory);
         CaptureFiles.edit(directory, "timeline.jsonl.gz", line -> line.contains("\"k\":\"mem\"") ? null : line);
+    }
 
-        ReplayRefusedException refusal =
-                assertThrows(ReplayRefusedException.class, () -> replay(directory, ReplayOptions.DEFAULT));
+    @ParameterizedTest
+    @EnumSource(ReplayOptions.Path.class)
+    void shouldTakeTheEntryOfAPageFromItsTranslation(ReplayOptions.Path path) {
+        withoutTableReads();
+        CaptureFiles.edit(directory, "timeline.jsonl.gz", line -> line.replace("\"pa\":\"0x9000\"", "\"pa\":\"0xa000\""));
 
-        assertTrue(refusal.getMessage().contains("no table reads (mem)"), refusal.getMessage());
+        ReplayResult result = replay(directory, ReplayOptions.DEFAULT.withPath(path));
+
+        assertTrue(result.ok(), result::toText);
+        assertEquals(new Tally(1, 1, 0), result.translations());
+        assertEquals(Map.of(), result.notJudged());
+    }
+
+    @Test
+    void shouldSayThatATranslationIsNotJudgedWhoseTableIsNotInTheMemoryAtTheStop() {
+        withoutTableReads();
+        CaptureFiles.edit(directory, "frozen/pages.jsonl.gz", line -> line.contains("\"0x4000\"") ? null : line);
+        CaptureFiles.lines(directory, "frozen/walks.jsonl.gz");
+
+        ReplayResult result = replay(directory, ReplayOptions.DEFAULT);
+
+        assertEquals(Tally.NONE, result.translations());
+        assertEquals(Map.of("the memory at the stop has no table that leads to such a page", 1L), result.notJudged());
+        assertTrue(result.toText().contains("1 not judged: the memory"), result::toText);
+        assertTrue(result.toJson().contains("\"notJudged\":{\"the memory"), result::toJson);
+    }
+
+    @Test
+    void shouldNotJudgeATranslationInAnotherAddressSpaceThanAtTheStop() {
+        withoutTableReads();
+        CaptureFiles.edit(
+                directory,
+                "timeline.jsonl.gz",
+                line -> line.contains("\"xlate\"")
+                        ? line.replace("}", ",\"did\":2}") + "\n" + line.replace("}", ",\"did\":3}")
+                        : line);
+
+        ReplayResult result = replay(directory, ReplayOptions.DEFAULT);
+
+        assertTrue(result.ok(), result::toText);
+        assertEquals(new Tally(1, 1, 0), result.translations());
+        assertEquals(Map.of("the device was in another address space than at the stop", 1L), result.notJudged());
+    }
+
+    @Test
+    void shouldNotJudgeARefusalByAnEntryThatTheCaptureDoesNotHave() {
+        withoutTableReads();
+        CaptureFiles.edit(
+                directory,
+                "timeline.jsonl.gz",
+                line -> line.contains("\"xlate\"")
+                        ? line + "\n" + line.replace("\"fault\":null", "\"fault\":5")
+                        : line);
+
+        ReplayResult result = replay(directory, ReplayOptions.DEFAULT);
+
+        assertTrue(result.ok(), result::toText);
+        assertEquals(new Tally(1, 1, 0), result.translations());
+        assertEquals(Map.of("refused by table entries that the capture does not have", 1L), result.notJudged());
     }
 
     @Test

@@ -1,0 +1,139 @@
+package org.iommu4j.upgrade.replay;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.capture.GapRecords;
+import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.Progress;
+import org.iommu4j.core.service.Unit;
+import org.iommu4j.upgrade.ReplayResult.Step;
+import org.iommu4j.upgrade.capture.Capture;
+import org.iommu4j.upgrade.capture.CaptureRecord;
+import org.iommu4j.upgrade.capture.CaptureScan;
+import org.iommu4j.upgrade.capture.UnitScan;
+
+/**
+ * Tables of a guest whose capture has no table reads. The levels above the pages are those in the memory of the stopped machine;
+ * a chip that is brought up with them tells where the entry of a page stands, and the translation what stood in it. What cannot
+ * be known so is not judged, and the reason is told.
+ */
+final class StoppedTables implements AutoCloseable {
+    /** Most entries that are remembered as placed; the tables of 4 GiB in pages of 4 KiB. */
+    private static final int MAX_PLACED = 1 << 20;
+
+    private final GapRecords gaps;
+    private final Map<Integer, String> domains;
+    private final Capture capture;
+    private final int copies;
+    private final Unit unit;
+    private final DmaAccess access = new DmaAccess();
+    private final List<Step> steps = new ArrayList<>();
+
+    /** Sizes of pages that were found, by the name of their entries. */
+    private final Map<String, Long> sizes = new HashMap<>();
+
+    /** Addresses of entries that were placed. */
+    private final Set<Long> placed = new HashSet<>();
+
+    /**
+     * Brings the stopped machine up.
+     *
+     * @param name of the unit
+     * @param config of its chip
+     * @throws org.iommu4j.upgrade.CaptureException if the capture does not have what it needs
+     */
+    StoppedTables(
+            IommuService service,
+            Capture capture,
+            CaptureScan scan,
+            String name,
+            HardwareConfig config,
+            Progress progress) {
+        this.capture = capture;
+        gaps = capture.format().gaps();
+        copies = 2 * scan.units().size();
+        UnitScan unitScan = scan.units().get(name);
+        domains = unitScan.domains();
+        HardwareConfig uncached = new HardwareConfig(
+                config.subVersion(), config.fields(), config.registers(), CacheConfig.NONE, config.options());
+        unit = service.openUnit(
+                Serving.machine(service, capture.model(), uncached).withoutDriver());
+        try {
+            load(unit.platform().memory());
+            CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), unit::call);
+            FrozenCheck.bringUp(capture, scan, name, unit::writeRegister, calls, progress);
+        } catch (RuntimeException e) {
+            unit.close();
+            throw e;
+        }
+        access.explainTo((what, pa, word) -> steps.add(new Step(what, pa, word)));
+    }
+
+    /** Copies the memory of the stopped machine into that of the machine which is played to. */
+    void load(PhysicalMemory memory) {
+        capture.frozen().loadPages(memory, copies);
+    }
+
+    /**
+     * Makes the tables what they were at a translation.
+     *
+     * @param memory of the machine which is played to
+     * @return null, or why the translation cannot be judged
+     */
+    String prepare(CaptureRecord.Translation wanted, PhysicalMemory memory) {
+        String domain = domains.get(wanted.requester());
+        if (wanted.domain() != null && !wanted.domain().equals(domain)) {
+            return "the device was in another address space than at the stop";
+        }
+        steps.clear();
+        access.begin(wanted.requester(), wanted.iova(), wanted.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ);
+        Devices.access(unit, access);
+        boolean mapped = access.outcome() == DmaAccess.Outcome.TRANSLATED;
+        List<Step> pages =
+                steps.stream().filter(step -> gaps.isLeaf(step.what())).toList();
+        if (wanted.isRefused()) {
+            return mapped || !pages.isEmpty() ? "refused by table entries that the capture does not have" : null;
+        }
+        if (pages.isEmpty()) {
+            boolean same = mapped && access.spa() == wanted.target();
+            return same ? null : "the memory at the stop has no table for the device";
+        }
+        Step last = pages.get(pages.size() - 1);
+        if (mapped) {
+            sizes.put(last.what(), access.pageBytes());
+        }
+        boolean unchanged = mapped
+                && access.spa() == wanted.target()
+                && (wanted.perm() == CaptureRecord.Translation.UNKNOWN || wanted.perm() == Differences.granted(access));
+        if (pages.stream().filter(step -> step.what().equals(last.what())).count() > 1) {
+            return unchanged ? null : "two stages translate, and which of them has changed is not known";
+        }
+        GapRecords.Entry entry = gaps.entry(last.what(), sizes.getOrDefault(last.what(), wanted.mask() + 1));
+        if (entry == null) {
+            return "the memory at the stop has no table that leads to such a page";
+        }
+        boolean first = placed.size() < MAX_PLACED && placed.add(last.pa());
+        if (first || !wanted.hit()) {
+            long word = unchanged ? last.word() : known(wanted, entry);
+            GuestWords.store(memory, capture.model().payloadOrder(), last.pa(), List.of(word));
+        }
+        return null;
+    }
+
+    private static long known(CaptureRecord.Translation wanted, GapRecords.Entry entry) {
+        return wanted.leaf() != null ? wanted.leaf() : entry.word(wanted.target(), wanted.perm());
+    }
+
+    @Override
+    public void close() {
+        unit.close();
+    }
+}
