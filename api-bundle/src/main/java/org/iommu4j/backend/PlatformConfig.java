@@ -10,9 +10,15 @@ import java.util.List;
  * @param interrupts where interrupts go
  * @param devices where device-TLB invalidations go
  * @param sanitizer whether it has a sanitizer
+ * @param reads sees each read of its memory, which costs time; null for nobody
  */
 public record PlatformConfig(
-        int hostAddressWidth, List<Range> ram, InterruptSink interrupts, DevicePort devices, Sanitizer.Mode sanitizer) {
+        int hostAddressWidth,
+        List<Range> ram,
+        InterruptSink interrupts,
+        DevicePort devices,
+        Sanitizer.Mode sanitizer,
+        MemoryReadListener reads) {
 
     /** Copies the list. */
     public PlatformConfig {
@@ -20,6 +26,16 @@ public record PlatformConfig(
             throw new IllegalArgumentException("hostAddressWidth=" + hostAddressWidth + " is not in 32..52 bits");
         }
         ram = List.copyOf(ram);
+    }
+
+    /** A machine whose reads nobody sees. */
+    public PlatformConfig(
+            int hostAddressWidth,
+            List<Range> ram,
+            InterruptSink interrupts,
+            DevicePort devices,
+            Sanitizer.Mode sanitizer) {
+        this(hostAddressWidth, ram, interrupts, devices, sanitizer, null);
     }
 
     /** A machine without a sanitizer. */

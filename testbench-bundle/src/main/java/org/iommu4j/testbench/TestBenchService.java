@@ -24,6 +24,13 @@ public interface TestBenchService {
     void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> results);
 
     /**
+     * The same service, whose swaps find the bundles that they name.
+     *
+     * @param jars finds them
+     */
+    TestBenchService withJars(BundleJars jars);
+
+    /**
      * Opens a test bench.
      *
      * @param subVersion generation of the chip; 0 for the model's usual one

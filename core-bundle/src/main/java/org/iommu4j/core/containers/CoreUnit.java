@@ -18,6 +18,7 @@ import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -26,6 +27,7 @@ import org.iommu4j.core.backends.Chip;
 import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.gate.Route;
 import org.iommu4j.core.gate.Verdict;
+import org.iommu4j.core.lease.HardwarePort;
 import org.iommu4j.core.lease.Lease;
 import org.iommu4j.core.negotiation.Negotiated;
 import org.iommu4j.core.service.Container;
@@ -70,6 +72,9 @@ public final class CoreUnit implements Unit {
     private volatile int chips = 1;
     private volatile Unit clientView = this;
     private boolean stepping;
+
+    /** True if the chip has been taken from its bus. */
+    private boolean unplugged;
 
     /** A unit with a chip, which was made with {@code lease}. */
     public CoreUnit(int id, UnitRegistry registry, UnitConfig config, Platform platform, Chip chip, Lease lease) {
@@ -391,7 +396,7 @@ public final class CoreUnit implements Unit {
     }
 
     private void translate(Chip chip, DmaAccess access) {
-        if (blocked != null && isBlocked(access.requester())) {
+        if (unplugged || (blocked != null && isBlocked(access.requester()))) {
             access.blocked();
             return;
         }
@@ -430,8 +435,8 @@ public final class CoreUnit implements Unit {
         return value[0];
     }
 
-    private static long read(Chip chip, long offset, int sizeBytes) {
-        return chip.hardware().readRegister(offset, sizeBytes);
+    private long read(Chip chip, long offset, int sizeBytes) {
+        return unplugged ? HardwarePort.nobody(sizeBytes) : chip.hardware().readRegister(offset, sizeBytes);
     }
 
     @Override
@@ -448,13 +453,19 @@ public final class CoreUnit implements Unit {
         }
     }
 
-    private static void write(Chip chip, long offset, int sizeBytes, long value) {
-        chip.hardware().writeRegister(offset, sizeBytes, value);
+    private void write(Chip chip, long offset, int sizeBytes, long value) {
+        if (!unplugged) {
+            chip.hardware().writeRegister(offset, sizeBytes, value);
+        }
     }
 
     @Override
     public void call(NativeCall call) {
-        inside(chip -> chip.hardware().call(call));
+        inside(chip -> {
+            if (!unplugged) {
+                chip.hardware().call(call);
+            }
+        });
     }
 
     @Override
@@ -575,6 +586,41 @@ public final class CoreUnit implements Unit {
     static void expectRun(Verdict verdict) {
         if (verdict != Verdict.RAN) {
             throw new BackendException(verdict.errno(), verdict.reason());
+        }
+    }
+
+    @Override
+    public void reset() {
+        registry.reset(this);
+    }
+
+    @Override
+    public Snapshot save() {
+        return registry.save(this);
+    }
+
+    @Override
+    public void restore(Snapshot state) {
+        registry.restore(this, state);
+    }
+
+    @Override
+    public void unplug() {
+        inside(chip -> {
+            unplugged = true;
+            gated.lease().unplug();
+        });
+    }
+
+    /**
+     * Another chip takes over, which is as unplugged as the one before unless it is fresh from reset. While the gate is held.
+     *
+     * @param lease by which it has the machine
+     */
+    public void plugged(Lease lease, boolean fresh) {
+        unplugged = unplugged && !fresh;
+        if (unplugged) {
+            lease.unplug();
         }
     }
 

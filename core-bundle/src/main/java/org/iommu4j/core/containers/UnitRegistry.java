@@ -2,6 +2,7 @@ package org.iommu4j.core.containers;
 
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.Snapshot;
 import org.iommu4j.core.backends.BackendEntry;
 import org.iommu4j.core.negotiation.Negotiated;
 import org.iommu4j.core.service.ContainerConfig;
@@ -20,6 +21,15 @@ public interface UnitRegistry {
 
     /** Makes a virtual IOMMU; waits for a backend as other calls of a unit do. */
     CoreGuest openGuest(CoreUnit unit, HardwareConfig config, GuestRequests sink);
+
+    /** Gives a unit a chip from reset. */
+    void reset(CoreUnit unit);
+
+    /** The state of a unit's chip, which has no driver. */
+    Snapshot save(CoreUnit unit);
+
+    /** Gives a unit a chip with that state. */
+    void restore(CoreUnit unit, Snapshot state);
 
     /** A unit is closed. */
     void closed(CoreUnit unit);

@@ -7,6 +7,9 @@ import org.iommu4j.backend.Platform;
 
 /** A driver's way to the chip of its unit, until the lease of both ends. */
 public final class HardwarePort implements NativePort {
+    /** What a bus answers where nobody does. */
+    private static final long ALL_ONES = -1;
+
     private final Lease lease;
     private final Hardware hardware;
 
@@ -24,18 +27,27 @@ public final class HardwarePort implements NativePort {
     @Override
     public long readRegister(long offset, int sizeBytes) {
         lease.expectAlive();
-        return hardware.readRegister(offset, sizeBytes);
+        return lease.isUnplugged() ? nobody(sizeBytes) : hardware.readRegister(offset, sizeBytes);
+    }
+
+    /** What the bus answers for a chip that is not there: all ones, in 4 or 8 bytes. */
+    public static long nobody(int sizeBytes) {
+        return ALL_ONES >>> (Long.SIZE - Byte.SIZE * sizeBytes);
     }
 
     @Override
     public void writeRegister(long offset, int sizeBytes, long value) {
         lease.expectAlive();
-        hardware.writeRegister(offset, sizeBytes, value);
+        if (!lease.isUnplugged()) {
+            hardware.writeRegister(offset, sizeBytes, value);
+        }
     }
 
     @Override
     public void call(NativeCall call) {
         lease.expectAlive();
-        hardware.call(call);
+        if (!lease.isUnplugged()) {
+            hardware.call(call);
+        }
     }
 }

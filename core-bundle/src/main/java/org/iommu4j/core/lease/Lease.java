@@ -26,6 +26,9 @@ public final class Lease implements Platform {
     private final DevicePort devices;
     private volatile boolean ended;
 
+    /** True once the chip has been taken from its bus; touched inside the gate of its unit, or while that is held. */
+    private boolean unplugged;
+
     /** Pages allocated through this lease, or taken over for good; guarded by this. */
     private final PageRanges own = new PageRanges();
 
@@ -100,6 +103,16 @@ public final class Lease implements Platform {
             own.forEach(machine::freePages);
             own.clear();
         }
+    }
+
+    /** The chip has been taken from its bus: nothing that is written to it arrives, and it answers nothing. Inside the gate. */
+    public void unplug() {
+        unplugged = true;
+    }
+
+    /** True once the chip has been taken from its bus. Inside the gate. */
+    public boolean isUnplugged() {
+        return unplugged;
     }
 
     /** True if it has ended. */

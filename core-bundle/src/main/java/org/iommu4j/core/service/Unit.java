@@ -2,6 +2,7 @@ package org.iommu4j.core.service;
 
 import java.util.List;
 import java.util.function.Consumer;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.GuestRequests;
@@ -10,6 +11,8 @@ import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.backend.Snapshot;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.osgi.annotation.versioning.ProviderType;
 
@@ -111,6 +114,46 @@ public interface Unit extends AutoCloseable {
 
     /** Shows each native command that the driver writes; null for nobody. It stays over swaps. */
     void tap(NativeCommandListener listener);
+
+    /**
+     * Resets the chip: it and its driver start anew, with empty caches and nothing recorded. Memory stays. Domains, devices and
+     * bindings of its containers are brought back; a bare chip is as it was when the unit was opened. A unit that was
+     * {@linkplain #unplug unplugged} is there again.
+     *
+     * @throws BackendException what the backend throws; then the unit is as before, with {@code EOPNOTSUPP} where that cannot be
+     *     done at all, {@code EBUSY} while virtual IOMMUs stand before it
+     */
+    default void reset() {
+        throw new BackendException(Errno.EOPNOTSUPP, "this unit cannot be reset");
+    }
+
+    /**
+     * The state of a bare chip, as a swap would save it; the chip goes on.
+     *
+     * @throws BackendException as {@link #reset}; {@code EOPNOTSUPP} if it has a driver, whose state is of no use without the
+     *     machine that it is in
+     */
+    default Snapshot save() {
+        throw new BackendException(Errno.EOPNOTSUPP, "the state of this unit cannot be saved");
+    }
+
+    /**
+     * Makes a bare chip go on from a state of {@link #save}, of this unit or of another one whose memory is the same. Its caches
+     * start empty.
+     *
+     * @throws BackendException as {@link #save}
+     */
+    default void restore(Snapshot state) {
+        throw new BackendException(Errno.EOPNOTSUPP, "this unit cannot take a saved state");
+    }
+
+    /**
+     * Takes the chip from its bus, as by surprise: until the unit is {@linkplain #reset reset} its registers read as all ones,
+     * for its driver too; what is written to them goes nowhere, calls do not arrive, and accesses of devices are blocked.
+     */
+    default void unplug() {
+        throw new BackendException(Errno.EOPNOTSUPP, "this unit cannot be unplugged");
+    }
 
     /** Closes its containers and the chip. */
     @Override

@@ -4,6 +4,7 @@ import java.util.List;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.InterruptSink;
+import org.iommu4j.backend.MemoryReadListener;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.contract.IommuModel;
@@ -19,6 +20,7 @@ import org.iommu4j.contract.IommuModel;
  * @param interrupts where interrupts go
  * @param devices where device-TLB invalidations go
  * @param sanitizer whether its machine has a sanitizer; findings are at {@link org.iommu4j.backend.Platform#sanitizer}
+ * @param reads sees each read of the machine's memory, which costs time; null for nobody
  */
 public record UnitConfig(
         IommuModel model,
@@ -28,11 +30,25 @@ public record UnitConfig(
         List<PlatformConfig.Range> ram,
         InterruptSink interrupts,
         DevicePort devices,
-        Sanitizer.Mode sanitizer) {
+        Sanitizer.Mode sanitizer,
+        MemoryReadListener reads) {
 
     /** Copies the list. */
     public UnitConfig {
         ram = List.copyOf(ram);
+    }
+
+    /** A machine whose reads nobody sees. */
+    public UnitConfig(
+            IommuModel model,
+            HardwareConfig hardware,
+            boolean bare,
+            int hostAddressWidth,
+            List<PlatformConfig.Range> ram,
+            InterruptSink interrupts,
+            DevicePort devices,
+            Sanitizer.Mode sanitizer) {
+        this(model, hardware, bare, hostAddressWidth, ram, interrupts, devices, sanitizer, null);
     }
 
     /** A machine without a sanitizer. */
@@ -54,11 +70,16 @@ public record UnitConfig(
 
     /** A copy without a driver. */
     public UnitConfig withoutDriver() {
-        return new UnitConfig(model, hardware, true, hostAddressWidth, ram, interrupts, devices, sanitizer);
+        return new UnitConfig(model, hardware, true, hostAddressWidth, ram, interrupts, devices, sanitizer, reads);
     }
 
     /** A copy with or without a sanitizer. */
     public UnitConfig withSanitizer(Sanitizer.Mode mode) {
-        return new UnitConfig(model, hardware, bare, hostAddressWidth, ram, interrupts, devices, mode);
+        return new UnitConfig(model, hardware, bare, hostAddressWidth, ram, interrupts, devices, mode, reads);
+    }
+
+    /** A copy with somebody who sees each read of memory, or null for nobody. */
+    public UnitConfig withReads(MemoryReadListener listener) {
+        return new UnitConfig(model, hardware, bare, hostAddressWidth, ram, interrupts, devices, sanitizer, listener);
     }
 }

@@ -4,10 +4,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.iommu4j.backend.Snapshot;
 import org.iommu4j.core.backends.BackendEntry;
 import org.iommu4j.core.containers.CoreContainer;
 import org.iommu4j.core.containers.CoreGuest;
 import org.iommu4j.core.containers.CoreUnit;
+import org.iommu4j.core.containers.SavedUnit;
 import org.iommu4j.core.containers.Session;
 import org.iommu4j.core.gate.Gate;
 import org.iommu4j.core.swap.GuestPassage.NewGuest;
@@ -119,6 +121,16 @@ final class Handover {
     void save(boolean atAnyCost) {
         units.forEach(unit -> unit.save(atAnyCost));
         guests.forEach(guest -> guest.save(atAnyCost));
+    }
+
+    /** The saved state of the chip of the one unit. */
+    Snapshot savedHardware() {
+        return units.get(0).passage().saved().hardware();
+    }
+
+    /** Puts a state in the place of what the one unit would save. Calls foreign code. */
+    void give(SavedUnit state) {
+        units.get(0).give(state);
     }
 
     /**

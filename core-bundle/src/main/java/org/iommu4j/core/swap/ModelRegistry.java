@@ -15,6 +15,7 @@ import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.backends.BackendEntry;
@@ -693,6 +694,36 @@ public final class ModelRegistry implements UnitRegistry {
     private SwapReport reported(SwapReport report) {
         events.swapped(report, CoreEvents.Way.SIDE_BY_SIDE);
         return report;
+    }
+
+    @Override
+    public void reset(CoreUnit unit) {
+        lock.lock();
+        try {
+            new UnitExchange(unit, active).reset(negotiations);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public Snapshot save(CoreUnit unit) {
+        lock.lock();
+        try {
+            return new UnitExchange(unit, active).save();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void restore(CoreUnit unit, Snapshot state) {
+        lock.lock();
+        try {
+            new UnitExchange(unit, active).restore(negotiations, state);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** A unit is closed. */

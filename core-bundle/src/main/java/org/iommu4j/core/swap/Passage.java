@@ -172,6 +172,11 @@ final class Passage<T> {
         }
     }
 
+    /** Another state takes the place of the one that would be saved. */
+    void give(SavedUnit state) {
+        saved = state;
+    }
+
     /**
      * Gives up the saved state, so that the next takeover starts from reset.
      *

@@ -52,8 +52,13 @@ final class UnitMaker {
         int width = config.hostAddressWidth() == 0 ? generation.hostAddressWidth() : config.hostAddressWidth();
         PlatformConfig machine;
         try {
-            machine =
-                    new PlatformConfig(width, config.ram(), config.interrupts(), config.devices(), config.sanitizer());
+            machine = new PlatformConfig(
+                    width,
+                    config.ram(),
+                    config.interrupts(),
+                    config.devices(),
+                    config.sanitizer(),
+                    config.reads());
         } catch (IllegalArgumentException e) {
             throw new BackendException(Errno.EINVAL, e.getMessage());
         }

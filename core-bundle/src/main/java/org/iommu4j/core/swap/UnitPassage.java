@@ -111,6 +111,12 @@ final class UnitPassage {
         });
     }
 
+    /** Goes on from another state than the chip's own, whose counters are kept. Calls foreign code. */
+    void give(SavedUnit state) {
+        counters = CoreUnit.countersOf(passage.present());
+        passage.give(state);
+    }
+
     /** A chip whose call was left behind is not used again: the call is interrupted. */
     void giveUpChip() {
         if (passage.isLeftBehind()) {
@@ -144,6 +150,7 @@ final class UnitPassage {
             made.lease.takeOver();
         }
         unit.countChip();
+        unit.plugged(made.lease, made.isRebuilt());
         passage.open(made.chip, made.lease);
     }
 

@@ -10,6 +10,7 @@ import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.simulation.memory.GuardedMemory;
 import org.iommu4j.simulation.memory.HostPages;
+import org.iommu4j.simulation.memory.ObservedMemory;
 import org.iommu4j.simulation.memory.SparseMemory;
 import org.iommu4j.simulation.sanitizer.TranslationSanitizer;
 import org.iommu4j.simulation.sanitizer.WatchedMemory;
@@ -47,13 +48,18 @@ public final class SimulatedPlatform implements Platform {
         hostPages = new HostPages(plain, config.hostAddressWidth());
         if (config.sanitizer() == Sanitizer.Mode.OFF) {
             sanitizer = null;
-            memory = plain;
+            memory = observed(plain);
         } else {
             sanitizer = new TranslationSanitizer(plain, config.sanitizer() == Sanitizer.Mode.ON);
-            memory = new WatchedMemory(plain, sanitizer);
+            memory = observed(new WatchedMemory(plain, sanitizer));
         }
         deviceMemory = new GuardedMemory(memory, hostPages, PageOwner.CLIENT);
         guestTables = new GuardedMemory(memory, hostPages, PageOwner.VIRTUAL_IOMMU);
+    }
+
+    /** The memory, with whoever wants to see its reads. */
+    private PhysicalMemory observed(PhysicalMemory whole) {
+        return config.reads() == null ? whole : new ObservedMemory(whole, config.reads());
     }
 
     @Override

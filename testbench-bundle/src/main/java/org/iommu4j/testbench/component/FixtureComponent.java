@@ -2,10 +2,10 @@ package org.iommu4j.testbench.component;
 
 import java.nio.file.Path;
 import org.iommu4j.backend.PlatformFactory;
+import org.iommu4j.core.service.BundleService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.testbench.FixtureService;
 import org.iommu4j.testbench.conform.FixtureWriter;
-import org.osgi.framework.BundleContext;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
@@ -18,8 +18,8 @@ public final class FixtureComponent implements FixtureService {
     /** Works through that core, in this framework. */
     @Activate
     public FixtureComponent(
-            @Reference IommuService service, @Reference PlatformFactory platforms, BundleContext context) {
-        writer = new FixtureWriter(service, platforms, new FrameworkBundles(context));
+            @Reference IommuService service, @Reference PlatformFactory platforms, @Reference BundleService bundles) {
+        writer = new FixtureWriter(service, platforms, bundles);
     }
 
     @Override

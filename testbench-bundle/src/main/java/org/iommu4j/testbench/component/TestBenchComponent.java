@@ -5,8 +5,10 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.BundleService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.testbench.BenchSession;
+import org.iommu4j.testbench.BundleJars;
 import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.testbench.run.TestBench;
@@ -21,8 +23,13 @@ public final class TestBenchComponent implements TestBenchService {
 
     /** Works through that core. */
     @Activate
-    public TestBenchComponent(@Reference IommuService service) {
-        bench = new TestBench(service);
+    public TestBenchComponent(@Reference IommuService service, @Reference BundleService bundles) {
+        bench = new TestBench(service, bundles, BundleJars.NONE);
+    }
+
+    @Override
+    public TestBenchService withJars(BundleJars jars) {
+        return bench.withJars(jars);
     }
 
     @Override

@@ -12,17 +12,19 @@ import java.util.function.Consumer;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.core.service.BackendStatus;
+import org.iommu4j.core.service.BundleService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.OneLine;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Watch;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.ConformOptions;
-import org.iommu4j.testbench.ConformReport;
 import org.iommu4j.testbench.ConformReport.Line;
 import org.iommu4j.testbench.ConformReport.Result;
+import org.iommu4j.testbench.ConformReport;
 import org.iommu4j.testbench.ConformService;
 import org.iommu4j.testbench.FuzzOptions.What;
+import org.iommu4j.testbench.run.Arrivals;
 
 /** Checks a vendor's bundle rule by rule, in a container where it is installed for the time of the run. */
 public final class Conformance implements ConformService {
@@ -33,20 +35,20 @@ public final class Conformance implements ConformService {
 
     private final IommuService service;
     private final PlatformFactory platforms;
-    private final Arrivals arrivals;
+    private final Servers servers;
     private final long limitNanos;
 
     /** Checks through a core, in a container. */
-    public Conformance(IommuService service, PlatformFactory platforms, Bundles bundles) {
+    public Conformance(IommuService service, PlatformFactory platforms, BundleService bundles) {
         this(service, platforms, bundles, Watch.DEFAULT_LIMIT_NANOS);
     }
 
     /** The same with another limit of what may take a while. */
-    Conformance(IommuService service, PlatformFactory platforms, Bundles bundles, long limitNanos) {
+    Conformance(IommuService service, PlatformFactory platforms, BundleService bundles, long limitNanos) {
         this.service = service;
         this.platforms = platforms;
         this.limitNanos = limitNanos;
-        arrivals = new Arrivals(service, bundles);
+        servers = new Servers(service, bundles);
     }
 
     @Override
@@ -110,7 +112,7 @@ public final class Conformance implements ConformService {
         private void installed() {
             Arrivals.Arrival[] arrival = new Arrivals.Arrival[1];
             String why = needed(Requirement.INSTALL_RESOLVE, progress -> {
-                arrival[0] = arrivals.install(options.jar());
+                arrival[0] = servers.install(options.jar());
                 return "backend " + arrival[0].status().id();
             });
             if (!why.isEmpty()) {
@@ -126,7 +128,7 @@ public final class Conformance implements ConformService {
                             status.state() != BackendStatus.State.FAILED
                                     && status.reason().isEmpty(),
                             status.reason());
-                    arrivals.serve(status.model(), status.id());
+                    servers.serve(status.model(), status.id());
                     return "";
                 });
                 if (trial.isEmpty()) {
@@ -148,7 +150,7 @@ public final class Conformance implements ConformService {
 
         private String gone(Arrivals.Arrival arrival) {
             arrival.close();
-            List<String> left = arrival.bundle().left();
+            List<String> left = arrival.left();
             Check.expect(left.isEmpty(), String.join("; ", left));
             return "";
         }
@@ -192,7 +194,7 @@ public final class Conformance implements ConformService {
                             Fixtures.of(options.fixtures(), file.symbolicName()),
                             Fixtures.version(file.file(), file.version()),
                             progress));
-            SwapChecks swaps = new SwapChecks(subject, arrivals, options.jar(), options.released(), options.swaps());
+            SwapChecks swaps = new SwapChecks(subject, servers, options.jar(), options.released(), options.swaps());
             checks.put(Requirement.SWAP_ITSELF, swaps::itself);
             checks.put(Requirement.SWAP_RELEASED, swaps::released);
             checks.put(Requirement.SWAP_EXCEPTIONS, progress -> {

@@ -13,12 +13,14 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformFactory;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.core.service.BundleService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.OneLine;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.Watch;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.FixtureService;
+import org.iommu4j.testbench.run.Arrivals;
 
 /** Writes what a release leaves for those after it, in a container where it is installed for that time. */
 public final class FixtureWriter implements FixtureService {
@@ -29,13 +31,13 @@ public final class FixtureWriter implements FixtureService {
 
     private final IommuService service;
     private final PlatformFactory platforms;
-    private final Arrivals arrivals;
+    private final Servers servers;
 
     /** Writes through a core, in a container. */
-    public FixtureWriter(IommuService service, PlatformFactory platforms, Bundles bundles) {
+    public FixtureWriter(IommuService service, PlatformFactory platforms, BundleService bundles) {
         this.service = service;
         this.platforms = platforms;
-        arrivals = new Arrivals(service, bundles);
+        servers = new Servers(service, bundles);
     }
 
     @Override
@@ -58,10 +60,10 @@ public final class FixtureWriter implements FixtureService {
         Fixtures fixtures = fixtures(file, all);
         fixtures.write(Fixtures.MANIFEST, manifest(jar));
         try (Watch watch = new Watch(Watch.DEFAULT_LIMIT_NANOS)) {
-            Arrivals.Arrival arrival = watch.run(progress -> arrivals.install(jar));
+            Arrivals.Arrival arrival = watch.run(progress -> servers.install(jar));
             try {
                 return watch.run(progress -> {
-                    arrivals.serve(arrival.status().model(), arrival.status().id());
+                    servers.serve(arrival.status().model(), arrival.status().id());
                     Subject subject = new Subject(
                             service,
                             platforms,

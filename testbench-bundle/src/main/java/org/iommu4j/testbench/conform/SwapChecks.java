@@ -1,7 +1,5 @@
 package org.iommu4j.testbench.conform;
 
-import static org.iommu4j.testbench.conform.Check.expect;
-
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +15,8 @@ import org.iommu4j.core.service.ContainerCounters;
 import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
+import org.iommu4j.testbench.run.Arrivals;
+import static org.iommu4j.testbench.conform.Check.expect;
 
 /**
  * Swaps while clients and devices of every generation are at work: no request is lost or refused, no access ends elsewhere,
@@ -28,7 +28,7 @@ final class SwapChecks {
     private static final long JOIN_MILLIS = 10_000;
 
     private final Subject subject;
-    private final Arrivals arrivals;
+    private final Servers servers;
     private final Path own;
     private final List<Path> released;
     private final int swaps;
@@ -40,9 +40,9 @@ final class SwapChecks {
      * @param released other bundles of its model
      * @param swaps with each
      */
-    SwapChecks(Subject subject, Arrivals arrivals, Path own, List<Path> released, int swaps) {
+    SwapChecks(Subject subject, Servers servers, Path own, List<Path> released, int swaps) {
         this.subject = subject;
-        this.arrivals = arrivals;
+        this.servers = servers;
         this.own = own;
         this.released = released;
         this.swaps = swaps;
@@ -67,7 +67,7 @@ final class SwapChecks {
 
     private String with(Path jar, Progress progress) {
         progress.again();
-        try (Arrivals.Arrival other = arrivals.install(jar)) {
+        try (Arrivals.Arrival other = servers.install(jar)) {
             BackendStatus status = other.status();
             expect(
                     status.model() == subject.model(),
@@ -75,13 +75,13 @@ final class SwapChecks {
             try {
                 return between(status, progress);
             } finally {
-                arrivals.serve(subject.model(), subject.id());
+                servers.serve(subject.model(), subject.id());
             }
         }
     }
 
     private String between(BackendStatus other, Progress progress) {
-        arrivals.serve(subject.model(), other.id());
+        servers.serve(subject.model(), other.id());
         List<Load> loads = new ArrayList<>();
         try {
             List<String> missed = new ArrayList<>();

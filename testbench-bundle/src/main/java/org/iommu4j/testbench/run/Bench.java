@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.Finding;
@@ -24,7 +25,11 @@ import org.iommu4j.testbench.BenchSession;
  * on a fresh chip, with the memory as it is.
  */
 final class Bench implements BenchSession {
-    private static final List<String> COMMON_KEYS = List.of("op", "comment", "id");
+    private static final List<String> COMMON_KEYS =
+            Stream.concat(StepKeys.COMMON.stream(), Stream.of("id")).toList();
+
+    /** What a chip of the bench has without being asked: interrupts, and memory whose reads are seen. */
+    private static final Step.Needs ALWAYS = Step.Needs.INTERRUPTS.and(Step.Needs.OBSERVED);
 
     private final IommuService service;
     private final Chip chip;
@@ -33,16 +38,15 @@ final class Bench implements BenchSession {
     private final Sanitizer.Mode sanitizer;
     private final SessionCase session;
     private SanitizerReport earlier = SanitizerReport.NONE;
-    private Recording written;
-    private Machine machine;
-    private boolean driver;
-    private boolean stepping;
+    private final Swaps swaps;
+    private Units units;
     private int steps;
     private int hangs;
 
-    Bench(IommuService service, Chip chip, String config, boolean sanitized, long limitNanos) {
+    Bench(IommuService service, Chip chip, String config, boolean sanitized, Swaps swaps, long limitNanos) {
         this.service = service;
         this.chip = chip;
+        this.swaps = swaps;
         sanitizer = sanitized ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF;
         session = new SessionCase(chip, config);
         watch = new Watch(limitNanos);
@@ -52,15 +56,11 @@ final class Bench implements BenchSession {
 
     /** A fresh machine. */
     private void begin() {
-        driver = false;
-        stepping = false;
-        written = new Recording();
         try {
-            machine = watch.run(progress -> Machine.open(service, chip, Step.Needs.INTERRUPTS, sanitizer));
+            units = watch.run(progress -> Units.open(service, chip, ALWAYS, sanitizer, swaps));
         } catch (Watch.HangException e) {
             throw new BackendException(Errno.ETIMEDOUT, "making the machine " + e.getMessage(), e);
         }
-        machine.record(written);
     }
 
     @Override
@@ -113,9 +113,9 @@ final class Bench implements BenchSession {
             }
             Step step = parser.parse(json);
             prepare(step.needs());
-            machine.tell(progress);
-            machine.at(Finding.Place.ofStep(steps++));
-            Answer answer = step.action().run(machine);
+            units.tell(progress);
+            units.at(Finding.Place.ofStep(steps++));
+            Answer answer = step.action().run(units.first());
             session.add(json, step, answer);
             answered.putAll(answer.values());
             if (answer.expected() != null) {
@@ -147,33 +147,23 @@ final class Bench implements BenchSession {
 
     @Override
     public SanitizerReport findings() {
-        return earlier.plus(machine.findings());
+        return earlier.plus(units.findings());
     }
 
     @Override
     public Map<Finding, List<String>> findingHints() {
-        return machine.hints().findings(findings());
+        return units.first().hints().findings(findings());
     }
 
     private void prepare(Step.Needs needs) {
-        if (needs.driver() && !driver) {
-            Machine withDriver =
-                    Machine.open(service, chip, new Step.Needs(true, stepping || needs.stepping(), true), sanitizer);
-            try {
-                written.replay(withDriver.memory());
-            } catch (RuntimeException e) {
-                withDriver.close();
-                throw e;
-            }
-            earlier = earlier.plus(machine.findings());
-            machine.close();
-            machine = withDriver;
+        Step.Needs more = units.needs().and(needs);
+        if (needs.driver() && !units.needs().driver()) {
+            SanitizerReport found = units.findings();
+            units = units.reopened(more);
+            earlier = earlier.plus(found);
             session.restart();
-            driver = true;
-        }
-        if (needs.stepping() && !stepping) {
-            machine.unit().stepping(true);
-            stepping = true;
+        } else {
+            units.become(more);
         }
     }
 
@@ -181,7 +171,7 @@ final class Bench implements BenchSession {
     public void close() {
         try (watch) {
             watch.run(progress -> {
-                machine.close();
+                units.close();
                 return null;
             });
         } catch (Watch.HangException e) {

@@ -108,6 +108,7 @@ final class ContractSteps {
 
     /** An {@code ioctl} step. */
     static Step.Action ioctl(Fields fields) {
+        String container = container(fields);
         long request = request(fields);
         byte[] bytes = fields.hex("hex");
         Abi abi = Abi.LP64_LE;
@@ -123,13 +124,18 @@ final class ContractSteps {
         return machine -> {
             byte[] memory = bytes.clone();
             Answer answer =
-                    answer(expect, expected, memory, completion -> machine.ioctl(request, image, memory, completion));
+                    answer(expect, expected, memory, completion -> machine.ioctl(container, request, image, memory, completion));
             boolean done = Errno.OK.name().equals(answer.values().get("errno"));
             return (done && answer.met()) || request != Uapi.VFIO_IOMMU_OP
                     ? answer
                     : answer.explained(ExplainHints.list(ExplainHints.request(
                             image, machine.model(), machine.unit().subVersion(), bytes)));
         };
+    }
+
+    /** The name of the container of a step; the one without a name is empty. */
+    static String container(Fields fields) {
+        return fields.has("container") ? fields.text("container") : "";
     }
 
     private static long request(Fields fields) {
@@ -178,13 +184,14 @@ final class ContractSteps {
 
     private static Step.Action change(
             Fields fields, int request, Function<RequestWriter, byte[]> written, Consumer<Completion> answered) {
+        String container = container(fields);
         Json expect = fields.get("expect");
         Expected expected = Expected.of(expect);
         return machine -> {
             byte[] memory = written.apply(new RequestWriter(
                     Abi.LP64_LE, machine.model(), machine.unit().subVersion()));
             return answer(expect, expected, memory, completion -> {
-                machine.ioctl(request, Abi.LP64_LE, memory, completion);
+                machine.ioctl(container, request, Abi.LP64_LE, memory, completion);
                 answered.accept(completion);
             });
         };

@@ -2,12 +2,14 @@ package org.iommu4j.testbench.run;
 
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
-import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
@@ -30,7 +32,7 @@ import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.json.Json;
 
-/** One fresh unit, and with a driver one container in front of it. */
+/** One unit of a case, and with a driver the containers in front of it. */
 final class Machine implements AutoCloseable {
     /** Most pages of 4096 bytes that the steps of a case write. */
     static final int MOST_PAGES = 1 << 14;
@@ -38,9 +40,22 @@ final class Machine implements AutoCloseable {
     /** Most commands of the driver that are kept for the next {@code native} step. */
     static final int MOST_COMMANDS = 1 << 16;
 
-    private static final int PAGE_SHIFT = 12;
+    /** Most requests that changed something, of a machine that is saved. */
+    static final int MOST_REQUESTS = 1 << 14;
 
+    /** Most containers of a unit. */
+    static final int MOST_CONTAINERS = 64;
+
+    private static final int PAGE_SHIFT = 12;
+    private static final int PAGE_BYTES = 1 << PAGE_SHIFT;
+
+    private final Units units;
+    private final Chip chip;
     private final IommuModel model;
+
+    /** True if software speaks to its chips by calls. */
+    private final boolean registerless;
+
     private final BenchSupport support;
     private final NativeFormats formats;
     private final ExplainHints hints;
@@ -49,51 +64,43 @@ final class Machine implements AutoCloseable {
     private final PhysicalMemory memory;
     private final List<byte[]> commands = new ArrayList<>();
     private final Set<Long> written = new HashSet<>();
-    private Progress progress = new Progress();
+
+    /** Devices that do not answer invalidations of their TLBs. */
+    private final Set<Integer> silent = ConcurrentHashMap.newKeySet();
+
+    private final Map<String, Container> containers = new LinkedHashMap<>();
+    private final List<SavedMachine.Request> requests = new ArrayList<>();
     private boolean commandsLost;
-    private Recording recording;
     private int interrupts;
-    private Container container;
 
-    private Finding.Place place = Finding.Place.UNKNOWN;
+    /** Null if nothing is to be written. */
+    private volatile Pending pending;
 
-    private Machine(
-            IommuService service,
-            Chip chip,
-            Backend backend,
-            HardwareConfig hardware,
-            boolean driver,
-            Sanitizer.Mode sanitizer) {
+    private Machine(IommuService service, Chip chip, Backend backend, HardwareConfig hardware, Units units) {
+        this.units = units;
+        this.chip = chip;
         model = chip.model();
         support = backend.bench();
         formats = backend.formats();
         hints = ExplainHints.of(service, model);
+        registerless = !backend.calls().isEmpty();
         int width = chip.hostAddressWidth() != 0 ? chip.hostAddressWidth() : support.hostAddressWidth(hardware);
         unit = service.openUnit(new UnitConfig(
                 model,
                 hardware,
-                !driver,
+                !units.needs().driver(),
                 width,
                 chip.ram(),
                 (address, data) -> interrupts++,
-                DevicePort.COMPLETING,
-                sanitizer));
+                (requester, pasid, iova, lengthBytes) -> !silent.contains(requester),
+                units.sanitizer(),
+                units.needs().observed() ? this::readOf : null));
         port = new UnitPort(unit);
         memory = unit.platform().memory();
     }
 
-    /** A fresh machine that nobody observes; see {@link #open(IommuService, Chip, Step.Needs, Sanitizer.Mode)}. */
-    static Machine open(IommuService service, Chip chip, Step.Needs needs) {
-        return open(service, chip, needs, Sanitizer.Mode.OFF);
-    }
-
-    /**
-     * A fresh machine.
-     *
-     * @throws BackendException {@code ENODEV} if nobody serves the model, {@code EINVAL} if the configuration makes no
-     *     sense, {@code EPROTONOSUPPORT} if the chip cannot have it
-     */
-    static Machine open(IommuService service, Chip chip, Step.Needs needs, Sanitizer.Mode sanitizer) {
+    /** A fresh machine among the units of a case; errors as of {@link Units#open}. */
+    static Machine open(IommuService service, Chip chip, Units units) {
         Backend backend = backend(service, chip.model());
         HardwareConfig wanted = chip.hardware();
         HardwareConfig hardware = new HardwareConfig(
@@ -102,9 +109,9 @@ final class Machine implements AutoCloseable {
                 wanted.registers(),
                 wanted.cache(),
                 wanted.options());
-        Machine machine = new Machine(service, chip, backend, hardware, needs.driver(), sanitizer);
+        Machine machine = new Machine(service, chip, backend, hardware, units);
         try {
-            machine.prepare(needs);
+            machine.prepare(units.needs());
             return machine;
         } catch (RuntimeException e) {
             machine.close();
@@ -184,14 +191,19 @@ final class Machine implements AutoCloseable {
         return memory;
     }
 
-    /** Chooses the receiver of the steps' progress. */
-    void tell(Progress to) {
-        progress = to;
+    /** The units of the case, of which this is one. */
+    Units units() {
+        return units;
+    }
+
+    /** What it was made as. */
+    Chip chip() {
+        return chip;
     }
 
     /** Receives how far the steps are. */
     Progress progress() {
-        return progress;
+        return units.progress();
     }
 
     private void tapped(byte[] command) {
@@ -215,28 +227,47 @@ final class Machine implements AutoCloseable {
             }
         }
         memory.write(pa, source, offset, length);
-        if (recording != null) {
-            recording.add(pa, source, offset, length);
-        }
     }
 
-    /** Keeps writes to memory from now on; null to stop. */
-    void record(Recording to) {
-        recording = to;
+    /** The pages that steps have written, as they are now, and as far as there is memory. */
+    List<SavedMachine.Piece> content() {
+        List<SavedMachine.Piece> pieces = new ArrayList<>();
+        for (long page : written) {
+            int begin = 0;
+            while (begin < PAGE_BYTES) {
+                long pa = (page << PAGE_SHIFT) + begin;
+                int length = memory.contains(pa, PAGE_BYTES - begin) ? PAGE_BYTES - begin : extent(pa, PAGE_BYTES - begin);
+                if (length > 0) {
+                    byte[] bytes = new byte[length];
+                    memory.read(pa, bytes, 0, length);
+                    pieces.add(new SavedMachine.Piece(pa, bytes));
+                }
+                begin += Math.max(1, length);
+            }
+        }
+        return pieces;
+    }
+
+    /** How many bytes from an address on are memory. */
+    private int extent(long pa, int most) {
+        int length = 0;
+        while (length < most && memory.contains(pa + length, 1)) {
+            length++;
+        }
+        return length;
+    }
+
+    /** Writes some pages. */
+    void fill(List<SavedMachine.Piece> pieces) {
+        pieces.forEach(piece -> write(piece.pa(), piece.bytes(), 0, piece.bytes().length));
     }
 
     /** Everything from now on is done by the step at this place. */
     void at(Finding.Place place) {
-        this.place = place;
         Sanitizer sanitizer = unit.platform().sanitizer();
         if (sanitizer != null) {
             sanitizer.at(place);
         }
-    }
-
-    /** The place of the step that is being carried out. */
-    Finding.Place place() {
-        return place;
     }
 
     /** True if a sanitizer watches. */
@@ -279,31 +310,117 @@ final class Machine implements AutoCloseable {
         return taken;
     }
 
-    /** Adds a device to the container; a table of -1 leaves it blocked. */
-    void attach(int requester, long table, int levels, Completion completion) {
-        if (table == -1) {
-            container().attach(requester, completion);
+    /** A device answers invalidations of its TLB, or does not from now on. */
+    void answers(int requester, boolean answers) {
+        if (answers) {
+            silent.remove(requester);
         } else {
-            container().attach(requester, table, levels, completion);
+            silent.add(requester);
         }
     }
 
-    /** Removes a device from the container. */
-    void detach(int requester, Completion completion) {
-        container().detach(requester, completion);
+    /** The chip is as after power-on, or with a driver as the driver sets it up; memory stays. */
+    void reset() {
+        unit.reset();
+        if (units.needs().interrupts()) {
+            support.enableInterrupts(port);
+            interrupts = 0;
+        }
+    }
+
+    /** Takes the chip from its bus. */
+    void unplug() {
+        if (registerless) {
+            throw new Step.StepFailure("model '" + model.label() + "' has no registers that could read as all ones");
+        }
+        unit.unplug();
+    }
+
+    /** What moves with the guest. */
+    SavedMachine save() {
+        if (requests.size() > MOST_REQUESTS) {
+            throw new Step.StepFailure("more than " + MOST_REQUESTS + " requests were carried out");
+        }
+        return new SavedMachine(unit.bare() ? unit.save() : null, content(), List.copyOf(requests));
+    }
+
+    /** Goes on from a saved state: of a bare chip its state, else what its containers asked for, which is asked again. */
+    void restore(SavedMachine state) {
+        if (unit.bare() == (state.chip() == null)) {
+            throw new Step.StepFailure("one of the two machines has a driver, the other has none");
+        }
+        if (!unit.bare() && !containers.isEmpty()) {
+            throw new Step.StepFailure("the unit has containers already, whose requests would mix with the saved ones");
+        }
+        fill(state.memory());
+        if (unit.bare()) {
+            unit.restore(state.chip());
+        }
+        for (SavedMachine.Request request : state.requests()) {
+            Completion completion = new Completion();
+            done(request, completion);
+            if (completion.errno() != Errno.OK) {
+                throw new Step.StepFailure(request.what() + " of the saved machine is refused here: " + completion);
+            }
+        }
+    }
+
+    /** Makes a request, and keeps it for a machine that this one moves to if it was carried out. */
+    void done(SavedMachine.Request request, Completion completion) {
+        request.call().on(container(request.container()), completion.begin());
+        if (completion.errno() == Errno.OK && requests.size() <= MOST_REQUESTS) {
+            requests.add(request);
+        }
     }
 
     /** One request, written in that image. */
-    void ioctl(long request, Abi image, byte[] bytes, Completion completion) {
-        container().ioctl(image, request, bytes, 0, bytes.length, completion);
+    void ioctl(String container, long request, Abi image, byte[] bytes, Completion completion) {
+        byte[] given = bytes.clone();
+        container(container).ioctl(image, request, bytes, 0, bytes.length, completion);
+        if (completion.errno() == Errno.OK && requests.size() <= MOST_REQUESTS) {
+            requests.add(new SavedMachine.Request(
+                    container,
+                    "request " + Json.hex(request),
+                    (other, answer) -> other.ioctl(image, request, given.clone(), 0, given.length, answer)));
+        }
     }
 
-    private Container container() {
-        if (container == null) {
-            container = unit.openContainer(ContainerConfig.of(Offer.exactly(model, unit.subVersion())));
+    private Container container(String name) {
+        Container open = containers.get(name);
+        if (open == null) {
+            if (containers.size() == MOST_CONTAINERS) {
+                throw new Step.StepFailure("a unit has no more than " + MOST_CONTAINERS + " containers");
+            }
+            open = unit.openContainer(ContainerConfig.of(Offer.exactly(model, unit.subVersion())));
+            containers.put(name, open);
         }
-        return container;
+        return open;
     }
+
+    /**
+     * Something is written while the chip reads: as soon as it has read the byte at {@code after}, once. In place of an earlier one.
+     */
+    void writeWhen(long after, long pa, byte[] bytes) {
+        pending = new Pending(after, pa, bytes);
+    }
+
+    /** True if the write has come about; it does not any more. */
+    boolean endWriteWhen() {
+        boolean come = pending == null;
+        pending = null;
+        return come;
+    }
+
+    private void readOf(long pa, int lengthBytes) {
+        Pending next = pending;
+        if (next != null && Long.compareUnsigned(next.after - pa, lengthBytes) < 0) {
+            pending = null;
+            write(next.pa, next.bytes, 0, next.bytes.length);
+        }
+    }
+
+    /** A write that waits for a read. */
+    private record Pending(long after, long pa, byte[] bytes) {}
 
     @Override
     public void close() {

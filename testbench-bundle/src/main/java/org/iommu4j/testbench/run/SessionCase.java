@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.iommu4j.json.Json;
 
 /**
@@ -13,6 +14,9 @@ import org.iommu4j.json.Json;
  */
 final class SessionCase {
     private static final int ALL_COMMANDS = 1 << 20;
+
+    /** Steps that count when the chips are fresh ones. */
+    private static final Set<String> STAYING = Set.of("mem_write", "repeat_mem", "open", "device");
 
     private final Chip chip;
     private final String config;
@@ -50,7 +54,7 @@ final class SessionCase {
     /** The chip is a fresh one; memory is as it was. */
     void restart() {
         for (int i = done.size() - 1; i >= 0; i--) {
-            if (!done.get(i).op().equals("mem_write") && !done.get(i).op().equals("repeat_mem")) {
+            if (!STAYING.contains(done.get(i).op())) {
                 done.remove(i);
                 steps.remove(i);
             }
@@ -71,6 +75,7 @@ final class SessionCase {
                 only(values, "errno", "rule", "field", "fidelity", "handled");
             case "hcall" -> only(values, "ret", "out");
             case "rtas" -> only(values, "status", "out");
+            case "swap" -> only(values, "outcome", "fidelity");
             default -> null;
         };
     }

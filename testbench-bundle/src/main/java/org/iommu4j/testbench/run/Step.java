@@ -14,6 +14,11 @@ record Step(String op, Needs needs, long rounds, Action action) {
         this(op, needs, 1, action);
     }
 
+    /** The same step, done in another unit. */
+    Step in(String unit) {
+        return new Step(op, needs, rounds, machine -> action.run(machine.units().named(unit)));
+    }
+
     /** Does a step. */
     @FunctionalInterface
     interface Action {
@@ -31,15 +36,21 @@ record Step(String op, Needs needs, long rounds, Action action) {
      * @param driver a driver in front of the chip
      * @param stepping a queue that is held back
      * @param interrupts messages that are set up
+     * @param observed memory whose reads are seen, for writes between them
      */
-    record Needs(boolean driver, boolean stepping, boolean interrupts) {
-        static final Needs NOTHING = new Needs(false, false, false);
-        static final Needs DRIVER = new Needs(true, false, false);
-        static final Needs STEPPING = new Needs(false, true, false);
-        static final Needs INTERRUPTS = new Needs(false, false, true);
+    record Needs(boolean driver, boolean stepping, boolean interrupts, boolean observed) {
+        static final Needs NOTHING = new Needs(false, false, false, false);
+        static final Needs DRIVER = new Needs(true, false, false, false);
+        static final Needs STEPPING = new Needs(false, true, false, false);
+        static final Needs INTERRUPTS = new Needs(false, false, true, false);
+        static final Needs OBSERVED = new Needs(false, false, false, true);
 
         Needs and(Needs other) {
-            return new Needs(driver || other.driver, stepping || other.stepping, interrupts || other.interrupts);
+            return new Needs(
+                    driver || other.driver,
+                    stepping || other.stepping,
+                    interrupts || other.interrupts,
+                    observed || other.observed);
         }
     }
 

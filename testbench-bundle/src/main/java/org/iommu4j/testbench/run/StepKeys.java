@@ -8,7 +8,7 @@ import java.util.Map;
 /** The steps that there are, and the keys that each understands. */
 final class StepKeys {
     /** Keys of every step. */
-    static final List<String> COMMON = List.of("op", "comment");
+    static final List<String> COMMON = List.of("op", "comment", "unit");
 
     /** The operands of an instruction stand in the step by their names, which its model says. */
     static final String BY_NAME = "operands by name";
@@ -19,7 +19,8 @@ final class StepKeys {
     private StepKeys() {}
 
     private static Map<String, List<String>> all() {
-        List<String> access = List.of("requester", "pasid", "iova", "access", "privileged", "len", "expect");
+        List<String> access =
+                List.of("requester", "pasid", "iova", "access", "privileged", "len", "during", "expect");
         Map<String, List<String>> keys = new LinkedHashMap<>();
         keys.put("mem_write", List.of("pa", "hex", "words"));
         keys.put("repeat_mem", List.of("pa", "hex", "stride", "count"));
@@ -35,14 +36,21 @@ final class StepKeys {
         keys.put("irq", List.of("min", "max"));
         keys.put("step", List.of("n"));
         keys.put("repeat", List.of("count", "steps"));
-        keys.put("ioctl", List.of("request", "hex", "abi", "expect"));
-        keys.put("attach", List.of("requester", "table", "levels", "expect"));
-        keys.put("detach", List.of("requester", "expect"));
-        keys.put("map", List.of("gpa", "len", "hpa", "access", "expect"));
-        keys.put("unmap", List.of("gpa", "len", "hpa", "all", "expect"));
+        keys.put("ioctl", List.of("container", "request", "hex", "abi", "expect"));
+        keys.put("attach", List.of("container", "requester", "table", "levels", "expect"));
+        keys.put("detach", List.of("container", "requester", "expect"));
+        keys.put("map", List.of("container", "gpa", "len", "hpa", "access", "expect"));
+        keys.put("unmap", List.of("container", "gpa", "len", "hpa", "all", "expect"));
         keys.put("native", List.of("expect"));
         keys.put("cache", List.of("expect"));
         keys.put("findings", List.of("expect"));
+        keys.put("device", List.of("requester", "name", "answers"));
+        keys.put("open", List.of("subVersion", "config"));
+        keys.put("reset", List.of());
+        keys.put("unplug", List.of());
+        keys.put("save", List.of("as"));
+        keys.put("restore", List.of("from"));
+        keys.put("swap", List.of("to", "inPlace", "expect"));
         return keys;
     }
 

@@ -3,11 +3,16 @@ package org.iommu4j.testbench.run;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
@@ -45,6 +50,12 @@ final class StepParser {
     private static final int MOST_LEVELS = 16;
 
     private final IommuModel model;
+
+    /** Units and states that steps have named so far, and devices with what they are. */
+    private final Map<String, Chip> units = new LinkedHashMap<>();
+
+    private final Set<String> states = new HashSet<>();
+    private final Map<String, Integer> devices = new HashMap<>();
     private final CallSteps calls;
     private final List<String> commonKeys;
 
@@ -79,8 +90,8 @@ final class StepParser {
             case "mem_read" -> plain(op, memRead(fields));
             case "mmio_write" -> plain(op, mmioWrite(fields));
             case "mmio_read" -> plain(op, mmioRead(fields));
-            case "dma" -> plain(op, dma(fields, null));
-            case "ats" -> plain(op, dma(fields, DmaAccess.AddressType.TRANSLATION_REQUEST));
+            case "dma" -> dma(op, fields, null);
+            case "ats" -> dma(op, fields, DmaAccess.AddressType.TRANSLATION_REQUEST);
             case "hcall" -> plain(op, calls.parse(CallFormat.Kind.HYPERCALL, fields));
             case "rtas" -> plain(op, calls.parse(CallFormat.Kind.RTAS, fields));
             case "instruction" -> plain(op, calls.parse(CallFormat.Kind.INSTRUCTION, fields));
@@ -96,12 +107,109 @@ final class StepParser {
             case "native" -> new Step(op, Needs.DRIVER, natives(fields));
             case "cache" -> plain(op, CacheStep.parse(fields));
             case "findings" -> plain(op, findings(fields));
+            case "device" -> plain(op, device(fields));
+            case "open" -> plain(op, open(fields));
+            case "reset" -> plain(op, done(Machine::reset));
+            case "unplug" -> plain(op, done(Machine::unplug));
+            case "save" -> plain(op, save(fields));
+            case "restore" -> plain(op, restore(fields));
+            case "swap" -> plain(op, SwapStep.parse(fields));
             default ->
                 throw fields.wrong(
                         "op", "unknown op '" + OneLine.name(op) + "'" + Nearest.question(op, StepKeys.ALL.keySet()));
         };
+        String unit = unit(fields, op);
         fields.end();
-        return step;
+        return unit.isEmpty() ? step : step.in(unit);
+    }
+
+    /** The unit in which a step is done; empty for that of what it stands in, or the first. */
+    private String unit(Fields fields, String op) {
+        if (!fields.has("unit") || op.equals("open")) {
+            return "";
+        }
+        String unit = fields.text("unit");
+        if (!units.containsKey(unit)) {
+            throw fields.wrong(
+                    "unit",
+                    "no step before opens a unit '" + OneLine.name(unit) + "'" + Nearest.question(unit, units.keySet()));
+        }
+        return unit;
+    }
+
+    /** The units that steps open. */
+    Collection<Chip> opened() {
+        return units.values();
+    }
+
+    private Step.Action open(Fields fields) {
+        String unit = name(fields, "unit");
+        Chip chip = Chip.of(model, fields.integer("subVersion", Integer.MAX_VALUE, 0), fields.get("config"));
+        if (units.put(unit, chip) != null) {
+            throw fields.wrong("unit", "'" + unit + "' is opened twice");
+        }
+        return machine -> {
+            machine.units().openAnother(unit, chip);
+            return Answer.done();
+        };
+    }
+
+    private Step.Action device(Fields fields) {
+        int requester = requester(fields);
+        if (fields.has("name")) {
+            Integer before = devices.put(name(fields, "name"), requester);
+            if (before != null && before != requester) {
+                throw fields.wrong("name", "'" + fields.text("name") + "' is the name of another device");
+            }
+        }
+        boolean told = fields.has("answers");
+        boolean answers = fields.flag("answers");
+        return machine -> {
+            if (told) {
+                machine.answers(requester, answers);
+            }
+            return Answer.of("requester", Json.hex(Integer.toUnsignedLong(requester)));
+        };
+    }
+
+    private Step.Action save(Fields fields) {
+        String name = name(fields, "as");
+        states.add(name);
+        return machine -> {
+            SavedMachine state = machine.save();
+            machine.units().keep(name, state);
+            return Answer.of(state.toJson());
+        };
+    }
+
+    private Step.Action restore(Fields fields) {
+        String name = name(fields, "from");
+        if (!states.contains(name)) {
+            throw fields.wrong(
+                    "from",
+                    "no step before saves as '" + OneLine.name(name) + "'" + Nearest.question(name, states));
+        }
+        return machine -> {
+            SavedMachine state = machine.units().kept(name);
+            machine.restore(state);
+            return Answer.of(state.toJson());
+        };
+    }
+
+    /** A name begins with a letter, so that it is no number and no PCI function. */
+    private static String name(Fields fields, String key) {
+        String name = fields.text(key);
+        if (name.isEmpty() || !Character.isLetter(name.charAt(0))) {
+            throw fields.wrong(key, "'" + OneLine.name(name) + "' does not begin with a letter");
+        }
+        return name;
+    }
+
+    private static Step.Action done(Consumer<Machine> change) {
+        return machine -> {
+            change.accept(machine);
+            return Answer.done();
+        };
     }
 
     /** Unknown keys are named before missing ones, since a missing key is often a mistyped one. */
@@ -123,7 +231,7 @@ final class StepParser {
             if (!machine.isWatched()) {
                 throw new Step.StepFailure("nobody looks for findings: open the bench with --findings FILE");
             }
-            List<Finding> found = machine.findings().findings();
+            List<Finding> found = machine.units().findings().findings();
             Map<String, Object> values = new LinkedHashMap<>();
             values.put("count", found.size());
             values.put("findings", ExpectedFindings.readable(found));
@@ -137,7 +245,15 @@ final class StepParser {
 
     private Step.Action memWrite(Fields fields) {
         long pa = fields.number("pa");
-        byte[] bytes;
+        byte[] bytes = content(fields);
+        return machine -> {
+            machine.write(pa, bytes, 0, bytes.length);
+            return Answer.done();
+        };
+    }
+
+    /** Bytes, as {@code hex} or as {@code words} in the byte order of the model. */
+    private byte[] content(Fields fields) {
         if (fields.has("words")) {
             if (fields.has("hex")) {
                 throw fields.wrong("words", "stands beside hex");
@@ -145,14 +261,9 @@ final class StepParser {
             List<Json> words = fields.require("words").list("words");
             ByteBuffer buffer = ByteBuffer.allocate(words.size() * Long.BYTES).order(model.payloadOrder());
             words.forEach(word -> buffer.putLong(word.number("words")));
-            bytes = buffer.array();
-        } else {
-            bytes = fields.hex("hex");
+            return buffer.array();
         }
-        return machine -> {
-            machine.write(pa, bytes, 0, bytes.length);
-            return Answer.done();
-        };
+        return fields.hex("hex");
     }
 
     private static Step repeatMem(Fields fields) {
@@ -271,7 +382,7 @@ final class StepParser {
         return rel == null ? offset : machine.support().relocated(rel, offset, machine.port());
     }
 
-    private static Step.Action dma(Fields fields, DmaAccess.AddressType fixed) {
+    private Step dma(String op, Fields fields, DmaAccess.AddressType fixed) {
         int requester = requester(fields);
         int pasid = fields.integer("pasid", Integer.MAX_VALUE, NO_PASID);
         long iova = fields.number("iova");
@@ -295,7 +406,7 @@ final class StepParser {
         AccessExpectation expectation = expect == null ? null : AccessExpectation.of(expect);
         Access access = new Access(requester, pasid, iova, length, kind, type, privileged, data);
         byte[] wanted = data;
-        return machine -> {
+        Step.Action action = machine -> {
             boolean reads = wanted != null && !kind.stores();
             Access.Result result = access.run(machine, expectation != null || reads);
             Answer answer = Answer.of(result.toJson());
@@ -305,6 +416,24 @@ final class StepParser {
                 answer = answer.against(expect, expectation == null || expectation.holds(result));
             }
             return answer.unmet(() -> entries(machine, result.walk()));
+        };
+        return fields.has("during") ? new Step(op, Needs.OBSERVED, during(fields, action)) : plain(op, action);
+    }
+
+    /** An access during which somebody writes: between two reads of the walk. */
+    private Step.Action during(Fields step, Step.Action access) {
+        Fields fields = new Fields(step.require("during"), "during");
+        long after = fields.number("after");
+        long pa = fields.number("pa");
+        byte[] bytes = content(fields);
+        fields.end();
+        return machine -> {
+            machine.writeWhen(after, pa, bytes);
+            Answer answer = access.run(machine);
+            if (!machine.endWriteWhen()) {
+                throw new StepFailure("nothing was written: the chip did not read " + Json.hex(after));
+            }
+            return answer;
         };
     }
 
@@ -316,9 +445,13 @@ final class StepParser {
                 .toList();
     }
 
-    /** A number, or a PCI function as 00:1f.2. */
-    private static int requester(Fields fields) {
+    /** A number, a PCI function as 00:1f.2, or the name of a device. */
+    private int requester(Fields fields) {
         Json given = fields.require("requester");
+        Integer device = given.isText() ? devices.get(given.text("requester")) : null;
+        if (device != null) {
+            return device;
+        }
         OptionalInt function = given.isText() ? Requester.parse(given.text("requester")) : OptionalInt.empty();
         if (function.isPresent()) {
             return function.getAsInt();
@@ -421,14 +554,14 @@ final class StepParser {
         long rounds =
                 rounds(fields, count, steps.stream().mapToLong(Step::rounds).sum());
         return new Step("repeat", needs, rounds, machine -> {
-            Finding.Place place = machine.place();
+            Finding.Place place = machine.units().place();
             for (int round = 0; round < count; round++) {
                 for (int i = 0; i < steps.size(); i++) {
                     machine.progress().again();
                     String where = "round " + round + ", step " + i + " ("
                             + steps.get(i).op() + ")";
                     String outer = place.within();
-                    machine.at(place.within(outer.isEmpty() ? where : outer + ": " + where));
+                    machine.units().at(place.within(outer.isEmpty() ? where : outer + ": " + where));
                     Answer answer;
                     try {
                         answer = steps.get(i).action().run(machine);
@@ -453,22 +586,33 @@ final class StepParser {
         return steps;
     }
 
-    private static Step.Action attach(Fields fields) {
+    private Step.Action attach(Fields fields) {
+        String container = ContractSteps.container(fields);
         int requester = requester(fields);
         long table = fields.number("table", NO_TABLE);
         int levels = table == NO_TABLE ? 0 : fields.integer("levels", MOST_LEVELS);
         Json expect = fields.get("expect");
         ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
-        return machine -> ContractSteps.answer(
-                expect, expected, null, completion -> machine.attach(requester, table, levels, completion));
+        SavedMachine.Request request = new SavedMachine.Request(container, "attach", (domain, completion) -> {
+            if (table == NO_TABLE) {
+                domain.attach(requester, completion);
+            } else {
+                domain.attach(requester, table, levels, completion);
+            }
+        });
+        return machine ->
+                ContractSteps.answer(expect, expected, null, completion -> machine.done(request, completion));
     }
 
-    private static Step.Action detach(Fields fields) {
+    private Step.Action detach(Fields fields) {
+        String container = ContractSteps.container(fields);
         int requester = requester(fields);
         Json expect = fields.get("expect");
         ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
+        SavedMachine.Request request = new SavedMachine.Request(
+                container, "detach", (domain, completion) -> domain.detach(requester, completion));
         return machine ->
-                ContractSteps.answer(expect, expected, null, completion -> machine.detach(requester, completion));
+                ContractSteps.answer(expect, expected, null, completion -> machine.done(request, completion));
     }
 
     private static Step.Action natives(Fields fields) {

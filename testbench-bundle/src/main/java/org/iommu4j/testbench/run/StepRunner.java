@@ -14,19 +14,20 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Unit;
 import org.iommu4j.json.Json;
 import org.iommu4j.json.JsonException;
+import org.iommu4j.testbench.BundleJars;
 import org.iommu4j.testbench.CaseFileException;
 
 /** Carries out steps one by one on a fresh machine, for a caller that makes them up as they run. */
 public final class StepRunner implements AutoCloseable {
-    private final Machine machine;
+    private final Units units;
     private final HardwareConfig hardware;
     private final StepParser parser;
 
-    private StepRunner(Machine machine, Chip chip, StepParser parser) {
-        this.machine = machine;
+    private StepRunner(Units units, Chip chip, StepParser parser) {
+        this.units = units;
         HardwareConfig wanted = chip.hardware();
         hardware = new HardwareConfig(
-                machine.unit().subVersion(), wanted.fields(), wanted.registers(), wanted.cache(), wanted.options());
+                units.first().unit().subVersion(), wanted.fields(), wanted.registers(), wanted.cache(), wanted.options());
         this.parser = parser;
     }
 
@@ -65,9 +66,10 @@ public final class StepRunner implements AutoCloseable {
         } catch (JsonException e) {
             throw CaseText.in("", 0, e);
         }
-        Step.Needs needs = new Step.Needs(driver, stepping, interrupts);
+        Step.Needs needs = new Step.Needs(driver, stepping, interrupts, false);
         StepParser parser = new StepParser(model, TestBench.calls(service, model));
-        return new StepRunner(Machine.open(service, chip, needs, Sanitizer.Mode.ON), chip, parser);
+        Swaps none = new Swaps(service, null, BundleJars.NONE);
+        return new StepRunner(Units.open(service, chip, needs, Sanitizer.Mode.ON, none), chip, parser);
     }
 
     /**
@@ -80,7 +82,7 @@ public final class StepRunner implements AutoCloseable {
      */
     public Result run(String step) {
         try {
-            Answer answer = parser.parse(CaseText.parse(step)).action().run(machine);
+            Answer answer = parser.parse(CaseText.parse(step)).action().run(units.first());
             return new Result(answer.values(), answer.met(), answer.where(), answer.explain());
         } catch (JsonException e) {
             throw CaseText.in("", 0, e);
@@ -100,12 +102,12 @@ public final class StepRunner implements AutoCloseable {
 
     /** The machine's unit. */
     public Unit unit() {
-        return machine.unit();
+        return units.first().unit();
     }
 
     /** A driver's view of the unit. */
     public NativePort port() {
-        return machine.port();
+        return units.first().port();
     }
 
     /** The configuration of the chip. */
@@ -115,17 +117,17 @@ public final class StepRunner implements AutoCloseable {
 
     /** The model's knowledge for test benches. */
     public BenchSupport support() {
-        return machine.support();
+        return units.first().support();
     }
 
     /** Native commands that the driver wrote since the last call; if they are more than the machine keeps, the first ones. */
     public List<byte[]> takeCommands() {
-        return machine.takeCommands();
+        return units.first().takeCommands();
     }
 
     @Override
     public void close() {
-        machine.close();
+        units.close();
     }
 
     /** A tree of maps, lists, texts, numbers and booleans as JSON on one line. */

@@ -18,6 +18,7 @@ import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.BundleService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.OneLine;
 import org.iommu4j.core.service.Progress;
@@ -25,6 +26,7 @@ import org.iommu4j.core.service.Watch;
 import org.iommu4j.json.Json;
 import org.iommu4j.json.JsonException;
 import org.iommu4j.testbench.BenchSession;
+import org.iommu4j.testbench.BundleJars;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.CaseResult.Outcome;
@@ -46,17 +48,42 @@ public final class TestBench implements TestBenchService {
     static final int MOST_HANGS = 3;
 
     private final IommuService service;
+
+    /** Null where there is no container of bundles. */
+    private final BundleService bundles;
+
+    private final BundleJars jars;
     private final long limitNanos;
 
-    /** A bench that works through a core; a case that takes longer than the fuzzer allows a case hangs. */
+    /** A bench that works through a core, and cannot swap; a case that takes longer than the fuzzer allows a case hangs. */
     public TestBench(IommuService service) {
         this(service, FuzzOptions.DEFAULT_DEADLINE_NANOS);
     }
 
     /** A copy with another limit. */
     TestBench(IommuService service, long limitNanos) {
+        this(service, null, BundleJars.NONE, limitNanos);
+    }
+
+    /** A bench that swaps the bundles of a container, from jars that are found by {@code jars}. */
+    public TestBench(IommuService service, BundleService bundles, BundleJars jars) {
+        this(service, bundles, jars, FuzzOptions.DEFAULT_DEADLINE_NANOS);
+    }
+
+    private TestBench(IommuService service, BundleService bundles, BundleJars jars, long limitNanos) {
         this.service = service;
+        this.bundles = bundles;
+        this.jars = jars;
         this.limitNanos = limitNanos;
+    }
+
+    @Override
+    public TestBenchService withJars(BundleJars found) {
+        return new TestBench(service, bundles, found, limitNanos);
+    }
+
+    private Swaps swaps() {
+        return new Swaps(service, bundles, jars);
     }
 
     @Override
@@ -70,7 +97,7 @@ public final class TestBench implements TestBenchService {
                 missing.remove(one.id());
                 expectFirst(one, places);
                 String config = one.chip().model() + " " + one.chip().hardware().subVersion() + " " + one.config();
-                if (!checked.contains(config)) {
+                if (!one.others().isEmpty() || !checked.contains(config)) {
                     check(one, watch);
                     if (checked.size() < MOST_CHECKED) {
                         checked.add(config);
@@ -141,7 +168,10 @@ public final class TestBench implements TestBenchService {
     private void check(TestCase one, Watch watch) {
         try {
             watch.run(progress -> {
-                Machine.open(service, one.chip(), Step.Needs.NOTHING).close();
+                for (Chip chip : one.chips()) {
+                    Units.open(service, chip, Step.Needs.NOTHING, Sanitizer.Mode.OFF, swaps())
+                            .close();
+                }
                 return null;
             });
         } catch (Watch.HangException e) {
@@ -163,11 +193,11 @@ public final class TestBench implements TestBenchService {
     }
 
     private CaseResult run(TestCase one, Sanitizer.Mode sanitizer, Progress progress) {
-        try (Machine machine = Machine.open(service, one.chip(), one.needs(), sanitizer)) {
-            machine.tell(progress);
-            CaseResult result = run(one, machine);
-            SanitizerReport findings = machine.findings();
-            Map<Finding, List<String>> hints = machine.hints().findings(findings);
+        try (Units units = Units.open(service, one.chip(), one.needs(), sanitizer, swaps())) {
+            units.tell(progress);
+            CaseResult result = run(one, units);
+            SanitizerReport findings = units.findings();
+            Map<Finding, List<String>> hints = units.first().hints().findings(findings);
             return (result.outcome() == Outcome.PASSED ? judge(one, findings, hints, result) : result)
                     .with(findings, hints);
         } catch (BackendException e) {
@@ -204,13 +234,13 @@ public final class TestBench implements TestBenchService {
                 .toList();
     }
 
-    private static CaseResult run(TestCase one, Machine machine) {
+    private static CaseResult run(TestCase one, Units units) {
         for (int i = 0; i < one.steps().size(); i++) {
             Step step = one.steps().get(i);
-            machine.progress().begin(i, step.op());
-            machine.at(Finding.Place.ofStep(i));
+            units.progress().begin(i, step.op());
+            units.at(Finding.Place.ofStep(i));
             try {
-                Answer answer = step.action().run(machine);
+                Answer answer = step.action().run(units.first());
                 if (!answer.met()) {
                     return CaseResult.failed(
                                     one.id(),
@@ -237,7 +267,7 @@ public final class TestBench implements TestBenchService {
             throw CaseText.in("", 0, e);
         }
         try {
-            return new Bench(service, chip, config, sanitized, limitNanos);
+            return new Bench(service, chip, config, sanitized, swaps(), limitNanos);
         } catch (BackendException e) {
             if (e.errno() == Errno.EINVAL) {
                 throw new CaseFileException("", 0, 0, "config", e.getMessage(), e);

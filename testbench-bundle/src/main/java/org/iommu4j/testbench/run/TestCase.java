@@ -1,5 +1,6 @@
 package org.iommu4j.testbench.run;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
@@ -17,6 +18,7 @@ import org.iommu4j.json.JsonException;
  * @param line in that file
  * @param id its name
  * @param chip which machine it wants
+ * @param others the units that its steps open
  * @param config the text of its configuration, to know equal ones by
  * @param configColumn where that stands in the line
  * @param steps what it does
@@ -27,6 +29,7 @@ record TestCase(
         long line,
         String id,
         Chip chip,
+        List<Chip> others,
         String config,
         int configColumn,
         List<Step> steps,
@@ -66,7 +69,8 @@ record TestCase(
         }
         Json config = fields.get("config");
         Chip chip = Chip.of(model, subVersion, config);
-        List<Step> steps = new StepParser(model, calls.apply(model)).parse(fields.require("steps"), "steps");
+        StepParser parser = new StepParser(model, calls.apply(model));
+        List<Step> steps = parser.parse(fields.require("steps"), "steps");
         Json findings = fields.get("findings");
         ExpectedFindings expected = findings == null ? null : new ExpectedFindings(findings);
         fields.end();
@@ -79,10 +83,18 @@ record TestCase(
                 line,
                 id,
                 chip,
+                List.copyOf(parser.opened()),
                 config == null ? "" : config.toText(),
                 config == null ? json.column() : config.column(),
                 steps,
                 expected);
+    }
+
+    /** The chips of all its units. */
+    List<Chip> chips() {
+        List<Chip> all = new ArrayList<>(List.of(chip));
+        all.addAll(others);
+        return all;
     }
 
     /** True if a sanitizer has to watch it: it says what is to be found, at its end or in a step. */

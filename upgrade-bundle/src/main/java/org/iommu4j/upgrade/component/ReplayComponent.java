@@ -1,5 +1,4 @@
 package org.iommu4j.upgrade.component;
-
 import java.nio.file.Path;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.upgrade.ReplayOptions;

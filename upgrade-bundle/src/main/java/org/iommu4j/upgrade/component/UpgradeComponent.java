@@ -1,13 +1,13 @@
 package org.iommu4j.upgrade.component;
 
 import java.util.function.Consumer;
+import org.iommu4j.core.service.BundleService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.upgrade.UpgradeOptions;
 import org.iommu4j.upgrade.UpgradeProgress;
 import org.iommu4j.upgrade.UpgradeResult;
 import org.iommu4j.upgrade.UpgradeService;
 import org.iommu4j.upgrade.run.UpgradeRun;
-import org.osgi.framework.BundleContext;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
@@ -19,8 +19,8 @@ public final class UpgradeComponent implements UpgradeService {
 
     /** Runs through that core, in this framework. */
     @Activate
-    public UpgradeComponent(@Reference IommuService service, BundleContext context) {
-        run = new UpgradeRun(service, new FrameworkBundles(context));
+    public UpgradeComponent(@Reference IommuService service, @Reference BundleService bundles) {
+        run = new UpgradeRun(service, new FrameworkBundles(bundles));
     }
 
     @Override
