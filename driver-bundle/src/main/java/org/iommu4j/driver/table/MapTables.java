@@ -5,6 +5,7 @@ import java.util.List;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Mapping;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -90,11 +91,15 @@ public final class MapTables {
     }
 
     /**
-     * Adds a mapping, in whose range there is none.
+     * Adds a mapping.
      *
-     * @throws BackendException {@code ENOMEM} if there are no pages for tables; then nothing has changed
+     * @throws BackendException {@code EEXIST} if something in its range is mapped, {@code ENOMEM} if there are no pages for tables;
+     *     then nothing has changed
      */
     public void map(Mapping mapping) {
+        if (isMapped(root, topLevel, 0, mapping.iova(), mapping.last())) {
+            throw new BackendException(Errno.EEXIST, "something is mapped there");
+        }
         long done = 0;
         try {
             while (done != mapping.size()) {
@@ -111,6 +116,23 @@ public final class MapTables {
             unmap(mapping.iova(), mapping.last());
             throw e;
         }
+    }
+
+    /** True if there is a leaf in a range; a table that is linked leads to one, but perhaps not in the range. */
+    private boolean isMapped(long table, int level, long base, long first, long last) {
+        int shift = shift(level);
+        long from = Long.compareUnsigned(first, base) > 0 ? (first - base) >>> shift : 0;
+        long to = Math.min(ENTRIES - 1, (last - base) >>> shift);
+        for (long index = from; index <= to; index++) {
+            long entry = memory.readLongLe(table + index * Long.BYTES);
+            if (format.isPresent(entry)
+                    && (!format.isTable(level, entry)
+                            || isMapped(
+                                    format.address(level, entry), level - 1, base + (index << shift), first, last))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** The largest leaf at an address that a rest of a mapping fills. */
