@@ -54,7 +54,7 @@ final class GuestFaults {
             FaultRecorder recorder) {
         this.structures = structures;
         this.recorder = recorder;
-        second = new SecondStageWalker(unit, subVersion, memory, WIDEST_ADDRESS);
+        second = new SecondStageWalker(unit, subVersion, memory, memory, WIDEST_ADDRESS);
         space = new AddressSpace(unit);
     }
 
@@ -83,9 +83,8 @@ final class GuestFaults {
                     ? FaultReason.INTERRUPT_RANGE_OUTPUT.code()
                     : FaultReason.ADDRESS_BEYOND_WIDTH.code();
         }
-        int fault = structures
-                .legacy()
-                .walk(ContextEntry.SSPTPTR.get(context0), Agaw.levels(aw), true, RIGHTS, address, needed(high), null);
+        long root = ContextEntry.SSPTPTR.get(context0);
+        int fault = structures.legacy().walk(root, root, Agaw.levels(aw), RIGHTS, address, needed(high), null);
         if (fault != OK) {
             return fault;
         }
