@@ -44,8 +44,8 @@ import picocli.CommandLine.Spec;
             "Exit status: 0; 1 if an offer meets no chip; 2 for wrong arguments."
         })
 public final class NegotiateCommand implements Callable<Integer> {
-    private static final Pattern WINDOW = Pattern.compile("(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9})"
-            + "(?:\\.\\.(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9}))?");
+    private static final Pattern WINDOW =
+            Pattern.compile("(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9})" + "(?:\\.\\.(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9}))?");
 
     private final Host host;
 

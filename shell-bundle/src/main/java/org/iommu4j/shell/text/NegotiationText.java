@@ -25,7 +25,8 @@ public final class NegotiationText {
     public NegotiationText(NegotiationTable table) {
         this.table = table;
         for (int client = 0; client < table.clients().size(); client++) {
-            List<String> row = new ArrayList<>(List.of(Texts.subVersion(table.clients().get(client))));
+            List<String> row =
+                    new ArrayList<>(List.of(Texts.subVersion(table.clients().get(client))));
             for (int chip = 0; chip < table.chips().size(); chip++) {
                 row.add(cell(table.cell(client, chip)));
             }
@@ -47,10 +48,11 @@ public final class NegotiationText {
         return switch (agreement.kind()) {
             case EXACT -> "=";
             case REFUSED -> "refused";
-            case BRIDGED -> switch (agreement.fidelity()) {
-                case EXACT -> "lossless";
-                case WIDENED -> "widened";
-            };
+            case BRIDGED ->
+                switch (agreement.fidelity()) {
+                    case EXACT -> "lossless";
+                    case WIDENED -> "widened";
+                };
         };
     }
 
@@ -89,8 +91,12 @@ public final class NegotiationText {
         TextTable text = new TextTable(headings.toArray(String[]::new));
         rows.forEach(row -> text.row(row.toArray()));
         StringBuilder all = new StringBuilder(table.model().label() + ": " + table.backend() + "\n\n" + text.render());
-        notes.forEach((note, number) ->
-                all.append(number == 1 ? "\n" : "").append('[').append(number).append("] ").append(note).append('\n'));
+        notes.forEach((note, number) -> all.append(number == 1 ? "\n" : "")
+                .append('[')
+                .append(number)
+                .append("] ")
+                .append(note)
+                .append('\n'));
         return all.toString();
     }
 
@@ -100,8 +106,11 @@ public final class NegotiationText {
         line(all, headings());
         all.append("|---".repeat(table.chips().size() + 1)).append("|\n");
         rows.forEach(row -> line(all, row));
-        notes.forEach((note, number) ->
-                all.append(number == 1 ? "\n" : "").append(number).append(". ").append(note).append('\n'));
+        notes.forEach((note, number) -> all.append(number == 1 ? "\n" : "")
+                .append(number)
+                .append(". ")
+                .append(note)
+                .append('\n'));
         return all.toString();
     }
 

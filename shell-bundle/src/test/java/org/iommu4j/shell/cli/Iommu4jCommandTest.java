@@ -164,8 +164,7 @@ class Iommu4jCommandTest {
     @Test
     void shouldShowWhoMeetsWhom() {
         assertEquals(0, run("negotiate", "--model", "intel"));
-        assertEquals(
-                """
+        assertEquals("""
                 intel: Intel VT-d 1.0.0
 
                 client \\ chip  0x0110
@@ -175,8 +174,7 @@ class Iommu4jCommandTest {
 
                 [1] widened domains (S2): all of them; refused PASIDs (S11, V24 pasid): there are none
                 [2] no way
-                """,
-                out.toString());
+                """, out.toString());
     }
 
     @Test
@@ -265,7 +263,7 @@ class Iommu4jCommandTest {
             delimiter = '|',
             value = {
                 "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, conform,"
-                        + " explain, shell, help (see './iommu4j --help')",
+                        + " negotiate, explain, shell, help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
                 "replay | iommu4j replay: Missing required parameter: 'INPUT' (see './iommu4j replay --help')",

@@ -3,10 +3,12 @@ package org.iommu4j.shell.testing;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
@@ -20,6 +22,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Rule;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.Container;
@@ -27,10 +30,7 @@ import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.ContainerCounters;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
-import org.iommu4j.backend.Conversion;
-import org.iommu4j.contract.Rule;
 import org.iommu4j.core.service.NegotiationTable;
-import java.util.Set;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.RequestBatch;
 import org.iommu4j.core.service.SwapLimits;
@@ -101,8 +101,8 @@ public final class FakeIommuService implements IommuService {
 
     @Override
     public NegotiationTable negotiationTable(IommuModel model) {
-        Agreement exact = new Agreement(
-                model, Agreement.Kind.EXACT, 0x110, 0x110, List.of(), Fidelity.EXACT, "the same");
+        Agreement exact =
+                new Agreement(model, Agreement.Kind.EXACT, 0x110, 0x110, List.of(), Fidelity.EXACT, "the same");
         Agreement refused = new Agreement(
                 model, Agreement.Kind.REFUSED, 0x300, 0x110, List.of(), null, "no way; would work: 0x110, 0x100");
         Agreement told = new Agreement(
@@ -123,7 +123,11 @@ public final class FakeIommuService implements IommuService {
         return model != IommuModel.INTEL
                 ? null
                 : new NegotiationTable(
-                        model, "Intel VT-d 1.0.0", List.of(0x100, 0x110, 0x300), List.of(0x110), List.of(told, exact, refused));
+                        model,
+                        "Intel VT-d 1.0.0",
+                        List.of(0x100, 0x110, 0x300),
+                        List.of(0x110),
+                        List.of(told, exact, refused));
     }
 
     @Override
