@@ -108,14 +108,7 @@ public class SmmuBackend implements Backend {
             all.add("e0pd");
         }
         return new Generation(
-                subVersion,
-                name,
-                PAYLOADS,
-                GRANULE_SHIFT,
-                chip.substreamIdBits(),
-                chip.outputBits(),
-                all,
-                Set.of());
+                subVersion, name, PAYLOADS, GRANULE_SHIFT, chip.substreamIdBits(), chip.outputBits(), all, Set.of());
     }
 
     @Override

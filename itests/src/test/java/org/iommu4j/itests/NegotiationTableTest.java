@@ -46,7 +46,8 @@ class NegotiationTableTest {
     private static final Path SPEC = Path.of(System.getProperty("iommu4j.root"), "docs", "spec");
 
     /** A line of the index of the documents: file and model. */
-    private static final Pattern INDEX = Pattern.compile("\\| \\[([a-z0-9-]+\\.md)]\\([^)]*\\) \\| `([a-z0-9-]+)` \\|.*");
+    private static final Pattern INDEX =
+            Pattern.compile("\\| \\[([a-z0-9-]+\\.md)]\\([^)]*\\) \\| `([a-z0-9-]+)` \\|.*");
 
     private static final Pattern REFERENCE = Pattern.compile("(?:same as|as) (row )?(0x[0-9a-f]{4})( row)?");
     private static final Pattern LETTER = Pattern.compile("(?<![A-Za-z0-9!=<>])([LWRSC=])(?![A-Za-z0-9=])");
@@ -58,10 +59,12 @@ class NegotiationTableTest {
 
     /** Conditions that a client of the row's generation cannot bring about, so that what they lead to is not said. */
     private static final List<String> NEVER = List.of(
-            ", or W when the DTE has GV=1", "; W if the DID also has FS or nested entries, because type 2 PSI then drops all of them");
+            ", or W when the DTE has GV=1",
+            "; W if the DID also has FS or nested entries, because type 2 PSI then drops all of them");
 
     /** The table of one document. */
-    private record Table(Backend backend, String file, List<Integer> chips, Map<Integer, List<String>> rows, String after) {
+    private record Table(
+            Backend backend, String file, List<Integer> chips, Map<Integer, List<String>> rows, String after) {
         BackendDescription description() {
             return backend.describe();
         }
@@ -118,17 +121,14 @@ class NegotiationTableTest {
 
     private static Table table(Backend backend, String file) {
         String text = read(SPEC.resolve(file));
-        Matcher heading =
-                Pattern.compile("(?m)^### 1\\.[34] Negotiation.*\n").matcher(text);
+        Matcher heading = Pattern.compile("(?m)^### 1\\.[34] Negotiation.*\n").matcher(text);
         assertTrue(heading.find(), file);
         String section = text.substring(heading.end(), text.indexOf("\n#", heading.end()));
         List<Integer> chips = new ArrayList<>();
         Map<Integer, List<String>> rows = new LinkedHashMap<>();
         for (String line : section.split("\n")) {
-            List<String> cells = Arrays.stream(line.split("\\|"))
-                    .map(String::strip)
-                    .skip(1)
-                    .toList();
+            List<String> cells =
+                    Arrays.stream(line.split("\\|")).map(String::strip).skip(1).toList();
             if (!line.startsWith("|") || cells.get(0).startsWith("---")) {
                 continue;
             }
@@ -161,10 +161,11 @@ class NegotiationTableTest {
     @TestFactory
     Stream<DynamicTest> shouldAgreeAsTheCellOfTheDocumentSays() {
         return tables().stream()
-                .flatMap(table -> table.rows().keySet().stream().flatMap(client -> table.chips().stream()
-                        .map(chip -> DynamicTest.dynamicTest(
-                                String.format("%s 0x%x on 0x%x", table.file(), client, chip),
-                                () -> check(table, client, chip)))));
+                .flatMap(table -> table.rows().keySet().stream()
+                        .flatMap(client -> table.chips().stream()
+                                .map(chip -> DynamicTest.dynamicTest(
+                                        String.format("%s 0x%x on 0x%x", table.file(), client, chip),
+                                        () -> check(table, client, chip)))));
     }
 
     private static void check(Table table, int client, int chip) {
@@ -185,11 +186,14 @@ class NegotiationTableTest {
         Set<String> letters = new TreeSet<>();
         LETTER.matcher(text).results().forEach(found -> letters.add(found.group(1)));
         assertFalse(letters.isEmpty(), seen);
-        if (isUnbuilt(table, client, chip) || letters.equals(Set.of("R")) && !text.contains("R for") && !text.contains("commands alone")) {
+        if (isUnbuilt(table, client, chip)
+                || letters.equals(Set.of("R")) && !text.contains("R for") && !text.contains("commands alone")) {
             assertEquals(Kind.REFUSED, agreement.kind(), seen);
             return;
         }
-        STEP.matcher(text).results().forEach(step -> assertTrue(tells(agreement, step.group()), step.group() + ": " + seen));
+        STEP.matcher(text)
+                .results()
+                .forEach(step -> assertTrue(tells(agreement, step.group()), step.group() + ": " + seen));
         if (agreement.kind() == Kind.REFUSED) {
             assertTrue(letters.contains("C") && !letters.contains("="), seen);
             return;
@@ -212,10 +216,11 @@ class NegotiationTableTest {
     private static boolean isUnbuilt(Table table, int client, int chip) {
         int begin = table.after().indexOf("Not built:");
         return begin >= 0
-                && NOT_BUILT.matcher(table.after().substring(begin, table.after().indexOf('.', begin)))
+                && NOT_BUILT
+                        .matcher(table.after().substring(begin, table.after().indexOf('.', begin)))
                         .results()
-                        .anyMatch(pair -> Integer.parseInt(pair.group(1)) == client
-                                && Integer.parseInt(pair.group(2)) == chip);
+                        .anyMatch(pair ->
+                                Integer.parseInt(pair.group(1)) == client && Integer.parseInt(pair.group(2)) == chip);
     }
 
     private static boolean has(Agreement agreement, Outcome outcome) {
@@ -226,7 +231,8 @@ class NegotiationTableTest {
     private static boolean tells(Agreement agreement, String step) {
         Pattern name = Pattern.compile("\\b" + step + "\\b");
         for (Conversion operation : agreement.operations()) {
-            if (name.matcher(operation.step()).find() || name.matcher(operation.why()).find()) {
+            if (name.matcher(operation.step()).find()
+                    || name.matcher(operation.why()).find()) {
                 return true;
             }
         }
@@ -242,7 +248,8 @@ class NegotiationTableTest {
                         .map(generation -> generation.subVersion())
                         .filter(subVersion -> !table.rows().containsKey(subVersion))
                         .map(subVersion -> DynamicTest.dynamicTest(
-                                String.format("%s 0x%x", table.file(), subVersion), () -> checkNewest(table, subVersion))));
+                                String.format("%s 0x%x", table.file(), subVersion),
+                                () -> checkNewest(table, subVersion))));
     }
 
     private static void checkNewest(Table table, int newest) {
@@ -295,7 +302,9 @@ class NegotiationTableTest {
     private static BindFormat newest(Backend backend, BindFormat format) {
         return backend.bindFormats().stream()
                 .filter(other -> other.operation() == format.operation())
-                .reduce(format, (one, other) ->
-                        Integer.compareUnsigned(other.subVersion(), one.subVersion()) > 0 ? other : one);
+                .reduce(
+                        format,
+                        (one, other) ->
+                                Integer.compareUnsigned(other.subVersion(), one.subVersion()) > 0 ? other : one);
     }
 }

@@ -35,8 +35,7 @@ final class Vendors {
     static ShimGraph graph(Backend backend) {
         List<ShimLink> links = new ArrayList<>();
         for (Shim shim : backend.shims()) {
-            links.add(ShimLink.of(
-                    shim, BackendVersion.parse(backend.describe().version())));
+            links.add(ShimLink.of(shim, BackendVersion.parse(backend.describe().version())));
         }
         return new ShimGraph(backend.describe().model(), links, backend.unbridgeable());
     }

@@ -230,8 +230,7 @@ public final class GuestCommandShim implements Shim {
             return 0;
         }
         if (gn.isSet(word1)) {
-            return completion.refuse(
-                    Rule.V24, Errno.EOPNOTSUPP, layout, gn, 1, NO_GUEST_TABLES);
+            return completion.refuse(Rule.V24, Errno.EOPNOTSUPP, layout, gn, 1, NO_GUEST_TABLES);
         }
         return pasid == 0 ? 0 : completion.refuse(Rule.V35, Rule.V35.errno(), layout, gn, 0, "a PASID without GN");
     }

@@ -117,7 +117,9 @@ public final class CommandShim implements Shim {
         }
         if (losesScale) {
             conversions.add(Conversion.widened(
-                    "ranges with a SCALE above 31", "S22", "pieces up to the end of that half of the addresses, or all"));
+                    "ranges with a SCALE above 31",
+                    "S22",
+                    "pieces up to the end of that half of the addresses, or all"));
         }
         if (changesLevel) {
             conversions.add(Conversion.lossless(

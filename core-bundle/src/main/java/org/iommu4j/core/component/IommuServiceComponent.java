@@ -115,7 +115,11 @@ public final class IommuServiceComponent implements IommuService {
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
     void addShim(Shim shim, ServiceReference<Shim> reference) {
-        core.arrived(shim, reference.getBundle() == null ? null : reference.getBundle().getVersion().toString());
+        core.arrived(
+                shim,
+                reference.getBundle() == null
+                        ? null
+                        : reference.getBundle().getVersion().toString());
     }
 
     void removeShim(Shim shim) {

@@ -212,8 +212,7 @@ public final class Session {
     }
 
     /** True if the generic part of a request names less than it named before a shim had it. */
-    private static boolean isNarrower(
-            InvalidateRequest after, int scope, int flags, int pasid, long first, long size) {
+    private static boolean isNarrower(InvalidateRequest after, int scope, int flags, int pasid, long first, long size) {
         boolean selected = (scope & Uapi.SCOPE_PASID) != 0;
         boolean ranged = (scope & Uapi.SCOPE_VADDR) != 0;
         return (after.selectsPasid() && (!selected || after.pasid() != pasid))

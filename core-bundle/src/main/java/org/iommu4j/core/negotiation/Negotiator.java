@@ -101,8 +101,8 @@ public final class Negotiator {
         return pair == null
                 ? "no shims lead from generations " + hex(offer.oldest()) + " to " + hex(offer.newest()) + " to "
                         + hex(hostSubVersion)
-                : "generation " + hex(pair.from()) + " cannot be bridged to " + hex(pair.to())
-                        + (pair.step().isEmpty() ? "" : " (" + pair.step() + ")") + ": " + pair.why();
+                : "nothing may bridge these generations" + (pair.step().isEmpty() ? "" : " (" + pair.step() + ")")
+                        + ": " + pair.why();
     }
 
     /** What the client could offer instead: each generation that meets the chip, with those features that the chip has. */

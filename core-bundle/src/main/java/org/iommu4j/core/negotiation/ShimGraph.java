@@ -2,7 +2,6 @@ package org.iommu4j.core.negotiation;
 
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -101,8 +100,7 @@ public final class ShimGraph {
 
     /** True if no pair that the path would join is forbidden, however many steps lie between. */
     private boolean isAllowed(int from, List<ShimLink> rest, int host) {
-        return forbidden(from, host) == null
-                && rest.stream().allMatch(link -> forbidden(from, link.from()) == null);
+        return forbidden(from, host) == null && rest.stream().allMatch(link -> forbidden(from, link.from()) == null);
     }
 
     /** The better of two paths of the same length between the same generations. */

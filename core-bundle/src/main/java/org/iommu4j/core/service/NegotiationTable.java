@@ -20,8 +20,8 @@ public record NegotiationTable(
         chips = List.copyOf(chips);
         cells = List.copyOf(cells);
         if (cells.size() != clients.size() * chips.size()) {
-            throw new IllegalArgumentException(cells.size() + " cells for " + clients.size() + " clients and "
-                    + chips.size() + " chips");
+            throw new IllegalArgumentException(
+                    cells.size() + " cells for " + clients.size() + " clients and " + chips.size() + " chips");
         }
     }
 

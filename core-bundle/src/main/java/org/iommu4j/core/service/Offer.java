@@ -15,8 +15,7 @@ import org.iommu4j.contract.IommuModel;
  * @param optional capabilities that it uses if they are there; none of the required ones
  * @param image the image in which it writes; null if the offer does not say it
  */
-public record Offer(
-        IommuModel model, int oldest, int newest, Set<String> required, Set<String> optional, Abi image) {
+public record Offer(IommuModel model, int oldest, int newest, Set<String> required, Set<String> optional, Abi image) {
     /** Copies the sets. */
     public Offer {
         if (Integer.compareUnsigned(oldest, newest) > 0) {

@@ -84,8 +84,7 @@ final class Negotiations {
     /** The agreement of a container with a backend that serves it from now on; it answers the offer that the client sent. */
     Negotiated renewedAgreement(CoreUnit unit, CoreContainer container, BackendEntry serving) {
         Negotiated renewed = negotiate(serving, serving.parts(), container.renewedOffer(), unit.subVersion());
-        return new Negotiated(
-                renewed.agreement().answering(container.config().offer()), renewed.chain());
+        return new Negotiated(renewed.agreement().answering(container.config().offer()), renewed.chain());
     }
 
     /** True if the agreement of any container would be another now, since shims have come or gone. */

@@ -116,8 +116,7 @@ class NegotiatorTest {
                 int from = random.nextInt(8);
                 int to = random.nextInt(8);
                 if (from != to) {
-                    shims.add(
-                            ShimLink.of(
+                    shims.add(ShimLink.of(
                             random.nextBoolean() ? FakeShim.exact(from, to) : FakeShim.widening(from, to), null));
                 }
             }
@@ -181,12 +180,14 @@ class NegotiatorTest {
                         "seed " + seed);
             }
             if (exactly.holds()) {
-                Fidelity worst = exactly.chain().stream().map(ShimLink::fidelity).reduce(Fidelity.EXACT, Fidelity::and);
+                Fidelity worst =
+                        exactly.chain().stream().map(ShimLink::fidelity).reduce(Fidelity.EXACT, Fidelity::and);
                 assertEquals(worst, exactly.agreement().fidelity(), "seed " + seed);
                 assertTrue(
-                        exactly.chain().stream().noneMatch(link -> link.from()
-                                        == forbidden.get(0).from()
-                                && forbidden.get(0).to() == 5),
+                        exactly.chain().stream()
+                                .noneMatch(
+                                        link -> link.from() == forbidden.get(0).from()
+                                                && forbidden.get(0).to() == 5),
                         "seed " + seed);
             }
         }
@@ -197,8 +198,7 @@ class NegotiatorTest {
     }
 
     private static String chosen(ShimLink... links) {
-        return Negotiator.negotiate(
-                        offer(1, 1), 4, HOST, new ShimGraph(IommuModel.INTEL, List.of(links), List.of()))
+        return Negotiator.negotiate(offer(1, 1), 4, HOST, new ShimGraph(IommuModel.INTEL, List.of(links), List.of()))
                 .agreement()
                 .shims()
                 .get(0);

@@ -80,12 +80,7 @@ public final class DescriptorToRegisterImage implements Shim {
         int type = VtdCommand.typeOf(low, from());
         if (type == VtdCommand.TYPE_DEVICE_TLB) {
             return completion.refuse(
-                    Rule.V34,
-                    Errno.EOPNOTSUPP,
-                    DeviceTlbInvalidate.LAYOUT,
-                    DeviceTlbInvalidate.TYPE,
-                    type,
-                    NO_DEVICES);
+                    Rule.V34, Errno.EOPNOTSUPP, DeviceTlbInvalidate.LAYOUT, DeviceTlbInvalidate.TYPE, type, NO_DEVICES);
         }
         if (type != VtdCommand.TYPE_IOTLB) {
             boolean hostOwned = GuestCommands.isHostOwned(type);

@@ -30,7 +30,8 @@ import org.iommu4j.s390.command.ZpciGeneration;
  * bind says whether it has.
  */
 public final class SameVendorPart implements Shim {
-    private static final String NO_FRAMES = "a frame of 1 MiB is a wrong entry to the unit, and no bind says who has one";
+    private static final String NO_FRAMES =
+            "a frame of 1 MiB is a wrong entry to the unit, and no bind says who has one";
 
     private final int from;
     private final int to;
@@ -100,8 +101,7 @@ public final class SameVendorPart implements Shim {
             case ZpciGeneration.RELAXED ->
                 List.of(
                         Conversion.lossless("invalidations", "", ""),
-                        Conversion.refused(
-                                "BIND_PGTABLE with T = 0", "e", null, "T", "the unit always translates"));
+                        Conversion.refused("BIND_PGTABLE with T = 0", "e", null, "T", "the unit always translates"));
             default -> List.of(Conversion.lossless("invalidations", "", ""));
         };
     }
@@ -111,7 +111,10 @@ public final class SameVendorPart implements Shim {
         List<Unbridgeable> pairs = new ArrayList<>();
         for (int to = ZpciGeneration.REFRESH; to <= ZpciGeneration.RELAXED; to++) {
             pairs.add(new Unbridgeable(
-                    ZpciGeneration.BASE, to, "a", "new mappings are not announced, and a shadow would not learn of them"));
+                    ZpciGeneration.BASE,
+                    to,
+                    "a",
+                    "new mappings are not announced, and a shadow would not learn of them"));
         }
         for (int to = ZpciGeneration.BASE; to <= ZpciGeneration.REFRESH; to++) {
             pairs.add(new Unbridgeable(ZpciGeneration.LARGE, to, "c", NO_FRAMES));

@@ -44,6 +44,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  ./iommu4j cases docs/examples/*.jsonl",
             "  ./iommu4j fuzz --model MODEL --seconds 60 --seed 7",
             "  ./iommu4j conform my-vendor.jar",
+            "  ./iommu4j negotiate",
             "  ./iommu4j explain --model MODEL 0x1200f2 0x12345000",
             "  ./iommu4j shell -c iommu:backends",
             "",
@@ -120,6 +121,7 @@ public final class Iommu4jCommand implements Runnable {
         commandLine.addSubcommand(new CommandLine(new FuzzCommand(host), factory));
         commandLine.addSubcommand(new ConformCommand(host));
         commandLine.addSubcommand(new FixturesCommand(host));
+        commandLine.addSubcommand(new CommandLine(new NegotiateCommand(host), factory));
         commandLine.addSubcommand(new CommandLine(new ExplainCommand(host), factory));
         commandLine.addSubcommand(new ShellCommand(host));
         commandLine.getSubcommands().values().forEach(Iommu4jCommand::addHelp);

@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
             "  iommu:units                     simulated chips",
             "  iommu:containers                clients' domains and their devices",
             "  iommu:agreements                what each container agreed on",
+            "  iommu:negotiate [MODEL]         which generations of clients and chips meet",
             "  iommu:negotiate MODEL OLDEST NEWEST CHIP",
             "                                  what a client would agree on",
             "  iommu:preview MODEL VERSION     what a swap would do",

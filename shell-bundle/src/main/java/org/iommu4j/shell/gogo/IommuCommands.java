@@ -20,6 +20,7 @@ import org.iommu4j.core.service.Container;
 import org.iommu4j.core.service.ContainerCounters;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.NegotiationTable;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
@@ -28,6 +29,7 @@ import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.cli.ExitStatus;
 import org.iommu4j.shell.cli.ExplainCommand;
 import org.iommu4j.shell.cli.Models;
+import org.iommu4j.shell.cli.NegotiateCommand;
 import org.iommu4j.shell.cli.ReplayCommand;
 import org.iommu4j.shell.text.TextTable;
 import org.iommu4j.shell.text.Texts;
@@ -160,6 +162,25 @@ public final class IommuCommands {
             }
         }
         out.accept(table.render());
+    }
+
+    /** Shows which generations of clients and chips of all installed models meet. */
+    @Descriptor("tells which generations of clients and chips meet, and how, for each installed model")
+    public void negotiate() {
+        for (String model : Models.installed(core())) {
+            negotiate(model);
+        }
+    }
+
+    /** Shows which generations of clients and chips meet. */
+    @Descriptor("tells which generations of clients and chips meet, and how")
+    public void negotiate(@Descriptor("model, as iommu:backends lists it") String model) {
+        IommuModel wanted = Models.parse(model);
+        NegotiationTable table = core().negotiationTable(wanted);
+        if (table == null) {
+            throw new CommandFailure(Models.notInstalled(wanted, core()));
+        }
+        out.accept(NegotiateCommand.text(table, List.of()));
     }
 
     /** Negotiates as for a new container, without opening anything. */

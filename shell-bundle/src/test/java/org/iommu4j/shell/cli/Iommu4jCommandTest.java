@@ -137,6 +137,7 @@ class Iommu4jCommandTest {
         "'fuzz --help', fuzz",
         "'conform --help', conform",
         "'fixtures --help', fixtures",
+        "'negotiate --help', negotiate",
         "'explain --help', explain",
         "'shell --help', shell"
     })
@@ -159,6 +160,40 @@ class Iommu4jCommandTest {
     void shouldShowHelpInEveryCustomaryWay(String arguments) {
         assertEquals(0, run(arguments.split(" ")));
         assertTrue(out.toString().contains("Usage: "), out.toString());
+    }
+
+    @Test
+    void shouldShowWhoMeetsWhom() {
+        assertEquals(0, run("negotiate", "--model", "intel"));
+        assertEquals("""
+                intel: Intel VT-d 1.0.0
+
+                client \\ chip  0x0110
+                0x0100         widened [1]
+                0x0110         =
+                0x0300         refused [2]
+
+                [1] widened domains (S2): all of them; refused PASIDs (S11, V24 pasid): there are none
+                [2] no way
+                """, out.toString());
+    }
+
+    @Test
+    void shouldShowWhatAnOfferMeets() {
+        assertEquals(0, run("negotiate", "--model", "intel", "--offer", "0x0100..0x0110"));
+        assertTrue(out.toString().contains("offer 0x0100..0x0100:"), out.toString());
+        assertTrue(out.toString().contains("0x0110  0x0100  widened  vtd-0x0100-to-0x0110"), out.toString());
+    }
+
+    @Test
+    void shouldShowAgreementsAsData() {
+        assertEquals(0, run("negotiate", "--json", "--offer", "0x0110", "--model", "intel"));
+        assertTrue(
+                out.toString()
+                        .contains("{\"operation\":\"PASIDs\",\"outcome\":\"refused\",\"step\":\"S11\","
+                                + "\"why\":\"there are none\",\"rule\":\"V24\",\"field\":\"pasid\"}"),
+                out.toString());
+        assertTrue(out.toString().contains("\"offered\":[{\"client\":\"0x0100\""), out.toString());
     }
 
     @Test
@@ -196,6 +231,10 @@ class Iommu4jCommandTest {
                 "cases",
                 "cases file --only",
                 "bench",
+                "negotiate --offer 0x0100",
+                "negotiate --model intel --offer 0x0110..0x0100",
+                "negotiate --model intel --offer all",
+                "negotiate --model riscv",
                 "bench --model riscv",
                 "bench --model intel --sub-version new",
                 "fuzz",
@@ -224,8 +263,8 @@ class Iommu4jCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, conform, fixtures,"
-                        + " explain, shell, help (see './iommu4j --help')",
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, conform,"
+                        + " fixtures, negotiate, explain, shell, help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
                 "replay | iommu4j replay: Missing required parameter: 'INPUT' (see './iommu4j replay --help')",

@@ -3,10 +3,12 @@ package org.iommu4j.shell.testing;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheVisitor;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
@@ -20,6 +22,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Rule;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.Container;
@@ -27,6 +30,7 @@ import org.iommu4j.core.service.ContainerConfig;
 import org.iommu4j.core.service.ContainerCounters;
 import org.iommu4j.core.service.Guest;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.core.service.NegotiationTable;
 import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.RequestBatch;
 import org.iommu4j.core.service.SwapLimits;
@@ -93,6 +97,37 @@ public final class FakeIommuService implements IommuService {
                     Errno.ENODEV, "no backend serves " + offer.model().label());
         }
         return AGREEMENT;
+    }
+
+    @Override
+    public NegotiationTable negotiationTable(IommuModel model) {
+        Agreement exact =
+                new Agreement(model, Agreement.Kind.EXACT, 0x110, 0x110, List.of(), Fidelity.EXACT, "the same");
+        Agreement refused = new Agreement(
+                model, Agreement.Kind.REFUSED, 0x300, 0x110, List.of(), null, "no way; would work: 0x110, 0x100");
+        Agreement told = new Agreement(
+                model,
+                Agreement.Kind.BRIDGED,
+                0x100,
+                0x110,
+                List.of("vtd-0x0100-to-0x0110"),
+                Fidelity.WIDENED,
+                "the only way",
+                Offer.exactly(model, 0x100),
+                Set.of("queue"),
+                List.of(
+                        Conversion.lossless("pages", "S1", ""),
+                        Conversion.widened("domains", "S2", "all of them"),
+                        Conversion.refused("PASIDs", "S11", Rule.V24, "pasid", "there are none")),
+                List.of());
+        return model != IommuModel.INTEL
+                ? null
+                : new NegotiationTable(
+                        model,
+                        "Intel VT-d 1.0.0",
+                        List.of(0x100, 0x110, 0x300),
+                        List.of(0x110),
+                        List.of(told, exact, refused));
     }
 
     @Override

@@ -73,7 +73,8 @@ public record GenerationShim(int from, int to) implements Shim {
             conversions.add(Conversion.widened("kills of pages", "a", "both windows of the PE lose their entries"));
         } else if (toCalls()) {
             conversions.add(Conversion.lossless("requests of the default window", "c", "calls drop the same"));
-            conversions.add(Conversion.refused("other windows and page sizes, kills of a PE", "c", Rule.V24, "", ONE_WINDOW));
+            conversions.add(
+                    Conversion.refused("other windows and page sizes, kills of a PE", "c", Rule.V24, "", ONE_WINDOW));
         } else {
             conversions.add(Conversion.lossless("requests", "", "the same is dropped"));
         }
@@ -103,12 +104,7 @@ public record GenerationShim(int from, int to) implements Shim {
                     completion);
         }
         if (toCalls() && Long.compareUnsigned(request.lastVaddr(), ONE_WINDOW_LIMIT) >= 0) {
-            return request.refuse(
-                    Rule.V24,
-                    Errno.EOPNOTSUPP,
-                    Uapi.VADDR,
-                    ONE_WINDOW,
-                    completion);
+            return request.refuse(Rule.V24, Errno.EOPNOTSUPP, Uapi.VADDR, ONE_WINDOW, completion);
         }
         if (request.payloadLength() == 0) {
             request.retag(to);
@@ -128,8 +124,7 @@ public record GenerationShim(int from, int to) implements Shim {
         if (to == SpaprGeneration.IODA2
                 && pe != InvalidateData.GROUP_PE
                 && Integer.compareUnsigned(pe, IODA2_PES) >= 0) {
-            return refuse(
-                    completion, Rule.V36, Errno.ERANGE, InvalidateData.PE, pe, EIGHT_BITS);
+            return refuse(completion, Rule.V36, Errno.ERANGE, InvalidateData.PE, pe, EIGHT_BITS);
         }
         if (toCalls()) {
             int shift = InvalidateData.PAGE_SHIFT.getInt(page);
