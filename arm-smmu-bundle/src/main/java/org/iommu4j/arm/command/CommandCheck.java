@@ -2,6 +2,7 @@ package org.iommu4j.arm.command;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Code;
 
@@ -12,6 +13,8 @@ import org.iommu4j.layout.Code;
 public final class CommandCheck {
     private static final int OPCODES = 256;
     private static final int UNUSABLE_16K_LEVEL = 1;
+    private static final Set<SmmuCommand> GUEST_QUEUE =
+            Set.of(SmmuCommand.TLBI_NH_ASID, SmmuCommand.TLBI_NH_VA, SmmuCommand.ATC_INV, SmmuCommand.SYNC);
 
     private final SmmuCommand command;
     private final long reserved0;
@@ -20,11 +23,15 @@ public final class CommandCheck {
     private final boolean takesRange;
     private final boolean limitsSize;
 
+    /** CMD_SYNC of a queue that raises no signal. */
+    private final boolean isQuiet;
+
     /** TTL=1 names a level of a 16K table: IDR5.DS. */
     private final boolean hasLevel1Of16K;
 
-    private CommandCheck(SmmuCommand command, SmmuCapabilities chip, boolean refusesReserved) {
+    private CommandCheck(SmmuCommand command, SmmuCapabilities chip, boolean refusesReserved, boolean ofGuest) {
         this.command = command;
+        isQuiet = ofGuest && command == SmmuCommand.SYNC;
         reserved0 = refusesReserved ? command.layout().reservedMask(0, chip.subVersion(), chip::has) : 0;
         reserved1 = refusesReserved ? command.layout().reservedMask(1, chip.subVersion(), chip::has) : 0;
         takesRange = command.takesRange() && chip.has(CommandFields.TG.capability());
@@ -46,10 +53,20 @@ public final class CommandCheck {
      * @param refusesReserved true if a reserved bit makes a command illegal; otherwise it is ignored
      */
     public static CommandCheck[] of(SmmuCapabilities chip, boolean refusesReserved) {
+        return of(Set.of(SmmuCommand.values()), chip, refusesReserved, false);
+    }
+
+    /** The checks of a chip's queue that a guest writes itself, see {@link SmmuSettings#GUEST_QUEUE}. */
+    public static CommandCheck[] ofGuestQueue(SmmuCapabilities chip, boolean refusesReserved) {
+        return of(GUEST_QUEUE, chip, refusesReserved, true);
+    }
+
+    private static CommandCheck[] of(
+            Set<SmmuCommand> commands, SmmuCapabilities chip, boolean refusesReserved, boolean ofGuest) {
         CommandCheck[] checks = new CommandCheck[OPCODES];
-        for (SmmuCommand command : SmmuCommand.values()) {
+        for (SmmuCommand command : commands) {
             if (command.gate().isOpen(chip)) {
-                checks[command.opcode()] = new CommandCheck(command, chip, refusesReserved);
+                checks[command.opcode()] = new CommandCheck(command, chip, refusesReserved, ofGuest);
             }
         }
         return checks;
@@ -71,7 +88,9 @@ public final class CommandCheck {
                 return false;
             }
         }
-        return !(takesRange && isReservedRange(word0, word1)) && !(limitsSize && isTooLarge(word1));
+        return !(takesRange && isReservedRange(word0, word1))
+                && !(limitsSize && isTooLarge(word1))
+                && !(isQuiet && CommandFields.CS.getInt(word0) != CommandFields.SIG_NONE);
     }
 
     /** IHI 0070 4.4.1.1: what the fields of a range may not be together. */
@@ -105,6 +124,9 @@ public final class CommandCheck {
                 return name + ": " + field.name() + "=" + value + " is none of "
                         + field.codes().stream().map(Code::value).toList();
             }
+        }
+        if (isQuiet) {
+            return name + ": the queue raises no signal";
         }
         return limitsSize
                 ? name + ": " + CommandFields.SIZE.name() + " exceeds " + CommandFields.SIZE_ALL

@@ -364,6 +364,9 @@ public final class SmmuRegisters {
         public static final Queue COMMANDS =
                 new Queue("CMDQ", 0x090, 0x098, 0x09C, "6.3.26", Cr0.CMDQEN, Cr0.ACK_CMDQEN);
 
+        /** Offset of page 1 in the register block. */
+        public static final long PAGE_1 = 0x1_0000;
+
         /** Events; its positions are in page 1. */
         public static final Queue EVENTS =
                 new Queue("EVENTQ", 0x0A0, 0x100A8, 0x100AC, "6.3.29", Cr0.EVENTQEN, Cr0.ACK_EVENTQEN);

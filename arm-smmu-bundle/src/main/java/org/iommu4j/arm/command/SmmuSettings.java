@@ -131,6 +131,20 @@ public final class SmmuSettings {
             .about(
                     "without IDR0.S2P a TLB invalidation with a VMID has no effect, or its VMID is ignored, IHI 0070 4.4.2");
 
+    /** Where the positions of the event and page request queues are: ThunderX2 has one page of registers. */
+    public static final SettingRow ONE_PAGE = ROWS.choice("register-pages", "two", "one")
+            .about("where EVENTQ and PRIQ have PROD and CONS: in page 1, or at the same offsets of page 0, alone (E11 of"
+                    + " docs/spec/arm-smmu.md 7, ThunderX2)");
+
+    /** Whether interrupts that are no messages have lines of their own. */
+    public static final SettingRow ONE_LINE = ROWS.choice("interrupt-lines", "apart", "one")
+            .about("lines of the interrupts: one for each, or one for all (E12 of docs/spec/arm-smmu.md 7, ThunderX2)");
+
+    /** Which commands the queue takes. */
+    public static final SettingRow GUEST_QUEUE = ROWS.choice("command-queue", "main", "guest")
+            .about("what the queue takes: every command, or TLBI_NH_ASID, TLBI_NH_VA, ATC_INV and CMD_SYNC without a signal"
+                    + " (E19, E46 of docs/spec/arm-smmu.md 7, a guest's queue of Tegra241)");
+
     private static final SettingTable TABLE = ROWS.build();
 
     private SmmuSettings() {}

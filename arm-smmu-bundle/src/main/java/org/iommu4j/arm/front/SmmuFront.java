@@ -28,6 +28,9 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * chip does not have stay 0.
  */
 public final class SmmuFront {
+    /** An offset that no register has. */
+    private static final long NOWHERE = 2 * Queue.PAGE_1;
+
     private final RegisterFile registers;
     private final CommandEffects effects;
     private final GlobalErrors errors;
@@ -36,6 +39,7 @@ public final class SmmuFront {
     private final PageRequests pageRequests;
     private final RecordQueue eventQueue;
     private final RecordQueue pageRequestQueue;
+    private final boolean hasOnePage;
     private final long switches;
     private final long modes;
     private final long interruptSwitches;
@@ -46,7 +50,7 @@ public final class SmmuFront {
      * @param chosen what the architecture leaves to a chip, {@link SmmuSettings}
      * @param registers the chip's
      * @param memory where the queues are and where messages of CMD_SYNC go
-     * @param interrupts where other messages go
+     * @param sink where other messages go
      * @param effects what accepted commands do
      */
     public SmmuFront(
@@ -54,9 +58,14 @@ public final class SmmuFront {
             SettingValues chosen,
             RegisterFile registers,
             PhysicalMemory memory,
-            InterruptSink interrupts,
+            InterruptSink sink,
             CommandEffects effects) {
         this.registers = registers;
+        hasOnePage = chosen.isSet(SmmuSettings.ONE_PAGE);
+        boolean refusesReserved = !chosen.isSet(SmmuSettings.RESERVED_BITS);
+        InterruptSink interrupts = !chosen.isSet(SmmuSettings.ONE_LINE)
+                ? sink
+                : (address, data) -> sink.raise(address, address == 0 ? InterruptMessage.LINE_EVENTS : data);
         this.effects = effects;
         boolean messages = chip.has("MSI");
         boolean pages = chip.has("PRI");
@@ -95,7 +104,9 @@ public final class SmmuFront {
                 : null;
         queue = new CommandQueue(
                 chip,
-                CommandCheck.of(chip, !chosen.isSet(SmmuSettings.RESERVED_BITS)),
+                chosen.isSet(SmmuSettings.GUEST_QUEUE)
+                        ? CommandCheck.ofGuestQueue(chip, refusesReserved)
+                        : CommandCheck.of(chip, refusesReserved),
                 registers,
                 memory,
                 effects,
@@ -133,6 +144,31 @@ public final class SmmuFront {
                     StreamTableBase.CONFIG,
                     (before, proposed, written, lanes) -> proposed & ~StreamTableBase.FMT.mask());
         }
+    }
+
+    /** A register as software reads it; 0 where there is none. */
+    public long read(long offset, int sizeBytes) {
+        return registers.read(place(offset), sizeBytes);
+    }
+
+    /** Software writes a register. */
+    public void write(long offset, int sizeBytes, long value) {
+        registers.write(place(offset), sizeBytes, value);
+    }
+
+    /** A chip of one page has what others have in page 1 at the same offsets of page 0. */
+    private long place(long offset) {
+        if (!hasOnePage) {
+            return offset;
+        }
+        long inPage1 = offset + Queue.PAGE_1;
+        boolean position = isPosition(Queue.EVENTS, inPage1) || isPosition(Queue.PAGE_REQUESTS, inPage1);
+        return position ? inPage1 : offset >= Queue.PAGE_1 ? NOWHERE : offset;
+    }
+
+    private static boolean isPosition(Queue queue, long offset) {
+        return offset >= queue.producer().offset()
+                && offset < queue.consumer().offset() + queue.consumer().widthBytes();
     }
 
     /** The command queue. */

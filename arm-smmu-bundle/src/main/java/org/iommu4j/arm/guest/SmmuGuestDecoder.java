@@ -100,13 +100,13 @@ public final class SmmuGuestDecoder implements GuestDecoder {
 
     @Override
     public long readRegister(long offset, int sizeBytes) {
-        return registers.read(offset, sizeBytes);
+        return front.read(offset, sizeBytes);
     }
 
     @Override
     public void writeRegister(long offset, int sizeBytes, long value, GuestRequests requests) {
         effects.sendTo(requests);
-        registers.write(offset, sizeBytes, value);
+        front.write(offset, sizeBytes, value);
     }
 
     @Override

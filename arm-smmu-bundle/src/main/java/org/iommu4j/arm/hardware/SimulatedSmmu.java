@@ -148,12 +148,12 @@ public final class SimulatedSmmu implements Hardware {
 
     @Override
     public long readRegister(long offset, int sizeBytes) {
-        return registers.read(offset, sizeBytes);
+        return front.read(offset, sizeBytes);
     }
 
     @Override
     public void writeRegister(long offset, int sizeBytes, long value) {
-        registers.write(offset, sizeBytes, value);
+        front.write(offset, sizeBytes, value);
     }
 
     @Override

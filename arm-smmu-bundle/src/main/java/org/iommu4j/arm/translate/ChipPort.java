@@ -4,10 +4,12 @@ import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
 import org.iommu4j.arm.command.SmmuRegisters.Gerror;
 import org.iommu4j.arm.command.SmmuRegisters.Idr0;
+import org.iommu4j.arm.command.SmmuRegisters.Queue;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.layout.BitField;
+import org.iommu4j.layout.Register;
 
 /** The chip's capabilities and the handshake of CR0, IHI 0070 6.3.9. */
 final class ChipPort {
@@ -58,6 +60,15 @@ final class ChipPort {
             }
         }
         throw new BackendException(Errno.EIO, "the chip does not acknowledge CR0." + function.name());
+    }
+
+    /**
+     * Writes a position of a queue that is in page 1, and at the same offset of page 0: it is a chip's only place (E11 of
+     * docs/spec/arm-smmu.md 7), an alias, or nothing.
+     */
+    void writePosition(Register position, int value) {
+        port.write(position, value);
+        port.writeRegister(position.offset() - Queue.PAGE_1, position.widthBytes(), value);
     }
 
     /** True if the command queue has stopped at an error. */

@@ -2,6 +2,7 @@ package org.iommu4j.arm.translate;
 
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
+import org.iommu4j.arm.command.SmmuErrata;
 import org.iommu4j.arm.command.SmmuRegisters.Idr5;
 import org.iommu4j.arm.table.Stage2Descriptor;
 import org.iommu4j.arm.table.StreamTableEntry;
@@ -90,6 +91,7 @@ final class GuestMemory {
         boolean there = chip.hasStage2()
                 && chip.hasGranule(Granule.K4)
                 && chip.hasTables(false)
+                && SmmuErrata.canNest(chip)
                 // Such a chip stalls every fault of stage 2, and nobody would resume it.
                 && !chip.alwaysStalls();
         return there ? new MemoryMapSupport(MapTables.PAGE_SIZES, bits(chip) - 1) : MemoryMapSupport.NONE;

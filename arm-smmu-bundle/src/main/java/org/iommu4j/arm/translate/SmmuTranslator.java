@@ -136,8 +136,8 @@ public final class SmmuTranslator implements Translator {
         port.write(
                 Queue.EVENTS.baseRegister(),
                 Queue.EVENTS.address().of(events) | Queue.EVENTS.log2Size().of(log2Records));
-        port.write(Queue.EVENTS.consumer(), 0);
-        port.write(Queue.EVENTS.producer(), 0);
+        chip.writePosition(Queue.EVENTS.consumer(), 0);
+        chip.writePosition(Queue.EVENTS.producer(), 0);
         chip.enable(Cr0.EVENTQEN, true);
         chip.enable(Cr0.SMMUEN, true);
         return translator;
