@@ -16,4 +16,14 @@ public interface DevicePort {
      * @return false if the device did not answer in time
      */
     boolean invalidate(int requester, int pasid, long iova, long lengthBytes);
+
+    /**
+     * Tells a device the answer to a group of its page requests. A device that knows no such group does nothing.
+     *
+     * @param pasid of the requests, or -1
+     * @param group index of the group
+     */
+    default void respond(int requester, int pasid, int group, PageResponse response) {
+        // Devices without page requests have nothing to be told.
+    }
 }

@@ -37,6 +37,16 @@ public interface Hardware {
     /** Translates one access of a device; the outcome stands in {@code access}. Allocates nothing unless it faults. */
     void translate(DmaAccess access);
 
+    /**
+     * A device asks for a page. Software that is to answer finds it in the chip's queue; an answer reaches the device by {@link
+     * DevicePort#respond}, the chip's own answer, too.
+     *
+     * @return what becomes of it; a chip without page requests drops it
+     */
+    default PageRequest.Outcome request(PageRequest request) {
+        return PageRequest.Outcome.DROPPED;
+    }
+
     /** Holds back the queue: commands wait for {@link #step}. */
     void stepping(boolean on);
 

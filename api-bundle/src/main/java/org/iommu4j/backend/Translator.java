@@ -1,5 +1,6 @@
 package org.iommu4j.backend;
 
+import java.util.List;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -119,6 +120,29 @@ public interface Translator {
      */
     default int unmap(int domain, long first, long last, Completion completion) {
         return completion.fail(Errno.EOPNOTSUPP, "the backend takes no memory maps");
+    }
+
+    /**
+     * Takes the page requests of the domain's devices that wait, the oldest first. Each is taken once; a group whose last request was
+     * taken has to be answered by {@link #respond}. Unbinding answers what is left with {@link PageResponse#INVALID}.
+     *
+     * @param taken gets them
+     * @return 0 or a negative errno, as the completion says: {@code EOPNOTSUPP} where there are none, {@code ENOENT} if the domain is
+     *     not open
+     */
+    default int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
+        return completion.fail(Errno.EOPNOTSUPP, "the backend takes no page requests");
+    }
+
+    /**
+     * Answers a group of page requests.
+     *
+     * @param last the last request of the group, as it was taken
+     * @return 0 or a negative errno, as the completion says: {@code ENOENT} if no such group waits for an answer, {@code EOPNOTSUPP}
+     *     where there are no page requests
+     */
+    default int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
+        return completion.fail(Errno.EOPNOTSUPP, "the backend takes no page requests");
     }
 
     /** Host tables, domain ids, bindings and memory maps. */

@@ -7,6 +7,7 @@ import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.Snapshot;
 
 /** A chip that passes every call on to another one. A test changes what it needs to by overriding it. */
@@ -41,6 +42,11 @@ public class ForwardingHardware implements Hardware {
     @Override
     public void translate(DmaAccess access) {
         target.translate(access);
+    }
+
+    @Override
+    public PageRequest.Outcome request(PageRequest request) {
+        return target.request(request);
     }
 
     @Override

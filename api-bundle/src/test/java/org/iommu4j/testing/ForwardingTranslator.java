@@ -1,7 +1,10 @@
 package org.iommu4j.testing;
 
+import java.util.List;
 import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
@@ -76,6 +79,16 @@ public class ForwardingTranslator implements Translator {
     @Override
     public int unmap(int domain, long first, long last, Completion completion) {
         return target.unmap(domain, first, last, completion);
+    }
+
+    @Override
+    public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
+        return target.takePageRequests(domain, taken, completion);
+    }
+
+    @Override
+    public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
+        return target.respond(domain, last, response, completion);
     }
 
     @Override

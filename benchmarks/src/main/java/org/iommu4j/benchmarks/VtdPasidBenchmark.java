@@ -17,6 +17,7 @@ import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
@@ -53,6 +54,8 @@ public class VtdPasidBenchmark {
     private static final long FRAMES = 0x10_0000_0000L;
     private static final long ROOT = 0x4000_0000L;
     private static final long TABLE_ENTRY = 7;
+    private static final long PLAIN_RING = 0x2_0000_0000L;
+    private static final long PLAIN_STATUS = 0x2_0001_0000L;
     private static final byte[] NONE = {};
 
     private final DmaAccess access = new DmaAccess();
@@ -62,6 +65,10 @@ public class VtdPasidBenchmark {
     private Machine legacy;
     private Machine scalableUncached;
     private Machine legacyUncached;
+    private Machine nestedUncached;
+    private PlainVtd plain;
+    private PlainVtd plainUncached;
+    private PlainVtd plainNested;
     private int at;
 
     /** A chip with its driver, and tables of the first or the second stage. */
@@ -71,7 +78,12 @@ public class VtdPasidBenchmark {
         private final Hardware chip;
         private final Translator translator;
 
-        Machine(int subVersion, CacheConfig cache) {
+        /** Where the guest's memory begins on the host. */
+        private final long host;
+
+        Machine(int subVersion, CacheConfig cache, boolean nested) {
+            // A page beside what larger pages would need, so that the second stage has four levels, too.
+            host = nested ? PAGE : 0;
             map(subVersion == SCALABLE ? TABLE_ENTRY : TABLE_ENTRY >> 1);
             VtdBackend backend = new VtdBackend();
             chip = backend.createHardware(
@@ -83,6 +95,13 @@ public class VtdPasidBenchmark {
                 translator.attach(DOMAIN, DEVICE, ROOT, 4, completion.begin());
             } else {
                 translator.attach(DOMAIN, DEVICE, -1, 0, completion.begin());
+                if (nested) {
+                    translator.beginMap(DOMAIN, completion.begin());
+                    for (long from : new long[] {ROOT, FRAMES}) {
+                        Mapping mapping = new Mapping(from, from + host, PAGES * PAGE, Uapi.MAP_FLAGS_MASK);
+                        translator.map(DOMAIN, mapping, completion.begin());
+                    }
+                }
                 byte[] payload = new byte[32];
                 put(payload, 0, ROOT);
                 put(payload, 8, 48L << 32 | DEVICE);
@@ -109,15 +128,21 @@ public class VtdPasidBenchmark {
                 long iova = IOVA + page * PAGE;
                 long table = ROOT;
                 for (int level = 3; level > 0; level--) {
-                    long entry = table + ((iova >>> (12 + 9 * level)) & 511) * Long.BYTES;
+                    long entry = host + table + ((iova >>> (12 + 9 * level)) & 511) * Long.BYTES;
                     if (memory.readLongLe(entry) == 0) {
                         memory.writeLongLe(entry, next | rights);
                         next += PAGE;
                     }
                     table = memory.readLongLe(entry) & 0xf_ffff_ffff_f000L;
                 }
-                memory.writeLongLe(table + ((iova >>> 12) & 511) * Long.BYTES, (FRAMES + page * PAGE) | rights);
+                memory.writeLongLe(host + table + ((iova >>> 12) & 511) * Long.BYTES, (FRAMES + page * PAGE) | rights);
             }
+        }
+
+        /** A unit by hand that reads the tables of this one's driver, and has a queue of its own. */
+        PlainVtd plain() {
+            long root = chip.readRegister(0x20, 8) & -PAGE;
+            return new PlainVtd(platform.memory(), platform.guestTables(), root, PLAIN_RING, PLAIN_STATUS);
         }
 
         @Override
@@ -144,14 +169,22 @@ public class VtdPasidBenchmark {
     /** Machines that have every page cached, and machines that cache nothing. */
     @Setup
     public void open() {
-        scalable = new Machine(SCALABLE, CacheConfig.WORST_CASE);
-        legacy = new Machine(LEGACY, CacheConfig.WORST_CASE);
-        scalableUncached = new Machine(SCALABLE, CacheConfig.NONE);
-        legacyUncached = new Machine(LEGACY, CacheConfig.NONE);
+        scalable = new Machine(SCALABLE, CacheConfig.WORST_CASE, false);
+        legacy = new Machine(LEGACY, CacheConfig.WORST_CASE, false);
+        scalableUncached = new Machine(SCALABLE, CacheConfig.NONE, false);
+        legacyUncached = new Machine(LEGACY, CacheConfig.NONE, false);
+        nestedUncached = new Machine(SCALABLE, CacheConfig.NONE, true);
+        plain = scalable.plain();
+        plain.fill(1, PASID, IOVA, PAGES);
+        plainUncached = scalableUncached.plain();
+        plainNested = nestedUncached.plain();
         for (int page = 0; page < PAGES; page++) {
             long frame = FRAMES + page * PAGE;
             long iova = IOVA + page * PAGE;
-            if (read(scalable, iova, PASID) != frame
+            if (read(nestedUncached, iova, PASID) != frame + PAGE
+                    || plainNested.walk(DEVICE, PASID, iova) != frame + PAGE
+                    || plainUncached.walk(DEVICE, PASID, iova) != frame
+                    || read(scalable, iova, PASID) != frame
                     || read(legacy, iova, DmaAccess.NO_PASID) != frame
                     || read(scalableUncached, iova, PASID) != frame
                     || read(legacyUncached, iova, DmaAccess.NO_PASID) != frame) {
@@ -192,6 +225,16 @@ public class VtdPasidBenchmark {
         return invalidate(scalable, SCALABLE, Uapi.SCOPE_PASID | Uapi.SCOPE_VADDR, 0, PASID);
     }
 
+    /** Sixteen commands for such pages by hand, and one wait; a command. */
+    @Benchmark
+    @OperationsPerInvocation(BATCH)
+    public boolean plainPasidPage() {
+        for (int i = 0; i < BATCH; i++) {
+            plain.put(0x36L | 1 << 16 | (long) PASID << 32, PAGES * PAGE + next());
+        }
+        return plain.finish();
+    }
+
     /** The same without PASID in legacy mode. */
     @Benchmark
     @OperationsPerInvocation(BATCH)
@@ -206,6 +249,16 @@ public class VtdPasidBenchmark {
         return invalidate(scalable, SCALABLE, Uapi.SCOPE_PASID, 0, PASID);
     }
 
+    /** Sixteen commands for a whole PASID by hand, and one wait; a command. */
+    @Benchmark
+    @OperationsPerInvocation(BATCH)
+    public boolean plainPasid() {
+        for (int i = 0; i < BATCH; i++) {
+            plain.put(0x26L | 1 << 16 | (long) PASID << 32, 0);
+        }
+        return plain.finish();
+    }
+
     /** Sixteen requests for the whole domain in legacy mode, and one wait; a request. */
     @Benchmark
     @OperationsPerInvocation(BATCH)
@@ -217,6 +270,24 @@ public class VtdPasidBenchmark {
     @Benchmark
     public long firstStageMiss() {
         return read(scalableUncached, next(), PASID);
+    }
+
+    /** The same walk by hand. */
+    @Benchmark
+    public long plainFirstStageMiss() {
+        return plainUncached.walk(DEVICE, PASID, next());
+    }
+
+    /** An access with PASID that walks everything: four levels of the guest over four of its container's memory, 24 entries. */
+    @Benchmark
+    public long nestedMiss() {
+        return read(nestedUncached, next(), PASID);
+    }
+
+    /** The same walk by hand. */
+    @Benchmark
+    public long plainNestedMiss() {
+        return plainNested.walk(DEVICE, PASID, next());
     }
 
     /** An access without PASID in legacy mode that walks everything: context and four levels of the second stage. */

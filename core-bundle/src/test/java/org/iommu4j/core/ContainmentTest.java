@@ -15,6 +15,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.ToIntFunction;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.DmaAccess;
@@ -22,6 +23,8 @@ import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Completion;
@@ -61,6 +64,15 @@ class ContainmentTest {
 
     /** One method of a vendor, and a call of the core's users that comes to it. */
     private record Way(String method, String trap, Call call) {}
+
+    private static final PageRequest PAGE_REQUEST =
+            new PageRequest(7, DmaAccess.NO_PASID, 0x1000, true, false, false, false, true, 1);
+
+    private static Errno answered(ToIntFunction<Completion> call) {
+        Completion completion = new Completion();
+        call.applyAsInt(completion);
+        return completion.errno();
+    }
 
     private interface Call {
         /** The answer; an exception counts as one. */
@@ -179,6 +191,16 @@ class ContainmentTest {
                 Bench.map(empty, 0x1000, 0x1000, 0x1000);
                 return Bench.unmap(empty, 0x1000, 0x1000).errno();
             }),
+            new Way(
+                    "Translator.takePageRequests",
+                    "takePageRequests",
+                    scene -> answered(completion ->
+                            scene.container.takePageRequests(new ArrayList<>(), completion))),
+            new Way(
+                    "Translator.respond",
+                    "respond",
+                    scene -> answered(completion ->
+                            scene.container.respond(PAGE_REQUEST, PageResponse.SUCCESS, completion))),
             new Way("Translator.tap", "tap", thrown(scene -> scene.unit.tap(bytes -> {}))),
             new Way("Hardware.readRegister", "readRegister", thrown(scene -> scene.unit.readRegister(0x100, 8))),
             new Way("Hardware.writeRegister", "writeRegister", thrown(scene -> scene.unit.writeRegister(0x100, 8, 1))),
@@ -188,6 +210,10 @@ class ContainmentTest {
                 scene.unit.dma(access.begin(7, 4, DmaAccess.READ));
                 return access.outcome() == DmaAccess.Outcome.BLOCKED ? Errno.EIO : Errno.OK;
             }),
+            new Way(
+                    "Hardware.request",
+                    "request",
+                    scene -> scene.unit.request(PAGE_REQUEST) == PageRequest.Outcome.DROPPED ? Errno.EIO : Errno.OK),
             new Way("Hardware.stepping", "stepping", thrown(scene -> scene.unit.stepping(true))),
             new Way("Hardware.step", "step", thrown(scene -> scene.unit.step(1))),
             new Way("Hardware.takeEvents", "takeEvents", thrown(scene -> scene.unit.takeEvents(bytes -> {}))),

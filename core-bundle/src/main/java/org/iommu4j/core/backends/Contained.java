@@ -1,5 +1,6 @@
 package org.iommu4j.core.backends;
 
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
@@ -13,6 +14,8 @@ import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
@@ -265,6 +268,24 @@ public final class Contained {
         }
 
         @Override
+        public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
+            try {
+                return pass(foreign.takePageRequests(domain, taken, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
+        public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
+            try {
+                return pass(foreign.respond(domain, last, response, answer.begin()), completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        @Override
         public Snapshot save() {
             return asked(backend, foreign::save);
         }
@@ -322,6 +343,18 @@ public final class Contained {
                 // Fail closed: a chip that breaks lets nothing through.
                 access.blocked();
                 backend.contained(t);
+            }
+        }
+
+        /** A request that breaks the chip is dropped. */
+        @Override
+        public PageRequest.Outcome request(PageRequest request) {
+            try {
+                PageRequest.Outcome outcome = foreign.request(request);
+                return outcome == null ? PageRequest.Outcome.DROPPED : outcome;
+            } catch (Throwable t) {
+                backend.contained(t);
+                return PageRequest.Outcome.DROPPED;
             }
         }
 

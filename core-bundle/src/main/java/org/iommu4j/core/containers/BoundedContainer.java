@@ -1,9 +1,12 @@
 package org.iommu4j.core.containers;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToIntFunction;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -98,6 +101,21 @@ public final class BoundedContainer implements Container {
     @Override
     public int detach(int requester, Completion completion) {
         return bounded(own -> container.detach(requester, own), completion);
+    }
+
+    @Override
+    public int takePageRequests(List<PageRequest> taken, Completion completion) {
+        List<PageRequest> found = new ArrayList<>();
+        int code = bounded(own -> container.takePageRequests(found, own), completion);
+        if (code == 0) {
+            taken.addAll(found);
+        }
+        return code;
+    }
+
+    @Override
+    public int respond(PageRequest last, PageResponse response, Completion completion) {
+        return bounded(own -> container.respond(last, response, own), completion);
     }
 
     @Override

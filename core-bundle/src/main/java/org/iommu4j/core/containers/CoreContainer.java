@@ -1,9 +1,12 @@
 package org.iommu4j.core.containers;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.BindFormat;
@@ -297,6 +300,19 @@ public final class CoreContainer implements Container {
         }
         unit.standAside();
         return answer(gate.run(operation, config.waitNanos(), parking, 1), completion);
+    }
+
+    @Override
+    public int takePageRequests(List<PageRequest> taken, Completion completion) {
+        List<PageRequest> found = new ArrayList<>();
+        int code = patiently(chip -> chip.translator().takePageRequests(id, found, completion), completion);
+        taken.addAll(found);
+        return code;
+    }
+
+    @Override
+    public int respond(PageRequest last, PageResponse response, Completion completion) {
+        return patiently(chip -> chip.translator().respond(id, last, response, completion), completion);
     }
 
     @Override

@@ -16,6 +16,7 @@ import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.PageOwner;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
@@ -393,6 +394,15 @@ public final class CoreUnit implements Unit {
                 || gate.run(chip -> translate(chip, access), DMA_WAIT_NANOS, null, 0) != Verdict.RAN) {
             access.blocked();
         }
+    }
+
+    @Override
+    public PageRequest.Outcome request(PageRequest request) {
+        PageRequest.Outcome[] outcome = {PageRequest.Outcome.DROPPED};
+        if (!isBlocked(request.requester())) {
+            gate.run(chip -> outcome[0] = chip.hardware().request(request), DMA_WAIT_NANOS, null, 0);
+        }
+        return outcome[0];
     }
 
     private void translate(Chip chip, DmaAccess access) {

@@ -6,6 +6,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.InterruptSink;
 import org.iommu4j.backend.PageOwner;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.RevocableMemory;
@@ -56,9 +57,18 @@ public final class Lease implements Platform {
             sink.raise(address, data);
         };
         DevicePort port = machine.devices();
-        this.devices = (requester, pasid, iova, lengthBytes) -> {
-            expectAlive();
-            return port.invalidate(requester, pasid, iova, lengthBytes);
+        this.devices = new DevicePort() {
+            @Override
+            public boolean invalidate(int requester, int pasid, long iova, long lengthBytes) {
+                expectAlive();
+                return port.invalidate(requester, pasid, iova, lengthBytes);
+            }
+
+            @Override
+            public void respond(int requester, int pasid, int group, PageResponse response) {
+                expectAlive();
+                port.respond(requester, pasid, group, response);
+            }
         };
     }
 

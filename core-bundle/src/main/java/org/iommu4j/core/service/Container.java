@@ -1,8 +1,11 @@
 package org.iommu4j.core.service;
 
 import java.util.List;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.Mapping;
 import org.osgi.annotation.versioning.ProviderType;
@@ -71,6 +74,27 @@ public interface Container extends AutoCloseable {
      * @return how many were carried out
      */
     int submit(RequestBatch batch);
+
+    /**
+     * Takes the page requests of the container's devices that wait, the oldest first; each is taken once. A group whose last request was
+     * taken is to be answered by {@link #respond}.
+     *
+     * @param taken gets them
+     * @return 0 or a negative errno, as the completion says: {@code EOPNOTSUPP} where there are none
+     */
+    default int takePageRequests(List<PageRequest> taken, Completion completion) {
+        return completion.begin().fail(Errno.EOPNOTSUPP, "the container takes no page requests");
+    }
+
+    /**
+     * Answers a group of page requests: exactly once, after its pages are there or it is clear that they will not be.
+     *
+     * @param last the last request of the group, as it was taken
+     * @return 0 or a negative errno, as the completion says: {@code ENOENT} if no such group waits for an answer
+     */
+    default int respond(PageRequest last, PageResponse response, Completion completion) {
+        return completion.begin().fail(Errno.EOPNOTSUPP, "the container takes no page requests");
+    }
 
     /** Counters of requests since the container was opened. */
     ContainerCounters counters();

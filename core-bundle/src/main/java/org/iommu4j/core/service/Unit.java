@@ -10,6 +10,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
@@ -64,6 +65,11 @@ public interface Unit extends AutoCloseable {
 
     /** One access of a device. Without a backend in time it is blocked. */
     void dma(DmaAccess access);
+
+    /** A device asks for a page. Without a backend in time, or where the chip has no page requests, it is dropped. */
+    default PageRequest.Outcome request(PageRequest request) {
+        return PageRequest.Outcome.DROPPED;
+    }
 
     /** Reads a register of the chip. */
     long readRegister(long offset, int sizeBytes);

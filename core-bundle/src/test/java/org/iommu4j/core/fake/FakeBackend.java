@@ -17,6 +17,7 @@ import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Shim;
@@ -56,6 +57,8 @@ public final class FakeBackend implements Backend {
     private final String version;
     private final Journal journal;
     private final Traps traps = new Traps();
+    private final List<PageRequest> pageRequests = new ArrayList<>();
+    private final List<PageRequest> answered = new ArrayList<>();
     private final int number = MADE.incrementAndGet();
     private final List<Shim> shims = new ArrayList<>();
     private final List<Unbridgeable> unbridgeable = new ArrayList<>();
@@ -157,6 +160,16 @@ public final class FakeBackend implements Backend {
     /** Mappings that its newest driver has in a domain; null if the domain has no map. */
     public List<Mapping> memoryOf(int domain) {
         return driver.memoryOf(domain);
+    }
+
+    /** The page requests that its newest chip has taken, and that no driver has handed on. */
+    public List<PageRequest> pageRequests() {
+        return pageRequests;
+    }
+
+    /** The groups that were answered, by their last requests. */
+    public List<PageRequest> answered() {
+        return answered;
     }
 
     /** Carries long requests out so many pages at a time. */

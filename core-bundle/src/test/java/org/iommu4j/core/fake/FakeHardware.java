@@ -8,6 +8,7 @@ import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.IommuModel;
@@ -85,6 +86,13 @@ final class FakeHardware implements Hardware {
             hits++;
             access.translated(base - 1 + access.iova(), 4096, access.rights(), true);
         }
+    }
+
+    @Override
+    public PageRequest.Outcome request(PageRequest request) {
+        backend.traps().pass("request");
+        backend.pageRequests().add(request);
+        return PageRequest.Outcome.QUEUED;
     }
 
     @Override

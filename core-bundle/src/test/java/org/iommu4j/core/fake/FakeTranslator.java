@@ -8,6 +8,8 @@ import java.util.TreeSet;
 import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
@@ -157,6 +159,21 @@ final class FakeTranslator implements Translator {
         backend.traps().pass("map");
         backend.journal().event(backend.version() + " map " + domain + " " + mapping);
         memory.get(domain).put(mapping.iova(), mapping);
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
+        backend.traps().pass("takePageRequests");
+        taken.addAll(backend.pageRequests());
+        backend.pageRequests().clear();
+        return completion.done(Fidelity.EXACT);
+    }
+
+    @Override
+    public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
+        backend.traps().pass("respond");
+        backend.answered().add(last);
         return completion.done(Fidelity.EXACT);
     }
 

@@ -85,6 +85,13 @@ public final class BindPgtable {
             since(VtdGeneration.SCALABLE),
             about("PASID entry SSADE: accessed and dirty flags of a second-stage table; needs ECAP.SSADS"));
 
+    /** Page requests of the device are taken. */
+    public static final BitField FLAG_PAGE_REQUESTS = HEADER_FLAGS.bit(
+            "PAGE_REQUESTS",
+            23,
+            since(VtdGeneration.SCALABLE),
+            about("context entry PRE: the device may ask for pages; needs DEVICE_TLB and ECAP.PRS"));
+
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
 
     /** Header flag: requests pass untranslated; needs ECAP.PT, a zero root and a zero width. */
@@ -92,6 +99,12 @@ public final class BindPgtable {
 
     /** Header flag: the device has a TLB of its own, so that invalidations reach it too; needs ECAP.DT. */
     public static final int DEVICE_TLB = (int) FLAG_DEVICE_TLB.mask();
+
+    /** Header flag: the device may ask for pages; needs {@link #DEVICE_TLB} and ECAP.PRS. */
+    public static final int PAGE_REQUESTS = (int) FLAG_PAGE_REQUESTS.mask();
+
+    /** Flags that are the device's own, alike for all its PASIDs. */
+    public static final int DEVICE_FLAGS = DEVICE_TLB | PAGE_REQUESTS;
 
     /** Flags that say how a table is read. */
     public static final List<BitField> OPTIONS =
@@ -102,6 +115,7 @@ public final class BindPgtable {
 
     /** All header flags of scalable mode. */
     public static final int SCALABLE_FLAGS = FLAGS
+            | PAGE_REQUESTS
             | (int) (FLAG_FIRST_STAGE.mask()
                     | OPTIONS.stream().mapToLong(BitField::mask).sum());
 

@@ -5,6 +5,7 @@ import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 import static org.iommu4j.layout.FieldOption.since;
 
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -33,6 +34,25 @@ public final class PageGroupResponse {
     // Codes of CODE.
     public static final int SUCCESS = 0;
     public static final int INVALID_REQUEST = 1;
+    public static final int FAILURE = 15;
+
+    /** The code of an answer. */
+    public static int codeOf(PageResponse response) {
+        return switch (response) {
+            case SUCCESS -> SUCCESS;
+            case INVALID -> INVALID_REQUEST;
+            case FAILURE -> FAILURE;
+        };
+    }
+
+    /** The answer that a code is: one that is reserved is a failure to devices. */
+    public static PageResponse of(int code) {
+        return switch (code) {
+            case SUCCESS -> PageResponse.SUCCESS;
+            case INVALID_REQUEST -> PageResponse.INVALID;
+            default -> PageResponse.FAILURE;
+        };
+    }
 
     private PageGroupResponse() {}
 }

@@ -4,6 +4,8 @@ import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -26,6 +28,38 @@ public final class PageRequestRecord {
 
     /** Size of a record. */
     public static final int BYTES = 32;
+
+    /** The request in the first two words of a record. */
+    public static PageRequest decode(long word0, long word1) {
+        return new PageRequest(
+                RID.getInt(word0),
+                PASID_PRESENT.isSet(word0) ? PASID.getInt(word0) : DmaAccess.NO_PASID,
+                ADDR.get(word1),
+                RD.isSet(word1),
+                WR.isSet(word1),
+                EXE.isSet(word0),
+                PRIV.isSet(word0),
+                LPIG.isSet(word1),
+                PRGI.getInt(word1));
+    }
+
+    /** The first two words of the record of a request; the others are 0. */
+    public static long[] encode(PageRequest request) {
+        boolean withPasid = request.pasid() != DmaAccess.NO_PASID;
+        long word0 = TYPE.of(1) | RID.of(request.requester());
+        if (withPasid) {
+            word0 |= PASID_PRESENT.mask()
+                    | PASID.of(request.pasid())
+                    | EXE.of(request.execute() ? 1 : 0)
+                    | PRIV.of(request.privileged() ? 1 : 0);
+        }
+        long word1 = RD.of(request.read() ? 1 : 0)
+                | WR.of(request.write() ? 1 : 0)
+                | LPIG.of(request.last() ? 1 : 0)
+                | PRGI.of(request.group())
+                | ADDR.get(request.address());
+        return new long[] {word0, word1};
+    }
 
     private PageRequestRecord() {}
 }

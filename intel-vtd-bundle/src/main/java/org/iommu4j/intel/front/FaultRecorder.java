@@ -3,6 +3,7 @@ package org.iommu4j.intel.front;
 import java.util.function.Consumer;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.InterruptSink;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdRegisters.Cap;

@@ -2,9 +2,9 @@ package org.iommu4j.intel.front;
 
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
-import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.InterruptSink;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.intel.command.PageRequestRecord;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
@@ -64,20 +64,8 @@ public final class PageRequestQueue {
     private boolean store(PageRequest request) {
         long at = registers.get(PageRequestPlace.ADDRESS, PageRequestPlace.QA)
                 + registers.get(PageRequestPlace.TAIL, PageRequestPlace.QT);
-        boolean withPasid = request.pasid() != DmaAccess.NO_PASID;
-        long word0 = PageRequestRecord.TYPE.of(1) | PageRequestRecord.RID.of(request.requester());
-        if (withPasid) {
-            word0 |= PageRequestRecord.PASID_PRESENT.of(1)
-                    | PageRequestRecord.PASID.of(request.pasid())
-                    | PageRequestRecord.EXE.of(request.execute() ? 1 : 0)
-                    | PageRequestRecord.PRIV.of(request.privileged() ? 1 : 0);
-        }
-        long word1 = PageRequestRecord.RD.of(request.read() ? 1 : 0)
-                | PageRequestRecord.WR.of(request.write() ? 1 : 0)
-                | PageRequestRecord.LPIG.of(request.last() ? 1 : 0)
-                | PageRequestRecord.PRGI.of(request.group())
-                | PageRequestRecord.ADDR.get(request.address());
-        byte[] bytes = PageRequestRecord.LAYOUT.encode(word0, word1, 0, 0);
+        long[] words = PageRequestRecord.encode(request);
+        byte[] bytes = PageRequestRecord.LAYOUT.encode(words[0], words[1], 0, 0);
         try {
             memory.write(at, bytes, 0, bytes.length);
             return true;

@@ -4,6 +4,7 @@ import org.iommu4j.backend.DevicePort;
 import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PageGroupResponse;
 import org.iommu4j.intel.command.PasidIotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.front.CommandEffects;
@@ -102,9 +103,14 @@ class CacheEffects implements CommandEffects {
         return answered ? Outcome.DONE : Outcome.NO_ANSWER;
     }
 
-    /** The answer goes to the device as it is; nothing of it is kept in the unit. */
+    /** The answer goes to the device; nothing of it is kept in the unit. */
     @Override
     public Outcome pageGroupResponse(long word0, long word1) {
+        devices.respond(
+                PageGroupResponse.RID.getInt(word0),
+                PageGroupResponse.PP.isSet(word0) ? PageGroupResponse.PASID.getInt(word0) : NO_PASID,
+                PageGroupResponse.PRGI.getInt(word1),
+                PageGroupResponse.of(PageGroupResponse.CODE.getInt(word0)));
         return Outcome.DONE;
     }
 

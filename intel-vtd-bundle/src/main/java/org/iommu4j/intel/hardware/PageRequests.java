@@ -3,8 +3,10 @@ package org.iommu4j.intel.hardware;
 import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.command.TableMode;
 import org.iommu4j.intel.front.FaultRecorder;
-import org.iommu4j.intel.front.PageRequest;
-import org.iommu4j.intel.front.PageRequest.Outcome;
+import org.iommu4j.backend.DevicePort;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageRequest.Outcome;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.intel.front.PageRequestQueue;
 import org.iommu4j.intel.table.AddressSpace;
 import org.iommu4j.intel.table.PasidEntry;
@@ -27,21 +29,36 @@ final class PageRequests {
     private final TranslationCaches caches;
     private final FaultRecorder faults;
     private final PageRequestQueue queue;
+    private final DevicePort devices;
 
     PageRequests(
             DmaRemapper remapper,
             ScalableRemapper scalable,
             TranslationCaches caches,
             FaultRecorder faults,
-            PageRequestQueue queue) {
+            PageRequestQueue queue,
+            DevicePort devices) {
         this.remapper = remapper;
         this.scalable = scalable;
         this.caches = caches;
         this.faults = faults;
         this.queue = queue;
+        this.devices = devices;
     }
 
     Outcome request(PageRequest request) {
+        Outcome outcome = decide(request);
+        if (outcome == Outcome.ANSWERED || outcome == Outcome.INVALID) {
+            devices.respond(
+                    request.requester(),
+                    request.pasid(),
+                    request.group(),
+                    outcome == Outcome.ANSWERED ? PageResponse.SUCCESS : PageResponse.INVALID);
+        }
+        return outcome;
+    }
+
+    private Outcome decide(PageRequest request) {
         // 1. whether the device may ask
         int fault = admit(request);
         if (fault != TableWalker.OK) {

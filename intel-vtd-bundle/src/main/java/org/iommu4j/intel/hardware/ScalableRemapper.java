@@ -13,7 +13,7 @@ import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.intel.front.FaultRecorder;
-import org.iommu4j.intel.front.PageRequest;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.intel.table.AddressSpace;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.FirstStageWalker;

@@ -25,7 +25,7 @@ import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.intel.command.VtdRegisters.Ver;
 import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.front.FaultRecorder;
-import org.iommu4j.intel.front.PageRequest;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.intel.front.VtdFront;
 import org.iommu4j.intel.table.TableWalker;
 import org.iommu4j.intel.table.WalkerConfig;
@@ -119,7 +119,7 @@ public final class SimulatedVtd implements Hardware {
                 effects);
         pageRequests = front.pageRequests() == null
                 ? null
-                : new PageRequests(remapper, scalable, caches, faults, front.pageRequests());
+                : new PageRequests(remapper, scalable, caches, faults, front.pageRequests(), platform.devices());
     }
 
     /**
@@ -203,12 +203,9 @@ public final class SimulatedVtd implements Hardware {
         }
     }
 
-    /**
-     * A device asks for a page, VT-d 7.4; software answers with a page group response.
-     *
-     * @return what becomes of the request; in a unit without page requests, or while translation is off, it is dropped
-     */
-    PageRequest.Outcome request(PageRequest request) {
+    /** VT-d 7.4. In a unit without page requests, or while translation is off, the request is dropped. */
+    @Override
+    public PageRequest.Outcome request(PageRequest request) {
         return pageRequests == null || !remapper.isEnabled()
                 ? PageRequest.Outcome.DROPPED
                 : pageRequests.request(request);

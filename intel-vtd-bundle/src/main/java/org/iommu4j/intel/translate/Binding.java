@@ -7,10 +7,10 @@ import org.iommu4j.intel.command.BindPgtable;
  * A binding that a request asks for.
  *
  * @param translation how the device translates
- * @param deviceTlb true if the device has a TLB of its own
+ * @param flags those of {@link BindPgtable#DEVICE_FLAGS} that are set
  * @param guestDomainId the guest's name for the domain
  */
-record Binding(Translation translation, boolean deviceTlb, int guestDomainId) {
+record Binding(Translation translation, int flags, int guestDomainId) {
     /**
      * The binding in a vendor part.
      *
@@ -19,13 +19,14 @@ record Binding(Translation translation, boolean deviceTlb, int guestDomainId) {
     static Binding of(BindPart part, int widest) {
         return new Binding(
                 Translation.of(part, widest),
-                part.hasFlag(BindPgtable.FLAG_DEVICE_TLB),
+                (part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) ? BindPgtable.DEVICE_TLB : 0)
+                        | (part.hasFlag(BindPgtable.FLAG_PAGE_REQUESTS) ? BindPgtable.PAGE_REQUESTS : 0),
                 part.getInt(BindPgtable.GUEST_DOMAIN_ID));
     }
 
     /** The binding as it is in a domain: above its memory map, if there is one. */
     Binding in(Domain domain) {
-        return new Binding(domain.placed(translation), deviceTlb, guestDomainId);
+        return new Binding(domain.placed(translation), flags, guestDomainId);
     }
 
     /** True if it is how a device is bound now, with a PASID. */
@@ -33,7 +34,7 @@ record Binding(Translation translation, boolean deviceTlb, int guestDomainId) {
         Device.Bound bound = device.bound(pasid);
         return bound != null
                 && bound.stage().translation().equals(translation)
-                && device.deviceTlb() == deviceTlb
+                && device.flags() == flags
                 && bound.guestDomainId() == guestDomainId;
     }
 }

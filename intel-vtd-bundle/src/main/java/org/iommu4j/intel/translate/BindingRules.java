@@ -114,6 +114,11 @@ final class BindingRules {
                                         && !part.hasFlag(BindPgtable.FLAG_EXTENDED_ACCESSED))
                 .flags(
                         Rule.V35,
+                        "PAGE_REQUESTS needs DEVICE_TLB",
+                        (part, domain) -> part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)
+                                || !part.hasFlag(BindPgtable.FLAG_PAGE_REQUESTS))
+                .flags(
+                        Rule.V35,
                         "WRITE_PROTECT needs SUPERVISOR",
                         (part, domain) -> part.hasFlag(BindPgtable.FLAG_SUPERVISOR)
                                 || !part.hasFlag(BindPgtable.FLAG_WRITE_PROTECT))
@@ -162,10 +167,11 @@ final class BindingRules {
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
-                        "the chip does not have what a flag asks for: ECAP.SRS, EAFS or SSADS",
+                        "the chip does not have what a flag asks for: ECAP.SRS, EAFS, SSADS or PRS",
                         (part, domain) -> isMet(part, BindPgtable.FLAG_SUPERVISOR, Ecap.SRS)
                                 && isMet(part, BindPgtable.FLAG_EXTENDED_ACCESSED, Ecap.EAFS)
-                                && isMet(part, BindPgtable.FLAG_ACCESSED_DIRTY, Ecap.SSADS))
+                                && isMet(part, BindPgtable.FLAG_ACCESSED_DIRTY, Ecap.SSADS)
+                                && isMet(part, BindPgtable.FLAG_PAGE_REQUESTS, Ecap.PRS))
                 .row(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
@@ -175,7 +181,7 @@ final class BindingRules {
                 .flags(
                         null,
                         Errno.EBUSY,
-                        "other PASIDs of the device are bound with the other value of DEVICE_TLB",
+                        "other PASIDs of the device are bound with other values of DEVICE_TLB and PAGE_REQUESTS",
                         (part, domain) -> isWithOthers(part, device(part, domain), pasidOf.applyAsInt(part)));
     }
 
@@ -204,9 +210,9 @@ final class BindingRules {
         return device(part, domain).isBound(pasidOf.applyAsInt(part));
     }
 
-    /** True if the flag that is the device's suits its other PASIDs. */
-    private static boolean isWithOthers(BindPart part, Device device, int pasid) {
-        return part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) == device.deviceTlb()
+    /** True if the flags that are the device's suit its other PASIDs. */
+    private boolean isWithOthers(BindPart part, Device device, int pasid) {
+        return Binding.of(part, widest).flags() == device.flags()
                 || device.byPasid().keySet().stream().allMatch(bound -> bound == pasid);
     }
 

@@ -42,13 +42,17 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final TranslationTags domainIds;
     private final BindingRules rules;
     private final boolean cachingMode;
+    private final PageRequests pageRequests;
     private final RangeCover cover = new RangeCover();
 
-    Bindings(ChipPort chip, HostTables tables, CommandPath commands, Removals removals) {
+    /** @param pageRequests of devices; null if the chip has none */
+    Bindings(
+            ChipPort chip, HostTables tables, CommandPath commands, Removals removals, PageRequests pageRequests) {
         this.chip = chip;
         this.tables = tables;
         this.commands = commands;
         this.removals = removals;
+        this.pageRequests = pageRequests;
         // Domain id 0 tags what a chip in caching mode keeps of entries that are not present.
         domainIds = new TranslationTags(1, chip.domainIds(), REQUESTERS);
         rules = new BindingRules(chip, commands.reachesDevices());
@@ -85,6 +89,11 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             removals.dropDevice(device.requester());
         }
         Errno outcome = finish(flushed, requesters(reached));
+        for (Device device : reached) {
+            if (outcome == Errno.OK && device.pageRequests()) {
+                outcome = endPageRequests(domain, device);
+            }
+        }
         for (Stage stage : domain.stages()) {
             domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
         }
@@ -122,7 +131,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
         }
         Translation translation = Translation.ofSecondStage(table, Agaw.ofLevels(levels));
-        return bind(domain, device, Device.NO_PASID, new Binding(translation, false, 0), completion);
+        return bind(domain, device, Device.NO_PASID, new Binding(translation, 0, 0), completion);
     }
 
     @Override
@@ -178,7 +187,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
         after.users(after.users() + 1);
         Change change = new Change(device, pasid, newBus);
-        device.bind(pasid, after, binding.deviceTlb(), binding.guestDomainId());
+        device.bind(pasid, after, binding.flags(), binding.guestDomainId());
         return change.carryOut(domain, completion);
     }
 
@@ -196,6 +205,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         private final Stage before;
         private final Set<Stage> all;
         private final boolean hadTlb;
+        private final boolean hadPageRequests;
 
         /** Takes note of how a device is bound, before that changes. */
         Change(Device device, int pasid, boolean newBus) {
@@ -205,6 +215,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             before = device.stage(pasid);
             all = device.stages();
             hadTlb = device.deviceTlb();
+            hadPageRequests = device.pageRequests();
         }
 
         /** Writes how the device is bound now, and drops what was. */
@@ -227,6 +238,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 removals.dropDevicePasid(requester, pasid);
             }
             Errno outcome = finish(flushed, reach ? new int[] {requester} : NONE);
+            if (outcome == Errno.OK && hadPageRequests && before != null) {
+                outcome = domainIds.settle(
+                        pageRequests.end(domain, before.domainId(), requester, pasid), new int[] {requester});
+            }
             release(domain, before, outcome == Errno.OK);
             if (outcome != Errno.OK) {
                 // Fail closed: a device of which something old may be cached does not go on with something new.
@@ -250,6 +265,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private int block(Domain domain, Device device, Completion completion) {
         int requester = device.requester();
         boolean reach = device.deviceTlb() || domainIds.isUnanswered(requester);
+        boolean hadPageRequests = device.pageRequests();
         Set<Stage> all = device.stages();
         tables.block(requester);
         Errno flushed = chip.flushWriteBuffer();
@@ -262,12 +278,23 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             removals.dropDevice(requester);
         }
         Errno outcome = finish(flushed, reach ? new int[] {requester} : NONE);
+        if (outcome == Errno.OK && hadPageRequests) {
+            outcome = endPageRequests(domain, device);
+        }
         forget(domain, device, outcome == Errno.OK);
         if (outcome == Errno.OK) {
             tables.release(requester);
         }
         domain.rebuild();
         return Answers.of(outcome, completion);
+    }
+
+    /** Drains the page requests of a device that is blocked now. */
+    private Errno endPageRequests(Domain domain, Device device) {
+        int requester = device.requester();
+        int domainId = device.stages().iterator().next().domainId();
+        return domainIds.settle(
+                pageRequests.end(domain, domainId, requester, Device.EVERY_PASID), new int[] {requester});
     }
 
     /** The device is blocked, and its stages have lost it. */
@@ -480,6 +507,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             out.putInt(domain.stages().indexOf(bound.stage()))
                     .putBoolean(device.deviceTlb())
                     .putInt(bound.guestDomainId());
+            if (chip.isScalable()) {
+                out.putBoolean(device.pageRequests());
+            }
         });
     }
 
@@ -491,8 +521,11 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         for (int i = 0; i < count; i++) {
             int pasid = chip.isScalable() ? in.getIndex(most, "PASID") : Device.NO_PASID;
             int stage = in.getInt();
-            boolean deviceTlb = in.getBoolean();
+            int flags = in.getBoolean() ? BindPgtable.DEVICE_TLB : 0;
             int guestDomainId = in.getInt();
+            if (chip.isScalable() && in.getBoolean()) {
+                flags |= BindPgtable.PAGE_REQUESTS;
+            }
             if (key < 0
                     || key >= REQUESTERS
                     || stage < (chip.isScalable() ? 0 : -1)
@@ -502,7 +535,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             if (stage >= 0) {
                 Stage bound = domain.stages().get(stage);
                 bound.users(bound.users() + 1);
-                device.bind(pasid, bound, deviceTlb, guestDomainId);
+                device.bind(pasid, bound, flags, guestDomainId);
             }
         }
         return device;

@@ -6,11 +6,17 @@ import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.intel.command.BindPgtable;
 
 /** A device in a domain, and how its requests are bound: those without PASID, which are those of {@link #NO_PASID}, and of each PASID. */
 final class Device {
     /** The PASID that stands for requests without one. */
     static final int NO_PASID = 0;
+
+    /** Stands for every PASID, and for requests without one. */
+    static final int EVERY_PASID = -1;
 
     private final int requester;
     private final Map<Integer, Bound> bound = new TreeMap<>();
@@ -18,7 +24,8 @@ final class Device {
     /** Keys of {@link #bound}, so that looking one up allocates nothing. */
     private int[] pasids = {};
 
-    private boolean deviceTlb;
+    /** Those of {@link BindPgtable#DEVICE_FLAGS} with which it is bound. */
+    private int flags;
 
     /**
      * What requests of one PASID translate through.
@@ -76,19 +83,34 @@ final class Device {
 
     /** True if it has a TLB of its own that invalidations must reach. */
     boolean deviceTlb() {
-        return deviceTlb;
+        return BindPgtable.FLAG_DEVICE_TLB.isSet(flags);
     }
 
-    void bind(int pasid, Stage stage, boolean withDeviceTlb, int inGuestDomain) {
+    /** True if it may ask for pages. */
+    boolean pageRequests() {
+        return BindPgtable.FLAG_PAGE_REQUESTS.isSet(flags);
+    }
+
+    /** Those of {@link BindPgtable#DEVICE_FLAGS} with which it is bound. */
+    int flags() {
+        return flags;
+    }
+
+    void bind(int pasid, Stage stage, int withFlags, int inGuestDomain) {
         bound.put(pasid, new Bound(stage, inGuestDomain));
-        deviceTlb = withDeviceTlb;
+        flags = withFlags;
         keysChanged();
     }
 
     void unbind(int pasid) {
         bound.remove(pasid);
-        deviceTlb &= !bound.isEmpty();
+        flags = bound.isEmpty() ? 0 : flags;
         keysChanged();
+    }
+
+    /** The PASID whose binding a request for a page is about. */
+    static int pasidOf(PageRequest request) {
+        return request.pasid() == DmaAccess.NO_PASID ? NO_PASID : request.pasid();
     }
 
     private void keysChanged() {

@@ -1,7 +1,10 @@
 package org.iommu4j.intel.translate;
 
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.driver.queue.CommandQueue;
 import org.iommu4j.driver.queue.CompletionCommand;
@@ -12,6 +15,7 @@ import org.iommu4j.intel.command.ContextCacheInvalidate;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.InvalidationWait;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PageGroupResponse;
 import org.iommu4j.intel.command.PasidCacheInvalidate;
 import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
 import org.iommu4j.intel.command.PasidIotlbInvalidate;
@@ -60,6 +64,7 @@ final class QueueCommands implements CommandPath {
     private final long domainWord;
     private final long pagesWord;
     private final boolean reachesDevices;
+    private final boolean drains;
 
     /** A queue at {@code ring} whose waits write to {@code status}; {@link #start} switches it on. */
     QueueCommands(ChipPort chip, long ring, long status) {
@@ -76,6 +81,7 @@ final class QueueCommands implements CommandPath {
         domainWord = iotlb | IotlbInvalidate.G.of(IotlbInvalidate.DOMAIN);
         pagesWord = iotlb | IotlbInvalidate.G.of(IotlbInvalidate.PAGE);
         reachesDevices = Ecap.DT.isSet(chip.ecap());
+        drains = Ecap.PDS.isSet(chip.ecap());
     }
 
     private static RingFormat ring(int commandBytes) {
@@ -279,6 +285,22 @@ final class QueueCommands implements CommandPath {
                 ? PasidDeviceTlbInvalidate.ADDR.of(address)
                 : PasidDeviceTlbInvalidate.ADDR.of(RangeCover.sizeInAddress(address, order))
                         | PasidDeviceTlbInvalidate.S.mask();
+    }
+
+    /** Answers a group of page requests, VT-d 7.6.1. */
+    void pageGroupResponse(PageRequest last, PageResponse response) {
+        boolean withPasid = last.pasid() != DmaAccess.NO_PASID;
+        queue.put(
+                VtdCommand.TYPE_PAGE_GROUP_RESPONSE
+                        | PageGroupResponse.CODE.of(PageGroupResponse.codeOf(response))
+                        | PageGroupResponse.RID.of(last.requester())
+                        | (withPasid ? PageGroupResponse.PP.mask() | PageGroupResponse.PASID.of(last.pasid()) : 0),
+                PageGroupResponse.PRGI.of(last.group()));
+    }
+
+    /** The next command begins when page requests that devices have sent are in their queue, VT-d 7.10; with ECAP.PDS. */
+    void drainPageRequests() {
+        queue.put(FENCE | (drains ? InvalidationWait.PD.mask() : 0), 0);
     }
 
     /** The next command begins when all before is done. A queue by itself does not keep type 6 before type 3, VT-d 6.5.2.12. */

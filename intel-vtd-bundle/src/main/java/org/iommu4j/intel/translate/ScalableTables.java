@@ -69,6 +69,7 @@ final class ScalableTables implements HostTables {
                 ? 0
                 : ScalableContextEntry.P.mask()
                         | (device.deviceTlb() ? ScalableContextEntry.DTE.mask() : 0)
+                        | (device.pageRequests() ? ScalableContextEntry.PRE.mask() : 0)
                         | (device.hasPasids() ? ScalableContextEntry.PASIDE.mask() : 0)
                         | ScalableContextEntry.PDTS.of(directory.sizeCode())
                         | ScalableContextEntry.PASIDDIRPTR.of(directory.address());

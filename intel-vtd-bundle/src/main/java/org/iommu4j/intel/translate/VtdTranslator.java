@@ -1,9 +1,12 @@
 package org.iommu4j.intel.translate;
 
+import java.util.List;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
@@ -67,7 +70,12 @@ public final class VtdTranslator implements Translator {
     /** Invalidations of scalable mode; null in legacy mode. */
     private final ScalableInvalidations scalable;
 
-    private VtdTranslator(int subVersion, ChipPort chip, HostTables tables, CommandPath commands) {
+    /** Page requests of devices; null if the chip has none. */
+    private final PageRequests pageRequests;
+
+    /** @param pageRequestQueue page of the chip's queue of page requests; 0 if there is none */
+    private VtdTranslator(
+            int subVersion, ChipPort chip, HostTables tables, CommandPath commands, long pageRequestQueue) {
         this.subVersion = subVersion;
         this.chip = chip;
         selectsPages = chip.maxPageOrder() >= 0;
@@ -76,13 +84,21 @@ public final class VtdTranslator implements Translator {
         vendorPart = new VendorPart(subVersion);
         if (chip.isScalable()) {
             QueueCommands queue = (QueueCommands) commands;
-            bindings = new Bindings(chip, tables, queue, new ScalableRemovals(chip, queue));
+            pageRequests = pageRequestQueue == 0
+                    ? null
+                    : new PageRequests(chip, queue, pageRequestQueue, requester -> ownerOf(requester));
+            bindings = new Bindings(chip, tables, queue, new ScalableRemovals(chip, queue), pageRequests);
             scalable = new ScalableInvalidations(subVersion, chip, queue);
         } else {
-            bindings = new Bindings(chip, tables, commands, new LegacyRemovals(chip, commands));
+            pageRequests = null;
+            bindings = new Bindings(chip, tables, commands, new LegacyRemovals(chip, commands), null);
             scalable = null;
         }
         books = new DomainBooks<>(bindings);
+    }
+
+    private Domain ownerOf(int requester) {
+        return books.ownerOf(requester);
     }
 
     private static HostTables tables(ChipPort chip, long root) {
@@ -100,8 +116,9 @@ public final class VtdTranslator implements Translator {
         ChipPort chip = open(subVersion, port);
         boolean queued = subVersion != VtdGeneration.LEGACY_REG;
         Platform platform = port.platform();
-        // Root table, ring and status word in one piece, so that there is nothing to give back halfway.
+        // Root table, ring, status word and page requests in one piece, so that there is nothing to give back halfway.
         int pages = queued ? 2 + QueueCommands.ringPages(chip.isScalable()) : 1;
+        pages += PageRequests.areThere(chip) ? 1 : 0;
         long memory = platform.allocatePages(pages);
         try {
             return start(subVersion, chip, memory);
@@ -135,8 +152,13 @@ public final class VtdTranslator implements Translator {
         if (outcome != Errno.OK) {
             throw new BackendException(outcome, "the chip does not carry out its first invalidations");
         }
+        long pageRequestQueue = 0;
+        if (PageRequests.areThere(chip)) {
+            pageRequestQueue = memory + (2 + QueueCommands.ringPages(true)) * PAGE_BYTES;
+            PageRequests.start(chip.port(), pageRequestQueue);
+        }
         chip.enable(Global.TE, Global.TES, true);
-        return new VtdTranslator(subVersion, chip, tables(chip, memory), commands);
+        return new VtdTranslator(subVersion, chip, tables(chip, memory), commands, pageRequestQueue);
     }
 
     /**
@@ -159,11 +181,16 @@ public final class VtdTranslator implements Translator {
         in.section(queued ? "queue" : "registers");
         CommandPath commands = queued ? QueueCommands.load(chip, in) : RegisterCommands.load(chip, in);
         in.endSection();
-        VtdTranslator translator = new VtdTranslator(subVersion, chip, tables, commands);
+        boolean pageRequests = PageRequests.areThere(chip);
+        long pageRequestQueue = pageRequests ? PageRequests.loadQueue(in) : 0;
+        VtdTranslator translator = new VtdTranslator(subVersion, chip, tables, commands, pageRequestQueue);
         in.section("domains");
         translator.bindings.load(in);
         translator.books.load(in);
         in.endSection();
+        if (pageRequests) {
+            translator.pageRequests.load(translator.books::find, in);
+        }
         translator.bindings.loadMemory(translator.books, in);
         return translator;
     }
@@ -393,6 +420,33 @@ public final class VtdTranslator implements Translator {
     }
 
     @Override
+    public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
+        Domain target = books.find(domain);
+        if (target == null || pageRequests == null) {
+            return refusePageRequests(target, domain, completion);
+        }
+        pageRequests.take(target, taken);
+        return Answers.of(commands.finish(), completion);
+    }
+
+    @Override
+    public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
+        Domain target = books.find(domain);
+        if (target == null || pageRequests == null) {
+            return refusePageRequests(target, domain, completion);
+        }
+        return pageRequests.respond(target, last, response)
+                ? Answers.of(commands.finish(), completion)
+                : completion.refuse(Errno.ENOENT, "group", last.group(), "no such group waits for an answer");
+    }
+
+    private static int refusePageRequests(Domain target, int domain, Completion completion) {
+        return target == null
+                ? Answers.notOpen(domain, completion)
+                : completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: ECAP.PRS=0, or legacy mode");
+    }
+
+    @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
         tables.save(out.section("translator").putInt(subVersion).putLong(tables.root()));
@@ -400,6 +454,9 @@ public final class VtdTranslator implements Translator {
         out.section("domains");
         bindings.save(out);
         books.save(out);
+        if (pageRequests != null) {
+            pageRequests.save(books.open(), out);
+        }
         bindings.saveMemory(books.open(), out);
         return out.build();
     }

@@ -20,7 +20,10 @@
  *       boolean device TLB, int guest domain id]. In scalable mode a stage is [long table, int AW, text kind (SECOND_STAGE, FIRST_STAGE,
  *       PASS_THROUGH, NESTED), int options (flags of the bind header), long second-stage table and int AW of the memory map if
  *       nested, else 0, int domain id], and a device [int requester, count of [int
- *       PASID, int index of its stage, boolean device TLB, int guest domain id]].
+ *       PASID, int index of its stage, boolean device TLB, int guest domain id, boolean page requests]].
+ *   <li>{@code page request queue}, in scalable mode if the chip has page requests: long queue.
+ *   <li>{@code page requests}, with it: count of domains, each: int number; count of requests that the guest has not taken, and count of last requests of groups that it has not answered, each as the first two words of
+ *       its record.
  *   <li>{@code memory}, if a container has a memory map: as {@link org.iommu4j.driver.table.MapSection} has it.
  * </ul>
  */

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import org.iommu4j.backend.DmaAccess;
-import org.iommu4j.intel.front.PageRequest;
-import org.iommu4j.intel.front.PageRequest.Outcome;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageRequest.Outcome;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 

@@ -14,7 +14,7 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.DmaAccess.Outcome;
 import org.iommu4j.intel.command.VtdGeneration;
-import org.iommu4j.intel.front.PageRequest;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.intel.hardware.ScalableVectors.Row;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -314,7 +314,7 @@ class GuestMemoryTest {
         for (long cachingMode = 0; cachingMode <= 1; cachingMode++) {
             for (CacheConfig caches : new CacheConfig[] {CacheConfig.WORST_CASE, CacheConfig.TINY}) {
                 open(how, caches, Map.of("cap", Map.of("CM", cachingMode)));
-                compose(how, new SplittableRandom(how.ordinal()));
+                compose(how, new SplittableRandom(how.subVersion + how.pasid));
                 expectNothingStale();
             }
         }

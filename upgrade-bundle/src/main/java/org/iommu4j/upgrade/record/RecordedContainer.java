@@ -2,6 +2,8 @@ package org.iommu4j.upgrade.record;
 
 import java.util.HexFormat;
 import java.util.List;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -74,6 +76,17 @@ final class RecordedContainer implements Container {
                 known -> List.of(
                         new RecordLine.Detached(unit.number(), number, requester, Answer.of(completion, known))));
         return completion.errno().code();
+    }
+
+    /** Not recorded, as the requests themselves are not. */
+    @Override
+    public int takePageRequests(List<PageRequest> taken, Completion completion) {
+        return container.takePageRequests(taken, completion);
+    }
+
+    @Override
+    public int respond(PageRequest last, PageResponse response, Completion completion) {
+        return container.respond(last, response, completion);
     }
 
     @Override

@@ -21,6 +21,7 @@ import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativeCommandListener;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
@@ -468,6 +469,12 @@ final class RecordedUnit implements Unit {
     @Override
     public void dma(DmaAccess access) {
         through(() -> unit.dma(access), () -> accessed(access));
+    }
+
+    /** Not recorded: a page request changes no translation, and the answer to it none either. */
+    @Override
+    public PageRequest.Outcome request(PageRequest request) {
+        return unit.request(request);
     }
 
     /** The lines of an access; none if a cache answered, or if it was blocked before any table was read. */

@@ -1,10 +1,10 @@
-package org.iommu4j.intel.front;
+package org.iommu4j.backend;
 
 /**
- * A device asks software for a page, VT-d 7.4.
+ * A device asks software for a page that its translation does not lead to, PCI Express Page Request Interface.
  *
- * @param requester source id
- * @param pasid the PASID, or -1
+ * @param requester requester id
+ * @param pasid the PASID, or {@link DmaAccess#NO_PASID}
  * @param address of the page, and anywhere in it
  * @param read it wants to read
  * @param write it wants to write
@@ -28,21 +28,31 @@ public record PageRequest(
     public enum Outcome {
         /** It is in the queue, software answers. */
         QUEUED,
-        /** There is no room; the unit answers with success, so that the device tries again. */
+        /** There is no room; the chip answers with success, so that the device tries again. */
         ANSWERED,
-        /** The device may not ask; the unit answers so. */
+        /** The device may not ask; the chip answers so. */
         INVALID,
         /** Nobody answers: the group goes on, or it was a stop marker. */
         DROPPED
     }
 
     /** True if it asks for nothing: the device stops using its PASID, and wants no answer. */
-    boolean isStopMarker() {
+    public boolean isStopMarker() {
         return last && !read && !write;
     }
 
-    /** The outcome if the unit answers it itself. */
+    /** True if its group is answered once it has been dealt with. */
+    public boolean wantsAnswer() {
+        return last && !isStopMarker();
+    }
+
+    /** The outcome if the chip answers it itself. */
     public Outcome answered(Outcome answer) {
-        return last && !isStopMarker() ? answer : Outcome.DROPPED;
+        return wantsAnswer() ? answer : Outcome.DROPPED;
+    }
+
+    /** True if two requests are of one group: of one device and PASID, with one index. */
+    public boolean isOfGroup(PageRequest other) {
+        return requester == other.requester && pasid == other.pasid && group == other.group;
     }
 }
