@@ -19,6 +19,11 @@ public interface InvalidationRules {
     /** The rule that asks for it, with its section. */
     String rule(CachedKind kind);
 
+    /** The rule that asks for it after an edit that is known: it may depend on what was changed. */
+    default String rule(CachedKind kind, Finding.Edit edit) {
+        return rule(kind);
+    }
+
     /** The architecture's term for the tag of entries of a kind, in the middle of a sentence: domain, function and so on. */
     default String tagName(CachedKind kind) {
         return "tag";

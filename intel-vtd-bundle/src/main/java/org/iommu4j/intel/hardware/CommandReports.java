@@ -3,6 +3,7 @@ package org.iommu4j.intel.hardware;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.iommu4j.backend.CachedKind;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.backend.TranslationObserver;
 import org.iommu4j.intel.command.ContextCacheInvalidate;
@@ -211,22 +212,22 @@ final class CommandReports implements InvalidationRules {
         return isScalable() ? scalableRule(kind) : legacyRule(kind);
     }
 
-    /** Rows of table 28 of the specification by their numbers in docs/spec/intel-vtd.md 10.1. */
+    @Override
+    public String rule(CachedKind kind, Finding.Edit edit) {
+        String row = InvalidationDuties.row(kind, edit);
+        return row == null ? rule(kind) : row + "; " + rule(kind);
+    }
+
     private static String scalableRule(CachedKind kind) {
         return switch (kind) {
-            case CONTEXT ->
-                "VT-d table 28, VTD-28.01 and VTD-28.02: a changed root or context entry needs a context-cache, then a"
-                        + " PASID-cache, then an IOTLB invalidation";
-            case PASID ->
-                "VT-d table 28, VTD-28.03 to VTD-28.08: a changed PASID entry or directory entry needs a PASID-cache, then an"
-                        + " IOTLB or PASID-based IOTLB invalidation";
+            case CONTEXT -> "VT-d 6.5.2.1: cc_inv_dsc drops a context entry, whatever its domain is";
+            case PASID -> "VT-d 6.5.2.2: pc_inv_dsc drops a PASID entry of every device, by its domain and PASID";
             case TRANSLATION ->
-                "VT-d table 28, VTD-28.09 and VTD-28.10: a changed first-stage table needs a PASID-based IOTLB invalidation"
-                        + " of each PASID, a changed second-stage table an IOTLB invalidation of each domain";
-            case PAGING_STRUCTURE ->
-                "VT-d 6.5.3.3, VTD-PG.3: a changed entry that leads to a table needs an invalidation with IH=0";
+                "VT-d 6.5.2.3, 6.5.2.4: p_iotlb_inv_dsc drops what a first stage has of a PASID, iotlb_inv_dsc what a"
+                        + " second stage has of a domain";
+            case PAGING_STRUCTURE -> "VT-d 6.5.2.3, 6.5.2.4: IH=1 keeps paging-structure entries";
             case DEVICE ->
-                "VT-d table 28, last steps: the device drops its translations after the IOTLB has, those of a PASID by"
+                "VT-d 6.5.2.5, 6.5.2.6: the device drops its translations after the IOTLB has, those of a PASID by"
                         + " p_dev_tlb_inv_dsc";
         };
     }

@@ -38,6 +38,7 @@ public final class FirstStageWalker {
     private int rights;
     private long pageAddress;
     private long leafAt;
+    private long leafEntry;
     private boolean leafWritable;
     private long secondLeafAt;
     private final long[] nextTable = new long[MAX_LEVEL + 1];
@@ -148,11 +149,12 @@ public final class FirstStageWalker {
             leafAt = entryAt;
             // 3. a leaf
             if (leaf) {
+                leafEntry = entry;
                 pageAddress = target;
                 return OK;
             }
             // 4. the next table
-            int marked = mark(space, FsPte.A.mask());
+            int marked = mark(space, entry, FsPte.A.mask());
             if (marked != OK) {
                 return marked;
             }
@@ -183,15 +185,14 @@ public final class FirstStageWalker {
      * @return {@link TableWalker#OK} or a code of {@link FaultReason}
      */
     public int markLeaf(AddressSpace space, boolean dirty) {
-        return mark(space, FsPte.A.mask() | (dirty ? FsPte.D.mask() : 0));
+        return mark(space, leafEntry, FsPte.A.mask() | (dirty ? FsPte.D.mask() : 0));
     }
 
-    /** Sets flags of the entry that was read last; nested, its page becomes one that is written. */
-    private int mark(AddressSpace space, long accessed) {
+    /** Sets flags of the entry that was read last, once for each walk; nested, its page becomes one that is written. */
+    private int mark(AddressSpace space, long entry, long accessed) {
         long flags = accessed | (space.extendedAccessed() ? FsPte.EA.mask() : 0);
         boolean nested = space.type() == PasidEntry.NESTED;
         try {
-            long entry = tables.readLongLe(leafAt);
             if ((entry & flags) != flags) {
                 if (nested && !leafWritable) {
                     return FaultReason.FIRST_STAGE_WRITE_DENIED.code();

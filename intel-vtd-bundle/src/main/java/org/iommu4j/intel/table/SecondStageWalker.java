@@ -132,7 +132,7 @@ public final class SecondStageWalker {
             }
             // 4. the next table
             if (space.secondStageFlags()) {
-                int marked = mark(space, entryAt, SsPte.A.mask());
+                int marked = mark(space, entryAt, entry, SsPte.A.mask());
                 if (marked != OK) {
                     return marked;
                 }
@@ -167,12 +167,18 @@ public final class SecondStageWalker {
      * @return {@link TableWalker#OK} or a code of {@link FaultReason}
      */
     public int markLeaf(AddressSpace space, long at, boolean dirty) {
-        return space.secondStageFlags() ? mark(space, at, SsPte.A.mask() | (dirty ? SsPte.D.mask() : 0)) : OK;
+        if (!space.secondStageFlags()) {
+            return OK;
+        }
+        try {
+            return mark(space, at, tables.readLongLe(at), SsPte.A.mask() | (dirty ? SsPte.D.mask() : 0));
+        } catch (BusErrorException e) {
+            return FaultReason.SECOND_STAGE_FLAG_FAILED.code();
+        }
     }
 
-    private int mark(AddressSpace space, long at, long flags) {
+    private int mark(AddressSpace space, long at, long entry, long flags) {
         try {
-            long entry = tables.readLongLe(at);
             if ((entry & flags) == flags) {
                 return OK;
             }

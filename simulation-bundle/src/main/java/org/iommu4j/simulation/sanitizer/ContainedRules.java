@@ -2,6 +2,7 @@ package org.iommu4j.simulation.sanitizer;
 
 import java.util.function.Supplier;
 import org.iommu4j.backend.CachedKind;
+import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.InvalidationRules;
 import org.iommu4j.layout.Layout;
 
@@ -11,6 +12,8 @@ import org.iommu4j.layout.Layout;
  * loaded any more. What was found is told all the same, in words that fit every model.
  */
 final class ContainedRules implements InvalidationRules {
+    private static final String UNKNOWN = "the model's rules could not be asked: its chip has gone";
+
     private final InvalidationRules foreign;
 
     ContainedRules(InvalidationRules foreign) {
@@ -36,7 +39,12 @@ final class ContainedRules implements InvalidationRules {
 
     @Override
     public String rule(CachedKind kind) {
-        return asked(() -> foreign.rule(kind), "the model's rules could not be asked: its chip has gone");
+        return asked(() -> foreign.rule(kind), UNKNOWN);
+    }
+
+    @Override
+    public String rule(CachedKind kind, Finding.Edit edit) {
+        return asked(() -> foreign.rule(kind, edit), UNKNOWN);
     }
 
     @Override

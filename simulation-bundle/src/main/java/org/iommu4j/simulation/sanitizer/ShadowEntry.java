@@ -83,6 +83,11 @@ final class ShadowEntry {
         return changed == null ? null : changed.edit();
     }
 
+    /** The edit of the entry through which its tables were found, or null. */
+    Finding.Edit editOfParent() {
+        return parent == null ? null : parent.edit();
+    }
+
     /** True if the first of its entries that changed was made to lead nowhere, and then used for something else. */
     boolean isReused() {
         Reading changed = path.firstDifference();

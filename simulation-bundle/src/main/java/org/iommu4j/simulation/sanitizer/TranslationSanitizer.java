@@ -465,7 +465,7 @@ public final class TranslationSanitizer implements Sanitizer {
             if (entry.origin == origin) {
                 return;
             }
-            edit = parent == null ? null : parent.lastEdit();
+            edit = parent == null ? entry.editOfParent() : parent.lastEdit();
         }
         ShadowEntry due = entry.gone ? entry : entry.readBy;
         if (due != null) {
@@ -602,7 +602,7 @@ public final class TranslationSanitizer implements Sanitizer {
                 withPasid,
                 atIova,
                 rules.covering(entry.kind, entry.tag, entry.pasid, entry.first, entry.lengthBytes),
-                rules.rule(entry.kind),
+                edit == null ? rules.rule(entry.kind) : rules.rule(entry.kind, edit),
                 text,
                 where,
                 nearMiss);
