@@ -68,6 +68,7 @@ public final class AmdViCaptureFormat {
             .passThroughMayBlock()
             .registers(REGISTERS)
             .gaps(AmdViGaps.RECORDS)
+            .trace(AmdViTrace.FORMAT)
             .build();
 
     private AmdViCaptureFormat() {}

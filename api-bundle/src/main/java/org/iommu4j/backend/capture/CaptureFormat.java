@@ -32,6 +32,7 @@ import org.iommu4j.layout.Register;
  * @param hostFields capability fields, by group and name, that a host's chip needs beside those of the captured one, so that it can
  *     serve the guest
  * @param gaps how the gaps of captures are filled that do not have everything
+ * @param trace how a capture is made of an emulator's own trace
  */
 public record CaptureFormat(
         String arch,
@@ -48,7 +49,8 @@ public record CaptureFormat(
         Set<String> passingFaults,
         Map<String, String> commandNames,
         Map<String, Map<String, Long>> hostFields,
-        GapRecords gaps) {
+        GapRecords gaps,
+        TraceFormat trace) {
 
     /**
      * A table of structures whose entries are found by the requester.
@@ -117,7 +119,8 @@ public record CaptureFormat(
                 passingFaults,
                 commandNames,
                 hostFields,
-                GapRecords.NONE);
+                GapRecords.NONE,
+                TraceFormat.NONE);
     }
 
     /**
@@ -179,6 +182,7 @@ public record CaptureFormat(
         private Map<String, String> commandNames = Map.of();
         private Map<String, Map<String, Long>> hostFields = Map.of();
         private GapRecords gaps = GapRecords.NONE;
+        private TraceFormat trace = TraceFormat.NONE;
 
         private Builder(String arch, IommuModel model) {
             this.arch = arch;
@@ -263,6 +267,12 @@ public record CaptureFormat(
             return this;
         }
 
+        /** How a capture is made of an emulator's own trace. */
+        public Builder trace(TraceFormat format) {
+            trace = format;
+            return this;
+        }
+
         /**
          * The format.
          *
@@ -284,7 +294,8 @@ public record CaptureFormat(
                     passingFaults,
                     commandNames,
                     hostFields,
-                    gaps);
+                    gaps,
+                    trace);
         }
     }
 }

@@ -72,6 +72,7 @@ public final class SmmuCaptureFormat {
             .hostFields(SmmuSettings.GROUP, Map.of(Idr0.S2P.name(), 1L))
             .registers(REGISTERS)
             .gaps(SmmuGaps.RECORDS)
+            .trace(SmmuTrace.FORMAT)
             .build();
 
     private SmmuCaptureFormat() {}

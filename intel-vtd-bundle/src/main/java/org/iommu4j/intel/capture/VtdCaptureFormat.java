@@ -102,6 +102,7 @@ public final class VtdCaptureFormat {
             .structures("root", "ctx")
             .registers(REGISTERS)
             .gaps(VtdGaps.RECORDS)
+            .trace(VtdTrace.FORMAT)
             .build();
 
     private VtdCaptureFormat() {}

@@ -1,10 +1,13 @@
 package org.iommu4j.intel.capture;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.capture.GapRecords;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.FsPte;
 import org.iommu4j.intel.table.ScalableWalk;
@@ -12,13 +15,22 @@ import org.iommu4j.intel.table.SlPte;
 import org.iommu4j.intel.table.TableWalker;
 
 /** How gaps of captures are filled: entries of pages of all three kinds of tables, VT-d 9.7 and 9.8: pages of 4 KiB, 2 MiB and 1 GiB. Traces have
- * the bytes of every command. */
+ * the bytes of every command but those of the PASID cache, for which all of it is invalidated. */
 final class VtdGaps {
     private static final int HIGHEST_LEVEL = 3;
 
-    static final GapRecords RECORDS = new GapRecords(List.of("did"), entries(), Map.of());
+    static final GapRecords RECORDS = new GapRecords(
+            List.of("did"), entries(), Map.of(VtdTrace.UNTRACED, wholePasidCache()));
 
     private VtdGaps() {}
+
+    /** A descriptor of 256 bits, as scalable mode has them. */
+    private static String wholePasidCache() {
+        long type = PasidCacheInvalidate.TYPE.codes().get(0).value();
+        long word = PasidCacheInvalidate.TYPE.of(type) | PasidCacheInvalidate.G.of(PasidCacheInvalidate.GLOBAL);
+        byte[] bytes = PasidCacheInvalidate.LAYOUT.encode(word, 0);
+        return HexFormat.of().formatHex(Arrays.copyOf(bytes, 2 * bytes.length));
+    }
 
     private static List<GapRecords.Entry> entries() {
         List<GapRecords.Entry> entries = new ArrayList<>();

@@ -49,7 +49,7 @@ public final class GuestRegisters {
     }
 
     /** The value that was written last to the register of that name; null if none was. */
-    Long written(String name) {
+    public Long written(String name) {
         return values.get(name);
     }
 }

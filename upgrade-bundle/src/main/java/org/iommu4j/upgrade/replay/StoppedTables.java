@@ -1,19 +1,16 @@
 package org.iommu4j.upgrade.replay;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.capture.GapRecords;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.core.service.Progress;
-import org.iommu4j.core.service.Unit;
 import org.iommu4j.upgrade.ReplayResult.Step;
 import org.iommu4j.upgrade.capture.Capture;
 import org.iommu4j.upgrade.capture.CaptureRecord;
@@ -33,9 +30,7 @@ final class StoppedTables implements AutoCloseable {
     private final Map<Integer, String> domains;
     private final Capture capture;
     private final int copies;
-    private final Unit unit;
-    private final DmaAccess access = new DmaAccess();
-    private final List<Step> steps = new ArrayList<>();
+    private final StoppedMachine machine;
 
     /** Sizes of pages that were found, by the name of their entries. */
     private final Map<String, Long> sizes = new HashMap<>();
@@ -62,19 +57,13 @@ final class StoppedTables implements AutoCloseable {
         copies = 2 * scan.units().size();
         UnitScan unitScan = scan.units().get(name);
         domains = unitScan.domains();
-        HardwareConfig uncached = new HardwareConfig(
-                config.subVersion(), config.fields(), config.registers(), CacheConfig.NONE, config.options());
-        unit = service.openUnit(
-                Serving.machine(service, capture.model(), uncached).withoutDriver());
+        machine = new StoppedMachine(service, capture, scan, name, config, progress);
         try {
-            load(unit.platform().memory());
-            CallPlayer calls = new CallPlayer(Serving.backend(service, unit.model()), unit.platform(), unit::call);
-            FrozenCheck.bringUp(capture, scan, name, unit::writeRegister, calls, progress);
+            load(machine.memory());
         } catch (RuntimeException e) {
-            unit.close();
+            machine.close();
             throw e;
         }
-        access.explainTo((what, pa, word) -> steps.add(new Step(what, pa, word)));
     }
 
     /** Copies the memory of the stopped machine into that of the machine which is played to. */
@@ -93,12 +82,14 @@ final class StoppedTables implements AutoCloseable {
         if (wanted.domain() != null && !wanted.domain().equals(domain)) {
             return "the device was in another address space than at the stop";
         }
-        steps.clear();
-        access.begin(wanted.requester(), wanted.iova(), wanted.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ);
-        Devices.access(unit, access);
+        DmaAccess access = machine.access(
+                wanted.requester(),
+                wanted.iova(),
+                wanted.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ);
         boolean mapped = access.outcome() == DmaAccess.Outcome.TRANSLATED;
-        List<Step> pages =
-                steps.stream().filter(step -> gaps.isLeaf(step.what())).toList();
+        List<Step> pages = machine.steps().stream()
+                .filter(step -> gaps.isLeaf(step.what()))
+                .toList();
         if (wanted.isRefused()) {
             return mapped || !pages.isEmpty() ? "refused by table entries that the capture does not have" : null;
         }
@@ -134,6 +125,6 @@ final class StoppedTables implements AutoCloseable {
 
     @Override
     public void close() {
-        unit.close();
+        machine.close();
     }
 }
