@@ -120,7 +120,7 @@ public final class BenchCommand implements Callable<Integer> {
         Outputs.check(List.of(), findings, record);
         try (BenchSession session =
                         host.service(TestBenchService.class)
-                                .withJars(Installation.here()::find)
+                                .withJars(new Installation(host.home())::find)
                                 .open(wanted, generation, config, findings != null);
                 BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
             greet();
