@@ -24,11 +24,13 @@ public interface TestBenchService {
     void run(List<Path> files, Set<String> only, boolean sanitized, Consumer<CaseResult> results);
 
     /**
-     * The same service, whose swaps find the bundles that they name.
+     * The same service, whose swaps find the bundles that they name; this one, if it does not swap.
      *
      * @param jars finds them
      */
-    TestBenchService withJars(BundleJars jars);
+    default TestBenchService withJars(BundleJars jars) {
+        return this;
+    }
 
     /**
      * Opens a test bench.

@@ -77,6 +77,11 @@ public final class Lease implements Platform {
         return own.contains(pa) || inherited.contains(pa);
     }
 
+    /** True if pages of the host were allocated through it, or taken over, and not given back. */
+    public synchronized boolean hasPages() {
+        return !own.isEmpty();
+    }
+
     private synchronized PageRanges pages() {
         return own.copy();
     }

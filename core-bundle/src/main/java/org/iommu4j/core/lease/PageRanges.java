@@ -10,6 +10,11 @@ public final class PageRanges {
     /** First page of each range, and the page behind its last; no two ranges touch. */
     private final TreeMap<Long, Long> ranges = new TreeMap<>();
 
+    /** True if there are none. */
+    boolean isEmpty() {
+        return ranges.isEmpty();
+    }
+
     /** An action on a range of pages. */
     @FunctionalInterface
     interface Action {

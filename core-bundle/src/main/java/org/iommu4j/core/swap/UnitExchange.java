@@ -43,6 +43,10 @@ final class UnitExchange {
     /** The state of the chip, which goes on. */
     Snapshot save() {
         expectBare();
+        if (unit.gated().lease().hasPages()) {
+            throw new BackendException(
+                    Errno.EOPNOTSUPP, "the chip of " + unit + " keeps tables in pages of the host, which are not in its state");
+        }
         try (VendorThread thread = new VendorThread("iommu4j-save")) {
             hold();
             thread.call("saving by " + serving, SwapLimits.DEFAULT.handoverNanos(), () -> {

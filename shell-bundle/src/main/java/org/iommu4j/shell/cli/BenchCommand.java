@@ -119,7 +119,9 @@ public final class BenchCommand implements Callable<Integer> {
         Texts.message(replaced);
         Outputs.check(List.of(), findings, record);
         try (BenchSession session =
-                        host.service(TestBenchService.class).open(wanted, generation, config, findings != null);
+                        host.service(TestBenchService.class)
+                                .withJars(new Installation(host.home())::find)
+                                .open(wanted, generation, config, findings != null);
                 BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
             greet();
             BoundedLines lines = new BoundedLines(in);

@@ -96,7 +96,8 @@ public final class CasesCommand implements Callable<Integer> {
         Map<Finding.Kind, Long> totals = new EnumMap<>(Finding.Kind.class);
         Map<Finding.Kind, Long> unexpected = new EnumMap<>(Finding.Kind.class);
         Outputs.check(files, findings);
-        TestBenchService bench = host.service(TestBenchService.class);
+        TestBenchService bench = host.service(TestBenchService.class)
+                .withJars(new Installation(host.home())::find);
         try (OutputFile file = findings == null ? null : Outputs.create(findings)) {
             bench.run(files, ids, findings != null || failOn.isGiven(), result -> {
                 counts.merge(result.outcome(), 1, Integer::sum);

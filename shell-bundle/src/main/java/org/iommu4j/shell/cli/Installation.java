@@ -121,6 +121,25 @@ public final class Installation {
     }
 
     /**
+     * A bundle of that version, released or built; null if there is none.
+     *
+     * @param version as 1.2.0; empty for the one that was built last
+     */
+    Path find(String symbolicName, String version) {
+        for (Path jar : version.isEmpty() ? List.<Path>of() : releases(symbolicName)) {
+            if (header(jar, "Bundle-Version").equals(version)) {
+                return jar;
+            }
+        }
+        try {
+            Path built = builtJar(symbolicName);
+            return version.isEmpty() || header(built, "Bundle-Version").startsWith(version) ? built : null;
+        } catch (CommandFailure e) {
+            return null;
+        }
+    }
+
+    /**
      * All released bundles, in no particular order; empty if there are none. A repository also holds jars of tests.
      *
      * @throws CommandFailure if one is not what was released: its digest is missing or is not its own

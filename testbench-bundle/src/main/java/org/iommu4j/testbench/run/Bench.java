@@ -50,7 +50,7 @@ final class Bench implements BenchSession {
         sanitizer = sanitized ? Sanitizer.Mode.ON : Sanitizer.Mode.OFF;
         session = new SessionCase(chip, config);
         watch = new Watch(limitNanos);
-        parser = new StepParser(chip.model(), TestBench.calls(service, chip.model()), COMMON_KEYS);
+        parser = new StepParser(chip, TestBench.calls(service, chip.model()), COMMON_KEYS);
         begin();
     }
 

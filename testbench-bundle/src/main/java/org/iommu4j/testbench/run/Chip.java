@@ -23,6 +23,13 @@ record Chip(IommuModel model, HardwareConfig hardware, int hostAddressWidth, Lis
     private static final int LEAST_WIDTH = 32;
     private static final int MOST_WIDTH = 52;
 
+    /** The same chip of another generation. */
+    Chip withSubVersion(int subVersion) {
+        HardwareConfig other = new HardwareConfig(
+                subVersion, hardware.fields(), hardware.registers(), hardware.cache(), hardware.options());
+        return new Chip(model, other, hostAddressWidth, ram);
+    }
+
     /** The chip that a {@code config} object asks for; null for the default chip. */
     static Chip of(IommuModel model, int subVersion, Json config) {
         Fields fields = new Fields(config == null ? new Json(Map.of(), 0, 1) : config, "config");

@@ -50,6 +50,7 @@ final class StepParser {
     private static final int MOST_LEVELS = 16;
 
     private final IommuModel model;
+    private final Chip first;
 
     /** Units and states that steps have named so far, and devices with what they are. */
     private final Map<String, Chip> units = new LinkedHashMap<>();
@@ -60,17 +61,19 @@ final class StepParser {
     private final List<String> commonKeys;
 
     /**
-     * A parser of the steps of cases for one model.
+     * A parser of the steps of a case.
      *
-     * @param calls its hypercalls or instructions; null if the model is not installed
+     * @param first the chip of its first unit
+     * @param calls hypercalls or instructions of the model; null if it is not installed
      */
-    StepParser(IommuModel model, List<CallFormat> calls) {
-        this(model, calls, StepKeys.COMMON);
+    StepParser(Chip first, List<CallFormat> calls) {
+        this(first, calls, StepKeys.COMMON);
     }
 
     /** The same with other keys that every step may have. */
-    StepParser(IommuModel model, List<CallFormat> calls, List<String> commonKeys) {
-        this.model = model;
+    StepParser(Chip first, List<CallFormat> calls, List<String> commonKeys) {
+        this.first = first;
+        model = first.model();
         this.calls = new CallSteps(model, calls);
         this.commonKeys = commonKeys;
     }
@@ -144,7 +147,10 @@ final class StepParser {
 
     private Step.Action open(Fields fields) {
         String unit = name(fields, "unit");
-        Chip chip = Chip.of(model, fields.integer("subVersion", Integer.MAX_VALUE, 0), fields.get("config"));
+        int subVersion =
+                fields.integer("subVersion", Integer.MAX_VALUE, first.hardware().subVersion());
+        Json config = fields.get("config");
+        Chip chip = config == null ? first.withSubVersion(subVersion) : Chip.of(model, subVersion, config);
         if (units.put(unit, chip) != null) {
             throw fields.wrong("unit", "'" + unit + "' is opened twice");
         }

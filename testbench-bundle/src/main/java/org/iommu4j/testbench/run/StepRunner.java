@@ -67,7 +67,7 @@ public final class StepRunner implements AutoCloseable {
             throw CaseText.in("", 0, e);
         }
         Step.Needs needs = new Step.Needs(driver, stepping, interrupts, false);
-        StepParser parser = new StepParser(model, TestBench.calls(service, model));
+        StepParser parser = new StepParser(chip, TestBench.calls(service, model));
         Swaps none = new Swaps(service, null, BundleJars.NONE);
         return new StepRunner(Units.open(service, chip, needs, Sanitizer.Mode.ON, none), chip, parser);
     }

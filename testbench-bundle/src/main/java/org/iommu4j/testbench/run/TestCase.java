@@ -69,7 +69,7 @@ record TestCase(
         }
         Json config = fields.get("config");
         Chip chip = Chip.of(model, subVersion, config);
-        StepParser parser = new StepParser(model, calls.apply(model));
+        StepParser parser = new StepParser(chip, calls.apply(model));
         List<Step> steps = parser.parse(fields.require("steps"), "steps");
         Json findings = fields.get("findings");
         ExpectedFindings expected = findings == null ? null : new ExpectedFindings(findings);

@@ -59,7 +59,10 @@ public final class BackendBundles implements BundleService {
 
     @Override
     public List<Long> active(String symbolicName) {
-        return List.of();
+        return installed.entrySet().stream()
+                .filter(entry -> entry.getValue().describe().model().label().equals(symbolicName))
+                .map(Map.Entry::getKey)
+                .toList();
     }
 
     @Override
