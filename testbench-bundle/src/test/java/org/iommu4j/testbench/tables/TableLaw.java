@@ -242,14 +242,14 @@ enum TableLaw {
             TableShape shape = subject.shape;
             // Few places, so that edits meet.
             int highest = shape.leafLevel();
-            long window = 4L << shape.shift(highest);
+            long window = 8L << shape.shift(highest);
             List<Long> places = List.of(
                     subject.address(shape.shift(highest), window), subject.address(shape.shift(highest), window));
             for (int edit = 0; edit < 8 * effort; edit++) {
                 long place = places.get(subject.random.nextInt(places.size()));
                 int shift = shape.shift(subject.random.nextInt(highest + 1));
-                long bytes = Math.min(window, (1L + subject.random.nextInt(3)) << shift);
-                long iova = place + (subject.random.nextLong(((window - bytes) >>> shift) + 1) << shift);
+                long bytes = (1L + subject.random.nextInt(3)) << shift;
+                long iova = place + (subject.random.nextLong(4) << shift);
                 if (subject.random.nextInt(3) != 0) {
                     add(subject, iova, bytes, shift);
                 } else {

@@ -7,8 +7,10 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Mapping;
 import org.iommu4j.testbench.tables.TableShape.AddressRange;
 
@@ -102,7 +104,14 @@ final class TableSubject {
     // ---- edits, of the tables and of the plain map
 
     void map(long iova, long pa, long bytes, int rights) {
-        tables.map(iova, pa, bytes, rights);
+        try {
+            tables.map(iova, pa, bytes, rights);
+        } catch (BackendException e) {
+            if (e.errno() == Errno.EEXIST) {
+                throw new AssertionError(format + ": nothing is mapped at 0x" + Long.toHexString(iova), e);
+            }
+            throw e;
+        }
         plain.put(iova, new Mapping(iova, pa, bytes, rights));
     }
 
