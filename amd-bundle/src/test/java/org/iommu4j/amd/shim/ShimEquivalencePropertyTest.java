@@ -29,6 +29,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.testing.Property;
+import org.iommu4j.testing.ShimLaws;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -66,7 +67,7 @@ final class ShimEquivalencePropertyTest {
     private static final long GUEST_ADDRESS = 0x7f00_0000_0000L;
 
     /** What guest tables stand on. */
-    private enum Guests {
+    enum Guests {
         NONE,
         ABOVE_PASS_THROUGH,
         NESTED
@@ -77,10 +78,10 @@ final class ShimEquivalencePropertyTest {
     }
 
     /** Which guest tables a guest of one generation can have on chips of both. */
-    private static Guests guests(Shim shim) {
-        Set<Integer> pair = Set.of(shim.from(), shim.to());
+    static Guests guests(int from, int to) {
+        Set<Integer> pair = new TreeSet<>(List.of(from, to));
         if (pair.contains(AmdViGeneration.V1)
-                || shim.from() == AmdViGeneration.NESTED
+                || from == AmdViGeneration.NESTED
                 || pair.equals(Set.of(AmdViGeneration.SNP, AmdViGeneration.NESTED))) {
             return Guests.NONE;
         }
@@ -88,7 +89,7 @@ final class ShimEquivalencePropertyTest {
     }
 
     /** A chip with the bindings of a guest, whose pages can be moved and looked at. */
-    private static final class Scene {
+    static final class Scene implements ShimLaws.Scene {
         private final Machine machine;
         private final Guests guests;
         private final boolean namesDomains;
@@ -152,14 +153,29 @@ final class ShimEquivalencePropertyTest {
 
         /** Which translations are still those of before, after a request that follows a change of every page. */
         Set<String> staleAfter(InvalidateRequest request, Completion completion) {
+            fill();
+            carryOut(request, completion);
+            return left();
+        }
+
+        @Override
+        public void fill() {
             pages(OLD);
             machine.invalidate(DOMAIN, 0, 0, 0, 0);
             machine.invalidate(OTHER_DOMAIN, 0, 0, 0, 0);
             assertEquals(Set.of(), at(OLD, false));
             pages(NEW);
+        }
+
+        @Override
+        public void carryOut(InvalidateRequest request, Completion completion) {
             if (machine.translator().invalidate(DOMAIN, request, completion) == 0) {
                 machine.translator().finish(completion);
             }
+        }
+
+        @Override
+        public Set<String> left() {
             Set<String> devices = new TreeSet<>();
             machine.chip().visitCache((cache, tag, pasid, iova, length, pa) -> {
                 if (cache.equals("device-tlb")) {
@@ -207,8 +223,8 @@ final class ShimEquivalencePropertyTest {
     }
 
     /** A command of a guest with the generic part that agrees with it, and now and then a wrong bit. */
-    private static InvalidateRequest[] requests(Shim shim, Guests guests, SplittableRandom random) {
-        boolean newTypes = shim.from() >= AmdViGeneration.V3;
+    static InvalidateRequest[] requests(int from, Guests guests, SplittableRandom random) {
+        boolean newTypes = from >= AmdViGeneration.V3;
         boolean deviceTlb = random.nextInt(3) == 0;
         boolean range = random.nextInt(4) != 0;
         boolean leaf = range && !deviceTlb && random.nextBoolean();
@@ -218,7 +234,7 @@ final class ShimEquivalencePropertyTest {
                 (pasid == NO_PASID ? IOVA : GUEST_ADDRESS) + ((long) random.nextInt(PAGES >> order) << (12 + order));
         int shift = range ? 12 + order : SizeEncoding.ALL;
         int device = random.nextInt(8) == 0 ? STRANGER : random.nextBoolean() ? PASID_DEVICE : HOST_DEVICE;
-        int domain = shim.from() == AmdViGeneration.NESTED
+        int domain = from == AmdViGeneration.NESTED
                 ? random.nextInt(8) == 0 ? UNKNOWN_DOMAIN : FIRST_DOMAIN + random.nextInt(2)
                 : random.nextInt(16) == 0 ? FIRST_DOMAIN : 0;
         long word0 =
@@ -241,7 +257,7 @@ final class ShimEquivalencePropertyTest {
                             pasid == NO_PASID ? 0 : pasid,
                             range ? base : 0,
                             range ? 1L << shift : 0,
-                            shim.from(),
+                            from,
                             payload,
                             0,
                             payload.length);
@@ -252,12 +268,12 @@ final class ShimEquivalencePropertyTest {
     @ParameterizedTest
     @MethodSource("shims")
     void shouldLeaveTheSameCachedAsAChipOfTheGuestsGeneration(Shim shim) {
-        Guests guests = guests(shim);
+        Guests guests = guests(shim.from(), shim.to());
         for (boolean severalDomains : new boolean[] {false, true}) {
             Scene own = new Scene(shim.from(), shim.from(), guests, severalDomains);
             Scene other = new Scene(shim.from(), shim.to(), guests, severalDomains);
             Property.check(ROUNDS, random -> {
-                InvalidateRequest[] requests = requests(shim, guests, random);
+                InvalidateRequest[] requests = requests(shim.from(), guests, random);
                 Completion without = new Completion();
                 Set<String> left = own.staleAfter(requests[0], without);
                 Completion with = new Completion();
