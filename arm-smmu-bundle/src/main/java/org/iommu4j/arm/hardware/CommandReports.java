@@ -21,7 +21,7 @@ final class CommandReports implements InvalidationRules {
     private static final long LAST = -1L;
     private static final int LAST_LEVEL = 3;
 
-    /** Context descriptors are told stream by stream, since a StreamID is their tag; of a larger block, as those of all streams. */
+    /** Context descriptors are told stream by stream, since a StreamID is their tag, unless a block has all streams of the chip. */
     private static final int MOST_TOLD_BITS = 16;
 
     private static final Granule[] GRANULES = Granule.values();
@@ -106,12 +106,15 @@ final class CommandReports implements InvalidationRules {
         long first = streamId & ~inBlock;
         long last = streamId | inBlock;
         observer.invalidates(CachedKind.CONTEXT, ANY, NO_PASID, first, last);
-        if (bits > MOST_TOLD_BITS) {
-            observer.invalidates(CachedKind.PASID, ANY, ANY, 0, LAST);
+        if (first >>> chip.streamIdBits() != 0) {
             return;
         }
-        for (long each = first; each <= last; each++) {
-            observer.invalidates(CachedKind.PASID, each, ANY, 0, LAST);
+        if (bits >= chip.streamIdBits()) {
+            observer.invalidates(CachedKind.PASID, ANY, ANY, 0, LAST);
+        } else if (bits <= MOST_TOLD_BITS) {
+            for (long each = first; each <= last; each++) {
+                observer.invalidates(CachedKind.PASID, each, ANY, 0, LAST);
+            }
         }
     }
 
