@@ -84,7 +84,8 @@ public class AmdViBackend implements Backend {
     }
 
     private static Generation generation(int subVersion, String name, Set<String> more) {
-        Set<String> capabilities = new TreeSet<>(Set.of("page-selective", "leaf-hint", "queue", "device-tlb", MemoryMapSupport.CAPABILITY));
+        Set<String> capabilities = new TreeSet<>(
+                Set.of("page-selective", "leaf-hint", "queue", "device-tlb", MemoryMapSupport.CAPABILITY));
         capabilities.addAll(more);
         if (subVersion != AmdViGeneration.SNP) {
             capabilities.add("pass-through");

@@ -92,14 +92,19 @@ final class AccessWatch {
     /**
      * The GCR3 entry of a PASID is looked for.
      *
-     * @param found true if it is cached
+     * @param cached where it is cached, or {@link TranslationCache#MISS}
      */
-    void gcr3Looked(DeviceEntry device, int pasid, boolean found) {
-        long tag = ObservedTags.ofGcr3(device.domain(), device.mode() != 0);
-        if (found) {
-            observer.hit(CachedKind.PAGING_STRUCTURE, tag, pasid, 0, 1);
-        } else {
+    void gcr3Looked(DeviceEntry device, int pasid, TranslationCache gcr3, int cached) {
+        if (cached == TranslationCache.MISS) {
+            long tag = ObservedTags.ofGcr3(device.domain(), device.mode() != 0);
             observer.missed(CachedKind.PAGING_STRUCTURE, tag, pasid, 0);
+        } else {
+            observer.hit(
+                    CachedKind.PAGING_STRUCTURE,
+                    ObservedTags.ofGcr3(device.domain(), isNested(gcr3, cached)),
+                    pasid,
+                    0,
+                    1);
         }
     }
 
@@ -172,8 +177,11 @@ final class AccessWatch {
     }
 
     private static long tag(TranslationCache cache, int entry) {
-        return ObservedTags.of(
-                cache.domain(entry), cache.pasid(entry), (cache.attributes(entry) & TranslationCaches.NESTED) != 0);
+        return ObservedTags.of(cache.domain(entry), cache.pasid(entry), isNested(cache, entry));
+    }
+
+    private static boolean isNested(TranslationCache cache, int entry) {
+        return (cache.attributes(entry) & TranslationCaches.NESTED) != 0;
     }
 
     private void filled(CachedKind kind, long tag, int pasid, long address, int shift, long target, int words) {

@@ -103,7 +103,7 @@ final class GuestTranslation {
                     listener);
         } else {
             int root = caches.gcr3.lookup(domain, pasid, 0);
-            watch.gcr3Looked(entry, pasid, root != MISS);
+            watch.gcr3Looked(entry, pasid, caches.gcr3, root);
             result = root == MISS
                     ? guestWalker.walk(entry, pasid, address, needed, user, listener)
                     : guestWalker.walkFrom(
@@ -136,7 +136,7 @@ final class GuestTranslation {
             }
             case GUEST_FAULT -> {
                 if (keepsAbsent) {
-                    caches.keepAbsent(domain, pasid, address, guestWalker.level());
+                    caches.keepAbsent(domain, pasid, address, guestWalker.level(), nested);
                 }
                 answers.guestFault(access, pasid, user, guestWalker.flags());
             }

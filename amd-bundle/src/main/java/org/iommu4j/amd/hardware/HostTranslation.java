@@ -89,8 +89,7 @@ final class HostTranslation {
                 return;
             }
         }
-        HostWalker.Result result =
-                hostWalker.walk(
+        HostWalker.Result result = hostWalker.walk(
                 entry.isOfHost(), table, level, granted, address, hostNeeded, watch.reading(access.listener()));
         boolean found = result == HostWalker.Result.FOUND;
         boolean dirty = entry.setsDirty() && (writes(needed) || (needed == DENIED && writes(hostWalker.rights())));
@@ -114,7 +113,7 @@ final class HostTranslation {
             }
             case FAULT -> {
                 if (keepsAbsent) {
-                    caches.keepAbsent(domain, NO_PASID, address, hostWalker.level());
+                    caches.keepAbsent(domain, NO_PASID, address, hostWalker.level(), 0);
                 }
                 answers.pageFault(access, hostWalker.flags());
             }

@@ -134,10 +134,14 @@ class TranslationCaches {
         return !marks || (attributes & (DIRTY | ABSENT)) != 0;
     }
 
-    /** NpCache: keeps that nothing is there, as far as the entry of a level reaches. */
-    void keepAbsent(int domain, int pasid, long address, int level) {
+    /**
+     * NpCache: keeps that nothing is there, as far as the entry of a level reaches.
+     *
+     * @param nested {@link #NESTED} for a guest entry that was made while nested, else 0
+     */
+    void keepAbsent(int domain, int pasid, long address, int level, int nested) {
         int shift = TableLevel.shift(level);
-        pages.insert(domain, pasid, address & -1L << shift, shift, 0, ABSENT);
+        pages.insert(domain, pasid, address & -1L << shift, shift, 0, ABSENT | nested);
     }
 
     /** Entries dropped since the unit was made. */

@@ -105,13 +105,7 @@ public final class HostWalker {
      * @param needed wanted rights; 0 if only an answer is wanted
      */
     public Result walk(
-            boolean ofHost,
-            long table,
-            int fromLevel,
-            int granted,
-            long address,
-            int needed,
-            WalkListener listener) {
+            boolean ofHost, long table, int fromLevel, int granted, long address, int needed, WalkListener listener) {
         tables = ofHost ? memory : guestTables;
         topLevel = fromLevel;
         level = fromLevel;

@@ -238,10 +238,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
         Context after = below(device)
                 .withGuest(
-                part.get(BindPasidTable.TABLE_ROOT),
-                part.getInt(BindPasidTable.GLX),
-                part.getInt(BindPasidTable.GUEST_PAGING_MODE),
-                part.get(BindPasidTable.GIOV) != 0);
+                        part.get(BindPasidTable.TABLE_ROOT),
+                        part.getInt(BindPasidTable.GLX),
+                        part.getInt(BindPasidTable.GUEST_PAGING_MODE),
+                        part.get(BindPasidTable.GIOV) != 0);
         int guestDomain = part.getInt(BindPasidTable.GUEST_DOMAIN_ID);
         int outcome = change(domain, device, after, guestDomain, device.deviceTlb(), completion);
         if (outcome == 0) {
@@ -286,8 +286,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return pasidChanged(domain, device, number, completion);
         }
         PasidTable table = device.pasids();
-        Context after = below(device)
-                .withGuest(table.root(), table.levels() - 1, table.guestPagingMode(), !device.hostBound());
+        Context after =
+                below(device).withGuest(table.root(), table.levels() - 1, table.guestPagingMode(), !device.hostBound());
         int outcome = change(domain, device, after, device.guestDomain(), device.deviceTlb(), completion);
         if (device.stage() == null || !device.hasGuest()) {
             freePasids(device);

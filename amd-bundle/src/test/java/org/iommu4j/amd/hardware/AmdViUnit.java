@@ -42,6 +42,9 @@ final class AmdViUnit {
     /** What was delivered: address, data. */
     final List<long[]> interrupts = new ArrayList<>();
 
+    /** What software does when a message arrives. */
+    Runnable onInterrupt = () -> {};
+
     /** What devices were asked to drop: DeviceID, PASID, first address, length. */
     final List<long[]> deviceInvalidations = new ArrayList<>();
 
@@ -116,7 +119,10 @@ final class AmdViUnit {
         platform = new SimulatedPlatform(new PlatformConfig(
                 48,
                 recipe.ram,
-                (address, data) -> interrupts.add(new long[] {address, data}),
+                (address, data) -> {
+                    interrupts.add(new long[] {address, data});
+                    onInterrupt.run();
+                },
                 (requester, pasid, iova, bytes) -> {
                     deviceInvalidations.add(new long[] {requester, pasid, iova, bytes});
                     return devicesAnswer;

@@ -224,6 +224,7 @@ final class CommandBufferTest {
     @Test
     void shouldLogADeviceThatDoesNotAnswerAndCompleteTheWaitBehindIt() {
         AmdViUnit unit = AmdViUnit.recipe().make().translating().commanding();
+        // B20
         unit.devicesAnswer = false;
         unit.submit(
                 InvalidateIotlbPages.word0(0x310, 0x310, 0x20, 0xabcde),

@@ -128,6 +128,18 @@ final class ErrataTest {
     }
 
     @Test
+    void shouldHaveAnEventInMemoryBeforeItsMessage() {
+        // B14: on a real part the message may be faster, and a reader that finds type 0 looks again; here it never is.
+        AmdViUnit unit = AmdViUnit.recipe().make().messages().translating();
+        unit.on(Control.EVENT_INT_EN);
+        unit.device(AmdViUnit.DEVICE, DeviceTableEntry.V.mask(), 0, 0, 0);
+        List<String> seen = new ArrayList<>();
+        unit.onInterrupt = () -> seen.addAll(unit.events());
+        fault(unit);
+        assertEquals(List.of("00000310 20000000 12345000 00000000"), seen);
+    }
+
+    @Test
     void shouldSeeAnInterruptBitAgainThatIsSetWhileSoftwareClearsIt() {
         // B15: an event between the reading of the bit and its clearing is seen by a reader who looks again.
         AmdViUnit unit = AmdViUnit.recipe().make().translating();

@@ -3,6 +3,9 @@ package org.iommu4j.amd.translate;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.amd.Machine;
@@ -256,6 +259,29 @@ final class AmdViTranslatorTest {
         assertEquals(
                 List.of("4000031020000310 7ffffffffffff001", "4045031020030310 7ffffffffffff005"),
                 machine.takeCommands().stream().skip(1).map(Object::toString).toList());
+    }
+
+    @Test
+    void shouldWaitForItsOwnCommandsWhateverOthersWaitedFor() {
+        // B22: no wait stores what an earlier one has stored, and each stands behind the commands that it is for.
+        Machine machine = machine(AmdViGeneration.V3);
+        machine.open(DOMAIN + 1);
+        machine.attach(DOMAIN + 1, 0x18);
+        machine.bindTable(DOMAIN, DEVICE, TABLE, 4, false);
+        machine.bindTable(DOMAIN + 1, 0x18, TABLE, 4, false);
+        machine.takeHex();
+        long before = 0;
+        for (int request = 0; request < 8; request++) {
+            machine.invalidate(DOMAIN + request % 2, Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, IOVA, 0x1000);
+            machine.translator().finish(new Completion());
+            List<String> issued = machine.takeHex();
+            assertEquals(2, issued.size(), issued::toString);
+            ByteBuffer wait =
+                    ByteBuffer.wrap(HexFormat.of().parseHex(issued.get(1))).order(ByteOrder.LITTLE_ENDIAN);
+            assertEquals(AmdViCommand.OP_COMPLETION_WAIT, AmdViCommand.opcodeOf(wait.getLong(0)));
+            assertTrue(wait.getLong(8) > before, issued::toString);
+            before = wait.getLong(8);
+        }
     }
 
     @Test

@@ -124,8 +124,7 @@ class GuestMemoryTest {
     }
 
     private Errno passThrough(int flags) {
-        return machine.bindTable(
-                DOMAIN, DEVICE, 0, 0, 0, (int) BindPgtable.FLAG_PASS_THROUGH.mask() | flags);
+        return machine.bindTable(DOMAIN, DEVICE, 0, 0, 0, (int) BindPgtable.FLAG_PASS_THROUGH.mask() | flags);
     }
 
     /** Writes a guest leaf as the guest does: at guest-physical addresses, which are that far from the host's. */
@@ -265,11 +264,9 @@ class GuestMemoryTest {
     @Test
     void shouldRefuseGcr3TablesThatTheChipReadsBesideTheMap() {
         open(Bound.ONE_PASID);
-        assertEquals(
-                Errno.EOPNOTSUPP, machine.bindPasidTable(DOMAIN, DEVICE, GCR3, 0, true, false, 0, 0));
+        assertEquals(Errno.EOPNOTSUPP, machine.bindPasidTable(DOMAIN, DEVICE, GCR3, 0, true, false, 0, 0));
         assertEquals(Errno.OK, passThrough(0));
-        assertEquals(
-                Errno.EOPNOTSUPP, machine.bindPasidTable(DOMAIN, DEVICE, GCR3, 0, false, false, 0, 0));
+        assertEquals(Errno.EOPNOTSUPP, machine.bindPasidTable(DOMAIN, DEVICE, GCR3, 0, false, false, 0, 0));
     }
 
     @ParameterizedTest
@@ -326,8 +323,8 @@ class GuestMemoryTest {
         assertEquals(Errno.OK, passThrough((int) BindPgtable.FLAG_DEVICE_TLB.mask()));
         answers[0] = false;
         Completion completion = new Completion();
-        int code = machine.translator()
-                .map(DOMAIN, new Mapping(DATA, HOST_DATA, PAGE, Uapi.MAP_FLAGS_MASK), completion);
+        int code =
+                machine.translator().map(DOMAIN, new Mapping(DATA, HOST_DATA, PAGE, Uapi.MAP_FLAGS_MASK), completion);
         assertTrue(code < 0, completion::toString);
         assertEquals(-1, access(DmaAccess.NO_PASID, DATA, DmaAccess.READ));
         answers[0] = true;

@@ -578,7 +578,7 @@ final class CaseRun implements AutoCloseable {
     private void request(Map<String, Object> step, ReadRequest read) {
         if (read.operation == Uapi.INVAL_IOTLB) {
             InvalidateRequest request = read.reader.invalidate();
-            if (request.scope() == 0 && request.payloadLength() == 0) {
+            if (request.scope() == 0 && !request.noPasid() && request.payloadLength() == 0) {
                 judge.settled();
             }
             trace.invalidate(request);
