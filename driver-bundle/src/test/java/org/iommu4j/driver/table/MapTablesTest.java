@@ -14,6 +14,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.Snapshot;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Mapping;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
@@ -192,6 +193,26 @@ class MapTablesTest {
         assertEquals(MapTables.NONE, tables.find(1L << 40));
         assertEquals(0x5000, tables.find(0x1000));
         tables.release();
+        assertEquals(pages, platform.pages);
+    }
+
+    @Test
+    void shouldRefuseWhatOverlapsAndChangeNothing() {
+        tables.map(new Mapping(1 << 21, 2 << 21, 1 << 21, 3));
+        tables.map(new Mapping(0x1000, 0x5000, PAGE, 1));
+        int pages = platform.pages;
+        for (long iova : new long[] {0, 0x1000, (1 << 21) - PAGE, 1 << 21, (2 << 21) - PAGE}) {
+            Mapping overlap = new Mapping(iova, 0x8000, 2 * PAGE, 3);
+            assertEquals(
+                    Errno.EEXIST,
+                    assertThrows(BackendException.class, () -> tables.map(overlap))
+                            .errno());
+        }
+        assertEquals(MapTables.NONE, tables.find(0));
+        assertEquals(MapTables.NONE, tables.find((1 << 21) - PAGE));
+        assertEquals(MapTables.NONE, tables.find(2 << 21));
+        assertEquals(0x5000, tables.find(0x1000));
+        assertEquals(2 << 21, tables.find(1 << 21));
         assertEquals(pages, platform.pages);
     }
 }

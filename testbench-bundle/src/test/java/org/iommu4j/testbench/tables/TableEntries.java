@@ -1,7 +1,7 @@
 package org.iommu4j.testbench.tables;
 
 /** A format's entries. Levels are counted from the pages upwards, from 0. */
-interface TableEntries {
+public interface TableEntries {
     /** What software writes where nothing is. */
     default long absent(int level) {
         return 0;

@@ -17,7 +17,7 @@ import org.iommu4j.backend.HardwareConfig;
  * @param pasid of its accesses
  * @param binding has the device translate through a table
  */
-record TableFormat(
+public record TableFormat(
         String name,
         TableShape shape,
         TableEntries entries,
@@ -29,7 +29,7 @@ record TableFormat(
         Binding binding) {
 
     /** Has a device translate through a table. */
-    interface Binding {
+    public interface Binding {
         void bind(TableMachine machine, int requester, long root);
     }
 

@@ -3,10 +3,10 @@ package org.iommu4j.testbench.tables;
 import java.util.stream.Stream;
 
 /** The formats of all vendors. */
-final class TableFormats {
+public final class TableFormats {
     private TableFormats() {}
 
-    static Stream<TableFormat> all() {
+    public static Stream<TableFormat> all() {
         return Stream.of(
                         VtdTables.formats(),
                         SmmuTables.formats(),

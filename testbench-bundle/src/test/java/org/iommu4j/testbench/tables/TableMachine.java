@@ -13,7 +13,7 @@ import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.testing.BackendMachine;
 
 /** A chip that caches nothing, and its driver where a format is bound by one. */
-final class TableMachine extends BackendMachine {
+public final class TableMachine extends BackendMachine {
     private final FuzzScene scene;
 
     TableMachine(Backend backend, HardwareConfig config, Platform platform) {

@@ -16,7 +16,7 @@ import org.iommu4j.backend.DmaAccess;
  * @param rights what a mapping may allow, each a set of {@link DmaAccess#READ} and {@link DmaAccess#WRITE}
  * @param order of the bytes of an entry of 64 bits
  */
-record TableShape(
+public record TableShape(
         int pageShift,
         List<Integer> indexBits,
         int leafLevel,
@@ -33,7 +33,7 @@ record TableShape(
     static final List<Integer> READ_OR_BOTH = List.of(DmaAccess.READ, DmaAccess.READ | DmaAccess.WRITE);
 
     /** Device addresses from {@code first} to {@code last}, unsigned. */
-    record AddressRange(long first, long last) {}
+    public record AddressRange(long first, long last) {}
 
     /** Tables of 512 little-endian entries with pages of 4 KiB, 2 MiB and 1 GiB. */
     static TableShape ofPages4K(int levels, List<AddressRange> ranges, int targetBits, List<Integer> rights) {
@@ -53,17 +53,17 @@ record TableShape(
     }
 
     /** Number of levels. */
-    int levels() {
+    public int levels() {
         return indexBits.size();
     }
 
     /** log2 of what an entry of a level covers in bytes; that of the level above the top is all that the tables reach. */
-    int shift(int level) {
+    public int shift(int level) {
         return pageShift + indexBits.stream().limit(level).mapToInt(bits -> bits).sum();
     }
 
     /** Bytes of the smallest page. */
-    long pageBytes() {
+    public long pageBytes() {
         return 1L << pageShift;
     }
 
@@ -74,7 +74,7 @@ record TableShape(
     }
 
     /** Index into a table of a level. */
-    long index(long iova, int level) {
+    public long index(long iova, int level) {
         return iova >>> shift(level) & ((1L << indexBits.get(level)) - 1);
     }
 
