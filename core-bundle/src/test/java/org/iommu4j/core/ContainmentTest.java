@@ -70,7 +70,7 @@ class ContainmentTest {
 
     private static Errno answered(ToIntFunction<Completion> call) {
         Completion completion = new Completion();
-        call.applyAsInt(completion);
+        assertEquals(call.applyAsInt(completion), completion.errno().code());
         return completion.errno();
     }
 

@@ -3,7 +3,7 @@
  * host.
  */
 @Export
-@Version("1.2.0")
+@Version("1.3.0")
 package org.iommu4j.simulation.memory;
 
 import org.osgi.annotation.bundle.Export;
