@@ -1,6 +1,5 @@
 package org.iommu4j.amd.guest;
 
-import java.util.TreeMap;
 import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.BindPasidTable;
@@ -10,7 +9,6 @@ import org.iommu4j.amd.front.DeviceTable;
 import org.iommu4j.amd.table.DeviceEntry;
 import org.iommu4j.amd.table.DeviceEntryCheck;
 import org.iommu4j.amd.table.DeviceTableEntry;
-import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.GuestRequests;
@@ -22,6 +20,8 @@ import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.simulation.guest.GuestBindings;
+import org.iommu4j.simulation.guest.GuestTables;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -31,9 +31,8 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * its guest tables there. A device is looked at when the guest invalidates its entry and, while it is not known, when it accesses
  * memory; so an entry stays in force until it is invalidated, as in a cache.
  */
-final class GuestDevices {
+final class GuestDevices implements GuestTables<GuestContext> {
     private static final int REQUESTERS = 1 << 16;
-    private static final int PAGE_BYTES = 4096;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
 
     private final PhysicalMemory memory;
@@ -41,7 +40,7 @@ final class GuestDevices {
     private final DeviceTable deviceTable;
     private final RequestWriter writer;
     private final DeviceEntry entry;
-    private final TreeMap<Integer, GuestContext> bound = new TreeMap<>();
+    private final GuestBindings<GuestContext> bindings = new GuestBindings<>(REQUESTERS, this);
     private final boolean namesDomains;
     private boolean translating;
 
@@ -65,94 +64,77 @@ final class GuestDevices {
 
     /** A device is about to access memory: nothing may be known of it yet. */
     void access(int requester, GuestRequests sink) {
-        if (requester >= 0 && requester < REQUESTERS && !bound.containsKey(requester)) {
-            update(requester, sink);
-        }
+        bindings.access(requester, sink);
     }
 
     /** Looks again at every known device. */
     void invalidateAll(GuestRequests sink) {
-        for (Integer requester : bound.keySet().toArray(Integer[]::new)) {
-            update(requester, sink);
-        }
+        bindings.updateBound(requester -> true, sink);
     }
 
     /** Looks again at one device. */
     void invalidate(int requester, GuestRequests sink) {
-        update(requester, sink);
+        bindings.update(requester, sink);
     }
 
     /** True if any device is bound in a guest domain; otherwise nothing can be cached for it. */
     boolean usesDomain(int domain) {
-        for (GuestContext context : bound.values()) {
-            if (context.domain() == domain) {
-                return true;
-            }
-        }
-        return false;
+        return bindings.bound().values().stream().anyMatch(context -> context.domain() == domain);
     }
 
     /** True if no device is bound. */
     boolean isEmpty() {
-        return bound.isEmpty();
+        return bindings.bound().isEmpty();
     }
 
     /** What a device is bound to, or null. */
     GuestContext context(int requester) {
-        return bound.get(requester);
+        return bindings.bound().get(requester);
     }
 
     void save(SnapshotWriter out) {
-        out.putBoolean(translating).putInt(bound.size());
-        bound.forEach((requester, context) -> out.putInt(requester)
-                .putInt(context.domain())
+        bindings.save(out.putBoolean(translating));
+    }
+
+    void load(SnapshotReader in) {
+        translating = in.getBoolean();
+        bindings.load(in);
+    }
+
+    // ---- tables of the guest
+
+    @Override
+    public void save(GuestContext context, SnapshotWriter out) {
+        out.putInt(context.domain())
                 .putLong(context.table())
                 .putInt(context.mode())
                 .putBoolean(context.deviceTlb())
                 .putLong(context.gcr3Root())
                 .putInt(context.glx())
                 .putInt(context.guestPagingMode())
-                .putBoolean(context.giov()));
+                .putBoolean(context.giov());
     }
 
-    void load(SnapshotReader in) {
-        translating = in.getBoolean();
-        int count = in.getCount(REQUESTERS);
-        for (int i = 0; i < count; i++) {
-            int requester = in.getInt();
-            GuestContext context = new GuestContext(
-                    in.getInt(),
-                    in.getLong(),
-                    in.getInt(),
-                    in.getBoolean(),
-                    in.getLong(),
-                    in.getInt(),
-                    in.getInt(),
-                    in.getBoolean());
-            if (requester < 0
-                    || requester >= REQUESTERS
-                    || context.domain() < 0
-                    || context.domain() > GuestContext.UNTRANSLATED_DOMAIN
-                    || (context.table() & (PAGE_BYTES - 1)) != 0) {
-                throw new BackendException(
-                        Errno.EINVAL, "damaged guest state: requester 0x" + Integer.toHexString(requester));
-            }
-            bound.put(requester, context);
-        }
+    @Override
+    public GuestContext load(int requester, SnapshotReader in) {
+        return new GuestContext(
+                in.getIndex(GuestContext.UNTRANSLATED_DOMAIN + 1, "guest domain id"),
+                in.getPage("host table"),
+                in.getInt(),
+                in.getBoolean(),
+                in.getLong(),
+                in.getInt(),
+                in.getInt(),
+                in.getBoolean());
     }
 
-    /** Brings a device to what the guest's table says now. */
-    private void update(int requester, GuestRequests sink) {
-        GuestContext before = bound.get(requester);
-        GuestContext after = translating ? read(requester) : GuestContext.UNTRANSLATED;
-        if (after == null ? before == null : after.equals(before)) {
-            return;
-        }
-        bound.remove(requester);
-        if (after == null) {
-            sink.move(requester, -1);
-            return;
-        }
+    @Override
+    public void unbind(int requester, GuestContext before, GuestRequests sink) {
+        sink.move(requester, -1);
+    }
+
+    @Override
+    public boolean bind(int requester, GuestContext before, GuestContext after, GuestRequests sink) {
         boolean replaces = before != null
                 && before.domain() == after.domain()
                 && !before.hasGuestTables()
@@ -161,12 +143,7 @@ final class GuestDevices {
             sink.move(requester, -1);
             sink.move(requester, after.domain());
         }
-        if (isBound(requester, after, sink)) {
-            bound.put(requester, after);
-        } else {
-            // The device is blocked: better than going on with what the guest has replaced.
-            sink.move(requester, -1);
-        }
+        return isBound(requester, after, sink);
     }
 
     private boolean isBound(int requester, GuestContext context, GuestRequests sink) {
@@ -234,7 +211,12 @@ final class GuestDevices {
         return layout.encode(words);
     }
 
-    /** A device's context, or null if the guest's table blocks it: not readable, wrong, or less than reads and writes. */
+    /** A device's context; null if the table is not readable, or grants less than reads and writes. */
+    @Override
+    public GuestContext read(int requester, GuestRequests sink) {
+        return translating ? read(requester) : GuestContext.UNTRANSLATED;
+    }
+
     private GuestContext read(int requester) {
         long at = deviceTable.entry(requester);
         if (at == DeviceTable.OUTSIDE) {
