@@ -148,11 +148,12 @@ final class PlainVtd {
             return 0;
         }
         boolean nested = ((word0 >>> 6) & 7) == 3;
+        int levels = (int) ((word0 >>> 2) & 7) + 2;
         long second = word0 & ADDRESS;
         long table = word2 & ADDRESS;
         for (int level = LEVELS; level > 0; level--) {
             long at = table + ((address >>> (PAGE_SHIFT + 9 * (level - 1))) & 511) * 8;
-            at = nested ? secondStage(second, at) : at;
+            at = nested ? secondStage(second, levels, at) : at;
             long entry = at == 0 ? 0 : tables.readLongLe(at);
             boolean leaf = level == 1 || (entry & LARGE) != 0;
             if ((entry & PRESENT) == 0 || (entry & BEYOND_HOST) != 0) {
@@ -165,16 +166,16 @@ final class PlainVtd {
             if (leaf) {
                 long inPage = (1L << (PAGE_SHIFT + 9 * (level - 1))) - 1;
                 long found = (table & ~inPage) | (address & inPage);
-                return nested ? secondStage(second, found) : found;
+                return nested ? secondStage(second, levels, found) : found;
             }
         }
         return 0;
     }
 
     /** Where an address of the guest is; 0 if nowhere. */
-    private long secondStage(long root, long address) {
+    private long secondStage(long root, int levels, long address) {
         long table = root;
-        for (int level = LEVELS; level > 0; level--) {
+        for (int level = levels; level > 0; level--) {
             int shift = PAGE_SHIFT + 9 * (level - 1);
             long entry = memory.readLongLe(table + ((address >>> shift) & 511) * 8);
             if ((entry & BOTH_RIGHTS) == 0 || (entry & BEYOND_HOST) != 0) {

@@ -82,12 +82,14 @@ public class VtdPasidBenchmark {
         private final long host;
 
         Machine(int subVersion, CacheConfig cache, boolean nested) {
-            // A page beside what larger pages would need, so that the second stage has four levels, too.
+            // A page beside what larger pages would need, so that all of the map is pages of 4 KiB.
             host = nested ? PAGE : 0;
             map(subVersion == SCALABLE ? TABLE_ENTRY : TABLE_ENTRY >> 1);
             VtdBackend backend = new VtdBackend();
+            // Addresses of 48 bits, so that the second stage of the memory map has four levels.
+            Map<String, Map<String, Long>> fields = nested ? Map.of("cap", Map.of("MGAW", 47L)) : Map.of();
             chip = backend.createHardware(
-                    new HardwareConfig(subVersion, Map.of(), Map.of(), cache, Map.of()), platform);
+                    new HardwareConfig(subVersion, fields, Map.of(), cache, Map.of()), platform);
             translator = backend.createTranslator(subVersion, this);
             Completion completion = new Completion();
             translator.openDomain(DOMAIN, completion);

@@ -45,9 +45,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final PageRequests pageRequests;
     private final RangeCover cover = new RangeCover();
 
-    /** @param pageRequests of devices; null if the chip has none */
-    Bindings(
-            ChipPort chip, HostTables tables, CommandPath commands, Removals removals, PageRequests pageRequests) {
+    /**
+     * Bindings of a chip on which nothing is bound.
+     *
+     * @param pageRequests of devices; null if the chip has none
+     */
+    Bindings(ChipPort chip, HostTables tables, CommandPath commands, Removals removals, PageRequests pageRequests) {
         this.chip = chip;
         this.tables = tables;
         this.commands = commands;

@@ -73,7 +73,11 @@ public final class VtdTranslator implements Translator {
     /** Page requests of devices; null if the chip has none. */
     private final PageRequests pageRequests;
 
-    /** @param pageRequestQueue page of the chip's queue of page requests; 0 if there is none */
+    /**
+     * A driver of a chip that is up.
+     *
+     * @param pageRequestQueue page of the chip's queue of page requests; 0 if there is none
+     */
     private VtdTranslator(
             int subVersion, ChipPort chip, HostTables tables, CommandPath commands, long pageRequestQueue) {
         this.subVersion = subVersion;
@@ -86,7 +90,7 @@ public final class VtdTranslator implements Translator {
             QueueCommands queue = (QueueCommands) commands;
             pageRequests = pageRequestQueue == 0
                     ? null
-                    : new PageRequests(chip, queue, pageRequestQueue, requester -> ownerOf(requester));
+                    : new PageRequests(chip, queue, pageRequestQueue, this::ownerOf);
             bindings = new Bindings(chip, tables, queue, new ScalableRemovals(chip, queue), pageRequests);
             scalable = new ScalableInvalidations(subVersion, chip, queue);
         } else {

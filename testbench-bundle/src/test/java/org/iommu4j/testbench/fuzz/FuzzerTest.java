@@ -230,7 +230,7 @@ class FuzzerTest {
             }
         });
 
-        FuzzFailure failure = find(Kind.GROWTH, 3, broken, options(What.CONTRACT, 15, 1));
+        FuzzFailure failure = find(Kind.GROWTH, 3, broken, options(What.CONTRACT, 31, 1));
 
         assertTrue(failure.message().startsWith("64 rounds took 64 pages"), failure.message());
     }
