@@ -33,6 +33,7 @@ import org.iommu4j.intel.command.VtdRegisters.RootTableAddress;
 import org.iommu4j.intel.command.VtdSettings;
 import org.iommu4j.intel.table.Agaw;
 import org.iommu4j.intel.table.ContextEntry;
+import org.iommu4j.intel.table.FsPte;
 import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.SlPte;
 import org.iommu4j.layout.BitField;
@@ -247,6 +248,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
         return new VtdReferenceWalker(port, driver);
     }
 
+    /** Fewest levels of a table that may be one of the first stage. */
+    private static final int FIRST_STAGE_LEVELS = 4;
+
     /** Builds tables, and notes their addresses and values for the fuzzer. */
     private static final class Scenery {
         private final NativePort port;
@@ -316,6 +320,9 @@ public final class VtdFuzzSupport implements FuzzSupport {
                 if (Ecap.DT.isSet(ecap)) {
                     bind(requester, root.table(), width, domain, BindPgtable.DEVICE_TLB);
                 }
+                if (scalable && root.levels() >= FIRST_STAGE_LEVELS) {
+                    bind(requester, root.table(), width, domain, firstStage());
+                }
             }
             if (Ecap.PT.isSet(ecap)) {
                 bind(requester, 0, 0, 0, BindPgtable.PASS_THROUGH);
@@ -332,9 +339,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
             scene.value("pasid", pasid);
             for (FuzzScene.Root root : scene.roots()) {
                 long width = Agaw.width(Agaw.ofLevels(root.levels()));
-                int stage = width >= Agaw.width(Agaw.ofLevels(4)) && random.nextBoolean()
-                        ? (int) BindPgtable.FLAG_FIRST_STAGE.mask()
-                        : 0;
+                int stage = root.levels() >= FIRST_STAGE_LEVELS && random.nextBoolean() ? firstStage() : 0;
                 byte[] payload = Words.of(BindPasid.LAYOUT)
                         .set(BindPgtable.TABLE_ROOT, root.table())
                         .set(BindPgtable.REQUESTER, requester)
@@ -343,6 +348,18 @@ public final class VtdFuzzSupport implements FuzzSupport {
                         .encode();
                 scene.bind(Uapi.BIND_PASID, stage, payload);
             }
+        }
+
+        private int firstStage() {
+            boolean supervisors = Ecap.SRS.isSet(ecap) && random.nextBoolean();
+            return (int) (BindPgtable.FLAG_FIRST_STAGE.mask()
+                    | (supervisors ? BindPgtable.FLAG_SUPERVISOR.mask() : 0)
+                    | (supervisors && random.nextBoolean() ? BindPgtable.FLAG_WRITE_PROTECT.mask() : 0));
+        }
+
+        /** U/S of an entry that a first stage may read, too; a second stage ignores the bit. */
+        private long user() {
+            return scalable && random.nextInt(8) != 0 ? FsPte.US.mask() : 0;
         }
 
         private void bind(int requester, long table, long width, int domain, int flags) {
@@ -401,7 +418,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
                 long entry = memory.readLongLe(entryAt);
                 if (entry == 0) {
                     long rights = random.nextInt(8) == 0 ? 1 + random.nextInt(2) : 3;
-                    entry = rights | SlPte.ADDR.of(page());
+                    entry = rights | user() | SlPte.ADDR.of(page());
                     memory.writeLongLe(entryAt, entry);
                     scene.table(SlPte.LAYOUT, entryAt, 1);
                 } else if (SlPte.PS.isSet(entry)) {
@@ -412,7 +429,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
             long entryAt = at + (long) Agaw.index(iova, leaf) * SlPte.BYTES;
             long rights = random.nextInt(3) == 0 ? random.nextInt(4) : 3;
             long target = random.nextLong(1L << hostBits) & -1L << Agaw.shift(leaf);
-            memory.writeLongLe(entryAt, rights | SlPte.ADDR.of(target) | SlPte.PS.of(leaf > 1 ? 1 : 0));
+            memory.writeLongLe(entryAt, rights | user() | SlPte.ADDR.of(target) | SlPte.PS.of(leaf > 1 ? 1 : 0));
             scene.table(SlPte.LAYOUT, entryAt, Math.min(2, TABLE_ENTRIES - Agaw.index(iova, leaf)));
             scene.value("", target);
         }

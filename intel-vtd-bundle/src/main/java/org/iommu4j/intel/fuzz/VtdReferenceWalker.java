@@ -11,8 +11,9 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Uapi;
 
 /**
- * A translation of legacy mode written from the text of the architecture (VT-d 3.4.2, 3.7, 7.1.3, 9.1, 9.3, 9.8) with none of
- * the chip's code: numbers are typed out, nothing is kept but the root table that software has set and what was bound.
+ * A translation written from the text of the architecture (VT-d 3.4.2, 3.7, 7.1.3, 9.1, 9.3, 9.8) with none of
+ * the chip's code: numbers are typed out, nothing is kept but the root table that software has set and what was bound. Scalable
+ * mode is judged behind a driver only, {@link ScalableReference}.
  *
  * <p>With a driver in front it takes a device's table from what was attached and bound; memory must agree that a device
  * without one is blocked.
@@ -36,6 +37,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
     private static final int ROOT_INVALID = 0x30;
     private static final int WITH_PASID = 0x31;
 
+    private static final int VER = 0x0;
     private static final int CAP = 0x8;
     private static final int ECAP = 0x10;
     private static final int GCMD = 0x18;
@@ -45,9 +47,6 @@ final class VtdReferenceWalker implements ReferenceWalker {
     private static final long SCALABLE_MODE = 1L << 43;
     private static final long ABORT_MODE = 1L << 52;
     private static final long TRANSLATED_WITH_PASID = 1L << 56;
-
-    /** Type of a stage whose tables are not walked here. */
-    private static final int OTHER_TABLES = 3;
 
     private static final long PAGE_MASK = 0xffff_ffff_ffff_f000L;
 
@@ -64,6 +63,9 @@ final class VtdReferenceWalker implements ReferenceWalker {
 
     /** Bound tables by requester; used only behind a driver. */
     private final Map<Integer, Stage> stages = new HashMap<>();
+
+    /** The same, and bound PASIDs, if the driver uses scalable mode. */
+    private final ScalableReference scalable;
 
     /** The translation of a device: table, width code (AW), translation type (TT), domain id. */
     private record Stage(long table, int width, int type, int domain) {}
@@ -83,6 +85,8 @@ final class VtdReferenceWalker implements ReferenceWalker {
         hostBits = port.platform().hostAddressWidth();
         cap = port.readRegister(CAP, Long.BYTES);
         ecap = port.readRegister(ECAP, Long.BYTES);
+        int major = (int) port.readRegister(VER, Integer.BYTES) >>> 4 & 0xf;
+        scalable = new ScalableReference(guestTables, hostBits, major, cap, ecap);
     }
 
     @Override
@@ -97,6 +101,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
 
     @Override
     public void attached(int requester, long table, int levels) {
+        scalable.attached(requester, table, levels);
         if (table != -1) {
             stages.put(requester, new Stage(table, levels - 2, 0, 0));
         }
@@ -104,11 +109,13 @@ final class VtdReferenceWalker implements ReferenceWalker {
 
     @Override
     public void detached(int requester) {
+        scalable.detached(requester);
         stages.remove(requester);
     }
 
     @Override
     public void bound(BindRequest request) {
+        scalable.bound(request);
         if (request.operation() == Uapi.BIND_PASID) {
             return;
         }
@@ -119,8 +126,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
             stages.put(requester, new Stage(0, -1, 2, 0));
         } else {
             int width = ((int) ReferenceWalker.littleEndian(request, 12, 4) - 30) / 9;
-            // Options of scalable mode, a table of the first stage among them, are not walked here.
-            int type = (request.flags() & 0x7c_0000) != 0 ? OTHER_TABLES : (request.flags() & 0x2_0000) != 0 ? 1 : 0;
+            int type = (request.flags() & 0x2_0000) != 0 ? 1 : 0;
             stages.put(requester, new Stage(ReferenceWalker.littleEndian(request, 0, 8) & PAGE_MASK, width, type, 0));
         }
     }
@@ -164,7 +170,7 @@ final class VtdReferenceWalker implements ReferenceWalker {
             if ((ecap & (SCALABLE_MODE | ABORT_MODE)) == 0) {
                 return fault(access, ROOT_INVALID);
             }
-            return driver && (ecap & SCALABLE_MODE) != 0 && !pasid && isTranslated(access);
+            return driver && (ecap & SCALABLE_MODE) != 0 && scalable.translate(access);
         }
         if (pasid) {
             return fault(access, WITH_PASID);
@@ -183,18 +189,6 @@ final class VtdReferenceWalker implements ReferenceWalker {
             return false;
         }
         return translate(access, stage);
-    }
-
-    /**
-     * Behind a driver in scalable mode: true for an access without PASID that a second-stage table lets through. Which fault ends
-     * another one cannot be told here, nor how tables with PASIDs are walked.
-     */
-    private boolean isTranslated(DmaAccess access) {
-        Stage stage = stages.get(access.requester());
-        return stage != null
-                && stage.type != OTHER_TABLES
-                && translate(access, stage)
-                && access.outcome() == DmaAccess.Outcome.TRANSLATED;
     }
 
     private static boolean isInterrupt(long address) {
