@@ -181,12 +181,15 @@ class ArchitectureTest {
     void shouldKeepReplayRecordAndUpgradeApart() {
         JavaClasses upgrades = module("upgrade-bundle");
         Map<String, List<String>> mayNotKnow = Map.of(
-                "org.iommu4j.upgrade.json..", List.of("capture", "replay", "record", "run", "bundles", "component"),
-                "org.iommu4j.upgrade.capture..", List.of("replay", "record", "run", "bundles", "component"),
-                "org.iommu4j.upgrade.replay..", List.of("record", "run", "bundles", "component"),
-                "org.iommu4j.upgrade.record..", List.of("capture", "replay", "run", "component"),
-                "org.iommu4j.upgrade.bundles..", List.of("capture", "replay", "record", "run", "component"),
-                "org.iommu4j.upgrade.run..", List.of("record", "component"));
+                "org.iommu4j.upgrade.json..",
+                        List.of("capture", "replay", "trace", "record", "run", "bundles", "component"),
+                "org.iommu4j.upgrade.capture..",
+                        List.of("replay", "trace", "record", "run", "bundles", "component"),
+                "org.iommu4j.upgrade.replay..", List.of("trace", "record", "run", "bundles", "component"),
+                "org.iommu4j.upgrade.trace..", List.of("record", "run", "bundles", "component"),
+                "org.iommu4j.upgrade.record..", List.of("capture", "replay", "trace", "run", "component"),
+                "org.iommu4j.upgrade.bundles..", List.of("capture", "replay", "trace", "record", "run", "component"),
+                "org.iommu4j.upgrade.run..", List.of("trace", "record", "component"));
         mayNotKnow.forEach((room, others) -> noClasses()
                 .that()
                 .resideInAPackage(room)

@@ -4,7 +4,7 @@
  * JSON.
  */
 @Export
-@Version("3.1.0")
+@Version("3.0.0")
 package org.iommu4j.upgrade;
 
 import org.osgi.annotation.bundle.Export;

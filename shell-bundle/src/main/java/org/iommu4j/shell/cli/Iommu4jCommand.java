@@ -116,6 +116,7 @@ public final class Iommu4jCommand implements Runnable {
         IFactory factory = InstalledModels.factory(host::core);
         commandLine.addSubcommand(new CommandLine(new UpgradeCommand(host), factory));
         commandLine.addSubcommand(new ReplayCommand(host));
+        commandLine.addSubcommand(new ImportCommand(host));
         commandLine.addSubcommand(new CasesCommand(host));
         commandLine.addSubcommand(new CommandLine(new BenchCommand(host), factory));
         commandLine.addSubcommand(new CommandLine(new FuzzCommand(host), factory));

@@ -132,6 +132,7 @@ class Iommu4jCommandTest {
         "'--help', iommu4j",
         "'upgrade --help', upgrade",
         "'replay --help', replay",
+        "'import --help', import",
         "'cases --help', cases",
         "'bench --help', bench",
         "'fuzz --help', fuzz",
@@ -226,6 +227,12 @@ class Iommu4jCommandTest {
                 "replay dir --cache",
                 "replay dir --cache DEFAULTS",
                 "replay dir --backend 1.0.0",
+                "import",
+                "import trace",
+                "import trace -o dir --base many",
+                "import trace -o dir --register CAP",
+                "import trace -o dir --register CAP=many",
+                "import trace -o dir --model riscv",
                 "replay dir --record",
                 "replay dir --record out.jsonl --path direct",
                 "cases",
@@ -263,7 +270,7 @@ class Iommu4jCommandTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, cases, bench, fuzz, conform,"
+                "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, import, cases, bench, fuzz, conform,"
                         + " fixtures, negotiate, explain, shell, help (see './iommu4j --help')",
                 "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",

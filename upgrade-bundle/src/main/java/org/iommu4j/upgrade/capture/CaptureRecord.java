@@ -70,7 +70,7 @@ public sealed interface CaptureRecord {
      * @param iova address, or the start of its page in stock runs
      * @param access 1 read, 2 write, 0 none, {@link #UNKNOWN} if the capture does not know
      * @param pa where it goes, or the start of the page there
-     * @param mask size of the page in bytes - 1
+     * @param mask size of the page in bytes - 1; {@link #UNKNOWN} if the capture does not know
      * @param perm 1 read, 2 write, 3 both, 0 none, {@link #UNKNOWN} if the capture does not know
      * @param fault why it was refused; null if it was not
      * @param hit true if the hardware answered from its cache
@@ -93,14 +93,31 @@ public sealed interface CaptureRecord {
         /** Stands for what a capture does not know. */
         public static final int UNKNOWN = -1;
 
+        private static final long SMALLEST_PAGE = 4096;
+
         /** True if the access was refused: a fault, or an access that the page does not allow. */
         public boolean isRefused() {
             return fault != null || (access > 0 && perm != UNKNOWN && (access & ~perm) != 0);
         }
 
+        /** The size of the page in bytes - 1; of the smallest one if the capture does not know. */
+        public long pageMask() {
+            return mask == UNKNOWN ? SMALLEST_PAGE - 1 : mask;
+        }
+
         /** The physical address, offset in the page included. */
         public long target() {
-            return (pa & ~mask) | (iova & mask);
+            return (pa & ~pageMask()) | (iova & pageMask());
+        }
+
+        /**
+         * True if that is the physical address; of a page whose size the capture does not know, if it is in the page.
+         *
+         * @param spa an address that the access led to
+         * @param pageBytes size of the page there; 0 if none was translated
+         */
+        public boolean leadsTo(long spa, long pageBytes) {
+            return spa == target() || (mask == UNKNOWN && pageBytes > 0 && (spa & -pageBytes) == (pa & -pageBytes));
         }
     }
 

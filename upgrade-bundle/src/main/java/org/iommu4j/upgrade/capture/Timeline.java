@@ -160,9 +160,9 @@ public final class Timeline implements Closeable {
             }
         }
         // A refused request may come without an answer.
-        boolean answered = fault == null || !(line.isNull("pa") || line.isNull("mask"));
+        boolean answered = fault == null || !line.isNull("pa");
         long pa = answered ? line.number("pa") : 0;
-        long mask = answered ? line.number("mask") : 0;
+        long mask = !line.isNull("mask") ? line.number("mask") : CaptureRecord.Translation.UNKNOWN;
         if ((mask & mask + 1) != 0) {
             throw line.reject("mask", "is not a power of two - 1");
         }

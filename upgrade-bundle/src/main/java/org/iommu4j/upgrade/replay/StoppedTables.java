@@ -94,20 +94,20 @@ final class StoppedTables implements AutoCloseable {
             return mapped || !pages.isEmpty() ? "refused by table entries that the capture does not have" : null;
         }
         if (pages.isEmpty()) {
-            boolean same = mapped && access.spa() == wanted.target();
+            boolean same = mapped && wanted.leadsTo(access.spa(), access.pageBytes());
             return same ? null : "the memory at the stop has no table for the device";
         }
         Step last = pages.get(pages.size() - 1);
-        if (mapped) {
+        if (mapped && gaps.entry(last.what(), access.pageBytes()) != null) {
             sizes.put(last.what(), access.pageBytes());
         }
         boolean unchanged = mapped
-                && access.spa() == wanted.target()
+                && wanted.leadsTo(access.spa(), access.pageBytes())
                 && (wanted.perm() == CaptureRecord.Translation.UNKNOWN || wanted.perm() == Differences.granted(access));
         if (pages.stream().filter(step -> step.what().equals(last.what())).count() > 1) {
             return unchanged ? null : "two stages translate, and which of them has changed is not known";
         }
-        GapRecords.Entry entry = gaps.entry(last.what(), sizes.getOrDefault(last.what(), wanted.mask() + 1));
+        GapRecords.Entry entry = gaps.entry(last.what(), sizes.getOrDefault(last.what(), wanted.pageMask() + 1));
         if (entry == null) {
             return "the memory at the stop has no table that leads to such a page";
         }

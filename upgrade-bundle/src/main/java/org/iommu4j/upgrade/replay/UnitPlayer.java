@@ -210,7 +210,7 @@ final class UnitPlayer {
                     : access.outcome() == DmaAccess.Outcome.FAULT || access.outcome() == DmaAccess.Outcome.BLOCKED;
         }
         return access.outcome() == DmaAccess.Outcome.TRANSLATED
-                && access.spa() == wanted.target()
+                && wanted.leadsTo(access.spa(), access.pageBytes())
                 && (wanted.access() == 0
                         || wanted.perm() == CaptureRecord.Translation.UNKNOWN
                         || Differences.granted(access) == wanted.perm());

@@ -1,5 +1,6 @@
 package org.iommu4j.upgrade.trace;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -33,6 +34,7 @@ final class TraceConverter implements TraceSink {
     private final Map<String, Long> firstReads = new HashMap<>();
     private final Map<String, Long> withoutBytes = new TreeMap<>();
     private final Map<String, Long> made = new TreeMap<>();
+    private long withoutSize;
     private long untraced;
     private long forgottenPages;
     private long stoppedAt = -1;
@@ -166,16 +168,17 @@ final class TraceConverter implements TraceSink {
         boolean passes = kind == TraceEvent.Kind.PASS;
         String reason = passes && !told.event().word().isEmpty() ? told.event().word() : fault;
         long iova = told.number("iova");
-        long mask = mask(told, known);
+        Long mask = passes ? Long.valueOf(PAGE_BYTES - 1) : mask(told, known);
         Integer access = told.has("write") ? told.number("write") == 0 ? READ : WRITE : null;
         StringBuilder fields = new StringBuilder();
         fields.append(",\"dev\":").append(hex(told.number("dev")));
         fields.append(",\"iova\":").append(hex(iova));
         fields.append(",\"access\":").append(access);
         boolean answered = passes || fault == null;
+        withoutSize += answered && mask == null ? 1 : 0;
         long pa = passes ? iova : told.has("pa") ? told.number("pa") : 0;
         fields.append(",\"pa\":").append(answered ? hex(pa) : null);
-        fields.append(",\"mask\":").append(answered ? hex(mask) : null);
+        fields.append(",\"mask\":").append(answered && mask != null ? hex(mask) : null);
         Long perm = passes ? Long.valueOf(READ | WRITE) : told.optional("perm");
         fields.append(",\"perm\":").append(answered ? perm : null);
         fields.append(",\"fault\":").append(fault(reason));
@@ -190,7 +193,7 @@ final class TraceConverter implements TraceSink {
             }
         }
         out.record("xlate", fields.toString());
-        remember((int) told.number("dev"), iova, answered && !passes ? new Mapping(pa, mask, rights(perm)) : null);
+        remember((int) told.number("dev"), iova, answered && !passes ? new Mapping(pa, mask == null ? PAGE_BYTES - 1 : mask, rights(perm)) : null);
     }
 
     private static String fault(String reason) {
@@ -204,12 +207,10 @@ final class TraceConverter implements TraceSink {
         return perm == null ? -1 : perm.intValue();
     }
 
-    private static long mask(Told told, Map<String, Long> known) {
-        if (told.has("mask")) {
-            return told.number("mask");
-        }
+    /** Size of the page less one; null if the trace does not tell. */
+    private static Long mask(Told told, Map<String, Long> known) {
         Long mib = known.get("mib");
-        return mib == null || Long.bitCount(mib) != 1 ? PAGE_BYTES - 1 : (mib << MIB_SHIFT) - 1;
+        return mib == null || Long.bitCount(mib) != 1 ? told.optional("mask") : Long.valueOf((mib << MIB_SHIFT) - 1);
     }
 
     private void remember(int requester, long iova, Mapping mapping) {
@@ -263,7 +264,7 @@ final class TraceConverter implements TraceSink {
 
     /** What was assumed of commands and pages, a sentence each. */
     List<String> assumed() {
-        List<String> sentences = new java.util.ArrayList<>();
+        List<String> sentences = new ArrayList<>();
         withoutBytes.forEach((event, count) -> sentences.add(count + " commands " + event
                 + " have no bytes: the trace tells none, and the ring at the stop does not hold them any more; "
                 + "replay executes one that drops at least as much"));
@@ -271,6 +272,10 @@ final class TraceConverter implements TraceSink {
                 count + " commands " + event + " are made of their operands in the trace; what it does not tell is assumed"));
         if (untraced > 0) {
             sentences.add(untraced + " entries of the ring were not traced; they are taken for " + ring.untraced());
+        }
+        if (withoutSize > 0) {
+            sentences.add("pages of " + withoutSize
+                    + " translations have 4 KiB, unless the memory at the stop has a larger one: the trace does not tell");
         }
         if (forgottenPages > 0) {
             sentences.add(forgottenPages + " translations are of further pages than " + MOST_PAGES
