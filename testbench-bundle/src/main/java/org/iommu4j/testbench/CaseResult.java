@@ -11,6 +11,7 @@ import java.util.Map;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.core.service.OneLine;
+import org.iommu4j.testbench.run.Differences;
 
 /**
  * How a case ended.
@@ -155,6 +156,11 @@ public record CaseResult(
             text.append("; explain: ").append(String.join("; ", explain));
         }
         return text.toString();
+    }
+
+    /** What differs between what was expected and what came, a sentence each; empty where that was not the trouble. */
+    public List<String> differences() {
+        return Differences.of(expected, got);
     }
 
     /** One JSON object without line ends; what does not apply is null, but {@code explain}, which is absent then. */

@@ -13,6 +13,9 @@ import java.util.concurrent.Callable;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
+import org.iommu4j.shell.text.CaseText;
+import org.iommu4j.shell.text.FileCounts;
+import org.iommu4j.shell.text.Screen.Colour;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.CaseResult;
@@ -92,7 +95,7 @@ public final class CasesCommand implements Callable<Integer> {
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
         Set<String> ids = new LinkedHashSet<>(only);
-        Map<Outcome, Integer> counts = new EnumMap<>(Outcome.class);
+        FileCounts counts = new FileCounts(System::nanoTime);
         Map<Finding.Kind, Long> totals = new EnumMap<>(Finding.Kind.class);
         Map<Finding.Kind, Long> unexpected = new EnumMap<>(Finding.Kind.class);
         Outputs.check(files, findings);
@@ -100,7 +103,7 @@ public final class CasesCommand implements Callable<Integer> {
                 .withJars(new Installation(host.home())::find);
         try (OutputFile file = findings == null ? null : Outputs.create(findings)) {
             bench.run(files, ids, findings != null || failOn.isGiven(), result -> {
-                counts.merge(result.outcome(), 1, Integer::sum);
+                counts.add(result);
                 SanitizerReport found = result.findings();
                 found.counts().forEach((kind, count) -> totals.merge(kind, count, Long::sum));
                 if (!result.foretold()) {
@@ -112,7 +115,7 @@ public final class CasesCommand implements Callable<Integer> {
                 if (json) {
                     out.println(result.toJson());
                 } else if (result.outcome() != Outcome.PASSED) {
-                    out.println(result.toText());
+                    out.print(host.screen().width() > 0 ? CaseText.of(result, host.screen()) : result.toText() + "\n");
                 }
             });
             if (file != null) {
@@ -128,12 +131,17 @@ public final class CasesCommand implements Callable<Integer> {
             out.flush();
         }
         PrintWriter summary = json ? spec.commandLine().getErr() : out;
-        summary.println(counts.getOrDefault(Outcome.PASSED, 0) + " passed, " + counts.getOrDefault(Outcome.FAILED, 0)
-                + " failed, " + counts.getOrDefault(Outcome.SKIPPED, 0) + " skipped");
+        int failed = counts.count(Outcome.FAILED);
+        summary.print(counts.table(host.screen().width()));
+        summary.println(host.screen()
+                .in(
+                        failed == 0 ? Colour.GREEN : Colour.RED,
+                        counts.count(Outcome.PASSED) + " passed, " + failed + " failed, "
+                                + counts.count(Outcome.SKIPPED) + " skipped"));
         totals.forEach((kind, count) -> summary.println("findings: " + count + " " + kind));
         summary.flush();
         return failOn.status(
-                counts.containsKey(Outcome.FAILED) ? ExitStatus.FAILED : ExitStatus.OK,
+                failed > 0 ? ExitStatus.FAILED : ExitStatus.OK,
                 unexpected,
                 spec.commandLine().getErr());
     }

@@ -19,6 +19,7 @@ import org.iommu4j.core.service.Explanation;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.text.ExplanationJson;
 import org.iommu4j.shell.text.ExplanationText;
+import org.iommu4j.shell.text.Screen;
 import org.iommu4j.shell.text.HexInput;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.InputFile;
@@ -75,6 +76,7 @@ public final class ExplainCommand implements Callable<Integer> {
     private final Supplier<ExplainService> explain;
     private final Consumer<IommuModel> await;
     private final Supplier<InputStream> input;
+    private final Screen screen;
 
     @Option(
             names = "--model",
@@ -136,7 +138,7 @@ public final class ExplainCommand implements Callable<Integer> {
 
     /** A command in that host. */
     public ExplainCommand(Host host) {
-        this(host::core, () -> host.service(ExplainService.class), host::awaitBackend, host::in);
+        this(host::core, () -> host.service(ExplainService.class), host::awaitBackend, host::in, host.screen());
     }
 
     /**
@@ -153,10 +155,20 @@ public final class ExplainCommand implements Callable<Integer> {
             Supplier<ExplainService> explain,
             Consumer<IommuModel> await,
             Supplier<InputStream> input) {
+        this(core, explain, await, input, Screen.NONE);
+    }
+
+    private ExplainCommand(
+            Supplier<IommuService> core,
+            Supplier<ExplainService> explain,
+            Consumer<IommuModel> await,
+            Supplier<InputStream> input,
+            Screen screen) {
         this.core = core;
         this.explain = explain;
         this.await = await;
         this.input = input;
+        this.screen = screen;
     }
 
     /**
@@ -247,7 +259,7 @@ public final class ExplainCommand implements Callable<Integer> {
         if (json) {
             out.print(ExplanationJson.of(explanation));
         } else {
-            out.print(problem ? explanation.problem() + "\n" : ExplanationText.of(explanation));
+            out.print(problem ? explanation.problem() + "\n" : ExplanationText.of(explanation, screen));
         }
         out.flush();
         return problem ? ExitStatus.USAGE : ExitStatus.OK;

@@ -4,6 +4,7 @@ import java.io.InputStream;
 import java.nio.file.Path;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
+import org.iommu4j.shell.text.Screen;
 
 /** The surroundings of the command line: services, files and limits. */
 public interface Host {
@@ -59,6 +60,16 @@ public interface Host {
 
     /** True if a person types the input. */
     boolean inputIsTerminal();
+
+    /** What results are shown on. */
+    default Screen screen() {
+        return Screen.NONE;
+    }
+
+    /** What messages are shown on. */
+    default Screen errorScreen() {
+        return Screen.NONE;
+    }
 
     /** True if what is written to standard error can be written over. */
     boolean errorIsTerminal();

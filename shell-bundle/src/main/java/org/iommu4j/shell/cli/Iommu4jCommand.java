@@ -11,6 +11,7 @@ import org.iommu4j.core.service.Nearest;
 import org.iommu4j.core.service.OneLine;
 import org.iommu4j.shell.cli.CheckedOutput.OutputLostException;
 import org.iommu4j.shell.text.Texts;
+import org.iommu4j.shell.text.WrappingWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -61,6 +62,12 @@ public final class Iommu4jCommand implements Runnable {
 
     private static final String BUNDLE = "--bundle";
 
+    /** Columns of a help text in a file or pipe. */
+    private static final int HELP_WIDTH = 100;
+
+    private static final int LEAST_HELP_WIDTH = 60;
+    private static final int MOST_HELP_WIDTH = 120;
+
     /** System property: true to print the stack trace of what is no failure of a command but of the program. */
     private static final String DEBUG = "iommu4j.debug";
 
@@ -79,8 +86,9 @@ public final class Iommu4jCommand implements Runnable {
      * @return the exit status, see {@link ExitStatus}
      */
     public static int run(Host host, CheckedOutput results, CheckedOutput messages, String... arguments) {
-        PrintWriter err = messages.writer(true);
-        int status = run(host, results.writer(false), err, arguments);
+        PrintWriter err = WrappingWriter.on(host.errorScreen(), messages.writer(true), true);
+        PrintWriter out = WrappingWriter.on(host.screen(), results.writer(false), false);
+        int status = run(host, out, err, arguments);
         err.flush();
         return status == ExitStatus.OK && messages.isLost() ? ExitStatus.USAGE : status;
     }
@@ -144,6 +152,7 @@ public final class Iommu4jCommand implements Runnable {
         IParameterExceptionHandler wrongArguments = Iommu4jCommand::wrongArguments;
         IExecutionExceptionHandler failure = Iommu4jCommand::failure;
         return configured(commandLine)
+                .setUsageHelpWidth(helpWidth(host))
                 .setParameterExceptionHandler(wrongArguments)
                 .setExecutionExceptionHandler(failure)
                 .setExecutionStrategy(parsed -> execute(host, parsed));
@@ -162,6 +171,12 @@ public final class Iommu4jCommand implements Runnable {
         }
     }
 
+    /** Lines of a help text are as long as the screen is wide, but no longer than one reads with ease. */
+    private static int helpWidth(Host host) {
+        int width = host.screen().width();
+        return width == 0 ? HELP_WIDTH : Math.max(LEAST_HELP_WIDTH, Math.min(width, MOST_HELP_WIDTH));
+    }
+
     /** The parser of one command that is not a subcommand. */
     static CommandLine single(Object command, IFactory factory) {
         CommandLine commandLine = new CommandLine(command, factory);
@@ -173,7 +188,7 @@ public final class Iommu4jCommand implements Runnable {
         return commandLine
                 // An argument is what it is: @FILE would be replaced by what a file holds, however long it is.
                 .setExpandAtFiles(false)
-                .setUsageHelpWidth(100)
+                .setUsageHelpWidth(HELP_WIDTH)
                 .setUsageHelpLongOptionsMaxWidth(34)
                 .registerConverter(CacheConfig.class, Iommu4jCommand::cache);
     }

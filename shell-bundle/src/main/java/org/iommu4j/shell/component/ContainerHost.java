@@ -16,6 +16,7 @@ import org.iommu4j.shell.cli.ExitStatus;
 import org.iommu4j.shell.cli.Host;
 import org.iommu4j.shell.cli.Models;
 import org.iommu4j.shell.gogo.GogoSession;
+import org.iommu4j.shell.text.Screen;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
@@ -126,6 +127,16 @@ final class ContainerHost implements Host {
     @Override
     public boolean inputIsTerminal() {
         return Boolean.getBoolean("iommu4j.stdin.terminal");
+    }
+
+    @Override
+    public Screen screen() {
+        return Screen.output();
+    }
+
+    @Override
+    public Screen errorScreen() {
+        return Screen.error();
     }
 
     @Override

@@ -10,6 +10,11 @@ public final class ExplanationText {
 
     /** Whole lines: a heading, a table for each structure, the verdict, remarks. */
     public static String of(Explanation explanation) {
+        return of(explanation, Screen.NONE);
+    }
+
+    /** The same for a screen. */
+    public static String of(Explanation explanation, Screen screen) {
         StringBuilder text = new StringBuilder(explanation.subject()).append('\n');
         boolean wrong = false;
         for (Explanation.Part part : explanation.parts()) {
@@ -29,9 +34,9 @@ public final class ExplanationText {
                         line.meaning(),
                         part.section());
             }
-            text.append(table.render());
+            text.append(table.render(screen.width()));
         }
-        candidates(text, explanation);
+        candidates(text, explanation, screen);
         if (wrong) {
             text.append("\n! = reserved bits that are set, a reserved value, or the field at fault\n");
         }
@@ -84,7 +89,7 @@ public final class ExplanationText {
         return text.append(": ").append(verdict.text()).toString();
     }
 
-    private static void candidates(StringBuilder text, Explanation explanation) {
+    private static void candidates(StringBuilder text, Explanation explanation, Screen screen) {
         if (explanation.candidates().isEmpty()) {
             return;
         }
@@ -93,7 +98,7 @@ public final class ExplanationText {
         for (Explanation.Candidate candidate : explanation.candidates()) {
             table.row(candidate.format(), candidate.wrong(), candidate.section());
         }
-        text.append(table.render());
+        text.append(table.render(screen.width()));
         text.append("wrong = reserved bits that are set and reserved values\n");
     }
 }

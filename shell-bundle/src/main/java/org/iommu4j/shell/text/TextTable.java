@@ -3,10 +3,15 @@ package org.iommu4j.shell.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /** A table for people: left-aligned columns under their headings, as wide as their widest cell; numbers to the right. */
 public final class TextTable {
     private static final String GAP = "  ";
+
+    /** No column becomes narrower than that. */
+    private static final int LEAST_WIDTH = 12;
+
     private static final Pattern NUMBER = Pattern.compile("[0-9][0-9,]*(\\.[0-9]+)?");
 
     private final List<String> headings;
@@ -37,6 +42,15 @@ public final class TextTable {
 
     /** The lines of the table, each ended by a newline; only the headings if there are no rows. */
     public String render() {
+        return render(0);
+    }
+
+    /**
+     * The same in a width: columns of text give way, the widest first, and go on in the next line at a word.
+     *
+     * @param most in characters; 0 for any
+     */
+    public String render(int most) {
         int columns = headings.size();
         int[] widths = new int[columns];
         boolean[] numeric = new boolean[columns];
@@ -48,19 +62,54 @@ public final class TextTable {
                 numeric[column] &= isNumber(row.get(column));
             }
         }
+        if (most > 0) {
+            narrow(widths, numeric, most);
+        }
         StringBuilder text = new StringBuilder();
-        line(text, headings, widths, numeric);
+        wrapped(text, headings, widths, numeric);
         for (List<String> row : rows) {
-            line(text, row, widths, numeric);
+            wrapped(text, row, widths, numeric);
         }
         return text.toString();
+    }
+
+    private void narrow(int[] widths, boolean[] numeric, int most) {
+        int width = GAP.length() * (widths.length - 1) + IntStream.of(widths).sum();
+        while (width > most) {
+            int widest = 0;
+            for (int column = 1; column < widths.length; column++) {
+                widest = !numeric[column] && (numeric[widest] || widths[column] > widths[widest]) ? column : widest;
+            }
+            if (widths[widest] <= LEAST_WIDTH) {
+                return;
+            }
+            widths[widest]--;
+            width--;
+        }
+    }
+
+    /** A row, in as many lines as its longest cell needs. A word that is too long for its column sticks out. */
+    private static void wrapped(StringBuilder text, List<String> cells, int[] widths, boolean[] numeric) {
+        List<List<String>> lines = new ArrayList<>();
+        int count = 1;
+        for (int column = 0; column < widths.length; column++) {
+            lines.add(Screen.wrapped(cells.get(column), widths[column]));
+            count = Math.max(count, lines.get(column).size());
+        }
+        for (int i = 0; i < count; i++) {
+            List<String> line = new ArrayList<>();
+            for (List<String> cell : lines) {
+                line.add(i < cell.size() ? cell.get(i) : "");
+            }
+            line(text, line, widths, numeric);
+        }
     }
 
     private static void line(StringBuilder text, List<String> cells, int[] widths, boolean[] numeric) {
         StringBuilder line = new StringBuilder();
         for (int column = 0; column < widths.length; column++) {
             String cell = cells.get(column);
-            String pad = " ".repeat(widths[column] - cell.length());
+            String pad = " ".repeat(Math.max(0, widths[column] - cell.length()));
             line.append(column == 0 ? "" : GAP).append(numeric[column] ? pad + cell : cell + pad);
         }
         text.append(line.toString().stripTrailing()).append('\n');

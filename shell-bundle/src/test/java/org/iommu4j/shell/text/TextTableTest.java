@@ -44,4 +44,24 @@ class TextTableTest {
 
         assertThrows(IllegalArgumentException.class, () -> table.row("x"));
     }
+
+    @Test
+    void shouldWrapItsWidestColumnsAtWords() {
+        TextTable table = new TextTable("id", "reason", "n")
+                .row("1", "a version that nobody has heard of until today", 7);
+
+        assertEquals("""
+                id  reason                n
+                 1  a version that        7
+                    nobody has heard of
+                    until today
+                """, table.render(27));
+    }
+
+    @Test
+    void shouldStayAsItIsWhereItFits() {
+        TextTable table = new TextTable("id", "reason").row("1", "fits");
+
+        assertEquals(table.render(), table.render(80));
+    }
 }

@@ -10,7 +10,6 @@ import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.backend.Sanitizer;
 import org.iommu4j.simulation.memory.GuardedMemory;
 import org.iommu4j.simulation.memory.HostPages;
-import org.iommu4j.simulation.memory.ObservedMemory;
 import org.iommu4j.simulation.memory.SparseMemory;
 import org.iommu4j.simulation.sanitizer.TranslationSanitizer;
 import org.iommu4j.simulation.sanitizer.WatchedMemory;

@@ -1,17 +1,17 @@
-package org.iommu4j.simulation.memory;
+package org.iommu4j.simulation.platform;
 
 import org.iommu4j.backend.MemoryReadListener;
 import org.iommu4j.backend.PhysicalMemory;
 
 /** Memory of a machine with somebody who sees each read. */
-public final class ObservedMemory implements PhysicalMemory {
+final class ObservedMemory implements PhysicalMemory {
     private static final int IN_WORD = Long.BYTES - 1;
 
     private final PhysicalMemory memory;
     private final MemoryReadListener listener;
 
     /** Shows the reads of a memory. */
-    public ObservedMemory(PhysicalMemory memory, MemoryReadListener listener) {
+    ObservedMemory(PhysicalMemory memory, MemoryReadListener listener) {
         this.memory = memory;
         this.listener = listener;
     }
