@@ -293,17 +293,19 @@ public final class ShimLaws {
         InvalidateRequest best = copy(failing);
         for (int bit = 0; bit < best.payloadLength() * Byte.SIZE; bit++) {
             InvalidateRequest less = copy(best);
-            less.payload()[bit / Byte.SIZE] &= (byte) ~(1 << bit % Byte.SIZE);
+            less.payload()[bit / Byte.SIZE] &= (byte) ~(1 << (bit % Byte.SIZE));
             best = stillFails(client, chip, less, paths) ? less : best;
         }
         for (int part = 0; part < 3; part++) {
+            long size = part == 0 ? 0 : best.size();
+            size = part == 2 && size > 0 ? Math.min(size, 4096) : size;
             InvalidateRequest less = copy(best);
             less.set(
                     part == 0 ? 0 : best.scope(),
                     part == 1 ? 0 : best.flags(),
                     part == 0 ? 0 : best.pasid(),
                     part == 0 ? 0 : best.vaddr(),
-                    part == 0 ? 0 : part == 2 && best.size() > 0 ? Math.min(best.size(), 4096) : best.size(),
+                    size,
                     best.subVersion(),
                     best.payload(),
                     0,

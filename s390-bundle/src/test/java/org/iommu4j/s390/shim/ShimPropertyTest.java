@@ -15,6 +15,7 @@ import org.iommu4j.s390.Machine;
 import org.iommu4j.s390.ZpciBackend;
 import org.iommu4j.s390.command.InvalidateData;
 import org.iommu4j.testing.Property;
+import org.iommu4j.testing.ShimLaws;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -40,34 +41,83 @@ class ShimPropertyTest {
         return machine;
     }
 
-    /** Pages that still go where they went before an edit of all of them, after the request. */
-    private static Set<String> stale(
-            Machine machine, InvalidateRequest request, Completion completion, long generation) {
-        for (int page = 0; page < PAGES; page++) {
-            machine.page(page, generation + page * 0x1000L);
+    /** Two functions, whose pages can be moved and looked at. */
+    static final class Scene implements ShimLaws.Scene {
+        private static final long MOVED = 0x100_0000L;
+        private static final long NEXT = 0x1000_0000L;
+
+        private final Machine machine;
+        private long where;
+
+        Scene(int subVersion) {
+            machine = machine(subVersion);
         }
-        for (int domain = 0; domain < 2; domain++) {
-            machine.invalidate(domain, 0, 1, 0, 0);
-            for (int page = 0; page < PAGES; page++) {
-                machine.read(1 + domain, Machine.PBA + page * 0x1000L);
-            }
-        }
-        for (int page = 0; page < PAGES; page++) {
-            machine.page(page, generation + 0x100_0000L + page * 0x1000L);
-        }
-        if (machine.translator().invalidate(0, request, completion) == 0) {
-            machine.translator().finish(completion);
-        }
-        Set<String> stale = new HashSet<>();
-        for (int domain = 0; domain < 2; domain++) {
-            for (int page = 0; page < PAGES; page++) {
-                String target = machine.read(1 + domain, Machine.PBA + page * 0x1000L);
-                if (target.equals(Long.toHexString(generation + page * 0x1000L))) {
-                    stale.add(domain + ":" + page);
+
+        @Override
+        public void fill() {
+            where = where % (NEXT << 12) + NEXT;
+            pages(where);
+            for (int domain = 0; domain < 2; domain++) {
+                machine.invalidate(domain, 0, 1, 0, 0);
+                for (int page = 0; page < PAGES; page++) {
+                    machine.read(1 + domain, Machine.PBA + page * 0x1000L);
                 }
             }
+            pages(where + MOVED);
         }
-        return stale;
+
+        private void pages(long first) {
+            for (int page = 0; page < PAGES; page++) {
+                machine.page(page, first + page * 0x1000L);
+            }
+        }
+
+        @Override
+        public void carryOut(InvalidateRequest request, Completion completion) {
+            if (machine.translator().invalidate(0, request, completion) == 0) {
+                machine.translator().finish(completion);
+            }
+        }
+
+        /** Pages that still go where they went before they moved. */
+        @Override
+        public Set<String> left() {
+            Set<String> stale = new HashSet<>();
+            for (int domain = 0; domain < 2; domain++) {
+                for (int page = 0; page < PAGES; page++) {
+                    String target = machine.read(1 + domain, Machine.PBA + page * 0x1000L);
+                    if (target.equals(Long.toHexString(where + page * 0x1000L))) {
+                        stale.add(domain + ":" + page);
+                    }
+                }
+            }
+            return stale;
+        }
+
+        Set<String> staleAfter(InvalidateRequest request, Completion completion) {
+            fill();
+            carryOut(request, completion);
+            return left();
+        }
+    }
+
+    /** A request of a generation, in which not everything is right. */
+    static InvalidateRequest request(int subVersion, SplittableRandom random) {
+        boolean range = random.nextInt(4) != 0;
+        long first = Machine.PBA + random.nextInt(PAGES) * 0x1000L;
+        long size = random.nextInt(1, 20) * 0x1000L;
+        byte[] payload = random.nextInt(3) == 0 ? new byte[0] : payload(random, range);
+        return new InvalidateRequest()
+                .set(
+                        range ? 2 : 0,
+                        1,
+                        0,
+                        range ? first : 0,
+                        range ? size : 0,
+                        subVersion,
+                        payload,
+                        0,
+                        payload.length);
     }
 
     private static byte[] payload(SplittableRandom random, boolean range) {
@@ -84,34 +134,18 @@ class ShimPropertyTest {
     @ParameterizedTest
     @MethodSource("shims")
     void shouldDropTheSameAndRefuseTheSame(Shim shim) {
-        Machine before = machine(shim.from());
-        Machine after = machine(shim.to());
+        Scene before = new Scene(shim.from());
+        Scene after = new Scene(shim.to());
         Property.check(60, random -> {
-            boolean range = random.nextInt(4) != 0;
-            long first = Machine.PBA + random.nextInt(PAGES) * 0x1000L;
-            long size = random.nextInt(1, 20) * 0x1000L;
-            byte[] payload = random.nextInt(3) == 0 ? new byte[0] : payload(random, range);
-            InvalidateRequest plain = new InvalidateRequest();
-            InvalidateRequest shimmed = new InvalidateRequest();
-            for (InvalidateRequest request : new InvalidateRequest[] {plain, shimmed}) {
-                request.set(
-                        range ? 2 : 0,
-                        1,
-                        0,
-                        range ? first : 0,
-                        range ? size : 0,
-                        shim.from(),
-                        payload,
-                        0,
-                        payload.length);
-            }
-            long generation = random.nextInt(1, 0x1000) * 0x1000_0000L;
+            long seed = random.nextLong();
+            InvalidateRequest plain = request(shim.from(), new SplittableRandom(seed));
+            InvalidateRequest shimmed = request(shim.from(), new SplittableRandom(seed));
             Completion without = new Completion();
-            final Set<String> left = stale(before, plain, without, generation);
+            final Set<String> left = before.staleAfter(plain, without);
             Completion with = new Completion();
             assertEquals(0, shim.rewrite(shimmed, with));
             assertEquals(shim.to(), shimmed.subVersion());
-            Set<String> shimmedLeft = stale(after, shimmed, with, generation);
+            Set<String> shimmedLeft = after.staleAfter(shimmed, with);
             assertTrue(left.containsAll(shimmedLeft), "never less is dropped");
             if (shim.fidelity() == Fidelity.EXACT) {
                 assertEquals(left, shimmedLeft);
