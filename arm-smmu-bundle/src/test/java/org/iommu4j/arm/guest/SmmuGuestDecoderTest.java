@@ -126,7 +126,7 @@ class SmmuGuestDecoderTest {
         bound(STREAM, 9);
         host.map(ROOT, PAGE, 0, POOL);
         // 64 KiB granules, NUM 1, SCALE 0: 128 KiB from 0x70000, of which the table has pages of 4 KiB.
-        command(0x0000_0009_0000_102aL, PAGE & -0x10000L | 0xc00);
+        command(0x0000_0009_0000_102aL, (PAGE & -0x10000L) | 0xc00);
         assertEquals(List.of("invalidate 3 OK EXACT"), containers.take());
         assertEquals(-1, host.read(STREAM, -1, PAGE));
     }

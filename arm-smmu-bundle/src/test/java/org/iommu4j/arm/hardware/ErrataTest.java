@@ -19,7 +19,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Parts with defects that no register tells, docs/spec/arm-smmu.md 7, and features that a chip here cannot be given, 1.3. */
 class ErrataTest {
-    private static final int STREAM = 0x1A8;
     private static final long SYNC = 0x46;
 
     @Test
