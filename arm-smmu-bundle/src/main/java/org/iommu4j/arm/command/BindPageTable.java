@@ -30,8 +30,8 @@ public final class BindPageTable {
     public static final BitField T0SZ = DATA.bits("t0sz", 101, 96, about("64 - input size, as CD.T0SZ or STE.S2T0SZ"));
 
     /** Granule. */
-    public static final BitField GRANULE =
-            DATA.bits("granule", 105, 104, oneOf(code(0, "4K"), code(1, "64K"), code(2, "16K")), about("as CD.TG0 or STE.S2TG"));
+    public static final BitField GRANULE = DATA.bits(
+            "granule", 105, 104, oneOf(code(0, "4K"), code(1, "64K"), code(2, "16K")), about("as CD.TG0 or STE.S2TG"));
 
     /** Output size. */
     public static final BitField IPS = DATA.bits("ips", 110, 108, about("output size code, as CD.IPS or STE.S2PS"));

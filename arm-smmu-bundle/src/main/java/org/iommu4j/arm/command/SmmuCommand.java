@@ -238,7 +238,14 @@ public enum SmmuCommand implements CommandFormat {
     /** True if a guest may give it itself, as vendor part of an invalidation, docs/spec/arm-smmu.md 5.6. */
     public boolean isOfGuests() {
         return switch (this) {
-            case TLBI_NSNH_ALL, TLBI_NH_ALL, TLBI_NH_ASID, TLBI_NH_VA, TLBI_NH_VAA, ATC_INV, CFGI_CD, CFGI_CD_ALL,
+            case TLBI_NSNH_ALL,
+                    TLBI_NH_ALL,
+                    TLBI_NH_ASID,
+                    TLBI_NH_VA,
+                    TLBI_NH_VAA,
+                    ATC_INV,
+                    CFGI_CD,
+                    CFGI_CD_ALL,
                     RESUME -> true;
             default -> false;
         };

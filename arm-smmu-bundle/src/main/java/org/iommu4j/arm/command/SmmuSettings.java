@@ -115,8 +115,8 @@ public final class SmmuSettings {
             .legal(
                     "ignore; before version 3.2 also apply",
                     (generation, value) -> value == 0 || generation < SmmuGeneration.V3_2)
-            .about(
-                    "what a write does to a register whose function is on: nothing, or it takes effect at once, IHI 0070 6.2");
+            .about("what a write does to a register whose function is on: nothing, or it takes effect at once, IHI"
+                    + " 0070 6.2");
 
     /** What registers show that reset to an UNKNOWN value. */
     public static final SettingRow POISON_RESET = ROWS.choice("unknown-reset", "zero", "poison")
@@ -128,13 +128,13 @@ public final class SmmuSettings {
 
     /** What a command with a VMID does on a chip without stage 2. */
     public static final SettingRow VMID_WITHOUT_STAGE_2 = ROWS.choice("vmid-without-stage-2", "no-effect", "ignore")
-            .about(
-                    "without IDR0.S2P a TLB invalidation with a VMID has no effect, or its VMID is ignored, IHI 0070 4.4.2");
+            .about("without IDR0.S2P a TLB invalidation with a VMID has no effect, or its VMID is ignored, IHI 0070"
+                    + " 4.4.2");
 
     /** Where the positions of the event and page request queues are: ThunderX2 has one page of registers. */
     public static final SettingRow ONE_PAGE = ROWS.choice("register-pages", "two", "one")
-            .about("where EVENTQ and PRIQ have PROD and CONS: in page 1, or at the same offsets of page 0, alone (E11 of"
-                    + " docs/spec/arm-smmu.md 7, ThunderX2)");
+            .about("where EVENTQ and PRIQ have PROD and CONS: in page 1, or at the same offsets of page 0, alone (E11"
+                    + " of docs/spec/arm-smmu.md 7, ThunderX2)");
 
     /** Whether interrupts that are no messages have lines of their own. */
     public static final SettingRow ONE_LINE = ROWS.choice("interrupt-lines", "apart", "one")
@@ -142,8 +142,8 @@ public final class SmmuSettings {
 
     /** Which commands the queue takes. */
     public static final SettingRow GUEST_QUEUE = ROWS.choice("command-queue", "main", "guest")
-            .about("what the queue takes: every command, or TLBI_NH_ASID, TLBI_NH_VA, ATC_INV and CMD_SYNC without a signal"
-                    + " (E19, E46 of docs/spec/arm-smmu.md 7, a guest's queue of Tegra241)");
+            .about("what the queue takes: every command, or TLBI_NH_ASID, TLBI_NH_VA, ATC_INV and CMD_SYNC without a"
+                    + " signal (E19, E46 of docs/spec/arm-smmu.md 7, a guest's queue of Tegra241)");
 
     private static final SettingTable TABLE = ROWS.build();
 

@@ -71,9 +71,14 @@ final class GuestEffects implements CommandEffects {
             case TLBI_S2_IPA -> intermediate(word0, word1);
             case TLBI_EL2_ALL -> stage1(GuestBinding.ANY_VMID, this::all);
             case TLBI_EL2_ASID -> addressSpace(GuestBinding.ANY_VMID, word0, word1);
-            case TLBI_EL2_VA -> withAsids.getAsBoolean()
-                    ? range(GuestBinding.ANY_VMID, SmmuCommand.TLBI_NH_VA, word0, word1)
-                    : range(GuestBinding.ANY_VMID, SmmuCommand.TLBI_NH_VAA, CommandFields.ASID.set(word0, 0), word1);
+            case TLBI_EL2_VA ->
+                withAsids.getAsBoolean()
+                        ? range(GuestBinding.ANY_VMID, SmmuCommand.TLBI_NH_VA, word0, word1)
+                        : range(
+                                GuestBinding.ANY_VMID,
+                                SmmuCommand.TLBI_NH_VAA,
+                                CommandFields.ASID.set(word0, 0),
+                                word1);
             case TLBI_EL2_VAA -> range(GuestBinding.ANY_VMID, SmmuCommand.TLBI_NH_VAA, word0, word1);
             case STALL_TERM -> handled("what was stalled ended with the binding of the stream");
             case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, PRI_RESP, SYNC -> handled("nothing is kept for it");

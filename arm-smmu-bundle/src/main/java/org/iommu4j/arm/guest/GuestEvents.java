@@ -50,8 +50,8 @@ final class GuestEvents {
         for (int word = 0; word < words.length; word++) {
             words[word] = type.layout().word(record, 0, word);
         }
-        boolean ofStage2 = type.layout().fields().contains(EventFields.S2)
-                && EventFields.S2.isSet(words[EventFields.S2.word()]);
+        boolean ofStage2 =
+                type.layout().fields().contains(EventFields.S2) && EventFields.S2.isSet(words[EventFields.S2.word()]);
         if (binding.isStage2() || !ofStage2) {
             events.record(words);
         }

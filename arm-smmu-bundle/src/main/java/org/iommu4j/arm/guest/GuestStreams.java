@@ -98,8 +98,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
     }
 
     private Errno send(int streamId, GuestBinding binding, int flags, GuestRequests sink) {
-        return sink.request(
-                        streamId, writer.bind(binding.operation(), binding.flags() | flags, binding.payload()))
+        return sink.request(streamId, writer.bind(binding.operation(), binding.flags() | flags, binding.payload()))
                 .errno();
     }
 
@@ -169,7 +168,9 @@ final class GuestStreams implements GuestTables<GuestBinding> {
                         | BindPasidTable.PASID_BITS.of(bits)
                         | BindPasidTable.FORMAT.of(format)
                         | BindPasidTable.NO_PASID.of(bits == 0 || without > 2 ? 0 : without),
-                hasStage2 && !rules.isEl2(ste) ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()]) : GuestBinding.ANY_VMID);
+                hasStage2 && !rules.isEl2(ste)
+                        ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()])
+                        : GuestBinding.ANY_VMID);
     }
 
     @Override

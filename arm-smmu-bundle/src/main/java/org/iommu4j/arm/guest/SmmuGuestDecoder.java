@@ -146,7 +146,8 @@ public final class SmmuGuestDecoder implements GuestDecoder {
     @Override
     public void deviceEvent(byte[] record, GuestRequests requests) {
         if (record.length == EventFields.RECORD_BYTES) {
-            GuestBinding binding = streams.bound().get((int) EventFields.SID.get(EVENT.word(record, 0, EventFields.SID.word())));
+            GuestBinding binding =
+                    streams.bound().get((int) EventFields.SID.get(EVENT.word(record, 0, EventFields.SID.word())));
             if (binding != null) {
                 events.forward(record, binding);
             }

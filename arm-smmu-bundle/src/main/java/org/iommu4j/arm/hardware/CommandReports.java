@@ -197,7 +197,8 @@ final class CommandReports implements InvalidationRules {
             case CONTEXT -> "IHI 0070 3.21.3 (SMMU-D.1 to D.4): a changed stream table entry needs CMD_CFGI_STE";
             case PASID -> "IHI 0070 3.21.3 (SMMU-D.17 to D.19): a changed context descriptor needs CMD_CFGI_CD";
             case TRANSLATION ->
-                "IHI 0070 3.21.1 (SMMU-D.12, D.25): a changed leaf needs a TLB invalidation of its address, ASID and VMID";
+                "IHI 0070 3.21.1 (SMMU-D.12, D.25): a changed leaf needs a TLB invalidation of its address, ASID and"
+                        + " VMID";
             case PAGING_STRUCTURE ->
                 "IHI 0070 4.4.1.1 (SMMU-D.14): a changed table descriptor needs a TLB invalidation with Leaf=0";
             case DEVICE -> "IHI 0070 3.9.1 (SMMU-D.12, D.20): the device drops its translations after the TLBs have";

@@ -208,8 +208,7 @@ class SmmuGuestDecoderTest {
         assertEquals(-1, host.read(STREAM, -1, PAGE + 0x1234));
         tell();
         // F_TRANSLATION of stage 2, CLASS IN, a read.
-        assertEquals(
-                List.of("0000000300000010", "0000028800000000", "0000000000076234", "0000000000076000"), event(0));
+        assertEquals(List.of("0000000300000010", "0000028800000000", "0000000000076234", "0000000000076000"), event(0));
         assertEquals(1, producer());
     }
 
@@ -219,8 +218,7 @@ class SmmuGuestDecoderTest {
         stream(STREAM, CONTEXT | 0xb, 0, 9, 0);
         assertEquals(-1, host.read(STREAM, -1, 0x1_0000_1234L));
         tell();
-        assertEquals(
-                List.of("0000000300000010", "0000020800000000", "0000000100001234", "0000000000000000"), event(0));
+        assertEquals(List.of("0000000300000010", "0000020800000000", "0000000100001234", "0000000000000000"), event(0));
         host.store(CONTEXT, 0, 0);
         command(SmmuCommand.CFGI_CD.word() | (long) STREAM << 32, 1);
         assertEquals(-1, host.read(STREAM, -1, 0x1_0000_1234L));
@@ -234,8 +232,7 @@ class SmmuGuestDecoderTest {
         // A reserved granule: C_BAD_STE, with the PASID of the access.
         stream(STREAM, STAGE_2, 0, WALK | 0xc000L << 32 | 9, ROOT);
         guest.deviceAccess(STREAM, 5, containers);
-        assertEquals(
-                List.of("0000000300005804", "0000000000000000", "0000000000000000", "0000000000000000"), event(0));
+        assertEquals(List.of("0000000300005804", "0000000000000000", "0000000000000000", "0000000000000000"), event(0));
         // An entry that aborts says nothing, nor does a StreamID beyond the table unless it is asked for.
         stream(STREAM, 1, 0, 0, 0);
         guest.deviceAccess(STREAM, containers);
@@ -309,7 +306,8 @@ class SmmuGuestDecoderTest {
         guest.deviceEvent(other.layout().encode(other.code() | (long) OTHER_STREAM << 32, 0, 0, 0), containers);
         host.store(CONTEXT, context(0), ROOT);
         stream(STREAM, CONTEXT | 0xb, 0, 9, 0);
-        guest.deviceEvent(other.layout().encode(other.code() | (long) STREAM << 32, EventFields.S2.mask(), 0, 0), containers);
+        guest.deviceEvent(
+                other.layout().encode(other.code() | (long) STREAM << 32, EventFields.S2.mask(), 0, 0), containers);
         guest.deviceEvent(new byte[16], containers);
         assertEquals(0, producer());
     }

@@ -195,7 +195,8 @@ class CapturedGuestTest {
                 log.stream()
                         .filter(line -> line.startsWith("refused") || line.startsWith("failed"))
                         .toList());
-        assertTrue(log.stream().filter(line -> line.startsWith("invalidate")).allMatch(line -> line.endsWith("OK EXACT")));
+        assertTrue(
+                log.stream().filter(line -> line.startsWith("invalidate")).allMatch(line -> line.endsWith("OK EXACT")));
         assertTrue(log.stream().filter(line -> line.startsWith("invalidate")).count() >= 141);
         assertEquals(0, guest.readRegister(SmmuUnit.GERROR, 4));
         GuestDecoder restored = host.backend().restoreGuestDecoder(guest.save(), host.memory());

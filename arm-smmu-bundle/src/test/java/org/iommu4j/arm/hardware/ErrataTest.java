@@ -81,7 +81,17 @@ class ErrataTest {
     @ParameterizedTest
     @CsvSource({
         // S19, S26 of docs/spec/arm-smmu.md 1.3, and hardware table walks with HAFT
-        "ECMDQ, 1", "D128, 1", "S1PI, 1", "S2PI, 1", "S2PO, 1", "AIE, 1", "THE, 1", "PASIDTT, 1", "HTTU, 3", "MPAM, 1", "DPT, 1"
+        "ECMDQ, 1",
+        "D128, 1",
+        "S1PI, 1",
+        "S2PI, 1",
+        "S2PO, 1",
+        "AIE, 1",
+        "THE, 1",
+        "PASIDTT, 1",
+        "HTTU, 3",
+        "MPAM, 1",
+        "DPT, 1"
     })
     void shouldBeGivenNoFeatureThatItsTablesOrQueuesDoNotHave(String field, long value) {
         HardwareConfig config = new HardwareConfig(
@@ -97,7 +107,9 @@ class ErrataTest {
                 SmmuGeneration.V3_3, Map.of("idr", Map.of("DS", 1L)), Map.of(), CacheConfig.NONE, Map.of());
         assertEquals(
                 Errno.EPROTONOSUPPORT,
-                assertThrows(BackendException.class, () -> SmmuSettings.of(config)).errno());
-        assertEquals(0, recipe().idr("DS", 1).generation(SmmuGeneration.V3_4).make().read(SmmuUnit.GERROR));
+                assertThrows(BackendException.class, () -> SmmuSettings.of(config))
+                        .errno());
+        assertEquals(
+                0, recipe().idr("DS", 1).generation(SmmuGeneration.V3_4).make().read(SmmuUnit.GERROR));
     }
 }

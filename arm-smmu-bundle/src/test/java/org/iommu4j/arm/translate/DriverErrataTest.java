@@ -57,7 +57,8 @@ class DriverErrataTest {
             long word0 = Long.parseUnsignedLong(command.substring(0, 16), 16);
             int opcode = SmmuCommand.opcodeOf(word0);
             assertTrue(opcode != SmmuCommand.PREFETCH_CONFIG.opcode() && opcode != SmmuCommand.PREFETCH_ADDR.opcode());
-            assertEquals(CommandFields.SIG_NONE, opcode == SmmuCommand.SYNC.opcode() ? CommandFields.CS.getInt(word0) : 0);
+            assertEquals(
+                    CommandFields.SIG_NONE, opcode == SmmuCommand.SYNC.opcode() ? CommandFields.CS.getInt(word0) : 0);
         }
         assertTrue(Cr2.PTM.isSet(machine.chip().readRegister(Cr2.REGISTER.offset(), 4)));
     }
@@ -93,13 +94,13 @@ class DriverErrataTest {
         assertEquals(Errno.OK, machine.bind(0, 0, Machine.pageTable(DEVICE, TABLE)), machine.last()::toString);
         assertEquals(-1, machine.read(DEVICE, -1, IOVA + 0x1000));
         assertEquals(1, machine.chip().readRegister(0xA8, 4));
-        assertEquals(
-                Cr0.SMMUEN.mask(), machine.chip().readRegister(Cr0.REGISTER.offset(), 4) & Cr0.SMMUEN.mask());
+        assertEquals(Cr0.SMMUEN.mask(), machine.chip().readRegister(Cr0.REGISTER.offset(), 4) & Cr0.SMMUEN.mask());
     }
 
     @ParameterizedTest
     @CsvSource({
-        // S23: no guest has 128-bit descriptors here, so TTL128 is a reserved bit of it. S25: TTL 1 of 16K granules without IDR5.DS.
+        // S23: no guest has 128-bit descriptors here, so TTL128 is a reserved bit of it. S25: TTL 1 of 16K granules
+        // without IDR5.DS.
         "0000000000001012, 0000000000010980",
         "0000000000000012, 0000000000010900"
     })

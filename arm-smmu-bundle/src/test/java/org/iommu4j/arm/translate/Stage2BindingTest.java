@@ -69,8 +69,7 @@ class Stage2BindingTest {
         assertEquals(Fidelity.EXACT, machine.last().fidelity());
         assertEquals(expected, machine.takeCommands().get(0));
         assertEquals(-1, machine.read(DEVICE, -1, iova));
-        assertEquals(
-                Errno.OK, machine.bind(0, STAGE_2 | Uapi.BIND_FLAG_UNBIND, stage2Table(DEVICE, words, 0)));
+        assertEquals(Errno.OK, machine.bind(0, STAGE_2 | Uapi.BIND_FLAG_UNBIND, stage2Table(DEVICE, words, 0)));
         assertTrue(machine.takeCommands().contains("0000000100000028 0000000000000000"));
     }
 
@@ -88,8 +87,7 @@ class Stage2BindingTest {
         "0x00025010, 1, V35, EINVAL, " + STAGE_2,
         "0x00025010, 0, V35, EINVAL, 0"
     })
-    void shouldRefuseAStage2TableThatTheChipCannotHave(
-            String control, long mair, Rule rule, Errno errno, int flags) {
+    void shouldRefuseAStage2TableThatTheChipCannotHave(String control, long mair, Rule rule, Errno errno, int flags) {
         Machine machine = Machine.of(new HardwareConfig(
                 SmmuGeneration.V3_0, Map.of("idr", Map.of("HTTU", 0L)), Map.of(), CacheConfig.NONE, Map.of()));
         machine.open(0);
