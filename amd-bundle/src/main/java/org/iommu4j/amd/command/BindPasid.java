@@ -4,6 +4,7 @@ import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -31,17 +32,9 @@ public final class BindPasid {
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("amdvi_bind_pasid flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-
-    /** The contract's own flag. */
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
-
-    /** The header's flags as this payload uses them. */
-    public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
+    /** The header's flags: the contract's own alone. */
+    public static final Layout FLAGS_LAYOUT =
+            BindFormat.flags("amdvi_bind_pasid").build();
 
     private BindPasid() {}
 }

@@ -5,6 +5,7 @@ import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 import static org.iommu4j.layout.FieldOption.since;
 
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -54,17 +55,9 @@ public final class BindPasidTable {
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("amdvi_bind_pasidtbl flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-
-    /** The contract's own flag. */
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
-
-    /** The header's flags as this payload uses them. */
-    public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
+    /** The header's flags: the contract's own alone. */
+    public static final Layout FLAGS_LAYOUT =
+            BindFormat.flags("amdvi_bind_pasidtbl").build();
 
     private BindPasidTable() {}
 }

@@ -5,6 +5,7 @@ import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 import static org.iommu4j.layout.FieldOption.since;
 
+import org.iommu4j.contract.BindFormat;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -54,20 +55,13 @@ public final class BindPgtable {
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
-    private static final Layout.Builder HEADER_FLAGS = Layout.named("amdvi_bind_pgtable flags")
-            .size(32)
-            .littleEndian()
-            .spec("docs/contract.md, flags of the bind header");
-
-    /** The contract's own flag. */
-    public static final BitField FLAG_UNBIND =
-            HEADER_FLAGS.bit("UNBIND", 0, about("undo the binding that the bytes name"));
+    private static final Layout.Builder HEADER_FLAGS = BindFormat.flags("amdvi_bind_pgtable");
 
     /** Requests pass untranslated. */
     public static final BitField FLAG_PASS_THROUGH = HEADER_FLAGS.bit(
             "PASS_THROUGH",
             16,
-            about("requests pass untranslated; table_root and mode are 0; not under secure nested paging"));
+            about("requests pass untranslated; table_root and mode are 0; with SNP above a memory map only"));
 
     /** The device has a TLB of its own. */
     public static final BitField FLAG_DEVICE_TLB = HEADER_FLAGS.bit(
