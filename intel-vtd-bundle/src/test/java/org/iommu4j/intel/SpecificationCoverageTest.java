@@ -38,6 +38,11 @@ class SpecificationCoverageTest {
             Map.entry("VTD-DLY.2", "memory whose reads have side effects"),
             Map.entry("VTD-DLY.3", "time"),
             Map.entry("VTD-DRN.1", "requests that are under way"),
+            Map.entry("VTD-PRG.4", "how tables are read is said by the clients that write them"),
+            Map.entry("VTD-PRG.6", "entries that are changed while a unit reads them"),
+            Map.entry("VTD-PRG.8", "host permission tables of a driver"),
+            Map.entry("VTD-PRQ.1", "the client answers its devices' requests for pages"),
+            Map.entry("VTD-PRQ.2", "requests for pages that are under way"),
             Map.entry("VTD-RWB.1", "write buffers"),
             Map.entry("VTD-SHR.1", "tables that several units share: each unit has its own driver"));
 

@@ -88,7 +88,17 @@ class PageRequestTest {
     }
 
     @Test
+    void shouldDropWhatPassesThroughOfThePage() {
+        // V245
+        unit.dma(0x310, 0x347, 0x40201abcL, DmaAccess.READ);
+        assertEquals(1, unit.caches.scalable.secondStage.size());
+        unit.chip.request(new PageRequest(0x310, 0x347, 0x40201000L, true, false, false, false, true, 1));
+        assertEquals(0, unit.caches.scalable.secondStage.size());
+    }
+
+    @Test
     void shouldDropWhatIsCachedOfThePage() {
+        // V242 to V244
         unit.dma(0x310, 0x345, 0x7f0000201abcL, DmaAccess.READ);
         assertEquals(DmaAccess.Outcome.TRANSLATED, unit.access.outcome());
         assertNotEquals(0, unit.caches.scalable.firstStage.size());

@@ -9,6 +9,7 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.Sanitizer;
+import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.junit.jupiter.api.Test;
 
@@ -230,5 +231,101 @@ class SoftwareDutiesTest {
         submit("120032 40201040");
         unit.dma(0x310, NO_PASID, SECOND, DmaAccess.WRITE);
         assertEquals(DmaAccess.Outcome.TRANSLATED, unit.access.outcome());
+    }
+
+    @Test
+    void shouldCheckANewHostPermissionAfterItsInvalidation() {
+        // VTD-29.4 and VTD-29.5, with the commands V233 and V234
+        ScalableUnit.Recipe recipe = new ScalableUnit.Recipe();
+        recipe.subVersion = VtdGeneration.HOST_PERMISSIONS;
+        recipe.ecap = ScalableUnit.ECAP_5;
+        recipe.ver = 0x80;
+        recipe.cache = CacheConfig.WORST_CASE;
+        unit = new ScalableUnit(recipe).store(DOCUMENT.image()).store(DOCUMENT.permissions());
+        unit.root(1, false);
+        unit.translating().queueing(true);
+        assertEquals(DmaAccess.Outcome.TRANSLATED, present());
+        write("42400=10");
+        submit("5003a 802000c9");
+        assertEquals(DmaAccess.Outcome.FAULT, present());
+        write("42400=30");
+        submit("5003a 802000c9; 5002a 0");
+        assertEquals(DmaAccess.Outcome.TRANSLATED, present());
+    }
+
+    private DmaAccess.Outcome present() {
+        unit.access.begin(0x310, 0x80201000L, DmaAccess.WRITE).as(DmaAccess.AddressType.TRANSLATED);
+        unit.chip.translate(unit.access);
+        return unit.access.outcome();
+    }
+
+    @Test
+    void shouldUseEitherEntryUntilTheWait() {
+        // VTD-DLY.1, VTD-ORD.6: what is used before the wait behind the command is not a fault of the unit.
+        start();
+        assertEquals(0x80abc, read(NO_PASID, SECOND));
+        write("13008=81003");
+        assertEquals(0x80abc, read(NO_PASID, SECOND));
+        submit("120032 40201040");
+        assertTrue(stale().isEmpty());
+    }
+
+    @Test
+    void shouldLetAHintKeepWhatLedToTheTableOfAChangedLeaf() {
+        // VTD-PG.1
+        start();
+        assertEquals(0x80abc, read(NO_PASID, SECOND));
+        int structures = unit.caches.scalable.secondStageTables.size();
+        write("13008=81003");
+        submit("120032 40201040");
+        assertEquals(structures, unit.caches.scalable.secondStageTables.size());
+        assertEquals(0x81abc, read(NO_PASID, SECOND));
+        assertEquals(List.of(), stale());
+    }
+
+    @Test
+    void shouldChangeThePageSizeByWayOfAnAbsentEntry() {
+        // VTD-PG.5
+        start();
+        assertEquals(0x80abc, read(NO_PASID, SECOND));
+        write("12008=0");
+        submit("120032 40200009");
+        assertEquals(-1, read(NO_PASID, SECOND));
+        write("12008=300000083");
+        assertEquals(0x3_0000_1abcL, read(NO_PASID, SECOND));
+        assertEquals(List.of(), stale());
+    }
+
+    @Test
+    void shouldFaultWhereTheRootTableWasNeverSet() {
+        // VTD-SRTP.1: the tables of a root pointer count from SRTP on.
+        unit = new ScalableUnit(new ScalableUnit.Recipe()).store(DOCUMENT.image());
+        unit.chip.writeRegister(VtdUnit.RTADDR, 8, ScalableUnit.ROOT | 1 << 10);
+        unit.translating();
+        assertEquals(-1, read(NO_PASID, SECOND));
+        unit.root(1, false);
+        assertEquals(0x80abc, read(NO_PASID, SECOND));
+    }
+
+    @Test
+    void shouldChangeTheModeWhileTranslationIsOn() {
+        // VTD-SRTP.5, on a unit with ESRTPS
+        start();
+        write("1038=0 2100=10001,1202");
+        assertEquals(0xa0abc, read(PASID, FIRST));
+        unit.root(0, false);
+        assertEquals(-1, read(PASID, FIRST));
+        assertEquals(0x80abc, read(NO_PASID, SECOND));
+    }
+
+    @Test
+    void shouldFaultWhereProgrammingRulesAreBroken() {
+        // VTD-PRG.7: a guest's table beyond the second stage. VTD-PRG.9: a page in the interrupt range.
+        start();
+        write("5180=100c5 5190=8000000000");
+        read(0x346, 0x12345678);
+        assertEquals(0x5b, unit.access.faultCode());
+        read(NO_PASID, 0x40202010);
+        assertEquals(0x87, unit.access.faultCode());
     }
 }
