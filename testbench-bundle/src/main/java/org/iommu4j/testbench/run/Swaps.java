@@ -166,7 +166,7 @@ final class Swaps implements AutoCloseable {
 
     /** A version without its qualifier, which a build adds. */
     private static String plain(String version) {
-        String[] parts = version.split("[.-]");
+        String[] parts = version.split("[.-]", -1);
         return parts.length < 3 ? version : String.join(".", parts[0], parts[1], parts[2]);
     }
 
