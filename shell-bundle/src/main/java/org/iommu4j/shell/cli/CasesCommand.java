@@ -15,11 +15,12 @@ import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.shell.text.CaseText;
 import org.iommu4j.shell.text.FileCounts;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Screen.Colour;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.CaseFileException;
-import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.CaseResult.Outcome;
+import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.FindingJson;
 import org.iommu4j.upgrade.OutputFile;
@@ -99,6 +100,7 @@ public final class CasesCommand implements Callable<Integer> {
         Map<Finding.Kind, Long> totals = new EnumMap<>(Finding.Kind.class);
         Map<Finding.Kind, Long> unexpected = new EnumMap<>(Finding.Kind.class);
         Outputs.check(files, findings);
+        String run = json ? host.run() : "";
         TestBenchService bench = host.service(TestBenchService.class)
                 .withJars(new Installation(host.home())::find);
         try (OutputFile file = findings == null ? null : Outputs.create(findings)) {
@@ -113,7 +115,7 @@ public final class CasesCommand implements Callable<Integer> {
                     found.findings().forEach(one -> write(file, line(result, one)));
                 }
                 if (json) {
-                    out.println(result.toJson());
+                    out.println(RunJson.in(result.toJson(), run));
                 } else if (result.outcome() != Outcome.PASSED) {
                     out.print(host.screen().width() > 0 ? CaseText.of(result, host.screen()) : result.toText() + "\n");
                 }

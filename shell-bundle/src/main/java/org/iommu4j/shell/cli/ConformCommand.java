@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.iommu4j.shell.text.ProgressLine;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.ConformOptions;
@@ -148,7 +149,7 @@ public final class ConformCommand implements Callable<Integer> {
         if (html != null) {
             Outputs.write(html, report.toHtml());
         }
-        out.println(json ? report.toJson() : report.title() + "\n" + report.summary());
+        out.println(json ? RunJson.in(report.toJson(), host.run()) : report.title() + "\n" + report.summary());
         out.flush();
         return report.ok() ? ExitStatus.OK : ExitStatus.FAILED;
     }

@@ -61,6 +61,11 @@ public interface Host {
     /** True if a person types the input. */
     boolean inputIsTerminal();
 
+    /** What makes the results, as JSON that {@link org.iommu4j.shell.text.RunJson} puts into them; empty where nobody knows. */
+    default String run() {
+        return "";
+    }
+
     /** What results are shown on. */
     default Screen screen() {
         return Screen.NONE;

@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.RecordOptions;
@@ -19,7 +20,6 @@ import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
 import org.iommu4j.upgrade.ReplayService;
 import org.iommu4j.upgrade.UpgradeException;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -27,6 +27,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /** {@code iommu4j replay}. */
 @Command(
@@ -70,6 +71,7 @@ import picocli.CommandLine.Spec;
 public final class ReplayCommand implements Callable<Integer> {
     private final Supplier<ReplayService> replays;
     private final Supplier<RecordService> records;
+    private final Supplier<String> run;
     private final Supplier<List<Path>> released;
 
     @Parameters(
@@ -127,7 +129,8 @@ public final class ReplayCommand implements Callable<Integer> {
         this(
                 () -> host.service(ReplayService.class),
                 () -> host.service(RecordService.class),
-                () -> new Installation(host.home()).releasedJars());
+                () -> new Installation(host.home()).releasedJars(),
+                host::run);
     }
 
     /**
@@ -140,9 +143,18 @@ public final class ReplayCommand implements Callable<Integer> {
      */
     public ReplayCommand(
             Supplier<ReplayService> replays, Supplier<RecordService> records, Supplier<List<Path>> released) {
+        this(replays, records, released, () -> "");
+    }
+
+    private ReplayCommand(
+            Supplier<ReplayService> replays,
+            Supplier<RecordService> records,
+            Supplier<List<Path>> released,
+            Supplier<String> run) {
         this.replays = replays;
         this.records = records;
         this.released = released;
+        this.run = run;
     }
 
     /**
@@ -207,7 +219,7 @@ public final class ReplayCommand implements Callable<Integer> {
 
     private int played() {
         RecordResult result = records.get().play(input, options());
-        return print(json ? result.toJson() + "\n" : result.toText(), result.ok());
+        return print(json ? RunJson.in(result.toJson(), run.get()) + "\n" : result.toText(), result.ok());
     }
 
     private RecordOptions options() {
@@ -231,7 +243,7 @@ public final class ReplayCommand implements Callable<Integer> {
             Outputs.write(findings, result.findingsToJsonLines());
         }
         return failOn.status(
-                print(json ? result.toJson() + "\n" : result.toText(), result.ok()),
+                print(json ? RunJson.in(result.toJson(), run.get()) + "\n" : result.toText(), result.ok()),
                 result.sanitizer().counts(),
                 spec.commandLine().getErr());
     }

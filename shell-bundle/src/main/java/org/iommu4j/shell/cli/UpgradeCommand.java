@@ -11,6 +11,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.shell.text.ProgressLine;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.RecordService;
@@ -249,7 +250,7 @@ public final class UpgradeCommand implements Callable<Integer> {
             progress.clear();
         }
         PrintWriter out = spec.commandLine().getOut();
-        out.print(json ? result.toJson() + "\n" : result.toText());
+        out.print(json ? RunJson.in(result.toJson(), host.run()) + "\n" : result.toText());
         out.flush();
         boolean paused = pausedTooLong(result, err);
         return failOn.status(

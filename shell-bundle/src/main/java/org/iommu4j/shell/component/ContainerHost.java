@@ -2,9 +2,19 @@ package org.iommu4j.shell.component;
 
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.felix.service.command.CommandProcessor;
 import org.iommu4j.backend.Backend;
@@ -16,6 +26,7 @@ import org.iommu4j.shell.cli.ExitStatus;
 import org.iommu4j.shell.cli.Host;
 import org.iommu4j.shell.cli.Models;
 import org.iommu4j.shell.gogo.GogoSession;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Screen;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.InvalidSyntaxException;
@@ -35,6 +46,10 @@ final class ContainerHost implements Host {
     private final CommandProcessor processor;
     private final OutputStream out;
     private final OutputStream err;
+    private final Instant begun = Instant.now();
+
+    /** The bundles that the user gave. */
+    private final List<Path> given = new ArrayList<>();
 
     /** The command line writes to these streams, whatever runs it. */
     ContainerHost(BundleContext context, CommandProcessor processor, OutputStream out, OutputStream err) {
@@ -103,6 +118,7 @@ final class ContainerHost implements Host {
     @Override
     public void install(Path jar) {
         bundles().install(jar);
+        given.add(jar);
     }
 
     @Override
@@ -127,6 +143,27 @@ final class ContainerHost implements Host {
     @Override
     public boolean inputIsTerminal() {
         return Boolean.getBoolean("iommu4j.stdin.terminal");
+    }
+
+    @Override
+    public String run() {
+        Map<String, String> digests = new LinkedHashMap<>();
+        given.forEach(jar -> digests.put(jar.toString(), sha256(jar)));
+        // The launcher's jar is the one entry of the class path.
+        Path program = Path.of(System.getProperty("java.class.path", ""));
+        return RunJson.of(
+                begun, version(), Files.isRegularFile(program) ? sha256(program) : "", core().backends(), digests);
+    }
+
+    private static String sha256(Path file) {
+        try {
+            return HexFormat.of()
+                    .formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+        } catch (IOException e) {
+            throw new CommandFailure(ExitStatus.USAGE, file + " cannot be read: " + e.getMessage(), e);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Override

@@ -8,8 +8,6 @@ import org.iommu4j.testbench.CaseResult.Outcome;
 
 /** A case that did not pass, on a terminal: a block in which each thing has its own line. */
 public final class CaseText {
-    private static final String LABEL = "  %-9s %s%n";
-
     private CaseText() {}
 
     /** The block, which ends with a newline. */
@@ -36,7 +34,7 @@ public final class CaseText {
 
     private static void line(StringBuilder text, String label, String value) {
         if (!value.isEmpty()) {
-            text.append(String.format(Locale.ROOT, LABEL, label, value));
+            text.append(String.format(Locale.ROOT, "  %-9s %s%n", label, value));
         }
     }
 }

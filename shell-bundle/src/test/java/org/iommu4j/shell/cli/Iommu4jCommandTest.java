@@ -106,7 +106,7 @@ class Iommu4jCommandTest {
                 new SanitizerReport(1, 1, 1, 2, Map.of(finding.kind(), 2L), List.of(finding)));
     }
 
-    private static ReplayResult result(ReplayOptions options, long different) {
+    static ReplayResult result(ReplayOptions options, long different) {
         return new ReplayResult(
                 "capture",
                 IommuModel.INTEL,
@@ -309,7 +309,7 @@ class Iommu4jCommandTest {
         assertEquals(result(options, 0).toText(), out.toString());
     }
 
-    private static RecordResult played(long different) {
+    static RecordResult played(long different) {
         return new RecordResult(
                 "record",
                 List.of("Intel VT-d 1.0.0"),
@@ -779,7 +779,7 @@ class Iommu4jCommandTest {
         assertTrue(asked.contains("closed"));
     }
 
-    private static UpgradeResult upgraded(UpgradeOptions options, long stale) {
+    static UpgradeResult upgraded(UpgradeOptions options, long stale) {
         return upgraded(options, stale, SanitizerReport.NONE);
     }
 

@@ -2,8 +2,6 @@ package org.iommu4j.testbench.run;
 
 import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Set;
@@ -73,14 +71,9 @@ final class Swaps implements AutoCloseable {
                     + active.size() + (present == null ? ", and no jar of " + before.version() : ""));
         }
         long bundle = active.get(0);
-        List<SwapReport> reports = Collections.synchronizedList(new ArrayList<>());
-        try (AutoCloseable listening = service.onSwap(reports::add)) {
-            undo.push(() -> update(bundle, present));
-            update(bundle, next);
-        } catch (Exception e) {
-            throw e instanceof RuntimeException known ? known : new IllegalStateException(e);
-        }
-        return reports.stream()
+        undo.push(() -> update(bundle, present));
+        update(bundle, next);
+        return service.swaps().stream()
                 .filter(report -> report.model() == model)
                 .reduce((earlier, later) -> later)
                 .orElseThrow(() -> new Step.StepFailure("nobody served model " + model.label()));
@@ -166,7 +159,7 @@ final class Swaps implements AutoCloseable {
 
     /** A version without its qualifier, which a build adds. */
     private static String plain(String version) {
-        String[] parts = version.split("[.-]");
+        String[] parts = version.split("[.-]", -1);
         return parts.length < 3 ? version : String.join(".", parts[0], parts[1], parts[2]);
     }
 

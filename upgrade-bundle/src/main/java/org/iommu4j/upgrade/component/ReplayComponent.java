@@ -1,4 +1,5 @@
 package org.iommu4j.upgrade.component;
+
 import java.nio.file.Path;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.upgrade.ReplayOptions;

@@ -1,0 +1,109 @@
+package org.iommu4j.shell.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.IommuModel;
+import org.iommu4j.core.service.Explanation;
+import org.iommu4j.shell.text.ExplanationJson;
+import org.iommu4j.shell.text.RunJson;
+import org.iommu4j.testbench.CaseResult;
+import org.iommu4j.testbench.ConformReport;
+import org.iommu4j.upgrade.ReplayOptions;
+import org.iommu4j.upgrade.UpgradeOptions;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Holds docs/json.md against what the commands print. */
+class JsonDocumentTest {
+    private static final Path DOCUMENT = Path.of("../docs/json.md");
+    private static final Pattern KEY = Pattern.compile("`([A-Za-z0-9]+)`");
+    private static final String RUN = RunJson.of(Instant.EPOCH, "1.0.0", "00ff", List.of(), Map.of("my.jar", "11ee"));
+
+    static Stream<Arguments> outputs() {
+        Explanation explained = new Explanation(
+                Explanation.Outcome.EXPLAINED,
+                "a request",
+                "",
+                List.of(),
+                new Explanation.Verdict("V1", Errno.EINVAL, "flag", 0, 1, "a sentence"),
+                List.of(),
+                List.of());
+        return Stream.of(
+                Arguments.of("`run`", RUN),
+                Arguments.of("`cases`", withRun(CaseResult.failed("one", "a reason").explained(List.of("a command")).toJson())),
+                Arguments.of("`replay` of a capture", withRun(Iommu4jCommandTest.result(ReplayOptions.DEFAULT, 1).toJson())),
+                Arguments.of("`replay` of a record", withRun(Iommu4jCommandTest.played(1).toJson())),
+                Arguments.of("`upgrade`", withRun(Iommu4jCommandTest.upgraded(UpgradeOptions.of(IommuModel.INTEL, Path.of("built.jar"), List.of(), Path.of("capture")), 0).toJson())),
+                Arguments.of("`conform`", withRun(new ConformReport("a.jar", "00ff", "b", "1.0.0", "intel", List.of()).toJson())),
+                Arguments.of("`explain`", ExplanationJson.of(explained)));
+    }
+
+    private static String withRun(String json) {
+        return RunJson.in(json, RUN);
+    }
+
+    @ParameterizedTest
+    @MethodSource("outputs")
+    void shouldListTheKeysThatAreThere(String heading, String json) throws IOException {
+        Set<String> always = new TreeSet<>();
+        Set<String> sometimes = new TreeSet<>();
+        for (String line : section(heading)) {
+            if (line.startsWith("| `") || line.startsWith("| [")) {
+                String cell = line.split("\\|")[1];
+                Matcher key = KEY.matcher(cell);
+                while (key.find()) {
+                    (cell.contains("[") ? sometimes : always).add(key.group(1));
+                }
+            }
+        }
+        Set<String> there = keys(json);
+        Set<String> missing = new TreeSet<>(always);
+        missing.removeAll(there);
+        Set<String> unknown = new TreeSet<>(there);
+        unknown.removeAll(always);
+        unknown.removeAll(sometimes);
+
+        assertEquals(Set.of(), missing, "documented, and not there");
+        assertEquals(Set.of(), unknown, "there, and not documented");
+    }
+
+    private static List<String> section(String heading) throws IOException {
+        String text = Files.readString(DOCUMENT);
+        int begin = text.indexOf("## " + heading + "\n");
+        assertTrue(begin >= 0, "no section " + heading);
+        int end = text.indexOf("\n## ", begin);
+        return text.substring(begin, end < 0 ? text.length() : end).lines().toList();
+    }
+
+    /** The keys of the outermost object. */
+    private static Set<String> keys(String json) throws IOException {
+        Set<String> keys = new LinkedHashSet<>();
+        try (JsonParser parser = new JsonFactory().createParser(json)) {
+            assertEquals(JsonToken.START_OBJECT, parser.nextToken());
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                keys.add(parser.currentName());
+                parser.nextToken();
+                parser.skipChildren();
+            }
+        }
+        return keys;
+    }
+}
