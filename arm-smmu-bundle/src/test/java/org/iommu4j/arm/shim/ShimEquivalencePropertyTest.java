@@ -29,6 +29,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.testing.Property;
+import org.iommu4j.testing.ShimLaws;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -61,7 +62,7 @@ final class ShimEquivalencePropertyTest {
     }
 
     /** A chip with two guests, one of which has two address spaces; the pages of all can be moved and looked at. */
-    private static final class Scene {
+    static final class Scene implements ShimLaws.Scene {
         private final Machine machine;
         private final int pasids;
 
@@ -121,14 +122,29 @@ final class ShimEquivalencePropertyTest {
 
         /** Which translations are still those of before, after a request that follows a change of every page. */
         Set<String> staleAfter(InvalidateRequest request, Completion completion) {
+            fill();
+            carryOut(request, completion);
+            return left();
+        }
+
+        @Override
+        public void fill() {
             pages(OLD);
             machine.invalidate(DOMAIN, 0, 0, 0, 0);
             machine.invalidate(OTHER_DOMAIN, 0, 0, 0, 0);
             assertEquals(Set.of(), at(OLD, false));
             pages(NEW);
+        }
+
+        @Override
+        public void carryOut(InvalidateRequest request, Completion completion) {
             if (machine.translator().invalidate(DOMAIN, request, completion) == 0) {
                 machine.translator().finish(completion);
             }
+        }
+
+        @Override
+        public Set<String> left() {
             return at(OLD, true);
         }
 
@@ -269,8 +285,17 @@ final class ShimEquivalencePropertyTest {
         assertTrue(counts[1] > 0 || shim.fidelity() == Fidelity.EXACT, () -> counts[1] + " widened");
     }
 
+    /** A request of one or two commands. */
+    static InvalidateRequest request(int subVersion, SplittableRandom random) {
+        List<long[]> commands = new ArrayList<>(List.of(command(subVersion, random)));
+        if (random.nextInt(3) == 0) {
+            commands.add(command(subVersion, random));
+        }
+        return request(subVersion, bytes(commands), random);
+    }
+
     /** S3, S24, S25: without a hint of the level entries of other levels go, too. */
-    private static boolean losesLevels(Shim shim) {
+    static boolean losesLevels(Shim shim) {
         boolean ranges = shim.from() > SmmuGeneration.V3_0 && shim.to() < SmmuGeneration.V3_2;
         return ranges || shim.from() == SmmuGeneration.V3_4 || shim.to() == SmmuGeneration.V3_4;
     }
