@@ -197,7 +197,7 @@ final class PlainVtd {
             pages.insert(domain, pasid, address, PAGE_SHIFT, address, 0);
             secondPages.insert(domain, NO_PASID, address, PAGE_SHIFT, address, 0);
             for (int shift = 21; shift <= 39; shift += 9) {
-                structures.insert(domain, pasid, address & -1L << shift, shift, address, 0);
+                structures.insert(domain, pasid, address & (-1L << shift), shift, address, 0);
             }
         }
     }

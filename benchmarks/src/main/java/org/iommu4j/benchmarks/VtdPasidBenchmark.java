@@ -232,7 +232,7 @@ public class VtdPasidBenchmark {
     @OperationsPerInvocation(BATCH)
     public boolean plainPasidPage() {
         for (int i = 0; i < BATCH; i++) {
-            plain.put(0x36L | 1 << 16 | (long) PASID << 32, PAGES * PAGE + next());
+            plain.put(0x36L | (1 << 16) | ((long) PASID << 32), PAGES * PAGE + next());
         }
         return plain.finish();
     }
@@ -256,7 +256,7 @@ public class VtdPasidBenchmark {
     @OperationsPerInvocation(BATCH)
     public boolean plainPasid() {
         for (int i = 0; i < BATCH; i++) {
-            plain.put(0x26L | 1 << 16 | (long) PASID << 32, 0);
+            plain.put(0x26L | (1 << 16) | ((long) PASID << 32), 0);
         }
         return plain.finish();
     }
