@@ -40,6 +40,8 @@ final class VtdTrace {
                             Kind.TRANSLATION,
                             "dev (?<bus>\\w+):(?<device>\\w+)\\.(?<function>\\w+) iova (?<iova>" + HEX + " -> gpa (?<pa>" + HEX
                                     + " mask (?<mask>" + HEX),
+                    // Reasons 0x20 to 0x28 are of interrupt remapping, VT-d 7.1.
+                    TraceEvent.of("vtd_dmar_fault", Kind.FAULT, "sid \\S+ fault (?:3[2-9]|40) "),
                     TraceEvent.of(
                             "vtd_dmar_fault",
                             Kind.REFUSAL,
