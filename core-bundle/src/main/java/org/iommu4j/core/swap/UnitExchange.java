@@ -45,7 +45,8 @@ final class UnitExchange {
         expectBare();
         if (unit.gated().lease().hasPages()) {
             throw new BackendException(
-                    Errno.EOPNOTSUPP, "the chip of " + unit + " keeps tables in pages of the host, which are not in its state");
+                    Errno.EOPNOTSUPP,
+                    "the chip of " + unit + " keeps tables in pages of the host, which are not in its state");
         }
         try (VendorThread thread = new VendorThread("iommu4j-save")) {
             hold();

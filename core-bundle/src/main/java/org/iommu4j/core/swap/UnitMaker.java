@@ -53,12 +53,7 @@ final class UnitMaker {
         PlatformConfig machine;
         try {
             machine = new PlatformConfig(
-                    width,
-                    config.ram(),
-                    config.interrupts(),
-                    config.devices(),
-                    config.sanitizer(),
-                    config.reads());
+                    width, config.ram(), config.interrupts(), config.devices(), config.sanitizer(), config.reads());
         } catch (IllegalArgumentException e) {
             throw new BackendException(Errno.EINVAL, e.getMessage());
         }

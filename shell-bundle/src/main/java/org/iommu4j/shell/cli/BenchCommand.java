@@ -118,10 +118,9 @@ public final class BenchCommand implements Callable<Integer> {
                 null);
         Texts.message(replaced);
         Outputs.check(List.of(), findings, record);
-        try (BenchSession session =
-                        host.service(TestBenchService.class)
-                                .withJars(new Installation(host.home())::find)
-                                .open(wanted, generation, config, findings != null);
+        try (BenchSession session = host.service(TestBenchService.class)
+                        .withJars(new Installation(host.home())::find)
+                        .open(wanted, generation, config, findings != null);
                 BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8))) {
             greet();
             BoundedLines lines = new BoundedLines(in);

@@ -19,8 +19,8 @@ import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Screen.Colour;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.CaseFileException;
-import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.CaseResult;
+import org.iommu4j.testbench.CaseResult.Outcome;
 import org.iommu4j.testbench.TestBenchService;
 import org.iommu4j.upgrade.FindingJson;
 import org.iommu4j.upgrade.OutputFile;
@@ -101,8 +101,7 @@ public final class CasesCommand implements Callable<Integer> {
         Map<Finding.Kind, Long> unexpected = new EnumMap<>(Finding.Kind.class);
         Outputs.check(files, findings);
         String run = json ? host.run() : "";
-        TestBenchService bench = host.service(TestBenchService.class)
-                .withJars(new Installation(host.home())::find);
+        TestBenchService bench = host.service(TestBenchService.class).withJars(new Installation(host.home())::find);
         try (OutputFile file = findings == null ? null : Outputs.create(findings)) {
             bench.run(files, ids, findings != null || failOn.isGiven(), result -> {
                 counts.add(result);

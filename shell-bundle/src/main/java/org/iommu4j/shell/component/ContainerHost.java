@@ -157,8 +157,7 @@ final class ContainerHost implements Host {
 
     private static String sha256(Path file) {
         try {
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
         } catch (IOException e) {
             throw new CommandFailure(ExitStatus.USAGE, file + " cannot be read: " + e.getMessage(), e);
         } catch (NoSuchAlgorithmException e) {

@@ -14,11 +14,15 @@ public final class CaseText {
     public static String of(CaseResult result, Screen screen) {
         boolean failed = result.outcome() == Outcome.FAILED;
         StringBuilder text = new StringBuilder(screen.in(
-                        failed ? Colour.RED : Colour.YELLOW, result.outcome().name().toLowerCase(Locale.ROOT)))
+                        failed ? Colour.RED : Colour.YELLOW,
+                        result.outcome().name().toLowerCase(Locale.ROOT)))
                 .append(' ')
                 .append(OneLine.name(result.id()));
         if (!result.source().file().isEmpty()) {
-            text.append("  ").append(result.source().file()).append(':').append(result.source().line());
+            text.append("  ")
+                    .append(result.source().file())
+                    .append(':')
+                    .append(result.source().line());
         }
         text.append(System.lineSeparator());
         if (result.step() >= 0) {
@@ -27,7 +31,8 @@ public final class CaseText {
         line(text, "reason", OneLine.message(result.reason()));
         line(text, "expected", OneLine.message(result.expected()));
         line(text, "got", OneLine.message(result.got()));
-        result.differences().forEach(difference -> line(text, "differs", screen.in(Colour.RED, OneLine.message(difference))));
+        result.differences()
+                .forEach(difference -> line(text, "differs", screen.in(Colour.RED, OneLine.message(difference))));
         result.explain().forEach(command -> line(text, "explain", command));
         return text.toString();
     }

@@ -40,12 +40,18 @@ public record Screen(int width, boolean colours) {
 
     /** Standard output, as the launcher found it. */
     public static Screen output() {
-        return of(Boolean.getBoolean("iommu4j.stdout.terminal"), System.getProperty("iommu4j.columns", ""), System.getenv());
+        return of(
+                Boolean.getBoolean("iommu4j.stdout.terminal"),
+                System.getProperty("iommu4j.columns", ""),
+                System.getenv());
     }
 
     /** Standard error, as the launcher found it. */
     public static Screen error() {
-        return of(Boolean.getBoolean("iommu4j.stderr.terminal"), System.getProperty("iommu4j.columns", ""), System.getenv());
+        return of(
+                Boolean.getBoolean("iommu4j.stderr.terminal"),
+                System.getProperty("iommu4j.columns", ""),
+                System.getenv());
     }
 
     /**

@@ -57,7 +57,9 @@ public final class WrappingWriter extends Writer {
         String text = line.toString().stripTrailing();
         int indent = text.length() - text.stripLeading().length();
         String first = " ".repeat(indent);
-        return first + String.join("\n" + first + " ".repeat(FURTHER), Screen.wrapped(text.strip(), width - indent - FURTHER));
+        return first
+                + String.join(
+                        "\n" + first + " ".repeat(FURTHER), Screen.wrapped(text.strip(), width - indent - FURTHER));
     }
 
     @Override

@@ -48,11 +48,28 @@ class JsonDocumentTest {
                 List.of());
         return Stream.of(
                 Arguments.of("`run`", RUN),
-                Arguments.of("`cases`", withRun(CaseResult.failed("one", "a reason").explained(List.of("a command")).toJson())),
-                Arguments.of("`replay` of a capture", withRun(Iommu4jCommandTest.result(ReplayOptions.DEFAULT, 1).toJson())),
-                Arguments.of("`replay` of a record", withRun(Iommu4jCommandTest.played(1).toJson())),
-                Arguments.of("`upgrade`", withRun(Iommu4jCommandTest.upgraded(UpgradeOptions.of(IommuModel.INTEL, Path.of("built.jar"), List.of(), Path.of("capture")), 0).toJson())),
-                Arguments.of("`conform`", withRun(new ConformReport("a.jar", "00ff", "b", "1.0.0", "intel", List.of()).toJson())),
+                Arguments.of(
+                        "`cases`",
+                        withRun(CaseResult.failed("one", "a reason")
+                                .explained(List.of("a command"))
+                                .toJson())),
+                Arguments.of(
+                        "`replay` of a capture",
+                        withRun(Iommu4jCommandTest.result(ReplayOptions.DEFAULT, 1)
+                                .toJson())),
+                Arguments.of(
+                        "`replay` of a record",
+                        withRun(Iommu4jCommandTest.played(1).toJson())),
+                Arguments.of(
+                        "`upgrade`",
+                        withRun(Iommu4jCommandTest.upgraded(
+                                        UpgradeOptions.of(
+                                                IommuModel.INTEL, Path.of("built.jar"), List.of(), Path.of("capture")),
+                                        0)
+                                .toJson())),
+                Arguments.of(
+                        "`conform`",
+                        withRun(new ConformReport("a.jar", "00ff", "b", "1.0.0", "intel", List.of()).toJson())),
                 Arguments.of("`explain`", ExplanationJson.of(explained)));
     }
 

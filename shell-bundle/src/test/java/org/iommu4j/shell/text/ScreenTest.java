@@ -33,7 +33,9 @@ class ScreenTest {
 
     @Test
     void shouldWrapAtWordsAndLeaveALongWordWhole() {
-        assertEquals(List.of("one two", "three", "0123456789abcdef", "four"), Screen.wrapped("one two three 0123456789abcdef four", 8));
+        assertEquals(
+                List.of("one two", "three", "0123456789abcdef", "four"),
+                Screen.wrapped("one two three 0123456789abcdef four", 8));
     }
 
     @ParameterizedTest

@@ -47,8 +47,8 @@ class TextTableTest {
 
     @Test
     void shouldWrapItsWidestColumnsAtWords() {
-        TextTable table = new TextTable("id", "reason", "n")
-                .row("1", "a version that nobody has heard of until today", 7);
+        TextTable table =
+                new TextTable("id", "reason", "n").row("1", "a version that nobody has heard of until today", 7);
 
         assertEquals("""
                 id  reason                n

@@ -1,5 +1,7 @@
 package org.iommu4j.testbench.conform;
 
+import static org.iommu4j.testbench.conform.Check.expect;
+
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +18,6 @@ import org.iommu4j.core.service.Progress;
 import org.iommu4j.core.service.SwapLimits;
 import org.iommu4j.core.service.SwapReport;
 import org.iommu4j.testbench.run.Arrivals;
-import static org.iommu4j.testbench.conform.Check.expect;
 
 /**
  * Swaps while clients and devices of every generation are at work: no request is lost or refused, no access ends elsewhere,

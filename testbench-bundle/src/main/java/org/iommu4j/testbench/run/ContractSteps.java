@@ -123,8 +123,11 @@ final class ContractSteps {
         Expected expected = Expected.of(expect);
         return machine -> {
             byte[] memory = bytes.clone();
-            Answer answer =
-                    answer(expect, expected, memory, completion -> machine.ioctl(container, request, image, memory, completion));
+            Answer answer = answer(
+                    expect,
+                    expected,
+                    memory,
+                    completion -> machine.ioctl(container, request, image, memory, completion));
             boolean done = Errno.OK.name().equals(answer.values().get("errno"));
             return (done && answer.met()) || request != Uapi.VFIO_IOMMU_OP
                     ? answer

@@ -39,7 +39,8 @@ public final class Differences {
 
     private void compare(String path, Object expected, Object got) {
         if (expected instanceof Map<?, ?> wanted && got instanceof Map<?, ?> given) {
-            wanted.forEach((key, value) -> compare(path.isEmpty() ? key.toString() : path + "." + key, value, given.get(key)));
+            wanted.forEach(
+                    (key, value) -> compare(path.isEmpty() ? key.toString() : path + "." + key, value, given.get(key)));
         } else if (expected instanceof List<?> wanted && got instanceof List<?> given) {
             if (wanted.size() != given.size()) {
                 found.add(at(path) + wanted.size() + " expected, " + given.size() + " there");

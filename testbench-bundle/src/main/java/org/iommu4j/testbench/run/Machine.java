@@ -236,7 +236,8 @@ final class Machine implements AutoCloseable {
             int begin = 0;
             while (begin < PAGE_BYTES) {
                 long pa = (page << PAGE_SHIFT) + begin;
-                int length = memory.contains(pa, PAGE_BYTES - begin) ? PAGE_BYTES - begin : extent(pa, PAGE_BYTES - begin);
+                int length =
+                        memory.contains(pa, PAGE_BYTES - begin) ? PAGE_BYTES - begin : extent(pa, PAGE_BYTES - begin);
                 if (length > 0) {
                     byte[] bytes = new byte[length];
                     memory.read(pa, bytes, 0, length);

@@ -25,7 +25,9 @@ record SavedMachine(Snapshot chip, List<Piece> memory, List<Request> requests) {
             values.put("version", chip.version());
             values.put("bytes", chip.bytes().length);
         }
-        values.put("memoryBytes", memory.stream().mapToLong(piece -> piece.bytes().length).sum());
+        values.put(
+                "memoryBytes",
+                memory.stream().mapToLong(piece -> piece.bytes().length).sum());
         return values;
     }
 

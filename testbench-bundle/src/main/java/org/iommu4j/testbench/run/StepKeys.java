@@ -19,8 +19,7 @@ final class StepKeys {
     private StepKeys() {}
 
     private static Map<String, List<String>> all() {
-        List<String> access =
-                List.of("requester", "pasid", "iova", "access", "privileged", "len", "during", "expect");
+        List<String> access = List.of("requester", "pasid", "iova", "access", "privileged", "len", "during", "expect");
         Map<String, List<String>> keys = new LinkedHashMap<>();
         keys.put("mem_write", List.of("pa", "hex", "words"));
         keys.put("repeat_mem", List.of("pa", "hex", "stride", "count"));

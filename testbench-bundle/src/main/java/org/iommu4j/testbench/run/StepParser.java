@@ -135,7 +135,8 @@ final class StepParser {
         if (!units.containsKey(unit)) {
             throw fields.wrong(
                     "unit",
-                    "no step before opens a unit '" + OneLine.name(unit) + "'" + Nearest.question(unit, units.keySet()));
+                    "no step before opens a unit '" + OneLine.name(unit) + "'"
+                            + Nearest.question(unit, units.keySet()));
         }
         return unit;
     }
@@ -192,8 +193,7 @@ final class StepParser {
         String name = name(fields, "from");
         if (!states.contains(name)) {
             throw fields.wrong(
-                    "from",
-                    "no step before saves as '" + OneLine.name(name) + "'" + Nearest.question(name, states));
+                    "from", "no step before saves as '" + OneLine.name(name) + "'" + Nearest.question(name, states));
         }
         return machine -> {
             SavedMachine state = machine.units().kept(name);
@@ -606,8 +606,7 @@ final class StepParser {
                 domain.attach(requester, table, levels, completion);
             }
         });
-        return machine ->
-                ContractSteps.answer(expect, expected, null, completion -> machine.done(request, completion));
+        return machine -> ContractSteps.answer(expect, expected, null, completion -> machine.done(request, completion));
     }
 
     private Step.Action detach(Fields fields) {
@@ -617,8 +616,7 @@ final class StepParser {
         ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
         SavedMachine.Request request = new SavedMachine.Request(
                 container, "detach", (domain, completion) -> domain.detach(requester, completion));
-        return machine ->
-                ContractSteps.answer(expect, expected, null, completion -> machine.done(request, completion));
+        return machine -> ContractSteps.answer(expect, expected, null, completion -> machine.done(request, completion));
     }
 
     private static Step.Action natives(Fields fields) {

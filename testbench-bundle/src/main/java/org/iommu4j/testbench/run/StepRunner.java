@@ -27,7 +27,11 @@ public final class StepRunner implements AutoCloseable {
         this.units = units;
         HardwareConfig wanted = chip.hardware();
         hardware = new HardwareConfig(
-                units.first().unit().subVersion(), wanted.fields(), wanted.registers(), wanted.cache(), wanted.options());
+                units.first().unit().subVersion(),
+                wanted.fields(),
+                wanted.registers(),
+                wanted.cache(),
+                wanted.options());
         this.parser = parser;
     }
 

@@ -55,7 +55,11 @@ final class SwapStep {
         throw fields.wrong(
                 key,
                 "'" + OneLine.name(name) + "' is not one of "
-                        + String.join(", ", List.of(type.getEnumConstants()).stream().map(Enum::name).toList()));
+                        + String.join(
+                                ", ",
+                                List.of(type.getEnumConstants()).stream()
+                                        .map(Enum::name)
+                                        .toList()));
     }
 
     private static Fidelity fidelity(SwapReport report) {

@@ -49,7 +49,8 @@ final class Swaps implements AutoCloseable {
             wanted = arrival.status();
         }
         if (wanted.model() != model) {
-            throw new Step.StepFailure("'" + to + "' is a bundle of " + wanted.name() + ", not of model " + model.label());
+            throw new Step.StepFailure(
+                    "'" + to + "' is a bundle of " + wanted.name() + ", not of model " + model.label());
         }
         undo.push(() -> serve(model, before));
         SwapReport last = lastTo(model, wanted);

@@ -22,7 +22,6 @@ class DifferencesTest {
             })
     void shouldSayWhatDiffers(String expected, String got, String differences) {
         assertEquals(
-                differences,
-                String.join("; ", Differences.of(expected.replace('\'', '"'), got.replace('\'', '"'))));
+                differences, String.join("; ", Differences.of(expected.replace('\'', '"'), got.replace('\'', '"'))));
     }
 }

@@ -50,7 +50,8 @@ class MachinesTest {
         Path file = folder.resolve("one.jsonl");
         Files.writeString(
                 file,
-                "{'id':'one','model':'%s','steps':[%s]}".formatted(model, steps)
+                "{'id':'one','model':'%s','steps':[%s]}"
+                        .formatted(model, steps)
                         .replace('\'', '"')
                         .replace('\n', ' '));
         List<CaseResult> results = new ArrayList<>();
@@ -124,8 +125,7 @@ class MachinesTest {
                     "{\"errno\":\"OK\",\"fidelity\":\"EXACT\",\"handled\":1}",
                     bench.answer("{\"op\":\"attach\",\"requester\":1}"));
             assertEquals(
-                    "{\"hex\":\"12\"}",
-                    bench.answer("{\"op\":\"mem_read\",\"unit\":\"other\",\"pa\":0,\"length\":1}"));
+                    "{\"hex\":\"12\"}", bench.answer("{\"op\":\"mem_read\",\"unit\":\"other\",\"pa\":0,\"length\":1}"));
         }
     }
 

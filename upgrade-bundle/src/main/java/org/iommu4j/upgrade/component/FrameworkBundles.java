@@ -1,4 +1,5 @@
 package org.iommu4j.upgrade.component;
+
 import java.io.IOException;
 import java.util.List;
 import java.util.function.Supplier;

@@ -43,8 +43,7 @@ class FrameworkBundlesTest {
                         Constants.FRAMEWORK_BSNVERSION,
                         Constants.FRAMEWORK_BSNVERSION_MULTIPLE));
         framework.start();
-        bundles = new FrameworkBundles(
-                new org.iommu4j.core.component.FrameworkBundles(framework.getBundleContext()));
+        bundles = new FrameworkBundles(new org.iommu4j.core.component.FrameworkBundles(framework.getBundleContext()));
         released = VendorJar.read(Jars.bundle(directory, "released.jar", "vendor", "1.0.0"));
         built = VendorJar.read(Jars.bundle(directory, "built.jar", "vendor", "1.1.0"));
     }
