@@ -118,18 +118,27 @@ final class ContractSteps {
             }
         }
         Abi image = abi;
+        int container = container(fields);
         Json expect = fields.get("expect");
         Expected expected = Expected.of(expect);
         return machine -> {
             byte[] memory = bytes.clone();
-            Answer answer =
-                    answer(expect, expected, memory, completion -> machine.ioctl(request, image, memory, completion));
+            Answer answer = answer(
+                    expect,
+                    expected,
+                    memory,
+                    completion -> machine.ioctl(container, request, image, memory, completion));
             boolean done = Errno.OK.name().equals(answer.values().get("errno"));
             return (done && answer.met()) || request != Uapi.VFIO_IOMMU_OP
                     ? answer
                     : answer.explained(ExplainHints.list(ExplainHints.request(
                             image, machine.model(), machine.unit().subVersion(), bytes)));
         };
+    }
+
+    /** Number of the container that a step is for. */
+    static int container(Fields fields) {
+        return fields.integer(StepKeys.CONTAINER, Machine.MOST_CONTAINERS - 1, 0);
     }
 
     private static long request(Fields fields) {
@@ -178,13 +187,14 @@ final class ContractSteps {
 
     private static Step.Action change(
             Fields fields, int request, Function<RequestWriter, byte[]> written, Consumer<Completion> answered) {
+        int container = container(fields);
         Json expect = fields.get("expect");
         Expected expected = Expected.of(expect);
         return machine -> {
             byte[] memory = written.apply(new RequestWriter(
                     Abi.LP64_LE, machine.model(), machine.unit().subVersion()));
             return answer(expect, expected, memory, completion -> {
-                machine.ioctl(request, Abi.LP64_LE, memory, completion);
+                machine.ioctl(container, request, Abi.LP64_LE, memory, completion);
                 answered.accept(completion);
             });
         };

@@ -30,13 +30,16 @@ import org.iommu4j.core.service.Unit;
 import org.iommu4j.core.service.UnitConfig;
 import org.iommu4j.json.Json;
 
-/** One fresh unit, and with a driver one container in front of it. */
+/** One fresh unit, and with a driver containers in front of it. */
 final class Machine implements AutoCloseable {
     /** Most pages of 4096 bytes that the steps of a case write. */
     static final int MOST_PAGES = 1 << 14;
 
     /** Most commands of the driver that are kept for the next {@code native} step. */
     static final int MOST_COMMANDS = 1 << 16;
+
+    /** Most containers of a case. */
+    static final int MOST_CONTAINERS = 16;
 
     private static final int PAGE_SHIFT = 12;
 
@@ -53,7 +56,9 @@ final class Machine implements AutoCloseable {
     private boolean commandsLost;
     private Recording recording;
     private int interrupts;
-    private Container container;
+
+    /** By the number that steps have for them; null before the first step that names it. */
+    private final Container[] containers = new Container[MOST_CONTAINERS];
 
     private Finding.Place place = Finding.Place.UNKNOWN;
 
@@ -279,30 +284,30 @@ final class Machine implements AutoCloseable {
         return taken;
     }
 
-    /** Adds a device to the container; a table of -1 leaves it blocked. */
-    void attach(int requester, long table, int levels, Completion completion) {
+    /** Adds a device to a container; a table of -1 leaves it blocked. */
+    void attach(int container, int requester, long table, int levels, Completion completion) {
         if (table == -1) {
-            container().attach(requester, completion);
+            container(container).attach(requester, completion);
         } else {
-            container().attach(requester, table, levels, completion);
+            container(container).attach(requester, table, levels, completion);
         }
     }
 
-    /** Removes a device from the container. */
-    void detach(int requester, Completion completion) {
-        container().detach(requester, completion);
+    /** Removes a device from a container. */
+    void detach(int container, int requester, Completion completion) {
+        container(container).detach(requester, completion);
     }
 
-    /** One request, written in that image. */
-    void ioctl(long request, Abi image, byte[] bytes, Completion completion) {
-        container().ioctl(image, request, bytes, 0, bytes.length, completion);
+    /** One request to a container, written in that image. */
+    void ioctl(int container, long request, Abi image, byte[] bytes, Completion completion) {
+        container(container).ioctl(image, request, bytes, 0, bytes.length, completion);
     }
 
-    private Container container() {
-        if (container == null) {
-            container = unit.openContainer(ContainerConfig.of(Offer.exactly(model, unit.subVersion())));
+    private Container container(int number) {
+        if (containers[number] == null) {
+            containers[number] = unit.openContainer(ContainerConfig.of(Offer.exactly(model, unit.subVersion())));
         }
-        return container;
+        return containers[number];
     }
 
     @Override

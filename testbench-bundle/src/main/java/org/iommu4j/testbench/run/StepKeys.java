@@ -13,6 +13,9 @@ final class StepKeys {
     /** The operands of an instruction stand in the step by their names, which its model says. */
     static final String BY_NAME = "operands by name";
 
+    /** Which container a step of the contract is for, from 0; the first if it is not said. */
+    static final String CONTAINER = "container";
+
     /** The keys of each step beside {@link #COMMON}, in the order of the documents. */
     static final Map<String, List<String>> ALL = all();
 
@@ -35,11 +38,11 @@ final class StepKeys {
         keys.put("irq", List.of("min", "max"));
         keys.put("step", List.of("n"));
         keys.put("repeat", List.of("count", "steps"));
-        keys.put("ioctl", List.of("request", "hex", "abi", "expect"));
-        keys.put("attach", List.of("requester", "table", "levels", "expect"));
-        keys.put("detach", List.of("requester", "expect"));
-        keys.put("map", List.of("gpa", "len", "hpa", "access", "expect"));
-        keys.put("unmap", List.of("gpa", "len", "hpa", "all", "expect"));
+        keys.put("ioctl", List.of("request", "hex", "abi", CONTAINER, "expect"));
+        keys.put("attach", List.of("requester", "table", "levels", CONTAINER, "expect"));
+        keys.put("detach", List.of("requester", CONTAINER, "expect"));
+        keys.put("map", List.of("gpa", "len", "hpa", "access", CONTAINER, "expect"));
+        keys.put("unmap", List.of("gpa", "len", "hpa", "all", CONTAINER, "expect"));
         keys.put("native", List.of("expect"));
         keys.put("cache", List.of("expect"));
         keys.put("findings", List.of("expect"));

@@ -453,18 +453,20 @@ final class StepParser {
         int requester = requester(fields);
         long table = fields.number("table", NO_TABLE);
         int levels = table == NO_TABLE ? 0 : fields.integer("levels", MOST_LEVELS);
+        int container = ContractSteps.container(fields);
         Json expect = fields.get("expect");
         ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
         return machine -> ContractSteps.answer(
-                expect, expected, null, completion -> machine.attach(requester, table, levels, completion));
+                expect, expected, null, completion -> machine.attach(container, requester, table, levels, completion));
     }
 
     private static Step.Action detach(Fields fields) {
         int requester = requester(fields);
+        int container = ContractSteps.container(fields);
         Json expect = fields.get("expect");
         ContractSteps.Expected expected = ContractSteps.Expected.of(expect);
-        return machine ->
-                ContractSteps.answer(expect, expected, null, completion -> machine.detach(requester, completion));
+        return machine -> ContractSteps.answer(
+                expect, expected, null, completion -> machine.detach(container, requester, completion));
     }
 
     private static Step.Action natives(Fields fields) {
