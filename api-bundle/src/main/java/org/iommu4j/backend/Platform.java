@@ -55,6 +55,16 @@ public interface Platform {
      */
     long allocatePages(int pages);
 
+    /**
+     * True if an address is in a page that {@link #allocatePages} may give out: no guest's table begins there, since the page may
+     * become a table of the host's while the guest's is in use.
+     *
+     * @param pa unsigned
+     */
+    default boolean isFree(long pa) {
+        return false;
+    }
+
     /** Gives pages back that {@link #allocatePages} gave out. */
     void freePages(long pa, int pages);
 

@@ -60,6 +60,9 @@ class KeptPagesTest {
     /** Pages of the largest root of any model, to which it is aligned. */
     private static final int ROOT_PAGES = 4;
 
+    /** Distance in pages to one that nobody has had yet. */
+    private static final long FREE_PAGES = 1000;
+
     static Stream<Backend> models() {
         return Stream.of(
                 new VtdBackend(), new SpaprBackend(), new ZpciBackend(), new SmmuBackend(), new AmdViBackend());
@@ -97,6 +100,37 @@ class KeptPagesTest {
 
     private static Container container(Unit unit) {
         return unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), unit.subVersion())));
+    }
+
+    /** Where memory is everywhere a guest could have its table first, and the host its own in the same page later. */
+    @ParameterizedTest
+    @MethodSource("models")
+    void shouldBindNoTableInAPageThatMayBecomeTheHosts(Backend backend) {
+        try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
+            core.arrived(backend);
+            IommuModel model = backend.describe().model();
+            for (BindFormat format : backend.bindFormats()) {
+                if (format.table() == null) {
+                    continue;
+                }
+                int generation = served(backend, format);
+                Unit unit = unit(core, model, generation);
+                long share = unit.platform().allocatePages(ROOT_PAGES);
+                unit.platform().freePages(share, ROOT_PAGES);
+                long page = (share + FREE_PAGES * PAGE_BYTES) & -(ROOT_PAGES * PAGE_BYTES);
+                assertTrue(unit.platform().isFree(page));
+                byte[] payload = legal(format).set(format.table(), page).encode();
+                Container container = container(unit);
+                Completion answer = send(
+                        container,
+                        new RequestWriter(Abi.LP64_LE, model, generation).bind(format.operation(), 0, payload));
+                assertEquals(Errno.EPERM, answer.errno(), format.layout().name() + ": " + answer);
+                assertEquals(Rule.V36, answer.rule());
+                Completion attached = new Completion();
+                container.attach(WINDOW, page, LEVELS, attached);
+                assertEquals(Errno.EPERM, attached.errno(), attached::toString);
+            }
+        }
     }
 
     @ParameterizedTest

@@ -279,12 +279,15 @@ public final class CoreUnit implements Unit {
     }
 
     /**
-     * True if no table of the caller may be there: in a page of the host, or in one that was taken for a virtual IOMMU, unless
-     * that is the caller.
+     * True if no table of the caller may be there: in a page of the host or one that may become the host's, or in one that was
+     * taken for a virtual IOMMU, unless that is the caller.
      */
     boolean isKept(long pa) {
-        if (!platform.memory().contains(pa, 1) || platform.deviceMemory().contains(pa, 1)) {
+        if (!platform.memory().contains(pa, 1)) {
             return false;
+        }
+        if (platform.deviceMemory().contains(pa, 1)) {
+            return platform.isFree(pa);
         }
         CoreGuest guest = guestOfCaller();
         boolean own = guest != null && guest.gated().lease().owns(pa);

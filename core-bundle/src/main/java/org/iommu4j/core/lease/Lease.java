@@ -196,6 +196,11 @@ public final class Lease implements Platform {
     }
 
     @Override
+    public boolean isFree(long pa) {
+        return machine.isFree(pa);
+    }
+
+    @Override
     public synchronized void freePages(long pa, int pages) {
         expectAlive();
         if (own.remove(pa, pages)) {

@@ -159,6 +159,16 @@ public final class HostPages {
         return true;
     }
 
+    /**
+     * True for a page of the host's share that nobody uses.
+     *
+     * @param pa unsigned
+     */
+    public synchronized boolean isFree(long pa) {
+        long page = (pa - base) >>> SparseMemory.PAGE_SHIFT;
+        return Long.compareUnsigned(pa, base) >= 0 && page < limit && !used.get((int) page);
+    }
+
     /** Number of changes of an owner: knowledge about pages holds until the next. */
     int changes() {
         return changes;

@@ -63,6 +63,11 @@ final class OwnersPlatform implements Platform {
     }
 
     @Override
+    public boolean isFree(long pa) {
+        return machine.isFree(pa);
+    }
+
+    @Override
     public void freePages(long pa, int pages) {
         machine.freePages(pa, pages);
     }

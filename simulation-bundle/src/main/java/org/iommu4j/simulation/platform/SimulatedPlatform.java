@@ -116,6 +116,11 @@ public final class SimulatedPlatform implements Platform {
     }
 
     @Override
+    public boolean isFree(long pa) {
+        return hostPages.isFree(pa);
+    }
+
+    @Override
     public void freePages(long pa, int pages) {
         hostPages.free(pa, pages);
         if (sanitizer != null) {

@@ -12,24 +12,24 @@ import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.testing.ForwardingBackend;
 
 /** A vendor's bundle with one thing broken. */
-class BrokenBackend extends ForwardingBackend {
+public class BrokenBackend extends ForwardingBackend {
     /** VT-d's bundle. */
-    BrokenBackend() {
+    public BrokenBackend() {
         this(new VtdBackend());
     }
 
     /** Any vendor's bundle. */
-    BrokenBackend(Backend backend) {
+    public BrokenBackend(Backend backend) {
         super(backend);
     }
 
     /** VT-d's bundle whose chips are changed. */
-    static Backend withChip(UnaryOperator<Hardware> change) {
+    public static Backend withChip(UnaryOperator<Hardware> change) {
         return withChip(new VtdBackend(), change);
     }
 
     /** A bundle whose chips are changed. */
-    static Backend withChip(Backend backend, UnaryOperator<Hardware> change) {
+    public static Backend withChip(Backend backend, UnaryOperator<Hardware> change) {
         return new BrokenBackend(backend) {
             @Override
             public Hardware createHardware(HardwareConfig config, Platform platform) {
@@ -39,7 +39,7 @@ class BrokenBackend extends ForwardingBackend {
     }
 
     /** A bundle whose chips are others, made in place of its own. */
-    static Backend withChips(Backend backend, BiFunction<HardwareConfig, Platform, Hardware> make) {
+    public static Backend withChips(Backend backend, BiFunction<HardwareConfig, Platform, Hardware> make) {
         return new BrokenBackend(backend) {
             @Override
             public Hardware createHardware(HardwareConfig config, Platform platform) {
@@ -49,12 +49,12 @@ class BrokenBackend extends ForwardingBackend {
     }
 
     /** VT-d's bundle whose drivers are changed. */
-    static Backend withDriver(BiFunction<Translator, NativePort, Translator> change) {
+    public static Backend withDriver(BiFunction<Translator, NativePort, Translator> change) {
         return withDriver(new VtdBackend(), change);
     }
 
     /** A bundle whose drivers are changed. */
-    static Backend withDriver(Backend backend, BiFunction<Translator, NativePort, Translator> change) {
+    public static Backend withDriver(Backend backend, BiFunction<Translator, NativePort, Translator> change) {
         return new BrokenBackend(backend) {
             @Override
             public Translator createTranslator(int subVersion, NativePort port) {

@@ -1,6 +1,7 @@
 package org.iommu4j.testbench.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -73,7 +74,7 @@ final class Exploration {
             isHere = true;
             if (machine.isPossible(ModelOp.ALL.get(op))) {
                 long longer = path | (long) op << (steps * BITS);
-                if (machine.apply(ModelOp.ALL.get(op)) != null) {
+                if (machine.apply(ModelOp.ALL.get(op)) != null && isWrong(longer, steps + 1)) {
                     return longer;
                 }
                 if (seen.add(machine.stateHash())) {
@@ -83,6 +84,12 @@ final class Exploration {
             }
         }
         return NONE;
+    }
+
+    /** True if it goes wrong on a new machine, too, which takes the place of the one that earlier interleavings may have spoiled. */
+    private boolean isWrong(long path, int steps) {
+        machine = machines.get();
+        return machine.replay(steps(path, steps)) != null;
     }
 
     /** Goes to a state again. */
@@ -122,7 +129,7 @@ final class Exploration {
 
         void add(long value) {
             if (size == values.length) {
-                values = java.util.Arrays.copyOf(values, 2 * size);
+                values = Arrays.copyOf(values, 2 * size);
             }
             values[size++] = value;
         }

@@ -2,6 +2,7 @@ package org.iommu4j.testbench.model;
 
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
@@ -31,6 +32,8 @@ final class ModelMachine extends BackendMachine {
     private static final long TABLES = 0x10_0000;
     private static final long FRAMES = 0x2000_0000;
     private static final long TABLE_BYTES = 0x4000;
+    private static final int DOMAIN_TABLES = 16;
+    private static final int LEAF_TABLES = 8;
     private static final long NONE = -1;
     private static final int NOWHERE = -1;
     private static final long MIX = 0x9e37_79b9_7f4a_7c15L;
@@ -60,12 +63,19 @@ final class ModelMachine extends BackendMachine {
     private final long[] leafOffsets = new long[TWO];
     private final long[] directoryOffsets = new long[TWO];
 
+    private final ModelScript script;
     private long hash;
     private String wrong;
 
     ModelMachine(ModelVendor vendor) {
+        this(vendor, ModelScript.NONE);
+    }
+
+    /** A machine that writes down what is done with it. */
+    ModelMachine(ModelVendor vendor, ModelScript script) {
         super(vendor.backend(), vendor.config(), platform(vendor));
         this.vendor = vendor;
+        this.script = script;
         shape = vendor.format().shape();
         entries = vendor.format().entries();
         scene = new FuzzScene.Builder()
@@ -102,7 +112,7 @@ final class ModelMachine extends BackendMachine {
 
     /** A table of a domain: those above the leaves by their level, then two for each page. */
     private static long table(int domain, int index) {
-        return TABLES + (domain * 16L + index) * TABLE_BYTES;
+        return TABLES + ((long) domain * DOMAIN_TABLES + index) * TABLE_BYTES;
     }
 
     private long root(int domain) {
@@ -110,7 +120,7 @@ final class ModelMachine extends BackendMachine {
     }
 
     private long leafTable(int domain, int page, int which) {
-        return table(domain, 8 + 2 * page + which);
+        return table(domain, LEAF_TABLES + 2 * page + which);
     }
 
     private static long frame(int domain, int page, int which) {
@@ -128,6 +138,7 @@ final class ModelMachine extends BackendMachine {
     // ---- tables
 
     private void store(long at, long entry) {
+        script.store((int) ((at - TABLES) / (DOMAIN_TABLES * TABLE_BYTES)), at, entry);
         if (shape.order() == ByteOrder.BIG_ENDIAN) {
             memory().writeLongBe(at, entry);
         } else {
@@ -136,6 +147,9 @@ final class ModelMachine extends BackendMachine {
     }
 
     private void fill(long table, int level) {
+        if (entries.absent(level) == 0) {
+            return;
+        }
         for (long index = 0; index < 1L << shape.indexBits().get(level); index++) {
             store(table + index * Long.BYTES, entries.absent(level));
         }
@@ -225,6 +239,12 @@ final class ModelMachine extends BackendMachine {
      * @return what is wrong then; null if nothing is
      */
     String apply(ModelOp op) {
+        step(op);
+        look();
+        return wrong;
+    }
+
+    private void step(ModelOp op) {
         switch (op.kind()) {
             case ATTACH -> enter(op.subject(), op.object());
             case DETACH -> leave(op.subject());
@@ -234,11 +254,10 @@ final class ModelMachine extends BackendMachine {
             case INVALIDATE -> invalidate(op.subject(), op.reach());
             default -> access(op.subject(), op.object());
         }
-        look();
-        return wrong;
     }
 
     private void enter(int device, int domain) {
+        script.attach(domain, vendor.requesters().get(device), root(domain), shape.levels());
         expectOk(
                 "attach",
                 attach(domain, vendor.requesters().get(device), root(domain), shape.levels()));
@@ -247,6 +266,7 @@ final class ModelMachine extends BackendMachine {
 
     private void leave(int device) {
         int domain = domains[device];
+        script.detach(domain, vendor.requesters().get(device));
         expectOk("detach", detach(domain, vendor.requesters().get(device)));
         domains[device] = NOWHERE;
         if (isEmpty(domain)) {
@@ -257,6 +277,7 @@ final class ModelMachine extends BackendMachine {
 
     private void invalidate(int domain, Reach reach) {
         long first = reach.isRange() ? iova(reach.covers(0) ? 0 : 1) : 0;
+        script.invalidate(domain, reach.scope(), reach.flags(), first, bytes(reach));
         Errno answer = invalidate(domain, reach.scope(), reach.flags(), first, bytes(reach));
         if (answer == Errno.OK) {
             for (int page = 0; page < TWO; page++) {
@@ -279,6 +300,9 @@ final class ModelMachine extends BackendMachine {
     private void access(int device, int page) {
         long met = read(device, page);
         int domain = domains[device];
+        if (script != ModelScript.NONE) {
+            script.access(vendor.requesters().get(device), iova(page), allowed(domain, page));
+        }
         if (domain == NOWHERE) {
             if (met != NONE) {
                 fail("a device in no domain reaches 0x" + Long.toHexString(met));
@@ -295,8 +319,20 @@ final class ModelMachine extends BackendMachine {
         if (access.outcome() == DmaAccess.Outcome.TRANSLATED) {
             return access.spa();
         }
-        vendor.backend().bench().fuzz().recover(scene, this);
+        if (access.outcome() == DmaAccess.Outcome.FAULT) {
+            vendor.backend().bench().fuzz().recover(scene, this);
+        }
         return NONE;
+    }
+
+    /** All that may be met; -1 for nothing. */
+    private List<Long> allowed(int domain, int page) {
+        return domain == NOWHERE
+                ? List.of(NONE)
+                : LongStream.of(NONE, frame(domain, page, 0), frame(domain, page, 1))
+                        .filter(met -> isAllowed(domain, page, met))
+                        .boxed()
+                        .toList();
     }
 
     /** True if the ledger says that this may be met. */
@@ -361,7 +397,7 @@ final class ModelMachine extends BackendMachine {
         }
     }
 
-    /** Does steps from the begin on; what is wrong after the last; null if nothing is. */
+    /** Does steps from the begin on, as far as they are possible; what is wrong first; null if nothing is. */
     String replay(List<ModelOp> ops) {
         begin();
         for (ModelOp op : ops) {
@@ -369,11 +405,17 @@ final class ModelMachine extends BackendMachine {
                 return wrong;
             }
         }
-        return wrong;
+        return null;
     }
 
-    /** True if the steps so far are all possible, one after the other. */
-    static boolean isDevices(Kind kind) {
-        return kind == Kind.ATTACH || kind == Kind.DETACH || kind == Kind.ACCESS;
+    /** Does steps on a new machine; what the last one meets that is wrong; null if it meets nothing of the kind. */
+    String met(List<ModelOp> ops) {
+        for (ModelOp op : ops) {
+            wrong = null;
+            if (isPossible(op)) {
+                step(op);
+            }
+        }
+        return wrong;
     }
 }
