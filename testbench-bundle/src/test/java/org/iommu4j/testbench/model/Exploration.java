@@ -96,14 +96,14 @@ final class Exploration {
     private void go(long path, int steps) {
         machine.begin();
         for (int step = 0; step < steps; step++) {
-            machine.apply(ModelOp.ALL.get((int) (path >>> (step * BITS) & OP)));
+            machine.apply(ModelOp.ALL.get((int) ((path >>> (step * BITS)) & OP)));
         }
     }
 
     private static List<ModelOp> steps(long path, int count) {
         List<ModelOp> ops = new ArrayList<>();
         for (int step = 0; step < count; step++) {
-            ops.add(ModelOp.ALL.get((int) (path >>> (step * BITS) & OP)));
+            ops.add(ModelOp.ALL.get((int) ((path >>> (step * BITS)) & OP)));
         }
         return ops;
     }
@@ -154,7 +154,7 @@ final class Exploration {
 
         boolean add(long value) {
             long stored = value == 0 ? 1 : value;
-            int at = (int) (stored ^ stored >>> 32) & (slots.length - 1);
+            int at = (int) (stored ^ (stored >>> 32)) & (slots.length - 1);
             while (slots[at] != 0) {
                 if (slots[at] == stored) {
                     return false;

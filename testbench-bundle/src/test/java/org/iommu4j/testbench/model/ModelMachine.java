@@ -124,7 +124,7 @@ final class ModelMachine extends BackendMachine {
     }
 
     private static long frame(int domain, int page, int which) {
-        return FRAMES + ((domain * 2L + page) * 2 + which << 24);
+        return FRAMES + (((domain * 2L + page) * 2 + which) << 24);
     }
 
     private long leafAt(int domain, int page, int which) {
@@ -181,13 +181,13 @@ final class ModelMachine extends BackendMachine {
                         ? entries.absent(0)
                         : entries.leaf(0, frame(domain, page, 0), DmaAccess.READ | DmaAccess.WRITE));
         leaf[domain][page] = value;
-        leaves[domain][page] = isEmpty(domain) ? 1 << value : leaves[domain][page] | 1 << value;
+        leaves[domain][page] = isEmpty(domain) ? 1 << value : leaves[domain][page] | (1 << value);
     }
 
     private void setDirectory(int domain, int page, int which) {
         store(directoryAt(domain, page), entries.table(1, leafTable(domain, page, which)));
         directory[domain][page] = which;
-        directories[domain][page] = isEmpty(domain) ? 1 << which : directories[domain][page] | 1 << which;
+        directories[domain][page] = isEmpty(domain) ? 1 << which : directories[domain][page] | (1 << which);
     }
 
     private boolean isEmpty(int domain) {
@@ -351,7 +351,7 @@ final class ModelMachine extends BackendMachine {
         for (int i = 0; i < TWO; i++) {
             mix(domains[i]);
             for (int page = 0; page < TWO; page++) {
-                mix(leaf[i][page] | directory[i][page] << 1 | leaves[i][page] << 2 | directories[i][page] << 4);
+                mix(leaf[i][page] | (directory[i][page] << 1) | (leaves[i][page] << 2) | (directories[i][page] << 4));
             }
         }
         chip().visitCache(this::cached);
@@ -362,12 +362,12 @@ final class ModelMachine extends BackendMachine {
         mix(tag);
         mix(iova);
         mix(pa);
-        int index = (int) (pa - FRAMES >>> 24);
+        int index = (int) ((pa - FRAMES) >>> 24);
         if (pa < FRAMES || index >= TWO * TWO * TWO) {
             return;
         }
         int domain = index >>> 2;
-        int page = index >>> 1 & 1;
+        int page = (index >>> 1) & 1;
         if (isEmpty(domain)) {
             fail("a page of domain " + domain + " is cached, which has no device");
         } else if (!isAllowed(domain, page, pa)) {

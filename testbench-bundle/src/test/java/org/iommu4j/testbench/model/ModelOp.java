@@ -74,7 +74,7 @@ record ModelOp(Kind kind, int subject, int object) {
 
         /** True if a page is reached. */
         boolean covers(int page) {
-            return (pages >>> page & 1) != 0;
+            return ((pages >>> page) & 1) != 0;
         }
 
         /** True if only the entries of pages have to be dropped. */
@@ -100,8 +100,8 @@ record ModelOp(Kind kind, int subject, int object) {
                     ops.add(new ModelOp(kind, subject, object));
                 }
             }
-            for (Reach reach : Reach.values()) {
-                ops.add(new ModelOp(Kind.INVALIDATE, subject, reach.ordinal()));
+            for (int reach = 0; reach < Reach.values().length; reach++) {
+                ops.add(new ModelOp(Kind.INVALIDATE, subject, reach));
             }
         }
         return List.copyOf(ops);

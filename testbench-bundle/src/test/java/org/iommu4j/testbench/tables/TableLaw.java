@@ -23,7 +23,7 @@ enum TableLaw {
         void hold(TableSubject subject, int effort) {
             TableShape shape = subject.shape;
             for (int round = 0; round < effort; round++) {
-                long pages = 1 + subject.random.nextInt(40);
+                long pages = 1L + subject.random.nextInt(40);
                 long bytes = pages << shape.pageShift();
                 long iova = subject.address(shape.pageShift(), bytes);
                 if (!subject.isMapped(iova, iova + bytes - 1)) {
@@ -179,7 +179,7 @@ enum TableLaw {
                 subject.map(lastPage, subject.target(shape.pageShift(), page), page, TableSubject.allRights());
                 subject.checkEdges(range.first(), range.first() + page - 1);
                 subject.checkEdges(lastPage, range.last());
-                subject.check(range.first() + (range.last() - range.first() >>> 1));
+                subject.check(range.first() + ((range.last() - range.first()) >>> 1));
             }
             subject.checkAll();
         }

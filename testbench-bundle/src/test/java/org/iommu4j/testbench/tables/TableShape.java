@@ -75,7 +75,7 @@ public record TableShape(
 
     /** Index into a table of a level. */
     public long index(long iova, int level) {
-        return iova >>> shift(level) & ((1L << indexBits.get(level)) - 1);
+        return (iova >>> shift(level)) & ((1L << indexBits.get(level)) - 1);
     }
 
     /** Pages of 4 KiB that a table of a level takes. */

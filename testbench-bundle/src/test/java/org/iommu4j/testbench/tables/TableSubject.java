@@ -3,6 +3,7 @@ package org.iommu4j.testbench.tables;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -122,7 +123,7 @@ final class TableSubject {
     }
 
     /** What is mapped, by its first address. */
-    TreeMap<Long, Mapping> plain() {
+    NavigableMap<Long, Mapping> plain() {
         return plain;
     }
 
@@ -169,7 +170,7 @@ final class TableSubject {
     void checkEdges(long first, long last) {
         check(first);
         check(last);
-        check(first + (last - first >>> 1));
+        check(first + ((last - first) >>> 1));
         if (first != 0) {
             check(first - 1);
         }
