@@ -53,7 +53,7 @@ public class AmdViBackend implements Backend {
 
     private static final int HOST_ADDRESS_WIDTH = 48;
 
-    /** What EFR.PASmax can say at most; a chip may have less. */
+    /** Largest EFR.PASmax; a chip may have less. */
     private static final int MOST_PASID_BITS = 20;
 
     private static final List<Generation> GENERATIONS = List.of(

@@ -7,7 +7,7 @@ import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.NativePort;
 
-/** What a test bench has to know of AMD-Vi. A fault code is that of the event. */
+/** Knowledge of AMD-Vi for the test bench. A fault code is that of the event. */
 final class AmdViBenchSupport implements BenchSupport {
     private static final long MESSAGE_ADDRESS = 0xfee0_0000L;
     private static final int VECTOR = 0x40;

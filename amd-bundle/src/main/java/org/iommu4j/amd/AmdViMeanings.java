@@ -14,7 +14,7 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Meanings;
 
-/** What values mean where their layout does not list them, for explanations. */
+/** Meanings of values that their layout does not list, for explanations. */
 final class AmdViMeanings {
     private static final String DEVICE_ID = "DeviceID";
     private static final String REQUESTER = "requester";
@@ -42,7 +42,7 @@ final class AmdViMeanings {
 
     private AmdViMeanings() {}
 
-    /** What the value of a field means; empty if there is nothing to add. */
+    /** Meaning of a field's value; empty if there is nothing to add. */
     static String of(Layout layout, BitField field, long... words) {
         long word = words[field.word()];
         if (field.name().equals(DEVICE_ID) || field.name().equals(REQUESTER)) {

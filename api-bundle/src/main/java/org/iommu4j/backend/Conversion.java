@@ -19,7 +19,7 @@ public record Conversion(String operation, Outcome outcome, String step, String 
     /** The operation of a shim that tells nothing by operation. */
     public static final String EVERY_REQUEST = "every request";
 
-    /** What becomes of an operation, from the best to the worst. */
+    /** Outcome of an operation, from the best to the worst. */
     public enum Outcome {
         /** The same is dropped. */
         LOSSLESS,
@@ -53,7 +53,7 @@ public record Conversion(String operation, Outcome outcome, String step, String 
         return new Conversion(operation, Outcome.REFUSED, step, why, rule, field);
     }
 
-    /** What a shim says of itself that tells nothing by operation. */
+    /** Conversion of all requests, for a shim that tells nothing by operation. */
     static Conversion ofAll(Fidelity fidelity, String name) {
         return fidelity == Fidelity.EXACT
                 ? lossless(EVERY_REQUEST, name, "")

@@ -10,7 +10,7 @@ import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 
-/** What a test bench has to know of an SMMU. */
+/** Knowledge of an SMMU for the test bench. */
 final class SmmuBenchSupport implements BenchSupport {
     private static final long MESSAGE_ADDRESS = 0x0802_0040L;
     private static final int EVENT_MESSAGE = 0x40;

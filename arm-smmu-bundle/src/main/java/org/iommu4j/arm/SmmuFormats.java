@@ -5,7 +5,6 @@ import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCommand;
-import org.iommu4j.arm.command.SmmuLogLines;
 import org.iommu4j.arm.table.EntryFormats;
 import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.log.LogFormat;

@@ -126,7 +126,7 @@ final class PlainVtd {
         return granularity == 3;
     }
 
-    /** Where an address of a PASID leads as the tables say now; 0 if it is refused. */
+    /** Host address of an address of a PASID by the tables; 0 if it is refused. */
     long walk(int sourceId, int pasid, long address) {
         long root = memory.readLongLe(rootTable + (sourceId >>> 7) * 8L);
         if ((root & PRESENT) == 0 || (root & ROOT_RESERVED) != 0) {
@@ -172,7 +172,7 @@ final class PlainVtd {
         return 0;
     }
 
-    /** Where an address of the guest is; 0 if nowhere. */
+    /** Host address of an address of the guest; 0 if it has none. */
     private long secondStage(long root, int levels, long address) {
         long table = root;
         for (int level = levels; level > 0; level--) {

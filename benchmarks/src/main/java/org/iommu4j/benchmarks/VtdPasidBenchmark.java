@@ -78,7 +78,7 @@ public class VtdPasidBenchmark {
         private final Hardware chip;
         private final Translator translator;
 
-        /** Where the guest's memory begins on the host. */
+        /** Host address at which the guest's memory begins. */
         private final long host;
 
         Machine(int subVersion, CacheConfig cache, boolean nested) {

@@ -6,7 +6,6 @@ import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.InvalidationWait;
 import org.iommu4j.intel.command.VtdCommand;
-import org.iommu4j.intel.command.VtdLogLines;
 import org.iommu4j.intel.command.VtdRegisters.ContextCommand;
 import org.iommu4j.intel.command.VtdRegisters.Iotlb;
 import org.iommu4j.intel.table.EntryFormats;

@@ -6,7 +6,6 @@ import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.s390.command.AvailabilityRecord;
 import org.iommu4j.s390.command.ErrorRecord;
 import org.iommu4j.s390.command.EventCode;
-import org.iommu4j.s390.command.ZpciLogLines;
 import org.iommu4j.s390.table.EntryFormats;
 
 /** The formats of zPCI in bytes. */

@@ -158,7 +158,7 @@ public record CaseResult(
         return text.toString();
     }
 
-    /** What differs between what was expected and what came, a sentence each; empty where that was not the trouble. */
+    /** Differences between the expected and the actual result, a sentence each; empty where that was not the trouble. */
     public List<String> differences() {
         return Differences.of(expected, got);
     }

@@ -118,7 +118,7 @@ class KeptPagesTest {
                 long share = unit.platform().allocatePages(ROOT_PAGES);
                 unit.platform().freePages(share, ROOT_PAGES);
                 long page = (share + FREE_PAGES * PAGE_BYTES) & -(ROOT_PAGES * PAGE_BYTES);
-                assertTrue(unit.platform().isFree(page));
+                assertEquals(true, unit.platform().isFree(page));
                 byte[] payload = legal(format).set(format.table(), page).encode();
                 Container container = container(unit);
                 Completion answer = send(

@@ -1,2 +1,2 @@
-/** What captures of guests on AMD IOMMUs mean. */
+/** The capture format of guests on AMD IOMMUs. */
 package org.iommu4j.amd.capture;

@@ -104,7 +104,7 @@ public enum AmdViCommand implements CommandFormat {
         return opcode >= 0 && opcode < BY_OPCODE.length ? BY_OPCODE[opcode] : null;
     }
 
-    /** What captures call a command. */
+    /** Name of a command in captures. */
     public static String nameOf(long word0) {
         AmdViCommand command = of(opcodeOf(word0));
         return command == null ? "OPCODE_0x" + Integer.toHexString(opcodeOf(word0)) : command.name();

@@ -17,7 +17,7 @@ import org.iommu4j.layout.Register;
  * configuration space stands behind the 16 KiB of memory-mapped registers, from {@link #CONFIGURATION_SPACE} on.
  */
 public final class AmdViRegisters {
-    /** Where this model shows the unit's capability blocks of PCI configuration space. */
+    /** Offset at which this model shows the unit's capability blocks of PCI configuration space. */
     static final int CONFIGURATION_SPACE = 0x4000;
 
     /** Device table base address register. */

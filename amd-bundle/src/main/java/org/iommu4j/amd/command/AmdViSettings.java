@@ -133,7 +133,7 @@ public final class AmdViSettings {
     public static final SettingRow EVENT_INT =
             ROWS.choice("event-int", "always", "if-enabled").about("when Status.EventLogInt is set: S-EVINT");
 
-    /** What INVALIDATE_IOMMU_PAGES with GN=0 drops of guest translations: nested ones hold host translations. */
+    /** Guest translations that INVALIDATE_IOMMU_PAGES with GN=0 drops: nested ones hold host translations. */
     public static final SettingRow GN0 = ROWS.choice("gn0", "all", "nested", "none")
             .about("guest translations of a domain that INVALIDATE_IOMMU_PAGES GN=0 drops: S-GN0");
 

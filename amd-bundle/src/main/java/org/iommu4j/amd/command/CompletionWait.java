@@ -21,13 +21,13 @@ public final class CompletionWait {
     /** Later commands wait until this one is done. */
     public static final BitField F = CMD.bit("F", 2, about("later commands wait for this one"));
 
-    /** Where the data is stored; a multiple of 8. */
+    /** Address to which the data is stored; a multiple of 8. */
     public static final BitField STORE_ADDRESS = CMD.address("StoreAddress", 51, 3, about("where the data is stored"));
 
     /** Opcode, 1. */
     public static final BitField OPCODE = CMD.bits("Opcode", 63, 60, oneOf(code(1, "completion wait")));
 
-    /** What is stored, 64 bits. */
+    /** Data that is stored, 64 bits. */
     public static final BitField STORE_DATA = CMD.bits("StoreData", 127, 64, about("what is stored"));
 
     /** The command. */

@@ -14,7 +14,7 @@ public final class SizeEncoding {
     /** log2 of the largest block that has a code of its own. */
     public static final int LARGEST_SHIFT = 51;
 
-    /** What {@link #shift} answers for the whole address space. */
+    /** Answer of {@link #shift} for the whole address space. */
     public static final int ALL = Long.SIZE;
 
     /** Address bits that stand for the whole address space as drivers send it. */

@@ -13,7 +13,7 @@ import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
-/** What software sees of a unit: the control register, 48882 3.4.4, and the rings behind the others. */
+/** The software's side of a unit: the control register, 48882 3.4.4, and the rings behind the others. */
 public final class AmdViFront {
     private static final long PAGE_MASK = 0xfff;
 
@@ -77,12 +77,12 @@ public final class AmdViFront {
         return commands;
     }
 
-    /** Who logs events. */
+    /** The event log. */
     public EventRecorder events() {
         return events;
     }
 
-    /** Who takes page requests. */
+    /** The page request log. */
     public PageRequestLog pageRequests() {
         return pageRequests;
     }

@@ -59,7 +59,7 @@ final class CommandCheck {
                 && (legalCodes >>> ((int) (word1 >>> codedShift) & codedMask) & 1) != 0;
     }
 
-    /** What is wrong, for people; that the effect did not come about, if {@link #isLegal}. */
+    /** The fault in words; if {@link #isLegal}, that the effect did not come about. */
     String reason(long word0, long word1) {
         if (isLegal(word0, word1)) {
             return command.name() + " was not carried out";

@@ -7,7 +7,7 @@ import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.register.RegisterFile;
 
-/** Where software has put the entry of a DeviceID, 48882 2.2.2 and 3.4.1: in one table, or one of up to eight segments. */
+/** Finds the entry of a DeviceID, 48882 2.2.2 and 3.4.1: in one table, or one of up to eight segments. */
 public final class DeviceTable {
     /** There is no entry: the DeviceID is beyond its table. */
     public static final long OUTSIDE = -1;

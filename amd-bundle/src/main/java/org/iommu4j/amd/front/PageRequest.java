@@ -23,7 +23,7 @@ public record PageRequest(
         boolean write,
         boolean execute,
         boolean user) {
-    /** What a unit does with one. */
+    /** Treatment of a page request by a unit. */
     public enum Outcome {
         /** It stands in the PPR log; software will answer. */
         LOGGED,

@@ -31,7 +31,7 @@ import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.Uapi;
 
-/** What a fuzzer has to know of AMD-Vi. */
+/** Knowledge of AMD-Vi for the fuzzer: software for a bare chip, and tables for a driver's guests. */
 public final class AmdViFuzzSupport implements FuzzSupport {
     private static final int PAGE = 4096;
     private static final int MOST_DEVICES = 4;
@@ -48,7 +48,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
     private static final long DONE = 0x600d;
     private static final long LENGTH = Rings.LENGTH.of(Rings.LEAST_LENGTH);
 
-    /** Where the scene keeps what {@link #settle} needs. */
+    /** Index in the scene's values for {@link #settle}. */
     private static final String BUFFER = "CmdBufBase";
 
     private static final String STATUS = "STATUS";
@@ -176,7 +176,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         private final boolean namesDomains;
         private final FuzzScene.Builder scene = new FuzzScene.Builder();
 
-        /** Where the pages of all tables are, as far as a table reaches, so that accesses meet what is mapped. */
+        /** Addresses of the pages of all tables, as far as a table reaches, so that accesses meet what is mapped. */
         private final long addresses;
 
         /** PASIDs that devices share, so that accesses and invalidations meet. */
@@ -389,7 +389,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
             return root;
         }
 
-        /** What an entry grants; each right is missing once in {@code many} times. */
+        /** Rights of an entry; each is missing once in {@code many} times. */
         private long guestRights(int many) {
             return GuestPte.P.mask()
                     | GuestPte.A.mask()

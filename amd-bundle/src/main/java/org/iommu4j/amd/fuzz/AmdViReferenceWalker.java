@@ -45,12 +45,12 @@ final class AmdViReferenceWalker implements ReferenceWalker {
     private final long features2;
     private final long capability;
 
-    /** What was bound, by device; for units with a driver. */
+    /** Bindings by device; for units with a driver. */
     private final Map<Integer, Bound> bound = new HashMap<>();
 
     private long control;
 
-    /** What a device translates through. */
+    /** The tables that a device translates through. */
     private static final class Bound {
         private boolean host;
         private long table;
@@ -276,7 +276,7 @@ final class AmdViReferenceWalker implements ReferenceWalker {
         return (base & size) << 12 | 0xfff;
     }
 
-    /** What an entry would say of what was bound. */
+    /** The device table entry that a binding asks for. */
     private long[] ofBound(int requester, boolean asks) {
         Bound device = bound.get(requester);
         boolean guest = device != null && (device.openPasids || !device.pasids.isEmpty());

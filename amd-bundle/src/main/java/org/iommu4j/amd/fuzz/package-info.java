@@ -1,2 +1,2 @@
-/** What a fuzzer has to know of AMD-Vi, and its judge. */
+/** Knowledge of AMD-Vi for the fuzzer, and its judge. */
 package org.iommu4j.amd.fuzz;

@@ -87,7 +87,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
         return bindings.bound().isEmpty();
     }
 
-    /** What a device is bound to, or null. */
+    /** Binding of a device, or null. */
     GuestContext context(int requester) {
         return bindings.bound().get(requester);
     }
@@ -196,7 +196,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
                         name(context)));
     }
 
-    /** What the guest calls its domain: nothing in generations whose guests name none. */
+    /** The guest's own domain id; none in generations whose guests name none. */
     private int name(GuestContext context) {
         return namesDomains && context.domain() != GuestContext.UNTRANSLATED_DOMAIN ? context.domain() : 0;
     }

@@ -26,7 +26,7 @@ final class GuestEffects implements CommandEffects {
     private final GuestDevices devices;
     private final RequestWriter writer;
 
-    /** Who takes the requests of the call that is under way. */
+    /** Receiver of the requests of the call that is under way. */
     private GuestRequests sink;
 
     GuestEffects(int subVersion, GuestDevices devices) {

@@ -7,7 +7,7 @@ import org.iommu4j.amd.table.DeviceEntry;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 
-/** What accesses come to, and which events tell of it, 48882 2.5. Allocates nothing. */
+/** Outcomes of accesses, and the events that tell of them, 48882 2.5. Allocates nothing. */
 final class AccessAnswers {
     private static final int NO_PASID = TranslationCaches.NO_PASID;
     private static final int PAGE_FAULT = AmdViEvent.IO_PAGE_FAULT.code();
@@ -30,12 +30,12 @@ final class AccessAnswers {
         entry = devices.entry();
     }
 
-    /** Where events go; set once, before the first access. */
+    /** Receiver of events; set once, before the first access. */
     void recordTo(EventRecorder recorder) {
         events = recorder;
     }
 
-    /** Where events go. */
+    /** Receiver of events. */
     EventRecorder events() {
         return events;
     }

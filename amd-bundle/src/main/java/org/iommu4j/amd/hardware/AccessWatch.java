@@ -22,7 +22,7 @@ final class AccessWatch {
         observed = observer != TranslationObserver.nobody();
     }
 
-    /** Who is told of the entries that a walk reads: the access's own listener, or one that also tells their layouts. */
+    /** Listener to the entries that a walk reads: the access's own, or one that also tells their layouts. */
     WalkListener reading(WalkListener listener) {
         return observer.reading(listener, EntryFormats::of);
     }
@@ -43,7 +43,7 @@ final class AccessWatch {
                 CachedKind.CONTEXT, entry.domain(), NO_PASID, deviceId, 1, root(entry), TranslationObserver.ALL);
     }
 
-    /** Where an entry leads. One that leads to two tables is known by a number made of both. */
+    /** Target of an entry. One that leads to two tables is known by a number made of both. */
     private static long root(DeviceEntry entry) {
         return entry.hasGuest() ? entry.hostRoot() ^ Long.rotateLeft(entry.gcr3Root(), 1) : entry.hostRoot();
     }

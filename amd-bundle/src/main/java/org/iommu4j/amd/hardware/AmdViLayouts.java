@@ -36,7 +36,7 @@ public final class AmdViLayouts {
         return new ArrayList<>(layouts);
     }
 
-    /** What the contract's vendor parts carry besides commands. */
+    /** Layouts of the contract's vendor parts, besides commands. */
     static List<Layout> payloads() {
         return List.of(
                 BindPgtable.LAYOUT,

@@ -5,7 +5,7 @@ import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.front.CommandEffects;
 import org.iommu4j.backend.DevicePort;
 
-/** What accepted commands do on the chip: they drop cache entries, and devices are asked to drop theirs. */
+/** Effects of accepted commands on the chip: they drop cache entries, and devices are asked to drop theirs. */
 class CacheEffects implements CommandEffects {
     private final TranslationCaches caches;
     private final DmaRemapper remapper;

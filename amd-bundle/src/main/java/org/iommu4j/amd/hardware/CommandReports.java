@@ -82,7 +82,7 @@ final class CommandReports implements InvalidationRules {
         if (directories) {
             observer.invalidates(CachedKind.PAGING_STRUCTURE, domain, NO_PASID, first, last);
         }
-        // What was made while nested holds host translations, whatever its guest virtual address.
+        // An entry that was made while nested holds host translations, whatever its guest virtual address.
         guest(domain, true, ANY, 0, LAST, true);
     }
 

@@ -124,7 +124,7 @@ final class DmaRemapper {
                 caches, guestWalker, unit.cachesAbsent(), chosen.isSet(AmdViSettings.NESTED_EVENT), watch, answers);
     }
 
-    /** Where events go; set once, before the first access. */
+    /** Receiver of events; set once, before the first access. */
     void recordTo(EventRecorder recorder) {
         answers.recordTo(recorder);
     }
@@ -145,12 +145,12 @@ final class DmaRemapper {
         excludedLast = AmdViFront.lastExcluded(registers);
     }
 
-    /** Where the first device table is. */
+    /** Address of the first device table. */
     long deviceTable() {
         return deviceTable.base();
     }
 
-    /** What accesses came to, and how many. */
+    /** Counts of accesses by outcome. */
     AccessAnswers answers() {
         return answers;
     }

@@ -172,7 +172,9 @@ final class GuestTranslation {
         }
     }
 
-    /** What guest and host tables together grant a request: a user request needs the right of users for everything. */
+    /**
+     * Rights that guest and host tables together grant a request: a user request needs the right of users for everything.
+     */
     private static int granted(int rights, boolean user) {
         if (user && (rights & GuestWalker.GUEST_USER) == 0) {
             return DENIED;

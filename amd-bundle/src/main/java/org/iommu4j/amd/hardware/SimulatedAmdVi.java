@@ -52,7 +52,7 @@ public final class SimulatedAmdVi implements Hardware {
     private final PhysicalMemory memory;
     private final long[] event = new long[AmdViEvents.BYTES / Long.BYTES];
 
-    /** Who observes, or null. */
+    /** The observer, or null. */
     private final TranslationObserver observer;
 
     private SimulatedAmdVi(

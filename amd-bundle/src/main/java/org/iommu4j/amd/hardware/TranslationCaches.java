@@ -71,7 +71,7 @@ class TranslationCaches {
     /** Guest tables by domain and PASID, at address 0; the value is the table. */
     final TranslationCache gcr3;
 
-    /** What devices got from translation requests; the domain is the DeviceID. */
+    /** Translations that devices got by request; the domain is the DeviceID. */
     final TranslationCache deviceTlb;
 
     /** True if directories are kept at all. */

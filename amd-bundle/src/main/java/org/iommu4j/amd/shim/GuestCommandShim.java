@@ -224,7 +224,7 @@ public final class GuestCommandShim implements Shim {
                 : 0;
     }
 
-    /** What a generation without guest tables would take for reserved bits. */
+    /** Bits that a generation without guest tables takes for reserved. */
     private int guestTables(Layout layout, BitField gn, long word1, int pasid, Completion completion) {
         if (to != AmdViGeneration.V1) {
             return 0;

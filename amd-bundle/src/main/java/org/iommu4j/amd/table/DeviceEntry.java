@@ -77,7 +77,7 @@ public final class DeviceEntry {
         return levelWrong;
     }
 
-    /** What is wrong with the half for interrupts; counts with IV. */
+    /** Fault of the half for interrupts; counts with IV. */
     public DeviceEntryCheck.Verdict interrupts() {
         return check.interrupts(word2, word3);
     }

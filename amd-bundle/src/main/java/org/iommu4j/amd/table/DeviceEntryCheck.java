@@ -6,7 +6,7 @@ import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.config.SettingValues;
 
-/** What makes a device table entry illegal on one unit, 48882 2.5.2, in the order of docs/spec/amd-vi.md 3.3. */
+/** Checks whether a device table entry is legal on one unit, 48882 2.5.2, in the order of docs/spec/amd-vi.md 3.3. */
 public final class DeviceEntryCheck {
     /** Wrong levels: GLX, guest paging mode, Mode. */
     public enum Verdict {
@@ -96,7 +96,7 @@ public final class DeviceEntryCheck {
                         > Math.min(GUEST_LEVELS + 1, guestLevels);
     }
 
-    /** What is wrong with the half for interrupts; for an entry with IV. */
+    /** Fault of the half for interrupts; for an entry with IV. */
     public Verdict interrupts(long word2, long word3) {
         if (((word2 & reserved[2]) | (word3 & reserved[3])) != 0
                 || !isIn(INT_CTL_CODES, DeviceTableEntry.INT_CTL.get(word2))) {

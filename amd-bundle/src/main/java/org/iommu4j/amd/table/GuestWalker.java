@@ -39,7 +39,7 @@ public final class GuestWalker {
     /** All rights that a guest table can give. */
     public static final int GUEST_RIGHTS = GUEST_WRITE | GUEST_USER | GUEST_EXECUTE;
 
-    /** What a GCR3 entry's level is called where a walk begins at the GCR3 table. */
+    /** Number of a GCR3 entry's level where a walk begins at the GCR3 table. */
     private static final int FROM_GCR3 = 0;
 
     private static final int PAGE_SHIFT = 12;
@@ -83,7 +83,7 @@ public final class GuestWalker {
     private long pageAddress;
     private int pageShift;
 
-    /** Where the last address that went through the host table is, and the size of its page. */
+    /** Host address of the last address that went through the host table, and the size of its page. */
     private long hostAddress;
 
     private int hostShift;
@@ -320,7 +320,7 @@ public final class GuestWalker {
         return denied ? IoPageFault.PR.mask() | IoPageFault.PE.mask() | (executes ? IoPageFault.NX.mask() : 0) : 0;
     }
 
-    /** What a host table must grant for the wanted rights: an execution is a read there. */
+    /** Rights that a host table must grant for the wanted ones: an execution is a read there. */
     public static int hostRights(int needed) {
         return (needed & (DmaAccess.READ | DmaAccess.EXECUTE)) != 0
                 ? (needed & DmaAccess.WRITE) | DmaAccess.READ
@@ -424,7 +424,7 @@ public final class GuestWalker {
         return faultAddress;
     }
 
-    /** Where the entry is that ended the walk. */
+    /** Address of the entry that ended the walk. */
     public long entryAddress() {
         return entryAddress;
     }

@@ -41,7 +41,7 @@ public final class HostWalker {
     private final PhysicalMemory guestTables;
     private final WalkerConfig config;
 
-    /** Where the table of the last walk is. */
+    /** Address of the table of the last walk. */
     private PhysicalMemory tables;
 
     private long flags;
@@ -231,7 +231,7 @@ public final class HostWalker {
         return absent;
     }
 
-    /** Where the entry is that ended the walk. */
+    /** Address of the entry that ended the walk. */
     public long entryAddress() {
         return entryAddress;
     }

@@ -27,7 +27,7 @@ public record WalkerConfig(
         boolean pasidHighFaults,
         boolean nestedAsGuest) {
 
-    /** What a unit has and what was chosen. */
+    /** Capabilities of a unit and settings that were chosen. */
     public static WalkerConfig of(AmdViCapabilities unit, SettingValues chosen) {
         return new WalkerConfig(
                 unit.pasidBits(),

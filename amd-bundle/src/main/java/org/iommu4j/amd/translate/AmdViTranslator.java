@@ -354,7 +354,7 @@ public final class AmdViTranslator implements Translator {
         return target == null ? Answers.notOpen(domain, completion) : bindings.unmap(target, first, last, completion);
     }
 
-    /** What devices of an open domain translate through. */
+    /** The binding that devices of an open domain translate through. */
     Stage[] stages(int domain) {
         return books.find(domain).inUse();
     }

@@ -13,7 +13,7 @@ import org.iommu4j.driver.bind.TableAddress;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.layout.BitField;
 
-/** What must hold of the three binds, docs/contract.md, AMD-Vi's binds; rows stand in the order of the contract. */
+/** Rules of the three binds, docs/contract.md, AMD-Vi's binds, in the order of the contract. */
 final class BindingRules {
     private static final int GUEST_LEVELS = 4;
     private static final int PAGE_BYTES = 1 << 12;
@@ -305,7 +305,7 @@ final class BindingRules {
         return chip.needsHostTable() && !device.isMapped();
     }
 
-    /** What a bind of a host table, or of pass-through, asks for. */
+    /** Rules of a bind of a host table, or of pass-through. */
     static Context context(BindPart part, Device device) {
         return passes(part)
                 ? device.placed(Context.PASS_THROUGH)

@@ -297,7 +297,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return outcome;
     }
 
-    /** What is below the guest tables that are to be bound for a device. */
+    /** Host table below the guest tables that are to be bound for a device. */
     private static Context below(Device device) {
         return device.stage() == null
                 ? device.placed(Context.PASS_THROUGH)
@@ -460,12 +460,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return Answers.of(outcome, completion);
     }
 
-    /** What drops translations of entries and domain ids. */
+    /** Commands that drop translations of entries and domain ids. */
     Removals removals() {
         return removals;
     }
 
-    /** What drops translations of requests. */
+    /** Commands that drop translations of requests. */
     Invalidations invalidations() {
         return invalidations;
     }

@@ -55,7 +55,7 @@ final class ChipPort {
         return subVersion == AmdViGeneration.NESTED;
     }
 
-    /** What the chip has. */
+    /** Capabilities of the chip. */
     AmdViCapabilities unit() {
         return unit;
     }

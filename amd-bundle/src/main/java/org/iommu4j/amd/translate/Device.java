@@ -33,7 +33,7 @@ final class Device {
         return domain.placed(context);
     }
 
-    /** What it translates through, or null if it is blocked. */
+    /** The binding that it translates through, or null if it is blocked. */
     Stage stage() {
         return stage;
     }

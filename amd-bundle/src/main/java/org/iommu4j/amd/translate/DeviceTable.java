@@ -14,7 +14,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * are blocked by the chip, those in it by their entry: V=1, TV=0, IR=IW=0.
  */
 final class DeviceTable {
-    /** What blocks a device. */
+    /** Device table entry of a blocked device. */
     static final long BLOCKED = DeviceTableEntry.V.mask();
 
     private static final int PAGE_BYTES = 4096;

@@ -65,7 +65,7 @@ final class GuestMemory {
         }
     }
 
-    /** What a chip can have. */
+    /** The memory maps that a chip can carry out. */
     static MemoryMapSupport support(AmdViCapabilities chip) {
         return chip.hostLevels() >= LEVELS
                 ? new MemoryMapSupport(MapTables.PAGE_SIZES, ADDRESS_BITS)
@@ -81,7 +81,7 @@ final class GuestMemory {
         return new GuestMemory(MapTables.create(platform, FORMAT, LEVELS));
     }
 
-    /** What {@link #save} wrote. */
+    /** Reads the state that {@link #save} wrote. */
     static GuestMemory load(Platform platform, SnapshotReader in) {
         return new GuestMemory(MapTables.load(platform, FORMAT, LEVELS, in));
     }
@@ -114,7 +114,7 @@ final class GuestMemory {
         return tables.unmap(first, last);
     }
 
-    /** What was unmapped is out of all caches. */
+    /** Everything that was unmapped is out of all caches. */
     void release() {
         tables.release();
     }

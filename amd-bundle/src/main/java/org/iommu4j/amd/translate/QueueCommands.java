@@ -74,7 +74,7 @@ final class QueueCommands {
     private final CommandQueue queue;
     private final boolean hasTypes;
 
-    /** Where the event log ended before devices were asked; -1 if none was since the last completion. */
+    /** Tail of the event log before devices were asked; -1 if none was asked since the last completion. */
     private long logBefore = -1;
 
     private Everything everything;
@@ -127,7 +127,7 @@ final class QueueCommands {
         queue.save(out.section("queue").putLong(pages));
     }
 
-    /** What drops everything; set once, before the first command. */
+    /** The commands that drop everything; set once, before the first command. */
     void everything(Everything commands) {
         everything = commands;
     }

@@ -30,7 +30,7 @@ final class Removals implements QueueCommands.Everything {
     void drop(Stage stage) {
         commands.pages(stage.domainId(), NO_PASID, 0, SizeEncoding.ALL, true);
         if (!stage.context().hasGuest() || stage.context().isNested()) {
-            // What was made while nested goes with the command for host tables.
+            // Entries that were made while nested go with the command for host tables.
             return;
         }
         if (stage.hasOpenPasids()) {

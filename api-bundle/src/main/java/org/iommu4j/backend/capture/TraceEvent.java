@@ -28,7 +28,7 @@ import org.iommu4j.layout.Layout;
  * @param command of {@link Kind#COMMAND}: what its bytes are made of; null if they are its words, or not known
  */
 public record TraceEvent(String name, Kind kind, Pattern text, String word, Made command) {
-    /** What an event tells. */
+    /** Subject of an event. */
     public enum Kind {
         /** The guest writes a register. */
         WRITE,

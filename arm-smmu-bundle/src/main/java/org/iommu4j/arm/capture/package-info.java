@@ -1,2 +1,2 @@
-/** What captures of guests on SMMUs mean. */
+/** The capture format of guests on SMMUs. */
 package org.iommu4j.arm.capture;

@@ -39,7 +39,7 @@ public final class BindPasidTable {
             102,
             oneOf(code(0, "linear"), code(1, "two levels, 4 KiB leaves"), code(2, "two levels, 64 KiB leaves")));
 
-    /** What a transaction without PASID does where there are PASIDs. */
+    /** Treatment of a transaction without PASID where there are PASIDs. */
     public static final BitField NO_PASID = DATA.bits(
             "no_pasid", 105, 104, oneOf(code(0, "abort"), code(1, "bypass stage 1"), code(2, "context descriptor 0")));
 

@@ -109,7 +109,7 @@ public final class CommandCheck {
         return CommandFields.SIZE.getInt(word1) > CommandFields.SIZE_ALL;
     }
 
-    /** What is illegal, for people. */
+    /** The fault in words. */
     public String reason(long word0, long word1) {
         String name = command.layout().name();
         if (isLegal(word0, word1)) {

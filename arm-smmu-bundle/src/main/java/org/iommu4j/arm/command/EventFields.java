@@ -56,7 +56,7 @@ public final class EventFields {
     /** Stage 2. */
     public static final BitField S2 = EVENT.bit("S2", 103, about("stage 2"));
 
-    /** What was being done. */
+    /** Kind of the access that was being done. */
     public static final BitField CLASS = EVENT.bits(
             "CLASS",
             105,
@@ -105,7 +105,7 @@ public final class EventFields {
     /** Pages of 4 KiB of a speculative page request. */
     public static final BitField PAGE_SPAN = EVENT.bits("Span", 115, 108, about("pages of 4 KiB"));
 
-    /** What a speculative page request asks for: unprivileged execute, write, read, then privileged. */
+    /** Rights that a speculative page request asks for: unprivileged execute, write, read, then privileged. */
     public static final BitField UNPRIVILEGED_EXECUTE = EVENT.bit("uX", 97, about("unprivileged execute"));
 
     /** See {@link #UNPRIVILEGED_EXECUTE}. */

@@ -78,7 +78,7 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
         return of(SmmuSettings.table().defaults(subVersion));
     }
 
-    /** What a chip's own registers say. */
+    /** Capabilities that a chip's own registers tell. */
     public static SmmuCapabilities read(int subVersion, NativePort port) {
         return new SmmuCapabilities(
                 subVersion,

@@ -143,7 +143,7 @@ public enum SmmuCommand implements CommandFormat {
             CommandFields.MSI_ADDRESS,
             CommandFields.MSI_ADDRESS_HIGH);
 
-    /** What a chip must have for a command; without it the command is illegal. */
+    /** Capability that a command needs; without it the command is illegal. */
     public enum Gate {
         /** Every chip has it. */
         ALWAYS,
@@ -225,7 +225,7 @@ public enum SmmuCommand implements CommandFormat {
         return layout.field(OPCODE);
     }
 
-    /** What a chip must have for it. */
+    /** Capability that it needs. */
     public Gate gate() {
         return gate;
     }

@@ -19,7 +19,7 @@ import org.iommu4j.layout.Register;
  * <p>The class is long because it is one table: each register with its place, fields, accesses and section.
  */
 public final class SmmuRegisters {
-    /** What a register that resets to an UNKNOWN value shows if software is to notice, bit by bit. */
+    /** Value of a register that resets to an UNKNOWN value if software is to notice, bit by bit. */
     private static final long POISON = 0xA5A5_A5A5_A5A5_A5A5L;
 
     /** IDR0: features. */
@@ -119,7 +119,7 @@ public final class SmmuRegisters {
         public static final Register REGISTER = IDR.build();
     }
 
-    /** Who made it. */
+    /** Implementer of the part. */
     public static final class Iidr {
         private static final Register.Builder IIDR = register("IIDR", 0x018, 32, "6.3.7", READ_ONLY);
         public static final BitField IMPLEMENTER = IIDR.bits("Implementer", 11, 0, about("JEP106 code"));
@@ -304,7 +304,7 @@ public final class SmmuRegisters {
             attributesRegister = third.build();
         }
 
-        /** Its bit in IRQ_CTRL. */
+        /** Bit of the interrupt in IRQ_CTRL. */
         public BitField enable() {
             return enable;
         }

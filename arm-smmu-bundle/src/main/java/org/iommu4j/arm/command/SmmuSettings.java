@@ -17,7 +17,7 @@ import org.iommu4j.simulation.config.SettingRow;
 import org.iommu4j.simulation.config.SettingTable;
 import org.iommu4j.simulation.config.SettingValues;
 
-/** What a configuration of an SMMU can choose: its identification registers, and choices that the architecture leaves open. */
+/** Settings of an SMMU: its identification registers, and choices that the architecture leaves open. */
 public final class SmmuSettings {
     /** Group of the fields of identification registers. */
     public static final String GROUP = "idr";
@@ -118,7 +118,7 @@ public final class SmmuSettings {
             .about("what a write does to a register whose function is on: nothing, or it takes effect at once, IHI"
                     + " 0070 6.2");
 
-    /** What registers show that reset to an UNKNOWN value. */
+    /** Values of registers that reset to an UNKNOWN value. */
     public static final SettingRow POISON_RESET = ROWS.choice("unknown-reset", "zero", "poison")
             .about("what registers hold after reset whose reset value is UNKNOWN");
 
@@ -126,12 +126,12 @@ public final class SmmuSettings {
     public static final SettingRow REMOVAL = ROWS.choice("removal", "exact", "greedy")
             .about("what a TLB invalidation drops: what it must, or all of its VMID, IHI 0070 4.4");
 
-    /** What a command with a VMID does on a chip without stage 2. */
+    /** Effect of a command with a VMID on a chip without stage 2. */
     public static final SettingRow VMID_WITHOUT_STAGE_2 = ROWS.choice("vmid-without-stage-2", "no-effect", "ignore")
             .about("without IDR0.S2P a TLB invalidation with a VMID has no effect, or its VMID is ignored, IHI 0070"
                     + " 4.4.2");
 
-    /** Where the positions of the event and page request queues are: ThunderX2 has one page of registers. */
+    /** Page of registers that has the positions of the event and page request queues: ThunderX2 has one page. */
     public static final SettingRow ONE_PAGE = ROWS.choice("register-pages", "two", "one")
             .about("where EVENTQ and PRIQ have PROD and CONS: in page 1, or at the same offsets of page 0, alone (E11"
                     + " of docs/spec/arm-smmu.md 7, ThunderX2)");

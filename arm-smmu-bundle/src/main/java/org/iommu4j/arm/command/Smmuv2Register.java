@@ -31,7 +31,7 @@ public enum Smmuv2Register implements CommandFormat {
     TLBIVMIDS1(Block.GLOBAL, 0xB8, Form.VMID, SmmuCommand.TLBI_NH_ALL, Levels.ALL),
     TLBIVAH64(Block.GLOBAL, 0xC0, Form.VA, SmmuCommand.TLBI_EL2_VA, Levels.ALL);
 
-    /** Where a register is. */
+    /** Offset of a register. */
     private enum Block {
         /** In a context bank. */
         BANK,
@@ -45,7 +45,7 @@ public enum Smmuv2Register implements CommandFormat {
         LAST
     }
 
-    /** What is written. */
+    /** Value that is written. */
     private enum Form {
         VA_OF_ASID(Value.VA, Value.ASID_OF_VA),
         VA(Value.VA),

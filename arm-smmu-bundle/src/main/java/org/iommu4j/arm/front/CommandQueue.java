@@ -33,7 +33,7 @@ public final class CommandQueue {
     private final RegisterFile registers;
     private final PhysicalMemory memory;
 
-    /** Where commands are fetched. */
+    /** Memory from which commands are fetched. */
     private final PageCursor fetched;
 
     private final CommandCheck[] checks;

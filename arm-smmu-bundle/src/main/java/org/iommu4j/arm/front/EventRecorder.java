@@ -7,7 +7,7 @@ public final class EventRecorder {
     private final RecordQueue queue;
     private final InterruptMessage interrupt;
 
-    /** Who waits for the queue to become writable, or null. */
+    /** Listener that waits for the queue to become writable, or null. */
     private Runnable onWritable;
 
     EventRecorder(RecordQueue queue, InterruptMessage interrupt) {

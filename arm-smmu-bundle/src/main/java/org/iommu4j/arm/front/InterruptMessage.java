@@ -41,7 +41,7 @@ final class InterruptMessage {
         this.sink = sink;
     }
 
-    /** Its cause has appeared. */
+    /** The cause of the interrupt has appeared. */
     void raise() {
         if (!registers.isSet(IrqCtrl.ACK, message.enable())) {
             return;

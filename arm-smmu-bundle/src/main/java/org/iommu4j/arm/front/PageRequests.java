@@ -7,7 +7,7 @@ import org.iommu4j.arm.command.PageRequestEntry;
  * written until software acknowledges it, even if there is room.
  */
 public final class PageRequests {
-    /** What becomes of a request. */
+    /** Outcome of a request. */
     public enum Answer {
         /** It is in the queue; software answers. */
         QUEUED,

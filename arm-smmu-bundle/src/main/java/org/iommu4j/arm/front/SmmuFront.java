@@ -176,12 +176,12 @@ public final class SmmuFront {
         return queue;
     }
 
-    /** Where events go. */
+    /** Receiver of events. */
     public EventRecorder events() {
         return events;
     }
 
-    /** Where page requests go; null if the chip has none. */
+    /** Receiver of page requests; null if the chip has none. */
     public PageRequests pageRequests() {
         return pageRequests;
     }

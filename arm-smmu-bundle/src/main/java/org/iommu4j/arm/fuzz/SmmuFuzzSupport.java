@@ -31,7 +31,10 @@ import org.iommu4j.backend.ReferenceWalker;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
 
-/** What a fuzzer has to know of an SMMU: software for a bare chip, with streams of every kind, and tables for a driver's guests. */
+/**
+ * Knowledge of an SMMU for the fuzzer: software for a bare chip, with streams of every kind, and tables for a driver's
+ * guests.
+ */
 public final class SmmuFuzzSupport implements FuzzSupport {
     private static final int LOG2_STREAMS = 6;
     private static final int LOG2_COMMANDS = 8;
@@ -203,7 +206,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             return level == firstLevel ? inputBits - granule.shiftOf(level) : granule.levelBits();
         }
 
-        /** Where the descriptor of an address is in a table of a level. */
+        /** Address of the descriptor for an input address in a table of a level. */
         long slot(long table, long address, int level) {
             return table + (address >>> granule.shiftOf(level) & ((1L << indexBits(level)) - 1)) * Long.BYTES;
         }
@@ -356,7 +359,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             pages(table);
         }
 
-        /** What a device may be bound to. */
+        /** Tables to which a device may be bound. */
         void bindings(int requester) {
             scene.requester(requester);
             scene.value("requester", requester);

@@ -73,7 +73,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     private final PhysicalMemory memory;
     private final boolean driver;
 
-    /** What streams were attached or bound to; for chips with a driver. */
+    /** Tables to which streams were attached or bound; for chips with a driver. */
     private final Map<Integer, Bound> bound = new HashMap<>();
 
     private final long idr0;
@@ -83,12 +83,12 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     private final int oas;
     private final boolean first;
 
-    /** What a tag of a TLB stands for, as it was first seen; and tags that have stood for several things. */
+    /** Translations that a tag of a TLB stands for, as it was first seen; and tags that have stood for several. */
     private final Map<Long, String> meanings = new HashMap<>();
 
     private final Set<Long> ambiguous = new HashSet<>();
 
-    /** What a stream translates through. */
+    /** The tables that a stream translates through. */
     private static final class Bound {
         /** Words of a stream table entry. */
         private final long[] ste;
@@ -99,7 +99,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         /** Blocks of 64 context descriptors that the host has made. */
         private final Set<Integer> leaves = new HashSet<>();
 
-        /** What the guest's own context descriptors were whenever the stream made an access. */
+        /** The guest's own context descriptors as they were whenever the stream made an access. */
         private final Set<Integer> used = new HashSet<>();
 
         private Bound(Map<Integer, long[]> contexts, long... ste) {
@@ -640,7 +640,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         }
     }
 
-    /** What a TLB may keep of the fields of both structures. */
+    /** Fields of both structures that a TLB may keep. */
     private static String meaning(long[] ste, long[] cd, boolean nested) {
         return cd[0] + " " + cd[1] + " " + cd[2] + " " + (nested ? ste[2] + " " + ste[3] : "");
     }

@@ -29,7 +29,7 @@ final class GuestEffects implements CommandEffects {
     private final RequestWriter writer;
     private final BooleanSupplier withAsids;
 
-    /** Who takes the requests of the call that is under way. */
+    /** Receiver of the requests of the call that is under way. */
     private GuestRequests sink;
 
     /**

@@ -26,7 +26,7 @@ final class AccessWatch {
         return observes;
     }
 
-    /** Who is told of the structures that are read: the access's own listener, or one that also tells their layouts. */
+    /** Listener to the structures that are read: the access's own, or one that also tells their layouts. */
     WalkListener reading(WalkListener listener) {
         return observer.reading(listener, EntryFormats::of);
     }

@@ -17,7 +17,7 @@ import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.register.RegisterFile;
 
-/** What accepted commands do on the chip: they drop cache entries, and end what is stalled. */
+/** Effects of accepted commands on the chip: they drop cache entries, and end what is stalled. */
 class CacheEffects implements CommandEffects {
     private static final int PAGE_SHIFT = 12;
     private static final int MOST_WILDCARD_BITS = 4;

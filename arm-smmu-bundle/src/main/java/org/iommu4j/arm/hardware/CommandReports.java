@@ -149,7 +149,7 @@ final class CommandReports implements InvalidationRules {
         }
     }
 
-    /** What is global goes with every ASID. */
+    /** A global entry goes with every ASID. */
     private void addresses(CachedKind kind, long tag, int asid, InvalidationRange of) {
         observer.invalidates(kind, tag, asid, of.first(), of.last());
         if (asid >= 0) {

@@ -2,7 +2,7 @@ package org.iommu4j.arm.hardware;
 
 import org.iommu4j.arm.command.Granule;
 
-/** Whose translations an entry of a TLB is of: the stream world of stage 1, or stage 2; IHI 0070 3.17. */
+/** Owner of the translations of a TLB entry: the stream world of stage 1, or stage 2; IHI 0070 3.17. */
 enum Regime {
     /** Stage 1 of a stream of EL1, alone or with stage 2: VMID and ASID. */
     EL1(0),

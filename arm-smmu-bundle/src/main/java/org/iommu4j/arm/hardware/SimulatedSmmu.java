@@ -53,7 +53,7 @@ public final class SimulatedSmmu implements Hardware {
     private final StreamRemapper remapper;
     private final SmmuFront front;
 
-    /** Who observes, or null. */
+    /** The observer, or null. */
     private final TranslationObserver observer;
 
     private SimulatedSmmu(

@@ -37,7 +37,7 @@ public final class SmmuLayouts {
         return new ArrayList<>(layouts);
     }
 
-    /** What the contract's vendor parts carry besides commands. */
+    /** Layouts of the contract's vendor parts, besides commands. */
     static List<Layout> payloads() {
         return List.of(BindPasidTable.LAYOUT, BindPageTable.LAYOUT, BindPasid.LAYOUT, BindPasidTable.FLAGS_LAYOUT);
     }

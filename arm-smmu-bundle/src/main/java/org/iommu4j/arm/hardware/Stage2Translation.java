@@ -60,7 +60,7 @@ final class Stage2Translation implements DescriptorAddresses {
         listener = seen;
     }
 
-    /** Where a context descriptor, or its level-1 descriptor, is; {@link #NONE} if stage 2 refuses. */
+    /** Physical address of a context descriptor, or of its level-1 descriptor; {@link #NONE} if stage 2 refuses. */
     long locateContext(long ipa) {
         return translate(ipa, EventFields.CLASS_CD, READ) ? pageAddress | (ipa & ((1L << shift) - 1)) : NONE;
     }
@@ -85,7 +85,7 @@ final class Stage2Translation implements DescriptorAddresses {
             // Beyond the input size nothing is looked up; the walk says what is wrong.
             return walker.walk(ste, 0, -1, ipa, during, needed, fault, listener);
         }
-        // What an observer judges must come from words that this access has read itself.
+        // An observer judges words that this access has read itself.
         boolean cached = !(nested && watch.observes());
         TranslationCache leaves = tlb.leaves(granule);
         int entry = cached ? leaves.lookup(vmid, Tlb.NO_ASID, ipa) : TranslationCache.MISS;
@@ -189,7 +189,7 @@ final class Stage2Translation implements DescriptorAddresses {
         return shift;
     }
 
-    /** Its rights. */
+    /** Rights of the entry. */
     int rights() {
         return rights;
     }

@@ -20,7 +20,7 @@ final class StallTable {
     private final int most;
     private final Map<Integer, Stalled> waiting = new TreeMap<>();
 
-    /** What waits: the access, and its record until it is written. */
+    /** A stalled access, and its record until it is written. */
     private static final class Stalled {
         final int requester;
         final int pasid;

@@ -83,7 +83,7 @@ final class StreamRemapper {
     /** True once a context descriptor decides what becomes of faults of stage 1. */
     private boolean hasContext;
 
-    // What the last walk found.
+    // Results of the last walk.
     private long page;
     private int shift;
     private int attributes;
@@ -394,7 +394,7 @@ final class StreamRemapper {
             WalkListener listener) {
         long[] cd = configuration.cd();
         int tag = regime.tlbTag(vmid);
-        // What an observer judges must come from words that this access has read itself.
+        // An observer judges words that this access has read itself.
         boolean keepsTables = !(nested && watch.observes());
         TranslationCache tables = caches.tables(regime).tables(granule);
         int table = keepsTables ? tables.lookup(tag, asid, address) : TranslationCache.MISS;
@@ -451,7 +451,7 @@ final class StreamRemapper {
         return attributes >>> LEVEL_SHIFT & LEVEL_MASK;
     }
 
-    /** What both stages allow. */
+    /** Rights that both stages allow. */
     private static int both(int attributes) {
         return attributes & (attributes >>> Rights.BITS) & Rights.ALL;
     }
@@ -475,7 +475,7 @@ final class StreamRemapper {
         return (Rights.granted(rights, privileged) & DmaAccess.WRITE) != 0;
     }
 
-    /** What the tables must grant: an instruction needs to be executable only, IHI 0070 13.4.1. */
+    /** Rights that the tables must grant: an instruction needs to be executable only, IHI 0070 13.4.1. */
     private int needed(DmaAccess access, boolean asPrivileged) {
         int data = access.rights() & DATA;
         return Rights.needed(instruction ? DmaAccess.EXECUTE : data == 0 ? DmaAccess.READ : data, asPrivileged);
@@ -530,7 +530,7 @@ final class StreamRemapper {
         deny(access, reports.ofRequest(access).write());
     }
 
-    /** What becomes of a fault, IHI 0070 5.5 and 3.9.1.2. */
+    /** Outcome of a fault, IHI 0070 5.5 and 3.9.1.2. */
     private void refuse(DmaAccess access) {
         EventType type = fault.type();
         boolean known = type != EventType.C_BAD_STREAMID || registers.isSet(Cr2.REGISTER, Cr2.RECINVSID);

@@ -150,7 +150,7 @@ final class Tlb {
         return 1L << shift | 1L << (shift + granule.contiguousBits(level));
     }
 
-    /** What descriptors of levels above one cover. */
+    /** Ranges that descriptors of levels above one cover. */
     static long tableShifts(Granule granule, int level) {
         return level == 0 ? ANY_LEVEL : ANY_LEVEL << (granule.shiftOf(level) + 1);
     }

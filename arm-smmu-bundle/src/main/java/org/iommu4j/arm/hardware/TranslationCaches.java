@@ -46,7 +46,7 @@ class TranslationCaches {
     /** Stage 1 of streams of EL2. */
     final Tlb el2;
 
-    /** What devices got from translation requests; the domain is the StreamID. */
+    /** Translations that devices got by request; the domain is the StreamID. */
     final TranslationCache deviceTlb;
 
     private long droppedByDevices;
@@ -65,12 +65,12 @@ class TranslationCaches {
         deviceTlb = TranslationCache.of(config, DEFAULT_DEVICE_TLB);
     }
 
-    /** Where leaves of a regime are. */
+    /** Cache with the leaves of a regime. */
     Tlb leaves(Regime regime, boolean nested) {
         return nested ? combined : tables(regime);
     }
 
-    /** Where tables of stage 1 of a regime are. */
+    /** Cache with the stage-1 tables of a regime. */
     Tlb tables(Regime regime) {
         return regime == Regime.EL1 ? el1 : el2;
     }

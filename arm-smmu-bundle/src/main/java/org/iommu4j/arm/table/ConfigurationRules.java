@@ -4,7 +4,7 @@ import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuRegisters.Idr0;
 
-/** What makes a stream table entry or a context descriptor illegal on one chip, IHI 0070 5.2.2 and 5.4.2. */
+/** Checks whether a stream table entry or a context descriptor is legal on one chip, IHI 0070 5.2.2 and 5.4.2. */
 public final class ConfigurationRules {
     private static final int MOST_TXSZ = 39;
     private static final int MOST_TXSZ_SMALL_TABLES = 48;

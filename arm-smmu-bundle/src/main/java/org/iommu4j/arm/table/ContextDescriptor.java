@@ -58,7 +58,7 @@ public final class ContextDescriptor {
     /** No access flag faults. */
     public static final BitField AFFD = CD.bit("AFFD", 35, about("no access flag faults"));
 
-    /** Who may write may not execute. */
+    /** Writable pages are not executable. */
     public static final BitField WXN = CD.bit("WXN", 36, about("writable is not executable"));
 
     /** Top bytes are ignored in the lower half. */

@@ -1,6 +1,8 @@
 package org.iommu4j.arm.table;
 
-/** Where the context descriptor of a substream is, IHI 0070 5.3: in a linear table, or one of two levels. It reads no memory. */
+/**
+ * Finds the context descriptor of a substream, IHI 0070 5.3: in a linear table, or one of two levels. It reads no memory.
+ */
 public final class ContextTable {
     private static final int SMALL_LEAF_BITS = 6;
     private static final int LARGE_LEAF_BITS = 10;

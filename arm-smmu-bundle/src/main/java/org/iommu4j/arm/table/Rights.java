@@ -37,12 +37,12 @@ public final class Rights {
         return privileged ? rights : rights << UNPRIVILEGED;
     }
 
-    /** What accesses of one privilege may do. */
+    /** Rights of accesses of one privilege. */
     public static int granted(int rights, boolean privileged) {
         return (privileged ? rights : rights >>> UNPRIVILEGED) & (READ | WRITE | EXECUTE);
     }
 
-    /** What a table descriptor limits; nothing if the half ignores it. */
+    /** Rights that a table descriptor takes away; none if the half ignores it. */
     static int limits(long descriptor) {
         return (Stage1Descriptor.PXN_TABLE.isSet(descriptor) ? LIMIT_PXN : 0)
                 | (Stage1Descriptor.UXN_TABLE.isSet(descriptor) ? LIMIT_UXN : 0)

@@ -298,7 +298,7 @@ public final class Stage1Walker {
         return nextTable[atLevel];
     }
 
-    /** What the tables limit down to and with the descriptor of {@code atLevel}. */
+    /** Rights that the tables take away, down to and with the descriptor of {@code atLevel}. */
     public int limitsAt(int atLevel) {
         return limitsAt[atLevel];
     }

@@ -3,7 +3,7 @@ package org.iommu4j.arm.table;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
 
-/** Where the entry of a stream is, IHI 0070 3.3.1: a linear table, or one of two levels. It reads no memory. */
+/** Finds the entry of a stream, IHI 0070 3.3.1: in a linear table, or one of two levels. It reads no memory. */
 public final class StreamTable {
     /** There is no entry: C_BAD_STREAMID. */
     public static final long NONE = -1;

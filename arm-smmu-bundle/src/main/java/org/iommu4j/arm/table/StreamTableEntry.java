@@ -59,7 +59,7 @@ public final class StreamTableEntry {
     /** log2 of the context descriptors; 0 without substreams. */
     public static final BitField S1_CD_MAX = STE.bits("S1CDMax", 63, 59, about("log2 of the context descriptors"));
 
-    /** What a transaction without SubstreamID does where there are substreams. */
+    /** Treatment of a transaction without SubstreamID where there are substreams. */
     public static final BitField S1_DSS = STE.bits(
             "S1DSS",
             65,

@@ -11,7 +11,7 @@ final class TableMemory {
     /** Last level. */
     static final int LAST_LEVEL = 3;
 
-    /** Where the address bits of descriptor bits 15:12 belong with 64 KiB granules, and with smaller ones. */
+    /** Place of the address bits of descriptor bits 15:12 with 64 KiB granules, and with smaller ones. */
     private static final int HIGH_SHIFT = 48;
 
     private static final int LOW_SHIFT = 12;

@@ -73,7 +73,7 @@ public final class WalkFault {
         descriptorRead = read;
     }
 
-    /** What is wrong; null for nothing. */
+    /** The fault; null for none. */
     public EventType type() {
         return type;
     }

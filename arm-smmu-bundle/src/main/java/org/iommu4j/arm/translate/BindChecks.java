@@ -14,7 +14,7 @@ import org.iommu4j.driver.bind.BindRules;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.layout.BitField;
 
-/** What the vendor part of a bind must satisfy before anything changes. */
+/** Checks of the vendor part of a bind, before anything changes. */
 final class BindChecks {
     private final SmmuCapabilities chip;
     private final ConfigurationRules rules;
@@ -22,7 +22,7 @@ final class BindChecks {
     private final BindRules<Domain> pageTables;
     private final BindRules<Domain> pasids;
 
-    /** What binds of a chip must satisfy. */
+    /** Checks of binds for a chip. */
     BindChecks(SmmuCapabilities chip) {
         this.chip = chip;
         rules = new ConfigurationRules(chip);

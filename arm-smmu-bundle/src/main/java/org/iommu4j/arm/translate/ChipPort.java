@@ -35,7 +35,7 @@ final class ChipPort {
         chip = SmmuCapabilities.read(subVersion, port);
     }
 
-    /** What the chip can do. */
+    /** Capabilities of the chip. */
     SmmuCapabilities capabilities() {
         return chip;
     }

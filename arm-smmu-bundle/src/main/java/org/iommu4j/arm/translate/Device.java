@@ -15,7 +15,7 @@ final class Device {
         return streamId;
     }
 
-    /** What it translates through, or null if it is blocked. */
+    /** The binding that it translates through, or null if it is blocked. */
     Stage stage() {
         return stage;
     }

@@ -86,7 +86,10 @@ final class GuestMemory {
         }
     }
 
-    /** What a chip can have: the lower half of its intermediate addresses, if it has stage 2 in little-endian 4 KiB granules. */
+    /**
+     * The memory maps that a chip can carry out: the lower half of its intermediate addresses, if it has stage 2 in
+     * little-endian 4 KiB granules.
+     */
     static MemoryMapSupport support(SmmuCapabilities chip) {
         boolean there = chip.hasStage2()
                 && chip.hasGranule(Granule.K4)
@@ -114,7 +117,7 @@ final class GuestMemory {
         return new GuestMemory(chip, MapTables.create(platform, FORMAT, levels(chip)));
     }
 
-    /** What {@link #save} wrote. */
+    /** Reads the state that {@link #save} wrote. */
     static GuestMemory load(Platform platform, SmmuCapabilities chip, SnapshotReader in) {
         return new GuestMemory(chip, MapTables.load(platform, FORMAT, levels(chip), in));
     }
@@ -159,7 +162,7 @@ final class GuestMemory {
         tables.unmap(first, last);
     }
 
-    /** What was unmapped is out of all caches. */
+    /** Everything that was unmapped is out of all caches. */
     void release() {
         tables.release();
     }
@@ -169,12 +172,12 @@ final class GuestMemory {
         tables.free();
     }
 
-    /** Where an intermediate address leads, or {@link MapTables#NONE}. */
+    /** Physical address of an intermediate address, or {@link MapTables#NONE}. */
     long find(long ipa) {
         return tables.find(ipa);
     }
 
-    /** Where a page of the host is shown. */
+    /** Intermediate address at which a page of the host is shown. */
     static long ipaOf(long page, SmmuCapabilities chip) {
         long half = 1L << (bits(chip) - 1);
         return half | (page & (half - 1));

@@ -47,7 +47,7 @@ final class HostContexts {
         return Math.min(bits, Math.min(chip.substreamIdBits(), chip.asidBits()));
     }
 
-    /** What a stream table entry says of the table, but for its address: requests without PASID are those of PASID 0. */
+    /** Fields of a stream table entry about the table, but for its address: requests without PASID are those of PASID 0. */
     static long[] addTo(long[] ste, SmmuCapabilities chip) {
         int bits = pasidBits(chip);
         ste[0] |= StreamTableEntry.S1_CD_MAX.of(bits)

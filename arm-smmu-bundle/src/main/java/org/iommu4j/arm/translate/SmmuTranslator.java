@@ -71,10 +71,10 @@ public final class SmmuTranslator implements Translator {
     private final Bindings bindings;
     private final DomainBooks<Domain, Device> books;
 
-    /** Where the host has its context descriptors. */
+    /** Memory with the host's context descriptors. */
     private final PhysicalMemory memory;
 
-    /** Where guests have theirs. */
+    /** Memory with guests' context descriptors. */
     private final PhysicalMemory guestTables;
 
     private SmmuTranslator(ChipPort port, StreamTables tables, long eventQueue, QueueCommands queue) {
@@ -260,7 +260,7 @@ public final class SmmuTranslator implements Translator {
         return false;
     }
 
-    /** What is dropped from the TLBs, docs/spec/arm-smmu.md 5.3. */
+    /** Invalidations of the TLBs, docs/spec/arm-smmu.md 5.3. */
     private void invalidate(Domain domain, Stage stage, InvalidateRequest request, Completion completion) {
         int vmid = stage.vmid();
         boolean range = request.selectsRange();
@@ -340,7 +340,7 @@ public final class SmmuTranslator implements Translator {
         }
     }
 
-    /** Where an address is that a chip translates through a memory map, if there is one. */
+    /** Physical address of one that a chip translates through a memory map, if there is one. */
     private static long physical(GuestMemory map, long address) {
         long pa = map == null ? address : map.find(address);
         if (pa == MapTables.NONE) {
@@ -349,7 +349,7 @@ public final class SmmuTranslator implements Translator {
         return pa;
     }
 
-    /** What a device drops that holds translations itself, docs/spec/arm-smmu.md 5.2 and 5.4. */
+    /** Invalidations of devices that hold translations themselves, docs/spec/arm-smmu.md 5.2 and 5.4. */
     private void invalidateDevice(Device device, InvalidateRequest request) {
         Stage stage = device.stage();
         int pasid = NO_PASID;

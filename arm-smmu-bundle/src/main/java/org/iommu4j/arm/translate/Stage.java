@@ -17,7 +17,7 @@ import org.iommu4j.driver.bind.BindPart;
  * their entries, IHI 0070 5.2.1.
  */
 final class Stage {
-    /** What kind of table. */
+    /** Kind of the table. */
     enum Kind {
         /** A stage-2 table, as a container's own tables are attached. */
         STAGE_2,
@@ -260,7 +260,7 @@ final class Stage {
         return StreamTableEntry.S1_CD_MAX.getInt(ste[0]);
     }
 
-    /** What a transaction without PASID does: a code of STE.S1DSS. */
+    /** Treatment of a transaction without PASID: a code of STE.S1DSS. */
     int withoutPasid() {
         return StreamTableEntry.S1_DSS.getInt(ste[1]);
     }

@@ -7,7 +7,7 @@ import org.iommu4j.backend.Platform;
 
 /** A driver's way to the chip of its unit, until the lease of both ends. */
 public final class HardwarePort implements NativePort {
-    /** What a bus answers where nobody does. */
+    /** Answer of a bus where nobody answers. */
     private static final long ALL_ONES = -1;
 
     private final Lease lease;
@@ -30,7 +30,7 @@ public final class HardwarePort implements NativePort {
         return lease.isUnplugged() ? nobody(sizeBytes) : hardware.readRegister(offset, sizeBytes);
     }
 
-    /** What the bus answers for a chip that is not there: all ones, in 4 or 8 bytes. */
+    /** Answer of the bus for a chip that is not there: all ones, in 4 or 8 bytes. */
     public static long nobody(int sizeBytes) {
         return ALL_ONES >>> (Long.SIZE - Byte.SIZE * sizeBytes);
     }

@@ -105,7 +105,7 @@ public final class Negotiator {
                         + ": " + pair.why();
     }
 
-    /** What the client could offer instead: each generation that meets the chip, with those features that the chip has. */
+    /** Offers that would work instead: each generation that meets the chip, with those features that the chip has. */
     private static List<Offer> wouldWork(Offer offer, Generation host, Set<Integer> clients) {
         Set<String> possible = new TreeSet<>(offer.required());
         possible.retainAll(host.capabilities());
@@ -144,7 +144,7 @@ public final class Negotiator {
                 wouldWork);
     }
 
-    /** What clients of each generation agree on with chips of each. */
+    /** Agreements of clients of each generation with chips of each. */
     public static NegotiationTable table(BackendDescription description, ShimGraph graph) {
         List<Integer> clients = graph.clients(description);
         List<Integer> chips = description.generations().stream()

@@ -114,7 +114,7 @@ public final class ShimGraph {
         return one;
     }
 
-    /** What becomes of each operation on a path: the worse of its steps. */
+    /** Outcome of each operation on a path: the worst of its steps. */
     static List<Conversion> operations(List<ShimLink> path) {
         Map<String, Conversion> operations = new LinkedHashMap<>();
         for (ShimLink link : path) {

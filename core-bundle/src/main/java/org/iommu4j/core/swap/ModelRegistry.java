@@ -368,7 +368,7 @@ public final class ModelRegistry implements UnitRegistry {
                 : negotiations.negotiate(serving, parts, offer, hostSubVersion).agreement();
     }
 
-    /** What clients of each generation would agree on with the backend that serves now; null if none does. */
+    /** Agreements of clients of each generation with chips of the backend that serves now; null if none does. */
     public NegotiationTable negotiationTable() {
         BackendEntry serving = active;
         BackendEntry.Parts parts = serving == null ? null : serving.parts();

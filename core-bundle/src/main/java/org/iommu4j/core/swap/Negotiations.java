@@ -56,7 +56,7 @@ final class Negotiations {
         return Negotiator.negotiate(offer, hostSubVersion, serving.description(), graph(serving, parts));
     }
 
-    /** What clients of each generation would agree on with a backend. */
+    /** Agreements of clients of each generation with chips of a backend. */
     NegotiationTable table(BackendEntry serving, BackendEntry.Parts parts) {
         return Negotiator.table(serving.description(), graph(serving, parts));
     }

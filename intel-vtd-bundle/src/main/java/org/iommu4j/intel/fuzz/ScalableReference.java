@@ -53,7 +53,7 @@ final class ScalableReference {
     /** By requester in bits 47:32, and PASID; 0 is that of requests without one. */
     private final Map<Long, Bound> bound = new HashMap<>();
 
-    /** What was bound: top table, width in bits, flags of the header. */
+    /** A binding: top table, width in bits, flags of the header. */
     private record Bound(long table, int width, int flags) {
         boolean has(int flag) {
             return (flags & flag) != 0;

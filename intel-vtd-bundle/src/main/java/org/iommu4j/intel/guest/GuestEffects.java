@@ -113,7 +113,7 @@ final class GuestEffects implements CommandEffects {
         Predicate<GuestTable> inDomain = GuestDevices.inDomain(domain);
         Outcome outcome = null;
         for (int home : devices.homes(pasid -> true, inDomain)) {
-            // What a first stage has of the domain goes whole, VT-d 6.5.2.3.
+            // Every first-stage translation of the domain goes, VT-d 6.5.2.3.
             boolean pages = granularity == IotlbInvalidate.PAGE
                     && !devices.homes(pasid -> true, inDomain.and(GuestTable::firstStage)).contains(home);
             boolean withPasids = devices.homes(pasid -> pasid != GuestDevice.NO_PASID, inDomain).contains(home);

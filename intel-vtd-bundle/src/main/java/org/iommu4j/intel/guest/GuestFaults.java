@@ -26,7 +26,7 @@ final class GuestFaults {
     private static final int OK = TableWalker.OK;
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
 
-    /** What a first stage that is not nested comes to; it is the host's in the same words. */
+    /** Fault of a first stage that is not nested: the host's, in the same words. */
     private static final Set<FaultReason> OF_FIRST_STAGE = Set.of(
             FaultReason.EXECUTE_REQUEST_BLOCKED,
             FaultReason.SUPERVISOR_REQUEST_BLOCKED,
@@ -71,7 +71,7 @@ final class GuestFaults {
         }
     }
 
-    /** What the tables say to which a context entry leads. */
+    /** Fault by the tables to which a context entry leads. */
     private int legacy(long low, long high) {
         long context0 = structures.legacy().context0();
         boolean interrupts = isInterruptRange(high);
@@ -92,7 +92,7 @@ final class GuestFaults {
         return interrupts ? FaultReason.INTERRUPT_RANGE_OUTPUT.code() : FaultReason.PAGING_ENTRY_ACCESS.code();
     }
 
-    /** What the tables say to which a PASID entry leads. */
+    /** Fault by the tables to which a PASID entry leads. */
     private int scalable(long low, long high) {
         // Reading sets no flags of the guest's tables.
         space.decode(

@@ -97,7 +97,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
         }
     }
 
-    /** What a guest says is bound to one stage of the host, device by device and PASID by PASID. */
+    /** The guest's tables are bound to one stage of the host, device by device and PASID by PASID. */
     private void refuseWhatScalableModeMustNotHave() {
         refuse(LACKS, "a virtual unit of scalable mode has tables of one stage and pass-through");
         if (!VtdGeneration.isScalable(subVersion)) {

@@ -59,7 +59,7 @@ public final class SimulatedVtd implements Hardware {
     private final FaultRecorder faults;
     private final DmaRemapper remapper;
 
-    /** Who translates in scalable mode; null if the unit does not have it. */
+    /** The remapper of scalable mode; null if the unit does not have it. */
     private final ScalableRemapper scalable;
 
     private final VtdFront front;

@@ -83,7 +83,7 @@ final class PasidDirectory {
         return address;
     }
 
-    /** Its size as PDTS has it. */
+    /** Size of the directory as PDTS has it. */
     int sizeCode() {
         return Math.max(0, pasidBits - SMALLEST_BITS);
     }

@@ -61,17 +61,17 @@ public interface Host {
     /** True if a person types the input. */
     boolean inputIsTerminal();
 
-    /** What makes the results, as JSON that {@link org.iommu4j.shell.text.RunJson} puts into them; empty where nobody knows. */
+    /** Origin of the results, as JSON that {@link org.iommu4j.shell.text.RunJson} puts into them; empty where nobody knows. */
     default String run() {
         return "";
     }
 
-    /** What results are shown on. */
+    /** Screen on which results are shown. */
     default Screen screen() {
         return Screen.NONE;
     }
 
-    /** What messages are shown on. */
+    /** Screen on which messages are shown. */
     default Screen errorScreen() {
         return Screen.NONE;
     }

@@ -56,7 +56,7 @@ public final class NegotiationText {
         };
     }
 
-    /** What is to be said of an agreement beyond {@link #outcome}; empty if there is nothing. */
+    /** Remarks on an agreement beyond {@link #outcome}; empty if there are none. */
     public static String note(Agreement agreement) {
         if (agreement.kind() == Agreement.Kind.REFUSED) {
             return agreement.reason().split("; would work: ", 2)[0];

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.iommu4j.core.service.BackendStatus;
 
-/** What made a result, as a part of its JSON: when, and which program, backends and bundles. */
+/** Origin of a result, as a part of its JSON: when it was made, and by which program, backends and bundles. */
 public final class RunJson {
     private static final JsonFactory FACTORY = new JsonFactory();
     private static final String KEY = "\"run\":";

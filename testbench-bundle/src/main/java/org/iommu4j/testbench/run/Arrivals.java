@@ -50,7 +50,7 @@ public final class Arrivals {
             return bundle;
         }
 
-        /** What is left of it in the container after it was uninstalled, a sentence each. */
+        /** Objects that are left of it in the container after it was uninstalled, a sentence each. */
         public List<String> left() {
             return remains.get();
         }

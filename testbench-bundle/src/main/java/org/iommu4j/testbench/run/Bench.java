@@ -28,7 +28,7 @@ final class Bench implements BenchSession {
     private static final List<String> COMMON_KEYS =
             Stream.concat(StepKeys.COMMON.stream(), Stream.of("id")).toList();
 
-    /** What a chip of the bench has without being asked: interrupts, and memory whose reads are seen. */
+    /** Devices of a chip of the bench that nobody has to ask for: interrupts, and memory whose reads are seen. */
     private static final Step.Needs ALWAYS = Step.Needs.INTERRUPTS.and(Step.Needs.OBSERVED);
 
     private final IommuService service;

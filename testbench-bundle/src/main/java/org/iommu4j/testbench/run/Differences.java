@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.iommu4j.testbench.CaseFileException;
 
-/** What differs between what a step expected and what it got, for people. */
+/** Differences between the expected and the actual answer of a step, in words. */
 public final class Differences {
     private static final int MOST = 8;
     private static final String HEX = "0x";

@@ -196,7 +196,7 @@ final class Machine implements AutoCloseable {
         return units;
     }
 
-    /** What it was made as. */
+    /** Configuration with which it was made. */
     Chip chip() {
         return chip;
     }
@@ -337,7 +337,7 @@ final class Machine implements AutoCloseable {
         unit.unplug();
     }
 
-    /** What moves with the guest. */
+    /** The parts that move with the guest. */
     SavedMachine save() {
         if (requests.size() > MOST_REQUESTS) {
             throw new Step.StepFailure("more than " + MOST_REQUESTS + " requests were carried out");

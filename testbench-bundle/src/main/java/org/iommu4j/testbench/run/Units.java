@@ -149,7 +149,7 @@ final class Units implements AutoCloseable {
         return place;
     }
 
-    /** What the sanitizers of all units have found so far. */
+    /** Findings of the sanitizers of all units so far. */
     SanitizerReport findings() {
         SanitizerReport all = SanitizerReport.NONE;
         for (Machine machine : machines.values()) {

@@ -45,7 +45,7 @@ final class UnitPlayer {
     /** Is told which record is played; null without a sanitizer. */
     private final Sanitizer sanitizer;
 
-    /** What the guest's tables were, where the capture does not have it; else null. */
+    /** The guest's tables, where the capture does not have them; else null. */
     private final StoppedTables tables;
 
     private UnitScan.Edit nextEdit;

@@ -262,7 +262,7 @@ final class TraceConverter implements TraceSink {
         return written;
     }
 
-    /** What was assumed of commands and pages, a sentence each. */
+    /** Assumptions about commands and pages, a sentence each. */
     List<String> assumed() {
         List<String> sentences = new ArrayList<>();
         withoutBytes.forEach((event, count) -> sentences.add(count + " commands " + event

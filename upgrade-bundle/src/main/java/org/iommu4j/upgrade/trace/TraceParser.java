@@ -177,7 +177,7 @@ final class TraceParser {
         return hex ? Long.parseUnsignedLong(text, HEX_RADIX) : Long.parseLong(text);
     }
 
-    /** What the last line told, if it was an event. */
+    /** The event of the last line, if it was one. */
     Told told() {
         return new Told(told.event(), thread, told.numbers(), told.words());
     }

@@ -4,7 +4,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.iommu4j.upgrade.trace.TraceParser.Told;
 
-/** What has to be known of a whole trace before it is converted: which command stands last in each slot of the ring at the stop. */
+/** First look at a whole trace before it is converted: which command stands last in each slot of the ring at the stop. */
 final class TraceSurvey implements TraceSink {
     private static final int MOST_SLOTS = 1 << 20;
 

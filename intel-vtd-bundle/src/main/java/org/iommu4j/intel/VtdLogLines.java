@@ -1,4 +1,4 @@
-package org.iommu4j.intel.command;
+package org.iommu4j.intel;
 
 import static org.iommu4j.backend.log.LogValue.constant;
 import static org.iommu4j.backend.log.LogValue.hex;
@@ -13,18 +13,19 @@ import org.iommu4j.backend.log.LogFormat.Subject;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
+import org.iommu4j.intel.command.FaultRecord;
 
 /**
  * Lines that Linux writes about units of VT-d. Fault records were written on two lines before 4.0, without PASID before 5.0, with
  * PASID ffffffff for none until 5.13, and with NO_PASID and hexadecimal reasons since.
  */
-public final class VtdLogLines {
+final class VtdLogLines {
     private static final String MARK = "DMAR:";
     private static final String FUNCTION = "(?:[0-9a-fA-F]{4}:)?(?:0x)?[0-9a-f]{2}:(?:0x)?[0-9a-f]{2}\\.[0-7]";
     private static final String REASON = "\\[fault reason (?<reason>(?:0x)?[0-9a-f]+)\\]";
 
     /** All of them. */
-    public static final List<LogFormat> ALL = List.of(
+    static final List<LogFormat> ALL = List.of(
             LogFormat.structure(
                     FaultRecord.LAYOUT.name(),
                     MARK,

@@ -1,4 +1,4 @@
-package org.iommu4j.arm.command;
+package org.iommu4j.arm;
 
 import static org.iommu4j.backend.log.LogValue.hex;
 
@@ -6,17 +6,19 @@ import java.util.List;
 import org.iommu4j.arm.command.SmmuRegisters.Gerror;
 import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.backend.log.LogFormat.Subject;
+import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.EventFields;
 
 /**
  * Lines that Linux writes about an SMMU: the words of a record stand below its first line, one each. What newer versions add in
  * words behind a record says the same, and is left out.
  */
-public final class SmmuLogLines {
+final class SmmuLogLines {
     private static final String MARK = "arm-smmu-v3 ";
     private static final String WORD = "arm-smmu-v3[^:]*(?::\\d+)?:\\s+0x(?<word>[0-9a-f]{16})\\s*$";
 
     /** All of them. */
-    public static final List<LogFormat> ALL = List.of(
+    static final List<LogFormat> ALL = List.of(
             LogFormat.bytes(
                     Subject.EVENT,
                     "",
