@@ -2,7 +2,7 @@
  * The machine around a simulated chip, put together from memory, interrupts, devices and a clock.
  */
 @Export
-@Version("1.2.0")
+@Version("1.3.0")
 package org.iommu4j.simulation.platform;
 
 import org.osgi.annotation.bundle.Export;

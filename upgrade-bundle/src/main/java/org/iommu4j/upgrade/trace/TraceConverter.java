@@ -139,8 +139,8 @@ final class TraceConverter implements TraceSink {
     private static byte[] words(int size, long low, long high) {
         byte[] bytes = new byte[size];
         for (int i = 0; i < Long.BYTES; i++) {
-            bytes[i] = (byte) (low >>> i * Byte.SIZE);
-            bytes[Long.BYTES + i] = (byte) (high >>> i * Byte.SIZE);
+            bytes[i] = (byte) (low >>> (i * Byte.SIZE));
+            bytes[Long.BYTES + i] = (byte) (high >>> (i * Byte.SIZE));
         }
         return bytes;
     }
@@ -182,7 +182,7 @@ final class TraceConverter implements TraceSink {
         Long perm = passes ? Long.valueOf(READ | WRITE) : told.optional("perm");
         fields.append(",\"perm\":").append(answered ? perm : null);
         fields.append(",\"fault\":").append(fault(reason));
-        fields.append(",\"hit\":").append(passes || fault != null ? Boolean.FALSE : hit);
+        fields.append(",\"hit\":").append((passes || fault != null) ? Boolean.FALSE : hit);
         if (known.containsKey("leaf") && answered) {
             fields.append(",\"leaf\":").append(hex(known.get("leaf")));
         }
