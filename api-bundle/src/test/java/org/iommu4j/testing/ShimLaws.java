@@ -187,7 +187,9 @@ public final class ShimLaws {
             } catch (AssertionError e) {
                 InvalidateRequest small = smaller(client, chip, request, chosen);
                 throw new AssertionError(
-                        e.getMessage() + "\n" + text(small) + "\npaths: " + chosen.stream().map(ShimLaws::names).toList(), e);
+                        e.getMessage() + "\n" + text(small) + "\npaths: "
+                                + chosen.stream().map(ShimLaws::names).toList(),
+                        e);
             }
         });
     }
@@ -212,12 +214,16 @@ public final class ShimLaws {
 
     private void alone(InvalidateRequest request, Outcome exact, List<Shim> path, Outcome outcome, boolean circle) {
         if (exact.ok() && outcome.ok()) {
-            expect(circle ? "L2" : "L4", exact.left().containsAll(outcome.left()), () -> names(path) + " leaves "
-                    + outcome.left() + ", the request itself " + exact.left());
+            expect(
+                    circle ? "L2" : "L4",
+                    exact.left().containsAll(outcome.left()),
+                    () -> names(path) + " leaves " + outcome.left() + ", the request itself " + exact.left());
             boolean keeps = path.stream().allMatch(shim -> shim.fidelity() == Fidelity.EXACT && keepsHints.test(shim));
             if (circle && keeps && !outcome.widened() && !exact.widened()) {
-                expect("L1", exact.left().equals(outcome.left()), () -> names(path) + " leaves " + outcome.left()
-                        + ", the request itself " + exact.left());
+                expect(
+                        "L1",
+                        exact.left().equals(outcome.left()),
+                        () -> names(path) + " leaves " + outcome.left() + ", the request itself " + exact.left());
             }
         }
         Rule rule = exact.completion().rule();
@@ -232,12 +238,17 @@ public final class ShimLaws {
         if (first.ok() && second.ok() && hints) {
             boolean firstTold = first.widened() || first.left().containsAll(second.left());
             boolean secondTold = second.widened() || second.left().containsAll(first.left());
-            expect("L3", firstTold && secondTold, () -> names(one) + " leaves " + first.left() + " " + first.completion()
-                    + ", " + names(other) + " " + second.left() + " " + second.completion());
+            expect(
+                    "L3",
+                    firstTold && secondTold,
+                    () -> names(one) + " leaves " + first.left() + " " + first.completion() + ", " + names(other) + " "
+                            + second.left() + " " + second.completion());
         }
         if (!exact.ok() && first.byShims() && second.byShims()) {
-            expect("L6", told(first).equals(told(second)), () -> names(one) + ": " + first.completion() + ", "
-                    + names(other) + ": " + second.completion());
+            expect(
+                    "L6",
+                    told(first).equals(told(second)),
+                    () -> names(one) + ": " + first.completion() + ", " + names(other) + ": " + second.completion());
         }
     }
 
@@ -254,8 +265,10 @@ public final class ShimLaws {
         }
         scene.carryOut(second, completion);
         Set<String> left = scene.left();
-        expect("L9", completion.errno() == once.completion().errno() && once.left().containsAll(left), () -> names(path)
-                + " again: " + completion + ", leaves " + left + " of " + once.left());
+        expect(
+                "L9",
+                completion.errno() == once.completion().errno() && once.left().containsAll(left),
+                () -> names(path) + " again: " + completion + ", leaves " + left + " of " + once.left());
     }
 
     private Outcome run(Scene scene, InvalidateRequest request, List<Shim> path) {
@@ -268,8 +281,10 @@ public final class ShimLaws {
             }
             boolean after = completion.fidelity() == Fidelity.WIDENED;
             expect("L5", after || !before, () -> shim.name() + " makes an answer better");
-            expect("L5", before || !after || shim.fidelity() == Fidelity.WIDENED, () -> shim.name() + " never widens, but "
-                    + completion);
+            expect(
+                    "L5",
+                    before || !after || shim.fidelity() == Fidelity.WIDENED,
+                    () -> shim.name() + " never widens, but " + completion);
             expect("L5", request.subVersion() == shim.to(), () -> shim.name() + " writes another generation");
         }
         scene.fill();
@@ -341,7 +356,9 @@ public final class ShimLaws {
     }
 
     private static String names(List<Shim> path) {
-        return path.isEmpty() ? "nothing" : String.join(", ", path.stream().map(Shim::name).toList());
+        return path.isEmpty()
+                ? "nothing"
+                : String.join(", ", path.stream().map(Shim::name).toList());
     }
 
     /** A request as the test bench takes it. */

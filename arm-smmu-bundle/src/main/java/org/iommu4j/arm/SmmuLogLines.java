@@ -3,11 +3,11 @@ package org.iommu4j.arm;
 import static org.iommu4j.backend.log.LogValue.hex;
 
 import java.util.List;
+import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.SmmuRegisters.Gerror;
 import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.backend.log.LogFormat.Subject;
-import org.iommu4j.arm.command.CommandFields;
-import org.iommu4j.arm.command.EventFields;
 
 /**
  * Lines that Linux writes about an SMMU: the words of a record stand below its first line, one each. What newer versions add in

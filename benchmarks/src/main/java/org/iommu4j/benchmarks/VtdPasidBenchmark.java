@@ -88,8 +88,7 @@ public class VtdPasidBenchmark {
             VtdBackend backend = new VtdBackend();
             // Addresses of 48 bits, so that the second stage of the memory map has four levels.
             Map<String, Map<String, Long>> fields = nested ? Map.of("cap", Map.of("MGAW", 47L)) : Map.of();
-            chip = backend.createHardware(
-                    new HardwareConfig(subVersion, fields, Map.of(), cache, Map.of()), platform);
+            chip = backend.createHardware(new HardwareConfig(subVersion, fields, Map.of(), cache, Map.of()), platform);
             translator = backend.createTranslator(subVersion, this);
             Completion completion = new Completion();
             translator.openDomain(DOMAIN, completion);

@@ -194,13 +194,12 @@ class ContainmentTest {
             new Way(
                     "Translator.takePageRequests",
                     "takePageRequests",
-                    scene -> answered(completion ->
-                            scene.container.takePageRequests(new ArrayList<>(), completion))),
+                    scene -> answered(completion -> scene.container.takePageRequests(new ArrayList<>(), completion))),
             new Way(
                     "Translator.respond",
                     "respond",
-                    scene -> answered(completion ->
-                            scene.container.respond(PAGE_REQUEST, PageResponse.SUCCESS, completion))),
+                    scene -> answered(
+                            completion -> scene.container.respond(PAGE_REQUEST, PageResponse.SUCCESS, completion))),
             new Way("Translator.tap", "tap", thrown(scene -> scene.unit.tap(bytes -> {}))),
             new Way("Hardware.readRegister", "readRegister", thrown(scene -> scene.unit.readRegister(0x100, 8))),
             new Way("Hardware.writeRegister", "writeRegister", thrown(scene -> scene.unit.writeRegister(0x100, 8, 1))),
@@ -228,7 +227,9 @@ class ContainmentTest {
             new Way("GuestDecoder.call", "guestCall", thrown(scene -> scene.guest.call(new NativeCall().begin(5)))),
             new Way("GuestDecoder.deviceAccess", "deviceAccess", thrown(scene -> scene.guest.deviceAccess(7))),
             new Way(
-                    "GuestDecoder.deviceAccess", "deviceAccessWithPasid", thrown(scene -> scene.guest.deviceAccess(7, 1))),
+                    "GuestDecoder.deviceAccess",
+                    "deviceAccessWithPasid",
+                    thrown(scene -> scene.guest.deviceAccess(7, 1))),
             new Way("GuestDecoder.deviceEvent", "deviceEvent", thrown(scene -> scene.guest.deviceEvent(new byte[16]))),
             new Way("GuestDecoder.commandName", "commandName", thrown(scene -> scene.guest.commandName(new byte[8]))));
 
@@ -297,7 +298,8 @@ class ContainmentTest {
                 }
             }
         }
-        // For explanations and test benches only; what they throw passes the same handler as layouts and calls. A driver that
+        // For explanations and test benches only; what they throw passes the same handler as layouts and calls. A
+        // driver that
         // does not tell which memory maps it takes takes none.
         all.removeAll(Set.of(
                 "Translator.memoryMap",

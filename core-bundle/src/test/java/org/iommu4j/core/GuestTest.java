@@ -54,8 +54,7 @@ class GuestTest {
         assertEquals(7, call.result());
         guest.deviceAccess(3, 5);
         guest.deviceEvent(new byte[16]);
-        assertEquals(
-                List.of("handled register", "request 16", "move 3 0", "move 3 5", "handled event"), sink.seen);
+        assertEquals(List.of("handled register", "request 16", "move 3 0", "move 3 5", "handled event"), sink.seen);
         assertEquals("command of 1.0.0", guest.commandName(new byte[16]));
     }
 

@@ -10,10 +10,10 @@ import static org.iommu4j.layout.Code.code;
 import java.util.List;
 import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.backend.log.LogFormat.Subject;
+import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.command.VtdRegisters.FaultStatus;
-import org.iommu4j.intel.command.FaultRecord;
 
 /**
  * Lines that Linux writes about units of VT-d. Fault records were written on two lines before 4.0, without PASID before 5.0, with

@@ -35,11 +35,7 @@ public final class Machine extends BackendMachine {
                 new VtdBackend(),
                 config,
                 new SimulatedPlatform(new PlatformConfig(
-                        config.subVersion() == 0x100 ? 39 : 48,
-                        List.of(),
-                        (address, data) -> {},
-                        devices,
-                        sanitizer)));
+                        config.subVersion() == 0x100 ? 39 : 48, List.of(), (address, data) -> {}, devices, sanitizer)));
         translator();
     }
 

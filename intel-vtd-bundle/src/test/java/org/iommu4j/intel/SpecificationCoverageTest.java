@@ -26,8 +26,7 @@ class SpecificationCoverageTest {
     private static final Pattern ROW =
             Pattern.compile("^(?:\\| )?(V\\d+|E\\d+|B\\d+|VTD-[A-Z0-9]+\\.\\d+) \\|", Pattern.MULTILINE);
     private static final Pattern NAMED = Pattern.compile("(?<![\\w-])(V\\d+|E\\d+|B\\d+|VTD-[A-Z0-9]+\\.\\d+)\\b");
-    private static final Pattern RANGE =
-            Pattern.compile("(?<![\\w-])(V|E|B|VTD-[A-Z0-9]+\\.)(\\d+) to \\1(\\d+)\\b");
+    private static final Pattern RANGE = Pattern.compile("(?<![\\w-])(V|E|B|VTD-[A-Z0-9]+\\.)(\\d+) to \\1(\\d+)\\b");
 
     /** What no test can show, and why. */
     private static final Map<String, String> NOT_MODELLED = Map.ofEntries(

@@ -183,8 +183,7 @@ class ArchitectureTest {
         Map<String, List<String>> mayNotKnow = Map.of(
                 "org.iommu4j.upgrade.json..",
                         List.of("capture", "replay", "trace", "record", "run", "bundles", "component"),
-                "org.iommu4j.upgrade.capture..",
-                        List.of("replay", "trace", "record", "run", "bundles", "component"),
+                "org.iommu4j.upgrade.capture..", List.of("replay", "trace", "record", "run", "bundles", "component"),
                 "org.iommu4j.upgrade.replay..", List.of("trace", "record", "run", "bundles", "component"),
                 "org.iommu4j.upgrade.trace..", List.of("record", "run", "bundles", "component"),
                 "org.iommu4j.upgrade.record..", List.of("capture", "replay", "trace", "run", "component"),

@@ -59,8 +59,9 @@ class CommentTest {
                 Path sources = module.resolve("src/main/java");
                 if (Files.isDirectory(sources)) {
                     try (Stream<Path> files = Files.walk(sources)) {
-                        for (Path file : (Iterable<Path>) files.filter(path -> path.toString().endsWith(".java"))
-                                .sorted()::iterator) {
+                        for (Path file : (Iterable<Path>)
+                                files.filter(path -> path.toString().endsWith(".java"))
+                                        .sorted()::iterator) {
                             read++;
                             if (wrong.test(Files.readString(file))) {
                                 found.add(ROOT.relativize(file).toString());

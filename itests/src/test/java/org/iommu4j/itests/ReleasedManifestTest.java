@@ -16,7 +16,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every release of a vendor's bundle has left its fixtures, docs/fixtures.md. */
 class ReleasedManifestTest {
     private static final Path ROOT = Path.of(System.getProperty("iommu4j.root"));
-    private static final Path RELEASED = ROOT.resolve("cnf").resolve("releaserepo").resolve("org/iommu4j");
+    private static final Path RELEASED =
+            ROOT.resolve("cnf").resolve("releaserepo").resolve("org/iommu4j");
 
     static List<Path> jars() throws IOException {
         List<Path> found;

@@ -37,11 +37,19 @@ public record ImportResult(
     /** The report for people; lines end with a line feed. */
     public String toText() {
         StringBuilder text = new StringBuilder();
-        text.append(directory).append(": ").append(model.label()).append(", of ").append(lines).append(" lines\n");
+        text.append(directory)
+                .append(": ")
+                .append(model.label())
+                .append(", of ")
+                .append(lines)
+                .append(" lines\n");
         records.forEach((kind, count) -> text.append(String.format("%-12s %d%n", kind, count)));
         text.append(String.format("%-12s %d, mappings confirmed by the trace %d%n", "pages", pages, mappings));
-        passedOver.forEach((name, count) ->
-                text.append("passed over: ").append(count).append(" times ").append(name).append('\n'));
+        passedOver.forEach((name, count) -> text.append("passed over: ")
+                .append(count)
+                .append(" times ")
+                .append(name)
+                .append('\n'));
         assumed.forEach(sentence -> text.append("assumed: ").append(sentence).append('\n'));
         return text.toString().replace(System.lineSeparator(), "\n");
     }

@@ -188,7 +188,8 @@ public final class OutputFile implements AutoCloseable {
             }
             return "";
         } catch (IOException e) {
-            String file = e instanceof FileSystemException known && known.getFile() != null ? known.getFile() + ": " : "";
+            String file =
+                    e instanceof FileSystemException known && known.getFile() != null ? known.getFile() + ": " : "";
             return file + "cannot be compared with what is written: " + reason(e);
         }
     }

@@ -91,8 +91,8 @@ final class ReplayText {
 
     /** Translations that could not be compared. */
     static void notJudged(StringBuilder text, Map<String, Long> notJudged) {
-        notJudged.forEach((reason, count) ->
-                text.append(String.format(Locale.ROOT, "  %d not judged: %s\n", count, reason)));
+        notJudged.forEach(
+                (reason, count) -> text.append(String.format(Locale.ROOT, "  %d not judged: %s\n", count, reason)));
     }
 
     /** The comparisons on one unit. */

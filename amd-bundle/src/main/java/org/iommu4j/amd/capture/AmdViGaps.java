@@ -43,9 +43,12 @@ final class AmdViGaps {
     private static List<GapRecords.Entry> entries() {
         long present = HostPte.PR.mask();
         Map<Integer, Long> words = Map.of(
-                DmaAccess.READ, present | HostPte.IR.mask(),
-                DmaAccess.WRITE, present | HostPte.IW.mask(),
-                DmaAccess.READ | DmaAccess.WRITE, present | HostPte.IR.mask() | HostPte.IW.mask());
+                DmaAccess.READ,
+                present | HostPte.IR.mask(),
+                DmaAccess.WRITE,
+                present | HostPte.IW.mask(),
+                DmaAccess.READ | DmaAccess.WRITE,
+                present | HostPte.IR.mask() | HostPte.IW.mask());
         List<GapRecords.Entry> entries = new ArrayList<>();
         for (int level = 1; level <= HIGHEST_LEVEL; level++) {
             entries.add(new GapRecords.Entry(EntryFormats.HOST_PAGE + level, 1L << TableLevel.shift(level), words));

@@ -36,7 +36,8 @@ final class AmdViTrace {
                     TraceEvent.of("amdvi_command_exec", Kind.SLOT, "command buffer head at (?<head>" + HEX),
                     TraceEvent.ofCommand(
                             "amdvi_completion_wait",
-                            "completion wait requested with store address (?<address>" + HEX + " and store data (?<data>" + HEX,
+                            "completion wait requested with store address (?<address>" + HEX
+                                    + " and store data (?<data>" + HEX,
                             AmdViCommand.COMPLETION_WAIT.name(),
                             new Made(
                                     CompletionWait.LAYOUT,
@@ -74,10 +75,8 @@ final class AmdViTrace {
                             "amdvi_all_inval",
                             "Invalidation of all",
                             AmdViCommand.INVALIDATE_IOMMU_ALL.name(),
-                            new Made(
-                                    InvalidateIommuAll.LAYOUT,
-                                    Map.of(),
-                                    Map.of(InvalidateIommuAll.OPCODE, (long) AmdViCommand.OP_ALL))),
+                            new Made(InvalidateIommuAll.LAYOUT, Map.of(), Map.of(InvalidateIommuAll.OPCODE, (long)
+                                    AmdViCommand.OP_ALL))),
                     unknownOperands("amdvi_intr_inval", AmdViCommand.INVALIDATE_INTERRUPT_TABLE),
                     unknownOperands("amdvi_iotlb_inval", AmdViCommand.INVALIDATE_IOTLB_PAGES),
                     unknownOperands("amdvi_prefetch_pages", AmdViCommand.PREFETCH_IOMMU_PAGES),
@@ -97,7 +96,9 @@ final class AmdViTrace {
                             Kind.TRANSLATION,
                             "devid: " + DEVICE + ADDRESS + " hpa (?<pa>" + HEX),
                     TraceEvent.of(
-                            "", Kind.REGISTERS, "AMD-Vi: Extended features \\((?<" + Efr.REGISTER.name() + ">0x[0-9a-f]+)")),
+                            "",
+                            Kind.REGISTERS,
+                            "AMD-Vi: Extended features \\((?<" + Efr.REGISTER.name() + ">0x[0-9a-f]+)")),
             Set.of(
                     "amdvi_mmio_read",
                     "amdvi_control_status",

@@ -9,6 +9,7 @@ public final class EntryFormats {
 
     /** Begin of the name of an entry of a page; its level follows. */
     public static final String HOST_PAGE = "host page, level ";
+
     static final String HOST_DIRECTORY = "host directory, level ";
     static final String GCR3 = "GCR3 entry, level ";
     static final String GUEST = "guest entry, level ";

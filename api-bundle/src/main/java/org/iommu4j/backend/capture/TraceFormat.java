@@ -39,8 +39,7 @@ public record TraceFormat(
      *     is written, and those between the count and the tail were not traced. Null if it tells them
      * @param untraced name of the kind of command that some versions do not trace; empty if they trace all
      */
-    public record Ring(
-            BitField logSize, int unitBytes, int entryBytes, BitField wide, Register tail, String untraced) {
+    public record Ring(BitField logSize, int unitBytes, int entryBytes, BitField wide, Register tail, String untraced) {
         /** Size of an entry. */
         public int entryBytes(long base) {
             return wide != null && wide.isSet(base) ? 2 * entryBytes : entryBytes;

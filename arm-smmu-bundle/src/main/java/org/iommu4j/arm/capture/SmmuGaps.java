@@ -33,8 +33,8 @@ final class SmmuGaps {
     private SmmuGaps() {}
 
     private static Map<String, String> substitutes() {
-        String everyStream = hex(
-                SmmuCommand.CFGI_STE_RANGE, CommandFields.RANGE.of((1L << CommandFields.RANGE.width()) - 1));
+        String everyStream =
+                hex(SmmuCommand.CFGI_STE_RANGE, CommandFields.RANGE.of((1L << CommandFields.RANGE.width()) - 1));
         Map<String, String> substitutes = new HashMap<>();
         for (SmmuCommand command : SmmuCommand.values()) {
             String name = command.name();
@@ -76,18 +76,23 @@ final class SmmuGaps {
                 | Stage1Descriptor.AF.mask()
                 | Stage1Descriptor.NOT_GLOBAL.mask();
         return Map.of(
-                DmaAccess.READ, both | Stage1Descriptor.READ_ONLY.mask(),
-                DmaAccess.WRITE, both,
-                DmaAccess.READ | DmaAccess.WRITE, both);
+                DmaAccess.READ,
+                both | Stage1Descriptor.READ_ONLY.mask(),
+                DmaAccess.WRITE,
+                both,
+                DmaAccess.READ | DmaAccess.WRITE,
+                both);
     }
 
     private static Map<Integer, Long> stage2(boolean page) {
-        long none = Stage2Descriptor.VALID.mask()
-                | (page ? Stage2Descriptor.TABLE.mask() : 0)
-                | Stage2Descriptor.AF.mask();
+        long none =
+                Stage2Descriptor.VALID.mask() | (page ? Stage2Descriptor.TABLE.mask() : 0) | Stage2Descriptor.AF.mask();
         return Map.of(
-                DmaAccess.READ, none | Stage2Descriptor.READ.mask(),
-                DmaAccess.WRITE, none | Stage2Descriptor.WRITE.mask(),
-                DmaAccess.READ | DmaAccess.WRITE, none | Stage2Descriptor.READ.mask() | Stage2Descriptor.WRITE.mask());
+                DmaAccess.READ,
+                none | Stage2Descriptor.READ.mask(),
+                DmaAccess.WRITE,
+                none | Stage2Descriptor.WRITE.mask(),
+                DmaAccess.READ | DmaAccess.WRITE,
+                none | Stage2Descriptor.READ.mask() | Stage2Descriptor.WRITE.mask());
     }
 }

@@ -50,7 +50,9 @@ class OneLineTest {
         assertEquals("is there already", OneLine.reason(new FileAlreadyExistsException("/data/f")));
         assertEquals("is not a directory", OneLine.reason(new NotDirectoryException("/data/f")));
         assertEquals("is a directory that is not empty", OneLine.reason(new DirectoryNotEmptyException("/data/f")));
-        assertEquals("No space left on device", OneLine.reason(new FileSystemException("/data/f", null, "No space left on device")));
+        assertEquals(
+                "No space left on device",
+                OneLine.reason(new FileSystemException("/data/f", null, "No space left on device")));
         assertEquals("FileSystemException", OneLine.reason(new FileSystemException("/data/f")));
     }
 

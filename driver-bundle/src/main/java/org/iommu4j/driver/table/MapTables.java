@@ -111,7 +111,8 @@ public final class MapTables {
                 done += 1L << shift(level);
             }
         } catch (BackendException e) {
-            // An entry that leads nowhere is never cached, and no device has used what was there for a moment: the caller
+            // An entry that leads nowhere is never cached, and no device has used what was there for a moment: the
+            // caller
             // was not told that it is mapped. Its pages are kept all the same until something is released.
             unmap(mapping.iova(), mapping.last());
             throw e;

@@ -19,8 +19,8 @@ import org.iommu4j.intel.table.TableWalker;
 final class VtdGaps {
     private static final int HIGHEST_LEVEL = 3;
 
-    static final GapRecords RECORDS = new GapRecords(
-            List.of("did"), entries(), Map.of(VtdTrace.UNTRACED, wholePasidCache()));
+    static final GapRecords RECORDS =
+            new GapRecords(List.of("did"), entries(), Map.of(VtdTrace.UNTRACED, wholePasidCache()));
 
     private VtdGaps() {}
 
@@ -47,9 +47,12 @@ final class VtdGaps {
 
     private static Map<Integer, Long> secondStage(long size) {
         return Map.of(
-                DmaAccess.READ, size | SlPte.R.mask(),
-                DmaAccess.WRITE, size | SlPte.W.mask(),
-                DmaAccess.READ | DmaAccess.WRITE, size | SlPte.R.mask() | SlPte.W.mask());
+                DmaAccess.READ,
+                size | SlPte.R.mask(),
+                DmaAccess.WRITE,
+                size | SlPte.W.mask(),
+                DmaAccess.READ | DmaAccess.WRITE,
+                size | SlPte.R.mask() | SlPte.W.mask());
     }
 
     /** A page that may be written may be read as well. */

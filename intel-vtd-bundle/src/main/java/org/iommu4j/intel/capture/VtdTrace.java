@@ -18,8 +18,8 @@ import org.iommu4j.intel.command.VtdRegisters.Ver;
  */
 final class VtdTrace {
     private static final String HEX = "0x[0-9a-f]+)";
-    private static final String ENTRY =
-            " sid (?<dev>" + HEX + "(?: pasid \\S+)? iova (?<iova>" + HEX + " (?:sl)?pte (?<leaf>" + HEX + " domain (?<did>" + HEX;
+    private static final String ENTRY = " sid (?<dev>" + HEX + "(?: pasid \\S+)? iova (?<iova>" + HEX
+            + " (?:sl)?pte (?<leaf>" + HEX + " domain (?<did>" + HEX;
 
     /** The kind of descriptor that is not traced. */
     static final String UNTRACED = "pasid_cache.global";
@@ -38,14 +38,15 @@ final class VtdTrace {
                     TraceEvent.of(
                             "vtd_dmar_translate",
                             Kind.TRANSLATION,
-                            "dev (?<bus>\\w+):(?<device>\\w+)\\.(?<function>\\w+) iova (?<iova>" + HEX + " -> gpa (?<pa>" + HEX
-                                    + " mask (?<mask>" + HEX),
+                            "dev (?<bus>\\w+):(?<device>\\w+)\\.(?<function>\\w+) iova (?<iova>" + HEX
+                                    + " -> gpa (?<pa>" + HEX + " mask (?<mask>" + HEX),
                     // Reasons 0x20 to 0x28 are of interrupt remapping, VT-d 7.1.
                     TraceEvent.of("vtd_dmar_fault", Kind.FAULT, "sid \\S+ fault (?:3[2-9]|40) "),
                     TraceEvent.of(
                             "vtd_dmar_fault",
                             Kind.REFUSAL,
-                            "sid (?<dev>" + HEX + " fault (?<fault>\\d+) addr (?<iova>" + HEX + " write (?<write>[01])"),
+                            "sid (?<dev>" + HEX + " fault (?<fault>\\d+) addr (?<iova>" + HEX
+                                    + " write (?<write>[01])"),
                     TraceEvent.of(
                             "vtd_ir_irte_get",
                             Kind.INTERRUPT,
@@ -102,9 +103,14 @@ final class VtdTrace {
                     "vtd_ir_remap_msi_req",
                     "vtd_fsts_ppf",
                     "vtd_fsts_clear_ip"),
-            new TraceFormat.Ring(
-                    QueueAddress.QS, 1 << 12, 16, QueueAddress.DW, QueueTail.REGISTER, UNTRACED),
-            Map.of(Ver.REGISTER.name(), 0x10L, Cap.REGISTER.name(), 0xd2008c222f0606L, Ecap.REGISTER.name(), 0xf00f4aL));
+            new TraceFormat.Ring(QueueAddress.QS, 1 << 12, 16, QueueAddress.DW, QueueTail.REGISTER, UNTRACED),
+            Map.of(
+                    Ver.REGISTER.name(),
+                    0x10L,
+                    Cap.REGISTER.name(),
+                    0xd2008c222f0606L,
+                    Ecap.REGISTER.name(),
+                    0xf00f4aL));
 
     private VtdTrace() {}
 }

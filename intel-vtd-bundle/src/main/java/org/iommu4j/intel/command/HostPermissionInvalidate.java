@@ -18,7 +18,8 @@ public final class HostPermissionInvalidate {
     private static final Layout.Builder DSC =
             Layout.named("hpt_inv_dsc").size(128).littleEndian().spec("VT-d 6.5.2.7");
     public static final BitField TYPE = DSC.bits("Type", 3, 0, oneOf(code(10, "host-permission cache invalidate")));
-    public static final BitField G = DSC.bits("G", 5, 4, oneOf(code(GLOBAL, "global"), code(DOMAIN, "domain"), code(PAGE, "page")));
+    public static final BitField G =
+            DSC.bits("G", 5, 4, oneOf(code(GLOBAL, "global"), code(DOMAIN, "domain"), code(PAGE, "page")));
     public static final BitField TYPE_HIGH =
             DSC.bits("TypeHigh", 11, 9, since(VtdGeneration.WIDE_TYPE), oneOf(code(0, "types 0x0 to 0xf")));
     public static final BitField HPTDID = DSC.bits("HPTDID", 31, 16, about("domain id of the permission table"));

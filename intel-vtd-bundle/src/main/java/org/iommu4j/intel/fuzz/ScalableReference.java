@@ -223,11 +223,7 @@ final class ScalableReference {
             boolean leaf = level == 1 || large;
             long inPage = large ? ((1L << shift) - 1) & ADDRESS : 0;
             boolean snoop = (entry & 0x800) != 0 && !(leaf && (ecap >>> 7 & 1) != 0);
-            if (isBeyondHost(entry)
-                    || (entry & inPage) != 0
-                    || (page && !leaf)
-                    || snoop
-                    || (entry >>> 62 & 1) != 0) {
+            if (isBeyondHost(entry) || (entry & inPage) != 0 || (page && !leaf) || snoop || (entry >>> 62 & 1) != 0) {
                 return fault(access, SECOND_RESERVED);
             }
             rights &= entry;

@@ -42,7 +42,8 @@ record GuestDevice(int home, boolean deviceTlb, SortedMap<Integer, GuestTable> b
 
     /** True if any table, of those PASIDs for which a test is true, meets a condition. */
     boolean has(Predicate<Integer> pasid, Predicate<GuestTable> table) {
-        return byPasid.entrySet().stream().anyMatch(entry -> pasid.test(entry.getKey()) && table.test(entry.getValue()));
+        return byPasid.entrySet().stream()
+                .anyMatch(entry -> pasid.test(entry.getKey()) && table.test(entry.getValue()));
     }
 
     /** True if any table meets a condition. */
@@ -54,6 +55,9 @@ record GuestDevice(int home, boolean deviceTlb, SortedMap<Integer, GuestTable> b
     int widthBits() {
         return has(GuestTable::passes)
                 ? 0
-                : byPasid.values().stream().mapToInt(GuestTable::widthBits).max().orElse(0);
+                : byPasid.values().stream()
+                        .mapToInt(GuestTable::widthBits)
+                        .max()
+                        .orElse(0);
     }
 }

@@ -7,7 +7,6 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import org.iommu4j.backend.GuestRequests;
-import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
@@ -292,7 +291,10 @@ final class GuestDevices implements GuestTables<GuestDevice> {
         boolean sameTlb = before != null && before.deviceTlb() == after.deviceTlb();
         for (int pasid : after.byPasid().keySet()) {
             boolean asBefore = sameTlb && after.byPasid().get(pasid).equals(bound.get(pasid));
-            if (!asBefore && sink.request(after.home(), request(requester, after, pasid, 0)).errno() != Errno.OK) {
+            if (!asBefore
+                    && sink.request(after.home(), request(requester, after, pasid, 0))
+                                    .errno()
+                            != Errno.OK) {
                 return false;
             }
         }
@@ -307,8 +309,8 @@ final class GuestDevices implements GuestTables<GuestDevice> {
         // Requests without PASID go last, as they came first.
         before.byPasid().keySet().stream()
                 .sorted(Comparator.reverseOrder())
-                .forEach(pasid ->
-                        sink.request(before.home(), request(requester, before, pasid, Uapi.BIND_FLAG_UNBIND)));
+                .forEach(
+                        pasid -> sink.request(before.home(), request(requester, before, pasid, Uapi.BIND_FLAG_UNBIND)));
         sink.move(requester, GuestDevice.NOWHERE);
     }
 
@@ -343,11 +345,12 @@ final class GuestDevices implements GuestTables<GuestDevice> {
         out.putInt(device.home())
                 .putBoolean(device.deviceTlb())
                 .putInt(device.byPasid().size());
-        device.byPasid().forEach((pasid, table) -> out.putInt(pasid)
-                .putInt(table.domain())
-                .putLong(table.table())
-                .putInt(table.widthBits())
-                .putInt(table.options()));
+        device.byPasid()
+                .forEach((pasid, table) -> out.putInt(pasid)
+                        .putInt(table.domain())
+                        .putLong(table.table())
+                        .putInt(table.widthBits())
+                        .putInt(table.options()));
     }
 
     @Override
@@ -362,8 +365,8 @@ final class GuestDevices implements GuestTables<GuestDevice> {
         SortedMap<Integer, GuestTable> byPasid = new TreeMap<>();
         for (int i = 0; i < count; i++) {
             int pasid = in.getIndex(MOST_PASID + 1, "PASID");
-            GuestTable table = new GuestTable(
-                    in.getInt(), in.getLong(), in.getInt(), in.getInt() & BindPgtable.SCALABLE_FLAGS);
+            GuestTable table =
+                    new GuestTable(in.getInt(), in.getLong(), in.getInt(), in.getInt() & BindPgtable.SCALABLE_FLAGS);
             byPasid.put(pasid, checked(requester, table, in));
         }
         if (home > GuestTable.UNTRANSLATED_DOMAIN || (home < 0) != byPasid.isEmpty()) {

@@ -95,8 +95,7 @@ final class GuestEffects implements CommandEffects {
         if (granularity == PasidCacheInvalidate.GLOBAL) {
             devices.invalidateAll(sink);
         } else {
-            devices.invalidatePasids(
-                    domain, granularity == PasidCacheInvalidate.ONE_PASID ? pasid : EACH_PASID, sink);
+            devices.invalidatePasids(domain, granularity == PasidCacheInvalidate.ONE_PASID ? pasid : EACH_PASID, sink);
         }
         return readAgain("PASID entries are read again");
     }
@@ -115,8 +114,10 @@ final class GuestEffects implements CommandEffects {
         for (int home : devices.homes(pasid -> true, inDomain)) {
             // Every first-stage translation of the domain goes, VT-d 6.5.2.3.
             boolean pages = granularity == IotlbInvalidate.PAGE
-                    && !devices.homes(pasid -> true, inDomain.and(GuestTable::firstStage)).contains(home);
-            boolean withPasids = devices.homes(pasid -> pasid != GuestDevice.NO_PASID, inDomain).contains(home);
+                    && !devices.homes(pasid -> true, inDomain.and(GuestTable::firstStage))
+                            .contains(home);
+            boolean withPasids = devices.homes(pasid -> pasid != GuestDevice.NO_PASID, inDomain)
+                    .contains(home);
             int flags = withPasids ? 0 : Uapi.FLAGS_NO_PASID;
             Outcome here = pages
                     ? invalidatePages(home, domain, flags, address, addressMask, leafOnly)

@@ -79,9 +79,7 @@ final class GuestFaults {
         int aw = ContextEntry.AW.getInt(structures.legacy().context1());
         if (ContextEntry.TT.getInt(context0) == ContextEntry.PASS_THROUGH
                 || Long.compareUnsigned(address, structures.legacy().lastAddress(aw)) > 0) {
-            return interrupts
-                    ? FaultReason.INTERRUPT_RANGE_OUTPUT.code()
-                    : FaultReason.ADDRESS_BEYOND_WIDTH.code();
+            return interrupts ? FaultReason.INTERRUPT_RANGE_OUTPUT.code() : FaultReason.ADDRESS_BEYOND_WIDTH.code();
         }
         long root = ContextEntry.SSPTPTR.get(context0);
         int fault = structures.legacy().walk(root, root, Agaw.levels(aw), RIGHTS, address, needed(high), null);
@@ -115,8 +113,7 @@ final class GuestFaults {
         if (Long.compareUnsigned(address, space.lastSecondStageAddress()) > 0) {
             return FaultReason.SCALABLE_ADDRESS_BEYOND_WIDTH.code();
         }
-        int fault =
-                second.walk(space, space.secondStageTable(), space.secondStageLevels(), RIGHTS, address, null);
+        int fault = second.walk(space, space.secondStageTable(), space.secondStageLevels(), RIGHTS, address, null);
         if (fault != OK) {
             return fault;
         }

@@ -277,8 +277,7 @@ final class GuestStructures {
         if (pasid >= ScalableContextEntry.pasids(context)) {
             return FaultReason.PASID_BEYOND_DIRECTORY.code();
         }
-        fault = scalable.readPasid(
-                ScalableContextEntry.PASIDDIRPTR.get(context), pasid >= 0 ? pasid : ridPasid, null);
+        fault = scalable.readPasid(ScalableContextEntry.PASIDDIRPTR.get(context), pasid >= 0 ? pasid : ridPasid, null);
         suppressed |= scalable.faultsSuppressed();
         return fault;
     }

@@ -30,9 +30,7 @@ final class HostPermissionCache {
     }
 
     private static long key(int domain, int level, long address) {
-        return (long) domain << DOMAIN_SHIFT
-                | (long) level << LEVEL_SHIFT
-                | address >>> HostPermissions.shift(level);
+        return (long) domain << DOMAIN_SHIFT | (long) level << LEVEL_SHIFT | address >>> HostPermissions.shift(level);
     }
 
     /**

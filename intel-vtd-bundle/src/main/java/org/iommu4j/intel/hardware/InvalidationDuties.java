@@ -68,8 +68,8 @@ final class InvalidationDuties {
 
     private static String scalableContext(Finding.Edit edit) {
         int bytes = ScalableContextEntry.BYTES;
-        boolean permissions = isCleared(edit, bytes, ScalableContextEntry.HPTE)
-                || isCleared(edit, bytes, ScalableContextEntry.EPTR);
+        boolean permissions =
+                isCleared(edit, bytes, ScalableContextEntry.HPTE) || isCleared(edit, bytes, ScalableContextEntry.EPTR);
         String row = TABLE_28 + "VTD-28.02, changed context entry: cc_inv_dsc G=3, pc_inv_dsc G=0 and iotlb_inv_dsc G=2"
                 + " of each domain, dev_tlb_inv_dsc";
         return permissions ? row + "; " + TABLE_29 + "VTD-29.1: hpt_inv_dsc G=2" : row;

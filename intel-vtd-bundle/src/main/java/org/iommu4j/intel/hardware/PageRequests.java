@@ -1,12 +1,12 @@
 package org.iommu4j.intel.hardware;
 
-import org.iommu4j.intel.command.FaultReason;
-import org.iommu4j.intel.command.TableMode;
-import org.iommu4j.intel.front.FaultRecorder;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.PageRequest.Outcome;
 import org.iommu4j.backend.PageResponse;
+import org.iommu4j.intel.command.FaultReason;
+import org.iommu4j.intel.command.TableMode;
+import org.iommu4j.intel.front.FaultRecorder;
 import org.iommu4j.intel.front.PageRequestQueue;
 import org.iommu4j.intel.table.AddressSpace;
 import org.iommu4j.intel.table.PasidEntry;

@@ -251,7 +251,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 Set<Stage> others = whole ? Set.of() : device.stages();
                 forget(domain, device, false);
                 if (!others.isEmpty()) {
-                    // The other PASIDs of the device are cached as well. Whether that helps or not, the next change empties every
+                    // The other PASIDs of the device are cached as well. Whether that helps or not, the next change
+                    // empties every
                     // cache.
                     dropContext(requester, others, false);
                     commands.finish();

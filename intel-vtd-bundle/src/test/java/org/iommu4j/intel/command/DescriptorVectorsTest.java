@@ -72,16 +72,15 @@ class DescriptorVectorsTest {
                 .set(PageRequestRecord.LPIG, 1)
                 .set(PageRequestRecord.ADDR, 0x1000);
         assertEquals("002abcde03100101 0000000000001005", words(layout, supervisor));
-        assertEquals("0000034503100101 0000000000000004", words(layout, record(0x345).set(PageRequestRecord.LPIG, 1)));
+        assertEquals(
+                "0000034503100101 0000000000000004", words(layout, record(0x345).set(PageRequestRecord.LPIG, 1)));
     }
 
     private static Words record(int pasid) {
         Words words = Words.of(PageRequestRecord.LAYOUT)
                 .set(PageRequestRecord.TYPE, 1)
                 .set(PageRequestRecord.RID, 0x310);
-        return pasid < 0
-                ? words
-                : words.set(PageRequestRecord.PASID_PRESENT, 1).set(PageRequestRecord.PASID, pasid);
+        return pasid < 0 ? words : words.set(PageRequestRecord.PASID_PRESENT, 1).set(PageRequestRecord.PASID, pasid);
     }
 
     @Test

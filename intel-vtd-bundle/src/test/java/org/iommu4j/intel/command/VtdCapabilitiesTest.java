@@ -138,11 +138,7 @@ class VtdCapabilitiesTest {
     /** A chip with such words can be made, driven, and translates through the widest tables that it has. */
     private static void expectToTranslate(long ver, long cap, long ecap, int generation) {
         Machine machine = Machine.of(new HardwareConfig(
-                generation,
-                Map.of(),
-                Map.of("VER", ver, "CAP", cap, "ECAP", ecap),
-                CacheConfig.DEFAULT,
-                Map.of()));
+                generation, Map.of(), Map.of("VER", ver, "CAP", cap, "ECAP", ecap), CacheConfig.DEFAULT, Map.of()));
         int aw = Agaw.widest(Cap.SAGAW.get(cap), Cap.MGAW.getInt(cap) + 1);
         machine.map(0x100_0000, Agaw.levels(aw), 0x7000, 0x12_3000, 0x110_0000);
         assertEquals(Errno.OK, machine.open(0));

@@ -94,7 +94,8 @@ class ScalableGuestTest {
 
     /** P, DTE and PASIDE in bits 0, 2 and 3. */
     private void context(int device, long flags) {
-        word((device & 0x80) == 0 ? CONTEXT + (device & 0x7f) * 32L : OTHER_CONTEXT + (device & 0x7f) * 32L,
+        word(
+                (device & 0x80) == 0 ? CONTEXT + (device & 0x7f) * 32L : OTHER_CONTEXT + (device & 0x7f) * 32L,
                 flags == 0 ? 0 : DIRECTORY | flags);
     }
 
@@ -162,8 +163,7 @@ class ScalableGuestTest {
     @Test
     void shouldBindEveryPasidOfADeviceWhereItsRequestsWithoutPasidAre() {
         bringUpWithPasids();
-        assertEquals(
-                List.of("move 0x310 7", "bind 7 OK EXACT", "bind 7 OK EXACT", "bind 7 OK EXACT"), host.take());
+        assertEquals(List.of("move 0x310 7", "bind 7 OK EXACT", "bind 7 OK EXACT", "bind 7 OK EXACT"), host.take());
         assertEquals(0xaaaa_a000L, read());
         assertEquals(0xbbbb_b000L, read(PASID));
         assertEquals(IOVA, read(5));
@@ -254,12 +254,7 @@ class ScalableGuestTest {
         context(DEVICE, 0);
         command(0x0000_0310_0000_0031L, 0);
         assertEquals(
-                List.of(
-                        "unbind 7 OK EXACT",
-                        "unbind 7 OK EXACT",
-                        "unbind 7 OK EXACT",
-                        "move 0x310 -1",
-                        "handled"),
+                List.of("unbind 7 OK EXACT", "unbind 7 OK EXACT", "unbind 7 OK EXACT", "move 0x310 -1", "handled"),
                 host.take());
         assertEquals(-1, read(PASID));
         assertEquals(-1, read());
@@ -457,8 +452,8 @@ class ScalableGuestTest {
     void shouldRefuseWhatItCannotHaveBesidePasids(String ability) {
         Map<String, Long> ecap = new HashMap<>(guestConfig(true).fields().get("ecap"));
         ecap.put(ability, 1L);
-        HardwareConfig wanted = new HardwareConfig(
-                VtdGeneration.WIDE_TYPE, Map.of("ecap", ecap), Map.of(), CacheConfig.NONE, Map.of());
+        HardwareConfig wanted =
+                new HardwareConfig(VtdGeneration.WIDE_TYPE, Map.of("ecap", ecap), Map.of(), CacheConfig.NONE, Map.of());
         BackendException refusal =
                 assertThrows(BackendException.class, () -> new VtdGuestDecoder(wanted, machine.memory()));
         assertEquals(Errno.EPROTONOSUPPORT, refusal.errno());
@@ -474,7 +469,9 @@ class ScalableGuestTest {
         long high = guest.readRegister(slot + 8, 8) < 0 ? guest.readRegister(slot + 8, 8) : 0;
         long low = guest.readRegister(slot, 8);
         write(slot + 8, 8, 1L << 63);
-        return high == 0 ? "nothing" : HexFormat.of().toHexDigits(high) + " " + HexFormat.of().toHexDigits(low);
+        return high == 0
+                ? "nothing"
+                : HexFormat.of().toHexDigits(high) + " " + HexFormat.of().toHexDigits(low);
     }
 
     @Test

@@ -29,8 +29,7 @@ class FlagFaultsTest {
     private void expectFault(int reason, int pasid, long address) {
         DmaAccess access = unit.dma(DEVICE, pasid, address, DmaAccess.READ);
         assertEquals(reason, access.faultCode());
-        assertEquals(
-                List.of(String.format("c%05x%02x80000310 %016x", pasid, reason, address & -4096)), unit.faults());
+        assertEquals(List.of(String.format("c%05x%02x80000310 %016x", pasid, reason, address & -4096)), unit.faults());
     }
 
     @Test

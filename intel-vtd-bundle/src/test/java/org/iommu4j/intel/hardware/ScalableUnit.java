@@ -92,16 +92,17 @@ final class ScalableUnit {
 
     /** An object whose methods with a name that begins so are others. */
     private static <T> T forward(Class<T> type, T to, String prefix, Function<Object[], Object> other) {
-        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
-            if (method.getName().startsWith(prefix)) {
-                return other.apply(arguments);
-            }
-            try {
-                return method.invoke(to, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        }));
+        return type.cast(Proxy.newProxyInstance(
+                type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
+                    if (method.getName().startsWith(prefix)) {
+                        return other.apply(arguments);
+                    }
+                    try {
+                        return method.invoke(to, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                }));
     }
 
     private static List<Range> readable(List<Long> unreadable) {

@@ -217,7 +217,8 @@ class SoftwareDutiesTest {
 
     @Test
     void shouldDenyWhatWasPermittedLaterUntilTheInvalidation() {
-        // VTD-OPT.2, VTD-OPT.4: harmless only for devices that ask again. A first-stage page that was not written yet is looked up
+        // VTD-OPT.2, VTD-OPT.4: harmless only for devices that ask again. A first-stage page that was not written yet
+        // is looked up
         // for its dirty flag anyway.
         start();
         write("13008=80001 23008=a0005");

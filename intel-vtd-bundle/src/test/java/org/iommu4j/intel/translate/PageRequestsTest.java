@@ -113,8 +113,7 @@ class PageRequestsTest {
         assertEquals(Outcome.QUEUED, machine.chip().request(request(0, 3, true)));
         machine.swap();
         assertEquals(Outcome.QUEUED, machine.chip().request(request(PASID, 7, true)));
-        assertEquals(
-                List.of(request(PASID, 7, false), request(0, 3, true), request(PASID, 7, true)), take());
+        assertEquals(List.of(request(PASID, 7, false), request(0, 3, true), request(PASID, 7, true)), take());
         assertEquals(List.of(), take());
         machine.swap();
         machine.takeCommands();

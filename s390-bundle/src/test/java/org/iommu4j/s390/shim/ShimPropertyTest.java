@@ -108,16 +108,7 @@ class ShimPropertyTest {
         long size = random.nextInt(1, 20) * 0x1000L;
         byte[] payload = random.nextInt(3) == 0 ? new byte[0] : payload(random, range);
         return new InvalidateRequest()
-                .set(
-                        range ? 2 : 0,
-                        1,
-                        0,
-                        range ? first : 0,
-                        range ? size : 0,
-                        subVersion,
-                        payload,
-                        0,
-                        payload.length);
+                .set(range ? 2 : 0, 1, 0, range ? first : 0, range ? size : 0, subVersion, payload, 0, payload.length);
     }
 
     private static byte[] payload(SplittableRandom random, boolean range) {

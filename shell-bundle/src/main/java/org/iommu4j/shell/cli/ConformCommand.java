@@ -70,8 +70,9 @@ public final class ConformCommand implements Callable<Integer> {
     @Option(
             names = "--fixtures",
             paramLabel = "DIR",
-            description = "Folder of what its earlier releases wrote, as './iommu4j fixtures' writes it. Default: fixtures "
-                    + "beside the program.")
+            description =
+                    "Folder of what its earlier releases wrote, as './iommu4j fixtures' writes it. Default: fixtures "
+                            + "beside the program.")
     private Path fixtures;
 
     @Option(names = "--only", paramLabel = "RULE", description = "Looks at that rule; may be given several times.")

@@ -84,7 +84,10 @@ public final class ImportCommand implements Callable<Integer> {
             description = "What the guest's kernel wrote; it may tell what the trace does not.")
     private Path console;
 
-    @Option(names = "--model", paramLabel = "MODEL", description = "Whose trace it is. Default: most of whose events it has.")
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            description = "Whose trace it is. Default: most of whose events it has.")
     private String model;
 
     @Option(
@@ -109,7 +112,12 @@ public final class ImportCommand implements Callable<Integer> {
         Map<String, Long> values = new LinkedHashMap<>();
         registers.forEach((name, value) -> values.put(name, number("--register", value)));
         ImportOptions options = new ImportOptions(
-                model == null ? null : Models.parse(model), memory, number("--base", base), stoppedAfter, console, values);
+                model == null ? null : Models.parse(model),
+                memory,
+                number("--base", base),
+                stoppedAfter,
+                console,
+                values);
         try {
             ImportResult result = host.service(ImportService.class).make(trace, output, options);
             PrintWriter out = spec.commandLine().getOut();

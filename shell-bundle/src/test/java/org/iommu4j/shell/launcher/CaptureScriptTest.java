@@ -66,7 +66,8 @@ class CaptureScriptTest {
     }
 
     private Result run(String... arguments) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(folder.resolve("cnf/capture").toString()));
+        List<String> command =
+                new ArrayList<>(List.of(folder.resolve("cnf/capture").toString()));
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command)
                 .directory(folder.toFile())
@@ -79,14 +80,23 @@ class CaptureScriptTest {
     @Test
     void shouldStopTheGuestAndImportItsTraceUpToTheStop() throws IOException, InterruptedException {
         Result result = run(
-                "vtd", "out", "--qemu", folder.resolve("emulator").toString(), "--kernel", "kernel", "--seconds", "1",
-                "--keep", "kept");
+                "vtd",
+                "out",
+                "--qemu",
+                folder.resolve("emulator").toString(),
+                "--kernel",
+                "kernel",
+                "--seconds",
+                "1",
+                "--keep",
+                "kept");
 
         assertEquals(0, result.status(), result.out());
         assertTrue(
                 result.out()
-                        .contains("import\ntrace.log\n--memory\nmemory.elf\n--stopped-after\n2\n--console\nconsole.log\n-o\nout\n"
-                                + "first\nsecond\nthird\nmemory\n"),
+                        .contains(
+                                "import\ntrace.log\n--memory\nmemory.elf\n--stopped-after\n2\n--console\nconsole.log\n-o\nout\n"
+                                        + "first\nsecond\nthird\nmemory\n"),
                 result.out());
         assertTrue(Files.readString(folder.resolve("kept/monitor.log")).contains("vtd_*"));
     }

@@ -70,7 +70,8 @@ record Fixtures(Path folder, Version version) {
         List<Fixtures> releases = new ArrayList<>();
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(bundle, Files::isDirectory)) {
             for (Path folder : folders) {
-                releases.add(new Fixtures(folder, version(folder, folder.getFileName().toString())));
+                releases.add(new Fixtures(
+                        folder, version(folder, folder.getFileName().toString())));
             }
         } catch (IOException e) {
             throw wrong(bundle, 0, "cannot be read: " + OneLine.reason(e), e);
@@ -133,7 +134,8 @@ record Fixtures(Path folder, Version version) {
         for (int i = 0; i < lines.size(); i++) {
             Map<String, Json> fields = fields(file, i + 1, lines.get(i), List.of(LINE, WHY, HEX));
             try {
-                reviewed.put((int) fields.get(LINE).number(LINE), fields.get(HEX).hex(HEX));
+                reviewed.put(
+                        (int) fields.get(LINE).number(LINE), fields.get(HEX).hex(HEX));
             } catch (JsonException e) {
                 throw wrong(file, i + 1, e.getMessage(), e);
             }

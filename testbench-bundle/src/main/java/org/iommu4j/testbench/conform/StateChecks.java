@@ -139,8 +139,8 @@ final class StateChecks {
             int subVersion = 0;
             for (Fixtures.State state : release.states(subject.model())) {
                 progress.again();
-                String name = "line " + state.line() + " of release " + release.version() + ", "
-                        + state.snapshot() + " of generation 0x" + Integer.toHexString(state.subVersion());
+                String name = "line " + state.line() + " of release " + release.version() + ", " + state.snapshot()
+                        + " of generation 0x" + Integer.toHexString(state.subVersion());
                 Generation generation = subject.description().generation(state.subVersion());
                 expect(generation != null, name + ": it has no such generation any more");
                 if (machine == null || subVersion != state.subVersion()) {
@@ -148,7 +148,8 @@ final class StateChecks {
                     subVersion = state.subVersion();
                 }
                 Snapshot again = restoredAndSaved(name, machine, state.snapshot());
-                byte[] expected = reviewed.getOrDefault(state.line(), state.snapshot().bytes());
+                byte[] expected =
+                        reviewed.getOrDefault(state.line(), state.snapshot().bytes());
                 expect(
                         Arrays.equals(expected, again.bytes()),
                         () -> name + " is another after restoring, from byte "
@@ -157,7 +158,11 @@ final class StateChecks {
             }
         }
         return states + " states of "
-                + String.join(", ", earlier.stream().map(release -> release.version().toString()).toList());
+                + String.join(
+                        ", ",
+                        earlier.stream()
+                                .map(release -> release.version().toString())
+                                .toList());
     }
 
     private Snapshot restoredAndSaved(String name, BareMachine machine, Snapshot state) {
@@ -173,9 +178,11 @@ final class StateChecks {
                     saved[0] = machine.saveDriver();
                 }
                 case GUEST -> {
-                    Platform memory = VirtualIommu.machine(subject, machine.chip().config());
-                    saved[0] = BareMachine.typed(name, () -> backend.restoreGuestDecoder(state, memory)
-                            .save());
+                    Platform memory =
+                            VirtualIommu.machine(subject, machine.chip().config());
+                    saved[0] = BareMachine.typed(
+                            name,
+                            () -> backend.restoreGuestDecoder(state, memory).save());
                 }
             }
         });

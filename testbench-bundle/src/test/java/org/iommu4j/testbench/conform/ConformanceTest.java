@@ -95,7 +95,8 @@ class ConformanceTest {
         ConformReport report = check(vendor);
 
         assertEquals(List.of(), report.rules(Result.FAILED), report::toText);
-        // No case file, no other release and no fixtures are given, and a model may have nothing that a rule could look at.
+        // No case file, no other release and no fixtures are given, and a model may have nothing that a rule could look
+        // at.
         assertTrue(report.count(Result.NOT_COVERED) <= 5, report::toText);
         assertEquals(Requirement.values().length, report.lines().size());
     }

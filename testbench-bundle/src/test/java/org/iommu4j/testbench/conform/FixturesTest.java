@@ -111,8 +111,8 @@ class FixturesTest {
                 Set.copyOf(release.states(backend.describe().model()).stream()
                         .map(Fixtures.State::subVersion)
                         .toList()));
-        assertTrue(Files.readString(release.folder().resolve(Fixtures.MANIFEST))
-                .contains("Bundle-SymbolicName: " + NAME));
+        assertTrue(
+                Files.readString(release.folder().resolve(Fixtures.MANIFEST)).contains("Bundle-SymbolicName: " + NAME));
         assertEquals(Result.PASSED, released(NAME, backend, all).result());
     }
 
@@ -137,7 +137,8 @@ class FixturesTest {
     void shouldFindAStateThatIsNotReadAnyMore() throws IOException {
         Path all = written();
         Path states = states(all);
-        Files.writeString(states, Files.readString(states).replace("\"generation\":\"0x100\"", "\"generation\":\"0x99\""));
+        Files.writeString(
+                states, Files.readString(states).replace("\"generation\":\"0x100\"", "\"generation\":\"0x99\""));
         ConformReport.Line gone = released(NAME, new VtdBackend(), all);
         assertEquals(Result.FAILED, gone.result());
         assertTrue(gone.detail().contains("it has no such generation any more"), gone::detail);

@@ -10,7 +10,6 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
-import org.iommu4j.testbench.model.ModelOp.Kind;
 import org.iommu4j.testbench.model.ModelOp.Reach;
 import org.iommu4j.testbench.tables.TableEntries;
 import org.iommu4j.testbench.tables.TableShape;
@@ -168,9 +167,7 @@ final class ModelMachine extends BackendMachine {
             for (int which = 0; which < TWO; which++) {
                 fill(leafTable(domain, page, which), 0);
             }
-            store(
-                    leafAt(domain, page, 1),
-                    entries.leaf(0, frame(domain, page, 1), DmaAccess.READ | DmaAccess.WRITE));
+            store(leafAt(domain, page, 1), entries.leaf(0, frame(domain, page, 1), DmaAccess.READ | DmaAccess.WRITE));
         }
     }
 
@@ -258,9 +255,7 @@ final class ModelMachine extends BackendMachine {
 
     private void enter(int device, int domain) {
         script.attach(domain, vendor.requesters().get(device), root(domain), shape.levels());
-        expectOk(
-                "attach",
-                attach(domain, vendor.requesters().get(device), root(domain), shape.levels()));
+        expectOk("attach", attach(domain, vendor.requesters().get(device), root(domain), shape.levels()));
         domains[device] = domain;
     }
 
@@ -308,7 +303,8 @@ final class ModelMachine extends BackendMachine {
                 fail("a device in no domain reaches 0x" + Long.toHexString(met));
             }
         } else if (!isAllowed(domain, page, met)) {
-            fail("device " + device + " in domain " + domain + " meets 0x" + Long.toHexString(met) + " in page " + page);
+            fail("device " + device + " in domain " + domain + " meets 0x" + Long.toHexString(met) + " in page "
+                    + page);
         }
     }
 

@@ -99,9 +99,18 @@ class ModelScript {
             return;
         }
         RequestWriter writer = new RequestWriter(
-                Abi.LP64_LE, vendor.backend().describe().model(), vendor.config().subVersion());
+                Abi.LP64_LE,
+                vendor.backend().describe().model(),
+                vendor.config().subVersion());
         byte[] request = writer.invalidate(scope, flags, 0, first, bytes, new byte[0]);
-        add("ioctl", "container", String.valueOf(domain), "request", "VFIO_IOMMU_OP", "hex", HexFormat.of().formatHex(request));
+        add(
+                "ioctl",
+                "container",
+                String.valueOf(domain),
+                "request",
+                "VFIO_IOMMU_OP",
+                "hex",
+                HexFormat.of().formatHex(request));
     }
 
     /**
@@ -126,7 +135,8 @@ class ModelScript {
 
     /** The case on one line. */
     String line(String id, String about) {
-        Map<String, Object> config = new LinkedHashMap<>(new TreeMap<>(vendor.config().options()));
+        Map<String, Object> config =
+                new LinkedHashMap<>(new TreeMap<>(vendor.config().options()));
         new TreeMap<>(vendor.config().fields()).forEach((group, fields) -> config.put(group, new TreeMap<>(fields)));
         config.put("cache", vendor.config().cache().name().toLowerCase(Locale.ROOT));
         Map<String, Object> line = new LinkedHashMap<>();

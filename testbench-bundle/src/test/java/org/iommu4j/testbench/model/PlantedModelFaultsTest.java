@@ -80,23 +80,19 @@ class PlantedModelFaultsTest {
             driver((right, domain, request, completion) -> completion.done(Fidelity.EXACT));
 
     private static final UnaryOperator<Backend> FORGETS_RANGES = driver((right, domain, request, completion) ->
-            request.selectsRange()
-                    ? completion.done(Fidelity.EXACT)
-                    : right.invalidate(domain, request, completion));
+            request.selectsRange() ? completion.done(Fidelity.EXACT) : right.invalidate(domain, request, completion));
 
     private static final UnaryOperator<Backend> FORGETS_DOMAINS = driver((right, domain, request, completion) ->
-            request.selectsRange()
-                    ? right.invalidate(domain, request, completion)
-                    : completion.done(Fidelity.EXACT));
+            request.selectsRange() ? right.invalidate(domain, request, completion) : completion.done(Fidelity.EXACT));
 
-    private static final UnaryOperator<Backend> DROPS_THE_FIRST_PAGE = driver((right, domain, request, completion) ->
-            right.invalidate(
+    private static final UnaryOperator<Backend> DROPS_THE_FIRST_PAGE =
+            driver((right, domain, request, completion) -> right.invalidate(
                     domain,
                     changed(request, request.flags(), request.selectsRange() ? 4096 : request.size()),
                     completion));
 
-    private static final UnaryOperator<Backend> DROPS_LEAVES = driver((right, domain, request, completion) ->
-            right.invalidate(
+    private static final UnaryOperator<Backend> DROPS_LEAVES =
+            driver((right, domain, request, completion) -> right.invalidate(
                     domain,
                     changed(
                             request,
@@ -126,18 +122,18 @@ class PlantedModelFaultsTest {
     }
 
     private static UnaryOperator<Backend> vtd(ForgetfulVtd.Loss loss) {
-        return backend -> BrokenBackend.withChips(
-                backend, (config, platform) -> ForgetfulVtd.create(config, platform, loss));
+        return backend ->
+                BrokenBackend.withChips(backend, (config, platform) -> ForgetfulVtd.create(config, platform, loss));
     }
 
     private static UnaryOperator<Backend> smmu(ForgetfulSmmu.Loss loss) {
-        return backend -> BrokenBackend.withChips(
-                backend, (config, platform) -> ForgetfulSmmu.create(config, platform, loss));
+        return backend ->
+                BrokenBackend.withChips(backend, (config, platform) -> ForgetfulSmmu.create(config, platform, loss));
     }
 
     private static UnaryOperator<Backend> amdVi(ForgetfulAmdVi.Loss loss) {
-        return backend -> BrokenBackend.withChips(
-                backend, (config, platform) -> ForgetfulAmdVi.create(config, platform, loss));
+        return backend ->
+                BrokenBackend.withChips(backend, (config, platform) -> ForgetfulAmdVi.create(config, platform, loss));
     }
 
     /** A bridge that takes kills, and drops nothing. */

@@ -121,8 +121,7 @@ final class BrokenTables {
 
     /** Everything is allowed. */
     static Broken allowsEverything() {
-        return mapping(
-                (right, iova, pa, bytes, rights) -> right.map(iova, pa, bytes, TableSubject.allRights()));
+        return mapping((right, iova, pa, bytes, rights) -> right.map(iova, pa, bytes, TableSubject.allRights()));
     }
 
     /** A chip that lets through what it has to refuse. */

@@ -98,9 +98,8 @@ class PlantedTableFaultsTest {
 
     @Test
     void shouldBeOneForEachLaw() {
-        Set<TableLaw> laws = FAULTS.stream()
-                .map(Fault::law)
-                .collect(Collectors.toCollection(() -> EnumSet.noneOf(TableLaw.class)));
+        Set<TableLaw> laws =
+                FAULTS.stream().map(Fault::law).collect(Collectors.toCollection(() -> EnumSet.noneOf(TableLaw.class)));
         assertEquals(EnumSet.allOf(TableLaw.class), laws);
     }
 }

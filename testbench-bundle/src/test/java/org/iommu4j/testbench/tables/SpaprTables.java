@@ -53,8 +53,8 @@ final class SpaprTables {
 
     private static TableFormat format(int pageShift, int levels, int levelBits) {
         // A fault stops an endpoint otherwise, and with it every access after it.
-        HardwareConfig config = new HardwareConfig(
-                SpaprGeneration.IODA3, Map.of(), Map.of(), CacheConfig.NONE, Map.of("eeh", "off"));
+        HardwareConfig config =
+                new HardwareConfig(SpaprGeneration.IODA3, Map.of(), Map.of(), CacheConfig.NONE, Map.of("eeh", "off"));
         return new TableFormat(
                 "TCE, " + levels + " levels of " + levelBits + " bits, pages of 2^" + pageShift,
                 new TableShape(

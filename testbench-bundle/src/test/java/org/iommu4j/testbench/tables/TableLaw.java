@@ -174,8 +174,7 @@ enum TableLaw {
             for (AddressRange range : shape.ranges()) {
                 subject.checkEdges(range.first(), range.last());
                 long lastPage = range.last() - (page - 1);
-                subject.map(
-                        range.first(), subject.target(shape.pageShift(), page), page, TableSubject.allRights());
+                subject.map(range.first(), subject.target(shape.pageShift(), page), page, TableSubject.allRights());
                 subject.map(lastPage, subject.target(shape.pageShift(), page), page, TableSubject.allRights());
                 subject.checkEdges(range.first(), range.first() + page - 1);
                 subject.checkEdges(lastPage, range.last());

@@ -18,8 +18,11 @@ public final class TableMachine extends BackendMachine {
 
     TableMachine(Backend backend, HardwareConfig config, Platform platform) {
         super(backend, config, platform);
-        // Where software of a bare chip keeps the operands of the instructions with which a stopped device is brought back.
-        scene = new FuzzScene.Builder().value("block", platform.allocatePages(2)).build();
+        // Where software of a bare chip keeps the operands of the instructions with which a stopped device is brought
+        // back.
+        scene = new FuzzScene.Builder()
+                .value("block", platform.allocatePages(2))
+                .build();
     }
 
     /** A machine for a chip, with as much memory as its addresses reach. */

@@ -59,7 +59,8 @@ public record TableShape(
 
     /** log2 of what an entry of a level covers in bytes; that of the level above the top is all that the tables reach. */
     public int shift(int level) {
-        return pageShift + indexBits.stream().limit(level).mapToInt(bits -> bits).sum();
+        return pageShift
+                + indexBits.stream().limit(level).mapToInt(bits -> bits).sum();
     }
 
     /** Bytes of the smallest page. */

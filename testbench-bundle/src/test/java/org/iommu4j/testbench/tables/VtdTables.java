@@ -104,8 +104,7 @@ final class VtdTables {
     private static TableFormat secondStage(String mode, HardwareConfig config, int levels) {
         return new TableFormat(
                 "VT-d second stage, " + mode + ", " + levels + " levels",
-                TableShape.ofPages4K(
-                        levels, TableShape.low(bits(levels)), TARGET_BITS, TableShape.READ_AND_WRITE),
+                TableShape.ofPages4K(levels, TableShape.low(bits(levels)), TARGET_BITS, TableShape.READ_AND_WRITE),
                 new SecondStage(),
                 true,
                 new VtdBackend(),

@@ -95,9 +95,7 @@ final class ZpciTables {
                     machine.expect(machine.open(0));
                     machine.expect(machine.attach(0, requester));
                     machine.expect(machine.bind(
-                            0,
-                            0,
-                            BindPgtable.of(requester, Iota.of(root, type), 0, TableLevel.lastAddress(type))));
+                            0, 0, BindPgtable.of(requester, Iota.of(root, type), 0, TableLevel.lastAddress(type))));
                 });
     }
 

@@ -52,8 +52,7 @@ final class Player implements AutoCloseable {
             machines.byUnit().forEach((unit, machine) -> {
                 UnitScan unitScan = scan.units().get(unit);
                 if (unitScan.tablesUnknown()) {
-                    tables.put(
-                            unit, new StoppedTables(service, capture, scan, unit, configs.get(unit), progress));
+                    tables.put(unit, new StoppedTables(service, capture, scan, unit, configs.get(unit), progress));
                 }
                 units.put(
                         unit,

@@ -125,10 +125,9 @@ public final class Replay implements ReplayService {
                                         .toList());
             }
             if (unit.tablesUnknown() && capture.format().gaps().entries().isEmpty()) {
-                throw new ReplayRefusedException(
-                        "the capture has translations but no table reads (mem), and "
-                                + description.name() + " " + description.version()
-                                + " does not say how entries of pages are written");
+                throw new ReplayRefusedException("the capture has translations but no table reads (mem), and "
+                        + description.name() + " " + description.version()
+                        + " does not say how entries of pages are written");
             }
             configs.put(
                     name,
@@ -163,8 +162,7 @@ public final class Replay implements ReplayService {
                 configs,
                 config -> new GuestMachine(
                         service, capture.format(), config, Set.of(config.subVersion()), mode(options)))) {
-            try (Player player =
-                    new Player(service, capture, scan, configs, machines, false, differences, progress)) {
+            try (Player player = new Player(service, capture, scan, configs, machines, false, differences, progress)) {
                 player.play(() -> true);
                 ReplayResult.RequestTally sent = GuestMachine.requests(machines);
                 ReplayResult.RequestTally counted = GuestMachine.counted(machines);

@@ -83,9 +83,7 @@ final class StoppedTables implements AutoCloseable {
             return "the device was in another address space than at the stop";
         }
         DmaAccess access = machine.access(
-                wanted.requester(),
-                wanted.iova(),
-                wanted.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ);
+                wanted.requester(), wanted.iova(), wanted.perm() == DmaAccess.WRITE ? DmaAccess.WRITE : DmaAccess.READ);
         boolean mapped = access.outcome() == DmaAccess.Outcome.TRANSLATED;
         List<Step> pages = machine.steps().stream()
                 .filter(step -> gaps.isLeaf(step.what()))

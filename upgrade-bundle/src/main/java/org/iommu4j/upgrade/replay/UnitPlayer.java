@@ -37,6 +37,7 @@ final class UnitPlayer {
 
     /** Translations that cannot be judged, by reason. */
     private final Map<String, Long> notJudged = new TreeMap<>();
+
     private final DmaAccess access = new DmaAccess();
 
     /** Table reads of the captured hardware for the translation that follows. */

@@ -6,9 +6,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.upgrade.CaptureException;
@@ -95,8 +95,8 @@ final class MemoryImage implements Closeable {
         int size = Short.toUnsignedInt(header.getShort(ENTRY_BYTES_AT));
         long count = Short.toUnsignedInt(header.getShort(ENTRIES_AT));
         if (count == MANY) {
-            count = Integer.toUnsignedLong(
-                    bytes(header.getLong(SECTION_HEADERS_AT) + SECTION_INFO_AT, Integer.BYTES).getInt(0));
+            count = Integer.toUnsignedLong(bytes(header.getLong(SECTION_HEADERS_AT) + SECTION_INFO_AT, Integer.BYTES)
+                    .getInt(0));
         }
         if (size < PROGRAM_HEADER_BYTES || count > MOST_SEGMENTS) {
             throw wrong("has program headers of " + size + " bytes, " + count + " of them");

@@ -193,7 +193,10 @@ final class TraceConverter implements TraceSink {
             }
         }
         out.record("xlate", fields.toString());
-        remember((int) told.number("dev"), iova, answered && !passes ? new Mapping(pa, mask == null ? PAGE_BYTES - 1 : mask, rights(perm)) : null);
+        remember(
+                (int) told.number("dev"),
+                iova,
+                answered && !passes ? new Mapping(pa, mask == null ? PAGE_BYTES - 1 : mask, rights(perm)) : null);
     }
 
     private static String fault(String reason) {
@@ -268,14 +271,15 @@ final class TraceConverter implements TraceSink {
         withoutBytes.forEach((event, count) -> sentences.add(count + " commands " + event
                 + " have no bytes: the trace tells none, and the ring at the stop does not hold them any more; "
                 + "replay executes one that drops at least as much"));
-        made.forEach((event, count) -> sentences.add(
-                count + " commands " + event + " are made of their operands in the trace; what it does not tell is assumed"));
+        made.forEach((event, count) -> sentences.add(count + " commands " + event
+                + " are made of their operands in the trace; what it does not tell is assumed"));
         if (untraced > 0) {
             sentences.add(untraced + " entries of the ring were not traced; they are taken for " + ring.untraced());
         }
         if (withoutSize > 0) {
-            sentences.add("pages of " + withoutSize
-                    + " translations have 4 KiB, unless the memory at the stop has a larger one: the trace does not tell");
+            sentences.add(
+                    "pages of " + withoutSize
+                            + " translations have 4 KiB, unless the memory at the stop has a larger one: the trace does not tell");
         }
         if (forgottenPages > 0) {
             sentences.add(forgottenPages + " translations are of further pages than " + MOST_PAGES

@@ -54,7 +54,9 @@ public final class TraceImport implements ImportService {
                 .toList();
         if (formats.isEmpty()) {
             throw new ReplayRefusedException("no installed bundle "
-                    + (options.model() == null ? "" : "of model " + options.model().label() + " ")
+                    + (options.model() == null
+                            ? ""
+                            : "of model " + options.model().label() + " ")
                     + "says what events of an emulator's trace mean");
         }
         expectRoom(directory);
@@ -89,7 +91,8 @@ public final class TraceImport implements ImportService {
     private static Path beside(Path directory) {
         try {
             Path absolute = directory.toAbsolutePath().normalize();
-            String name = absolute.getFileName() == null ? "" : absolute.getFileName().toString();
+            String name =
+                    absolute.getFileName() == null ? "" : absolute.getFileName().toString();
             Path beside = absolute.resolveSibling(
                     "." + name.substring(0, Math.min(name.length(), MOST_NAME)) + "." + UUID.randomUUID() + ".tmp");
             Files.createDirectories(beside.resolve("frozen"));
@@ -135,23 +138,19 @@ public final class TraceImport implements ImportService {
                     0,
                     0,
                     "",
-                    "holds no event of " + formats.stream()
-                            .flatMap(format -> format.trace().prefixes().stream())
-                            .map(prefix -> prefix + "*")
-                            .toList() + " in " + reader.lines() + " lines");
+                    "holds no event of "
+                            + formats.stream()
+                                    .flatMap(format -> format.trace().prefixes().stream())
+                                    .map(prefix -> prefix + "*")
+                                    .toList()
+                            + " in " + reader.lines() + " lines");
         }
         return best;
     }
 
     private ImportResult write(
-            Path trace,
-            Path directory,
-            Path to,
-            ImportOptions options,
-            CaptureFormat format,
-            TraceSurvey survey) {
-        try (MemoryImage image =
-                options.memory() == null ? null : new MemoryImage(options.memory(), options.base())) {
+            Path trace, Path directory, Path to, ImportOptions options, CaptureFormat format, TraceSurvey survey) {
+        try (MemoryImage image = options.memory() == null ? null : new MemoryImage(options.memory(), options.base())) {
             Map<String, Long> counts;
             TraceConverter converter;
             TraceReader reader;
@@ -171,7 +170,8 @@ public final class TraceImport implements ImportService {
             long mappings = 0;
             assumed.addAll(converter.assumed());
             if (image == null) {
-                assumed.add("nothing of the guest's tables, since there is no image of its memory: translations are not judged");
+                assumed.add(
+                        "nothing of the guest's tables, since there is no image of its memory: translations are not judged");
             } else if (counts.getOrDefault("xlate", 0L) > 0) {
                 ImageTables tables = tables(to, format, converter, image);
                 pages = tables.size();
@@ -227,9 +227,10 @@ public final class TraceImport implements ImportService {
         }
         Map<String, Long> registers = new TreeMap<>();
         GuestRegisters written = new GuestRegisters(format.registers());
-        converter.written()
-                .forEach((offset, write) -> written.write(
-                        new CaptureRecord.RegisterWrite(0, offset, write.sizeBytes(), write.value())));
+        converter
+                .written()
+                .forEach((offset, write) ->
+                        written.write(new CaptureRecord.RegisterWrite(0, offset, write.sizeBytes(), write.value())));
         for (Register register : format.registers().all()) {
             Long value = written.written(register.name());
             if (value != null) {

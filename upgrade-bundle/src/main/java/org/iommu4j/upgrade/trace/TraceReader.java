@@ -90,7 +90,8 @@ final class TraceReader {
             }
             case PASSED -> understood++;
             case UNKNOWN -> passOver(parser.name() + " (an event that is not known)");
-            case MALFORMED -> passOver(parser.name() + " (a text that is not known, first in line " + firstOf(parser.name()) + ")");
+            case MALFORMED ->
+                passOver(parser.name() + " (a text that is not known, first in line " + firstOf(parser.name()) + ")");
             case OTHER -> passOver("(lines of something else)");
         }
     }
@@ -111,9 +112,7 @@ final class TraceReader {
             case WRITE -> write(told);
             case READ -> sink.read(told.number("off"), size(told), told.number("val"));
             case SLOT -> {
-                slot = (int) (told.has("index")
-                        ? told.number("index")
-                        : told.number("head") / ring.entryBytes(base()));
+                slot = (int) (told.has("index") ? told.number("index") : told.number("head") / ring.entryBytes(base()));
                 slotKnown = true;
             }
             case COMMAND -> command(told);
@@ -134,7 +133,9 @@ final class TraceReader {
     }
 
     private static String fault(Told told) {
-        return told.has("fault") ? Long.toString(told.number("fault")) : told.event().word();
+        return told.has("fault")
+                ? Long.toString(told.number("fault"))
+                : told.event().word();
     }
 
     private static int size(Told told) {
@@ -144,7 +145,8 @@ final class TraceReader {
     private void write(Told told) {
         long offset = told.number("off");
         long value = told.number("val");
-        boolean isTail = ring != null && ring.tail() != null && offset == ring.tail().offset();
+        boolean isTail =
+                ring != null && ring.tail() != null && offset == ring.tail().offset();
         if (isTail) {
             untraced();
         }

@@ -58,8 +58,7 @@ class ReleasedRequestsTest {
             core.arrived(new AmdViBackend());
             core.arrived(new SpaprBackend());
             core.arrived(new ZpciBackend());
-            result = new Records(core, null)
-                    .play(release.resolve(REQUESTS), new RecordOptions("", List.of(), ALL));
+            result = new Records(core, null).play(release.resolve(REQUESTS), new RecordOptions("", List.of(), ALL));
         }
 
         assertEquals(

@@ -27,7 +27,6 @@ import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
 import org.iommu4j.upgrade.HangingVtd;
 import org.iommu4j.upgrade.ReplayOptions;
-import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
 import org.iommu4j.upgrade.Tally;
 import org.junit.jupiter.api.AfterEach;
@@ -401,7 +400,8 @@ class ReplayTest {
     @EnumSource(ReplayOptions.Path.class)
     void shouldTakeTheEntryOfAPageFromItsTranslation(ReplayOptions.Path path) {
         withoutTableReads();
-        CaptureFiles.edit(directory, "timeline.jsonl.gz", line -> line.replace("\"pa\":\"0x9000\"", "\"pa\":\"0xa000\""));
+        CaptureFiles.edit(
+                directory, "timeline.jsonl.gz", line -> line.replace("\"pa\":\"0x9000\"", "\"pa\":\"0xa000\""));
 
         ReplayResult result = replay(directory, ReplayOptions.DEFAULT.withPath(path));
 

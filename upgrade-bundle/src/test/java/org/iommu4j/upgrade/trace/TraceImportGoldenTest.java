@@ -65,7 +65,10 @@ class TraceImportGoldenTest {
                 .withRegisters(registers(capture));
 
         ImportResult made = new TraceImport(core)
-                .make(trace.write(folder.resolve("trace.log"), old ? "\r\n" : "\n"), folder.resolve("capture"), options);
+                .make(
+                        trace.write(folder.resolve("trace.log"), old ? "\r\n" : "\n"),
+                        folder.resolve("capture"),
+                        options);
 
         for (ReplayOptions.Path path : ReplayOptions.Path.values()) {
             ReplayResult result =

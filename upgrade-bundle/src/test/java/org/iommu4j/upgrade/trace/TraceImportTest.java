@@ -82,7 +82,8 @@ class TraceImportTest {
                         "(the last line, which is cut)", 1L),
                 result.passedOver());
         assertEquals(
-                "{\"t\":0,\"k\":\"w\",\"off\":\"0x20\",\"size\":8,\"val\":\"0x1000\"}", timeline().get(0));
+                "{\"t\":0,\"k\":\"w\",\"off\":\"0x20\",\"size\":8,\"val\":\"0x1000\"}",
+                timeline().get(0));
         assertTrue(result.assumed().stream().noneMatch(sentence -> sentence.startsWith("ECAP")), result::toText);
         assertTrue(result.toText().contains("assumed: VER is 0x10"), result::toText);
         assertTrue(result.toJson().contains("\"passedOver\":{"), result::toJson);
@@ -96,8 +97,12 @@ class TraceImportTest {
                 + "1@1.1:vtd_dmar_translate dev 00:03.00 iova 0x5000 -> gpa 0x9000 mask 0xfff\n");
 
         assertTrue(timeline().get(0).contains("\"pa\":\"0xa000\""), timeline().get(0));
-        assertTrue(timeline().get(0).endsWith("\"hit\":true,\"leaf\":\"0xa003\",\"did\":4}"), timeline().get(0));
-        assertTrue(timeline().get(1).endsWith("\"hit\":false,\"leaf\":\"0x9003\",\"did\":3}"), timeline().get(1));
+        assertTrue(
+                timeline().get(0).endsWith("\"hit\":true,\"leaf\":\"0xa003\",\"did\":4}"),
+                timeline().get(0));
+        assertTrue(
+                timeline().get(1).endsWith("\"hit\":false,\"leaf\":\"0x9003\",\"did\":3}"),
+                timeline().get(1));
     }
 
     @Test
