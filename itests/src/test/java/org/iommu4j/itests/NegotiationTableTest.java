@@ -105,7 +105,7 @@ class NegotiationTableTest {
 
     private static List<Table> tables() {
         List<Table> tables = new ArrayList<>();
-        for (String line : read(SPEC.resolve("README.md")).split("\n")) {
+        for (String line : read(SPEC.resolve("README.md")).lines().toList()) {
             Matcher entry = INDEX.matcher(line);
             if (entry.matches()) {
                 Backend backend = Vendors.backends().stream()
@@ -126,7 +126,7 @@ class NegotiationTableTest {
         String section = text.substring(heading.end(), text.indexOf("\n#", heading.end()));
         List<Integer> chips = new ArrayList<>();
         Map<Integer, List<String>> rows = new LinkedHashMap<>();
-        for (String line : section.split("\n")) {
+        for (String line : section.lines().toList()) {
             List<String> cells =
                     Arrays.stream(line.split("\\|")).map(String::strip).skip(1).toList();
             if (!line.startsWith("|") || cells.get(0).startsWith("---")) {

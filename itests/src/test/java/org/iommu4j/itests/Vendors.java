@@ -47,7 +47,8 @@ final class Vendors {
                     .min(Comparator.comparingInt(Path::getNameCount))
                     .orElseThrow();
             String name = classes.relativize(file).toString().replace('/', '.');
-            return (Backend) Class.forName(name.substring(0, name.length() - ".class".length()))
+            return Class.forName(name.substring(0, name.length() - ".class".length()))
+                    .asSubclass(Backend.class)
                     .getConstructor()
                     .newInstance();
         } catch (IOException e) {

@@ -84,7 +84,7 @@ class JsonDocumentTest {
         Set<String> sometimes = new TreeSet<>();
         for (String line : section(heading)) {
             if (line.startsWith("| `") || line.startsWith("| [")) {
-                String cell = line.split("\\|")[1];
+                String cell = line.split("\\|", -1)[1];
                 Matcher key = KEY.matcher(cell);
                 while (key.find()) {
                     (cell.contains("[") ? sometimes : always).add(key.group(1));

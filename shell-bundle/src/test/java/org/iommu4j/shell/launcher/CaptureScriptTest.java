@@ -94,9 +94,23 @@ class CaptureScriptTest {
         assertEquals(0, result.status(), result.out());
         assertTrue(
                 result.out()
-                        .contains(
-                                "import\ntrace.log\n--memory\nmemory.elf\n--stopped-after\n2\n--console\nconsole.log\n-o\nout\n"
-                                        + "first\nsecond\nthird\nmemory\n"),
+                        .contains(String.join(
+                                        "\n",
+                                        "import",
+                                        "trace.log",
+                                        "--memory",
+                                        "memory.elf",
+                                        "--stopped-after",
+                                        "2",
+                                        "--console",
+                                        "console.log",
+                                        "-o",
+                                        "out",
+                                        "first",
+                                        "second",
+                                        "third",
+                                        "memory")
+                                + "\n"),
                 result.out());
         assertTrue(Files.readString(folder.resolve("kept/monitor.log")).contains("vtd_*"));
     }

@@ -70,6 +70,7 @@ final class StockTrace {
         return linesBeforeStop;
     }
 
+    @SuppressWarnings("AnnotateFormatMethod") // the annotation would be a dependency for one test
     private void add(String format, Object... arguments) {
         lines.add(String.format(format, arguments));
     }

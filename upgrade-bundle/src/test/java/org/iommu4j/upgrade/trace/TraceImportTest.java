@@ -56,22 +56,28 @@ class TraceImportTest {
         return new TraceImport(core).make(trace(text), folder.resolve("capture"), ImportOptions.DEFAULT);
     }
 
+    private static String lines(String... lines) {
+        return String.join("\n", lines) + "\n";
+    }
+
     private List<String> timeline() {
         return CaptureFiles.read(folder.resolve("capture"), "timeline.jsonl.gz");
     }
 
     @Test
     void shouldFindEventsBetweenAndBehindLinesOfOthers() throws IOException {
-        ImportResult result = imported("SeaBIOS (version 1.16)\r\n"
-                + "[    0.1] DMAR: dmar0: reg_base_addr fed90000 ver 1:0 cap d2008c222f0606 ecap f00f4a\r\n"
-                + "[    0.2] half a line vtd_reg_write addr 0x20 size 0x8 value 0x1000\r\n"
-                + "77@1700000000.000001:vtd_reg_write addr 0x18 size 0x4 value 0x40000000\r\n"
-                + "virtio_queue_notify vdev 0x1 n 0 vq 0x2\r\n"
-                + "vtd_invented_in_version_11 level 3\r\n"
-                + "vtd_inv_qi_fetch \r\n"
-                + "vtd_inv_qi_fetch\r\n"
-                + "vtd_reg_write addr 0x88 size eight value 0x20\r\n"
-                + "vtd_reg_write addr 0x88 size 0x8 val");
+        ImportResult result = imported(lines(
+                        "SeaBIOS (version 1.16)\r",
+                        "[    0.1] DMAR: dmar0: reg_base_addr fed90000 ver 1:0 cap d2008c222f0606 ecap f00f4a\r",
+                        "[    0.2] half a line vtd_reg_write addr 0x20 size 0x8 value 0x1000\r",
+                        "77@1700000000.000001:vtd_reg_write addr 0x18 size 0x4 value 0x40000000\r",
+                        "virtio_queue_notify vdev 0x1 n 0 vq 0x2\r",
+                        "vtd_invented_in_version_11 level 3\r",
+                        "vtd_inv_qi_fetch \r",
+                        "vtd_inv_qi_fetch\r",
+                        "vtd_reg_write addr 0x88 size eight value 0x20\r",
+                        "vtd_reg_write addr 0x88 size 0x8 val")
+                .strip());
 
         assertEquals(Map.of("w", 2L), result.records());
         assertEquals(
@@ -91,10 +97,11 @@ class TraceImportTest {
 
     @Test
     void shouldBringTheEventsOfAThreadTogether() throws IOException {
-        imported("1@1.1:vtd_iotlb_page_update IOTLB page update sid 0x18 iova 0x5000 slpte 0x9003 domain 0x3\n"
-                + "2@1.1:vtd_iotlb_page_hit IOTLB page hit sid 0x18 iova 0x5000 slpte 0xa003 domain 0x4\n"
-                + "2@1.1:vtd_dmar_translate dev 00:03.00 iova 0x5000 -> gpa 0xa000 mask 0xfff\n"
-                + "1@1.1:vtd_dmar_translate dev 00:03.00 iova 0x5000 -> gpa 0x9000 mask 0xfff\n");
+        imported(lines(
+                "1@1.1:vtd_iotlb_page_update IOTLB page update sid 0x18 iova 0x5000 slpte 0x9003 domain 0x3",
+                "2@1.1:vtd_iotlb_page_hit IOTLB page hit sid 0x18 iova 0x5000 slpte 0xa003 domain 0x4",
+                "2@1.1:vtd_dmar_translate dev 00:03.00 iova 0x5000 -> gpa 0xa000 mask 0xfff",
+                "1@1.1:vtd_dmar_translate dev 00:03.00 iova 0x5000 -> gpa 0x9000 mask 0xfff"));
 
         assertTrue(timeline().get(0).contains("\"pa\":\"0xa000\""), timeline().get(0));
         assertTrue(
@@ -107,8 +114,9 @@ class TraceImportTest {
 
     @Test
     void shouldKeepARefusedTranslationWithItsReason() throws IOException {
-        imported("vtd_dmar_fault sid 0x18 fault 5 addr 0x5010 write 1\n"
-                + "vtd_dmar_fault sid 0x18 fault 37 addr 0x1 write 0\n");
+        imported(lines(
+                "vtd_dmar_fault sid 0x18 fault 5 addr 0x5010 write 1",
+                "vtd_dmar_fault sid 0x18 fault 37 addr 0x1 write 0"));
 
         assertEquals(
                 List.of(
@@ -120,8 +128,9 @@ class TraceImportTest {
 
     @Test
     void shouldReplayWithoutAnImageAndJudgeNoTranslation() throws IOException {
-        ImportResult result = imported("vtd_reg_write addr 0x20 size 0x8 value 0x1000\n"
-                + "vtd_dmar_translate dev 00:03.00 iova 0x5000 -> gpa 0x9000 mask 0xfff\n");
+        ImportResult result = imported(lines(
+                "vtd_reg_write addr 0x20 size 0x8 value 0x1000",
+                "vtd_dmar_translate dev 00:03.00 iova 0x5000 -> gpa 0x9000 mask 0xfff"));
 
         ReplayResult replayed = new Replay(core).replay(folder.resolve("capture"), ReplayOptions.DEFAULT);
 
