@@ -28,7 +28,6 @@ import org.iommu4j.testing.BackendMachine;
  */
 final class ModelMachine extends BackendMachine {
     private static final int TWO = ModelOp.TWO;
-    private static final int BOTH = (1 << TWO) - 1;
     private static final long TABLES = 0x10_0000;
     private static final long FRAMES = 0x2000_0000;
     private static final long TABLE_BYTES = 0x4000;
