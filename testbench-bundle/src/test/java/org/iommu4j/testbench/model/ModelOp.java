@@ -48,9 +48,11 @@ record ModelOp(Kind kind, int subject, int object) {
         /** The second page, whose own entry alone has changed. */
         LEAF_OF_SECOND(Uapi.SCOPE_VADDR, Uapi.FLAGS_VADDR_LEAF, 2, true),
         /** Everything of requests without PASID. */
-        WITHOUT_PASID(Uapi.SCOPE_PASID, Uapi.FLAGS_NO_PASID, 3, false),
+        WITHOUT_PASID(0, Uapi.FLAGS_NO_PASID, 3, false),
         /** The first page of requests without PASID. */
-        FIRST_WITHOUT_PASID(Uapi.SCOPE_PASID | Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 1, false);
+        FIRST_WITHOUT_PASID(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 1, false),
+        /** Both pages of requests without PASID, and what lies between. */
+        BOTH_WITHOUT_PASID(Uapi.SCOPE_VADDR, Uapi.FLAGS_NO_PASID, 3, false);
 
         private final int scope;
         private final int flags;
