@@ -87,6 +87,8 @@ final class UnitScanner {
         if (next instanceof CaptureRecord.TableRead read) {
             if (format.structures().contains(read.what())) {
                 reads.add(read);
+                // Where nobody says how entries of pages are written, a structure may be one.
+                tablesRead |= format.gaps().entries().isEmpty();
             } else {
                 tablesRead = true;
             }
