@@ -105,7 +105,7 @@ final class Workload {
 
     /** The devices. */
     List<Integer> requesters() {
-        return scene.requesters().stream().limit(MOST_REQUESTERS).toList();
+        return scene.requesters().stream().distinct().limit(MOST_REQUESTERS).toList();
     }
 
     /** The binds that the software of the model proposes. */

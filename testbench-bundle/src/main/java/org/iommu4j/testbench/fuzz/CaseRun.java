@@ -78,6 +78,9 @@ final class CaseRun implements AutoCloseable {
     /** Binds that were carried out, by their bytes. */
     private final Map<Object, Map<String, Object>> bindings = new LinkedHashMap<>();
 
+    /** True once tables with PASIDs were bound: what is without PASID is not everything then. */
+    private boolean pasids;
+
     /** Devices that a fault may have stopped. */
     private final Set<Integer> faulted = new LinkedHashSet<>();
 
@@ -578,13 +581,14 @@ final class CaseRun implements AutoCloseable {
     private void request(Map<String, Object> step, ReadRequest read) {
         if (read.operation == Uapi.INVAL_IOTLB) {
             InvalidateRequest request = read.reader.invalidate();
-            if (request.scope() == 0 && !request.noPasid() && request.payloadLength() == 0) {
+            if (request.scope() == 0 && !(request.noPasid() && pasids) && request.payloadLength() == 0) {
                 judge.settled();
             }
             trace.invalidate(request);
         } else {
             if (!read.reader.bind().unbinds()) {
                 bindings.put(step.get("hex"), step);
+                pasids |= read.operation != Uapi.BIND_PGTABLE;
             }
             judge.bound(read.reader.bind());
             trace.bind(read.reader.bind());

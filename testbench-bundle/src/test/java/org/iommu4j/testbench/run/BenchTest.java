@@ -77,8 +77,8 @@ class BenchTest {
                 "{'op':'cache'} | {'count':0,'cache':[],'structures':[]}",
                 "{'op':'repeat','count':2,'steps':[{'op':'irq'}]} | {'count':2}",
                 "{'op':'native'} | {'commands':[]}",
-                "{'op':'map','gpa':0,'len':1,'hpa':0} | {'errno':'OK','fidelity':'EXACT','handled':1,"
-                        + "'hex':'2000000003000000000000000000000000000000000000000100000000000000'}",
+                "{'op':'map','gpa':0,'len':4096,'hpa':0} | {'errno':'OK','fidelity':'EXACT','handled':1,"
+                        + "'hex':'2000000003000000000000000000000000000000000000000010000000000000'}",
                 "{'op':'detach','requester':'0001:00:1f.2'} | {'errno':'ENODEV','handled':0,'field':'requester',"
                         + "'offset':-1,'value':'0x100fa','reason':'the device is not in container 0'}",
                 "{'op':'detach','requester':7} | {'errno':'ENODEV','handled':0,'field':'requester','offset':-1,"
