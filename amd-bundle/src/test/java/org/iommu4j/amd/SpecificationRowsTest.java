@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Every row of docs/spec/amd-vi.md has a case or a test: rows of a kind that a test reads from the document itself need no other
+ * Every row of the document of docs/spec has a case or a test: rows of a kind that a test reads from the document itself need no other
  * word, every other one is named by its id in a case file or in a test.
  */
 class SpecificationRowsTest {

@@ -19,7 +19,7 @@ import org.iommu4j.testing.GeneratedDocs;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every vector, example, erratum and duty of software in docs/spec/intel-vtd.md has a test or a case that names it: by its id, or as one
+ * Every vector, example, erratum and duty of software in the document of docs/spec has a test or a case that names it: by its id, or as one
  * of a range ("V41 to V182") of rows that a test reads from the document.
  */
 class SpecificationCoverageTest {
@@ -82,7 +82,8 @@ class SpecificationCoverageTest {
     }
 
     private static Set<String> rows() {
-        Matcher row = ROW.matcher(text(GeneratedDocs.root().resolve("docs/spec/intel-vtd.md")));
+        Matcher row = ROW.matcher(
+                text(GeneratedDocs.root().resolve("docs").resolve("spec").resolve("intel-vtd.md")));
         Set<String> ids = new TreeSet<>();
         while (row.find()) {
             ids.add(row.group(1));

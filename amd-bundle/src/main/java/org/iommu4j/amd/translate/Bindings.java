@@ -25,6 +25,9 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 /**
  * What devices translate through: their device table entries, the host domain ids of their contexts, and what has to be dropped when
  * an entry is replaced, docs/spec/amd-vi.md 4.4 AMD-D.7, AMD-D.9, AMD-D.13 and AMD-D.26.
+ *
+ * <p>The class is long because each kind of bind, and the invalidations that its change owes, stands beside the books that
+ * both edit.
  */
 final class Bindings implements DomainPolicy<Domain, Device> {
     /** Number of DeviceIDs. */

@@ -29,6 +29,9 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 /**
  * What devices translate through: their entries in the host's tables, the host domain ids of their translations, and what has to be
  * dropped when an entry is replaced, VT-d 6.5.3.3.
+ *
+ * <p>The class is long because each kind of bind, and the invalidations that its change owes, stands beside the books that
+ * both edit.
  */
 final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int REQUESTERS = 1 << 16;

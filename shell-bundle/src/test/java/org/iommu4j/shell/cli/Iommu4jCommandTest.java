@@ -581,7 +581,10 @@ class Iommu4jCommandTest {
         List<Object> asked = new ArrayList<>();
         host.provide(
                 TestBenchService.class,
-                cases(asked, PASSED.with(report).from(new CaseResult.Source("one.jsonl", 3), false), SKIPPED));
+                cases(
+                        asked,
+                        PASSED.with(report).from(new CaseResult.Source("one.jsonl", 3), false),
+                        SKIPPED.from(new CaseResult.Source("one.jsonl", 4), false)));
         Path file = folder.resolve("found.jsonl");
 
         assertEquals(0, run("cases", "one.jsonl", "--findings", file.toString()));

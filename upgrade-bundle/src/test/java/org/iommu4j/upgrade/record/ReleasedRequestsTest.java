@@ -89,7 +89,8 @@ class ReleasedRequestsTest {
         for (String line : Files.exists(file) ? Files.readAllLines(file) : List.<String>of()) {
             Map<String, Json> fields = READER.read(line).object("");
             assertFalse(fields.get("why").text("why").isBlank());
-            String text = fields.get("kind").text("kind") + " " + fields.get("got").text("got");
+            String text =
+                    fields.get("kind").text("kind") + " " + fields.get("got").text("got");
             Json number = fields.get("line");
             reviewed.add(number == null ? text : "line " + number.number("line") + ": " + text);
         }
