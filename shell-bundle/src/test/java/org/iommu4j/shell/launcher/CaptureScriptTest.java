@@ -92,26 +92,22 @@ class CaptureScriptTest {
                 "kept");
 
         assertEquals(0, result.status(), result.out());
-        assertTrue(
-                result.out()
-                        .contains(String.join(
-                                        "\n",
-                                        "import",
-                                        "trace.log",
-                                        "--memory",
-                                        "memory.elf",
-                                        "--stopped-after",
-                                        "2",
-                                        "--console",
-                                        "console.log",
-                                        "-o",
-                                        "out",
-                                        "first",
-                                        "second",
-                                        "third",
-                                        "memory")
-                                + "\n"),
-                result.out());
+        assertTrue(result.out().contains("""
+                                import
+                                trace.log
+                                --memory
+                                memory.elf
+                                --stopped-after
+                                2
+                                --console
+                                console.log
+                                -o
+                                out
+                                first
+                                second
+                                third
+                                memory
+                                """), result.out());
         assertTrue(Files.readString(folder.resolve("kept/monitor.log")).contains("vtd_*"));
     }
 
