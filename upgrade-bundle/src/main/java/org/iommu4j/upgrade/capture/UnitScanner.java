@@ -87,7 +87,7 @@ final class UnitScanner {
         if (next instanceof CaptureRecord.TableRead read) {
             if (format.structures().contains(read.what())) {
                 reads.add(read);
-                // Where nobody says how entries of pages are written, a structure may be one.
+                // A format that does not say how entries of pages are written may count them among its structures.
                 tablesRead |= format.gaps().entries().isEmpty();
             } else {
                 tablesRead = true;
