@@ -29,6 +29,7 @@ import org.iommu4j.core.service.SwapReport.Outcome;
 import org.iommu4j.core.service.Unit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -226,6 +227,8 @@ class CloseTest {
     }
 
     @Test
+    @Tag("stress")
+    @Timeout(3600)
     void shouldNeverShareANumberWhenTenClientsOpenAndCloseUnderSwaps() throws Exception {
         bench.arrived("1.1.0");
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(Long.getLong("iommu4j.stress.seconds", 2));
