@@ -168,7 +168,7 @@ public final class IommuCore implements IommuService, AutoCloseable {
      */
     public void arrived(Shim shim, String version) {
         try (VendorThread thread = new VendorThread("iommu4j-ask")) {
-            ShimLink link = thread.call(
+            ShimLink link = thread.callWithoutHaste(
                     "asking a shim",
                     SwapLimits.DEFAULT.handoverNanos(),
                     () -> ShimLink.of(shim, BackendVersion.parse(version)));
@@ -209,13 +209,13 @@ public final class IommuCore implements IommuService, AutoCloseable {
         int id = backendIds.incrementAndGet();
         Backend backend = null;
         try (VendorThread thread = new VendorThread("iommu4j-ask")) {
-            Backend made = thread.call("making a backend", MAKING_NANOS, source.maker()::get);
+            Backend made = thread.callWithoutHaste("making a backend", MAKING_NANOS, source.maker()::get);
             if (made == null) {
                 return null;
             }
             backend = made;
-            BackendEntry.Answers answers =
-                    thread.call("asking a backend", SwapLimits.DEFAULT.handoverNanos(), () -> BackendEntry.ask(made));
+            BackendEntry.Answers answers = thread.callWithoutHaste(
+                    "asking a backend", SwapLimits.DEFAULT.handoverNanos(), () -> BackendEntry.ask(made));
             return BackendEntry.usable(id, backend, answers).heardBy(events);
         } catch (VendorFailure e) {
             BackendEntry broken = BackendEntry.broken(id, backend, source).heardBy(events);

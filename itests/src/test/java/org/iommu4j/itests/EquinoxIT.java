@@ -53,17 +53,24 @@ class EquinoxIT {
                 .orElseThrow()
                 .get();
         framework = equinox.newFramework(Map.of(
-                Constants.FRAMEWORK_STORAGE, storage.toString(),
-                Constants.FRAMEWORK_STORAGE_CLEAN, Constants.FRAMEWORK_STORAGE_CLEAN_ONFIRSTINIT,
-                Constants.FRAMEWORK_BSNVERSION, Constants.FRAMEWORK_BSNVERSION_MULTIPLE,
-                "felix.fileinstall.dir", ",",
-                "gosh.args", "--nointeractive"));
+                Constants.FRAMEWORK_STORAGE,
+                storage.toString(),
+                Constants.FRAMEWORK_STORAGE_CLEAN,
+                Constants.FRAMEWORK_STORAGE_CLEAN_ONFIRSTINIT,
+                Constants.FRAMEWORK_BSNVERSION,
+                Constants.FRAMEWORK_BSNVERSION_MULTIPLE,
+                "felix.fileinstall.dir",
+                ",",
+                "gosh.args",
+                "--nointeractive"));
         framework.init();
         List<Bundle> bundles = new ArrayList<>();
         try (Stream<Path> jars = Files.list(BUNDLES)) {
             for (Path jar : (Iterable<Path>) jars.sorted()::iterator) {
                 if (jar.toString().endsWith(".jar") && !jar.equals(Bundles.jar("org.eclipse.osgi"))) {
-                    bundles.add(framework.getBundleContext().installBundle(jar.toUri().toString()));
+                    bundles.add(framework
+                            .getBundleContext()
+                            .installBundle(jar.toUri().toString()));
                 }
             }
         }
@@ -90,7 +97,8 @@ class EquinoxIT {
         replay();
         String released = Bundles.releases("spapr-bundle").get(0);
         context()
-                .installBundle(Bundles.released("spapr-bundle", released).toUri().toString())
+                .installBundle(
+                        Bundles.released("spapr-bundle", released).toUri().toString())
                 .start();
         awaitBackend("(?s).* spapr +IBM sPAPR TCE +" + released.replace(".", "\\.") + " .*");
         execute("iommu:swap spapr " + released);

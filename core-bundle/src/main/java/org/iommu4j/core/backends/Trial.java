@@ -65,7 +65,7 @@ public final class Trial {
     /** The first failure of any generation, in a bounded time for all of them; null if there is none. */
     private VendorFailure ofEach(String what, Consumer<Generation> part) {
         try (VendorThread thread = new VendorThread("iommu4j-trial")) {
-            thread.call(what, SwapLimits.DEFAULT.handoverNanos(), () -> {
+            thread.callWithoutHaste(what, SwapLimits.DEFAULT.handoverNanos(), () -> {
                 entry.description().generations().forEach(part);
                 return null;
             });

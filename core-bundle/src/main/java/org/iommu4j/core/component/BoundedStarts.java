@@ -52,7 +52,7 @@ public final class BoundedStarts implements EventHook {
 
     private void startAgain(Bundle bundle) {
         try (VendorThread thread = new VendorThread("iommu4j-start")) {
-            thread.call("starting its bundle", STARTING_NANOS, () -> {
+            thread.callWithoutHaste("starting its bundle", STARTING_NANOS, () -> {
                 starting.add(Thread.currentThread());
                 try {
                     bundle.stop(Bundle.STOP_TRANSIENT);

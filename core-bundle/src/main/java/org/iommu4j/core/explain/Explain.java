@@ -535,7 +535,7 @@ public final class Explain implements ExplainService {
     /** Formats are foreign: they may throw, or not come back. */
     private static Explanation guarded(Callable<Explanation> work) {
         try (VendorThread thread = new VendorThread("iommu4j-explain")) {
-            return thread.call("explaining", SwapLimits.DEFAULT.handoverNanos(), work);
+            return thread.callWithoutHaste("explaining", SwapLimits.DEFAULT.handoverNanos(), work);
         } catch (VendorFailure e) {
             return Explanation.problem(e.getMessage());
         }

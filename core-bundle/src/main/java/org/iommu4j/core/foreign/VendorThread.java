@@ -7,7 +7,9 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
 import org.iommu4j.core.gate.Gate;
+import org.iommu4j.core.service.IdleTime;
 import org.iommu4j.core.service.Watch;
 
 /**
@@ -31,32 +33,58 @@ public final class VendorThread implements AutoCloseable {
     }
 
     /**
-     * Runs foreign code. What it throws is turned into text where it was thrown, within the same bound.
+     * Runs foreign code that others wait for, such as that within a pause. What it throws is turned into text where it was
+     * thrown, within the same bound.
      *
      * @param what names the work in the reason of a failure
      * @param nanos longest time in nanoseconds
      * @throws VendorFailure if it throws anything or does not come back in time
      */
     public <T> T call(String what, long nanos, Callable<T> work) throws VendorFailure {
+        long deadline = Gate.deadline(nanos);
+        return call(what, nanos, work, () -> deadline - System.nanoTime());
+    }
+
+    /**
+     * Runs foreign code that nobody's requests wait for. Time in which the machine had no processor for it is not held against
+     * it ({@link IdleTime}), so that a good backend does not fail on a busy machine.
+     *
+     * @param what names the work in the reason of a failure
+     * @param nanos longest time in nanoseconds in which it computes or waits
+     * @throws VendorFailure if it throws anything or does not come back in time
+     */
+    public <T> T callWithoutHaste(String what, long nanos, Callable<T> work) throws VendorFailure {
+        IdleTime idle = new IdleTime(worker, nanos);
+        return call(what, nanos, work, () -> idle.isOver() ? 0 : idle.lookNanos());
+    }
+
+    /**
+     * Runs foreign code.
+     *
+     * @param rest for how long to wait until it is asked again, in nanoseconds; 0 or less if the time is over
+     */
+    private <T> T call(String what, long nanos, Callable<T> work, LongSupplier rest) throws VendorFailure {
         Attempt<T> attempt = new Attempt<>(work);
         Future<?> end = executor.submit(attempt);
         boolean interrupted = false;
-        long deadline = Gate.deadline(nanos);
         try {
             for (; ; ) {
+                long wait = Math.max(0, rest.getAsLong());
                 try {
-                    end.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+                    end.get(wait, TimeUnit.NANOSECONDS);
                     return attempt.outcome(what);
+                } catch (TimeoutException e) {
+                    if (wait == 0) {
+                        String place = Watch.place(worker.getStackTrace());
+                        end.cancel(true);
+                        throw VendorFailure.hung(what + " did not end within " + TimeUnit.NANOSECONDS.toMillis(nanos)
+                                + " ms" + place + attempt.silent());
+                    }
                 } catch (InterruptedException e) {
                     // A half-done move helps nobody: it is bounded in time, so it is finished first.
                     interrupted = true;
                 }
             }
-        } catch (TimeoutException e) {
-            String place = Watch.place(worker.getStackTrace());
-            end.cancel(true);
-            throw VendorFailure.hung(what + " did not end within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms"
-                    + place + attempt.silent());
         } catch (ExecutionException e) {
             throw VendorFailure.hung(what + ": the thread was lost");
         } finally {

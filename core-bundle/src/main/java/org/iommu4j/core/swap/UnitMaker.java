@@ -60,7 +60,7 @@ final class UnitMaker {
         AtomicReference<Lease> given = new AtomicReference<>();
         try (VendorThread thread = new VendorThread("iommu4j-open")) {
             Platform platform = machine(machine, thread);
-            return thread.call("making a unit", SwapLimits.DEFAULT.handoverNanos(), () -> {
+            return thread.callWithoutHaste("making a unit", SwapLimits.DEFAULT.handoverNanos(), () -> {
                 Lease lease = new Lease(platform.forOwner(PageOwner.HOST));
                 given.set(lease);
                 Chip chip = ChipMaker.fresh(config, lease, serving);
@@ -77,7 +77,7 @@ final class UnitMaker {
 
     private Platform machine(PlatformConfig config, VendorThread thread) {
         try {
-            return thread.call("making a machine", SwapLimits.DEFAULT.handoverNanos(), () -> {
+            return thread.callWithoutHaste("making a machine", SwapLimits.DEFAULT.handoverNanos(), () -> {
                 Platform platform = platforms.create(config);
                 if (platform == null || platform.memory() == null) {
                     throw new BackendException(Errno.EIO, "nobody makes a machine for the unit");
@@ -99,7 +99,7 @@ final class UnitMaker {
         Backend backend = serving.parts().backend();
         AtomicReference<Lease> given = new AtomicReference<>();
         try (VendorThread thread = new VendorThread("iommu4j-open")) {
-            return thread.call("making a virtual IOMMU", SwapLimits.DEFAULT.handoverNanos(), () -> {
+            return thread.callWithoutHaste("making a virtual IOMMU", SwapLimits.DEFAULT.handoverNanos(), () -> {
                 Lease lease = new Lease(unit.guestPlatform());
                 given.set(lease);
                 GuestDecoder decoder = backend.createGuestDecoder(config, lease);
