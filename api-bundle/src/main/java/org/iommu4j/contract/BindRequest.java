@@ -6,10 +6,11 @@ public final class BindRequest {
     public static final int SCRATCH_BYTES = 256;
 
     private final byte[] scratch = new byte[SCRATCH_BYTES];
+    private final byte[] otherScratch = new byte[SCRATCH_BYTES];
     private int operation;
     private int subVersion;
     private int flags;
-    private byte[] payload = scratch;
+    private byte[] payload = new byte[0];
     private int payloadOffset;
     private int payloadLength;
     private Abi image = Abi.LP64_LE;
@@ -89,9 +90,12 @@ public final class BindRequest {
         return payloadLength;
     }
 
-    /** Bytes of this request that a shim may fill and pass to {@link #replacePayload}. */
+    /**
+     * Bytes of this request that a shim may fill and pass to {@link #replacePayload}. They are never those that hold the vendor part,
+     * so that a shim can write while it reads.
+     */
     public byte[] scratch() {
-        return scratch;
+        return payload == scratch ? otherScratch : scratch;
     }
 
     /**
@@ -102,7 +106,7 @@ public final class BindRequest {
     public void replacePayload(int newSubVersion, int newFlags, int length) {
         subVersion = newSubVersion;
         flags = newFlags;
-        payload = scratch;
+        payload = scratch();
         payloadOffset = 0;
         payloadLength = length;
     }

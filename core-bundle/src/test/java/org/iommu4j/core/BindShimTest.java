@@ -175,14 +175,14 @@ class BindShimTest {
     @Test
     void shouldAnswerWithAnErrorWhenAShimWritesAnotherBindThanTheClients() {
         List<ObjIntConsumer<BindRequest>> mischief = List.of(
-                (request, to) -> request.scratch()[0]++,
-                (request, to) -> request.scratch()[Long.BYTES + 2]++,
+                (request, to) -> request.payload()[0]++,
+                (request, to) -> request.payload()[Long.BYTES + 2]++,
                 (request, to) -> request.retag(to + 1),
                 (request, to) -> request.replacePayload(to, Uapi.BIND_FLAG_UNBIND, LAYOUT.sizeBytes()),
                 (request, to) -> request.replacePayload(to, FANCY, LAYOUT.sizeBytes()),
                 (request, to) -> request.replacePayload(to, 0, LAYOUT.sizeBytes() - 1),
                 (request, to) -> request.replacePayload(to, 0, LAYOUT.sizeBytes() + 1),
-                (request, to) -> request.scratch()[2]++,
+                (request, to) -> request.payload()[2]++,
                 (request, to) -> request.set(
                         Uapi.BIND_PASID, to, 0, request.payload(), request.payloadOffset(), request.payloadLength()),
                 (request, to) -> {

@@ -1,17 +1,22 @@
 package org.iommu4j.core.backends;
 
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.foreign.Thrown;
 import org.iommu4j.core.foreign.VendorFailure;
@@ -73,12 +78,14 @@ public final class BackendEntry {
             List<ShimLink> shims,
             List<Unbridgeable> unbridgeable,
             List<BindFormat> bindFormats,
-            List<CaptureFormat> captureFormats) {
+            List<CaptureFormat> captureFormats,
+            Map<Integer, EffectForm> effectForms) {
         public Parts {
             shims = List.copyOf(shims);
             unbridgeable = List.copyOf(unbridgeable);
             bindFormats = List.copyOf(bindFormats);
             captureFormats = List.copyOf(captureFormats);
+            effectForms = Map.copyOf(effectForms);
         }
     }
 
@@ -88,7 +95,8 @@ public final class BackendEntry {
             List<ShimLink> shims,
             List<Unbridgeable> unbridgeable,
             List<BindFormat> bindFormats,
-            List<CaptureFormat> captureFormats) {}
+            List<CaptureFormat> captureFormats,
+            Map<Integer, EffectForm> effectForms) {}
 
     /**
      * Asks a backend. Calls foreign code.
@@ -135,10 +143,26 @@ public final class BackendEntry {
             }
             captures.add(format);
         }
-        return new Answers(description, shims, unbridgeable, formats, captures);
+        return new Answers(description, shims, unbridgeable, formats, captures, effectForms(backend));
     }
 
-    private static void expectRoom(List<?> taken) {
+    private static Map<Integer, EffectForm> effectForms(Backend backend) {
+        Map<Integer, EffectForm> forms = new HashMap<>();
+        for (EffectForm form : backend.effectForms()) {
+            expectRoom(forms.values());
+            int bytes = form.commandBytes();
+            if (bytes <= 0 || bytes > InvalidateRequest.SCRATCH_BYTES) {
+                throw new IllegalArgumentException("a form of effects has commands of " + bytes + " bytes");
+            }
+            if (forms.put(form.subVersion(), form) != null) {
+                throw new IllegalArgumentException(
+                        "generation 0x" + Integer.toHexString(form.subVersion()) + " has two forms of effects");
+            }
+        }
+        return forms;
+    }
+
+    private static void expectRoom(Collection<?> taken) {
         if (taken.size() == MOST_PARTS) {
             throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims, forbidden pairs or formats");
         }
@@ -188,7 +212,8 @@ public final class BackendEntry {
                         answers.shims(),
                         answers.unbridgeable(),
                         answers.bindFormats(),
-                        answers.captureFormats()),
+                        answers.captureFormats(),
+                        answers.effectForms()),
                 BackendStatus.State.INSTALLED);
     }
 
@@ -204,7 +229,7 @@ public final class BackendEntry {
                 source.announced(),
                 null,
                 null,
-                new Parts(backend, List.of(), List.of(), List.of(), List.of()),
+                new Parts(backend, List.of(), List.of(), List.of(), List.of(), Map.of()),
                 BackendStatus.State.INSTALLED);
     }
 

@@ -45,6 +45,10 @@ public final class Session {
     private final Completion finished = new Completion();
     private final Contained.Rewriter[] shims;
     private final int[] generations;
+
+    /** Null if there are no shims, or a generation has no form of effects. */
+    private final EffectCheck effects;
+
     private final Generation host;
     private final List<BindFormat> bindFormats;
     private final Rule rule;
@@ -70,6 +74,9 @@ public final class Session {
             shims[i] = Contained.shim(chain.get(i).shim(), serving);
             generations[i] = chain.get(i).to();
         }
+        this.effects = shims.length == 0
+                ? null
+                : EffectCheck.of(serving, agreement.clientSubVersion(), agreement.hostSubVersion());
         this.host = host;
         this.bindFormats = bindFormats;
         this.rule = rule;
@@ -186,6 +193,10 @@ public final class Session {
 
     /** Brings an invalidation to the chip's generation, one shim after the other. */
     int rewrite(InvalidateRequest request, Completion completion) {
+        boolean compared = effects != null && request.payloadLength() != 0;
+        if (compared && effects.begin(request, completion) != 0) {
+            return completion.errno().code();
+        }
         for (int i = 0; i < shims.length; i++) {
             if (request.payloadLength() == 0) {
                 request.retag(generations[i]);
@@ -207,6 +218,9 @@ public final class Session {
                 return completion.fail(
                         Errno.EIO, "a shim wrote generation " + request.subVersion() + ", not " + generations[i]);
             }
+        }
+        if (compared && effects.compare(request, completion) != 0) {
+            return completion.errno().code();
         }
         if (shims.length != 0 && !host.acceptsPayload(request.payloadLength())) {
             return completion.fail(Errno.EIO, "the shims wrote a vendor part of " + request.payloadLength() + " bytes");

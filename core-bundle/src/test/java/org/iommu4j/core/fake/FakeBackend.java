@@ -11,6 +11,7 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
@@ -63,6 +64,7 @@ public final class FakeBackend implements Backend {
     private final List<Shim> shims = new ArrayList<>();
     private final List<Unbridgeable> unbridgeable = new ArrayList<>();
     private final List<BindFormat> bindFormats = new ArrayList<>();
+    private final List<EffectForm> effectForms = new ArrayList<>();
     private UnaryOperator<BackendDescription> description = UnaryOperator.identity();
     private Consumer<NativePort> portUser = port -> {};
     private List<Generation> generations;
@@ -117,6 +119,12 @@ public final class FakeBackend implements Backend {
     /** Has another format of binds, beside that of all generations from 1 on. */
     public FakeBackend with(BindFormat format) {
         bindFormats.add(format);
+        return this;
+    }
+
+    /** Has a form of effects. */
+    public FakeBackend with(EffectForm form) {
+        effectForms.add(form);
         return this;
     }
 
@@ -292,6 +300,12 @@ public final class FakeBackend implements Backend {
     public List<Shim> shims() {
         traps.pass("shims");
         return List.copyOf(shims);
+    }
+
+    @Override
+    public List<EffectForm> effectForms() {
+        traps.pass("effectForms");
+        return List.copyOf(effectForms);
     }
 
     @Override
