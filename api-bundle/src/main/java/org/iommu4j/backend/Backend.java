@@ -146,7 +146,7 @@ public interface Backend {
     List<Shim> shims();
 
     /**
-     * How generations say effects, at most one form each. With them the core compares what a request drops before and after shims,
+     * The forms in which generations say effects, at most one each. With them the core compares what a request drops before and after shims,
      * whoever brings them.
      */
     default List<EffectForm> effectForms() {

@@ -7,7 +7,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
- * How one generation says effects in the vendor part of an invalidation: its spoke of the wheel whose hub is the {@link Effect}. Any two
+ * The form in which one generation says effects in the vendor part of an invalidation: its spoke of the wheel whose hub is the {@link Effect}. Any two
  * generations of a model meet by reading with the form of the one and writing with that of the other, so that n generations need n
  * forms. Stateless.
  */
@@ -16,7 +16,7 @@ public interface EffectForm {
     /** The generation. */
     int subVersion();
 
-    /** Its vendor parts in a few words, for the names of shims. */
+    /** Name of its vendor parts in a few words, for the names of shims. */
     String name();
 
     /** Bytes of one command of a vendor part. */
@@ -39,6 +39,6 @@ public interface EffectForm {
      */
     int write(Effect effect, byte[] bytes, int at, int end, Completion completion);
 
-    /** What becomes of what a client of another generation can say when this form writes it, for agreements. */
+    /** Outcome of each operation of a client of another generation when this form writes it, for agreements. */
     List<Conversion> conversions(int client);
 }

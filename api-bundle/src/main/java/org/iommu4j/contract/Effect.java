@@ -3,7 +3,7 @@ package org.iommu4j.contract;
 import java.util.Locale;
 
 /**
- * What one command of a vendor part drops: the form in the middle between the vendor parts of a model's generations. It says which
+ * The effect of one command of a vendor part: the form in the middle between the vendor parts of a model's generations. It says which
  * cached things are gone when the request is complete, by tags, addresses and levels, and has no generation's bits. A flyweight that
  * its owner reuses; what is not narrowed is wide.
  */
@@ -123,7 +123,7 @@ public final class Effect {
         return this;
     }
 
-    /** What is dropped. */
+    /** Kind of things that are dropped. */
     public Target target() {
         return target;
     }

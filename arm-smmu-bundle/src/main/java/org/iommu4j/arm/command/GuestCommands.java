@@ -5,7 +5,7 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
-/** What a guest may give as vendor part of an invalidation, whatever is attached and bound, docs/spec/arm-smmu.md 5.6. */
+/** The commands that a guest may give as vendor part of an invalidation, whatever is attached and bound, docs/spec/arm-smmu.md 5.6. */
 public final class GuestCommands {
     /** The two words of any command. */
     public static final Layout WORDS = SmmuCommand.TLBI_NH_ALL.layout();

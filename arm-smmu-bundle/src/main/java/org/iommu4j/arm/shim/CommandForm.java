@@ -122,7 +122,7 @@ final class CommandForm implements EffectForm {
         return refused;
     }
 
-    /** What a guest's command that is legal drops. */
+    /** Reads a guest's command that is legal. */
     void read(SmmuCommand command, long word0, long word1, Effect effect) {
         switch (command) {
             case TLBI_NH_ALL, TLBI_NSNH_ALL -> effect.all(Target.TRANSLATIONS);

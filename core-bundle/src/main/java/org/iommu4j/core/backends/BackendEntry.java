@@ -79,7 +79,7 @@ public final class BackendEntry {
             List<Unbridgeable> unbridgeable,
             List<BindFormat> bindFormats,
             List<CaptureFormat> captureFormats,
-            Map<Integer, EffectForm> effectForms) {
+            Map<Integer, KnownForm> effectForms) {
         public Parts {
             shims = List.copyOf(shims);
             unbridgeable = List.copyOf(unbridgeable);
@@ -89,6 +89,14 @@ public final class BackendEntry {
         }
     }
 
+    /**
+     * A form of effects.
+     *
+     * @param form a foreign object
+     * @param commandBytes as it answered when it was asked
+     */
+    public record KnownForm(EffectForm form, int commandBytes) {}
+
     /** A backend's answers about itself. */
     public record Answers(
             BackendDescription description,
@@ -96,7 +104,7 @@ public final class BackendEntry {
             List<Unbridgeable> unbridgeable,
             List<BindFormat> bindFormats,
             List<CaptureFormat> captureFormats,
-            Map<Integer, EffectForm> effectForms) {}
+            Map<Integer, KnownForm> effectForms) {}
 
     /**
      * Asks a backend. Calls foreign code.
@@ -146,15 +154,15 @@ public final class BackendEntry {
         return new Answers(description, shims, unbridgeable, formats, captures, effectForms(backend));
     }
 
-    private static Map<Integer, EffectForm> effectForms(Backend backend) {
-        Map<Integer, EffectForm> forms = new HashMap<>();
+    private static Map<Integer, KnownForm> effectForms(Backend backend) {
+        Map<Integer, KnownForm> forms = new HashMap<>();
         for (EffectForm form : backend.effectForms()) {
             expectRoom(forms.values());
             int bytes = form.commandBytes();
             if (bytes <= 0 || bytes > InvalidateRequest.SCRATCH_BYTES) {
                 throw new IllegalArgumentException("a form of effects has commands of " + bytes + " bytes");
             }
-            if (forms.put(form.subVersion(), form) != null) {
+            if (forms.put(form.subVersion(), new KnownForm(form, bytes)) != null) {
                 throw new IllegalArgumentException(
                         "generation 0x" + Integer.toHexString(form.subVersion()) + " has two forms of effects");
             }

@@ -6,7 +6,6 @@ import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.backend.DmaAccess;
-import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.Hardware;
@@ -22,7 +21,6 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
-import org.iommu4j.contract.Effect;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
@@ -60,28 +58,6 @@ public final class Contained {
     /** A compatibility handler in front of a backend. */
     public static Rewriter shim(Shim foreign, BackendEntry backend) {
         return new Rewriter(foreign, backend);
-    }
-
-    /**
-     * Reads one command as {@link EffectForm#read} does.
-     *
-     * @param refusal filled in if the generation refuses the command
-     * @param completion filled in if the form breaks
-     * @return 0, positive for a refusal, or {@code -EIO}
-     */
-    public static int readEffect(
-            EffectForm form,
-            BackendEntry backend,
-            InvalidateRequest request,
-            int at,
-            Effect effect,
-            Completion refusal,
-            Completion completion) {
-        try {
-            return form.read(request, at, effect, refusal.begin()) == 0 ? 0 : 1;
-        } catch (Throwable t) {
-            return contain(t, backend, completion);
-        }
     }
 
     /** As {@link RequestReader#read}; its lengths and layouts are those of {@code backend}. */

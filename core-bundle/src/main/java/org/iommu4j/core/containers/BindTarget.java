@@ -6,7 +6,7 @@ import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
- * What a bind is about, as far as the format of its vendor part names it.
+ * The subject of a bind, as far as the format of its vendor part names it.
  *
  * @param operation the operation
  * @param unbinds true if the binding is to be undone

@@ -1,13 +1,12 @@
 package org.iommu4j.core.containers;
 
 import java.util.Arrays;
-import org.iommu4j.backend.EffectForm;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Effect;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.core.backends.BackendEntry;
-import org.iommu4j.core.backends.Contained;
+import org.iommu4j.core.backends.ContainedForm;
 
 /**
  * Compares what a vendor part drops before and after the shims, whoever brings them: what the client's generation reads in it must be
@@ -17,25 +16,22 @@ final class EffectCheck {
     private static final String LESS = "the shims wrote a vendor part that drops less than the client's";
     private static final int USUAL = InvalidateRequest.SCRATCH_BYTES / (2 * Long.BYTES);
 
-    private final EffectForm client;
-    private final EffectForm chip;
-    private final BackendEntry backend;
-    private final Completion refusal = new Completion();
+    private final ContainedForm client;
+    private final ContainedForm chip;
     private Effect[] before = effects(new Effect[USUAL], 0);
     private Effect[] after = effects(new Effect[USUAL], 0);
     private int asked;
 
-    private EffectCheck(EffectForm client, EffectForm chip, BackendEntry backend) {
+    private EffectCheck(ContainedForm client, ContainedForm chip) {
         this.client = client;
         this.chip = chip;
-        this.backend = backend;
     }
 
     /** The check between two generations; null if one of them has no form of effects. */
     static EffectCheck of(BackendEntry backend, int client, int chip) {
-        EffectForm first = backend.parts().effectForms().get(client);
-        EffectForm second = backend.parts().effectForms().get(chip);
-        return first == null || second == null ? null : new EffectCheck(first, second, backend);
+        ContainedForm first = ContainedForm.of(backend, client);
+        ContainedForm second = ContainedForm.of(backend, chip);
+        return first == null || second == null ? null : new EffectCheck(first, second);
     }
 
     private static Effect[] effects(Effect[] room, int from) {
@@ -83,11 +79,11 @@ final class EffectCheck {
         return Math.min(code, 0);
     }
 
-    private int read(EffectForm form, InvalidateRequest request, Effect[] into, int commands, Completion completion) {
+    private int read(ContainedForm form, InvalidateRequest request, Effect[] into, int commands, Completion completion) {
         int code = 0;
         for (int i = 0; i < commands && code == 0; i++) {
             int at = request.payloadOffset() + i * form.commandBytes();
-            code = Contained.readEffect(form, backend, request, at, into[i], refusal, completion);
+            code = form.read(request, at, into[i], completion);
         }
         return code;
     }

@@ -289,7 +289,7 @@ public final class Session {
                 : completion.fail(Errno.EIO, "a shim wrote a bind of something else than the client's");
     }
 
-    /** What shims wrote must keep all rules of the contract, as if a client of the chip's generation had sent it. */
+    /** The bind that shims wrote must keep all rules of the contract, as if a client of the chip's generation had sent it. */
     private int checkRewritten(BindRequest request, Completion completion) {
         Terms terms = reader.terms();
         RequestReader chips = new RequestReader(new Terms(

@@ -109,7 +109,7 @@ public final class EffectShim implements Shim {
             }
             boolean all = effect.isAll();
             int from = fits ? written : 0;
-            // What is left needs room, too: each of its commands one at least.
+            // The commands that are left need room, too: one each at least.
             int to = fits ? target.length - (end - at - bytes) : target.length;
             int count = chip.write(effect, target, from, to, completion);
             if (count < 0) {
