@@ -145,6 +145,14 @@ public interface Backend {
     /** Handlers between its own generations. */
     List<Shim> shims();
 
+    /**
+     * The forms in which generations say effects, at most one each. With them the core compares what a request drops before and after shims,
+     * whoever brings them.
+     */
+    default List<EffectForm> effectForms() {
+        return List.of();
+    }
+
     /** Pairs of generations that nothing may bridge, neither its own shims nor those of others. */
     default List<Unbridgeable> unbridgeable() {
         return List.of();

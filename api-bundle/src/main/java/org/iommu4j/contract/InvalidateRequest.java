@@ -9,6 +9,8 @@ public final class InvalidateRequest {
     public static final int SCRATCH_BYTES = 256;
 
     private final byte[] scratch = new byte[SCRATCH_BYTES];
+    private final byte[] otherScratch = new byte[SCRATCH_BYTES];
+    private final Effect effect = new Effect();
     private int scope;
     private int flags;
     private int pasid;
@@ -176,9 +178,17 @@ public final class InvalidateRequest {
         throw new IllegalArgumentException(field.name() + " is no field that a backend sees");
     }
 
-    /** Bytes of this request that a shim may fill and pass to {@link #replacePayload}. */
+    /**
+     * Bytes of this request that a shim may fill and pass to {@link #replacePayload}. They are never those that hold the vendor part,
+     * so that a shim can write while it reads.
+     */
     public byte[] scratch() {
-        return scratch;
+        return payload == scratch ? otherScratch : scratch;
+    }
+
+    /** An effect for whoever rewrites the request, of no meaning between two calls. */
+    public Effect effect() {
+        return effect;
     }
 
     /**
@@ -186,7 +196,7 @@ public final class InvalidateRequest {
      */
     public void replacePayload(int newSubVersion, int length) {
         subVersion = newSubVersion;
-        payload = scratch;
+        payload = scratch();
         payloadOffset = 0;
         payloadLength = length;
     }

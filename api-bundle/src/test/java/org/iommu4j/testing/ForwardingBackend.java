@@ -5,6 +5,7 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
@@ -121,6 +122,11 @@ public class ForwardingBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return target.shims();
+    }
+
+    @Override
+    public List<EffectForm> effectForms() {
+        return target.effectForms();
     }
 
     @Override

@@ -3,7 +3,6 @@ package org.iommu4j.arm;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.iommu4j.arm.capture.SmmuCaptureFormat;
 import org.iommu4j.arm.command.BindPageTable;
 import org.iommu4j.arm.command.BindPasid;
@@ -17,13 +16,13 @@ import org.iommu4j.arm.command.SmmuSettings;
 import org.iommu4j.arm.guest.SmmuGuestDecoder;
 import org.iommu4j.arm.hardware.SimulatedSmmu;
 import org.iommu4j.arm.hardware.SmmuLayouts;
-import org.iommu4j.arm.shim.CommandShim;
-import org.iommu4j.arm.shim.Smmuv2Shim;
+import org.iommu4j.arm.shim.SmmuForms;
 import org.iommu4j.arm.translate.SmmuTranslator;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
@@ -200,8 +199,12 @@ public class SmmuBackend implements Backend {
 
     @Override
     public List<Shim> shims() {
-        return Stream.concat(CommandShim.all().stream(), Smmuv2Shim.all().stream())
-                .toList();
+        return SmmuForms.shims();
+    }
+
+    @Override
+    public List<EffectForm> effectForms() {
+        return SmmuForms.ALL;
     }
 
     @Override

@@ -238,6 +238,7 @@ class ContainmentTest {
             arrival("Backend.describe", "describe"),
             arrival("Backend.shims", "shims"),
             arrival("Backend.unbridgeable", "unbridgeable"),
+            arrival("Backend.effectForms", "effectForms"),
             arrival("Backend.bindFormats", "bindFormats"),
             arrival("Backend.captureFormats", "captureFormats"),
             new Way("Backend.createHardware", "createHardware", thrown(scene -> scene.bench.unit(1))),

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 /** The laws of {@link ShimLaws} for every path between the generations. */
 class ShimLawsTest {
-    private static final int CASES = 40;
+    private static final int CASES = 400;
 
     @Test
     void shouldHoldOnEveryPath() {

@@ -1,8 +1,8 @@
 package org.iommu4j.arm.translate;
 
-import org.iommu4j.arm.command.CommandCheck;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.Granule;
+import org.iommu4j.arm.command.GuestCommands;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.contract.Completion;
@@ -10,7 +10,6 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.driver.domain.Answers;
-import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
@@ -19,16 +18,14 @@ import org.iommu4j.layout.Layout;
  * context descriptors, and what its devices hold, and answer for transactions of its devices that are stalled.
  */
 final class VendorCommands {
-    private static final Layout WORDS = SmmuCommand.TLBI_NH_ALL.layout();
+    private static final Layout WORDS = GuestCommands.WORDS;
 
-    private final CommandCheck[] checks;
+    private final GuestCommands guests;
     private final QueueCommands queue;
-    private final boolean reachesDevices;
 
     VendorCommands(SmmuCapabilities chip, QueueCommands queue) {
-        checks = CommandCheck.of(chip, true);
+        guests = new GuestCommands(chip);
         this.queue = queue;
-        reachesDevices = chip.has("ATS");
     }
 
     /**
@@ -49,38 +46,11 @@ final class VendorCommands {
     }
 
     private int check(Domain domain, long word0, long word1, InvalidateRequest request, Completion completion) {
-        int opcode = SmmuCommand.opcodeOf(word0);
-        SmmuCommand command = SmmuCommand.of(opcode);
-        BitField opcodeField = WORDS.fields().get(0);
-        // S9: where no device can hold anything, a guest's command for devices is done.
-        boolean absent = command == SmmuCommand.ATC_INV && !reachesDevices;
-        if (command == null || (checks[opcode] == null && !absent)) {
-            return completion.refuse(
-                    Rule.V34,
-                    Rule.V34.errno(),
-                    WORDS,
-                    opcodeField,
-                    opcode,
-                    "no command of this generation has that opcode");
+        int refused = guests.check(word0, word1, completion);
+        if (refused != 0) {
+            return refused;
         }
-        if (!command.isOfGuests()) {
-            return completion.refuse(
-                    Rule.V36,
-                    Rule.V36.errno(),
-                    command.layout(),
-                    opcodeField,
-                    opcode,
-                    "this command is the host's, never a guest's");
-        }
-        if (!absent && !checks[opcode].isLegal(word0, word1)) {
-            return completion.refuse(
-                    Rule.V34,
-                    Rule.V34.errno(),
-                    command.layout(),
-                    opcodeField,
-                    opcode,
-                    checks[opcode].reason(word0, word1));
-        }
+        SmmuCommand command = SmmuCommand.of(SmmuCommand.opcodeOf(word0));
         if (namesStream(command) && domain.members().device(CommandFields.SID.getInt(word0)) == null) {
             return completion.refuse(
                     Rule.V36,
@@ -95,8 +65,8 @@ final class VendorCommands {
                         Rule.V35,
                         Rule.V35.errno(),
                         command.layout(),
-                        opcodeField,
-                        opcode,
+                        command.opcodeField(),
+                        command.opcode(),
                         "the command drops more than the generic part names")
                 : 0;
     }
@@ -145,7 +115,7 @@ final class VendorCommands {
                 for (Stage stage : domain.stagesInUse()) {
                     queue.put(CommandFields.VMID.set(base, stage.vmid()), word1);
                 }
-            } else if (command != SmmuCommand.ATC_INV || reachesDevices) {
+            } else if (!guests.isDone(command)) {
                 queue.put(word0, word1);
             }
         }

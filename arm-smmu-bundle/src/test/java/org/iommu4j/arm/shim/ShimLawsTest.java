@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 /** The laws of {@link ShimLaws} for every path between the generations that have chips. */
 class ShimLawsTest {
-    private static final int CASES = 20;
+    private static final int CASES = 400;
 
     @Test
     void shouldHoldOnEveryPath() {

@@ -28,7 +28,7 @@ class ShimPropertyTest {
     private static final List<Granule> GRANULES = List.of(Granule.values());
 
     private static Shim shim(int from, int to) {
-        return CommandShim.all().stream()
+        return ShimEquivalencePropertyTest.commandShims().stream()
                 .filter(shim -> shim.from() == from && shim.to() == to)
                 .findFirst()
                 .orElseThrow();
@@ -76,7 +76,7 @@ class ShimPropertyTest {
         int changed = 0;
         int widened = 0;
         for (int round = 0; round < ROUNDS; round++) {
-            for (Shim shim : CommandShim.all()) {
+            for (Shim shim : ShimEquivalencePropertyTest.commandShims()) {
                 boolean ranges = shim.from() > SmmuGeneration.V3_0;
                 Granule granule = GRANULES.get(random.nextInt(GRANULES.size()));
                 int scale = random.nextInt(4);
@@ -94,6 +94,7 @@ class ShimPropertyTest {
                 }
                 InvalidateRequest before = request(shim.from(), word0, word1);
                 InvalidateRequest after = request(shim.from(), word0, word1);
+                byte[] sent = after.payload();
                 Completion completion = new Completion().begin();
                 assertEquals(0, shim.rewrite(after, completion));
                 assertEquals(shim.to(), after.subVersion());
@@ -103,7 +104,7 @@ class ShimPropertyTest {
                     widened++;
                     continue;
                 }
-                changed += after.payload() == after.scratch() ? 1 : 0;
+                changed += after.payload() != sent ? 1 : 0;
                 long address = base + ((long) random.nextInt(64) << granule.shift());
                 int level = 1 + random.nextInt(3);
                 boolean wasDropped = drops(before, granule, level, address, shim.from() == SmmuGeneration.V3_4);
@@ -164,10 +165,10 @@ class ShimPropertyTest {
             expected.add(piece << 48 | 0x400L);
         }
         assertEquals(expected, words(all));
-        // The last unit below 2^52.
+        // The last granule below 2^52: what lies beyond is of the other half.
         InvalidateRequest end = request(SmmuGeneration.V3_4, 0x000000000271f012L, 0x000f_ffff_ffff_f400L);
         assertEquals(0, shim(SmmuGeneration.V3_4, SmmuGeneration.V3_2).rewrite(end, new Completion().begin()));
-        assertEquals(List.of(0x0000000001f00012L, 0x000f_ffff_ffff_f400L), words(end));
+        assertEquals(List.of(0x12L, 0x000f_ffff_ffff_f000L), words(end));
     }
 
     @Test
@@ -195,7 +196,8 @@ class ShimPropertyTest {
         assertEquals(List.of(0x2aL, 0x8000_0001L), registers(0x638, 0x8_0000L));
         assertEquals(List.of(0x13L, 0x0001_0000L, 0x11L | 9L << 48, 0L), registers(0x608, 0x10, 0x7f0, -1, 0x610, 9));
         assertEquals(List.of(0x13L, 0x0001_0001L), registers(0x628, 0x10));
-        assertEquals(List.of(0x10L, 0L, 0x30L, 0L), registers(0x618, 1, 0x8000_0068L, 1, 0x8000_0070L, 1));
+        // S8: of all that is there a guest has its own.
+        assertEquals(List.of(0x10L, 0L, 0x10L, 0L), registers(0x618, 1, 0x8000_0068L, 1, 0x8000_0070L, 1));
         assertEquals(List.of(0x28L, 0L), registers(0x8000_0064L, 3));
         assertEquals(List.of(0x20L, 0L), registers(0x8000_006cL, 3));
         assertEquals(List.of(0x22L, 0x0001_0000L), registers(0x8000_00c0L, 0x10));
@@ -214,7 +216,7 @@ class ShimPropertyTest {
     }
 
     private static void refusedRegisters(Rule rule, long... words) {
-        for (Shim shim : Smmuv2Shim.all()) {
+        for (Shim shim : ShimEquivalencePropertyTest.registerShims()) {
             Completion completion = new Completion().begin();
             assertNotEquals(0, shim.rewrite(request(SmmuGeneration.V2, words), completion));
             assertEquals(rule, completion.rule());
@@ -223,7 +225,7 @@ class ShimPropertyTest {
 
     private static List<Long> registers(long... words) {
         List<Long> written = null;
-        for (Shim shim : Smmuv2Shim.all()) {
+        for (Shim shim : ShimEquivalencePropertyTest.registerShims()) {
             InvalidateRequest request = request(SmmuGeneration.V2, words);
             assertEquals(0, shim.rewrite(request, new Completion().begin()));
             assertEquals(shim.to(), request.subVersion());

@@ -1,17 +1,22 @@
 package org.iommu4j.core.backends;
 
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.foreign.Thrown;
 import org.iommu4j.core.foreign.VendorFailure;
@@ -73,14 +78,24 @@ public final class BackendEntry {
             List<ShimLink> shims,
             List<Unbridgeable> unbridgeable,
             List<BindFormat> bindFormats,
-            List<CaptureFormat> captureFormats) {
+            List<CaptureFormat> captureFormats,
+            Map<Integer, KnownForm> effectForms) {
         public Parts {
             shims = List.copyOf(shims);
             unbridgeable = List.copyOf(unbridgeable);
             bindFormats = List.copyOf(bindFormats);
             captureFormats = List.copyOf(captureFormats);
+            effectForms = Map.copyOf(effectForms);
         }
     }
+
+    /**
+     * A form of effects.
+     *
+     * @param form a foreign object
+     * @param commandBytes as it answered when it was asked
+     */
+    public record KnownForm(EffectForm form, int commandBytes) {}
 
     /** A backend's answers about itself. */
     public record Answers(
@@ -88,7 +103,8 @@ public final class BackendEntry {
             List<ShimLink> shims,
             List<Unbridgeable> unbridgeable,
             List<BindFormat> bindFormats,
-            List<CaptureFormat> captureFormats) {}
+            List<CaptureFormat> captureFormats,
+            Map<Integer, KnownForm> effectForms) {}
 
     /**
      * Asks a backend. Calls foreign code.
@@ -135,10 +151,26 @@ public final class BackendEntry {
             }
             captures.add(format);
         }
-        return new Answers(description, shims, unbridgeable, formats, captures);
+        return new Answers(description, shims, unbridgeable, formats, captures, effectForms(backend));
     }
 
-    private static void expectRoom(List<?> taken) {
+    private static Map<Integer, KnownForm> effectForms(Backend backend) {
+        Map<Integer, KnownForm> forms = new HashMap<>();
+        for (EffectForm form : backend.effectForms()) {
+            expectRoom(forms.values());
+            int bytes = form.commandBytes();
+            if (bytes <= 0 || bytes > InvalidateRequest.SCRATCH_BYTES) {
+                throw new IllegalArgumentException("a form of effects has commands of " + bytes + " bytes");
+            }
+            if (forms.put(form.subVersion(), new KnownForm(form, bytes)) != null) {
+                throw new IllegalArgumentException(
+                        "generation 0x" + Integer.toHexString(form.subVersion()) + " has two forms of effects");
+            }
+        }
+        return forms;
+    }
+
+    private static void expectRoom(Collection<?> taken) {
         if (taken.size() == MOST_PARTS) {
             throw new IllegalArgumentException("it has more than " + MOST_PARTS + " shims, forbidden pairs or formats");
         }
@@ -188,7 +220,8 @@ public final class BackendEntry {
                         answers.shims(),
                         answers.unbridgeable(),
                         answers.bindFormats(),
-                        answers.captureFormats()),
+                        answers.captureFormats(),
+                        answers.effectForms()),
                 BackendStatus.State.INSTALLED);
     }
 
@@ -204,7 +237,7 @@ public final class BackendEntry {
                 source.announced(),
                 null,
                 null,
-                new Parts(backend, List.of(), List.of(), List.of(), List.of()),
+                new Parts(backend, List.of(), List.of(), List.of(), List.of(), Map.of()),
                 BackendStatus.State.INSTALLED);
     }
 

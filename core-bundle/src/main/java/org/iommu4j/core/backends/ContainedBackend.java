@@ -8,6 +8,7 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.FuzzSupport;
+import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
@@ -139,6 +140,11 @@ final class ContainedBackend implements Backend {
     @Override
     public List<Shim> shims() {
         return asked(Backend::shims);
+    }
+
+    @Override
+    public List<EffectForm> effectForms() {
+        return asked(Backend::effectForms);
     }
 
     @Override

@@ -11,6 +11,7 @@ import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
@@ -62,6 +63,8 @@ public final class FakeBackend implements Backend {
     private final int number = MADE.incrementAndGet();
     private final List<Shim> shims = new ArrayList<>();
     private final List<Unbridgeable> unbridgeable = new ArrayList<>();
+    private final List<BindFormat> bindFormats = new ArrayList<>();
+    private final List<EffectForm> effectForms = new ArrayList<>();
     private UnaryOperator<BackendDescription> description = UnaryOperator.identity();
     private Consumer<NativePort> portUser = port -> {};
     private List<Generation> generations;
@@ -110,6 +113,18 @@ public final class FakeBackend implements Backend {
     /** Brings a shim. */
     public FakeBackend with(Shim shim) {
         shims.add(shim);
+        return this;
+    }
+
+    /** Has another format of binds, beside that of all generations from 1 on. */
+    public FakeBackend with(BindFormat format) {
+        bindFormats.add(format);
+        return this;
+    }
+
+    /** Has a form of effects. */
+    public FakeBackend with(EffectForm form) {
+        effectForms.add(form);
         return this;
     }
 
@@ -276,13 +291,21 @@ public final class FakeBackend implements Backend {
     @Override
     public List<BindFormat> bindFormats() {
         traps.pass("bindFormats");
-        return List.of(new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, 1, 0, BIND, BIND.field("base")));
+        List<BindFormat> formats = new ArrayList<>(bindFormats);
+        formats.add(new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, 1, 0, BIND, BIND.field("base")));
+        return List.copyOf(formats);
     }
 
     @Override
     public List<Shim> shims() {
         traps.pass("shims");
         return List.copyOf(shims);
+    }
+
+    @Override
+    public List<EffectForm> effectForms() {
+        traps.pass("effectForms");
+        return List.copyOf(effectForms);
     }
 
     @Override

@@ -33,6 +33,7 @@ public record GenerationShim(int from, int to) implements Shim {
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
     private static final int BYTES = InvalidateData.LAYOUT.sizeBytes();
     private static final String ONE_WINDOW = "the generation has the default window only, below 4 GiB";
+    private static final String NO_NUMBERS = "calls have no PE numbers: ffffffff names that of the container";
     private static final String EIGHT_BITS = "a PE number of 8 bits: never cut";
     private static final int DEFAULT_PAGE_SHIFT = 12;
     private static final int IODA2_PES = 1 << 8;
@@ -93,8 +94,16 @@ public record GenerationShim(int from, int to) implements Shim {
         return conversions;
     }
 
+    /** The vendor part is looked at first, as a driver does, so that a request is refused alike on every way. */
     @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
+        if (request.payloadLength() != 0 && request.payloadLength() != BYTES) {
+            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 32 bytes", completion);
+        }
+        int refused = request.payloadLength() == 0 ? 0 : checkPayload(request, completion);
+        if (refused != 0) {
+            return refused;
+        }
         if (toCalls() && !request.selectsRange()) {
             return request.refuse(
                     Rule.V24,
@@ -108,46 +117,49 @@ public record GenerationShim(int from, int to) implements Shim {
         }
         if (request.payloadLength() == 0) {
             request.retag(to);
-            return 0;
+        } else {
+            rewritePayload(request);
         }
-        if (request.payloadLength() != BYTES) {
-            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 32 bytes", completion);
-        }
-        return rewritePayload(request, completion);
+        return 0;
     }
 
-    private int rewritePayload(InvalidateRequest request, Completion completion) {
-        long window = word(request, 0);
+    private int checkPayload(InvalidateRequest request, Completion completion) {
         long page = word(request, 1);
-        long flags = word(request, 2);
         int pe = InvalidateData.PE.getInt(page);
+        boolean withoutNumbers = !SpaprGeneration.hasRegisters(from) || !SpaprGeneration.hasRegisters(to);
+        if (!SpaprGeneration.isIoda3(from) && InvalidateData.SYNC.isSet(word(request, 2))) {
+            // In the other generation the bit would be legal.
+            return completion.refuseReserved(InvalidateData.LAYOUT, 2, InvalidateData.SYNC.mask());
+        }
+        if (pe != InvalidateData.GROUP_PE && withoutNumbers) {
+            return refuse(completion, Rule.V36, Errno.EPERM, InvalidateData.PE, pe, NO_NUMBERS);
+        }
         if (to == SpaprGeneration.IODA2
                 && pe != InvalidateData.GROUP_PE
                 && Integer.compareUnsigned(pe, IODA2_PES) >= 0) {
             return refuse(completion, Rule.V36, Errno.ERANGE, InvalidateData.PE, pe, EIGHT_BITS);
         }
-        if (toCalls()) {
-            int shift = InvalidateData.PAGE_SHIFT.getInt(page);
-            if (shift != 0 && shift != DEFAULT_PAGE_SHIFT) {
-                return refuse(
+        int shift = InvalidateData.PAGE_SHIFT.getInt(page);
+        return toCalls() && shift != 0 && shift != DEFAULT_PAGE_SHIFT
+                ? refuse(
                         completion,
                         Rule.V24,
                         Errno.EOPNOTSUPP,
                         InvalidateData.PAGE_SHIFT,
                         shift,
-                        "the generation has pages of 4 KiB only");
-            }
-        }
-        if (!SpaprGeneration.isIoda3(from) && InvalidateData.SYNC.isSet(flags)) {
-            // In the other generation the bit would be legal.
-            return completion.refuseReserved(InvalidateData.LAYOUT, 2, InvalidateData.SYNC.mask());
-        }
+                        "the generation has pages of 4 KiB only")
+                : 0;
+    }
+
+    private void rewritePayload(InvalidateRequest request) {
+        long window = word(request, 0);
+        long flags = word(request, 2);
         int op = InvalidateData.OP.getInt(window);
         if (SpaprGeneration.hasRegisters(to) != SpaprGeneration.hasRegisters(from)) {
             op = exchanged(op);
         }
         WORD.set(request.scratch(), 0, InvalidateData.OP.set(window, Integer.toUnsignedLong(op)));
-        WORD.set(request.scratch(), Long.BYTES, page);
+        WORD.set(request.scratch(), Long.BYTES, word(request, 1));
         // A driver without a sync completes its kills at once.
         WORD.set(
                 request.scratch(),
@@ -157,7 +169,6 @@ public record GenerationShim(int from, int to) implements Shim {
                         : flags);
         WORD.set(request.scratch(), 3 * Long.BYTES, word(request, 3));
         request.replacePayload(to, BYTES);
-        return 0;
     }
 
     /** KILL for REWRITE and the other way; other operations keep their refusal. */

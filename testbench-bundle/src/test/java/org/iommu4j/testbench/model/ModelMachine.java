@@ -2,6 +2,7 @@ package org.iommu4j.testbench.model;
 
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.stream.LongStream;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
@@ -29,6 +30,7 @@ final class ModelMachine extends BackendMachine {
     private static final int TWO = ModelOp.TWO;
     private static final long TABLES = 0x10_0000;
     private static final long FRAMES = 0x2000_0000;
+    private static final int FRAME_SHIFT = 24;
     private static final long TABLE_BYTES = 0x4000;
     private static final int DOMAIN_TABLES = 16;
     private static final int LEAF_TABLES = 8;
@@ -122,7 +124,7 @@ final class ModelMachine extends BackendMachine {
     }
 
     private static long frame(int domain, int page, int which) {
-        return FRAMES + (((domain * 2L + page) * 2 + which) << 24);
+        return FRAMES + (((domain * 2L + page) * 2 + which) << FRAME_SHIFT);
     }
 
     private long leafAt(int domain, int page, int which) {
@@ -320,6 +322,17 @@ final class ModelMachine extends BackendMachine {
         return NONE;
     }
 
+    /** Where a device's read of a page goes, by the number of its frame; empty if nowhere. */
+    OptionalLong meets(int device, int page) {
+        long met = read(device, page);
+        return met == NONE ? OptionalLong.empty() : OptionalLong.of((met - FRAMES) >>> FRAME_SHIFT);
+    }
+
+    /** True if the ledger leaves one answer only to a device's read of a page. */
+    boolean isSettled(int device, int page) {
+        return allowed(domains[device], page).size() == 1;
+    }
+
     /** All that may be met; -1 for nothing. */
     private List<Long> allowed(int domain, int page) {
         return domain == NOWHERE
@@ -357,7 +370,7 @@ final class ModelMachine extends BackendMachine {
         mix(tag);
         mix(iova);
         mix(pa);
-        int index = (int) ((pa - FRAMES) >>> 24);
+        int index = (int) ((pa - FRAMES) >>> FRAME_SHIFT);
         if (pa < FRAMES || index >= TWO * TWO * TWO) {
             return;
         }
