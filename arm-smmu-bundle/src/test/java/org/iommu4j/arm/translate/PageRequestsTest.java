@@ -124,7 +124,7 @@ class PageRequestsTest {
         machine.swap();
         machine.takeCommands();
         assertEquals(Errno.OK, respond(request(PASID, 7, true), PageResponse.SUCCESS));
-        // V21 and V67 of docs/spec/arm-smmu.md 8.
+        // As V21 and V67 of docs/spec/arm-smmu.md 8.1 and 8.3.
         assertEquals("000001a800007841 0000000000002007", machine.takeCommands().get(0));
         assertEquals(Errno.OK, respond(request(DmaAccess.NO_PASID, 0x1ff, true), PageResponse.FAILURE));
         assertEquals("000001a800000041 00000000000001ff", machine.takeCommands().get(0));
