@@ -17,6 +17,11 @@ public final class PageRequests {
         this.interrupt = interrupt;
     }
 
+    /** True while requests can be queued: the queue is enabled, and no write of it has been aborted. */
+    public boolean isOn() {
+        return queue.isOn();
+    }
+
     /**
      * A request of a device, or a stop marker.
      *

@@ -449,6 +449,11 @@ public final class Contained {
         }
 
         @Override
+        public void pageRequests(int requester, GuestRequests sink) {
+            contained(backend, () -> foreign.pageRequests(requester, sink));
+        }
+
+        @Override
         public Snapshot save() {
             return asked(backend, foreign::save);
         }

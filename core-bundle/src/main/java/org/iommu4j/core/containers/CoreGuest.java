@@ -24,7 +24,7 @@ public final class CoreGuest implements Guest {
     /** The virtual IOMMU for whose call a thread works that is not inside it. */
     private static final ThreadLocal<CoreGuest> REPRESENTED = new ThreadLocal<>();
 
-    /** Longest wait in nanoseconds to hand over a record: it can come later, and the device's access waits meanwhile. */
+    /** Longest wait in nanoseconds to tell something: it can come later, and a device waits meanwhile. */
     private static final long EVENT_WAIT_NANOS = 100_000_000L;
 
     private final CoreUnit unit;
@@ -133,13 +133,13 @@ public final class CoreGuest implements Guest {
     }
 
     /**
-     * Hands a record of the unit's chip over.
+     * Tells what the unit's chip has for the guest.
      *
      * @return false if the virtual IOMMU could not be called now; true also if it is lost, or fails
      */
-    boolean takes(byte[] event) {
+    boolean takes(Notice notice) {
         try {
-            inside(decoder -> decoder.deviceEvent(event, sink), EVENT_WAIT_NANOS);
+            inside(decoder -> notice.tell(decoder, sink), EVENT_WAIT_NANOS);
             return true;
         } catch (BackendException e) {
             return e.errno() == Errno.ESTALE || e.errno() == Errno.EIO;
@@ -181,6 +181,12 @@ public final class CoreGuest implements Guest {
                 away = false;
             }
         }
+    }
+
+    /** Something that a virtual IOMMU is told, whoever serves then. */
+    @FunctionalInterface
+    interface Notice {
+        void tell(GuestDecoder decoder, GuestRequests sink);
     }
 
     @FunctionalInterface

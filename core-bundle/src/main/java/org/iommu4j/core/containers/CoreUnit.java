@@ -427,6 +427,9 @@ public final class CoreUnit implements Unit {
                     DMA_WAIT_NANOS,
                     null,
                     0);
+            if (outcome[0] == PageRequest.Outcome.QUEUED) {
+                events.asked(request.requester());
+            }
             deliverEvents();
         }
         return outcome[0];

@@ -12,9 +12,10 @@ import org.iommu4j.core.backends.Chip;
 import org.iommu4j.core.backends.Contained;
 
 /**
- * Fault and event records of a chip on their way. Each is kept for whoever calls {@link org.iommu4j.core.service.Unit#takeEvents}; one that
+ * What a chip has for guests: records of faults and events, and page requests of devices. Each record is kept for whoever calls {@link org.iommu4j.core.service.Unit#takeEvents}; one that
  * is about a device of a guest goes to that guest's virtual IOMMU besides, once. They are taken out of the chip inside its gate and
- * delivered outside of it, since a virtual IOMMU may call the unit. They stay here over swaps, as do those that could not be delivered yet.
+ * delivered outside of it, since a virtual IOMMU may call the unit. They stay here over swaps, as do those that could not be delivered yet. Page requests stay where the driver keeps them; the virtual IOMMU is told that there are some, and
+ * takes them itself.
  */
 final class DeviceEvents {
     /** Most records that are kept while nobody calls takeEvents; the oldest go first. */
@@ -29,7 +30,7 @@ final class DeviceEvents {
     /** Records that nobody has taken; guarded by itself. */
     private final Deque<byte[]> kept = new ArrayDeque<>();
 
-    /** Records that are on their way to guests; guarded by {@link #kept}. */
+    /** What is on its way to guests; guarded by {@link #kept}. */
     private final Deque<Delivery> underWay = new ArrayDeque<>();
 
     /** True while something is on its way. */
@@ -37,7 +38,7 @@ final class DeviceEvents {
 
     private final ReentrantLock delivering = new ReentrantLock();
 
-    private record Delivery(CoreGuest guest, byte[] event) {}
+    private record Delivery(CoreGuest guest, CoreGuest.Notice notice) {}
 
     /** A device has been attached: by a guest's call, or, with null, by somebody who is none. */
     void attached(int requester, CoreGuest guest) {
@@ -68,14 +69,28 @@ final class DeviceEvents {
                 OptionalInt requester = Contained.eventRequester(chip.backend(), event);
                 CoreGuest guest = requester.isPresent() ? guests.get(requester.getAsInt()) : null;
                 if (guest != null) {
-                    underWay.add(new Delivery(guest, event));
-                    waits = true;
+                    send(guest, (decoder, sink) -> decoder.deviceEvent(event, sink));
                 }
                 kept.add(event);
             }
             while (kept.size() > most) {
                 kept.remove();
             }
+        }
+    }
+
+    /** A device has asked for pages, which wait in its container. */
+    void asked(int requester) {
+        CoreGuest guest = guests.get(requester);
+        if (guest != null) {
+            send(guest, (decoder, sink) -> decoder.pageRequests(requester, sink));
+        }
+    }
+
+    private void send(CoreGuest guest, CoreGuest.Notice notice) {
+        synchronized (kept) {
+            underWay.add(new Delivery(guest, notice));
+            waits = true;
         }
     }
 
@@ -108,7 +123,7 @@ final class DeviceEvents {
         synchronized (kept) {
             next = underWay.peek();
         }
-        if (next == null || !next.guest().takes(next.event())) {
+        if (next == null || !next.guest().takes(next.notice())) {
             return false;
         }
         synchronized (kept) {
