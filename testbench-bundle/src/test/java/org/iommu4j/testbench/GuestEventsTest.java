@@ -8,14 +8,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
 import org.iommu4j.arm.SmmuBackend;
+import org.iommu4j.arm.command.PageRequestResponse;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
 import org.iommu4j.arm.command.SmmuRegisters.Queue;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
+import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
@@ -32,7 +36,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Two guests with virtual SMMUs in front of one chip: faults of their devices stand in their own event queues, and nowhere else. */
+/** Two guests with virtual SMMUs in front of one chip: what their devices fault on and ask for stands in their own queues, and nowhere else. */
 class GuestEventsTest {
     private static final int STREAM = 3;
     private static final int OTHERS_STREAM = 4;
@@ -43,6 +47,10 @@ class GuestEventsTest {
     private static final long TRANSLATION_FAULT = 0x10;
 
     private final IommuCore core = new IommuCore(new SimulatedPlatformFactory());
+
+    /** What devices were told of their page requests. */
+    private final List<String> told = new ArrayList<>();
+
     private Unit unit;
     private SmmuGuest guest;
     private SmmuGuest others;
@@ -53,27 +61,33 @@ class GuestEventsTest {
 
         private final long streams;
         private final long events;
+        private final long pageRequests;
         private final Map<Integer, Container> containers = new HashMap<>();
         private final Guest virtual;
 
         SmmuGuest(long memory) {
             streams = memory;
             events = memory + 0x10_0000;
+            pageRequests = memory + 0x30_0000;
             virtual = unit.openGuest(HardwareConfig.of(SmmuGeneration.V3_2), this);
             write(StreamTableBase.REGISTER.offset(), 8, streams);
             write(StreamTableBase.CONFIG.offset(), 4, 6);
             write(Queue.COMMANDS.baseRegister().offset(), 8, memory + 0x20_0008);
             write(Queue.EVENTS.baseRegister().offset(), 8, events | 3);
-            write(Cr0.REGISTER.offset(), 4, Cr0.CMDQEN.mask() | Cr0.EVENTQEN.mask() | Cr0.SMMUEN.mask());
+            write(Queue.PAGE_REQUESTS.baseRegister().offset(), 8, pageRequests | 3);
+            write(
+                    Cr0.REGISTER.offset(),
+                    4,
+                    Cr0.CMDQEN.mask() | Cr0.EVENTQEN.mask() | Cr0.PRIQEN.mask() | Cr0.SMMUEN.mask());
         }
 
         private void write(long offset, int size, long value) {
             virtual.writeRegister(offset, size, value);
         }
 
-        /** Binds a stream to an empty table: V, Config 6; 48 bits in 4 KiB granules with faults recorded. */
+        /** Binds a stream to an empty table: V, Config 6, EATS 1; 48 bits in 4 KiB granules with faults recorded. */
         void stream(int streamId, long root) {
-            long[] entry = {0xd, 0, 0x040d_0090_0000_0009L, root};
+            long[] entry = {0xd, 1L << 28, 0x040d_0090_0000_0009L, root};
             for (int word = 0; word < entry.length; word++) {
                 unit.platform()
                         .memory()
@@ -89,6 +103,33 @@ class GuestEventsTest {
                     .mapToObj(slot -> unit.platform().memory().readLongLe(events + 32 * slot))
                     .map(word -> (word >>> 32) + ":" + Long.toHexString(word & 0xff))
                     .toList();
+        }
+
+        /** Groups that devices have asked for. */
+        List<Long> asked() {
+            long count = virtual.readRegister(Queue.PAGE_REQUESTS.producer().offset(), 4);
+            return LongStream.range(0, count)
+                    .mapToObj(slot -> unit.platform().memory().readLongLe(pageRequests + 16 * slot + 8) & 0x1ff)
+                    .toList();
+        }
+
+        /** CMD_PRI_RESP, success. */
+        void answer(PageRequest last) {
+            virtual.command(SmmuCommand.SYNC
+                    .layout()
+                    .encode(
+                            PageRequestResponse.word0(last),
+                            PageRequestResponse.word1(last, PageResponse.SUCCESS)));
+        }
+
+        @Override
+        public int takePageRequests(int guestDomain, List<PageRequest> taken) {
+            return container(guestDomain).takePageRequests(taken, new Completion());
+        }
+
+        @Override
+        public int respond(int guestDomain, PageRequest last, PageResponse response) {
+            return container(guestDomain).respond(last, response, new Completion());
         }
 
         private Container container(int domain) {
@@ -129,7 +170,25 @@ class GuestEventsTest {
     void open() {
         core.arrived(new SmmuBackend());
         core.arrived(new SmmuBackend());
-        unit = core.openUnit(UnitConfig.of(IommuModel.ARM_SMMU, HardwareConfig.of(SmmuGeneration.V3_2)));
+        DevicePort devices = new DevicePort() {
+            @Override
+            public boolean invalidate(int requester, int pasid, long iova, long lengthBytes) {
+                return true;
+            }
+
+            @Override
+            public void respond(int requester, int pasid, int group, PageResponse response) {
+                told.add(requester + " " + group + " " + response);
+            }
+        };
+        unit = core.openUnit(new UnitConfig(
+                IommuModel.ARM_SMMU,
+                HardwareConfig.of(SmmuGeneration.V3_2),
+                false,
+                0,
+                List.of(),
+                (address, data) -> {},
+                devices));
         guest = new SmmuGuest(0x100_0000);
         others = new SmmuGuest(0x200_0000);
         guest.stream(STREAM, 0x300_0000);
@@ -180,5 +239,25 @@ class GuestEventsTest {
         fault(HOSTS_STREAM);
         assertEquals(List.of(), guest.seen());
         assertEquals(List.of(), others.seen());
+    }
+
+    private static PageRequest request(int streamId, int group) {
+        return new PageRequest(streamId, DmaAccess.NO_PASID, PAGE, true, false, false, false, true, group);
+    }
+
+    @Test
+    void shouldBringPageRequestsToTheGuestOfTheDeviceAndItsAnswersBack() {
+        assertEquals(PageRequest.Outcome.QUEUED, unit.request(request(STREAM, 7)));
+        assertEquals(PageRequest.Outcome.QUEUED, unit.request(request(OTHERS_STREAM, 8)));
+        core.swap(IommuModel.ARM_SMMU, "#2", SwapLimits.DEFAULT);
+        assertEquals(PageRequest.Outcome.QUEUED, unit.request(request(STREAM, 9)));
+        assertEquals(List.of(7L, 9L), guest.asked());
+        assertEquals(List.of(8L), others.asked());
+        others.answer(request(STREAM, 7));
+        assertEquals(List.of(), told, "another guest cannot answer");
+        guest.answer(request(STREAM, 7));
+        others.answer(request(OTHERS_STREAM, 8));
+        guest.answer(request(STREAM, 7));
+        assertEquals(List.of("3 7 SUCCESS", "4 8 SUCCESS"), told);
     }
 }
