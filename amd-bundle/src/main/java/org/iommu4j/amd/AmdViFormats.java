@@ -1,6 +1,7 @@
 package org.iommu4j.amd;
 
 import java.util.List;
+import java.util.OptionalInt;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViEvent;
 import org.iommu4j.amd.command.AmdViEvents.IoPageFault;
@@ -23,6 +24,16 @@ final class AmdViFormats implements NativeFormats {
         return record.length == IoPageFault.LAYOUT.sizeBytes()
                 ? IoPageFault.CODE.getInt(IoPageFault.LAYOUT.word(record, 0, IoPageFault.CODE.word()))
                 : -1;
+    }
+
+    /** The device, which is at the same place in all events that name one. */
+    @Override
+    public OptionalInt eventRequester(byte[] record) {
+        AmdViEvent event = AmdViEvent.of(code(record));
+        return event == null || !event.layout().fields().contains(IoPageFault.DEVICE_ID)
+                ? OptionalInt.empty()
+                : OptionalInt.of(IoPageFault.DEVICE_ID.getInt(
+                        IoPageFault.LAYOUT.word(record, 0, IoPageFault.DEVICE_ID.word())));
     }
 
     @Override

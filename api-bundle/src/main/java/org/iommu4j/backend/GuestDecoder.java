@@ -45,6 +45,12 @@ public interface GuestDecoder {
      */
     default void deviceEvent(byte[] record, GuestRequests sink) {}
 
+    /**
+     * A device of the guest has asked for pages. A virtual IOMMU that has page requests takes those that wait, {@link
+     * GuestRequests#takePageRequests}, and does with each what its unit does: the guest finds it in its own queue, or the unit answers.
+     */
+    default void pageRequests(int requester, GuestRequests sink) {}
+
     /** Registers and what it knows of its guest. */
     Snapshot save();
 

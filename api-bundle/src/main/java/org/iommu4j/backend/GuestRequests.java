@@ -1,6 +1,8 @@
 package org.iommu4j.backend;
 
+import java.util.List;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /** Receives a guest decoder's requests: the contract as bytes. */
@@ -29,4 +31,25 @@ public interface GuestRequests {
      * @param guestDomain the guest's own domain id, or -1 to leave only
      */
     void move(int requester, int guestDomain);
+
+    /**
+     * Takes the page requests that wait in the container that serves a guest's domain, the oldest first, each once. A group whose last
+     * request was taken is to be answered by {@link #respond}.
+     *
+     * @param taken gets them
+     * @return 0 or a negative errno: {@code EOPNOTSUPP} where there are none
+     */
+    default int takePageRequests(int guestDomain, List<PageRequest> taken) {
+        return Errno.EOPNOTSUPP.code();
+    }
+
+    /**
+     * Answers a group of page requests.
+     *
+     * @param last the last request of the group; its device, PASID and group count
+     * @return 0 or a negative errno: {@code ENOENT} if no such group waits for an answer
+     */
+    default int respond(int guestDomain, PageRequest last, PageResponse response) {
+        return Errno.EOPNOTSUPP.code();
+    }
 }

@@ -1,6 +1,7 @@
 package org.iommu4j.backend;
 
 import java.util.List;
+import java.util.OptionalInt;
 import org.iommu4j.backend.log.LogFormat;
 import org.osgi.annotation.versioning.ConsumerType;
 
@@ -16,6 +17,14 @@ public interface NativeFormats {
     /** Name of the layout of a record as {@link Hardware#takeEvents} gives it; empty if only its size tells. */
     default String eventFormat(byte[] record) {
         return "";
+    }
+
+    /**
+     * The device that a record as {@link Hardware#takeEvents} gives it is about: its requester id or stream ID. Empty if it is about no
+     * device, or none that is known.
+     */
+    default OptionalInt eventRequester(byte[] record) {
+        return OptionalInt.empty();
     }
 
     /**

@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.IntUnaryOperator;
 import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 
@@ -87,6 +89,19 @@ public final class GuestHost implements GuestRequests {
             check(machine.attach(container(guestDomain), requester));
             members.put(device, container(guestDomain));
         }
+    }
+
+    @Override
+    public int takePageRequests(int guestDomain, List<PageRequest> taken) {
+        return machine.translator().takePageRequests(container(guestDomain), taken, new Completion());
+    }
+
+    @Override
+    public int respond(int guestDomain, PageRequest last, PageResponse response) {
+        Completion completion = new Completion();
+        machine.translator().respond(container(guestDomain), last, response, completion);
+        log.add("respond " + guestDomain + " " + completion.errno());
+        return completion.errno().code();
     }
 
     private int container(int guestDomain) {

@@ -1,6 +1,7 @@
 package org.iommu4j.arm;
 
 import java.util.List;
+import java.util.OptionalInt;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.EventType;
@@ -23,6 +24,15 @@ final class SmmuFormats implements NativeFormats {
     public String eventFormat(byte[] record) {
         EventType type = EventType.of(eventCode(record));
         return type == null ? "" : type.layout().name();
+    }
+
+    /** The StreamID, which is at the same place in all events. */
+    @Override
+    public OptionalInt eventRequester(byte[] record) {
+        EventType type = EventType.of(eventCode(record));
+        return type == null
+                ? OptionalInt.empty()
+                : OptionalInt.of(EventFields.SID.getInt(type.layout().word(record, 0, EventFields.SID.word())));
     }
 
     @Override

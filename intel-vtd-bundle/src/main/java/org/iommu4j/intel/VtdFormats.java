@@ -1,6 +1,7 @@
 package org.iommu4j.intel;
 
 import java.util.List;
+import java.util.OptionalInt;
 import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.intel.command.FaultRecord;
@@ -16,6 +17,14 @@ final class VtdFormats implements NativeFormats {
     @Override
     public String eventFormat(byte[] record) {
         return FaultRecord.LAYOUT.name();
+    }
+
+    @Override
+    public OptionalInt eventRequester(byte[] record) {
+        return record.length == FaultRecord.BYTES
+                ? OptionalInt.of(
+                        FaultRecord.SID.getInt(FaultRecord.LAYOUT.word(record, 0, FaultRecord.SID.word())))
+                : OptionalInt.empty();
     }
 
     @Override

@@ -199,6 +199,11 @@ public final class AmdViEvents {
         return pasid & (1 << PASID_LOW_BITS) - 1;
     }
 
+    /** The PASID of both parts. */
+    public static int pasid(int low, int high) {
+        return high << PASID_LOW_BITS | low;
+    }
+
     private static Layout.Builder event(String name, String section) {
         return Layout.named(name).size(128).littleEndian().spec("AMD 48882 " + section);
     }

@@ -67,11 +67,20 @@ public final class BindPgtable {
     public static final BitField FLAG_DEVICE_TLB = HEADER_FLAGS.bit(
             "DEVICE_TLB", 17, about("the device has a TLB of its own: invalidations reach it too; needs IotlbSup"));
 
+    /** The device may ask for pages. */
+    public static final BitField FLAG_PAGE_REQUESTS = HEADER_FLAGS.bit(
+            "PAGE_REQUESTS",
+            23,
+            about("the device may ask for pages, below and with PASIDs; needs DEVICE_TLB and PPRSup"));
+
     /** The header's flags as this payload uses them. */
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
 
+    /** Header flags that are the device's own, whatever is bound above. */
+    public static final int DEVICE_FLAGS = (int) (FLAG_DEVICE_TLB.mask() | FLAG_PAGE_REQUESTS.mask());
+
     /** All header flags that the payload defines. */
-    public static final int FLAGS = (int) (FLAG_PASS_THROUGH.mask() | FLAG_DEVICE_TLB.mask());
+    public static final int FLAGS = (int) FLAG_PASS_THROUGH.mask() | DEVICE_FLAGS;
 
     private BindPgtable() {}
 }

@@ -4,6 +4,9 @@ import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -37,6 +40,43 @@ public final class CompletePprRequest {
 
     /** The command. */
     public static final Layout LAYOUT = CMD.build();
+
+    private static final int SUCCESS = 0;
+    private static final int INVALID = 1;
+    private static final int FAILURE = 15;
+
+    /**
+     * The first word of an answer.
+     *
+     * @param last last request of the group
+     */
+    public static long word0(PageRequest last) {
+        return OPCODE.of(AmdViCommand.OP_COMPLETE_PPR)
+                | DEVICE_ID.of(last.requester())
+                | (last.pasid() == DmaAccess.NO_PASID ? 0 : PASID.of(last.pasid()));
+    }
+
+    /** The second word of an answer. */
+    public static long word1(PageRequest last, PageResponse response) {
+        int code =
+                switch (response) {
+                    case SUCCESS -> SUCCESS;
+                    case INVALID -> INVALID;
+                    case FAILURE -> FAILURE;
+                };
+        return GROUP.of(last.group())
+                | RESPONSE.of(code)
+                | (last.pasid() == DmaAccess.NO_PASID ? 0 : GN.mask());
+    }
+
+    /** What a code says: one that is reserved is a failure to devices. */
+    public static PageResponse response(int code) {
+        return switch (code) {
+            case SUCCESS -> PageResponse.SUCCESS;
+            case INVALID -> PageResponse.INVALID;
+            default -> PageResponse.FAILURE;
+        };
+    }
 
     private CompletePprRequest() {}
 }

@@ -4,6 +4,8 @@ import static org.iommu4j.layout.Code.code;
 import static org.iommu4j.layout.FieldOption.about;
 import static org.iommu4j.layout.FieldOption.oneOf;
 
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -53,6 +55,44 @@ public final class PageServiceRequest {
 
     /** The entry. */
     public static final Layout LAYOUT = ENTRY.build();
+
+    /** Size of an entry. */
+    public static final int BYTES = 16;
+
+    /** The first word of a request's entry; the second is its page. */
+    public static long word0(PageRequest request) {
+        boolean withPasid = request.pasid() != DmaAccess.NO_PASID;
+        return CODE.of(1)
+                | DEVICE_ID.of(request.requester())
+                | GROUP.of(request.group())
+                | LAST.of(request.last() ? 1 : 0)
+                | X.of(request.execute() ? 1 : 0)
+                | R.of(request.read() ? 1 : 0)
+                | W.of(request.write() ? 1 : 0)
+                | (withPasid
+                        ? GN.mask()
+                                | PASID_LOW.of(AmdViEvents.pasidLow(request.pasid()))
+                                | PASID_HIGH.of(AmdViEvents.pasidHigh(request.pasid()))
+                                | US.of(request.privileged() ? 0 : 1)
+                        : 0);
+    }
+
+    /** The request of an entry. */
+    public static PageRequest decode(long word0, long word1) {
+        boolean withPasid = GN.isSet(word0);
+        return new PageRequest(
+                DEVICE_ID.getInt(word0),
+                withPasid
+                        ? AmdViEvents.pasid(PASID_LOW.getInt(word0), PASID_HIGH.getInt(word0))
+                        : DmaAccess.NO_PASID,
+                ADDRESS.get(word1),
+                R.isSet(word0),
+                W.isSet(word0),
+                X.isSet(word0),
+                withPasid && !US.isSet(word0),
+                LAST.isSet(word0),
+                GROUP.getInt(word0));
+    }
 
     private PageServiceRequest() {}
 }

@@ -10,7 +10,9 @@ import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.command.AmdViRegisters.Rings;
 import org.iommu4j.amd.command.AmdViRegisters.Status;
 import org.iommu4j.amd.command.PageServiceRequest;
-import org.iommu4j.amd.front.PageRequest.Outcome;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageRequest.Outcome;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.register.RegisterFile;
@@ -59,26 +61,31 @@ public final class PageRequestLog {
         return log != null && registers.isSet(Control.REGISTER, Control.PPR_EN);
     }
 
-    /** Takes a request of a device that may make it. */
+    /**
+     * Takes a request of a device that may make it.
+     *
+     * @return {@link Outcome#INVALID} if page requests are off: the device gets a failure; {@link Outcome#ANSWERED} if the unit
+     *     answers with {@link #automaticResponse}; {@link Outcome#DROPPED} if it is lost, too
+     */
     public Outcome request(PageRequest request) {
         // 1. page requests are taken
         if (!isEnabled()) {
-            return Outcome.FAILED;
+            return request.answered(Outcome.INVALID);
         }
         // 3. automatic answers
         boolean automatic = answersItself && registers.isSet(Control.REGISTER, Control.PPR_AUTO_RSP_EN);
         boolean always = automatic && registers.isSet(Control.REGISTER, Control.PPR_AUTO_RSP_AON);
         if (always || (automatic && log.isFull())) {
-            return request.last() ? Outcome.ANSWERED : Outcome.DROPPED;
+            return request.answered(Outcome.ANSWERED);
         }
         // 4. and 5. the entry
-        if (!log.append(entry(request), PageServiceRequest.ADDRESS.get(request.address()))) {
+        if (!log.append(PageServiceRequest.word0(request), PageServiceRequest.ADDRESS.get(request.address()))) {
             return Outcome.DROPPED;
         }
         if (watchesEarly) {
             lookForEarlyOverflow();
         }
-        return Outcome.LOGGED;
+        return Outcome.QUEUED;
     }
 
     /** The code with which the unit answers by itself. */
@@ -86,43 +93,29 @@ public final class PageRequestLog {
         return (int) registers.get(AutoResponse.REGISTER, AutoResponse.CODE);
     }
 
+    /** True if the unit's own answers have no PASID. */
+    public boolean answersWithoutPasid() {
+        return registers.isSet(AutoResponse.REGISTER, AutoResponse.MASK_GN);
+    }
+
     /** Logs a request that the device must not make, 48882 2.5.10. */
     public Outcome invalid(PageRequest request) {
+        boolean withPasid = request.pasid() != DmaAccess.NO_PASID;
         events.invalidPageRequest(
-                InvalidPprRequest.DEVICE_ID.of(request.deviceId())
+                InvalidPprRequest.DEVICE_ID.of(request.requester())
                         | InvalidPprRequest.GROUP.of(request.group())
                         | flag(InvalidPprRequest.LAST, request.last())
                         | flag(InvalidPprRequest.X, request.execute())
                         | flag(InvalidPprRequest.R, request.read())
                         | flag(InvalidPprRequest.W, request.write())
-                        | flag(InvalidPprRequest.US, request.user())
-                        | pasid(
-                                request,
-                                InvalidPprRequest.PASID_LOW,
-                                InvalidPprRequest.PASID_HIGH,
-                                InvalidPprRequest.GN),
+                        | (withPasid
+                                ? InvalidPprRequest.GN.mask()
+                                        | InvalidPprRequest.PASID_LOW.of(AmdViEvents.pasidLow(request.pasid()))
+                                        | InvalidPprRequest.PASID_HIGH.of(AmdViEvents.pasidHigh(request.pasid()))
+                                        | flag(InvalidPprRequest.US, !request.privileged())
+                                : 0),
                 InvalidPprRequest.ADDRESS.get(request.address()));
-        return Outcome.INVALID;
-    }
-
-    private static long entry(PageRequest request) {
-        return PageServiceRequest.CODE.of(1)
-                | PageServiceRequest.DEVICE_ID.of(request.deviceId())
-                | PageServiceRequest.GROUP.of(request.group())
-                | flag(PageServiceRequest.LAST, request.last())
-                | flag(PageServiceRequest.X, request.execute())
-                | flag(PageServiceRequest.R, request.read())
-                | flag(PageServiceRequest.W, request.write())
-                | flag(PageServiceRequest.US, request.user())
-                | pasid(request, PageServiceRequest.PASID_LOW, PageServiceRequest.PASID_HIGH, PageServiceRequest.GN);
-    }
-
-    private static long pasid(PageRequest request, BitField low, BitField high, BitField valid) {
-        return request.pasid() == CommandEffects.NO_PASID
-                ? 0
-                : low.of(AmdViEvents.pasidLow(request.pasid()))
-                        | high.of(AmdViEvents.pasidHigh(request.pasid()))
-                        | valid.mask();
+        return request.answered(Outcome.INVALID);
     }
 
     private static long flag(BitField bit, boolean on) {

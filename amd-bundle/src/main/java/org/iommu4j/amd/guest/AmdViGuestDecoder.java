@@ -1,6 +1,8 @@
 package org.iommu4j.amd.guest;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.command.AmdViCommand;
@@ -8,6 +10,7 @@ import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.command.AmdViRegisters.Efr2;
 import org.iommu4j.amd.command.AmdViRegisters.PciCapability;
 import org.iommu4j.amd.command.AmdViSettings;
+import org.iommu4j.amd.command.CompletePprRequest;
 import org.iommu4j.amd.command.CompletionWait;
 import org.iommu4j.amd.command.UnitRegisters;
 import org.iommu4j.amd.front.AmdViFront;
@@ -18,6 +21,8 @@ import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
@@ -134,6 +139,28 @@ public final class AmdViGuestDecoder implements GuestDecoder {
     @Override
     public void deviceAccess(int requester, GuestRequests requests) {
         devices.access(requester, requests);
+    }
+
+    /** Page requests go into the guest's PPR log; what that has no room for, and the unit does not answer, nobody answers. */
+    @Override
+    public void pageRequests(int requester, GuestRequests requests) {
+        GuestContext context = devices.context(requester);
+        if (context == null) {
+            return;
+        }
+        List<PageRequest> taken = new ArrayList<>();
+        requests.takePageRequests(context.domain(), taken);
+        for (PageRequest request : taken) {
+            switch (front.pageRequests().request(request)) {
+                case ANSWERED ->
+                    requests.respond(
+                            context.domain(),
+                            request,
+                            CompletePprRequest.response(front.pageRequests().automaticResponse()));
+                case INVALID -> requests.respond(context.domain(), request, PageResponse.FAILURE);
+                case QUEUED, DROPPED -> {}
+            }
+        }
     }
 
     @Override

@@ -11,6 +11,7 @@ package org.iommu4j.amd.guest;
  * @param glx levels of the GCR3 table, less 1
  * @param guestPagingMode 0 for 4 levels, 1 for 5
  * @param giov true if requests without PASID have PASID 0
+ * @param pageRequests true if the device may ask for pages, while the guest takes such requests
  */
 record GuestContext(
         int domain,
@@ -20,7 +21,8 @@ record GuestContext(
         long gcr3Root,
         int glx,
         int guestPagingMode,
-        boolean giov) {
+        boolean giov,
+        boolean pageRequests) {
     /** Name of the domain of devices that the guest does not translate: beyond every domain id. */
     static final int UNTRANSLATED_DOMAIN = 1 << 16;
 
@@ -29,7 +31,7 @@ record GuestContext(
 
     /** A device whose requests the guest has the unit pass on. */
     static final GuestContext UNTRANSLATED =
-            new GuestContext(UNTRANSLATED_DOMAIN, 0, 0, false, NO_GUEST_TABLES, 0, 0, false);
+            new GuestContext(UNTRANSLATED_DOMAIN, 0, 0, false, NO_GUEST_TABLES, 0, 0, false, false);
 
     /** True if requests without guest tables pass untranslated. */
     boolean passThrough() {

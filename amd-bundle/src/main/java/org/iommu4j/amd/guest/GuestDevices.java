@@ -33,6 +33,11 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  */
 final class GuestDevices implements GuestTables<GuestContext> {
     private static final int REQUESTERS = 1 << 16;
+
+    // What a device has in a saved state; a reader that does not know page requests refuses them.
+    private static final int DEVICE_TLB = 1;
+    private static final int PAGE_REQUESTS = 2;
+
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
 
     private final PhysicalMemory memory;
@@ -43,6 +48,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
     private final GuestBindings<GuestContext> bindings = new GuestBindings<>(REQUESTERS, this);
     private final boolean namesDomains;
     private boolean translating;
+    private boolean takingPageRequests;
 
     GuestDevices(PhysicalMemory memory, RegisterFile registers, AmdViCapabilities unit, boolean snp, int subVersion) {
         this.memory = memory;
@@ -53,13 +59,27 @@ final class GuestDevices implements GuestTables<GuestContext> {
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.AMD, subVersion);
     }
 
-    /** The guest has written its control register: if translation went on or off, every device gets what holds now. */
+    /** The guest has written its control register: if translation or page requests went on or off, every device gets what holds now. */
     void configured(GuestRequests sink) {
         boolean on = registers.isSet(Control.REGISTER, Control.IOMMU_EN);
-        if (on != translating) {
+        boolean taken = takesPageRequests();
+        if (on != translating || taken != takingPageRequests) {
             translating = on;
+            takingPageRequests = taken;
             invalidateAll(sink);
         }
+    }
+
+    /** True while the guest takes page requests. */
+    private boolean takesPageRequests() {
+        return registers.isSet(Control.REGISTER, Control.PPR_EN)
+                && registers.isSet(Control.REGISTER, Control.PPR_LOG_EN);
+    }
+
+    /** True if the entry that was read lets its device ask for pages, 48882 2.6. */
+    private boolean mayAsk() {
+        return takingPageRequests
+                && (!registers.isSet(Control.REGISTER, Control.EPH_EN) || DeviceTableEntry.PPR.isSet(entry.word(0)));
     }
 
     /** A device is about to access memory: nothing may be known of it yet. */
@@ -98,6 +118,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
 
     void load(SnapshotReader in) {
         translating = in.getBoolean();
+        takingPageRequests = takesPageRequests();
         bindings.load(in);
     }
 
@@ -108,7 +129,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
         out.putInt(context.domain())
                 .putLong(context.table())
                 .putInt(context.mode())
-                .putBoolean(context.deviceTlb())
+                .putByte(context.pageRequests() ? PAGE_REQUESTS : context.deviceTlb() ? DEVICE_TLB : 0)
                 .putLong(context.gcr3Root())
                 .putInt(context.glx())
                 .putInt(context.guestPagingMode())
@@ -117,15 +138,23 @@ final class GuestDevices implements GuestTables<GuestContext> {
 
     @Override
     public GuestContext load(int requester, SnapshotReader in) {
+        int domain = in.getIndex(GuestContext.UNTRANSLATED_DOMAIN + 1, "guest domain id");
+        long table = in.getPage("host table");
+        int mode = in.getInt();
+        int kind = in.getByte();
+        if (kind > PAGE_REQUESTS) {
+            throw in.invalid("device of kind " + kind);
+        }
         return new GuestContext(
-                in.getIndex(GuestContext.UNTRANSLATED_DOMAIN + 1, "guest domain id"),
-                in.getPage("host table"),
-                in.getInt(),
-                in.getBoolean(),
+                domain,
+                table,
+                mode,
+                kind != 0,
                 in.getLong(),
                 in.getInt(),
                 in.getInt(),
-                in.getBoolean());
+                in.getBoolean(),
+                kind == PAGE_REQUESTS);
     }
 
     @Override
@@ -158,7 +187,8 @@ final class GuestDevices implements GuestTables<GuestContext> {
 
     private byte[] bindTable(int requester, GuestContext context) {
         int flags = (int) ((context.passThrough() ? BindPgtable.FLAG_PASS_THROUGH.mask() : 0)
-                | (context.deviceTlb() ? BindPgtable.FLAG_DEVICE_TLB.mask() : 0));
+                | (context.deviceTlb() ? BindPgtable.FLAG_DEVICE_TLB.mask() : 0)
+                | (context.pageRequests() ? BindPgtable.FLAG_PAGE_REQUESTS.mask() : 0));
         return writer.bind(
                 Uapi.BIND_PGTABLE,
                 flags,
@@ -246,6 +276,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
                 guest ? entry.gcr3Root() : GuestContext.NO_GUEST_TABLES,
                 guest ? entry.gcr3Levels() - 1 : 0,
                 guest ? DeviceTableEntry.GUEST_PAGING_MODE.getInt(entry.word(2)) : 0,
-                guest && entry.translatesWithoutPasid());
+                guest && entry.translatesWithoutPasid(),
+                entry.hasDeviceTlb() && mayAsk());
     }
 }

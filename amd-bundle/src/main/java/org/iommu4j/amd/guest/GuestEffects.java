@@ -1,12 +1,14 @@
 package org.iommu4j.amd.guest;
 
 import org.iommu4j.amd.command.AmdViCommand;
+import org.iommu4j.amd.command.CompletePprRequest;
 import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.front.CommandEffects;
 import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -86,7 +88,15 @@ final class GuestEffects implements CommandEffects {
 
     @Override
     public Outcome pageResponse(int deviceId, int pasid, int group, int response) {
-        return handled("page requests of devices do not reach guests");
+        GuestContext context = devices.context(deviceId);
+        if (context == null) {
+            return handled("the device is not bound, so nobody waits");
+        }
+        PageRequest last = new PageRequest(deviceId, pasid, 0, false, false, false, false, true, group);
+        int code = sink.respond(context.domain(), last, CompletePprRequest.response(response));
+        return code == Errno.EIO.code() || code == Errno.ETIMEDOUT.code()
+                ? Outcome.NOT_DONE
+                : handled("the device has its answer, or wants none");
     }
 
     @Override

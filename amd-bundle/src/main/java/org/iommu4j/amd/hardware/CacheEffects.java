@@ -1,6 +1,7 @@
 package org.iommu4j.amd.hardware;
 
 import org.iommu4j.amd.command.AmdViCommand;
+import org.iommu4j.amd.command.CompletePprRequest;
 import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.front.CommandEffects;
 import org.iommu4j.backend.DevicePort;
@@ -58,6 +59,7 @@ class CacheEffects implements CommandEffects {
     /** The answer goes to the device, which asks for its translation again. */
     @Override
     public Outcome pageResponse(int deviceId, int pasid, int group, int response) {
+        devices.respond(deviceId, pasid, group, CompletePprRequest.response(response));
         return Outcome.DONE;
     }
 

@@ -8,7 +8,6 @@ import org.iommu4j.amd.command.AmdViEvents;
 import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.amd.command.UnitRegisters;
 import org.iommu4j.amd.front.AmdViFront;
-import org.iommu4j.amd.front.PageRequest;
 import org.iommu4j.amd.table.GuestWalker;
 import org.iommu4j.amd.table.HostWalker;
 import org.iommu4j.amd.table.WalkerConfig;
@@ -19,6 +18,7 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
@@ -85,7 +85,7 @@ public final class SimulatedAmdVi implements Hardware {
         front = new AmdViFront(config.subVersion(), unit, chosen, registers, memory, platform.interrupts(), effects);
         remapper.recordTo(front.events());
         remapper.configure();
-        pageRequests = new PageRequests(unit, registers, memory, front.pageRequests());
+        pageRequests = new PageRequests(unit, registers, memory, front.pageRequests(), platform.devices());
     }
 
     /**
@@ -152,8 +152,8 @@ public final class SimulatedAmdVi implements Hardware {
         }
     }
 
-    /** A device asks for a page, 48882 2.6; the answer comes with COMPLETE_PPR_REQUEST. */
-    PageRequest.Outcome request(PageRequest request) {
+    @Override
+    public PageRequest.Outcome request(PageRequest request) {
         return pageRequests.request(request);
     }
 

@@ -1,5 +1,6 @@
 package org.iommu4j.amd.translate;
 
+import java.util.List;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
@@ -7,6 +8,8 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.Translator;
@@ -58,6 +61,10 @@ public final class AmdViTranslator implements Translator {
     private final Invalidations invalidations;
     private final VendorPart vendorPart;
     private final Bindings bindings;
+
+    /** Page requests of devices; null if the chip has none. */
+    private final PageRequestQueue pageRequests;
+
     private final DomainBooks<Domain, Device> books;
 
     private AmdViTranslator(ChipPort chip, DeviceTable tables, QueueCommands commands) {
@@ -65,9 +72,14 @@ public final class AmdViTranslator implements Translator {
         this.tables = tables;
         this.commands = commands;
         vendorPart = new VendorPart(chip.subVersion());
-        bindings = new Bindings(chip, tables, commands);
+        pageRequests = chip.hasPageRequests() ? new PageRequestQueue(chip, commands, this::ownerOf) : null;
+        bindings = new Bindings(chip, tables, commands, pageRequests);
         invalidations = bindings.invalidations();
         books = new DomainBooks<>(bindings);
+    }
+
+    private int ownerOf(PageRequest request) {
+        return Bindings.ownerOf(books.ownerOf(request.requester()), request);
     }
 
     /**
@@ -134,6 +146,9 @@ public final class AmdViTranslator implements Translator {
         translator.books.load(in);
         in.endSection();
         translator.bindings.loadMemory(translator.books, in);
+        if (translator.pageRequests != null) {
+            translator.pageRequests.load(number -> translator.books.find(number) != null, in);
+        }
         return translator;
     }
 
@@ -366,6 +381,25 @@ public final class AmdViTranslator implements Translator {
     }
 
     @Override
+    public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
+        int refused = checkPageRequests(domain, completion);
+        return refused != 0 ? refused : pageRequests.books().take(domain, taken, completion);
+    }
+
+    @Override
+    public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
+        int refused = checkPageRequests(domain, completion);
+        return refused != 0 ? refused : pageRequests.books().respond(domain, last, response, completion);
+    }
+
+    private int checkPageRequests(int domain, Completion completion) {
+        if (books.find(domain) == null) {
+            return Answers.notOpen(domain, completion);
+        }
+        return pageRequests == null ? completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: EFR.PPRSup=0") : 0;
+    }
+
+    @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.AMD, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
         tables.save(out.section("translator").putInt(chip.subVersion()));
@@ -374,6 +408,9 @@ public final class AmdViTranslator implements Translator {
         bindings.save(out);
         books.save(out);
         bindings.saveMemory(books.open(), out);
+        if (pageRequests != null) {
+            pageRequests.save(out);
+        }
         return out.build();
     }
 

@@ -95,7 +95,12 @@ final class BindingRules {
                         Rule.V35,
                         BindPgtable.MODE,
                         "PASS_THROUGH has no levels, a table has some",
-                        (part, domain) -> passes(part) == (part.get(BindPgtable.MODE) == 0));
+                        (part, domain) -> passes(part) == (part.get(BindPgtable.MODE) == 0))
+                .flags(
+                        Rule.V35,
+                        "PAGE_REQUESTS needs DEVICE_TLB",
+                        (part, domain) -> !part.hasFlag(BindPgtable.FLAG_PAGE_REQUESTS)
+                                || part.hasFlag(BindPgtable.FLAG_DEVICE_TLB));
         BindRules<Device> binds = new BindRules<Device>()
                 .row(
                         Rule.V34,
@@ -112,6 +117,11 @@ final class BindingRules {
                         Errno.EOPNOTSUPP,
                         "the chip cannot invalidate device TLBs",
                         (part, device) -> !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) || chip.hasDeviceTlbs())
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "the chip takes no page requests",
+                        (part, device) -> !part.hasFlag(BindPgtable.FLAG_PAGE_REQUESTS) || chip.hasPageRequests())
                 // docs/spec/amd-vi.md 1.3 H13: the memory map has the one stage of host tables.
                 .row(
                         Rule.V34,
@@ -314,7 +324,7 @@ final class BindingRules {
 
     private static boolean isBound(BindPart part, Device device) {
         return device.stage().context().withoutGuest().equals(context(part, device))
-                && device.deviceTlb() == part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)
+                && device.flags() == part.flags(BindPgtable.DEVICE_FLAGS)
                 && device.guestDomainBelow() == part.getInt(BindPgtable.GUEST_DOMAIN_ID);
     }
 }

@@ -1,6 +1,7 @@
 package org.iommu4j.amd.translate;
 
 import org.iommu4j.amd.command.BindPasidTable;
+import org.iommu4j.amd.command.BindPgtable;
 import org.iommu4j.amd.table.TableLevel;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.driver.domain.TranslationTags;
@@ -11,6 +12,13 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 final class BindingState {
     private static final int[] NONE = {};
     private static final int DOMAIN_IDS = Bindings.DOMAIN_IDS;
+
+    // What a device has; a reader that does not know page requests refuses them.
+    private static final int DEVICE_TLB = 1;
+    private static final int PAGE_REQUESTS = 2;
+    private static final int[] FLAGS_OF_KINDS = {
+        0, (int) BindPgtable.FLAG_DEVICE_TLB.mask(), BindPgtable.DEVICE_FLAGS
+    };
 
     private final Platform platform;
     private final TranslationTags domainIds;
@@ -72,7 +80,7 @@ final class BindingState {
     void saveDevice(Domain domain, Device device, SnapshotWriter out) {
         out.putInt(device.stage() == null ? -1 : domain.stages().indexOf(device.stage()))
                 .putBoolean(device.hostBound())
-                .putBoolean(device.deviceTlb())
+                .putByte(device.pageRequests() ? PAGE_REQUESTS : device.deviceTlb() ? DEVICE_TLB : 0)
                 .putInt(device.guestDomain())
                 .putInt(device.guestDomainBelow())
                 .putBoolean(device.pasids() != null);
@@ -86,7 +94,7 @@ final class BindingState {
         Device device = new Device(domain, key);
         int stage = in.getInt();
         device.hostBound(in.getBoolean());
-        device.deviceTlb(in.getBoolean());
+        int kind = in.getByte();
         device.guestDomain(in.getIndex(DOMAIN_IDS, "guest domain id"));
         device.guestDomainBelow(in.getIndex(DOMAIN_IDS, "guest domain id"));
         if (in.getBoolean()) {
@@ -94,10 +102,12 @@ final class BindingState {
         }
         if (key < 0
                 || key >= Bindings.REQUESTERS
+                || kind > PAGE_REQUESTS
                 || stage < -1
                 || stage >= domain.stages().size()) {
             throw in.invalid("device " + key + " with stage " + stage);
         }
+        device.flags(FLAGS_OF_KINDS[kind]);
         if (stage >= 0) {
             Stage bound = domain.stages().get(stage);
             bound.users(bound.users() + 1);

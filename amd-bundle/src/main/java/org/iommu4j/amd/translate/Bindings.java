@@ -2,11 +2,14 @@ package org.iommu4j.amd.translate;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.BindPgtable;
 import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -18,6 +21,7 @@ import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
+import org.iommu4j.driver.page.PageRequestPort;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -54,6 +58,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final Removals removals;
     private final Invalidations invalidations;
     private final BindingState state;
+    private final PageRequestQueue pageRequests;
 
     /**
      * Gives back tables of which the chip may still have something cached, when it has dropped everything. No saved state has them,
@@ -67,8 +72,14 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         int apply(Domain domain, BindPart part, Device device, Completion completion);
     }
 
-    Bindings(ChipPort chip, DeviceTable tables, QueueCommands commands) {
+    /**
+     * Bindings of a chip on which nothing is bound.
+     *
+     * @param pageRequests of devices; null if the chip has none
+     */
+    Bindings(ChipPort chip, DeviceTable tables, QueueCommands commands, PageRequestQueue pageRequests) {
         this.chip = chip;
+        this.pageRequests = pageRequests;
         this.tables = tables;
         this.commands = commands;
         rules = new BindingRules(chip);
@@ -113,7 +124,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return completion.refuse(Errno.EPERM, "table", table, "the table is the host's");
         }
         device.hostBound(true);
-        return change(domain, device, Context.ofHost(table, levels), 0, false, completion);
+        return change(domain, device, Context.ofHost(table, levels), 0, 0, completion);
     }
 
     @Override
@@ -139,6 +150,10 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             }
         }
         Errno outcome = settle(dropDevices(domain));
+        if (pageRequests != null) {
+            outcome = ended(
+                    outcome, domain, request -> true, requesters(domain.devicesWithPageRequests()));
+        }
         for (Stage stage : domain.stages()) {
             domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
         }
@@ -154,10 +169,16 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     /** Everything that the devices of a domain hold; returns who they are. */
     private int[] dropDevices(Domain domain) {
         Device[] reached = domain.devicesWithTlb();
-        int[] requesters = new int[reached.length];
-        for (int i = 0; i < reached.length; i++) {
-            requesters[i] = reached[i].requester();
-            removals.dropDevice(reached[i], reached[i].stage());
+        for (Device device : reached) {
+            removals.dropDevice(device, device.stage());
+        }
+        return requesters(reached);
+    }
+
+    private static int[] requesters(Device[] devices) {
+        int[] requesters = new int[devices.length];
+        for (int i = 0; i < devices.length; i++) {
+            requesters[i] = devices[i].requester();
         }
         return requesters;
     }
@@ -220,13 +241,20 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (part.unbinds()) {
             return block(domain, device, completion);
         }
+        if (part.hasFlag(BindPgtable.FLAG_PAGE_REQUESTS)) {
+            try {
+                pageRequests.start();
+            } catch (BackendException e) {
+                return completion.fail(e.errno(), "no log of page requests");
+            }
+        }
         int guestDomain = part.getInt(BindPgtable.GUEST_DOMAIN_ID);
         int outcome = change(
                 domain,
                 device,
                 BindingRules.context(part, device),
                 guestDomain,
-                part.hasFlag(BindPgtable.FLAG_DEVICE_TLB),
+                part.flags(BindPgtable.DEVICE_FLAGS),
                 completion);
         if (outcome == 0) {
             device.hostBound(true);
@@ -246,7 +274,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                         part.getInt(BindPasidTable.GUEST_PAGING_MODE),
                         part.get(BindPasidTable.GIOV) != 0);
         int guestDomain = part.getInt(BindPasidTable.GUEST_DOMAIN_ID);
-        int outcome = change(domain, device, after, guestDomain, device.deviceTlb(), completion);
+        int outcome = change(domain, device, after, guestDomain, device.flags(), completion);
         if (outcome == 0) {
             device.stage().pasids(NONE, true);
         }
@@ -291,7 +319,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         PasidTable table = device.pasids();
         Context after =
                 below(device).withGuest(table.root(), table.levels() - 1, table.guestPagingMode(), !device.hostBound());
-        int outcome = change(domain, device, after, device.guestDomain(), device.deviceTlb(), completion);
+        int outcome = change(domain, device, after, device.guestDomain(), device.flags(), completion);
         if (device.stage() == null || !device.hasGuest()) {
             freePasids(device);
         } else {
@@ -319,7 +347,15 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (device.deviceTlb()) {
             commands.deviceTlb(device.requester(), number, 0, SizeEncoding.ALL, 0);
         }
-        Errno outcome = settle(device.deviceTlb() ? new int[] {device.requester()} : NONE);
+        int requester = device.requester();
+        Errno outcome = settle(device.deviceTlb() ? new int[] {requester} : NONE);
+        if (device.pageRequests()) {
+            outcome = ended(
+                    outcome,
+                    domain,
+                    request -> request.requester() == requester && request.pasid() == number,
+                    requester);
+        }
         if (outcome != Errno.OK) {
             // The device neither goes on with the entry nor without it: nothing is bound any more.
             block(domain, device, completion);
@@ -342,7 +378,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return block(domain, device, completion);
         }
         Context after = device.stage().context().withoutGuest();
-        int outcome = change(domain, device, after, device.guestDomainBelow(), device.deviceTlb(), completion);
+        int outcome = change(domain, device, after, device.guestDomainBelow(), device.flags(), completion);
         if (device.hasGuest()) {
             // There is no domain id for what is below: the device is blocked, since its GCR3 table goes.
             block(domain, device, completion);
@@ -373,7 +409,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (device.stage() == null && !domainIds.isUnclean(device.requester())) {
             return completion.done(Fidelity.EXACT);
         }
-        int outcome = change(domain, device, null, 0, false, completion);
+        int outcome = change(domain, device, null, 0, 0, completion);
         device.hostBound(false);
         device.guestDomainBelow(0);
         freePasids(device);
@@ -382,9 +418,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     /** Gives a device another context, or none, and drops what the chip may keep of the one before. */
     private int change(
-            Domain domain, Device device, Context context, int guestDomain, boolean deviceTlb, Completion completion) {
+            Domain domain, Device device, Context context, int guestDomain, int flags, Completion completion) {
         Stage before = device.stage();
-        boolean hadTlb = device.deviceTlb();
+        int flagsBefore = device.flags();
         Stage after = null;
         int entriesBefore = tables.entries();
         long replaced = -1;
@@ -409,23 +445,27 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 domain.stages().add(after);
             }
             after.users(after.users() + 1);
+            boolean asks = BindPgtable.FLAG_PAGE_REQUESTS.isSet(flags) && chip.hasPageRequestPermission();
             tables.write(
-                    device.requester(), context.word0(), context.word1(after.domainId(), deviceTlb), context.word2());
+                    device.requester(),
+                    context.word0(asks),
+                    context.word1(after.domainId(), BindPgtable.FLAG_DEVICE_TLB.isSet(flags)),
+                    context.word2());
         } else {
             tables.block(device.requester());
         }
         device.stage(after);
         device.guestDomain(guestDomain);
-        device.deviceTlb(deviceTlb && after != null);
+        device.flags(after == null ? 0 : flags);
         domain.rebuild();
-        return dropOld(domain, device, before, hadTlb, replaced, entriesBefore, completion);
+        return dropOld(domain, device, before, flagsBefore, replaced, entriesBefore, completion);
     }
 
     private int dropOld(
             Domain domain,
             Device device,
             Stage before,
-            boolean hadTlb,
+            int flagsBefore,
             long replaced,
             int entriesBefore,
             Completion completion) {
@@ -441,11 +481,15 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 removals.drop(before);
             }
         }
-        boolean reach = hadTlb || domainIds.isUnanswered(requester);
+        boolean reach = BindPgtable.FLAG_DEVICE_TLB.isSet(flagsBefore) || domainIds.isUnanswered(requester);
         if (reach) {
             removals.dropDevice(device, before);
         }
         Errno outcome = settle(reach ? new int[] {requester} : NONE);
+        boolean asked = BindPgtable.FLAG_PAGE_REQUESTS.isSet(flagsBefore);
+        if (asked) {
+            outcome = ended(outcome, domain, request -> hasEnded(request, device, before), requester);
+        }
         if (replaced >= 0) {
             tables.free(replaced, entriesBefore);
         }
@@ -455,12 +499,50 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             Stage after = device.stage();
             tables.block(requester);
             device.stage(null);
-            device.deviceTlb(false);
+            device.flags(0);
             device.hostBound(false);
             release(domain, after, false);
+            if (asked) {
+                ended(outcome, domain, request -> request.requester() == requester, requester);
+            }
         }
         domain.rebuild();
         return Answers.of(outcome, completion);
+    }
+
+    // ---- page requests
+
+    /**
+     * The number of the domain that gets a page request; {@link PageRequestPort#NOBODY} if the device, or its PASID, is not bound so that it
+     * may ask. Which PASIDs are in a guest's own table is the guest's matter.
+     *
+     * @param domain of the device; null if it has none
+     */
+    static int ownerOf(Domain domain, PageRequest request) {
+        Device device = domain == null ? null : domain.members().device(request.requester());
+        return device != null && device.mayAsk(request.pasid()) ? domain.members().number() : PageRequestPort.NOBODY;
+    }
+
+    /** True for a page request of a device whose binding is another one now; that of a PASID stays when the table below changes not. */
+    private static boolean hasEnded(PageRequest request, Device device, Stage before) {
+        if (request.requester() != device.requester()) {
+            return false;
+        }
+        if (before == null || !device.pageRequests()) {
+            return true;
+        }
+        Context old = before.context();
+        Context now = device.stage().context();
+        return request.pasid() == DmaAccess.NO_PASID && !old.giov() && !now.giov()
+                ? !old.withoutGuest().equals(now.withoutGuest())
+                : !old.equals(now);
+    }
+
+    /** What waits of page requests is answered, since the bindings have ended; the first that went wrong is the outcome. */
+    private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, int... requesters) {
+        Errno drained = domainIds.settle(
+                pageRequests.end(domain.members().number(), gone, requesters), requesters);
+        return outcome == Errno.OK ? drained : outcome;
     }
 
     /** Commands that drop translations of entries and domain ids. */

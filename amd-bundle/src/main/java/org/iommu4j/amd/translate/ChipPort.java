@@ -70,6 +70,16 @@ final class ChipPort {
         return PciCapability.IOTLB_SUP.isSet(unit.header());
     }
 
+    /** True if devices can ask for pages. */
+    boolean hasPageRequests() {
+        return Efr.PPR_SUP.isSet(unit.efr());
+    }
+
+    /** True if device table entries say which devices may ask for pages. */
+    boolean hasPageRequestPermission() {
+        return Efr.EPH_SUP.isSet(unit.efr());
+    }
+
     /** True if requests without PASID can go through guest tables. */
     boolean translatesWithoutPasid() {
         return Efr.GIO_SUP.isSet(unit.efr());

@@ -50,9 +50,14 @@ record Context(long hostRoot, int mode, long gcr3Root, int glx, int guestPagingM
         return hasGuest() && mode != 0;
     }
 
-    /** First word of the device table entry. */
-    long word0() {
-        long word = DeviceTableEntry.V.mask()
+    /**
+     * First word of the device table entry.
+     *
+     * @param pageRequests true if the entry says that the device may ask for pages
+     */
+    long word0(boolean pageRequests) {
+        long word = (pageRequests ? DeviceTableEntry.PPR.mask() : 0)
+                | DeviceTableEntry.V.mask()
                 | DeviceTableEntry.TV.mask()
                 | DeviceTableEntry.IR.mask()
                 | DeviceTableEntry.IW.mask()

@@ -1,6 +1,8 @@
 package org.iommu4j.amd.translate;
 
 import java.util.Arrays;
+import org.iommu4j.amd.command.BindPgtable;
+import org.iommu4j.backend.DmaAccess;
 
 /** A device in a domain, and how it is bound. */
 final class Device {
@@ -9,7 +11,7 @@ final class Device {
     private Stage stage;
     private PasidTable pasids;
     private boolean hostBound;
-    private boolean deviceTlb;
+    private int flags;
     private int guestDomain;
     private int guestDomainBelow;
 
@@ -58,11 +60,21 @@ final class Device {
 
     /** True if it has a TLB of its own that invalidations must reach. */
     boolean deviceTlb() {
-        return deviceTlb;
+        return BindPgtable.FLAG_DEVICE_TLB.isSet(flags);
     }
 
-    void deviceTlb(boolean has) {
-        deviceTlb = has;
+    /** True if it may ask for pages. */
+    boolean pageRequests() {
+        return BindPgtable.FLAG_PAGE_REQUESTS.isSet(flags);
+    }
+
+    /** Those of {@link BindPgtable#DEVICE_FLAGS} with which it is bound. */
+    int flags() {
+        return flags;
+    }
+
+    void flags(int withFlags) {
+        flags = withFlags;
     }
 
     /** The guest's domain id for what the device is bound to now. */
@@ -96,6 +108,18 @@ final class Device {
     /** True if the guest has bound a GCR3 table of its own. */
     boolean hasOpenPasids() {
         return stage != null && stage.hasOpenPasids();
+    }
+
+    /**
+     * True if it may ask for pages.
+     *
+     * @param pasid the PASID of its request, or {@link DmaAccess#NO_PASID}
+     */
+    boolean mayAsk(int pasid) {
+        if (!pageRequests() || stage == null) {
+            return false;
+        }
+        return pasid == DmaAccess.NO_PASID || stage.hasOpenPasids() || (pasids != null && pasids.table(pasid) != null);
     }
 
     /** PASIDs that the host has bound, for requests: PASID 0 is told apart where it stands for requests without PASID. */

@@ -68,6 +68,11 @@ final class Domain implements DomainRecord<Device> {
         return devicesWithTlb;
     }
 
+    /** The devices that may ask for pages. */
+    Device[] devicesWithPageRequests() {
+        return members.devices().stream().filter(Device::pageRequests).toArray(Device[]::new);
+    }
+
     /** True if any stage has guest translation. */
     boolean hasGuest() {
         return hasGuest;

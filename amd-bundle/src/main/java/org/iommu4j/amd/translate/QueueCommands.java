@@ -9,6 +9,7 @@ import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.command.AmdViRegisters.Ring;
 import org.iommu4j.amd.command.AmdViRegisters.Rings;
 import org.iommu4j.amd.command.AmdViRegisters.Status;
+import org.iommu4j.amd.command.CompletePprRequest;
 import org.iommu4j.amd.command.CompletionWait;
 import org.iommu4j.amd.command.InvalidateDevtabEntry;
 import org.iommu4j.amd.command.InvalidateIommuAll;
@@ -18,6 +19,8 @@ import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.driver.queue.CommandQueue;
@@ -217,6 +220,11 @@ final class QueueCommands {
         queue.put(
                 InvalidateIotlbPages.word0(deviceId, deviceId, MAXPEND, pasid),
                 InvalidateIotlbPages.word1(pasid, base, shift, type));
+    }
+
+    /** COMPLETE_PPR_REQUEST. */
+    void pageResponse(PageRequest last, PageResponse response) {
+        queue.put(CompletePprRequest.word0(last), CompletePprRequest.word1(last, response));
     }
 
     /**

@@ -10,9 +10,9 @@ import org.iommu4j.amd.command.AmdViRegisters.HardwareEvent;
 import org.iommu4j.amd.command.AmdViRegisters.Rings;
 import org.iommu4j.amd.command.AmdViRegisters.Status;
 import org.iommu4j.amd.command.InvalidateDevtabEntry;
-import org.iommu4j.amd.front.PageRequest;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.PageRequest;
 import org.junit.jupiter.api.Test;
 
 /** Event log and PPR log: overflow, restart, interrupts, suppression, 48882 2.5 and 2.6. */
@@ -109,7 +109,7 @@ final class LogsTest {
     }
 
     private static PageRequest request(int pasid, boolean last) {
-        return new PageRequest(AmdViUnit.DEVICE, pasid, 0x7f0000001000L, 7, last, true, true, false, true);
+        return new PageRequest(AmdViUnit.DEVICE, pasid, 0x7f0000001000L, true, true, false, false, last, 7);
     }
 
     private static AmdViUnit takingPageRequests(AmdViUnit unit) {
@@ -121,7 +121,7 @@ final class LogsTest {
     @Test
     void shouldLogPageRequestsBitForBit() {
         AmdViUnit unit = takingPageRequests(unit());
-        assertEquals(PageRequest.Outcome.LOGGED, unit.chip.request(request(0x345, true)));
+        assertEquals(PageRequest.Outcome.QUEUED, unit.chip.request(request(0x345, true)));
         assertEquals(0x1164020703450310L, unit.memory.readLongLe(AmdViUnit.PPR_LOG));
         assertEquals(0x7f0000001000L, unit.memory.readLongLe(AmdViUnit.PPR_LOG + 8));
         assertTrue(unit.status(Status.PPR_INT));
@@ -133,7 +133,7 @@ final class LogsTest {
         // V194
         AmdViUnit unit = takingPageRequests(unit());
         for (int i = 0; i < 255; i++) {
-            assertEquals(PageRequest.Outcome.LOGGED, unit.chip.request(request(0x345, true)));
+            assertEquals(PageRequest.Outcome.QUEUED, unit.chip.request(request(0x345, true)));
         }
         assertEquals(PageRequest.Outcome.DROPPED, unit.chip.request(request(0x345, true)));
         assertTrue(unit.status(Status.PPR_OVERFLOW));
@@ -160,8 +160,8 @@ final class LogsTest {
         unit.device(AmdViUnit.DEVICE, DeviceTableEntry.V.mask(), 0, 0, 0);
         assertEquals(PageRequest.Outcome.INVALID, unit.chip.request(request(0x345, true)));
         assertEquals(List.of("03450310 91640207 00001000 00007f00"), unit.events());
-        assertEquals(PageRequest.Outcome.LOGGED, unit.chip.request(request(-1, true)));
+        assertEquals(PageRequest.Outcome.QUEUED, unit.chip.request(request(-1, true)));
         unit.off(Control.PPR_EN);
-        assertEquals(PageRequest.Outcome.FAILED, unit.chip.request(request(-1, true)));
+        assertEquals(PageRequest.Outcome.INVALID, unit.chip.request(request(-1, true)));
     }
 }

@@ -60,17 +60,24 @@ public final class BindPasidTable {
     public static final BitField FLAG_STAGE_2 =
             HEADER_FLAGS.bit("STAGE_2", 18, about("BIND_PGTABLE: a stage-2 table; needs IDR0.S2P"));
 
+    /** The device may ask for pages; needs IDR0.PRI and {@link #FLAG_DEVICE_TLB}. */
+    public static final BitField FLAG_PAGE_REQUESTS = HEADER_FLAGS.bit(
+            "PAGE_REQUESTS", 23, about("the device may ask for pages; needs DEVICE_TLB and IDR0.PRI"));
+
     /** The header's flags, of every bind of this model. */
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
 
+    /** Header flags that are the device's own. */
+    public static final int DEVICE_FLAGS = (int) (FLAG_DEVICE_TLB.mask() | FLAG_PAGE_REQUESTS.mask());
+
     /** All header flags of BIND_PASIDTBL. */
-    public static final int FLAGS = (int) (FLAG_PASS_THROUGH.mask() | FLAG_DEVICE_TLB.mask());
+    public static final int FLAGS = (int) FLAG_PASS_THROUGH.mask() | DEVICE_FLAGS;
 
     /** All header flags of BIND_PGTABLE. */
-    public static final int PAGE_TABLE_FLAGS = (int) (FLAG_DEVICE_TLB.mask() | FLAG_STAGE_2.mask());
+    public static final int PAGE_TABLE_FLAGS = (int) FLAG_STAGE_2.mask() | DEVICE_FLAGS;
 
     /** All header flags of BIND_PASID. */
-    public static final int PASID_FLAGS = (int) FLAG_DEVICE_TLB.mask();
+    public static final int PASID_FLAGS = DEVICE_FLAGS;
 
     private BindPasidTable() {}
 }

@@ -90,12 +90,6 @@ public final class CommandFields {
     public static final BitField RESP =
             CMD.bits("Resp", 77, 76, oneOf(code(0, "failure"), code(1, "invalid request"), code(2, "success")));
 
-    /** {@link #RESP}: the pages are there. */
-    public static final int RESP_SUCCESS = 2;
-
-    /** {@link #RESP}: no page of the device will ever be there. */
-    public static final int RESP_FAILURE = 0;
-
     /** Retry the stalled transaction. */
     public static final BitField AC = CMD.bit("Ac", 12, oneOf(code(0, "terminate"), code(1, "retry")));
 

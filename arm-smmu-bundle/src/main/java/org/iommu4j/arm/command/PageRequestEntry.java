@@ -2,6 +2,8 @@ package org.iommu4j.arm.command;
 
 import static org.iommu4j.layout.FieldOption.about;
 
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -45,6 +47,33 @@ public final class PageRequestEntry {
 
     /** Size of an entry. */
     public static final int BYTES = 16;
+
+    /** The two words of a request's entry. */
+    public static long[] encode(PageRequest request) {
+        boolean withPasid = request.pasid() != DmaAccess.NO_PASID;
+        long word0 = SID.of(Integer.toUnsignedLong(request.requester()))
+                | PRIVILEGED.of(request.privileged() ? 1 : 0)
+                | EXECUTE.of(request.execute() ? 1 : 0)
+                | READ.of(request.read() ? 1 : 0)
+                | WRITE.of(request.write() ? 1 : 0)
+                | LAST.of(request.last() ? 1 : 0)
+                | (withPasid ? SSV.mask() | SSID.of(request.pasid()) : 0);
+        return new long[] {word0, PRG_INDEX.of(request.group()) | PAGE.get(request.address())};
+    }
+
+    /** The request of an entry. */
+    public static PageRequest decode(long word0, long word1) {
+        return new PageRequest(
+                SID.getInt(word0),
+                SSV.isSet(word0) ? SSID.getInt(word0) : DmaAccess.NO_PASID,
+                PAGE.get(word1),
+                READ.isSet(word0),
+                WRITE.isSet(word0),
+                EXECUTE.isSet(word0),
+                PRIVILEGED.isSet(word0),
+                LAST.isSet(word0),
+                PRG_INDEX.getInt(word1));
+    }
 
     private PageRequestEntry() {}
 }

@@ -1,24 +1,14 @@
 package org.iommu4j.arm.front;
 
 import org.iommu4j.arm.command.PageRequestEntry;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageRequest.Outcome;
 
 /**
  * Page requests of devices, IHI 0070 8: written to their queue, or answered by the chip itself. After an overflow nothing is
  * written until software acknowledges it, even if there is room.
  */
 public final class PageRequests {
-    /** Outcome of a request. */
-    public enum Answer {
-        /** It is in the queue; software answers. */
-        QUEUED,
-        /** It is dropped: another of its group is answered, or nothing is. */
-        DROPPED,
-        /** The chip answers Success at once: the device tries again. */
-        SUCCESS,
-        /** The chip answers Failure at once. */
-        FAILURE
-    }
-
     private final RecordQueue queue;
     private final InterruptMessage interrupt;
 
@@ -27,30 +17,32 @@ public final class PageRequests {
         this.interrupt = interrupt;
     }
 
+    /** True while requests can be queued: the queue is enabled, and no write of it has been aborted. */
+    public boolean isOn() {
+        return queue.isOn();
+    }
+
     /**
      * A request of a device, or a stop marker.
      *
-     * @param word0 first word of its entry
-     * @param word1 second word
+     * @return {@link Outcome#ANSWERED} if the queue has no room: the chip answers, so that the device tries again; {@link
+     *     Outcome#INVALID} if it is off, or a write of it was aborted: the chip answers with a failure
      */
-    public Answer request(long word0, long word1) {
-        boolean last = PageRequestEntry.LAST.isSet(word0);
-        boolean asks = PageRequestEntry.READ.isSet(word0) || PageRequestEntry.WRITE.isSet(word0);
-        boolean stopMarker = last && !asks && PageRequestEntry.SSV.isSet(word0);
+    public Outcome request(PageRequest request) {
         if (!queue.isOn()) {
-            return stopMarker ? Answer.DROPPED : Answer.FAILURE;
+            return request.answered(Outcome.INVALID);
         }
         if (queue.hasOverflowed() || !queue.isWritable()) {
             queue.overflow();
-            return last && !stopMarker ? Answer.SUCCESS : Answer.DROPPED;
+            return request.answered(Outcome.ANSWERED);
         }
         boolean first = queue.isEmpty();
-        if (!queue.write(new long[] {word0, word1})) {
-            return stopMarker ? Answer.DROPPED : Answer.FAILURE;
+        if (!queue.write(PageRequestEntry.encode(request))) {
+            return request.answered(Outcome.INVALID);
         }
-        if (interrupt.isOnLastOnly() ? last : first) {
+        if (interrupt.isOnLastOnly() ? request.last() : first) {
             interrupt.raise();
         }
-        return Answer.QUEUED;
+        return Outcome.QUEUED;
     }
 }

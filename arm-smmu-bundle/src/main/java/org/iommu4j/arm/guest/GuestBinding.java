@@ -27,11 +27,15 @@ record GuestBinding(int flags, long root, long control, int vmid) {
                 (int) BindPasidTable.FLAG_PASS_THROUGH.mask(), 0, BindPasidTable.REQUESTER.of(streamId), ANY_VMID);
     }
 
-    /** A stage-2 table, of a legal entry. */
-    static GuestBinding stage2(int streamId, long[] ste, boolean deviceTlb) {
+    /**
+     * A stage-2 table, of a legal entry.
+     *
+     * @param deviceFlags those of {@link BindPasidTable#DEVICE_FLAGS} that the device has
+     */
+    static GuestBinding stage2(int streamId, long[] ste, int deviceFlags) {
         long control = ste[StreamTableEntry.S2_T0SZ.word()];
         return new GuestBinding(
-                (int) BindPasidTable.FLAG_STAGE_2.mask() | tlbFlag(deviceTlb),
+                (int) BindPasidTable.FLAG_STAGE_2.mask() | deviceFlags,
                 BindPageTable.TABLE_ROOT.of(StreamTableEntry.S2_TTB.get(ste)),
                 BindPageTable.REQUESTER.of(streamId)
                         | BindPageTable.T0SZ.of(StreamTableEntry.S2_T0SZ.get(control))
@@ -45,11 +49,6 @@ record GuestBinding(int flags, long root, long control, int vmid) {
                         | BindPageTable.NO_RECORDS.of(StreamTableEntry.S2_R.isSet(control) ? 0 : 1)
                         | BindPageTable.STALLS.of(StreamTableEntry.S2_S.get(control)),
                 StreamTableEntry.S2_VMID.getInt(control));
-    }
-
-    /** The flag of a device with a TLB of its own. */
-    static int tlbFlag(boolean deviceTlb) {
-        return deviceTlb ? (int) BindPasidTable.FLAG_DEVICE_TLB.mask() : 0;
     }
 
     /** True if it is a stage-2 table. */

@@ -6,9 +6,11 @@ import java.util.function.IntFunction;
 import java.util.function.Predicate;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.Granule;
+import org.iommu4j.arm.command.PageRequestResponse;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.front.CommandEffects;
 import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
@@ -80,8 +82,9 @@ final class GuestEffects implements CommandEffects {
                                 CommandFields.ASID.set(word0, 0),
                                 word1);
             case TLBI_EL2_VAA -> range(GuestBinding.ANY_VMID, SmmuCommand.TLBI_NH_VAA, word0, word1);
+            case PRI_RESP -> respond(streamId, word0, word1);
             case STALL_TERM -> handled("what was stalled ended with the binding of the stream");
-            case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, PRI_RESP, SYNC -> handled("nothing is kept for it");
+            case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, SYNC -> handled("nothing is kept for it");
         };
     }
 
@@ -107,6 +110,27 @@ final class GuestEffects implements CommandEffects {
         return streams.bound().containsKey(streamId)
                 ? invalidate(streamId, 0, 0, 0, payload(command, word0, word1))
                 : handled("the stream is not bound, so nothing is cached");
+    }
+
+    /** An answer to a group of page requests; one to a group that nobody waits for does nothing. */
+    private Outcome respond(int streamId, long word0, long word1) {
+        if (!streams.bound().containsKey(streamId)) {
+            return handled("the stream is not bound, so nobody waits");
+        }
+        PageRequest last = new PageRequest(
+                streamId,
+                PageRequestResponse.pasid(word0),
+                0,
+                false,
+                false,
+                false,
+                false,
+                true,
+                CommandFields.PRG_INDEX.getInt(word1));
+        int code = sink.respond(streamId, last, PageRequestResponse.response(word1));
+        return code == Errno.EIO.code() || code == Errno.ETIMEDOUT.code()
+                ? Outcome.NOT_DONE
+                : handled("the device has its answer, or wants none");
     }
 
     /** By address: the generic part names the same range, in pages of 4 KiB; a command that names no granule may mean any. */

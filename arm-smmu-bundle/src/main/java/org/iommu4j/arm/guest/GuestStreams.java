@@ -1,6 +1,7 @@
 package org.iommu4j.arm.guest;
 
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCapabilities;
@@ -30,6 +31,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
 
     private final PhysicalMemory memory;
     private final boolean hasStage2;
+    private final BooleanSupplier pageRequests;
     private final WalkFault fault = new WalkFault();
     private final ConfigurationRules rules;
     private final StreamTable table;
@@ -38,8 +40,14 @@ final class GuestStreams implements GuestTables<GuestBinding> {
     private final long[] ste = new long[StreamTableEntry.WORDS];
     private boolean translating;
 
-    GuestStreams(PhysicalMemory memory, SmmuCapabilities chip, StreamTable table) {
+    /**
+     * A stream table of which nothing is bound.
+     *
+     * @param pageRequests whether the guest takes page requests: its queue of them is on
+     */
+    GuestStreams(PhysicalMemory memory, SmmuCapabilities chip, StreamTable table, BooleanSupplier pageRequests) {
         this.memory = memory;
+        this.pageRequests = pageRequests;
         this.table = table;
         hasStage2 = chip.hasStage2();
         rules = new ConfigurationRules(chip);
@@ -49,6 +57,11 @@ final class GuestStreams implements GuestTables<GuestBinding> {
     /** The guest has switched translation on or off: every stream gets what holds from now on. */
     void translate(boolean on, GuestRequests sink) {
         translating = on;
+        bindings.updateBound(streamId -> true, sink);
+    }
+
+    /** The guest's queue of page requests went on or off: every stream gets what holds from now on. */
+    void pageRequestsChanged(GuestRequests sink) {
         bindings.updateBound(streamId -> true, sink);
     }
 
@@ -124,7 +137,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
             case StreamTableEntry.BYPASS -> GuestBinding.passing(streamId);
             case StreamTableEntry.STAGE_1 -> stage1(streamId);
             case StreamTableEntry.STAGE_2 ->
-                GuestBinding.stage2(streamId, ste, rules.translationServices(ste, false) != 0);
+                GuestBinding.stage2(streamId, ste, deviceFlags());
             case StreamTableEntry.NESTED -> {
                 sink.refused("a stream of the guest has both stages");
                 yield null;
@@ -160,9 +173,8 @@ final class GuestStreams implements GuestTables<GuestBinding> {
                 ? 0
                 : StreamTableEntry.S1_FORMAT.getInt(ste[0]);
         int without = StreamTableEntry.S1_DSS.getInt(ste[StreamTableEntry.S1_DSS.word()]);
-        boolean deviceTlb = rules.translationServices(ste, false) != 0;
         return new GuestBinding(
-                GuestBinding.tlbFlag(deviceTlb),
+                deviceFlags(),
                 BindPasidTable.TABLE_ROOT.of(StreamTableEntry.S1_CONTEXT_PTR.get(ste[0])),
                 BindPasidTable.REQUESTER.of(streamId)
                         | BindPasidTable.PASID_BITS.of(bits)
@@ -171,6 +183,16 @@ final class GuestStreams implements GuestTables<GuestBinding> {
                 hasStage2 && !rules.isEl2(ste)
                         ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()])
                         : GuestBinding.ANY_VMID);
+    }
+
+    /** What the stream's device may do: a TLB of its own; with it page requests, while the guest takes them. */
+    private int deviceFlags() {
+        if (rules.translationServices(ste, false) == 0) {
+            return 0;
+        }
+        return pageRequests.getAsBoolean()
+                ? BindPasidTable.DEVICE_FLAGS
+                : (int) BindPasidTable.FLAG_DEVICE_TLB.mask();
     }
 
     @Override

@@ -1,6 +1,8 @@
 package org.iommu4j.arm.guest;
 
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.EventType;
@@ -20,6 +22,8 @@ import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
@@ -34,9 +38,10 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 /**
  * A virtual SMMU with streams of one stage or the other. Whoever runs the guest fetches the queue and hands each command to {@link #command}; a write to
  * CMDQ_PROD fetches nothing itself. Registers and queue are those of the chip ({@link SmmuFront}). A command that the host does
- * not carry out stops the queue: it is never acknowledged. Faults of the guest's devices stand in the guest's event queue.
+ * not carry out stops the queue: it is never acknowledged. Faults of the guest's devices stand in the guest's event queue, their page requests in its
+ * queue of those, which the guest's own CMD_PRI_RESP answers.
  *
- * <p>Not modelled: streams of both stages, page requests for the guest, delivery of its interrupts.
+ * <p>Not modelled: streams of both stages, delivery of its interrupts.
  */
 public final class SmmuGuestDecoder implements GuestDecoder {
     /** Version of the state that {@link #save} writes. */
@@ -66,7 +71,7 @@ public final class SmmuGuestDecoder implements GuestDecoder {
         registers = new RegisterFile(
                 ByteOrder.LITTLE_ENDIAN, SmmuRegisters.of(chip, false), !chosen.isSet(SmmuSettings.LEGACY_GUARDS));
         table = new StreamTable(chip);
-        streams = new GuestStreams(memory, chip, table);
+        streams = new GuestStreams(memory, chip, table, this::takesPageRequests);
         effects = new GuestEffects(config.subVersion(), streams, () -> registers.isSet(Cr2.REGISTER, Cr2.E2H));
         front = new SmmuFront(chip, chosen, registers, memory, (address, data) -> {}, effects);
         events = new GuestEvents(registers, front.events());
@@ -106,7 +111,16 @@ public final class SmmuGuestDecoder implements GuestDecoder {
     @Override
     public void writeRegister(long offset, int sizeBytes, long value, GuestRequests requests) {
         effects.sendTo(requests);
+        boolean took = takesPageRequests();
         front.write(offset, sizeBytes, value);
+        if (takesPageRequests() != took) {
+            streams.pageRequestsChanged(requests);
+        }
+    }
+
+    /** True while the guest's queue of page requests is on. */
+    private boolean takesPageRequests() {
+        return front.pageRequests() != null && front.pageRequests().isOn();
     }
 
     @Override
@@ -150,6 +164,22 @@ public final class SmmuGuestDecoder implements GuestDecoder {
                     streams.bound().get((int) EventFields.SID.get(EVENT.word(record, 0, EventFields.SID.word())));
             if (binding != null) {
                 events.forward(record, binding);
+            }
+        }
+    }
+
+    @Override
+    public void pageRequests(int requester, GuestRequests requests) {
+        if (front.pageRequests() == null) {
+            return;
+        }
+        List<PageRequest> taken = new ArrayList<>();
+        requests.takePageRequests(requester, taken);
+        for (PageRequest request : taken) {
+            switch (front.pageRequests().request(request)) {
+                case ANSWERED -> requests.respond(requester, request, PageResponse.SUCCESS);
+                case INVALID -> requests.respond(requester, request, PageResponse.FAILURE);
+                case QUEUED, DROPPED -> {}
             }
         }
     }

@@ -1,6 +1,7 @@
 package org.iommu4j.arm.hardware;
 
 import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.PageRequestResponse;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
@@ -82,8 +83,9 @@ class CacheEffects implements CommandEffects {
             }
             case RESUME -> resume(word0, word1);
             case STALL_TERM -> stalls.terminate(CommandFields.SID.getInt(word0));
-            // Prefetches have no effect that anybody sees, and no device waits for an answer here.
-            case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, PRI_RESP, SYNC -> {}
+            case PRI_RESP -> respond(word0, word1);
+            // Prefetches have no effect that anybody sees.
+            case PREFETCH_CONFIG, PREFETCH_ADDR, CFGI_VMS_PIDM, SYNC -> {}
         }
         return Outcome.DONE;
     }
@@ -174,6 +176,17 @@ class CacheEffects implements CommandEffects {
         long bytes = all ? 0 : 1L << (order + PAGE_SHIFT);
         boolean answered = devices.invalidate(streamId, substream, all ? 0 : address & -bytes, bytes);
         return answered ? Outcome.DONE : Outcome.NO_ANSWER;
+    }
+
+    /** CMD_PRI_RESP, which is ignored while translation is off, IHI 0070 4.5. */
+    private void respond(long word0, long word1) {
+        if (remapper.isEnabled()) {
+            devices.respond(
+                    CommandFields.SID.getInt(word0),
+                    PageRequestResponse.pasid(word0),
+                    CommandFields.PRG_INDEX.getInt(word1),
+                    PageRequestResponse.response(word1));
+        }
     }
 
     private void resume(long word0, long word1) {

@@ -10,7 +10,6 @@ import org.iommu4j.arm.command.SmmuRegisters.Idr5;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
 import org.iommu4j.arm.command.SmmuSettings;
 import org.iommu4j.arm.front.FaultReports;
-import org.iommu4j.arm.front.PageRequests;
 import org.iommu4j.arm.front.SmmuFront;
 import org.iommu4j.arm.table.ConfigurationRules;
 import org.iommu4j.arm.table.Stage1Walker;
@@ -24,6 +23,7 @@ import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.HardwareCounters;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.backend.TranslationObserver;
@@ -52,6 +52,7 @@ public final class SimulatedSmmu implements Hardware {
     private final StallTable stalls;
     private final StreamRemapper remapper;
     private final SmmuFront front;
+    private final PageRequests pageRequests;
 
     /** The observer, or null. */
     private final TranslationObserver observer;
@@ -97,6 +98,7 @@ public final class SimulatedSmmu implements Hardware {
                 stalls,
                 watch);
         effects.connect(stalls, remapper);
+        pageRequests = new PageRequests(chip, front, table, rules, platform.memory(), platform.devices());
         registers.onWrite(StreamTableBase.REGISTER, (before, after, written, lanes) -> takeStreamTable());
         registers.onWrite(StreamTableBase.CONFIG, (before, after, written, lanes) -> takeStreamTable());
         takeStreamTable();
@@ -170,17 +172,9 @@ public final class SimulatedSmmu implements Hardware {
         }
     }
 
-    /**
-     * A device asks for a page, IHI 0070 8.
-     *
-     * @param word0 first word of the queue's entry
-     * @param word1 second word
-     * @return what becomes of it; {@link PageRequests.Answer#FAILURE} on a chip without IDR0.PRI
-     */
-    public PageRequests.Answer requestPage(long word0, long word1) {
-        return front.pageRequests() == null
-                ? PageRequests.Answer.FAILURE
-                : front.pageRequests().request(word0, word1);
+    @Override
+    public PageRequest.Outcome request(PageRequest request) {
+        return pageRequests.request(request);
     }
 
     /** Transactions that wait for software. */

@@ -2,6 +2,7 @@ package org.iommu4j.arm.table;
 
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
+import org.iommu4j.backend.PhysicalMemory;
 
 /** Finds the entry of a stream, IHI 0070 3.3.1: in a linear table, or one of two levels. It reads no memory. */
 public final class StreamTable {
@@ -93,5 +94,25 @@ public final class StreamTable {
         // The second level is aligned to its own size.
         long alignment = (long) StreamTableEntry.BYTES << (span - 1);
         return (StreamTableLevel1.L2_PTR.get(level1) & addressBits & -alignment) + index * StreamTableEntry.BYTES;
+    }
+
+    /**
+     * Reads the entry of a stream from memory, IHI 0070 3.3.1.
+     *
+     * @param ste gets its words
+     * @return false if there is none
+     * @throws org.iommu4j.backend.BusErrorException if memory does not answer
+     */
+    public boolean read(int streamId, PhysicalMemory memory, long[] ste) {
+        if (!contains(streamId)) {
+            return false;
+        }
+        long at = twoLevels
+                ? entryAddress(streamId, memory.readLongLe(level1Address(streamId)))
+                : entryAddress(streamId);
+        for (int word = 0; at != NONE && word < ste.length; word++) {
+            ste[word] = memory.readLongLe(at + (long) word * Long.BYTES);
+        }
+        return at != NONE;
     }
 }

@@ -108,8 +108,18 @@ final class BindChecks {
                 .flags(
                         Rule.V34,
                         Errno.EOPNOTSUPP,
+                        "the chip has no page requests",
+                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_PAGE_REQUESTS) || chip.has("PRI"))
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
                         "the chip refuses such a table",
                         (part, domain) -> part.unbinds() || isLegal(domain.placed(stage.apply(part))))
+                .flags(
+                        Rule.V35,
+                        "PAGE_REQUESTS needs DEVICE_TLB",
+                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_PAGE_REQUESTS)
+                                || part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB))
                 .flags(Rule.V35, conflict, (part, domain) -> agrees.test(part))
                 .row(
                         null,

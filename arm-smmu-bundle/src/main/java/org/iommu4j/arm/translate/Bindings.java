@@ -3,6 +3,7 @@ package org.iommu4j.arm.translate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.iommu4j.arm.command.BindPageTable;
 import org.iommu4j.arm.command.BindPasid;
 import org.iommu4j.arm.command.BindPasidTable;
@@ -10,6 +11,8 @@ import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
@@ -25,6 +28,7 @@ import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
+import org.iommu4j.driver.page.PageRequestPort;
 import org.iommu4j.driver.range.RangeCover;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -45,6 +49,13 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private static final String MEMORY = "memory";
     private static final String NO_TABLES = "no pages for tables of the memory map";
 
+    // How a saved state says what a device has; a reader that does not know page requests refuses them.
+    private static final int DEVICE_TLB = 1;
+    private static final int PAGE_REQUESTS = 2;
+    private static final int[] FLAGS_OF_KINDS = {
+        0, (int) BindPasidTable.FLAG_DEVICE_TLB.mask(), BindPasidTable.DEVICE_FLAGS
+    };
+
     private final Platform platform;
     private final SmmuCapabilities chip;
     private final StreamTables tables;
@@ -52,13 +63,26 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final TlbCommands tlb;
     private final TranslationTags vmids;
     private final BindChecks legal;
+    private final PageRequestQueue pageRequests;
 
-    Bindings(Platform platform, SmmuCapabilities chip, StreamTables tables, QueueCommands commands, TlbCommands tlb) {
+    /**
+     * Bindings of a chip on which nothing is bound.
+     *
+     * @param pageRequests of devices; null if the chip has none
+     */
+    Bindings(
+            Platform platform,
+            SmmuCapabilities chip,
+            StreamTables tables,
+            QueueCommands commands,
+            TlbCommands tlb,
+            PageRequestQueue pageRequests) {
         this.platform = platform;
         this.chip = chip;
         this.tables = tables;
         this.commands = commands;
         this.tlb = tlb;
+        this.pageRequests = pageRequests;
         // Without stage 2 there are no VMIDs: one stage at a time.
         int first = chip.hasStage2() ? 1 : 0;
         vmids = new TranslationTags(first, 1 << chip.vmidBits(), tables.streams());
@@ -92,6 +116,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         Device[] reached = domain.devicesWithTlb();
         dropDevices(reached);
         Errno outcome = vmids.settle(commands.finish(), streamIds(reached));
+        if (pageRequests != null) {
+            outcome = ended(outcome, domain, request -> true, domain.devicesWithPageRequests());
+        }
         boolean dropped = outcome == Errno.OK;
         for (Stage stage : domain.stages()) {
             vmids.giveBack(stage.vmid(), dropped);
@@ -133,13 +160,13 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (!legal.isLegal(stage)) {
             return completion.refuse(Errno.EINVAL, "levels", levels, "the chip has no tables of so many levels");
         }
-        return bind(domain, device, stage, false, completion);
+        return bind(domain, device, stage, 0, completion);
     }
 
     /** A device that nobody has bound: its entry aborts, so that nothing of it is recorded. */
     private int block(Domain domain, Device device, Completion completion) {
         return vmids.isUnclean(device.streamId())
-                ? replace(domain, device, null, false, completion)
+                ? replace(domain, device, null, 0, completion)
                 : completion.done(Fidelity.EXACT);
     }
 
@@ -187,16 +214,16 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
         Device device = domain.members().device(part.getInt(BindPasidTable.REQUESTER));
         Stage stage = domain.placed(made.apply(part));
-        boolean deviceTlb = part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
+        int flags = part.flags(BindPasidTable.DEVICE_FLAGS);
         if (!part.unbinds()) {
             return device.hasPasids()
                     ? part.refuse(null, Errno.EBUSY, root, "PASIDs of the device are bound one by one", completion)
-                    : bind(domain, device, stage, deviceTlb, completion);
+                    : bind(domain, device, stage, flags, completion);
         }
         if (device.stage() == null) {
             return unbindNothing(domain, part, device, root, completion);
         }
-        return device.stage().isSame(stage) && device.deviceTlb() == deviceTlb
+        return device.stage().isSame(stage) && device.flags() == flags
                 ? unbind(domain, device, completion)
                 : part.refuse(Rule.V35, Rule.V35.errno(), root, "the device is bound to something else", completion);
     }
@@ -217,7 +244,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         Device device = domain.members().device(part.getInt(BindPageTable.REQUESTER));
         int pasid = part.getInt(BindPasid.PASID);
         long[] context = Stage.context(part, pasid);
-        boolean deviceTlb = part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
+        int flags = part.flags(BindPasidTable.DEVICE_FLAGS);
         if (part.unbinds()) {
             if (device.stage() == null) {
                 return unbindNothing(domain, part, device, BindPasid.PASID, completion);
@@ -225,7 +252,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             if (!device.hasPasids() || !contexts(domain, device).has(pasid)) {
                 return part.refuse(null, Errno.ENOENT, BindPasid.PASID, "the PASID is not bound", completion);
             }
-            if (!contexts(domain, device).has(pasid, context) || device.deviceTlb() != deviceTlb) {
+            if (!contexts(domain, device).has(pasid, context) || device.flags() != flags) {
                 return part.refuse(
                         Rule.V35,
                         Rule.V35.errno(),
@@ -238,7 +265,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                     ? unbind(domain, device, completion.begin())
                     : outcome;
         }
-        if (device.stage() != null && (!device.hasPasids() || device.deviceTlb() != deviceTlb)) {
+        if (device.stage() != null && (!device.hasPasids() || device.flags() != flags)) {
             return part.refuse(
                     null,
                     Errno.EBUSY,
@@ -247,7 +274,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                     completion);
         }
         if (device.stage() == null) {
-            int outcome = bind(domain, device, domain.placed(Stage.ofPasids(chip)), deviceTlb, completion);
+            int outcome = bind(domain, device, domain.placed(Stage.ofPasids(chip)), flags, completion);
             if (outcome != 0) {
                 return outcome;
             }
@@ -289,6 +316,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             Device[] reached = device.deviceTlb() ? new Device[] {device} : new Device[0];
             dropDevices(reached);
             outcome = vmids.settle(commands.finish(), streamIds(reached));
+            if (device.pageRequests()) {
+                outcome = ended(outcome, domain, request -> isOf(request, device, pasid), device);
+            }
         }
         if (outcome == Errno.OK && after != null) {
             contexts.write(pasid, after);
@@ -299,13 +329,24 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             // Fail closed: the stream does not go on with descriptors of which old ones may be cached.
             tables.block(streamId);
             release(domain, device.stage(), false);
-            device.bind(null, false);
+            boolean asked = device.pageRequests();
+            device.bind(null, 0);
             domain.rebuild();
+            if (asked) {
+                ended(outcome, domain, request -> request.requester() == streamId, device);
+            }
         }
         return Answers.of(outcome, completion);
     }
 
-    private int bind(Domain domain, Device device, Stage wanted, boolean deviceTlb, Completion completion) {
+    private int bind(Domain domain, Device device, Stage wanted, int flags, Completion completion) {
+        if (BindPasidTable.FLAG_PAGE_REQUESTS.isSet(flags)) {
+            try {
+                pageRequests.start();
+            } catch (BackendException e) {
+                return completion.fail(e.errno(), "no queue of page requests");
+            }
+        }
         Stage stage = domain.sameAs(wanted);
         if (stage == null) {
             stage = wanted;
@@ -331,7 +372,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             domain.stages().add(stage);
         }
         stage.users(stage.users() + 1);
-        return replace(domain, device, stage, deviceTlb, completion);
+        return replace(domain, device, stage, flags, completion);
     }
 
     /** The host's context descriptors are in a page that neither guests nor devices reach. */
@@ -353,14 +394,14 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private int unbind(Domain domain, Device device, Completion completion) {
         return device.stage() == null && !vmids.isUnclean(device.streamId())
                 ? completion.done(Fidelity.EXACT)
-                : replace(domain, device, null, false, completion);
+                : replace(domain, device, null, 0, completion);
     }
 
     /**
      * Replaces what a stream translates through: it aborts, everything old of it is dropped, then the new entry is written. If
      * something old may be left it goes on to abort.
      */
-    private int replace(Domain domain, Device device, Stage after, boolean deviceTlb, Completion completion) {
+    private int replace(Domain domain, Device device, Stage after, int flags, Completion completion) {
         Stage before = device.stage();
         int streamId = device.streamId();
         boolean reach = device.deviceTlb() || vmids.isUnanswered(streamId);
@@ -378,9 +419,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         Device[] reached = reach ? new Device[] {device} : new Device[0];
         dropDevices(reached);
         Errno outcome = vmids.settle(commands.finish(), streamIds(reached));
+        if (device.pageRequests()) {
+            outcome = ended(outcome, domain, request -> request.requester() == streamId, device);
+        }
         release(domain, before, outcome == Errno.OK);
         if (outcome == Errno.OK && after != null) {
-            tables.write(streamId, after.entry(deviceTlb));
+            tables.write(streamId, after.entry(flags));
             commands.stream(streamId);
             outcome = vmids.settle(commands.finish());
         }
@@ -390,9 +434,38 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             release(domain, after, false);
         }
         boolean bound = outcome == Errno.OK && after != null;
-        device.bind(bound ? after : null, bound && deviceTlb);
+        device.bind(bound ? after : null, bound ? flags : 0);
         domain.rebuild();
         return Answers.of(outcome, completion);
+    }
+
+    /**
+     * The number of the domain that gets a page request; {@link PageRequestPort#NOBODY} if the device, or its PASID, is not bound so that it
+     * may ask. Which PASIDs are in a guest's own table is the guest's matter.
+     *
+     * @param domain of the device; null if it has none
+     */
+    int ownerOf(Domain domain, PageRequest request) {
+        Device device = domain == null ? null : domain.members().device(request.requester());
+        boolean mayAsk = device != null && device.pageRequests();
+        if (mayAsk && request.pasid() != DmaAccess.NO_PASID) {
+            mayAsk = request.pasid() >>> device.stage().pasidBits() == 0
+                    && (!device.hasPasids() || contexts(domain, device).has(request.pasid()));
+        }
+        return mayAsk ? domain.members().number() : PageRequestPort.NOBODY;
+    }
+
+    /** True for a page request of one PASID that the host has bound; those without PASID are of PASID 0. */
+    private static boolean isOf(PageRequest request, Device device, int pasid) {
+        int asking = request.pasid() == DmaAccess.NO_PASID ? 0 : request.pasid();
+        return request.requester() == device.streamId() && asking == pasid;
+    }
+
+    /** What waits of page requests is answered, since the bindings have ended; the first that went wrong is the outcome. */
+    private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, Device... devices) {
+        int[] ids = streamIds(devices);
+        Errno drained = vmids.settle(pageRequests.end(domain.members().number(), gone, ids), ids);
+        return outcome == Errno.OK ? drained : outcome;
     }
 
     /** Ends what a device that aborts has stalled: nobody answers for it any more, and its tags are the chip's, IHI 0070 4.7.2. */
@@ -619,15 +692,16 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     @Override
     public void saveDevice(Domain domain, Device device, SnapshotWriter out) {
         out.putInt(device.stage() == null ? -1 : domain.stages().indexOf(device.stage()))
-                .putBoolean(device.deviceTlb());
+                .putByte(device.pageRequests() ? PAGE_REQUESTS : device.deviceTlb() ? DEVICE_TLB : 0);
     }
 
     @Override
     public Device loadDevice(Domain domain, int key, SnapshotReader in) {
         Device device = new Device(key);
         int stage = in.getInt();
-        boolean deviceTlb = in.getBoolean();
+        int kind = in.getByte();
         if (key < 0
+                || kind > PAGE_REQUESTS
                 || key >= tables.streams()
                 || stage < -1
                 || stage >= domain.stages().size()) {
@@ -636,7 +710,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         if (stage >= 0) {
             Stage bound = domain.stages().get(stage);
             bound.users(bound.users() + 1);
-            device.bind(bound, deviceTlb);
+            device.bind(bound, FLAGS_OF_KINDS[kind]);
         }
         return device;
     }

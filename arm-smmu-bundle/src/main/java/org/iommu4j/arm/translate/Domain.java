@@ -66,6 +66,11 @@ final class Domain implements DomainRecord<Device> {
         return devicesWithTlb;
     }
 
+    /** Streams that may ask for pages. */
+    Device[] devicesWithPageRequests() {
+        return members.devices().stream().filter(Device::pageRequests).toArray(Device[]::new);
+    }
+
     @Override
     public void rebuild() {
         stagesInUse = stages.toArray(Stage[]::new);

@@ -1,12 +1,15 @@
 package org.iommu4j.arm.translate;
 
 import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.PageRequestResponse;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuErrata;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
 import org.iommu4j.arm.command.SmmuRegisters.Queue;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.driver.queue.CommandQueue;
 import org.iommu4j.driver.queue.CompletionCommand;
@@ -136,6 +139,11 @@ final class QueueCommands {
     /** Ends the stalled transactions of a stream whose entry aborts. */
     void terminate(int streamId) {
         put(SmmuCommand.STALL_TERM.word() | CommandFields.SID.of(Integer.toUnsignedLong(streamId)), 0);
+    }
+
+    /** Answers a group of page requests. */
+    void pageResponse(PageRequest last, PageResponse response) {
+        put(PageRequestResponse.word0(last), PageRequestResponse.word1(last, response));
     }
 
     /** Everything so far is done before what follows, IHI 0070 4.7.3. */

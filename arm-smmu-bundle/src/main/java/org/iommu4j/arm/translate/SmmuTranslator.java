@@ -1,5 +1,6 @@
 package org.iommu4j.arm.translate;
 
+import java.util.List;
 import java.util.Map;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.EventFields;
@@ -18,6 +19,8 @@ import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
@@ -69,6 +72,10 @@ public final class SmmuTranslator implements Translator {
     private final TlbCommands tlb;
     private final VendorCommands vendorCommands;
     private final Bindings bindings;
+
+    /** Page requests of devices; null if the chip has none. */
+    private final PageRequestQueue pageRequests;
+
     private final DomainBooks<Domain, Device> books;
 
     /** Memory with the host's context descriptors. */
@@ -88,8 +95,13 @@ public final class SmmuTranslator implements Translator {
         guestTables = platform.guestTables();
         tlb = new TlbCommands(queue, chip);
         vendorCommands = new VendorCommands(chip, queue);
-        bindings = new Bindings(platform, chip, tables, queue, tlb);
+        pageRequests = chip.has("PRI") ? new PageRequestQueue(port, queue, tlb, this::ownerOf) : null;
+        bindings = new Bindings(platform, chip, tables, queue, tlb, pageRequests);
         books = new DomainBooks<>(bindings);
+    }
+
+    private int ownerOf(PageRequest request) {
+        return bindings.ownerOf(books.ownerOf(request.requester()), request);
     }
 
     /**
@@ -173,6 +185,9 @@ public final class SmmuTranslator implements Translator {
         translator.books.load(in);
         in.endSection();
         translator.bindings.loadMemory(translator.books, in);
+        if (translator.pageRequests != null) {
+            translator.pageRequests.load(number -> translator.books.find(number) != null, in);
+        }
         return translator;
     }
 
@@ -403,6 +418,25 @@ public final class SmmuTranslator implements Translator {
     }
 
     @Override
+    public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
+        int refused = checkPageRequests(domain, completion);
+        return refused != 0 ? refused : pageRequests.books().take(domain, taken, completion);
+    }
+
+    @Override
+    public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
+        int refused = checkPageRequests(domain, completion);
+        return refused != 0 ? refused : pageRequests.books().respond(domain, last, response, completion);
+    }
+
+    private int checkPageRequests(int domain, Completion completion) {
+        if (books.find(domain) == null) {
+            return Answers.notOpen(domain, completion);
+        }
+        return pageRequests == null ? completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: IDR0.PRI=0") : 0;
+    }
+
+    @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.ARM_SMMU, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
         out.section("translator")
@@ -418,6 +452,9 @@ public final class SmmuTranslator implements Translator {
         bindings.save(out);
         books.save(out);
         bindings.saveMemory(books.open(), out);
+        if (pageRequests != null) {
+            pageRequests.save(out);
+        }
         return out.build();
     }
 

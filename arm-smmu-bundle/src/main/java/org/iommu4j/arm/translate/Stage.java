@@ -246,11 +246,16 @@ final class Stage {
                 && Arrays.equals(cd, other.cd);
     }
 
-    /** The stream table entry of a stream that uses this. */
-    long[] entry(boolean deviceTlb) {
+    /** The stream table entry of a device that uses this. */
+    long[] entry(int deviceFlags) {
         long[] words = ste.clone();
         words[0] |= StreamTableEntry.S1_CONTEXT_PTR.of(contextPointer);
-        words[1] |= StreamTableEntry.EATS.of(deviceTlb ? StreamTableEntry.EATS_FULL : 0);
+        if (BindPasidTable.FLAG_DEVICE_TLB.isSet(deviceFlags)) {
+            words[StreamTableEntry.EATS.word()] |= StreamTableEntry.EATS.of(StreamTableEntry.EATS_FULL);
+        }
+        if (BindPasidTable.FLAG_PAGE_REQUESTS.isSet(deviceFlags)) {
+            words[StreamTableEntry.PPAR.word()] |= StreamTableEntry.PPAR.mask();
+        }
         words[2] |= StreamTableEntry.S2_VMID.of(vmid);
         return words;
     }

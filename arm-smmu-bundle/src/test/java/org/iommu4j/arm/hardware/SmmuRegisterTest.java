@@ -26,10 +26,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Arrays;
 import java.util.List;
 import org.iommu4j.arm.command.SmmuGeneration;
-import org.iommu4j.arm.front.PageRequests.Answer;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.DmaAccess.AddressType;
 import org.iommu4j.backend.DmaAccess.Outcome;
+import org.iommu4j.backend.PageRequest;
 import org.junit.jupiter.api.Test;
 
 /** Registers with their handshakes, queues with their errors, stalls and page requests: IHI 0070 6.3, 7 and 8. */
@@ -253,18 +253,23 @@ class SmmuRegisterTest {
         SmmuUnit unit = recipe().make();
         unit.write8(SmmuUnit.PRIQ_BASE, 0x0D000000L);
         unit.write(CR0, SmmuUnit.PRIQEN);
-        long last = 1L << 62 | 1L << 60 | 1L << 63 | STREAM;
-        assertEquals(Answer.FAILURE, unit.chip.requestPage(last, 0x10005));
+        PageRequest last = pageRequest(5, true);
+        assertEquals(PageRequest.Outcome.INVALID, unit.chip.request(last));
         unit.write(CR0, SmmuUnit.PRIQEN | SMMUEN);
-        assertEquals(Answer.QUEUED, unit.chip.requestPage(last, 0x10005));
-        assertEquals(last, unit.machine.all.readLongLe(0x0D000000L));
-        assertEquals(Answer.SUCCESS, unit.chip.requestPage(last, 0x20006));
+        assertEquals(PageRequest.Outcome.QUEUED, unit.chip.request(last));
+        assertEquals(1L << 62 | 1L << 60 | 1L << 63 | STREAM, unit.machine.all.readLongLe(0x0D000000L));
+        assertEquals(0x10005, unit.machine.all.readLongLe(0x0D000008L));
+        assertEquals(PageRequest.Outcome.ANSWERED, unit.chip.request(last));
         assertEquals(1L << 31 | 1, unit.read(SmmuUnit.PRIQ_PROD));
         unit.write(SmmuUnit.PRIQ_CONS, 1);
-        assertEquals(Answer.SUCCESS, unit.chip.requestPage(last, 0x20006));
-        assertEquals(Answer.DROPPED, unit.chip.requestPage(1L << 60 | STREAM, 0x20006));
+        assertEquals(PageRequest.Outcome.ANSWERED, unit.chip.request(last));
+        assertEquals(PageRequest.Outcome.DROPPED, unit.chip.request(pageRequest(6, false)));
         unit.write(SmmuUnit.PRIQ_CONS, 1L << 31 | 1);
-        assertEquals(Answer.QUEUED, unit.chip.requestPage(last, 0x20006));
+        assertEquals(PageRequest.Outcome.QUEUED, unit.chip.request(last));
+    }
+
+    private static PageRequest pageRequest(int group, boolean last) {
+        return new PageRequest(STREAM, 0, 0x10000, true, false, false, false, last, group);
     }
 
     private static DmaAccess request(SmmuUnit unit, int streamId, int substream, long address, boolean writes) {

@@ -1,6 +1,7 @@
 package org.iommu4j.core.backends;
 
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
@@ -73,6 +74,16 @@ public final class Contained {
             return reader.read(request, bytes, offset, readable, completion);
         } catch (Throwable t) {
             return contain(t, backend, completion);
+        }
+    }
+
+    /** As {@link org.iommu4j.backend.NativeFormats#eventRequester}, of the chips of a backend; empty if it fails. */
+    public static OptionalInt eventRequester(BackendEntry backend, byte[] record) {
+        try {
+            return backend.parts().backend().formats().eventRequester(record);
+        } catch (Throwable t) {
+            backend.contained(t);
+            return OptionalInt.empty();
         }
     }
 
@@ -435,6 +446,11 @@ public final class Contained {
         @Override
         public void deviceEvent(byte[] record, GuestRequests sink) {
             contained(backend, () -> foreign.deviceEvent(record, sink));
+        }
+
+        @Override
+        public void pageRequests(int requester, GuestRequests sink) {
+            contained(backend, () -> foreign.pageRequests(requester, sink));
         }
 
         @Override

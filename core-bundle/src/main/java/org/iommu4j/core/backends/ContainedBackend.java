@@ -1,6 +1,7 @@
 package org.iommu4j.core.backends;
 
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.function.Function;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
@@ -176,6 +177,11 @@ final class ContainedBackend implements Backend {
         @Override
         public String eventFormat(byte[] record) {
             return ask(known -> known.eventFormat(record));
+        }
+
+        @Override
+        public OptionalInt eventRequester(byte[] record) {
+            return ask(known -> known.eventRequester(record));
         }
 
         @Override

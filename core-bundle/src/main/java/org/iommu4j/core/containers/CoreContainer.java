@@ -237,9 +237,11 @@ public final class CoreContainer implements Container {
             completion.refuse(Errno.EBUSY, "table", table, "the container has a memory map, which is its table");
             return;
         }
+        CoreGuest guest = unit.guestOfCaller();
         if (chip.translator().attach(id, requester, table, levels, completion) == 0) {
             book(chip, completion, () -> {
                 attachments.put(requester, new Attachment(table, levels));
+                unit.events().attached(requester, guest);
                 if (features == null) {
                     features = current.agreement().features();
                 }

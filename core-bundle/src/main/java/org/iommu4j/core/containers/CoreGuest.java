@@ -24,6 +24,10 @@ public final class CoreGuest implements Guest {
     /** The virtual IOMMU for whose call a thread works that is not inside it. */
     private static final ThreadLocal<CoreGuest> REPRESENTED = new ThreadLocal<>();
 
+    /** Longest wait in nanoseconds to tell something: it can come later, and a device waits meanwhile. */
+    private static final long EVENT_WAIT_NANOS = 100_000_000L;
+
+    private final CoreUnit unit;
     private final GuestRequests sink;
     private final GatedBackend<GuestBackend> gated;
     private final Gate<GuestBackend> gate;
@@ -34,8 +38,9 @@ public final class CoreGuest implements Guest {
     /** True if the call inside has to come out: the backend leaves with the code that stands on the stack. */
     private volatile boolean recalled;
 
-    /** A virtual IOMMU, which was made with {@code lease}. */
-    public CoreGuest(GuestRequests sink, GuestBackend made, Lease lease) {
+    /** A virtual IOMMU in front of a unit, which was made with {@code lease}. */
+    public CoreGuest(CoreUnit unit, GuestRequests sink, GuestBackend made, Lease lease) {
+        this.unit = unit;
         this.sink = sink;
         this.gated = new GatedBackend<>(made, lease);
         this.gate = gated.gate();
@@ -89,6 +94,7 @@ public final class CoreGuest implements Guest {
 
     @Override
     public long readRegister(long offset, int sizeBytes) {
+        unit.deliverEvents();
         long[] value = new long[1];
         inside(decoder -> value[0] = decoder.readRegister(offset, sizeBytes));
         return value[0];
@@ -111,17 +117,33 @@ public final class CoreGuest implements Guest {
 
     @Override
     public void deviceAccess(int requester) {
+        unit.events().claimed(requester, this);
         inside(decoder -> decoder.deviceAccess(requester, sink));
     }
 
     @Override
     public void deviceAccess(int requester, int pasid) {
+        unit.events().claimed(requester, this);
         inside(decoder -> decoder.deviceAccess(requester, pasid, sink));
     }
 
     @Override
     public void deviceEvent(byte[] record) {
         inside(decoder -> decoder.deviceEvent(record, sink));
+    }
+
+    /**
+     * Tells what the unit's chip has for the guest.
+     *
+     * @return false if the virtual IOMMU could not be called now; true also if it is lost, or fails
+     */
+    boolean takes(Notice notice) {
+        try {
+            inside(decoder -> notice.tell(decoder, sink), EVENT_WAIT_NANOS);
+            return true;
+        } catch (BackendException e) {
+            return e.errno() == Errno.ESTALE || e.errno() == Errno.EIO;
+        }
     }
 
     @Override
@@ -132,6 +154,10 @@ public final class CoreGuest implements Guest {
     }
 
     private void inside(DecoderCall call) {
+        inside(call, Unit.DMA_WAIT_NANOS);
+    }
+
+    private void inside(DecoderCall call, long waitNanos) {
         Route<GuestBackend> route = gate.enter();
         if (route != null) {
             try {
@@ -140,7 +166,7 @@ public final class CoreGuest implements Guest {
                 gate.leave(route);
             }
         } else {
-            CoreUnit.expectRun(gate.run(made -> carryOut(made, call), Unit.DMA_WAIT_NANOS, null, 0));
+            CoreUnit.expectRun(gate.run(made -> carryOut(made, call), waitNanos, null, 0));
         }
     }
 
@@ -155,6 +181,12 @@ public final class CoreGuest implements Guest {
                 away = false;
             }
         }
+    }
+
+    /** Something that a virtual IOMMU is told, whoever serves then. */
+    @FunctionalInterface
+    interface Notice {
+        void tell(GuestDecoder decoder, GuestRequests sink);
     }
 
     @FunctionalInterface

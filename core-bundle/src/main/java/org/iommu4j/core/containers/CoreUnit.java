@@ -63,6 +63,7 @@ public final class CoreUnit implements Unit {
     private final BitSet domains = new BitSet();
 
     private final List<CoreGuest> guests = new CopyOnWriteArrayList<>();
+    private final DeviceEvents events = new DeviceEvents();
     private volatile List<CoreContainer> containers = List.of();
 
     /** Devices of containers that are closed but still open in the chip; null if there are none. */
@@ -106,6 +107,18 @@ public final class CoreUnit implements Unit {
     /** The open virtual IOMMUs in front of the unit. */
     public List<CoreGuest> guests() {
         return guests;
+    }
+
+    /** Records of the chip on their way to guests and clients. */
+    DeviceEvents events() {
+        return events;
+    }
+
+    /** Delivers what the chip has recorded about devices of guests, unless the caller is inside one of them. */
+    void deliverEvents() {
+        if (guestOfCaller() == null) {
+            events.deliver();
+        }
     }
 
     /** True if the caller is inside one of its virtual IOMMUs, and an exchange waits for it to come out. */
@@ -397,13 +410,27 @@ public final class CoreUnit implements Unit {
                 || gate.run(chip -> translate(chip, access), DMA_WAIT_NANOS, null, 0) != Verdict.RAN) {
             access.blocked();
         }
+        if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
+            deliverEvents();
+        }
     }
 
     @Override
     public PageRequest.Outcome request(PageRequest request) {
         PageRequest.Outcome[] outcome = {PageRequest.Outcome.DROPPED};
         if (!isBlocked(request.requester())) {
-            gate.run(chip -> outcome[0] = chip.hardware().request(request), DMA_WAIT_NANOS, null, 0);
+            gate.run(
+                    chip -> {
+                        outcome[0] = chip.hardware().request(request);
+                        collectEvents(chip);
+                    },
+                    DMA_WAIT_NANOS,
+                    null,
+                    0);
+            if (outcome[0] == PageRequest.Outcome.QUEUED) {
+                events.asked(request.requester());
+            }
+            deliverEvents();
         }
         return outcome[0];
     }
@@ -414,8 +441,22 @@ public final class CoreUnit implements Unit {
             return;
         }
         chip.hardware().translate(access);
-        if (access.outcome() == DmaAccess.Outcome.TRANSLATED && !isAllowed(access)) {
+        if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
+            collectEvents(chip);
+        } else if (!isAllowed(access)) {
             access.busError();
+        }
+    }
+
+    /** Inside the gate: the chip may have recorded something about a device of a guest. */
+    private void collectEvents(Chip chip) {
+        if (!guests.isEmpty()) {
+            try {
+                events.collect(chip, DeviceEvents.MOST_KEPT);
+            } catch (BackendException e) {
+                // What the chip does not hand out stays in it; the access has been answered.
+                return;
+            }
         }
     }
 
@@ -499,8 +540,9 @@ public final class CoreUnit implements Unit {
     @Override
     public void takeEvents(Consumer<byte[]> sink) {
         // The sink may call the unit: it sees the records after the gate.
-        List<byte[]> records = new ArrayList<>();
-        inside(chip -> chip.hardware().takeEvents(records::add));
+        inside(chip -> events.collect(chip, Integer.MAX_VALUE));
+        List<byte[]> records = events.take();
+        deliverEvents();
         records.forEach(sink);
     }
 

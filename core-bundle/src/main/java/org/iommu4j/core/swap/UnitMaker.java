@@ -106,7 +106,7 @@ final class UnitMaker {
                 if (decoder == null) {
                     throw new BackendException(Errno.EIO, serving + " made no virtual IOMMU");
                 }
-                return new CoreGuest(sink, new GuestBackend(serving, decoder, ""), lease);
+                return new CoreGuest(unit, sink, new GuestBackend(serving, decoder, ""), lease);
             });
         } catch (VendorFailure e) {
             Lease lease = given.get();

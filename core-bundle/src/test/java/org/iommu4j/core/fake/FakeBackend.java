@@ -3,6 +3,7 @@ package org.iommu4j.core.fake;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -17,6 +18,7 @@ import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.MemoryMapSupport;
+import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.PhysicalMemory;
@@ -58,6 +60,9 @@ public final class FakeBackend implements Backend {
     private final String version;
     private final Journal journal;
     private final Traps traps = new Traps();
+    /** First byte of a record of a fault; the second is the device. */
+    static final byte FAULT = 7;
+
     private final List<PageRequest> pageRequests = new ArrayList<>();
     private final List<PageRequest> answered = new ArrayList<>();
     private final int number = MADE.incrementAndGet();
@@ -175,6 +180,17 @@ public final class FakeBackend implements Backend {
     /** Mappings that its newest driver has in a domain; null if the domain has no map. */
     public List<Mapping> memoryOf(int domain) {
         return driver.memoryOf(domain);
+    }
+
+    @Override
+    public NativeFormats formats() {
+        return new NativeFormats() {
+            @Override
+            public OptionalInt eventRequester(byte[] record) {
+                traps.pass("eventRequester");
+                return record[0] == FAULT ? OptionalInt.of(record[1]) : OptionalInt.empty();
+            }
+        };
     }
 
     /** The page requests that its newest chip has taken, and that no driver has handed on. */

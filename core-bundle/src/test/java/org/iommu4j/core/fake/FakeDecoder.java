@@ -61,7 +61,7 @@ final class FakeDecoder implements GuestDecoder {
     @Override
     public void deviceEvent(byte[] record, GuestRequests sink) {
         backend.traps().pass("deviceEvent");
-        sink.handled("event");
+        sink.handled(record.length == 2 ? "fault of " + record[1] : "event");
     }
 
     @Override

@@ -1,6 +1,8 @@
 package org.iommu4j.core.fake;
 
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.iommu4j.backend.CacheVisitor;
 import org.iommu4j.backend.DmaAccess;
@@ -27,6 +29,7 @@ final class FakeHardware implements Hardware {
     private final HardwareConfig config;
     private final Platform platform;
     private final long[] registers = new long[REGISTERS];
+    private final List<byte[]> faults = new ArrayList<>();
     private long commands;
     private long hits;
     private boolean stepping;
@@ -82,6 +85,7 @@ final class FakeHardware implements Hardware {
         long base = registers[(int) MAP / Long.BYTES + access.requester()];
         if (base == 0) {
             access.fault(1, true);
+            faults.add(new byte[] {FakeBackend.FAULT, (byte) access.requester()});
         } else {
             hits++;
             access.translated(base - 1 + access.iova(), 4096, access.rights(), true);
@@ -121,8 +125,12 @@ final class FakeHardware implements Hardware {
     @Override
     public void takeEvents(Consumer<byte[]> sink) {
         backend.traps().pass("takeEvents");
-        sink.accept(new byte[] {1});
-        sink.accept(new byte[] {2});
+        if (faults.isEmpty()) {
+            sink.accept(new byte[] {1});
+            sink.accept(new byte[] {2});
+        }
+        faults.forEach(sink);
+        faults.clear();
     }
 
     @Override

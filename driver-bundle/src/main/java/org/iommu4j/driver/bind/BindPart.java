@@ -36,6 +36,11 @@ public final class BindPart {
         return flag.isSet(request.flags());
     }
 
+    /** Those of some flags of the header that are set. */
+    public int flags(int some) {
+        return request.flags() & some;
+    }
+
     /** True if the binding is to be undone. */
     public boolean unbinds() {
         return request.unbinds();

@@ -45,7 +45,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final TranslationTags domainIds;
     private final BindingRules rules;
     private final boolean cachingMode;
-    private final PageRequests pageRequests;
+    private final PageRequestQueue pageRequests;
     private final RangeCover cover = new RangeCover();
 
     /**
@@ -53,7 +53,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
      *
      * @param pageRequests of devices; null if the chip has none
      */
-    Bindings(ChipPort chip, HostTables tables, CommandPath commands, Removals removals, PageRequests pageRequests) {
+    Bindings(ChipPort chip, HostTables tables, CommandPath commands, Removals removals, PageRequestQueue pageRequests) {
         this.chip = chip;
         this.tables = tables;
         this.commands = commands;
@@ -96,8 +96,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
         Errno outcome = finish(flushed, requesters(reached));
         for (Device device : reached) {
-            if (outcome == Errno.OK && device.pageRequests()) {
-                outcome = endPageRequests(domain, device);
+            if (device.pageRequests()) {
+                outcome = first(outcome, endPageRequests(domain, device));
             }
         }
         for (Stage stage : domain.stages()) {
@@ -244,13 +244,15 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 removals.dropDevicePasid(requester, pasid);
             }
             Errno outcome = finish(flushed, reach ? new int[] {requester} : NONE);
-            if (outcome == Errno.OK && hadPageRequests && before != null) {
-                outcome = domainIds.settle(
-                        pageRequests.end(domain, before.domainId(), requester, pasid), new int[] {requester});
+            if (hadPageRequests && before != null) {
+                outcome = first(outcome, endPageRequests(domain, requester, before.domainId(), pasid));
             }
             release(domain, before, outcome == Errno.OK);
             if (outcome != Errno.OK) {
                 // Fail closed: a device of which something old may be cached does not go on with something new.
+                if (hadPageRequests) {
+                    endPageRequests(domain, requester, all.iterator().next().domainId(), Device.EVERY_PASID);
+                }
                 Set<Stage> others = whole ? Set.of() : device.stages();
                 forget(domain, device, false);
                 if (!others.isEmpty()) {
@@ -285,8 +287,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             removals.dropDevice(requester);
         }
         Errno outcome = finish(flushed, reach ? new int[] {requester} : NONE);
-        if (outcome == Errno.OK && hadPageRequests) {
-            outcome = endPageRequests(domain, device);
+        if (hadPageRequests) {
+            outcome = first(outcome, endPageRequests(domain, device));
         }
         forget(domain, device, outcome == Errno.OK);
         if (outcome == Errno.OK) {
@@ -298,10 +300,16 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     /** Drains the page requests of a device that is blocked now. */
     private Errno endPageRequests(Domain domain, Device device) {
-        int requester = device.requester();
         int domainId = device.stages().iterator().next().domainId();
-        return domainIds.settle(
-                pageRequests.end(domain, domainId, requester, Device.EVERY_PASID), new int[] {requester});
+        return endPageRequests(domain, device.requester(), domainId, Device.EVERY_PASID);
+    }
+
+    private Errno endPageRequests(Domain domain, int requester, int domainId, int pasid) {
+        return domainIds.settle(pageRequests.end(domain, domainId, requester, pasid), new int[] {requester});
+    }
+
+    private static Errno first(Errno outcome, Errno next) {
+        return outcome == Errno.OK ? next : outcome;
     }
 
     /** The device is blocked, and its stages have lost it. */

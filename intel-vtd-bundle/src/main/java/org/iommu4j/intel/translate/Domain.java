@@ -5,7 +5,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import org.iommu4j.backend.PageRequest;
 import org.iommu4j.driver.domain.DomainRecord;
 import org.iommu4j.driver.domain.Members;
 import org.iommu4j.intel.table.Agaw;
@@ -24,8 +23,6 @@ final class Domain implements DomainRecord<Device> {
     private final int maxAddressBits;
     private final List<Stage> stages = new ArrayList<>();
     private int[] domainIds = NONE;
-    private final List<PageRequest> pageRequests = new ArrayList<>();
-    private final List<PageRequest> openGroups = new ArrayList<>();
     private GuestMemory memory;
     private Use[] uses = NO_USES;
     private Device[] devicesWithTlb = NO_DEVICES;
@@ -65,16 +62,6 @@ final class Domain implements DomainRecord<Device> {
             }
         }
         return null;
-    }
-
-    /** Page requests of its devices that its guest has not taken yet, the oldest first. */
-    List<PageRequest> pageRequests() {
-        return pageRequests;
-    }
-
-    /** The last request of each group that its guest has taken and not answered. */
-    List<PageRequest> openGroups() {
-        return openGroups;
     }
 
     /** The container's memory map; null if it translates one to one. */

@@ -71,7 +71,7 @@ public final class VtdTranslator implements Translator {
     private final ScalableInvalidations scalable;
 
     /** Page requests of devices; null if the chip has none. */
-    private final PageRequests pageRequests;
+    private final PageRequestQueue pageRequests;
 
     /**
      * A driver of a chip that is up.
@@ -88,8 +88,9 @@ public final class VtdTranslator implements Translator {
         vendorPart = new VendorPart(subVersion);
         if (chip.isScalable()) {
             QueueCommands queue = (QueueCommands) commands;
-            pageRequests =
-                    pageRequestQueue == 0 ? null : new PageRequests(chip, queue, pageRequestQueue, this::ownerOf);
+            pageRequests = pageRequestQueue == 0
+                    ? null
+                    : new PageRequestQueue(chip, queue, pageRequestQueue, this::ownerOf);
             bindings = new Bindings(chip, tables, queue, new ScalableRemovals(chip, queue), pageRequests);
             scalable = new ScalableInvalidations(subVersion, chip, queue);
         } else {
@@ -121,7 +122,7 @@ public final class VtdTranslator implements Translator {
         Platform platform = port.platform();
         // Root table, ring, status word and page requests in one piece, so that there is nothing to give back halfway.
         int pages = queued ? 2 + QueueCommands.ringPages(chip.isScalable()) : 1;
-        pages += PageRequests.areThere(chip) ? 1 : 0;
+        pages += PageRequestQueue.isThere(chip) ? 1 : 0;
         long memory = platform.allocatePages(pages);
         try {
             return start(subVersion, chip, memory);
@@ -156,9 +157,9 @@ public final class VtdTranslator implements Translator {
             throw new BackendException(outcome, "the chip does not carry out its first invalidations");
         }
         long pageRequestQueue = 0;
-        if (PageRequests.areThere(chip)) {
+        if (PageRequestQueue.isThere(chip)) {
             pageRequestQueue = memory + (2 + QueueCommands.ringPages(true)) * PAGE_BYTES;
-            PageRequests.start(chip.port(), pageRequestQueue);
+            PageRequestQueue.start(chip.port(), pageRequestQueue);
         }
         chip.enable(Global.TE, Global.TES, true);
         return new VtdTranslator(subVersion, chip, tables(chip, memory), commands, pageRequestQueue);
@@ -184,15 +185,15 @@ public final class VtdTranslator implements Translator {
         in.section(queued ? "queue" : "registers");
         CommandPath commands = queued ? QueueCommands.load(chip, in) : RegisterCommands.load(chip, in);
         in.endSection();
-        boolean pageRequests = PageRequests.areThere(chip);
-        long pageRequestQueue = pageRequests ? PageRequests.loadQueue(in) : 0;
+        boolean pageRequests = PageRequestQueue.isThere(chip);
+        long pageRequestQueue = pageRequests ? PageRequestQueue.load(in) : 0;
         VtdTranslator translator = new VtdTranslator(subVersion, chip, tables, commands, pageRequestQueue);
         in.section("domains");
         translator.bindings.load(in);
         translator.books.load(in);
         in.endSection();
         if (pageRequests) {
-            translator.pageRequests.load(translator.books::find, in);
+            translator.pageRequests.books().load(number -> translator.books.find(number) != null, in);
         }
         translator.bindings.loadMemory(translator.books, in);
         return translator;
@@ -428,8 +429,7 @@ public final class VtdTranslator implements Translator {
         if (target == null || pageRequests == null) {
             return refusePageRequests(target, domain, completion);
         }
-        pageRequests.take(target, taken);
-        return Answers.of(commands.finish(), completion);
+        return pageRequests.books().take(domain, taken, completion);
     }
 
     @Override
@@ -438,9 +438,7 @@ public final class VtdTranslator implements Translator {
         if (target == null || pageRequests == null) {
             return refusePageRequests(target, domain, completion);
         }
-        return pageRequests.respond(target, last, response)
-                ? Answers.of(commands.finish(), completion)
-                : completion.refuse(Errno.ENOENT, "group", last.group(), "no such group waits for an answer");
+        return pageRequests.books().respond(domain, last, response, completion);
     }
 
     private static int refusePageRequests(Domain target, int domain, Completion completion) {
@@ -458,7 +456,8 @@ public final class VtdTranslator implements Translator {
         bindings.save(out);
         books.save(out);
         if (pageRequests != null) {
-            pageRequests.save(books.open(), out);
+            pageRequests.save(out);
+            pageRequests.books().save(out);
         }
         bindings.saveMemory(books.open(), out);
         return out.build();

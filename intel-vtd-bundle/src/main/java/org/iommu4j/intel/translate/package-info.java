@@ -22,8 +22,7 @@
  *       nested, else 0, int domain id], and a device [int requester, count of [int
  *       PASID, int index of its stage, boolean device TLB, int guest domain id, boolean page requests]].
  *   <li>{@code page request queue}, in scalable mode if the chip has page requests: long queue.
- *   <li>{@code page requests}, with it: count of domains, each: int number; count of requests that the guest has not taken, and count of last requests of groups that it has not answered, each as the first two words of
- *       its record.
+ *   <li>{@code page requests}, with it: as {@link org.iommu4j.driver.page.PageRequestBooks#save} has it.
  *   <li>{@code memory}, if a container has a memory map: as {@link org.iommu4j.driver.table.MapSection} has it.
  * </ul>
  */

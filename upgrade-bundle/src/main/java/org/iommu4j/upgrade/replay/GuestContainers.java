@@ -3,11 +3,14 @@ package org.iommu4j.upgrade.replay;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.iommu4j.backend.GuestRequests;
+import org.iommu4j.backend.PageRequest;
+import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -120,6 +123,16 @@ public final class GuestContainers implements GuestRequests {
             }
             containerOf.put(requester, target);
         }
+    }
+
+    @Override
+    public int takePageRequests(int guestDomain, List<PageRequest> taken) {
+        return container(guestDomain).takePageRequests(taken, one);
+    }
+
+    @Override
+    public int respond(int guestDomain, PageRequest last, PageResponse response) {
+        return container(guestDomain).respond(last, response, one);
     }
 
     private Container container(int guestDomain) {
