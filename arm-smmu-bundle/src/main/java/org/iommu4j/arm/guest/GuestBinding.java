@@ -28,7 +28,7 @@ record GuestBinding(int flags, long root, long control, int vmid) {
     }
 
     /** A stage-2 table, of a legal entry. */
-    static GuestBinding stage2(int streamId, long[] ste, boolean deviceTlb) {
+    static GuestBinding stage2(int streamId, long[] ste, boolean deviceTlb, boolean forcesWriteBack) {
         long control = ste[StreamTableEntry.S2_T0SZ.word()];
         return new GuestBinding(
                 (int) BindPasidTable.FLAG_STAGE_2.mask() | tlbFlag(deviceTlb),
@@ -43,7 +43,8 @@ record GuestBinding(int flags, long root, long control, int vmid) {
                         | BindPageTable.UPDATE_ACCESS.of(StreamTableEntry.S2_HA.get(control))
                         | BindPageTable.UPDATE_DIRTY.of(StreamTableEntry.S2_HD.get(control))
                         | BindPageTable.NO_RECORDS.of(StreamTableEntry.S2_R.isSet(control) ? 0 : 1)
-                        | BindPageTable.STALLS.of(StreamTableEntry.S2_S.get(control)),
+                        | BindPageTable.STALLS.of(StreamTableEntry.S2_S.get(control))
+                        | BindPageTable.FORCE_WRITE_BACK.of(forcesWriteBack ? 1 : 0),
                 StreamTableEntry.S2_VMID.getInt(control));
     }
 

@@ -124,7 +124,8 @@ final class GuestStreams implements GuestTables<GuestBinding> {
             case StreamTableEntry.BYPASS -> GuestBinding.passing(streamId);
             case StreamTableEntry.STAGE_1 -> stage1(streamId);
             case StreamTableEntry.STAGE_2 ->
-                GuestBinding.stage2(streamId, ste, rules.translationServices(ste, false) != 0);
+                GuestBinding.stage2(
+                        streamId, ste, rules.translationServices(ste, false) != 0, rules.forcesWriteBack(ste));
             case StreamTableEntry.NESTED -> {
                 sink.refused("a stream of the guest has both stages");
                 yield null;

@@ -40,6 +40,12 @@ final class BindChecks {
                         Errno.EOPNOTSUPP,
                         "stage 2 of the container is its memory map",
                         (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_STAGE_2) || domain.memory() == null);
+        ofTable.row(
+                Rule.V34,
+                Errno.EOPNOTSUPP,
+                BindPageTable.FORCE_WRITE_BACK,
+                "the chip would ignore it: IDR3.FWB=0",
+                (part, domain) -> part.get(BindPageTable.FORCE_WRITE_BACK) == 0 || chip.has("FWB"));
         pageTables = rulesOfTable(ofTable);
         BindRules<Domain> ofPasid = new BindRules<Domain>()
                 .row(
@@ -65,7 +71,8 @@ final class BindChecks {
                                 && part.get(BindPageTable.UPDATE_ACCESS) == 0
                                 && part.get(BindPageTable.UPDATE_DIRTY) == 0
                                 && part.get(BindPageTable.NO_RECORDS) == 0
-                                && part.get(BindPageTable.STALLS) == 0);
+                                && part.get(BindPageTable.STALLS) == 0
+                                && part.get(BindPageTable.FORCE_WRITE_BACK) == 0);
     }
 
     /** Of BIND_PASIDTBL. */

@@ -86,8 +86,6 @@ class Stage2BindingTest {
         "0x0002502c, 0, V34, EOPNOTSUPP, " + STAGE_2,
         "0x00035010, 0, V34, EOPNOTSUPP, " + STAGE_2,
         "0x00125010, 0, V34, EOPNOTSUPP, " + STAGE_2,
-        // A device with a TLB of its own must not stall in stage 2, IHI 0070 5.2 EATS.
-        "0x000a5010, 0, V34, EOPNOTSUPP, " + (STAGE_2 | DEVICE_TLB),
         // Memory attributes are those of stage 1; a start level is one of stage 2.
         "0x00025010, 1, V35, EINVAL, " + STAGE_2,
         "0x00025010, 0, V35, EINVAL, 0"
@@ -99,6 +97,32 @@ class Stage2BindingTest {
         machine.attach(0, DEVICE);
         assertEquals(errno, machine.bind(0, flags, stage2Table(DEVICE, Long.decode(control), mair)));
         assertEquals(rule, machine.last().rule());
+    }
+
+    @Test
+    void shouldRefuseAStage2TableThatStallsForADeviceWithATlb() {
+        // IHI 0070 5.2 EATS: such a device must not stall in stage 2.
+        Machine machine = Machine.of(HardwareConfig.of(SmmuGeneration.V3_2));
+        machine.open(0);
+        machine.attach(0, DEVICE);
+        byte[] stalls = stage2Table(DEVICE, 0x0042_5010L, 0);
+        assertEquals(Errno.EOPNOTSUPP, machine.bind(0, STAGE_2 | DEVICE_TLB, stalls));
+        assertEquals(Rule.V34, machine.last().rule());
+        assertEquals(Errno.OK, machine.bind(0, STAGE_2, stalls));
+    }
+
+    @Test
+    void shouldForceWriteBackWhereTheChipCan() {
+        byte[] forced = stage2Table(DEVICE, 0x0082_5010L, 0);
+        Machine machine = Machine.of(HardwareConfig.of(SmmuGeneration.V3_2));
+        machine.open(0);
+        machine.attach(0, DEVICE);
+        assertEquals(Errno.OK, machine.bind(0, STAGE_2, forced));
+        Machine without = Machine.of(HardwareConfig.of(SmmuGeneration.V3_1));
+        without.open(0);
+        without.attach(0, DEVICE);
+        assertEquals(Errno.EOPNOTSUPP, without.bind(0, STAGE_2, forced));
+        assertEquals("force_write_back", without.last().field());
     }
 
     @Test
