@@ -53,6 +53,19 @@ public interface Backend {
     Translator restoreTranslator(Snapshot state, NativePort port);
 
     /**
+     * Says whether a virtual IOMMU may stand in front of a chip. Where the chip walks the guest's own tables, the guest must not be
+     * offered what the chip would ignore in them.
+     *
+     * @param guest what the guest sees
+     * @param host the chip
+     * @throws BackendException {@code EOPNOTSUPP} if the guest would be offered too much, and as {@link #createHardware} for a
+     *     configuration that is refused
+     */
+    default void checkGuest(HardwareConfig guest, HardwareConfig host) {
+        // Nothing that a guest is offered needs more than each chip has.
+    }
+
+    /**
      * A virtual IOMMU of one generation for one guest.
      *
      * @param config what the guest sees

@@ -60,6 +60,11 @@ public class ForwardingBackend implements Backend {
     }
 
     @Override
+    public void checkGuest(HardwareConfig guest, HardwareConfig host) {
+        target.checkGuest(guest, host);
+    }
+
+    @Override
     public GuestDecoder createGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         return target.createGuestDecoder(config, memory);
     }

@@ -136,6 +136,11 @@ public class SmmuBackend implements Backend {
     }
 
     @Override
+    public void checkGuest(HardwareConfig guest, HardwareConfig host) {
+        SmmuCapabilities.of(guest).expectNoMoreThan(SmmuCapabilities.of(host));
+    }
+
+    @Override
     public GuestDecoder createGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         return new SmmuGuestDecoder(config, memory);
     }

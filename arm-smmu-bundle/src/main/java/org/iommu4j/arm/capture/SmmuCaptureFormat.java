@@ -33,7 +33,7 @@ import org.iommu4j.contract.IommuModel;
  * Captures of SMMUv3: register accesses and commands. Stream table entries and context descriptors are read again after a CFGI
  * command that names their stream, IHI 0070 4.3. AIDR names the version where the capture has it; else what IDR3 and IDR5 offer
  * does, which the first versions do not have. The captured machine has no stage 2; a host needs its VMIDs to keep the guest's streams
- * apart.
+ * apart. It offers HAD and BBML, so that a host's chip has to have them, of whatever generation it is.
  */
 public final class SmmuCaptureFormat {
     /** CFGI_STE_RANGE ignores the low Range+1 bits of a StreamID; the largest Range ignores them all, IHI 0070 4.3.2. */
@@ -69,7 +69,7 @@ public final class SmmuCaptureFormat {
             .structures("l1std", "ste", "l1cd", "cd")
             .passingFaults("disabled")
             .commandNames(Map.of("CFGI_STE_RANGE_OR_ALL", SmmuCommand.CFGI_STE_RANGE.name()))
-            .hostFields(SmmuSettings.GROUP, Map.of(Idr0.S2P.name(), 1L))
+            .hostFields(SmmuSettings.GROUP, Map.of(Idr0.S2P.name(), 1L, Idr3.HAD.name(), 1L, Idr3.BBML.name(), 2L))
             .registers(REGISTERS)
             .gaps(SmmuGaps.RECORDS)
             .trace(SmmuTrace.FORMAT)

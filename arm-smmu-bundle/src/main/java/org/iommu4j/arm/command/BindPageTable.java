@@ -57,6 +57,9 @@ public final class BindPageTable {
     /** Faults of stage 2 stall. */
     public static final BitField STALLS = DATA.bit("stalls", 118, about("stage 2: as STE.S2S"));
 
+    /** Stage 2 forces write-back. */
+    public static final BitField FORCE_WRITE_BACK = DATA.bit("force_write_back", 119, about("stage 2: as STE.S2FWB"));
+
     /** Memory attributes. */
     public static final BitField MAIR = DATA.bits("mair", 191, 128, about("stage 1: memory attributes, as CD.MAIR"));
 

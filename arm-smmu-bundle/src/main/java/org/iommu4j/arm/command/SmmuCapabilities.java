@@ -8,6 +8,7 @@ import org.iommu4j.arm.command.SmmuRegisters.Idr5;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.config.SettingValues;
 
@@ -44,6 +45,13 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
             new SmmuCapabilities(SmmuGeneration.V3_2, 0x084D7E9B, 0x0D073D10, 0x00001514, 0x00200075, 0, 2),
             new SmmuCapabilities(SmmuGeneration.V3_3, 0x08CD7EBB, 0x0D073D10, 0x00007514, 0x00200075, 0, 3),
             new SmmuCapabilities(SmmuGeneration.V3_4, 0x08CD7EBB, 0x0D073D10, 0x00427514, 0x002004F5, 0, 4));
+
+    /**
+     * What a guest's tables may rely on, and a chip without it ignores in silence, docs/spec/arm-smmu.md 1.3 S17 and S18. What it
+     * refuses instead, as a granule, is refused with the bind.
+     */
+    private static final List<BitField> SILENT =
+            List.of(Idr3.HAD, Idr3.XNX, Idr3.FWB, Idr3.BBML, Idr3.E0PD, Idr3.EPAN);
 
     private static final List<List<BitField>> FIELDS =
             List.of(Idr0.REGISTER.fields(), Idr1.REGISTER.fields(), Idr3.REGISTER.fields(), Idr5.REGISTER.fields());
@@ -107,6 +115,24 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
                 chip.idr5,
                 chip.iidr,
                 chip.aidr);
+    }
+
+    /**
+     * These of a virtual unit have to be those of the chip behind it, or less, in what the chip would ignore in the guest's tables.
+     *
+     * @throws BackendException {@code EOPNOTSUPP}
+     */
+    public void expectNoMoreThan(SmmuCapabilities host) {
+        for (BitField field : SILENT) {
+            long offered = field.get(idr3);
+            long there = field.get(host.idr3);
+            if (offered > there) {
+                throw new BackendException(
+                        Errno.EOPNOTSUPP,
+                        "the guest is offered IDR3." + field.name() + "=" + offered + ", the chip has " + there
+                                + " and would ignore what the guest's tables rely on");
+            }
+        }
     }
 
     /** Numbers of all generations. */

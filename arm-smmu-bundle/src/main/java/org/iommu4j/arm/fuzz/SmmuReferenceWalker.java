@@ -183,7 +183,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         } else if ((request.flags() & PASS_THROUGH) != 0) {
             bound.put(requester, new Bound(null, 4L << 1 | 1, 0, 0, 0));
         } else if (request.operation() == BIND_PGTABLE && (request.flags() & STAGE_2) != 0) {
-            bound.put(requester, new Bound(null, 6L << 1 | 1, 0, stage2Control(words), words[0]));
+            bound.put(requester, new Bound(null, 6L << 1 | 1, bits(words, 119, 119) << 25, stage2Control(words), words[0]));
         } else if (request.operation() == BIND_PGTABLE) {
             bound.put(requester, new Bound(Map.of(0, context(words, 1)), 5L << 1 | 1, 0, 0, 0));
         } else {
@@ -740,7 +740,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
                 boolean executes = bit(idr3, 4)
                         ? never == 0 || (never == 1 && !privileged) || (never == 3 && privileged)
                         : never < 2;
-                boolean forced = bit(ste, 89);
+                boolean forced = bit(idr3, 8) && bit(ste, 89);
                 boolean device = forced ? (entry >>> 4 & 1) == 0 : (entry >>> 2 & 15) < 4;
                 boolean refused = (write && !bit(entry, 7))
                         || (read && !bit(entry, 6))

@@ -32,7 +32,7 @@ record GuestBinding(int flags, long root, long control, int vmid) {
      *
      * @param deviceFlags those of {@link BindPasidTable#DEVICE_FLAGS} that the device has
      */
-    static GuestBinding stage2(int streamId, long[] ste, int deviceFlags) {
+    static GuestBinding stage2(int streamId, long[] ste, int deviceFlags, boolean forcesWriteBack) {
         long control = ste[StreamTableEntry.S2_T0SZ.word()];
         return new GuestBinding(
                 (int) BindPasidTable.FLAG_STAGE_2.mask() | deviceFlags,
@@ -47,7 +47,8 @@ record GuestBinding(int flags, long root, long control, int vmid) {
                         | BindPageTable.UPDATE_ACCESS.of(StreamTableEntry.S2_HA.get(control))
                         | BindPageTable.UPDATE_DIRTY.of(StreamTableEntry.S2_HD.get(control))
                         | BindPageTable.NO_RECORDS.of(StreamTableEntry.S2_R.isSet(control) ? 0 : 1)
-                        | BindPageTable.STALLS.of(StreamTableEntry.S2_S.get(control)),
+                        | BindPageTable.STALLS.of(StreamTableEntry.S2_S.get(control))
+                        | BindPageTable.FORCE_WRITE_BACK.of(forcesWriteBack ? 1 : 0),
                 StreamTableEntry.S2_VMID.getInt(control));
     }
 

@@ -137,7 +137,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
             case StreamTableEntry.BYPASS -> GuestBinding.passing(streamId);
             case StreamTableEntry.STAGE_1 -> stage1(streamId);
             case StreamTableEntry.STAGE_2 ->
-                GuestBinding.stage2(streamId, ste, deviceFlags());
+                GuestBinding.stage2(streamId, ste, deviceFlags(), rules.forcesWriteBack(ste));
             case StreamTableEntry.NESTED -> {
                 sink.refused("a stream of the guest has both stages");
                 yield null;

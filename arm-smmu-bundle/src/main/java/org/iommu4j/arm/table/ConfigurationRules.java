@@ -24,6 +24,7 @@ public final class ConfigurationRules {
     private final SmmuCapabilities chip;
     private final int stallModel;
     private final boolean hasAts;
+    private final boolean hasForcedWriteBack;
     private final boolean hasSmallTables;
     private final boolean hasSplitStageAts;
     private final boolean hasWideAddresses;
@@ -33,6 +34,7 @@ public final class ConfigurationRules {
         this.chip = chip;
         stallModel = Idr0.STALL_MODEL.getInt(chip.idr0());
         hasAts = chip.has("ATS");
+        hasForcedWriteBack = chip.has("FWB");
         hasSmallTables = chip.has("STT");
         hasSplitStageAts = !chip.has("NS1ATS");
         hasWideAddresses = chip.has("VAX");
@@ -61,6 +63,11 @@ public final class ConfigurationRules {
         boolean translates = StreamTableEntry.CONFIG.getInt(ste[0]) > StreamTableEntry.BYPASS;
         boolean there = asked == StreamTableEntry.EATS_FULL || (asked == StreamTableEntry.EATS_SPLIT && checks);
         return hasAts && translates && there ? asked : 0;
+    }
+
+    /** True if stage 2 of an entry forces write-back, IDR3.FWB. */
+    public boolean forcesWriteBack(long[] ste) {
+        return hasForcedWriteBack && StreamTableEntry.S2_FWB.isSet(ste[StreamTableEntry.S2_FWB.word()]);
     }
 
     /** True unless an entry is illegal; one that aborts is always legal. */

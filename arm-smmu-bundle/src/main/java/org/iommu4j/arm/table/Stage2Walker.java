@@ -26,6 +26,7 @@ public final class Stage2Walker {
     private final TableMemory tablesOfGuests;
     private final TableMemory tablesOfHost;
     private final boolean executeByPrivilege;
+    private final boolean canForceWriteBack;
 
     private final long[] nextTable = new long[LEVELS];
     private int topLevel;
@@ -48,6 +49,7 @@ public final class Stage2Walker {
         tablesOfGuests = new TableMemory(guestTables, chip);
         tablesOfHost = new TableMemory(memory, chip);
         executeByPrivilege = chip.has("XNX");
+        canForceWriteBack = chip.has("FWB");
     }
 
     /**
@@ -167,7 +169,8 @@ public final class Stage2Walker {
                 && Stage2Descriptor.DBM.isSet(descriptor)
                 && during != EventFields.CLASS_CD;
         rights = Rights.stage2(descriptor, Stage2Descriptor.WRITE.isSet(descriptor) || clean, executeByPrivilege);
-        device = isDevice(descriptor, StreamTableEntry.S2_FWB.isSet(ste[StreamTableEntry.S2_FWB.word()]));
+        boolean forced = canForceWriteBack && StreamTableEntry.S2_FWB.isSet(ste[StreamTableEntry.S2_FWB.word()]);
+        device = isDevice(descriptor, forced);
         if (!isAllowed(rights, needed, device, during, control)) {
             refuse(ipa, during, needed, fault);
             return false;

@@ -40,6 +40,12 @@ final class BindChecks {
                         Errno.EOPNOTSUPP,
                         "stage 2 of the container is its memory map",
                         (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_STAGE_2) || domain.memory() == null);
+        ofTable.row(
+                Rule.V34,
+                Errno.EOPNOTSUPP,
+                BindPageTable.FORCE_WRITE_BACK,
+                "the chip would ignore it: IDR3.FWB=0",
+                (part, domain) -> part.get(BindPageTable.FORCE_WRITE_BACK) == 0 || chip.has("FWB"));
         pageTables = rulesOfTable(ofTable);
         BindRules<Domain> ofPasid = new BindRules<Domain>()
                 .row(
@@ -65,7 +71,8 @@ final class BindChecks {
                                 && part.get(BindPageTable.UPDATE_ACCESS) == 0
                                 && part.get(BindPageTable.UPDATE_DIRTY) == 0
                                 && part.get(BindPageTable.NO_RECORDS) == 0
-                                && part.get(BindPageTable.STALLS) == 0);
+                                && part.get(BindPageTable.STALLS) == 0
+                                && part.get(BindPageTable.FORCE_WRITE_BACK) == 0);
     }
 
     /** Of BIND_PASIDTBL. */
@@ -114,7 +121,10 @@ final class BindChecks {
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip refuses such a table",
-                        (part, domain) -> part.unbinds() || isLegal(domain.placed(stage.apply(part))))
+                        (part, domain) -> part.unbinds()
+                                || isLegal(
+                                        domain.placed(stage.apply(part)),
+                                        part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB)))
                 .flags(
                         Rule.V35,
                         "PAGE_REQUESTS needs DEVICE_TLB",
@@ -137,9 +147,9 @@ final class BindChecks {
                 && !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
     }
 
-    /** True if the chip takes the structures of a stage, IHI 0070 5.2 and 5.4. */
-    boolean isLegal(Stage stage) {
-        long[] ste = stage.ste();
+    /** True if the chip takes the structures of a stage for a device with or without a TLB, IHI 0070 5.2 and 5.4. */
+    boolean isLegal(Stage stage, boolean deviceTlb) {
+        long[] ste = stage.entry(deviceTlb);
         return rules.isLegalStream(ste)
                 && (stage.kind() != Stage.Kind.PAGE_TABLE || rules.isLegalContext(ste, stage.cd(), false))
                 && stage.pasidBits() <= chip.substreamIdBits();

@@ -2,6 +2,8 @@ package org.iommu4j.arm.translate;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.iommu4j.arm.command.BindPageTable;
@@ -30,6 +32,8 @@ import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.driver.page.PageRequestPort;
 import org.iommu4j.driver.range.RangeCover;
+import org.iommu4j.driver.table.MapSection;
+import org.iommu4j.driver.table.MapTables;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -45,8 +49,6 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int LEAST_LEVELS = 2;
     private static final int MOST_LEVELS = 4;
     private static final int MOST_STAGES = 1 << 16;
-    private static final int MOST_MAPS = 1 << 16;
-    private static final String MEMORY = "memory";
     private static final String NO_TABLES = "no pages for tables of the memory map";
 
     // How a saved state says what a device has; a reader that does not know page requests refuses them.
@@ -157,7 +159,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
         }
         Stage stage = Stage.ofTable(table, levels, chip);
-        if (!legal.isLegal(stage)) {
+        if (!legal.isLegal(stage, false)) {
             return completion.refuse(Errno.EINVAL, "levels", levels, "the chip has no tables of so many levels");
         }
         return bind(domain, device, stage, 0, completion);
@@ -620,37 +622,26 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         vmids.load(in);
     }
 
-    /**
-     * Writes a section of the memory maps, if there is one: count of domains, each: int number; its tables. A reader that does not
-     * know it cannot serve the containers that have one, and says so.
-     */
+    /** Writes the memory maps. */
     void saveMemory(List<Domain> domains, SnapshotWriter out) {
-        List<Domain> mapped =
-                domains.stream().filter(domain -> domain.memory() != null).toList();
-        if (!mapped.isEmpty()) {
-            out.section(MEMORY).putInt(mapped.size());
-            for (Domain domain : mapped) {
-                domain.memory().save(out.putInt(domain.members().number()));
+        SortedMap<Integer, MapTables> maps = new TreeMap<>();
+        for (Domain domain : domains) {
+            if (domain.memory() != null) {
+                maps.put(domain.members().number(), domain.memory().tables());
             }
         }
+        MapSection.save(maps, out);
     }
 
     /** Reads what {@link #saveMemory} wrote. */
     void loadMemory(DomainBooks<Domain, Device> books, SnapshotReader in) {
-        if (!in.has(MEMORY)) {
-            return;
-        }
-        in.section(MEMORY);
-        int count = in.getCount(MOST_MAPS);
-        for (int i = 0; i < count; i++) {
-            int number = in.getInt();
+        GuestMemory.load(platform, chip, in).forEach((number, memory) -> {
             Domain domain = books.find(number);
-            if (domain == null || domain.memory() != null) {
-                throw in.invalid("memory map of domain " + number + ", which is not open or has one");
+            if (domain == null) {
+                throw in.invalid("memory map of domain " + number + ", which is not open");
             }
-            domain.memory(GuestMemory.load(platform, chip, in));
-        }
-        in.endSection();
+            domain.memory(memory);
+        });
     }
 
     @Override

@@ -1,5 +1,7 @@
 package org.iommu4j.arm.translate;
 
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuErrata;
@@ -13,9 +15,9 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.table.EntryFormat;
+import org.iommu4j.driver.table.MapSection;
 import org.iommu4j.driver.table.MapTables;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
-import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * The memory of a container: stage-2 tables with 4 KiB granules (DDI 0487 D8.3) that the host writes, in pages of its own, and that
@@ -117,14 +119,17 @@ final class GuestMemory {
         return new GuestMemory(chip, MapTables.create(platform, FORMAT, levels(chip)));
     }
 
-    /** Reads the state that {@link #save} wrote. */
-    static GuestMemory load(Platform platform, SmmuCapabilities chip, SnapshotReader in) {
-        return new GuestMemory(chip, MapTables.load(platform, FORMAT, levels(chip), in));
+    /** Reads the maps of a saved state by the numbers of their domains. */
+    static SortedMap<Integer, GuestMemory> load(Platform platform, SmmuCapabilities chip, SnapshotReader in) {
+        SortedMap<Integer, GuestMemory> maps = new TreeMap<>();
+        MapSection.load(platform, FORMAT, levels(chip), in)
+                .forEach((domain, tables) -> maps.put(domain, new GuestMemory(chip, tables)));
+        return maps;
     }
 
-    /** Writes where the tables are. */
-    void save(SnapshotWriter out) {
-        tables.save(out);
+    /** Tables of the map. */
+    MapTables tables() {
+        return tables;
     }
 
     /** The words of a stream table entry, without stage 2 so far, with this as its stage 2; what bypassed has stage 2 alone. */

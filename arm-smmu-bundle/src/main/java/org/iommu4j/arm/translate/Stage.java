@@ -118,6 +118,7 @@ final class Stage {
                 | StreamTableEntry.S2_S.of(part.get(BindPageTable.STALLS))
                 | StreamTableEntry.S2_R.of(1 - part.get(BindPageTable.NO_RECORDS))
                 | StreamTableEntry.S2_AA64.mask();
+        ste[1] = StreamTableEntry.S2_FWB.of(part.get(BindPageTable.FORCE_WRITE_BACK));
         ste[3] = StreamTableEntry.S2_TTB.of(part.get(BindPageTable.TABLE_ROOT));
         return new Stage(Kind.GUEST_STAGE_2, ste);
     }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Map;
+import org.iommu4j.arm.SmmuBackend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
@@ -92,6 +93,21 @@ class SmmuCapabilitiesTest {
                 .findFirst()
                 .orElseThrow()
                 .offset();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"HAD, 0", "XNX, 0", "FWB, 0", "BBML, 1", "E0PD, 0", "EPAN, 0"})
+    void shouldRefuseAVirtualUnitThatOffersWhatTheChipWouldIgnore(String field, long there) {
+        SmmuBackend backend = new SmmuBackend();
+        HardwareConfig guest = config(SmmuGeneration.V3_4, "BBML", 2);
+        backend.checkGuest(guest, guest);
+        backend.checkGuest(config(SmmuGeneration.V3_4, field, there), guest);
+        HardwareConfig host = config(SmmuGeneration.V3_4, field, there);
+        BackendException refused = assertThrows(BackendException.class, () -> backend.checkGuest(guest, host));
+        assertEquals(Errno.EOPNOTSUPP, refused.errno());
+        assertTrue(refused.getMessage().contains("IDR3." + field), refused.getMessage());
+        // A chip that refuses what it has not says so when it is bound.
+        backend.checkGuest(guest, config(SmmuGeneration.V3_4, "GRAN16K", 0));
     }
 
     @Test

@@ -27,6 +27,9 @@ class Stage2BindingTest {
     /** Bit 18 of a bind's flags: a table of stage 2. */
     private static final int STAGE_2 = 1 << 18;
 
+    /** Bit 17 of a bind's flags: the device has a TLB of its own. */
+    private static final int DEVICE_TLB = 1 << 17;
+
     private static byte[] stage2Table(int requester, long control, long mair) {
         return BindPageTable.LAYOUT.encode(TABLE, control << 32 | requester, mair);
     }
@@ -94,6 +97,32 @@ class Stage2BindingTest {
         machine.attach(0, DEVICE);
         assertEquals(errno, machine.bind(0, flags, stage2Table(DEVICE, Long.decode(control), mair)));
         assertEquals(rule, machine.last().rule());
+    }
+
+    @Test
+    void shouldRefuseAStage2TableThatStallsForADeviceWithATlb() {
+        // IHI 0070 5.2 EATS: such a device must not stall in stage 2.
+        Machine machine = Machine.of(HardwareConfig.of(SmmuGeneration.V3_2));
+        machine.open(0);
+        machine.attach(0, DEVICE);
+        byte[] stalls = stage2Table(DEVICE, 0x0042_5010L, 0);
+        assertEquals(Errno.EOPNOTSUPP, machine.bind(0, STAGE_2 | DEVICE_TLB, stalls));
+        assertEquals(Rule.V34, machine.last().rule());
+        assertEquals(Errno.OK, machine.bind(0, STAGE_2, stalls));
+    }
+
+    @Test
+    void shouldForceWriteBackWhereTheChipCan() {
+        byte[] forced = stage2Table(DEVICE, 0x0082_5010L, 0);
+        Machine machine = Machine.of(HardwareConfig.of(SmmuGeneration.V3_2));
+        machine.open(0);
+        machine.attach(0, DEVICE);
+        assertEquals(Errno.OK, machine.bind(0, STAGE_2, forced));
+        Machine without = Machine.of(HardwareConfig.of(SmmuGeneration.V3_1));
+        without.open(0);
+        without.attach(0, DEVICE);
+        assertEquals(Errno.EOPNOTSUPP, without.bind(0, STAGE_2, forced));
+        assertEquals("force_write_back", without.last().field());
     }
 
     @Test

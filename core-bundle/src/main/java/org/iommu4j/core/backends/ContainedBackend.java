@@ -79,6 +79,14 @@ final class ContainedBackend implements Backend {
     }
 
     @Override
+    public void checkGuest(HardwareConfig guest, HardwareConfig host) {
+        asked(backend -> {
+            backend.checkGuest(guest, host);
+            return null;
+        });
+    }
+
+    @Override
     public GuestDecoder createGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         return asked(backend -> backend.createGuestDecoder(config, memory));
     }

@@ -100,6 +100,7 @@ final class UnitMaker {
         AtomicReference<Lease> given = new AtomicReference<>();
         try (VendorThread thread = new VendorThread("iommu4j-open")) {
             return thread.callWithoutHaste("making a virtual IOMMU", SwapLimits.DEFAULT.handoverNanos(), () -> {
+                backend.checkGuest(config, unit.config().hardware());
                 Lease lease = new Lease(unit.guestPlatform());
                 given.set(lease);
                 GuestDecoder decoder = backend.createGuestDecoder(config, lease);

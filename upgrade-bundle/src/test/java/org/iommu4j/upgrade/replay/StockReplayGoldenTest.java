@@ -46,7 +46,9 @@ class StockReplayGoldenTest {
     @ParameterizedTest
     @EnumSource(CacheConfig.class)
     void shouldAnswerAsTheMachineWithStage2Did(CacheConfig cache) {
-        check("smmuv3/stage2-strict-nvme-virtionet", ReplayOptions.Path.DIRECT, cache, 8742, 668);
+        for (ReplayOptions.Path path : ReplayOptions.Path.values()) {
+            check("smmuv3/stage2-strict-nvme-virtionet", path, cache, 8742, 668);
+        }
     }
 
     private static void check(
