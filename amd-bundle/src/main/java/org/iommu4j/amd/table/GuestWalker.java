@@ -383,7 +383,7 @@ public final class GuestWalker {
         if (device.mode() == 0) {
             hostAddress = guestAddress;
             hostShift = Long.SIZE - 1;
-            hostRights = device.rights();
+            hostRights = HostWalker.RIGHTS;
             return Result.FOUND;
         }
         faultAddress = guestAddress;
@@ -395,7 +395,7 @@ public final class GuestWalker {
                 device.isOfHost(),
                 device.hostRoot(),
                 device.mode(),
-                device.rights(),
+                HostWalker.RIGHTS,
                 guestAddress,
                 answering ? 0 : needed,
                 listener);
@@ -454,7 +454,7 @@ public final class GuestWalker {
         return pageShift;
     }
 
-    /** Rights of guest and host: {@link DmaAccess#READ}, {@link DmaAccess#WRITE} of the host, and guest rights. */
+    /** Rights of the tables: {@link DmaAccess#READ}, {@link DmaAccess#WRITE} of the host's, and guest rights. */
     public int rights() {
         return rights;
     }
