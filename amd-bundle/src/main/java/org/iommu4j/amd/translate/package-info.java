@@ -14,6 +14,7 @@
  *       host table or pass-through is bound, boolean device TLB, int guest domain id, int that of what is below, boolean it has a GCR3 table of the host, which follows: long
  *       root, int levels, int guest paging mode, int count of tables, each long key, long table; int count of PASIDs, each int
  *       PASID, long guest table.
+ *   <li>{@code memory}, if a container has a memory map: as {@link org.iommu4j.driver.table.MapSection} has it.
  * </ul>
  */
 package org.iommu4j.amd.translate;
