@@ -39,6 +39,8 @@ public final class AmdViFuzzSupport implements FuzzSupport {
     private static final int MOST_PASIDS = 2;
     private static final int PASIDS = 512;
     private static final int DEVICES_OF_PAGE = PAGE / DeviceTableEntry.BYTES;
+    private static final int BUSES = 2;
+    private static final int DEVICES_OF_BUS = 256;
     private static final int GUEST_LEVELS = 4;
     private static final int GUEST_BITS = 47;
 
@@ -97,7 +99,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         }
         int devices = 1 + random.nextInt(MOST_DEVICES);
         for (int i = 0; i < devices; i++) {
-            scenery.bindings(random.nextInt(DEVICES_OF_PAGE) | random.nextInt(2) << 8);
+            scenery.bindings(random.nextInt(DEVICES_OF_PAGE) | random.nextInt(BUSES) * DEVICES_OF_BUS);
         }
         return scenery.scene.build();
     }

@@ -209,8 +209,7 @@ public final class GuestWalker {
         long at = device.gcr3Root();
         boolean ofHost = !gcr3IsGuestAddress;
         for (int depth = device.gcr3Levels() - 1; depth >= 0; depth--) {
-            int index = (pasid >>> (Gcr3Entry.LEVEL_BITS * depth)) & ((1 << Gcr3Entry.LEVEL_BITS) - 1);
-            entryAddress = at + (long) index * Gcr3Entry.BYTES;
+            entryAddress = at + (long) Gcr3Entry.index(pasid, depth) * Gcr3Entry.BYTES;
             if (gcr3IsGuestAddress) {
                 Result located = throughHost(entryAddress, DmaAccess.READ, false);
                 if (located != Result.FOUND) {
