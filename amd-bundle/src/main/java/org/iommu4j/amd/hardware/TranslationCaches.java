@@ -158,16 +158,21 @@ class TranslationCaches {
 
     /** INVALIDATE_IOMMU_PAGES, GN=0. */
     void invalidateHostPages(int domain, long base, int shift, boolean withDirectories) {
-        dropped += drop(pages, domain, NO_PASID, base, shift);
-        if (withDirectories) {
-            dropped += drop(directories, domain, NO_PASID, base, shift);
-        }
+        invalidateOfHost(domain, base, shift, withDirectories);
         if (guestEntriesOfHostCommand == GN0_ALL) {
             dropped += pages.invalidatePasids(domain)
                     + directories.invalidatePasids(domain)
                     + gcr3.invalidatePasids(domain);
         } else if (guestEntriesOfHostCommand == GN0_NESTED) {
             dropped += dropNested(pages, domain) + dropNested(directories, domain) + dropNested(gcr3, domain);
+        }
+    }
+
+    /** What came from host tables alone. */
+    void invalidateOfHost(int domain, long base, int shift, boolean withDirectories) {
+        dropped += drop(pages, domain, NO_PASID, base, shift);
+        if (withDirectories) {
+            dropped += drop(directories, domain, NO_PASID, base, shift);
         }
     }
 
