@@ -6,8 +6,8 @@ import org.iommu4j.simulation.cache.TranslationCache;
 
 /**
  * The least that a command buffer and accesses through host tables of AMD-Vi cost: one class by hand for one device and one
- * domain, over the same memory and the same cache, with the checks that the architecture has for commands and entries. No
- * registers, no guest tables, no counters, no observers, no events.
+ * domain, over the same memory and the same cache, with the checks that the architecture has for commands and entries; guest
+ * tables over host tables are walked only. No registers, no counters, no observers, no events.
  */
 final class PlainAmdVi {
     private static final int NO_PASID = TranslationCache.NO_PASID;
@@ -36,6 +36,20 @@ final class PlainAmdVi {
     private static final int LEVELS_SHIFT = 9;
     private static final int LEVELS_MASK = 7;
 
+    /** With guest tables: what has to be 0 of the first word, GV, and what a guest's entry says. */
+    private static final long NESTED_RESERVED_0 = 0x1fL << 2;
+
+    private static final long GUEST_VALID = 1L << 55;
+    private static final int GUEST_LEVELS = 4;
+    private static final int HIGHEST_GUEST_PAGE = 3;
+    private static final int GUEST_SIGN_BITS = Long.SIZE - PAGE_SHIFT - LEVEL_BITS * GUEST_LEVELS;
+    private static final int PASID_BITS = 16;
+    private static final int GUEST_WRITE = 2;
+    private static final int GUEST_USER = 4;
+    private static final int GUEST_RIGHTS = GUEST_WRITE | GUEST_USER;
+    private static final long GUEST_ACCESSED = 1L << 5;
+    private static final long GUEST_LARGE = 1L << 7;
+
     private static final long LEAF_RESERVED = 0x07f0_0000_0000_0000L;
     private static final long DIRECTORY_RESERVED = 0x1ff0_0000_0000_0000L;
     private static final long ADDRESS = 0xf_ffff_ffff_f000L;
@@ -49,6 +63,9 @@ final class PlainAmdVi {
     private final long ringBytes;
     private final TranslationCache pages = new TranslationCache(1 << 16);
     private long head;
+
+    /** log2 of the page of the host's table that was found last. */
+    private int hostShift;
 
     /**
      * A unit.
@@ -138,6 +155,103 @@ final class PlainAmdVi {
             pages.insert(domain, NO_PASID, iova & first, shift, found & first, access.grantedRights());
         }
         return found;
+    }
+
+    /**
+     * Host address of an access with PASID by the device table entry, the GCR3 table and the guest's tables, each address of which goes
+     * through the host's; 0 if it is refused. Accessed bits are set already.
+     */
+    long walkNested(DmaAccess access) {
+        long entryAt = deviceTable + device * DEVICE_ENTRY_BYTES;
+        long word0 = memory.readLongLe(entryAt);
+        long word1 = memory.readLongLe(entryAt + Long.BYTES);
+        long word2 = memory.readLongLe(entryAt + 2 * Long.BYTES);
+        long iova = access.iova();
+        int pasid = access.pasid();
+        boolean reserved = (word0 & NESTED_RESERVED_0) != 0
+                || (word1 & DEVICE_RESERVED_1) != 0
+                || (word2 & DEVICE_RESERVED_2) != 0;
+        boolean canonical = iova << GUEST_SIGN_BITS >> GUEST_SIGN_BITS == iova;
+        if ((word0 & TRANSLATES) != TRANSLATES
+                || (word0 & GUEST_VALID) == 0
+                || reserved
+                || !canonical
+                || pasid >>> PASID_BITS != 0
+                || (access.rights() & ~rights(word0)) != 0) {
+            return 0;
+        }
+        long table = ((word0 >>> 58) & 7) << 12 | ((word1 >>> 16) & 0xffff) << 15 | (word1 >>> 43) << 31;
+        for (int depth = (int) (word0 >>> 56) & 3; depth >= 0; depth--) {
+            long entry =
+                    memory.readLongLe(table + ((pasid >>> (LEVEL_BITS * depth)) & INDEX_MASK) * (long) Long.BYTES);
+            if ((entry & 1) == 0) {
+                return 0;
+            }
+            table = entry & ADDRESS;
+        }
+        int hostLevel = (int) (word0 >>> LEVELS_SHIFT) & LEVELS_MASK;
+        long hostRoot = word0 & ADDRESS;
+        int granted = GUEST_RIGHTS;
+        for (int level = GUEST_LEVELS; ; level--) {
+            int shift = tableShift(level);
+            long at = throughHost(hostRoot, hostLevel, table, DmaAccess.READ);
+            if (at == 0) {
+                return 0;
+            }
+            long entry = tables.readLongLe(at + ((iova >>> shift) & INDEX_MASK) * Long.BYTES);
+            if ((entry & 1) == 0 || (entry & GUEST_ACCESSED) == 0) {
+                return 0;
+            }
+            granted &= (int) entry;
+            boolean leaf = level == 1 || (entry & GUEST_LARGE) != 0;
+            if (!leaf) {
+                table = entry & ADDRESS;
+                continue;
+            }
+            long inPage = (1L << shift) - 1;
+            boolean large = level > 1;
+            boolean illegal = large && (level > HIGHEST_GUEST_PAGE || (entry & ADDRESS & inPage & -(2 * PAGE)) != 0);
+            boolean writes = (access.rights() & DmaAccess.WRITE) != 0;
+            if (illegal || (granted & GUEST_USER) == 0 || (writes && (granted & GUEST_WRITE) == 0)) {
+                return 0;
+            }
+            long guest = (entry & ADDRESS & ~inPage) | (iova & inPage);
+            long page = throughHost(hostRoot, hostLevel, guest, access.rights());
+            if (page == 0) {
+                return 0;
+            }
+            access.translated(page, 1L << Math.min(shift, hostShift), access.rights(), false);
+            return access.spa();
+        }
+    }
+
+    /** Host address of a guest-physical address by a host table of this host; 0 if it is refused. */
+    private long throughHost(long root, int levels, long address, int needed) {
+        if (address >>> tableShift(levels + 1) != 0) {
+            return 0;
+        }
+        long table = root;
+        int level = levels;
+        while (true) {
+            int shift = tableShift(level);
+            long entry = memory.readLongLe(table + ((address >>> shift) & INDEX_MASK) * Long.BYTES);
+            int next = (int) (entry >>> LEVELS_SHIFT) & LEVELS_MASK;
+            if ((entry & 1) == 0
+                    || (entry & (next == 0 ? LEAF_RESERVED : DIRECTORY_RESERVED)) != 0
+                    || (needed & ~rights(entry)) != 0) {
+                return 0;
+            }
+            if (next == 0) {
+                hostShift = shift;
+                return (entry & ADDRESS & -(1L << shift)) | (address & ((1L << shift) - 1));
+            }
+            long skipped = (1L << shift) - (1L << tableShift(next + 1));
+            if (next >= level || (address & skipped) != 0) {
+                return 0;
+            }
+            table = entry & ADDRESS;
+            level = next;
+        }
     }
 
     /** Host address of an access by the device table entry and the tables; 0 if it is refused. */

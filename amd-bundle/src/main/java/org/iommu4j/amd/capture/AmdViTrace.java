@@ -26,6 +26,16 @@ final class AmdViTrace {
     private static final String DEVICE = "(?<bus>\\w+):(?<device>\\w+)\\.(?<function>\\w+)";
     private static final String ADDRESS = " gpa (?<iova>" + HEX;
 
+    /** Features of that unit, which its events do not tell. */
+    private static final long EFR = Efr.PREF_SUP.mask()
+            | Efr.PPR_SUP.mask()
+            | Efr.GT_SUP.mask()
+            | Efr.IA_SUP.mask()
+            | Efr.GA_SUP.mask()
+            | Efr.HE_SUP.mask()
+            | Efr.HATS.of(2)
+            | Efr.GATS.of(2);
+
     static final TraceFormat FORMAT = new TraceFormat(
             List.of("amdvi_"),
             List.of(
@@ -113,7 +123,7 @@ final class AmdViTrace {
                     "amdvi_ir_delivery_mode",
                     "amdvi_ir_irte_ga_val"),
             new TraceFormat.Ring(Rings.LENGTH, AmdViCommand.BYTES, AmdViCommand.BYTES, null, null, ""),
-            Map.of(Efr.REGISTER.name(), 0x29d3L));
+            Map.of(Efr.REGISTER.name(), EFR));
 
     private AmdViTrace() {}
 

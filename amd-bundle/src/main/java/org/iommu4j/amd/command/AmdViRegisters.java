@@ -331,9 +331,14 @@ public final class AmdViRegisters {
 
     /** IOMMU capability block of PCI configuration space, 48882 3.2. */
     public static final class PciCapability {
+        /** Capability of a secure device, and its type of an IOMMU. */
+        static final int SECURE_DEVICE = 0x0f;
+
+        static final int IOMMU = 3;
+
         private static final Register.Builder HEADER = configuration("Capability", 0x0, "3.2.1");
-        public static final BitField ID = HEADER.bits("CapId", 7, 0, reset(0x0f), about("secure device"));
-        public static final BitField TYPE = HEADER.bits("CapType", 18, 16, reset(3), about("IOMMU"));
+        public static final BitField ID = HEADER.bits("CapId", 7, 0, reset(SECURE_DEVICE), about("secure device"));
+        public static final BitField TYPE = HEADER.bits("CapType", 18, 16, reset(IOMMU), about("IOMMU"));
         public static final BitField REV = HEADER.bits("CapRev", 23, 19, reset(1), about("revision"));
         public static final BitField IOTLB_SUP = HEADER.bit("IotlbSup", 24, about("devices may translate themselves"));
         public static final BitField HT_TUNNEL = HEADER.bit("HtTunnel", 25, about("HyperTransport tunnel"));

@@ -75,8 +75,8 @@ public final class AmdViSettings {
                 Efr2.NUM_INT_REMAP_SUP)) {
             notModelled(field);
         }
-        ROWS.field(PciCapability.ID).legal("0xf", (generation, value) -> value == 0x0f);
-        ROWS.field(PciCapability.TYPE).legal("3", (generation, value) -> value == 3);
+        ROWS.field(PciCapability.ID).legal("0xf", (generation, value) -> value == PciCapability.SECURE_DEVICE);
+        ROWS.field(PciCapability.TYPE).legal("3", (generation, value) -> value == PciCapability.IOMMU);
         ROWS.field(Efr.GATS).legal("0..2", (generation, value) -> value < 3);
         ROWS.field(Efr.GLX_SUP).legal("0..2", (generation, value) -> value < 3);
         ROWS.field(Efr.PAS_MAX).legal("0..19", (generation, value) -> value < 20);

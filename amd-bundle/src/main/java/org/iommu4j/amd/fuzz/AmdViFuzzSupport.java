@@ -39,6 +39,14 @@ public final class AmdViFuzzSupport implements FuzzSupport {
     private static final int MOST_PASIDS = 2;
     private static final int PASIDS = 512;
     private static final int DEVICES_OF_PAGE = PAGE / DeviceTableEntry.BYTES;
+    private static final int BUSES = 2;
+    private static final int DEVICES_OF_BUS = 256;
+    private static final int AIMED_DEVICES = 2;
+
+    /** Devices that have their entries for themselves, behind those that share some. */
+    private static final int FIRST_AIMED = DEVICES_OF_PAGE - AIMED_DEVICES;
+
+    private static final int FIRST_AIMED_DOMAIN = 0x100;
     private static final int GUEST_LEVELS = 4;
     private static final int GUEST_BITS = 47;
 
@@ -64,12 +72,13 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         long table = scenery.page();
         int devices = 1 + random.nextInt(MOST_DEVICES);
         for (int i = 0; i < devices; i++) {
-            int requester = random.nextInt(DEVICES_OF_PAGE);
+            int requester = random.nextInt(FIRST_AIMED);
             scenery.device(requester, table + (long) requester * DeviceTableEntry.BYTES, 1 + i / 2);
         }
         long buffer = scenery.page();
         long log = scenery.page();
         long status = scenery.page();
+        scenery.aim(table, status);
         scenery.scene.value(BUFFER, buffer);
         scenery.scene.value(STATUS, status);
         scenery.scene.value("StoreAddress", status + Long.BYTES);
@@ -97,7 +106,10 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         }
         int devices = 1 + random.nextInt(MOST_DEVICES);
         for (int i = 0; i < devices; i++) {
-            scenery.bindings(random.nextInt(DEVICES_OF_PAGE) | random.nextInt(2) << 8);
+            scenery.bindings(random.nextInt(FIRST_AIMED) | random.nextInt(BUSES) * DEVICES_OF_BUS);
+        }
+        for (int i = 0; i < AIMED_DEVICES; i++) {
+            scenery.aimed.driven(FIRST_AIMED + i);
         }
         return scenery.scene.build();
     }
@@ -175,6 +187,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
         private final int hostBits;
         private final boolean namesDomains;
         private final FuzzScene.Builder scene = new FuzzScene.Builder();
+        private final AimedDevices aimed;
 
         /** Addresses of the pages of all tables, as far as a table reaches, so that accesses meet what is mapped. */
         private final long addresses;
@@ -189,6 +202,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
             this.port = port;
             this.random = random;
             memory = port.platform().memory();
+            aimed = new AimedDevices(port, random, scene);
             hostBits = port.platform().hostAddressWidth();
             namesDomains = GuestCommands.nameDomains(subVersion);
             addresses = random.nextLong(1L << GUEST_BITS) & -1L << TableLevel.shift(2);
@@ -197,6 +211,15 @@ public final class AmdViFuzzSupport implements FuzzSupport {
             for (int pasid : pasids) {
                 scene.pasid(pasid);
                 scene.value("PASID", pasid);
+            }
+        }
+
+        /** Devices with entries of their own, in the device table of a bare chip. */
+        void aim(long deviceTable, long store) {
+            for (int i = 0; i < AIMED_DEVICES; i++) {
+                int requester = FIRST_AIMED + i;
+                long at = deviceTable + (long) requester * DeviceTableEntry.BYTES;
+                aimed.bare(requester, at, FIRST_AIMED_DOMAIN + i, store);
             }
         }
 

@@ -47,6 +47,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
     private final DeviceEntry entry;
     private final GuestBindings<GuestContext> bindings = new GuestBindings<>(REQUESTERS, this);
     private final boolean namesDomains;
+    private final int pasidBits;
     private boolean translating;
     private boolean takingPageRequests;
 
@@ -56,6 +57,7 @@ final class GuestDevices implements GuestTables<GuestContext> {
         deviceTable = new DeviceTable(registers);
         entry = new DeviceEntry(new DeviceEntryCheck(unit, snp));
         namesDomains = GuestCommands.nameDomains(subVersion);
+        pasidBits = unit.pasidBits();
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.AMD, subVersion);
     }
 
@@ -100,6 +102,13 @@ final class GuestDevices implements GuestTables<GuestContext> {
     /** True if any device is bound in a guest domain; otherwise nothing can be cached for it. */
     boolean usesDomain(int domain) {
         return bindings.bound().values().stream().anyMatch(context -> context.domain() == domain);
+    }
+
+    /** True if any device that is bound in a guest domain has guest tables that a PASID can lead to. */
+    boolean usesPasid(int domain, int pasid) {
+        return pasid >>> pasidBits == 0
+                && bindings.bound().values().stream()
+                        .anyMatch(context -> context.domain() == domain && context.hasGuestTables());
     }
 
     /** True if no device is bound. */

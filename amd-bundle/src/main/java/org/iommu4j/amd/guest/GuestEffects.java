@@ -139,6 +139,10 @@ final class GuestEffects implements CommandEffects {
         if (domain == ALL_DOMAINS ? devices.isEmpty() : !devices.usesDomain(domain)) {
             return handled("no device is bound in the domain, so nothing is cached");
         }
+        if (pasid != NO_PASID && !devices.usesPasid(domain, pasid)) {
+            // 48882 2.4.3: legal, as after a device has lost its guest tables.
+            return handled("no device of the domain has guest tables with that PASID, so nothing is cached");
+        }
         Completion completion = sink.request(
                 domain,
                 writer.invalidate(

@@ -58,7 +58,8 @@ final class GuestTranslation {
         int domain = entry.domain();
         TranslationCache pages = caches.pages;
         int cached = pages.lookup(domain, pasid, address);
-        if (cached == MISS || !TranslationCaches.isUsable(pages.attributes(cached), needed, writes(needed))) {
+        int marks = writes(needed) ? TranslationCaches.DIRTY : 0;
+        if (cached == MISS || !TranslationCaches.isMarked(pages.attributes(cached), marks)) {
             walkGuest(access, domain, pasid, needed, user);
             return;
         }
@@ -173,9 +174,10 @@ final class GuestTranslation {
     }
 
     /**
-     * Rights that guest and host tables together grant a request: a user request needs the right of users for everything.
+     * Rights that the entry, guest and host tables together grant a request: a user request needs the right of users for everything.
      */
-    private static int granted(int rights, boolean user) {
+    private int granted(int attributes, boolean user) {
+        int rights = attributes & (entry.rights() | GuestWalker.GUEST_RIGHTS);
         if (user && (rights & GuestWalker.GUEST_USER) == 0) {
             return DENIED;
         }

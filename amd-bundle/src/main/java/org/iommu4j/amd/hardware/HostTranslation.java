@@ -13,7 +13,7 @@ import org.iommu4j.simulation.cache.TranslationCache;
 final class HostTranslation {
     private static final int NO_PASID = TranslationCaches.NO_PASID;
     private static final int MISS = TranslationCache.MISS;
-    private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
+    private static final int RIGHTS = HostWalker.RIGHTS;
     private static final int PAGE_SHIFT = 12;
     private static final int DENIED = 0;
 
@@ -52,7 +52,7 @@ final class HostTranslation {
         int domain = entry.domain();
         TranslationCache pages = caches.pages;
         int cached = pages.lookup(domain, NO_PASID, address);
-        if (cached == MISS || !TranslationCaches.isUsable(pages.attributes(cached), needed, entry.setsDirty())) {
+        if (cached == MISS || !TranslationCaches.isMarked(pages.attributes(cached), marks(needed))) {
             walkHost(access, domain, needed);
             return;
         }
@@ -65,7 +65,13 @@ final class HostTranslation {
             answers.pageFault(access, IoPageFault.PR.mask() | IoPageFault.PE.mask());
         } else {
             answers.succeed(
-                    access, NO_PASID, pages.value(cached), pages.pageShift(cached), attributes & RIGHTS, true, true);
+                    access,
+                    NO_PASID,
+                    pages.value(cached),
+                    pages.pageShift(cached),
+                    attributes & entry.rights(),
+                    true,
+                    true);
         }
     }
 
@@ -74,16 +80,20 @@ final class HostTranslation {
         long address = access.iova();
         TranslationCache directories = caches.directories;
         int cached = caches.directoryOf(domain, NO_PASID, address);
+        if (cached != MISS && !TranslationCaches.isMarked(directories.attributes(cached), accessed())) {
+            cached = MISS;
+        }
         watch.pageMissed(entry, NO_PASID, address, directories, cached);
         long table = entry.hostRoot();
         int level = entry.mode();
-        int granted = entry.rights();
+        // Other devices of the domain use what is kept: the rights of this one's entry are not in it.
+        int granted = RIGHTS;
         int hostNeeded = GuestWalker.hostRights(needed);
         if (cached != MISS) {
             int attributes = directories.attributes(cached);
             table = directories.value(cached);
             level = TranslationCaches.nextLevel(attributes);
-            granted = TranslationCaches.rights(attributes);
+            granted = TranslationCaches.rights(attributes) & RIGHTS;
             if ((hostNeeded & ~granted) != 0) {
                 answers.pageFault(access, IoPageFault.PR.mask() | IoPageFault.PE.mask());
                 return;
@@ -92,7 +102,8 @@ final class HostTranslation {
         HostWalker.Result result = hostWalker.walk(
                 entry.isOfHost(), table, level, granted, address, hostNeeded, watch.reading(access.listener()));
         boolean found = result == HostWalker.Result.FOUND;
-        boolean dirty = entry.setsDirty() && (writes(needed) || (needed == DENIED && writes(hostWalker.rights())));
+        int rights = hostWalker.rights() & entry.rights();
+        boolean dirty = entry.setsDirty() && (writes(needed) || (needed == DENIED && writes(rights)));
         if (found && entry.setsAccessed()) {
             result = hostWalker.mark(dirty);
             found = result == HostWalker.Result.FOUND;
@@ -106,10 +117,10 @@ final class HostTranslation {
         switch (result) {
             case FOUND -> {
                 int shift = hostWalker.pageShift();
-                int attributes = hostWalker.rights() | (dirty ? TranslationCaches.DIRTY : 0);
+                int attributes = hostWalker.rights() | accessed() | (dirty ? TranslationCaches.DIRTY : 0);
                 caches.pages.insert(
                         domain, NO_PASID, address & -1L << shift, shift, hostWalker.pageAddress(), attributes);
-                answers.succeed(access, NO_PASID, hostWalker.pageAddress(), shift, hostWalker.rights(), true, false);
+                answers.succeed(access, NO_PASID, hostWalker.pageAddress(), shift, rights, true, false);
             }
             case FAULT -> {
                 if (keepsAbsent) {
@@ -132,11 +143,22 @@ final class HostTranslation {
                     address,
                     TableLevel.shift(level),
                     hostWalker.nextTable(level),
-                    TranslationCaches.directory(hostWalker.rightsAt(level), hostWalker.nextLevel(level)));
+                    TranslationCaches.directory(
+                            hostWalker.rightsAt(level) | accessed(), hostWalker.nextLevel(level)));
             if (!caches.keepsAllDirectories) {
                 return;
             }
         }
+    }
+
+    /** What of a cached entry must have been set for a request: a translation request may be answered with writes. */
+    private int marks(int needed) {
+        boolean dirty = entry.setsDirty() && (writes(needed) || needed == DENIED);
+        return accessed() | (dirty ? TranslationCaches.DIRTY : 0);
+    }
+
+    private int accessed() {
+        return entry.setsAccessed() ? TranslationCaches.ACCESSED : 0;
     }
 
     private static boolean writes(int rights) {

@@ -8,7 +8,6 @@ import org.iommu4j.amd.table.DeviceEntryCheck;
 import org.iommu4j.amd.table.TableLevel;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.CacheVisitor;
-import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.simulation.cache.TranslationCache;
 import org.iommu4j.simulation.config.SettingValues;
 
@@ -41,11 +40,14 @@ class TranslationCaches {
     /** Attribute of a page: there is none, NpCache. Rights of host and guest stand in the low bits. */
     static final int ABSENT = 64;
 
-    /** Attribute of a page: accessed and dirty bits are set as for a write. */
+    /** Attribute of a page: its dirty bit is set, as for a write. */
     static final int DIRTY = 128;
 
     /** Attribute of a guest entry: it was made while nested. */
     static final int NESTED = 256;
+
+    /** Attribute of a page or a directory of host tables: its accessed bit and those above it are set. */
+    static final int ACCESSED = 512;
 
     /** Attributes of a directory: the level of the table that it leads to, above its rights. */
     private static final int LEVEL_SHIFT = 12;
@@ -124,14 +126,9 @@ class TranslationCaches {
         return TableLevel.covers(nextLevel(directories.attributes(found)), inEntry) ? found : TranslationCache.MISS;
     }
 
-    /**
-     * False for a page whose dirty bit has to be set first: that needs a walk.
-     *
-     * @param needed rights that the request asks for; 0 for a translation request
-     */
-    static boolean isUsable(int attributes, int needed, boolean setsDirty) {
-        boolean marks = setsDirty && ((needed & DmaAccess.WRITE) != 0 || needed == 0);
-        return !marks || (attributes & (DIRTY | ABSENT)) != 0;
+    /** False for a page of which a bit has to be set first, {@link #ACCESSED} or {@link #DIRTY}: that needs a walk. */
+    static boolean isMarked(int attributes, int bits) {
+        return (bits & ~attributes) == 0 || (attributes & ABSENT) != 0;
     }
 
     /**
@@ -161,16 +158,21 @@ class TranslationCaches {
 
     /** INVALIDATE_IOMMU_PAGES, GN=0. */
     void invalidateHostPages(int domain, long base, int shift, boolean withDirectories) {
-        dropped += drop(pages, domain, NO_PASID, base, shift);
-        if (withDirectories) {
-            dropped += drop(directories, domain, NO_PASID, base, shift);
-        }
+        invalidateOfHost(domain, base, shift, withDirectories);
         if (guestEntriesOfHostCommand == GN0_ALL) {
             dropped += pages.invalidatePasids(domain)
                     + directories.invalidatePasids(domain)
                     + gcr3.invalidatePasids(domain);
         } else if (guestEntriesOfHostCommand == GN0_NESTED) {
             dropped += dropNested(pages, domain) + dropNested(directories, domain) + dropNested(gcr3, domain);
+        }
+    }
+
+    /** What came from host tables alone. */
+    void invalidateOfHost(int domain, long base, int shift, boolean withDirectories) {
+        dropped += drop(pages, domain, NO_PASID, base, shift);
+        if (withDirectories) {
+            dropped += drop(directories, domain, NO_PASID, base, shift);
         }
     }
 

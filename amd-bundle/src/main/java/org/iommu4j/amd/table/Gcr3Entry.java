@@ -25,5 +25,16 @@ public final class Gcr3Entry {
     /** Bits of a PASID that one level looks at. */
     public static final int LEVEL_BITS = 9;
 
+    private static final int INDEX_MASK = (1 << LEVEL_BITS) - 1;
+
     private Gcr3Entry() {}
+
+    /**
+     * Index into a table.
+     *
+     * @param below levels of tables below it
+     */
+    public static int index(int pasid, int below) {
+        return (pasid >>> (LEVEL_BITS * below)) & INDEX_MASK;
+    }
 }

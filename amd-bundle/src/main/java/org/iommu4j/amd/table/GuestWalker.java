@@ -209,8 +209,7 @@ public final class GuestWalker {
         long at = device.gcr3Root();
         boolean ofHost = !gcr3IsGuestAddress;
         for (int depth = device.gcr3Levels() - 1; depth >= 0; depth--) {
-            int index = (pasid >>> (Gcr3Entry.LEVEL_BITS * depth)) & ((1 << Gcr3Entry.LEVEL_BITS) - 1);
-            entryAddress = at + (long) index * Gcr3Entry.BYTES;
+            entryAddress = at + (long) Gcr3Entry.index(pasid, depth) * Gcr3Entry.BYTES;
             if (gcr3IsGuestAddress) {
                 Result located = throughHost(entryAddress, DmaAccess.READ, false);
                 if (located != Result.FOUND) {
@@ -383,7 +382,7 @@ public final class GuestWalker {
         if (device.mode() == 0) {
             hostAddress = guestAddress;
             hostShift = Long.SIZE - 1;
-            hostRights = device.rights();
+            hostRights = HostWalker.RIGHTS;
             return Result.FOUND;
         }
         faultAddress = guestAddress;
@@ -395,7 +394,7 @@ public final class GuestWalker {
                 device.isOfHost(),
                 device.hostRoot(),
                 device.mode(),
-                device.rights(),
+                HostWalker.RIGHTS,
                 guestAddress,
                 answering ? 0 : needed,
                 listener);
@@ -454,7 +453,7 @@ public final class GuestWalker {
         return pageShift;
     }
 
-    /** Rights of guest and host: {@link DmaAccess#READ}, {@link DmaAccess#WRITE} of the host, and guest rights. */
+    /** Rights of the tables: {@link DmaAccess#READ}, {@link DmaAccess#WRITE} of the host's, and guest rights. */
     public int rights() {
         return rights;
     }

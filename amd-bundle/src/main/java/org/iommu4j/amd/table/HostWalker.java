@@ -28,7 +28,9 @@ public final class HostWalker {
     /** log2 of the pages of 512 GiB, which some parts cannot have. */
     private static final int LARGE_SHIFT = 39;
 
-    private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
+    /** All rights that a host table can give. */
+    public static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
+
     private static final int LOWEST_SIZE_BIT = 12;
 
     private static final String[] PAGE_NAMES = names(EntryFormats.HOST_PAGE);
@@ -100,7 +102,7 @@ public final class HostWalker {
      * @param ofHost true if the host made the table, false if a guest did
      * @param table physical address of the table of {@code fromLevel}
      * @param fromLevel level at which the walk enters, 1 to 6
-     * @param granted rights of the levels above and of the device table entry
+     * @param granted rights of the levels above
      * @param address to translate, which the table's levels cover
      * @param needed wanted rights; 0 if only an answer is wanted
      */
@@ -256,7 +258,7 @@ public final class HostWalker {
         return pageShift;
     }
 
-    /** Rights of the device table entry and of all levels together. */
+    /** Rights of all levels together. */
     public int rights() {
         return rights;
     }

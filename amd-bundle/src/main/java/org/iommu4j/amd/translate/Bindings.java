@@ -3,6 +3,8 @@ package org.iommu4j.amd.translate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.BindPgtable;
@@ -22,6 +24,8 @@ import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.driver.page.PageRequestPort;
+import org.iommu4j.driver.table.MapSection;
+import org.iommu4j.driver.table.MapTables;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -41,8 +45,6 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     static final int DOMAIN_IDS = 1 << 16;
 
     private static final int GUEST_LEVELS = 4;
-    private static final int MOST_MAPS = 1 << 16;
-    private static final String MEMORY = "memory";
     private static final String NO_DOMAIN_ID = "all domain ids are in use";
     private static final String NO_TABLES = "no pages for tables of the memory map";
     private static final int[] NONE = {};
@@ -638,37 +640,26 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         domainIds.load(in);
     }
 
-    /**
-     * Writes a section of the memory maps, if there is one: count of domains, each: int number; its tables. A reader that does not
-     * know it cannot serve the containers that have one, and says so.
-     */
+    /** Writes the memory maps. */
     void saveMemory(List<Domain> domains, SnapshotWriter out) {
-        List<Domain> mapped =
-                domains.stream().filter(domain -> domain.memory() != null).toList();
-        if (!mapped.isEmpty()) {
-            out.section(MEMORY).putInt(mapped.size());
-            for (Domain domain : mapped) {
-                domain.memory().save(out.putInt(domain.members().number()));
+        SortedMap<Integer, MapTables> maps = new TreeMap<>();
+        for (Domain domain : domains) {
+            if (domain.memory() != null) {
+                maps.put(domain.members().number(), domain.memory().tables());
             }
         }
+        MapSection.save(maps, out);
     }
 
-    /** Reads what {@link #saveMemory} wrote. */
+    /** Reads the memory maps of domains that have been read. */
     void loadMemory(DomainBooks<Domain, Device> books, SnapshotReader in) {
-        if (!in.has(MEMORY)) {
-            return;
-        }
-        in.section(MEMORY);
-        int count = in.getCount(MOST_MAPS);
-        for (int i = 0; i < count; i++) {
-            int number = in.getInt();
+        GuestMemory.load(chip.port().platform(), in).forEach((number, tables) -> {
             Domain domain = books.find(number);
-            if (domain == null || domain.memory() != null) {
-                throw in.invalid("memory map of domain " + number + ", which is not open or has one");
+            if (domain == null) {
+                throw in.invalid("memory map of domain " + number + ", which is not open");
             }
-            domain.memory(GuestMemory.load(chip.port().platform(), in));
-        }
-        in.endSection();
+            domain.memory(new GuestMemory(tables));
+        });
     }
 
     @Override

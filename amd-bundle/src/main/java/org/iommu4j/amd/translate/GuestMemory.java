@@ -1,5 +1,6 @@
 package org.iommu4j.amd.translate;
 
+import java.util.SortedMap;
 import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.table.HostPde;
 import org.iommu4j.amd.table.HostPte;
@@ -8,9 +9,9 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.table.EntryFormat;
+import org.iommu4j.driver.table.MapSection;
 import org.iommu4j.driver.table.MapTables;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
-import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * The memory of a container: host (v1) tables of four levels, 48882 2.2.3, that the host writes in pages of its own, and that every
@@ -25,7 +26,8 @@ final class GuestMemory {
 
     private final MapTables tables;
 
-    private GuestMemory(MapTables tables) {
+    /** A map with the tables of {@link #tables}. */
+    GuestMemory(MapTables tables) {
         this.tables = tables;
     }
 
@@ -81,14 +83,14 @@ final class GuestMemory {
         return new GuestMemory(MapTables.create(platform, FORMAT, LEVELS));
     }
 
-    /** Reads the state that {@link #save} wrote. */
-    static GuestMemory load(Platform platform, SnapshotReader in) {
-        return new GuestMemory(MapTables.load(platform, FORMAT, LEVELS, in));
+    /** Reads the maps that {@link MapSection#save} wrote, by the number of the domain. */
+    static SortedMap<Integer, MapTables> load(Platform platform, SnapshotReader in) {
+        return MapSection.load(platform, FORMAT, LEVELS, in);
     }
 
-    /** Writes where the tables are. */
-    void save(SnapshotWriter out) {
-        tables.save(out);
+    /** The tables. */
+    MapTables tables() {
+        return tables;
     }
 
     /** A context, without host table so far, with this as its host table; what passed untranslated has this alone. */

@@ -5,6 +5,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.command.AmdViRegisters.Efr;
+import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.table.Gcr3Entry;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -15,6 +16,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 final class PasidTable {
     private static final int LEVEL_BITS = Gcr3Entry.LEVEL_BITS;
     private static final int ENTRIES = 1 << LEVEL_BITS;
+    private static final int MOST_PASIDS = 1 << BindPasid.PASID.width();
 
     private final Platform platform;
     private final PhysicalMemory memory;
@@ -63,7 +65,7 @@ final class PasidTable {
         for (int i = 0; i < count; i++) {
             table.tables.put(in.getLong(), in.getPage("GCR3 table"));
         }
-        int pasids = in.getCount(1 << 20);
+        int pasids = in.getCount(MOST_PASIDS);
         for (int i = 0; i < pasids; i++) {
             table.bound.put(in.getInt(), in.getLong());
         }
@@ -139,7 +141,7 @@ final class PasidTable {
         long table = root;
         for (int level = levels - 1; level > 0; level--) {
             int shift = LEVEL_BITS * level;
-            long at = table + (long) (pasid >>> shift & (ENTRIES - 1)) * Gcr3Entry.BYTES;
+            long at = table + (long) Gcr3Entry.index(pasid, level) * Gcr3Entry.BYTES;
             long key = (long) level << Integer.SIZE | pasid >>> shift;
             Long next = tables.get(key);
             if (next == null) {
@@ -149,6 +151,6 @@ final class PasidTable {
             }
             table = next;
         }
-        return table + (long) (pasid & (ENTRIES - 1)) * Gcr3Entry.BYTES;
+        return table + (long) Gcr3Entry.index(pasid, 0) * Gcr3Entry.BYTES;
     }
 }

@@ -1,8 +1,5 @@
 package org.iommu4j.amd.translate;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.CompletionWait;
 import org.iommu4j.amd.command.GuestCommands;
@@ -12,9 +9,8 @@ import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.invalidate.InvalidatePart;
 import org.iommu4j.driver.range.RangeCover;
-import org.iommu4j.layout.BitField;
-import org.iommu4j.layout.Layout;
 
 /**
  * Reads the vendor part of an invalidation, one command of the guest, and checks it in the order of docs/spec/amd-vi.md 5.5: it is a
@@ -24,14 +20,15 @@ import org.iommu4j.layout.Layout;
 final class VendorPart {
     private static final int NO_PASID = QueueCommands.NO_PASID;
     private static final int PAGE_SHIFT = SizeEncoding.PAGE_SHIFT;
-
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final String OF_THE_HOST = "the host fills this field in";
+    private static final String PASID_WITHOUT_GN = "a PASID without GN";
+    private static final String OTHER_PASIDS = "the command names other PASIDs than the generic part";
+    private static final String OTHER_RANGE = "the command's range is not the generic one, rounded to a power of two";
 
     private final boolean namesDomains;
-    private final long[] pagesReserved;
-    private final long[] iotlbReserved;
+    private final InvalidatePart pages;
+    private final InvalidatePart deviceTlbs;
 
-    private Layout layout = InvalidateIommuPages.LAYOUT;
     private boolean deviceTlb;
     private int deviceId;
     private int domain;
@@ -40,8 +37,10 @@ final class VendorPart {
 
     VendorPart(int subVersion) {
         namesDomains = GuestCommands.nameDomains(subVersion);
-        pagesReserved = GuestCommands.reserved(InvalidateIommuPages.LAYOUT, subVersion);
-        iotlbReserved = GuestCommands.reserved(InvalidateIotlbPages.LAYOUT, subVersion);
+        pages = new InvalidatePart(
+                InvalidateIommuPages.LAYOUT, subVersion, capability -> GuestCommands.know(subVersion, capability));
+        deviceTlbs = new InvalidatePart(
+                InvalidateIotlbPages.LAYOUT, subVersion, capability -> GuestCommands.know(subVersion, capability));
     }
 
     /** True if it asks for a device's own TLB only. */
@@ -75,139 +74,106 @@ final class VendorPart {
      * @return 0, or a negative errno with {@code completion} filled
      */
     int read(Domain of, InvalidateRequest request, Completion completion) {
-        long word0 = (long) WORD.get(request.payload(), request.payloadOffset());
-        long word1 = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
-        int opcode = AmdViCommand.opcodeOf(word0);
-        layout = InvalidateIommuPages.LAYOUT;
+        // The opcode, which all commands have at one place, says which layout counts.
+        pages.take(request);
+        int opcode = pages.getInt(InvalidateIommuPages.OPCODE);
         return switch (opcode) {
-            case AmdViCommand.OP_IOMMU_PAGES -> readPages(of, word0, word1, request, completion);
-            case AmdViCommand.OP_IOTLB_PAGES -> readDeviceTlb(of, word0, word1, request, completion);
+            case AmdViCommand.OP_IOMMU_PAGES -> readPages(of, request, completion);
+            case AmdViCommand.OP_IOTLB_PAGES -> readDeviceTlb(of, request, completion);
             default -> refuseOpcode(opcode, completion);
         };
     }
 
     private int refuseOpcode(int opcode, Completion completion) {
         AmdViCommand command = AmdViCommand.of(opcode);
-        layout = command == null ? CompletionWait.LAYOUT : command.layout();
-        return command == null
-                ? refuse(Rule.V34, CompletionWait.OPCODE, opcode, "no command has that opcode", completion)
-                : refuse(
-                        Rule.V36,
-                        CompletionWait.OPCODE,
-                        opcode,
-                        "this command is the host's, never a guest's",
-                        completion);
+        Rule rule = command == null ? Rule.V34 : Rule.V36;
+        return completion.refuse(
+                rule,
+                rule.errno(),
+                command == null ? CompletionWait.LAYOUT : command.layout(),
+                CompletionWait.OPCODE,
+                opcode,
+                command == null ? "no command has that opcode" : "this command is the host's, never a guest's");
     }
 
-    private int readPages(Domain of, long word0, long word1, InvalidateRequest request, Completion completion) {
-        int wrong = reservedBits(word0 & pagesReserved[0], word1 & pagesReserved[1], completion);
+    private int readPages(Domain of, InvalidateRequest request, Completion completion) {
+        int wrong = pages.read(request, completion);
         if (wrong != 0) {
             return wrong;
         }
-        if (!namesDomains && InvalidateIommuPages.DOMAIN_ID.isSet(word0)) {
-            return hostOwned(InvalidateIommuPages.DOMAIN_ID, word0, completion);
+        if (!namesDomains && pages.isSet(InvalidateIommuPages.DOMAIN_ID)) {
+            return pages.refuse(Rule.V36, InvalidateIommuPages.DOMAIN_ID, OF_THE_HOST, completion);
         }
-        boolean guest = InvalidateIommuPages.GN.isSet(word1);
-        if (!guest && InvalidateIommuPages.PASID.isSet(word0)) {
-            return refuse(
-                    Rule.V35,
-                    InvalidateIommuPages.PASID,
-                    InvalidateIommuPages.PASID.get(word0),
-                    "a PASID without GN",
-                    completion);
+        boolean guest = pages.isSet(InvalidateIommuPages.GN);
+        if (!guest && pages.isSet(InvalidateIommuPages.PASID)) {
+            return pages.refuse(Rule.V35, InvalidateIommuPages.PASID, PASID_WITHOUT_GN, completion);
         }
         deviceTlb = false;
-        domain = InvalidateIommuPages.DOMAIN_ID.getInt(word0);
-        pasid = guest ? InvalidateIommuPages.PASID.getInt(word0) : NO_PASID;
-        wrong = context(of, InvalidateIommuPages.GN, request, completion);
-        if (wrong != 0) {
-            return wrong;
+        domain = pages.getInt(InvalidateIommuPages.DOMAIN_ID);
+        pasid = guest ? pages.getInt(InvalidateIommuPages.PASID) : NO_PASID;
+        if (!namesContext(of, request)) {
+            return pages.refuse(Rule.V35, InvalidateIommuPages.GN, OTHER_PASIDS, completion);
         }
-        if (request.selectsRange() && InvalidateIommuPages.PDE.isSet(word1) == request.leafOnly()) {
-            return refuse(
+        if (request.selectsRange() && pages.isSet(InvalidateIommuPages.PDE) == request.leafOnly()) {
+            return pages.refuse(
                     Rule.V35,
                     InvalidateIommuPages.PDE,
-                    InvalidateIommuPages.PDE.get(word1),
                     "PDE is not the opposite of the generic LEAF flag",
                     completion);
         }
-        return range(InvalidateIommuPages.S, InvalidateIommuPages.ADDRESS, word1, request, completion);
+        return namesRange(pages.isSet(InvalidateIommuPages.S), pages.get(InvalidateIommuPages.ADDRESS), request)
+                ? 0
+                : pages.refuse(Rule.V35, InvalidateIommuPages.ADDRESS, OTHER_RANGE, completion);
     }
 
-    private int readDeviceTlb(Domain of, long word0, long word1, InvalidateRequest request, Completion completion) {
-        layout = InvalidateIotlbPages.LAYOUT;
-        int wrong = reservedBits(word0 & iotlbReserved[0], word1 & iotlbReserved[1], completion);
+    private int readDeviceTlb(Domain of, InvalidateRequest request, Completion completion) {
+        int wrong = deviceTlbs.read(request, completion);
         if (wrong != 0) {
             return wrong;
         }
-        type = InvalidateIotlbPages.TYPE.getInt(word1);
+        type = deviceTlbs.getInt(InvalidateIotlbPages.TYPE);
         if (InvalidateIotlbPages.TYPE.isReservedValue(type)) {
-            return refuse(Rule.V34, InvalidateIotlbPages.TYPE, type, "reserved type", completion);
+            return deviceTlbs.refuse(Rule.V34, InvalidateIotlbPages.TYPE, "reserved type", completion);
         }
-        if (InvalidateIotlbPages.QUEUE_ID.isSet(word0)) {
-            return hostOwned(InvalidateIotlbPages.QUEUE_ID, word0, completion);
+        if (deviceTlbs.isSet(InvalidateIotlbPages.QUEUE_ID)) {
+            return deviceTlbs.refuse(Rule.V36, InvalidateIotlbPages.QUEUE_ID, OF_THE_HOST, completion);
         }
-        if (InvalidateIotlbPages.MAXPEND.isSet(word0)) {
-            return hostOwned(InvalidateIotlbPages.MAXPEND, word0, completion);
+        if (deviceTlbs.isSet(InvalidateIotlbPages.MAXPEND)) {
+            return deviceTlbs.refuse(Rule.V36, InvalidateIotlbPages.MAXPEND, OF_THE_HOST, completion);
         }
-        boolean guest = InvalidateIotlbPages.GN.isSet(word1);
-        if (!guest && InvalidateIotlbPages.pasid(word0) != 0) {
-            return refuse(Rule.V35, InvalidateIotlbPages.GN, 0, "a PASID without GN", completion);
+        boolean guest = deviceTlbs.isSet(InvalidateIotlbPages.GN);
+        int named = InvalidateIotlbPages.pasid(deviceTlbs.word(InvalidateIotlbPages.PASID_HIGH.word()));
+        if (!guest && named != 0) {
+            return deviceTlbs.refuse(Rule.V35, InvalidateIotlbPages.GN, PASID_WITHOUT_GN, completion);
         }
         deviceTlb = true;
-        deviceId = InvalidateIotlbPages.DEVICE_ID.getInt(word0);
+        deviceId = deviceTlbs.getInt(InvalidateIotlbPages.DEVICE_ID);
         domain = 0;
-        pasid = guest ? InvalidateIotlbPages.pasid(word0) : NO_PASID;
-        wrong = context(of, InvalidateIotlbPages.GN, request, completion);
-        return wrong != 0
-                ? wrong
-                : range(InvalidateIotlbPages.S, InvalidateIotlbPages.ADDRESS, word1, request, completion);
-    }
-
-    /** The command names one context: that of the generic part. */
-    private int context(Domain of, BitField gn, InvalidateRequest request, Completion completion) {
-        boolean agrees = request.selectsPasid()
-                ? pasid == request.pasid()
-                : pasid == NO_PASID ? request.noPasid() || !of.hasGuest() : pasid == 0 && request.noPasid();
-        return agrees
-                ? 0
-                : refuse(
-                        Rule.V35,
-                        gn,
-                        pasid == NO_PASID ? 0 : 1,
-                        "the command names other PASIDs than the generic part",
-                        completion);
-    }
-
-    private int range(BitField size, BitField address, long word1, InvalidateRequest request, Completion completion) {
-        int shift = size.isSet(word1) ? SizeEncoding.shift(address.get(word1)) : PAGE_SHIFT;
-        boolean agrees = request.selectsRange()
-                ? shift == PAGE_SHIFT + RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
-                        && SizeEncoding.base(address.get(word1), shift)
-                                == RangeCover.baseOfOne(request.vaddr(), request.lastVaddr())
-                : shift == SizeEncoding.ALL;
-        return agrees
-                ? 0
-                : refuse(
-                        Rule.V35,
-                        address,
-                        address.get(word1),
-                        "the command's range is not the generic one, rounded to a power of two",
-                        completion);
-    }
-
-    private int reservedBits(long wrong0, long wrong1, Completion completion) {
-        if (wrong0 != 0) {
-            return completion.refuseReserved(layout, 0, wrong0);
+        pasid = guest ? named : NO_PASID;
+        if (!namesContext(of, request)) {
+            return deviceTlbs.refuse(Rule.V35, InvalidateIotlbPages.GN, OTHER_PASIDS, completion);
         }
-        return wrong1 != 0 ? completion.refuseReserved(layout, 1, wrong1) : 0;
+        return namesRange(
+                        deviceTlbs.isSet(InvalidateIotlbPages.S), deviceTlbs.get(InvalidateIotlbPages.ADDRESS), request)
+                ? 0
+                : deviceTlbs.refuse(Rule.V35, InvalidateIotlbPages.ADDRESS, OTHER_RANGE, completion);
     }
 
-    private int hostOwned(BitField field, long word, Completion completion) {
-        return refuse(Rule.V36, field, field.get(word), "the host fills this field in", completion);
+    /** True if the one context that the command names is that of the generic part. */
+    private boolean namesContext(Domain of, InvalidateRequest request) {
+        if (request.selectsPasid()) {
+            return pasid == request.pasid();
+        }
+        return pasid == NO_PASID ? request.noPasid() || !of.hasGuest() : pasid == 0 && request.noPasid();
     }
 
-    private int refuse(Rule rule, BitField field, long value, String why, Completion completion) {
-        return completion.refuse(rule, rule.errno(), layout, field, value, why);
+    /** True if the range that the command names is the generic one, rounded to a power of two. */
+    private static boolean namesRange(boolean sized, long address, InvalidateRequest request) {
+        int shift = sized ? SizeEncoding.shift(address) : PAGE_SHIFT;
+        if (!request.selectsRange()) {
+            return shift == SizeEncoding.ALL;
+        }
+        return shift == PAGE_SHIFT + RangeCover.orderOfOne(request.vaddr(), request.lastVaddr())
+                && SizeEncoding.base(address, shift) == RangeCover.baseOfOne(request.vaddr(), request.lastVaddr());
     }
 }

@@ -17,6 +17,7 @@
  *       PASID, long guest table.
  *   <li>{@code page request queue}, once a device was bound with page requests: long PPR log.
  *   <li>{@code page requests}, with it: as {@link org.iommu4j.driver.page.PageRequestBooks#save} has it.
+ *   <li>{@code memory}, if a container has a memory map: as {@link org.iommu4j.driver.table.MapSection} has it.
  * </ul>
  */
 package org.iommu4j.amd.translate;

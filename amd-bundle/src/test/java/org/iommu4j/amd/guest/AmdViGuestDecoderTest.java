@@ -19,6 +19,9 @@ import org.iommu4j.amd.command.CompletionWait;
 import org.iommu4j.amd.command.InvalidateDevtabEntry;
 import org.iommu4j.amd.command.InvalidateIommuAll;
 import org.iommu4j.amd.command.InvalidateIommuPages;
+import org.iommu4j.amd.command.InvalidateIotlbPages;
+import org.iommu4j.amd.command.PrefetchIommuPages;
+import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.GuestRequests;
@@ -225,6 +228,48 @@ final class AmdViGuestDecoderTest {
         long word0 = payload(0, InvalidateIommuPages.LAYOUT, 0, INVALIDATE_PAYLOAD);
         assertEquals(0, InvalidateIommuPages.DOMAIN_ID.get(word0));
         assertEquals(AmdViCommand.OP_IOMMU_PAGES, AmdViCommand.opcodeOf(word0));
+    }
+
+    /** AMD-D.9: the entry loses GV, and then each PASID that was used is dropped. */
+    @Test
+    void shouldHaveNothingToDropOfPasidsWhereNoDeviceHasGuestTables() {
+        translating();
+        long gcr3 = 0x9000;
+        entry(
+                0x6000000000005803L | DeviceTableEntry.GV.mask() | DeviceTableEntry.gcr3Word0(gcr3),
+                0x1_0000_0012L | DeviceTableEntry.gcr3Word1(gcr3));
+        command(InvalidateDevtabEntry.word0(DEVICE), 0);
+        entry(0x6000000000005803L, 0x1_0000_0012L);
+        command(InvalidateDevtabEntry.word0(DEVICE), 0);
+        calls.clear();
+        command(InvalidateIommuPages.word0(0x12, 0x45), InvalidateIommuPages.word1(0x45, 0, SizeEncoding.ALL, true));
+        command(
+                InvalidateIotlbPages.word0(DEVICE, 0, 0, 0x45),
+                InvalidateIotlbPages.word1(0x45, 0, SizeEncoding.ALL, 0));
+        command(
+                PrefetchIommuPages.DEVICE_ID.of(DEVICE)
+                        | PrefetchIommuPages.PASID.of(0x45)
+                        | PrefetchIommuPages.OPCODE.of(AmdViCommand.OP_PREFETCH),
+                PrefetchIommuPages.GN.mask() | PrefetchIommuPages.INVAL.mask());
+        assertEquals(List.of("handled", "handled", "handled"), calls);
+        assertTrue(Status.CMD_BUF_RUN.isSet(decoder.readRegister(Status.REGISTER.offset(), 8)));
+    }
+
+    @Test
+    void shouldHaveNothingToDropOfPasidsThatTheUnitDoesNotHave() {
+        translating();
+        long gcr3 = 0x9000;
+        entry(
+                0x6000000000005803L | DeviceTableEntry.GV.mask() | DeviceTableEntry.gcr3Word0(gcr3),
+                0x12 | DeviceTableEntry.gcr3Word1(gcr3));
+        decoder.deviceAccess(DEVICE, sink);
+        calls.clear();
+        command(
+                InvalidateIommuPages.word0(0x12, 0x1_0000),
+                InvalidateIommuPages.word1(0x1_0000, 0, SizeEncoding.ALL, true));
+        assertEquals(List.of("handled"), calls);
+        command(InvalidateIommuPages.word0(0x12, 0xffff), InvalidateIommuPages.word1(0xffff, 0x4000, 12, true));
+        assertEquals(List.of("handled", "request 12"), calls);
     }
 
     @Test

@@ -3,6 +3,7 @@ package org.iommu4j.driver.invalidate;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.function.Predicate;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
@@ -29,6 +30,16 @@ public final class InvalidatePart {
      * @param layout whole words of 64 bits
      */
     public InvalidatePart(Layout layout, int subVersion) {
+        this(layout, subVersion, capability -> false);
+    }
+
+    /**
+     * Parts of a generation whose clients know of some capabilities.
+     *
+     * @param layout whole words of 64 bits
+     * @param known the capabilities by the names of the layout's fields; what needs another one is reserved
+     */
+    public InvalidatePart(Layout layout, int subVersion, Predicate<String> known) {
         if (layout.sizeBits() % Long.SIZE != 0) {
             throw new IllegalArgumentException(layout.name() + " is not whole words");
         }
@@ -37,7 +48,7 @@ public final class InvalidatePart {
         reserved = new long[layout.words()];
         words = new long[layout.words()];
         for (int word = 0; word < reserved.length; word++) {
-            reserved[word] = layout.reservedMask(word, subVersion, capability -> false);
+            reserved[word] = layout.reservedMask(word, subVersion, known);
         }
     }
 
@@ -47,15 +58,20 @@ public final class InvalidatePart {
      * @return 0, or the negative errno of the first word with a reserved bit, V34, with {@code completion} filled
      */
     public int read(InvalidateRequest request, Completion completion) {
-        for (int word = 0; word < words.length; word++) {
-            words[word] = word(request, word);
-        }
+        take(request);
         for (int word = 0; word < words.length; word++) {
             if ((words[word] & reserved[word]) != 0) {
                 return completion.refuseReserved(layout, word, words[word] & reserved[word]);
             }
         }
         return 0;
+    }
+
+    /** Takes the words of a request that has a vendor part, whatever their reserved bits: an opcode says which layout it has. */
+    public void take(InvalidateRequest request) {
+        for (int word = 0; word < words.length; word++) {
+            words[word] = word(request, word);
+        }
     }
 
     private long word(InvalidateRequest request, int word) {

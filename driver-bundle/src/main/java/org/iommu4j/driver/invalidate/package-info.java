@@ -2,7 +2,7 @@
  * The vendor part of an invalidation as a driver reads it.
  */
 @Export
-@Version("1.0.0")
+@Version("1.1.0")
 package org.iommu4j.driver.invalidate;
 
 import org.osgi.annotation.bundle.Export;

@@ -87,6 +87,20 @@ class InvalidatePartTest {
     }
 
     @Test
+    void shouldTakeWhatNeedsACapabilityThatItsClientsKnow() {
+        InvalidatePart part = new InvalidatePart(BIG_LAYOUT, 2, "CAP"::equals);
+        assertEquals(0, part.read(request(BIG_LAYOUT, OPTIONAL.of(1), 0), completion.begin()));
+        assertTrue(part.isSet(OPTIONAL));
+    }
+
+    @Test
+    void shouldShowAnOpcodeBeforeReservedBitsAreChecked() {
+        InvalidatePart part = new InvalidatePart(BIG_LAYOUT, 1);
+        part.take(request(BIG_LAYOUT, 0x8000_0001_0000_0010L, 0));
+        assertEquals(0x8000_0001L, part.get(HANDLE));
+    }
+
+    @Test
     void shouldRefuseByAFieldWithItsPlaceAndValue() {
         InvalidatePart part = new InvalidatePart(BIG_LAYOUT, 2);
         part.read(request(BIG_LAYOUT, 0x8000_0001_0000_0000L, 0x3000), completion.begin());

@@ -189,9 +189,9 @@ class PlantedModelFaultsTest {
                 .forEach(loss -> faults.add(arguments("chip keeps " + loss, ModelVendor.smmu(), smmu(loss))));
         Stream.of(
                         ForgetfulAmdVi.Loss.DEVICE_ENTRY,
-                        ForgetfulAmdVi.Loss.HOST_PAGES,
+                        ForgetfulAmdVi.Loss.HOST_PAGE,
                         ForgetfulAmdVi.Loss.OTHER_DOMAIN,
-                        ForgetfulAmdVi.Loss.DIRECTORIES)
+                        ForgetfulAmdVi.Loss.HOST_DIRECTORIES)
                 .forEach(loss -> faults.add(arguments("unit keeps " + loss, ModelVendor.amdVi(), amdVi(loss))));
         faults.add(arguments("bridge loses kills", ModelVendor.spapr(), LOSES_KILLS));
         faults.add(arguments("machine loses refreshes", ModelVendor.zpci(), LOSES_REFRESHES));
