@@ -151,7 +151,14 @@ public final class DescriptorShim implements Shim {
                             ? "this command is the host's, never a guest's"
                             : "no command of this generation has that type");
         }
+        // The guest's own generation first: whatever the path is, it refuses the same.
         Layout layout = command.layout();
+        for (int word = 0; word < 2; word++) {
+            long wrong = (word == 0 ? low : high) & layout.reservedMask(word, from, capability -> false);
+            if (wrong != 0) {
+                return completion.refuseReserved(layout, word, wrong);
+            }
+        }
         if (to == VtdGeneration.LEGACY_QI && !GuestCommands.isGuests(type, to)) {
             return completion.refuse(
                     Rule.V24,
@@ -160,12 +167,6 @@ public final class DescriptorShim implements Shim {
                     layout.field("Type"),
                     type,
                     "the host's generation has no PASIDs");
-        }
-        for (int word = 0; word < 2; word++) {
-            long wrong = (word == 0 ? low : high) & layout.reservedMask(word, from, capability -> false);
-            if (wrong != 0) {
-                return completion.refuseReserved(layout, word, wrong);
-            }
         }
         WORD.set(request.scratch(), 0, low);
         WORD.set(request.scratch(), Long.BYTES, high);
