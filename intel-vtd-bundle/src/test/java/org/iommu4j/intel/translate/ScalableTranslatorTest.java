@@ -431,6 +431,36 @@ class ScalableTranslatorTest {
     }
 
     @Test
+    @DisplayName("VTD-PRG.4: one table is read in one way, in whichever containers it is bound")
+    void shouldRefuseATableThatIsBoundToBeReadOtherwise() {
+        int extended = FIRST_STAGE | (int) BindPgtable.FLAG_EXTENDED_ACCESSED.mask();
+        int dirty = (int) BindPgtable.FLAG_ACCESSED_DIRTY.mask();
+        Machine machine = Machine.of(0x500);
+        machine.open(0);
+        machine.open(1);
+        machine.attach(0, DEVICE);
+        machine.attach(1, DEVICE + 1);
+        ok(machine, machine.bindPasid(0, DEVICE, PASID, TABLE, FIRST_STAGE));
+        ok(machine, machine.bind(1, DEVICE + 1, OTHER_TABLE, dirty));
+        machine.takeHex();
+        machine.bindPasid(0, DEVICE, PASID + 1, TABLE, extended);
+        assertRefused(machine, Errno.EBUSY, null, BindPgtable.TABLE_ROOT);
+        machine.bindPasid(1, DEVICE + 1, PASID, TABLE, extended);
+        assertRefused(machine, Errno.EBUSY, null, BindPgtable.TABLE_ROOT);
+        machine.bind(1, Uapi.BIND_PASID, FIRST_STAGE, Machine.pasidPayload(DEVICE + 1, TABLE, 57, 1, PASID));
+        assertRefused(machine, Errno.EBUSY, null, BindPgtable.TABLE_ROOT);
+        machine.bind(0, DEVICE, OTHER_TABLE, 0);
+        assertRefused(machine, Errno.EBUSY, null, BindPgtable.TABLE_ROOT);
+        machine.translator().attach(0, DEVICE + 2, OTHER_TABLE, 4, machine.last());
+        assertRefused(machine, Errno.EBUSY, null, null);
+        // The only binding of a table may be replaced by one that reads it otherwise: what was cached of it goes.
+        ok(machine, machine.bindPasid(0, DEVICE, PASID, TABLE, extended));
+        ok(machine, machine.bindPasid(1, DEVICE + 1, PASID, TABLE, extended));
+        ok(machine, machine.bind(1, DEVICE + 1, OTHER_TABLE, 0));
+        ok(machine, machine.bindPasid(0, DEVICE, PASID + 1, OTHER_TABLE, 0));
+    }
+
+    @Test
     void shouldRefuseAChipWithoutScalableMode() {
         Machine legacy = Machine.of(0x110);
         BackendException refusal =
