@@ -2,10 +2,14 @@ package org.iommu4j.contract;
 
 /** A checked bind: the header's fields as numbers, the vendor part as bytes. Reused by its owner. */
 public final class BindRequest {
+    /** Longest vendor part in bytes that a shim may write. */
+    public static final int SCRATCH_BYTES = 256;
+
+    private final byte[] scratch = new byte[SCRATCH_BYTES];
     private int operation;
     private int subVersion;
     private int flags;
-    private byte[] payload = new byte[0];
+    private byte[] payload = scratch;
     private int payloadOffset;
     private int payloadLength;
     private Abi image = Abi.LP64_LE;
@@ -83,5 +87,28 @@ public final class BindRequest {
     /** Length of the vendor part in bytes. */
     public int payloadLength() {
         return payloadLength;
+    }
+
+    /** Bytes of this request that a shim may fill and pass to {@link #replacePayload}. */
+    public byte[] scratch() {
+        return scratch;
+    }
+
+    /**
+     * Shim: the vendor part is now the first {@code length} bytes of {@link #scratch}, in another generation's format.
+     *
+     * @param newFlags flags of the header, with those that the other generation's format defines
+     */
+    public void replacePayload(int newSubVersion, int newFlags, int length) {
+        subVersion = newSubVersion;
+        flags = newFlags;
+        payload = scratch;
+        payloadOffset = 0;
+        payloadLength = length;
+    }
+
+    /** Shim: flags and vendor part mean the same; only the generation changes. */
+    public void retag(int newSubVersion) {
+        subVersion = newSubVersion;
     }
 }

@@ -459,8 +459,17 @@ public final class Contained {
             this.backend = backend;
         }
 
-        /** As {@link Shim#rewrite}. */
+        /** As {@link Shim#rewrite(InvalidateRequest, Completion)}. */
         public int rewrite(InvalidateRequest request, Completion completion) {
+            try {
+                return passUnfinished(foreign.rewrite(request, answer.begin()), answer, completion);
+            } catch (Throwable t) {
+                return contain(t, backend, completion);
+            }
+        }
+
+        /** As {@link Shim#rewrite(BindRequest, Completion)}. */
+        public int rewrite(BindRequest request, Completion completion) {
             try {
                 return passUnfinished(foreign.rewrite(request, answer.begin()), answer, completion);
             } catch (Throwable t) {

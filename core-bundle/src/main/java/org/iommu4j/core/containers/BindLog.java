@@ -8,11 +8,9 @@ import java.util.List;
 import java.util.Map;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.BindRequest;
-import org.iommu4j.layout.BitField;
-import org.iommu4j.layout.Layout;
 
 /**
- * The binds of a container, as the bytes that the client sent, in order: enough to bind it again after a backend was
+ * The binds of a container in the form of the chip's generation, in order: enough to bind it again after a backend was
  * lost with its state. A later bind of the same requester and PASID takes the place of the earlier one, an unbind removes
  * it. Touched inside the unit's gate only.
  */
@@ -35,32 +33,13 @@ public final class BindLog {
      * otherwise an unbind must repeat the bytes of the bind.
      */
     private record Key(int operation, long requester, long pasid, ByteBuffer payload) {
-        private static final long NONE = -1;
-
         static Key of(BindRequest request, BindFormat format) {
+            BindTarget target = BindTarget.of(request, format);
             int from = request.payloadOffset();
-            int to = from + request.payloadLength();
-            Layout layout = format == null ? null : format.layout();
-            BitField requester = layout == null ? null : field(layout, "requester");
-            if (requester == null || request.payloadLength() < layout.sizeBytes()) {
-                return new Key(
-                        request.operation(),
-                        NONE,
-                        NONE,
-                        ByteBuffer.wrap(Arrays.copyOfRange(request.payload(), from, to)));
-            }
-            long[] words = layout.decode(request.payload(), from);
-            BitField pasid = field(layout, "pasid");
-            return new Key(request.operation(), requester.get(words), pasid == null ? NONE : pasid.get(words), null);
-        }
-
-        private static BitField field(Layout layout, String name) {
-            for (BitField field : layout.fields()) {
-                if (field.name().equalsIgnoreCase(name)) {
-                    return field;
-                }
-            }
-            return null;
+            ByteBuffer payload = target.requester() == BindTarget.NONE
+                    ? ByteBuffer.wrap(Arrays.copyOfRange(request.payload(), from, from + request.payloadLength()))
+                    : null;
+            return new Key(target.operation(), target.requester(), payload == null ? target.pasid() : BindTarget.NONE, payload);
         }
     }
 

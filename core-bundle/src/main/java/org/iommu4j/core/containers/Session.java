@@ -1,5 +1,6 @@
 package org.iommu4j.core.containers;
 
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -11,8 +12,10 @@ import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.RequestReader;
+import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Terms;
 import org.iommu4j.contract.Uapi;
@@ -224,31 +227,75 @@ public final class Session {
     }
 
     /**
-     * Brings a bind to the chip's generation. No shim rewrites binds, but a format lasts until a newer generation
-     * replaces it: where both generations have the same, the number alone changes.
+     * Brings a bind to the chip's generation. A format lasts until a newer generation replaces it: where two generations have the same,
+     * the number alone changes. Where they differ a shim carries the bind over, or refuses it.
      */
     int rewrite(BindRequest request, Completion completion) {
         int hostSubVersion = agreement.hostSubVersion();
-        if (request.subVersion() == hostSubVersion) {
+        if (isSame(request, hostSubVersion)) {
+            request.retag(hostSubVersion);
             return 0;
         }
-        BindFormat asked = bindFormat(request.operation(), request.subVersion());
-        if (asked == null || !asked.equals(bindFormat(request.operation(), hostSubVersion))) {
-            return request.refuse(
-                    Rule.V30,
-                    Rule.V30.errno(),
-                    Uapi.BIND_SUB_VERSION,
-                    "no shim rewrites this bind operation",
-                    completion);
+        for (int i = 0; i < shims.length; i++) {
+            int code = rewrite(request, i, completion);
+            if (code != 0) {
+                return code;
+            }
         }
-        request.set(
-                request.operation(),
-                hostSubVersion,
-                request.flags(),
-                request.payload(),
-                request.payloadOffset(),
-                request.payloadLength());
-        return 0;
+        return checkRewritten(request, completion);
+    }
+
+    /** True if the bind has the same format in another generation. */
+    private boolean isSame(BindRequest request, int subVersion) {
+        BindFormat format = bindFormat(request.operation(), request.subVersion());
+        return request.subVersion() == subVersion
+                || (format != null && format.equals(bindFormat(request.operation(), subVersion)));
+    }
+
+    /** One step of the path. */
+    private int rewrite(BindRequest request, int step, Completion completion) {
+        int next = generations[step];
+        if (isSame(request, next)) {
+            request.retag(next);
+            return 0;
+        }
+        BindTarget before = BindTarget.of(request, bindFormat(request.operation(), request.subVersion()));
+        int code = shims[step].rewrite(request, completion);
+        if (code != 0) {
+            return code;
+        }
+        if (request.subVersion() != next) {
+            return completion.fail(Errno.EIO, "a shim wrote generation " + request.subVersion() + ", not " + next);
+        }
+        if (completion.fidelity() == Fidelity.WIDENED) {
+            return completion.fail(Errno.EIO, "a shim widened a bind: " + completion.reason());
+        }
+        return BindTarget.of(request, bindFormat(request.operation(), next)).agrees(before)
+                ? 0
+                : completion.fail(Errno.EIO, "a shim wrote a bind of something else than the client's");
+    }
+
+    /** What shims wrote must keep all rules of the contract, as if a client of the chip's generation had sent it. */
+    private int checkRewritten(BindRequest request, Completion completion) {
+        Terms terms = reader.terms();
+        RequestReader chips = new RequestReader(new Terms(
+                terms.abi(),
+                terms.model(),
+                request.subVersion(),
+                terms.payloadLengths(),
+                terms.granuleShift(),
+                terms.pasidBits(),
+                terms.bindFormats()));
+        int from = request.payloadOffset();
+        byte[] argument = new RequestWriter(terms.abi(), terms.model(), request.subVersion())
+                .bind(
+                        request.operation(),
+                        request.flags(),
+                        Arrays.copyOfRange(request.payload(), from, from + request.payloadLength()));
+        Completion answer = new Completion();
+        return chips.read(Uapi.VFIO_IOMMU_OP, argument, 0, argument.length, answer.begin()) == request.operation()
+                ? 0
+                : completion.fail(Errno.EIO, "the shims wrote a bind that is refused: " + answer);
     }
 
     /** The format of an operation in a generation: the newest that is not newer; null if there is none. */

@@ -62,6 +62,7 @@ public final class FakeBackend implements Backend {
     private final int number = MADE.incrementAndGet();
     private final List<Shim> shims = new ArrayList<>();
     private final List<Unbridgeable> unbridgeable = new ArrayList<>();
+    private final List<BindFormat> bindFormats = new ArrayList<>();
     private UnaryOperator<BackendDescription> description = UnaryOperator.identity();
     private Consumer<NativePort> portUser = port -> {};
     private List<Generation> generations;
@@ -110,6 +111,12 @@ public final class FakeBackend implements Backend {
     /** Brings a shim. */
     public FakeBackend with(Shim shim) {
         shims.add(shim);
+        return this;
+    }
+
+    /** Has another format of binds, beside that of all generations from 1 on. */
+    public FakeBackend with(BindFormat format) {
+        bindFormats.add(format);
         return this;
     }
 
@@ -276,7 +283,9 @@ public final class FakeBackend implements Backend {
     @Override
     public List<BindFormat> bindFormats() {
         traps.pass("bindFormats");
-        return List.of(new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, 1, 0, BIND, BIND.field("base")));
+        List<BindFormat> formats = new ArrayList<>(bindFormats);
+        formats.add(new BindFormat(Uapi.BIND_PGTABLE, IommuModel.INTEL, 1, 0, BIND, BIND.field("base")));
+        return List.copyOf(formats);
     }
 
     @Override
