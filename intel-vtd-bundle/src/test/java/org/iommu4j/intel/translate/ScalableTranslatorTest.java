@@ -42,8 +42,14 @@ class ScalableTranslatorTest {
     private static final int LEAF = Uapi.FLAGS_VADDR_LEAF;
     private static final byte[] NONE = {};
 
+    /** A machine whose commands to devices have no PFSID, as the examples. */
     private static Machine machine(int subVersion) {
-        Machine machine = Machine.of(subVersion);
+        return machine(new HardwareConfig(
+                subVersion, Map.of("ecap", Map.of("DIT", 0L)), Map.of(), CacheConfig.DEFAULT, Map.of()));
+    }
+
+    private static Machine machine(HardwareConfig config) {
+        Machine machine = Machine.of(config);
         machine.open(0);
         machine.attach(0, DEVICE);
         return machine;
@@ -93,6 +99,22 @@ class ScalableTranslatorTest {
                 Fidelity.EXACT,
                 words(0x0000_0345_0001_0026L, 0),
                 words(0x0000_0345_0310_0008L, 0x7fff_ffff_ffff_f800L));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0x400, 0x500})
+    @DisplayName("VT-d 6.5.2.5: a unit that throttles is told the physical function")
+    void shouldNameThePhysicalFunctionWhereTheChipThrottles(int subVersion) {
+        Machine machine = machine(HardwareConfig.of(subVersion));
+        ok(machine, machine.bindPasid(0, DEVICE, PASID, TABLE, FIRST_STAGE | TLB));
+        machine.takeHex();
+        machine.request(0, 0, 0, 0, 0, 0, NONE);
+        assertCommands(
+                machine,
+                Fidelity.EXACT,
+                words(0x0000_0000_0001_00e2L, 0),
+                words(0x0310_0310_0000_0003L, 0x7fff_ffff_ffff_f001L),
+                words(0x0310_0000_0310_0008L, 0x7fff_ffff_ffff_f801L));
     }
 
     @Test
