@@ -20,6 +20,7 @@ import org.iommu4j.layout.Layout;
  * @param binds vendor parts of binds that are right
  * @param values values worth trying, by the name of a field, register or operand in any layout or call; by the empty name,
  *     anywhere
+ * @param ways pages that devices reach, for edits of just what a translation came from
  */
 public record FuzzScene(
         List<Integer> requesters,
@@ -28,7 +29,8 @@ public record FuzzScene(
         List<Table> tables,
         List<Root> roots,
         List<Bind> binds,
-        Map<String, List<Long>> values) {
+        Map<String, List<Long>> values,
+        List<Way> ways) {
 
     /**
      * Entries of one kind, one after the other.
@@ -67,9 +69,65 @@ public record FuzzScene(
         }
     }
 
+    /**
+     * A page that a device reaches. Nothing but these entries leads there, and no other device shares them, so that after an edit
+     * of one and what drops it only one translation is legal.
+     *
+     * @param requester the device
+     * @param pasid that it names, or {@link DmaAccess#NO_PASID}
+     * @param iova first address of the page
+     * @param root table to which a driver has to attach the device; null on a bare chip, and where a bind leads there
+     * @param bind by which a driver leads there; null on a bare chip, and where the device is attached to a table
+     * @param entries on the way, the last of them the leaf
+     */
+    public record Way(int requester, int pasid, long iova, Root root, Bind bind, List<Entry> entries) {
+        /** Copies the list. */
+        public Way {
+            entries = List.copyOf(entries);
+        }
+    }
+
+    /**
+     * An entry on a way.
+     *
+     * @param layout of the entry
+     * @param pa physical address
+     * @param first address of the devices that is translated by the entry
+     * @param lengthBytes of those addresses that are mapped below it
+     * @param leaf true for the last on the way
+     * @param values whole entries that it may hold, the first of them what it holds at the beginning
+     * @param drops lists of native commands, each of which drops whatever came from the entry, from devices too: for the queue of
+     *     a bare chip, or as the vendor part of an invalidation of everything
+     */
+    public record Entry(
+            Layout layout,
+            long pa,
+            long first,
+            long lengthBytes,
+            boolean leaf,
+            List<byte[]> values,
+            List<List<byte[]>> drops) {
+        /** Copies the lists. */
+        public Entry {
+            values = List.copyOf(values);
+            drops = drops.stream().map(List::copyOf).toList();
+        }
+    }
+
     /** Nothing is set up. */
-    public static final FuzzScene EMPTY =
-            new FuzzScene(List.of(), List.of(), List.of(), List.of(), List.of(), List.of(), Map.of());
+    public static final FuzzScene EMPTY = new Builder().build();
+
+    /** A scene without ways. */
+    public FuzzScene(
+            List<Integer> requesters,
+            List<Integer> pasids,
+            List<PlatformConfig.Range> addresses,
+            List<Table> tables,
+            List<Root> roots,
+            List<Bind> binds,
+            Map<String, List<Long>> values) {
+        this(requesters, pasids, addresses, tables, roots, binds, values, List.of());
+    }
 
     /** Copies the lists and the map, whose order stays. */
     public FuzzScene {
@@ -79,6 +137,7 @@ public record FuzzScene(
         tables = List.copyOf(tables);
         roots = List.copyOf(roots);
         binds = List.copyOf(binds);
+        ways = List.copyOf(ways);
         Map<String, List<Long>> ordered = new LinkedHashMap<>();
         values.forEach((name, list) -> ordered.put(name, List.copyOf(list)));
         values = Collections.unmodifiableMap(ordered);
@@ -98,6 +157,7 @@ public record FuzzScene(
         private final List<Root> roots = new ArrayList<>();
         private final List<Bind> binds = new ArrayList<>();
         private final Map<String, List<Long>> values = new LinkedHashMap<>();
+        private final List<Way> ways = new ArrayList<>();
 
         /** Begins with nothing. */
         public Builder() {
@@ -146,6 +206,12 @@ public record FuzzScene(
             return this;
         }
 
+        /** A page that a device reaches, as {@link Way}. */
+        public Builder way(Way way) {
+            ways.add(way);
+            return this;
+        }
+
         /** The tables so far that a device may be attached to. */
         public List<Root> roots() {
             return List.copyOf(roots);
@@ -153,7 +219,7 @@ public record FuzzScene(
 
         /** The scene of everything that was noted. */
         public FuzzScene build() {
-            return new FuzzScene(requesters, pasids, addresses, tables, roots, binds, values);
+            return new FuzzScene(requesters, pasids, addresses, tables, roots, binds, values, ways);
         }
     }
 }

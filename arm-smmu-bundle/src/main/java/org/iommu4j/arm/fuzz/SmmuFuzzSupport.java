@@ -1,7 +1,10 @@
 package org.iommu4j.arm.fuzz;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.random.RandomGenerator;
 import java.util.stream.Stream;
 import org.iommu4j.arm.command.BindPageTable;
@@ -22,6 +25,8 @@ import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.Stage1Descriptor;
 import org.iommu4j.arm.table.Stage2Descriptor;
 import org.iommu4j.arm.table.StreamTableEntry;
+import org.iommu4j.arm.fuzz.CoveringCommands.Reach;
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
@@ -59,6 +64,10 @@ public final class SmmuFuzzSupport implements FuzzSupport {
     private static final long PAGE = 1L << PAGE_SHIFT;
     private static final int DESCRIPTOR_SHIFT = 3;
     private static final int MOST_BOUND_PASID_BITS = 7;
+
+    /** First StreamID of those that are attached to tables of the driver's side, beyond those that are bound. */
+    private static final int ATTACHED = 3 << LOG2_STREAMS;
+
     private static final int WRITE_BACK = 15;
     private static final int EVERYTHING = 31;
 
@@ -212,6 +221,30 @@ public final class SmmuFuzzSupport implements FuzzSupport {
         }
     }
 
+    /**
+     * A few pages of a table near one another.
+     *
+     * @param cluster where the first of them may be
+     * @param addresses that are mapped
+     */
+    private record Pages(Table table, long cluster, List<Long> addresses) {
+        /** Addresses below the tables that lead to the pages. */
+        Reach all() {
+            return new Reach(table.granule(), cluster, MOST_PAGES, false);
+        }
+
+        Reach one(long address) {
+            return new Reach(table.granule(), address, 1, true);
+        }
+    }
+
+    /**
+     * A context descriptor.
+     *
+     * @param at its address
+     */
+    private record Context(int index, long at, int asid, Pages pages) {}
+
     /** Builds streams with their tables and notes what is worth a look. */
     private static final class Scenery {
         private final SmmuCapabilities chip;
@@ -219,6 +252,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
         private final PhysicalMemory memory;
         private final RandomGenerator random;
         private final FuzzScene.Builder scene = new FuzzScene.Builder();
+        private int asids;
 
         Scenery(SmmuCapabilities chip, NativePort port, RandomGenerator random) {
             this.chip = chip;
@@ -278,13 +312,39 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             ste[0] = StreamTableEntry.V.mask() | StreamTableEntry.CONFIG.of(config);
             ste[2] = second ? StreamTableEntry.S2_VMID.of(vmid) : 0;
             Table outer = StreamTableEntry.hasStage2(config) ? stage2(ste, config == StreamTableEntry.NESTED) : null;
-            if (StreamTableEntry.hasStage1(config)) {
-                stage1(ste, outer);
-            } else if (outer != null) {
-                pages(outer);
-            }
+            // A stream that asks for translations must not stall in stage 2, IHI 0070 5.2.
+            boolean deviceTlb = chip.has("ATS") && !(outer != null && mustStall()) && random.nextBoolean();
+            ste[1] |= StreamTableEntry.EATS.of(deviceTlb ? StreamTableEntry.EATS_FULL : 0);
+            List<Context> contexts = StreamTableEntry.hasStage1(config) ? stage1(ste, outer) : List.of();
+            Pages pages = contexts.isEmpty() && outer != null ? pages(outer) : null;
             for (int word = 0; word < ste.length; word++) {
                 memory.writeLongLe(at + (long) word * Long.BYTES, ste[word]);
+            }
+            int tag = second ? vmid : 0;
+            for (Context context : contexts) {
+                for (int substream : substreams(
+                        context.index(),
+                        StreamTableEntry.S1_CD_MAX.getInt(ste[0]) == 0,
+                        StreamTableEntry.S1_DSS.getInt(ste[1]))) {
+                    CoveringCommands commands = new CoveringCommands(
+                            chip, random, streamId, substream, tag, context.asid(), deviceTlb, true);
+                    Reach all = context.pages().all();
+                    FuzzScene.Entry stream = entry(StreamTableEntry.LAYOUT, at, all, commands.ofStream(all));
+                    FuzzScene.Entry descriptor =
+                            entry(ContextDescriptor.LAYOUT, context.at(), all, commands.ofContext(all));
+                    ways(context.pages(), commands, List.of(stream, descriptor), null, null);
+                }
+            }
+            if (pages != null) {
+                CoveringCommands commands = new CoveringCommands(
+                        chip, random, streamId, DmaAccess.NO_PASID, tag, 0, deviceTlb, true);
+                Reach all = pages.all();
+                ways(
+                        pages,
+                        commands,
+                        List.of(entry(StreamTableEntry.LAYOUT, at, all, commands.ofStream(all))),
+                        null,
+                        null);
             }
             scene.table(StreamTableEntry.LAYOUT, at, 1);
             scene.requester(streamId);
@@ -316,11 +376,118 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             return table;
         }
 
-        private void stage1(long[] ste, Table outer) {
+        private List<Context> stage1(long[] ste, Table outer) {
             int log2Contexts = log2Contexts();
-            ste[0] |= StreamTableEntry.S1_CONTEXT_PTR.of(contexts(log2Contexts, outer))
+            List<Context> contexts = contexts(log2Contexts, outer);
+            ste[0] |= StreamTableEntry.S1_CONTEXT_PTR.of(contexts.get(0).at())
                     | StreamTableEntry.S1_CD_MAX.of(log2Contexts);
             ste[1] |= StreamTableEntry.S1_DSS.of(log2Contexts == 0 ? 0 : random.nextInt(3));
+            return contexts;
+        }
+
+        /**
+         * SubstreamIDs by which a stream reaches a context descriptor, IHI 0070 5.2 S1DSS; none where it cannot.
+         *
+         * @param one true if the stream has one descriptor only
+         * @param dss what a transaction without SubstreamID does
+         */
+        private static int[] substreams(int index, boolean one, int dss) {
+            boolean without = index == 0 && (one || dss == StreamTableEntry.DSS_CD_0);
+            return without ? new int[] {DmaAccess.NO_PASID} : one ? new int[0] : new int[] {index};
+        }
+
+        /** An entry above the descriptors: as it is, or invalid. */
+        private FuzzScene.Entry entry(Layout layout, long at, Reach reach, List<List<byte[]>> drops) {
+            byte[] now = new byte[layout.sizeBytes()];
+            memory.read(at, now, 0, now.length);
+            return new FuzzScene.Entry(
+                    layout,
+                    at,
+                    reach.first(),
+                    reach.lengthBytes(),
+                    false,
+                    List.of(now, new byte[now.length]),
+                    drops);
+        }
+
+        /** A way to each of some pages, below the entries of the stream. */
+        private void ways(
+                Pages pages,
+                CoveringCommands commands,
+                List<FuzzScene.Entry> above,
+                FuzzScene.Root root,
+                FuzzScene.Bind bind) {
+            Table table = pages.table();
+            boolean stage2 = table.layout().equals(Stage2Descriptor.LAYOUT);
+            for (long address : pages.addresses()) {
+                List<FuzzScene.Entry> entries = new ArrayList<>(above);
+                Reach page = pages.one(address);
+                long at = table.root();
+                for (int level = table.firstLevel(); level < LAST_LEVEL; level++) {
+                    long slot = table.slot(at, address, level);
+                    Reach all = pages.all();
+                    entries.add(entry(
+                            table.layout(),
+                            slot,
+                            all,
+                            stage2 ? commands.ofStage2(all, all, false) : commands.ofStage1(all)));
+                    at = next(slot);
+                }
+                if (table.outer() != null) {
+                    entries.add(outerLeaf(table, table.slot(at, address, LAST_LEVEL), page, commands));
+                }
+                List<List<byte[]>> drops = stage2 ? commands.ofStage2(page, page, false) : commands.ofStage1(page);
+                entries.add(leaf(table, table.slot(at, address, LAST_LEVEL), page, drops));
+                scene.way(new FuzzScene.Way(
+                        commands.streamId(), commands.substream(), address, root, bind, entries));
+            }
+        }
+
+        /** The leaf of stage 2 for the beginning of a page of stage 1. */
+        private FuzzScene.Entry outerLeaf(Table table, long slot, Reach page, CoveringCommands commands) {
+            Table outer = table.outer();
+            long target = next(slot);
+            long at = outer.root();
+            for (int level = outer.firstLevel(); level < LAST_LEVEL; level++) {
+                at = next(outer.slot(at, target, level));
+            }
+            Reach of = new Reach(outer.granule(), target & -1L << outer.granule().shift(), 1, true);
+            return leaf(outer, outer.slot(at, target, LAST_LEVEL), of, commands.ofStage2(of, page, true));
+        }
+
+        /** A leaf: as it is, invalid, of another page, or without writes. */
+        private FuzzScene.Entry leaf(Table table, long slot, Reach reach, List<List<byte[]>> drops) {
+            long now = memory.readLongLe(slot);
+            boolean stage2 = table.layout().equals(Stage2Descriptor.LAYOUT);
+            return new FuzzScene.Entry(
+                    table.layout(),
+                    slot,
+                    reach.first(),
+                    reach.lengthBytes(),
+                    true,
+                    List.of(
+                            table.layout().encode(now),
+                            table.layout().encode(0),
+                            table.layout().encode(leaf(table.layout(), target(table))),
+                            table.layout()
+                                    .encode(
+                                            stage2
+                                                    ? now & ~Stage2Descriptor.WRITE.mask()
+                                                    : now | Stage1Descriptor.READ_ONLY.mask())),
+                    drops);
+        }
+
+        /** A page somewhere, which stage 2 maps to itself. */
+        private long target(Table table) {
+            long page = 1L << table.granule().shift();
+            long target = random.nextLong(1L << TARGET_BITS) & -page;
+            identities(table.outer(), target, page);
+            return target;
+        }
+
+        /** The address that a descriptor holds. */
+        private long next(long slot) {
+            return memory.readLongLe(slot) & -PAGE & ((1L << chip.outputBits()) - 1);
         }
 
         private int log2Contexts() {
@@ -328,12 +495,13 @@ public final class SmmuFuzzSupport implements FuzzSupport {
         }
 
         /** A linear table of context descriptors, of which the first is there. */
-        private long contexts(int log2Contexts, Table outer) {
-            long contexts = block(PAGE_SHIFT, outer);
+        private List<Context> contexts(int log2Contexts, Table outer) {
+            long table = block(PAGE_SHIFT, outer);
+            List<Context> contexts = new ArrayList<>();
             int count = 1 << log2Contexts;
             for (int index = 0; index < count; index++) {
                 if (index == 0 || random.nextInt(2) == 0) {
-                    context(contexts + (long) index * ContextDescriptor.BYTES, 1 + index, outer);
+                    contexts.add(context(index, table + (long) index * ContextDescriptor.BYTES, outer));
                 }
                 scene.pasid(index);
             }
@@ -356,7 +524,15 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             int inputBits = Math.min(Granule.K4.shiftOf(first) + Granule.K4.levelBits(), chip.outputBits());
             Table table = new Table(page(), Stage2Descriptor.LAYOUT, Granule.K4, first, inputBits, null);
             scene.root(table.root(), levels);
-            pages(table);
+            Pages pages = pages(table);
+            FuzzScene.Root root = new FuzzScene.Root(table.root(), levels);
+            int streamId = ATTACHED + scene.roots().size();
+            ways(pages, ofDriver(streamId, DmaAccess.NO_PASID, 0, false), List.of(), root, null);
+        }
+
+        /** Commands of a guest; it has no VMIDs. */
+        private CoveringCommands ofDriver(int streamId, int substream, int asid, boolean deviceTlb) {
+            return new CoveringCommands(chip, random, streamId, substream, 0, asid, deviceTlb, false);
         }
 
         /** Tables to which a device may be bound. */
@@ -365,41 +541,59 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             scene.value("requester", requester);
             scene.value("StreamID", requester);
             int flags = chip.has("ATS") && random.nextBoolean() ? (int) BindPasidTable.FLAG_DEVICE_TLB.mask() : 0;
+            boolean deviceTlb = flags != 0;
             int log2Contexts = log2Contexts();
-            scene.bind(
+            List<Context> contexts = contexts(log2Contexts, null);
+            int without = random.nextInt(3);
+            FuzzScene.Bind table = bind(
                     Uapi.BIND_PASIDTBL,
                     flags,
                     BindPasidTable.LAYOUT.encode(
-                            BindPasidTable.TABLE_ROOT.of(contexts(log2Contexts, null)),
+                            BindPasidTable.TABLE_ROOT.of(contexts.get(0).at()),
                             BindPasidTable.REQUESTER.of(requester)
                                     | BindPasidTable.PASID_BITS.of(log2Contexts)
-                                    | BindPasidTable.NO_PASID.of(random.nextInt(3))));
+                                    | BindPasidTable.NO_PASID.of(without)));
+            for (Context context : contexts) {
+                for (int substream : substreams(context.index(), log2Contexts == 0, without)) {
+                    CoveringCommands commands = ofDriver(requester, substream, context.asid(), deviceTlb);
+                    ways(context.pages(), commands, List.of(), null, table);
+                }
+            }
             scene.bind(
                     Uapi.BIND_PASIDTBL,
                     (int) BindPasidTable.FLAG_PASS_THROUGH.mask(),
                     BindPasidTable.LAYOUT.encode(0, BindPasidTable.REQUESTER.of(requester)));
-            scene.bind(Uapi.BIND_PGTABLE, flags, BindPageTable.LAYOUT.encode(pageTable(requester)));
+            Table stage1 = stage1Table(null);
+            pageTable(requester, Uapi.BIND_PGTABLE, flags, stage1, DmaAccess.NO_PASID, 1);
             // Seldom: a device has one table at a time, and most of what can go wrong is in stage 1.
             if (chip.hasStage2() && random.nextInt(4) == 0) {
-                scene.bind(
-                        Uapi.BIND_PGTABLE,
-                        flags | (int) BindPasidTable.FLAG_STAGE_2.mask(),
-                        BindPageTable.LAYOUT.encode(stage2Table(requester)));
+                stage2Table(requester, flags);
             }
             if (chip.subVersion() >= SmmuGeneration.V3_1 && chip.substreamIdBits() != 0) {
-                int pasid = random.nextInt(1 << Math.min(chip.substreamIdBits(), MOST_BOUND_PASID_BITS));
-                long[] words = Arrays.copyOf(pageTable(requester), BindPasid.LAYOUT.words());
-                words[BindPasid.PASID.word()] = BindPasid.PASID.of(pasid);
-                scene.bind(Uapi.BIND_PASID, flags, BindPasid.LAYOUT.encode(words));
-                scene.pasid(pasid);
+                int bits = Math.min(chip.substreamIdBits(), MOST_BOUND_PASID_BITS);
+                int first = random.nextInt(1 << bits);
+                for (int pasid : new int[] {first, first ^ (1 << random.nextInt(bits))}) {
+                    pageTable(requester, Uapi.BIND_PASID, flags, stage1Table(null), pasid, pasid);
+                    scene.pasid(pasid);
+                }
             }
         }
 
-        /** Words that name a table of stage 1 with a few pages. */
-        private long[] pageTable(int requester) {
-            Table table = stage1Table(null);
-            pages(table);
-            return new long[] {
+        /** Notes a bind that is right. */
+        private FuzzScene.Bind bind(int operation, int flags, byte[] payload) {
+            scene.bind(operation, flags, payload);
+            return new FuzzScene.Bind(operation, flags, payload);
+        }
+
+        /**
+         * Binds a table of stage 1 with a few pages.
+         *
+         * @param pasid for which it is bound, or {@link DmaAccess#NO_PASID}
+         * @param asid that the host gives it
+         */
+        private void pageTable(int requester, int operation, int flags, Table table, int pasid, int asid) {
+            Pages pages = pages(table);
+            long[] words = {
                 BindPageTable.TABLE_ROOT.of(table.root()),
                 BindPageTable.REQUESTER.of(requester)
                         | BindPageTable.T0SZ.of(Long.SIZE - table.inputBits())
@@ -407,26 +601,39 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                         | BindPageTable.IPS.of(Idr5.OAS.get(chip.idr5())),
                 0
             };
+            byte[] payload;
+            if (operation == Uapi.BIND_PASID) {
+                words = Arrays.copyOf(words, BindPasid.LAYOUT.words());
+                words[BindPasid.PASID.word()] = BindPasid.PASID.of(pasid);
+                payload = BindPasid.LAYOUT.encode(words);
+            } else {
+                payload = BindPageTable.LAYOUT.encode(words);
+            }
+            FuzzScene.Bind bind = bind(operation, flags, payload);
+            ways(pages, ofDriver(requester, pasid, asid, flags != 0), List.of(), null, bind);
         }
 
-        /** Words that name a table of stage 2 with a few pages. */
-        private long[] stage2Table(int requester) {
+        /** Binds a table of stage 2 with a few pages. */
+        private void stage2Table(int requester, int flags) {
             long[] ste = new long[StreamTableEntry.WORDS];
-            pages(stage2(ste, false));
-            return new long[] {
-                BindPageTable.TABLE_ROOT.of(StreamTableEntry.S2_TTB.get(ste)),
-                BindPageTable.REQUESTER.of(requester)
-                        | BindPageTable.T0SZ.of(StreamTableEntry.S2_T0SZ.get(ste))
-                        | BindPageTable.GRANULE.of(StreamTableEntry.S2_TG.get(ste))
-                        | BindPageTable.IPS.of(StreamTableEntry.S2_PS.get(ste))
-                        | BindPageTable.START_LEVEL.of(StreamTableEntry.S2_SL0.get(ste))
-                        | BindPageTable.NO_ACCESS_FAULTS.of(StreamTableEntry.S2_AFFD.get(ste)),
-                0
-            };
+            Pages pages = pages(stage2(ste, false));
+            byte[] payload = BindPageTable.LAYOUT.encode(
+                    BindPageTable.TABLE_ROOT.of(StreamTableEntry.S2_TTB.get(ste)),
+                    BindPageTable.REQUESTER.of(requester)
+                            | BindPageTable.T0SZ.of(StreamTableEntry.S2_T0SZ.get(ste))
+                            | BindPageTable.GRANULE.of(StreamTableEntry.S2_TG.get(ste))
+                            | BindPageTable.IPS.of(StreamTableEntry.S2_PS.get(ste))
+                            | BindPageTable.START_LEVEL.of(StreamTableEntry.S2_SL0.get(ste))
+                            | BindPageTable.NO_ACCESS_FAULTS.of(StreamTableEntry.S2_AFFD.get(ste)),
+                    0);
+            FuzzScene.Bind bind =
+                    bind(Uapi.BIND_PGTABLE, flags | (int) BindPasidTable.FLAG_STAGE_2.mask(), payload);
+            ways(pages, ofDriver(requester, DmaAccess.NO_PASID, 0, flags != 0), List.of(), null, bind);
         }
 
-        private void context(long at, int asid, Table outer) {
+        private Context context(int index, long at, Table outer) {
             Table table = stage1Table(outer);
+            int asid = ++asids;
             memory.writeLongLe(
                     at,
                     ContextDescriptor.T0SZ.of(Long.SIZE - table.inputBits())
@@ -442,22 +649,23 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             memory.writeLongLe(at + Long.BYTES, ContextDescriptor.TTB0.of(table.root()));
             scene.table(ContextDescriptor.LAYOUT, at, 1);
             scene.value("ASID", asid);
-            pages(table);
+            return new Context(index, at, asid, pages(table));
         }
 
         /** A few pages near one another. */
-        private void pages(Table table) {
+        private Pages pages(Table table) {
             long page = 1L << table.granule().shift();
             long cluster = random.nextLong(1L << table.inputBits()) & (-1L << CLUSTER_SHIFT);
             scene.addresses(cluster, MOST_PAGES * page);
+            SortedSet<Long> addresses = new TreeSet<>();
             int count = 1 + random.nextInt(MOST_PAGES);
             for (int i = 0; i < count; i++) {
                 long address = cluster + random.nextInt(MOST_PAGES) * page;
-                long target = random.nextLong(1L << TARGET_BITS) & -page;
-                map(table, address, leaf(table.layout(), target));
-                identities(table.outer(), target, page);
+                map(table, address, leaf(table.layout(), target(table)));
                 scene.value("Address", address);
+                addresses.add(address);
             }
+            return new Pages(table, cluster, List.copyOf(addresses));
         }
 
         private long leaf(Layout layout, long target) {
@@ -490,7 +698,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                     memory.writeLongLe(slot, entry);
                     scene.table(table.layout(), slot, 1);
                 }
-                at = entry & -PAGE & ((1L << chip.outputBits()) - 1);
+                at = next(slot);
             }
             long slot = table.slot(at, address, LAST_LEVEL);
             memory.writeLongLe(slot, leaf);

@@ -109,7 +109,10 @@ final class BindChecks {
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "the chip refuses such a table",
-                        (part, domain) -> part.unbinds() || isLegal(domain.placed(stage.apply(part))))
+                        (part, domain) -> part.unbinds()
+                                || isLegal(
+                                        domain.placed(stage.apply(part)),
+                                        part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB)))
                 .flags(Rule.V35, conflict, (part, domain) -> agrees.test(part))
                 .row(
                         null,
@@ -127,9 +130,9 @@ final class BindChecks {
                 && !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
     }
 
-    /** True if the chip takes the structures of a stage, IHI 0070 5.2 and 5.4. */
-    boolean isLegal(Stage stage) {
-        long[] ste = stage.ste();
+    /** True if the chip takes the structures of a stage for a device with or without a TLB, IHI 0070 5.2 and 5.4. */
+    boolean isLegal(Stage stage, boolean deviceTlb) {
+        long[] ste = stage.entry(deviceTlb);
         return rules.isLegalStream(ste)
                 && (stage.kind() != Stage.Kind.PAGE_TABLE || rules.isLegalContext(ste, stage.cd(), false))
                 && stage.pasidBits() <= chip.substreamIdBits();

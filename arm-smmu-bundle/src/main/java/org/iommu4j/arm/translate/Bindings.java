@@ -130,7 +130,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
         }
         Stage stage = Stage.ofTable(table, levels, chip);
-        if (!legal.isLegal(stage)) {
+        if (!legal.isLegal(stage, false)) {
             return completion.refuse(Errno.EINVAL, "levels", levels, "the chip has no tables of so many levels");
         }
         return bind(domain, device, stage, false, completion);

@@ -27,6 +27,9 @@ class Stage2BindingTest {
     /** Bit 18 of a bind's flags: a table of stage 2. */
     private static final int STAGE_2 = 1 << 18;
 
+    /** Bit 17 of a bind's flags: the device has a TLB of its own. */
+    private static final int DEVICE_TLB = 1 << 17;
+
     private static byte[] stage2Table(int requester, long control, long mair) {
         return BindPageTable.LAYOUT.encode(TABLE, control << 32 | requester, mair);
     }
@@ -83,6 +86,8 @@ class Stage2BindingTest {
         "0x0002502c, 0, V34, EOPNOTSUPP, " + STAGE_2,
         "0x00035010, 0, V34, EOPNOTSUPP, " + STAGE_2,
         "0x00125010, 0, V34, EOPNOTSUPP, " + STAGE_2,
+        // A device with a TLB of its own must not stall in stage 2, IHI 0070 5.2 EATS.
+        "0x000a5010, 0, V34, EOPNOTSUPP, " + (STAGE_2 | DEVICE_TLB),
         // Memory attributes are those of stage 1; a start level is one of stage 2.
         "0x00025010, 1, V35, EINVAL, " + STAGE_2,
         "0x00025010, 0, V35, EINVAL, 0"

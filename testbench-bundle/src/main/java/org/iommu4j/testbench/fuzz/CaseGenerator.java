@@ -140,6 +140,9 @@ final class CaseGenerator {
         focusRequester = values.requester();
         focusIova = values.iova();
         List<Action> actions = new ArrayList<>();
+        if (!setup.stepping()) {
+            new AimedEdits(backend, setup, scene, random).addTo(actions);
+        }
         if (setup.driver()) {
             populate(actions);
         }

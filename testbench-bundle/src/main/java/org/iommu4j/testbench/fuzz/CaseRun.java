@@ -12,6 +12,7 @@ import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
+import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Finding;
@@ -86,6 +87,9 @@ final class CaseRun implements AutoCloseable {
 
     /** True if one of them was found stopped. */
     private boolean stopped;
+
+    /** True once a request was carried out since an action set it to false. */
+    private boolean requestDone;
 
     private FuzzScene scene;
     private Abi abi = Abi.LP64_LE;
@@ -172,6 +176,8 @@ final class CaseRun implements AutoCloseable {
                         : fuzz.bringUp(runner.hardware(), port, random);
             } else if (action instanceof Action.Soak soak) {
                 soak(soak);
+            } else if (action instanceof Action.Drop drop) {
+                drop(drop);
             } else if (action instanceof Action.Recover) {
                 recover();
             } else {
@@ -188,6 +194,42 @@ final class CaseRun implements AutoCloseable {
             fuzz.submit(scene, port, command.bytes());
         } catch (Failed e) {
             throw e.explained(ExplainHints.list(hints.command(command.bytes())));
+        }
+    }
+
+    private void drop(Action.Drop drop) {
+        requestDone = false;
+        if (drop.request() == null) {
+            for (byte[] command : drop.commands()) {
+                coverage.command(command);
+                submit(new Action.Command(command));
+            }
+            port.flush();
+        } else {
+            step(drop.request());
+        }
+        if (drop.request() == null || requestDone) {
+            judge.dropped(drop.entry().pa());
+            expectForgotten(drop);
+        }
+    }
+
+    /** What a device was given itself is gone as well. */
+    private void expectForgotten(Action.Drop drop) {
+        long first = drop.entry().first();
+        long last = first + drop.entry().lengthBytes() - 1;
+        String[] kept = new String[1];
+        runner.unit().visitCache((cache, tag, pasid, iova, lengthBytes, pa) -> {
+            boolean same = (int) tag == drop.requester() && pasid == drop.pasid();
+            if (cache.equals(CachedKind.DEVICE.label()) && same && iova <= last && iova + lengthBytes - 1 >= first) {
+                kept[0] = "requester " + Requester.both(drop.requester()) + " still holds the translation of iova 0x"
+                        + Long.toHexString(iova) + " to 0x" + Long.toHexString(pa)
+                        + ", though all that came from the entry at 0x" + Long.toHexString(drop.entry().pa())
+                        + " was dropped";
+            }
+        });
+        if (kept[0] != null) {
+            throw new Failed(Kind.STALE, kept[0]);
         }
     }
 
@@ -264,7 +306,11 @@ final class CaseRun implements AutoCloseable {
                 case "ioctl", "attach", "detach", "map", "unmap" -> contract(step, op);
                 case "mem_write", "repeat_mem" -> {
                     runner.run(StepRunner.json(step));
-                    judge.edited();
+                    if (op.equals("mem_write")) {
+                        judge.edited(Steps.number(step, "pa", 0));
+                    } else {
+                        judge.edited();
+                    }
                     trace.memory(step, setup.model().payloadOrder());
                 }
                 case "mmio_write" -> {
@@ -579,6 +625,7 @@ final class CaseRun implements AutoCloseable {
 
     /** A request was carried out. */
     private void request(Map<String, Object> step, ReadRequest read) {
+        requestDone = true;
         if (read.operation == Uapi.INVAL_IOTLB) {
             InvalidateRequest request = read.reader.invalidate();
             if (request.scope() == 0 && !(request.noPasid() && pasids) && request.payloadLength() == 0) {

@@ -1,9 +1,11 @@
 package org.iommu4j.testbench.fuzz;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.Platform;
@@ -21,7 +23,10 @@ final class Judge {
     private final Platform machine;
     private ReferenceWalker walker;
 
-    /** True if no entry that a chip may have cached is outdated. */
+    /** Entries in memory, by their addresses, that were edited, so that a chip may go on with what it has cached of them. */
+    private final Set<Long> outdated = new HashSet<>();
+
+    /** True if nothing but those is outdated of what a chip may have cached. */
     private boolean settled = true;
 
     /** True if the chip may have cached anything since it was settled. */
@@ -39,12 +44,28 @@ final class Judge {
 
     /** True while only one answer is legal. */
     boolean isSettled() {
-        return settled;
+        return settled && outdated.isEmpty();
     }
 
-    /** Memory was written. */
+    /** Memory was written in many places, or by a device. */
     void edited() {
-        settled &= !(walker == null ? used : walker.edited(used));
+        settled &= !mayOutdate();
+    }
+
+    /** Software wrote to memory from an address on. */
+    void edited(long pa) {
+        if (mayOutdate()) {
+            outdated.add(pa);
+        }
+    }
+
+    private boolean mayOutdate() {
+        return walker == null ? used : walker.edited(used);
+    }
+
+    /** Whatever a chip may have cached of the entry at an address was dropped. */
+    void dropped(long pa) {
+        outdated.remove(pa);
     }
 
     /** A device made an access, which ended in a fault or did not. */
@@ -58,6 +79,7 @@ final class Judge {
     /** Every cached entry was dropped. */
     void settled() {
         settled = true;
+        outdated.clear();
         used = false;
     }
 
@@ -109,7 +131,7 @@ final class Judge {
     /** The outcome that an access must have, as a step's {@code expect}; null if several are legal. */
     Map<String, Object> expectation(Map<String, Object> step, String op) {
         long length = Steps.number(step, "len", dataLength(step));
-        if (walker == null || !settled || length < 0 || length > MOST_BYTES) {
+        if (walker == null || !isSettled() || length < 0 || length > MOST_BYTES) {
             return null;
         }
         long iova = Steps.number(step, "iova", 0);

@@ -1,5 +1,7 @@
 package org.iommu4j.arm.hardware;
 
+import org.iommu4j.arm.command.CommandFields;
+import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
@@ -19,8 +21,14 @@ public final class ForgetfulSmmu {
         ASID,
         /** TLBI_NH_ALL is lost. */
         VM,
+        /** A TLBI_NH_VA or TLBI_NH_VAA with Leaf=0 keeps tables. */
+        TABLES,
+        /** The last granule of a range stays. */
+        LAST_OF_RANGE,
         /** TLBI_S2_IPA is lost. */
         STAGE_2,
+        /** TLBI_S12_VMALL keeps stage 2. */
+        BOTH_STAGES,
         /** TLBI_NSNH_ALL is lost. */
         EVERYTHING,
         /** CFGI_STE is lost. */
@@ -29,6 +37,8 @@ public final class ForgetfulSmmu {
         STREAMS,
         /** CFGI_CD is lost. */
         CONTEXT,
+        /** CFGI_CD_ALL is lost. */
+        CONTEXTS,
         /** ATC_INV is lost. */
         DEVICE_TLB
     }
@@ -68,6 +78,13 @@ public final class ForgetfulSmmu {
                 super.invalidateContext(streamId, index, leafOnly, leafBits);
             }
         }
+
+        @Override
+        void invalidateContexts(int streamId) {
+            if (loss != Loss.CONTEXTS) {
+                super.invalidateContexts(streamId);
+            }
+        }
     }
 
     private static final class Caches extends TranslationCaches {
@@ -95,14 +112,41 @@ public final class ForgetfulSmmu {
         @Override
         void invalidateAddress(int vmid, int asid, InvalidationRange range) {
             if (loss != Loss.ADDRESS) {
-                super.invalidateAddress(vmid, loss == Loss.OTHER_ASID ? asid + 1 : asid, range);
+                super.invalidateAddress(vmid, loss == Loss.OTHER_ASID ? asid + 1 : asid, shortened(range));
             }
         }
 
         @Override
         void invalidateAddressAnyAsid(int vmid, InvalidationRange range) {
             if (loss != Loss.ADDRESS_ANY_ASID) {
-                super.invalidateAddressAnyAsid(vmid, range);
+                super.invalidateAddressAnyAsid(vmid, shortened(range));
+            }
+        }
+
+        /** The range that such a chip takes a command for. */
+        private InvalidationRange shortened(InvalidationRange range) {
+            boolean ranged = range.granule() != null;
+            long granules = ranged ? ((range.last() - range.first()) >>> range.granule().shift()) + 1 : 1;
+            long word1 = CommandFields.ADDRESS.of(range.first());
+            InvalidationRange shorter = new InvalidationRange(false);
+            if (loss == Loss.TABLES && !ranged) {
+                return shorter.of(SmmuCommand.TLBI_NH_VA, 0, word1 | CommandFields.LEAF.mask());
+            }
+            if (loss == Loss.LAST_OF_RANGE && granules > 1 && granules <= 1 << CommandFields.NUM.width()) {
+                long how = CommandFields.TG.of(range.granule().rangeCode())
+                        | CommandFields.TTL.of(range.level())
+                        | CommandFields.LEAF.of(range.leafOnly() ? 1 : 0);
+                return shorter.of(SmmuCommand.TLBI_NH_VA, CommandFields.NUM.of(granules - 2), word1 | how);
+            }
+            return range;
+        }
+
+        @Override
+        void invalidateBothStages(int vmid) {
+            if (loss == Loss.BOTH_STAGES) {
+                invalidateVm(vmid);
+            } else {
+                super.invalidateBothStages(vmid);
             }
         }
 
