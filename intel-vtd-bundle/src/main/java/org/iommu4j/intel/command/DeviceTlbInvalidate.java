@@ -40,6 +40,12 @@ public final class DeviceTlbInvalidate {
 
     private DeviceTlbInvalidate() {}
 
+    /** PFSID of a device, in word 0 of this descriptor and of that with a PASID; for units with ECAP.DIT. */
+    public static long physicalFunction(int sourceId) {
+        int lowBits = PFSID_LOW.width();
+        return PFSID_LOW.of(sourceId & ((1 << lowBits) - 1)) | PFSID_HIGH.of(sourceId >>> lowBits);
+    }
+
     /**
      * log2 of the number of 4 KiB pages that word 1 covers: 0 to 52.
      *

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
@@ -15,6 +16,8 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.intel.command.BindPasid;
+import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.GuestCommands;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
@@ -33,7 +36,8 @@ import org.iommu4j.layout.Layout;
  *   <li>S21, S22: 0x0500 has the same descriptors for guests as 0x0400.
  * </ul>
  *
- * <p>Binds need no shim: the driver refuses what its chip or its mode cannot have.
+ * <p>A bind has the same bytes in all of them, and legacy mode has fewer flags: what a legacy guest binds is bound as it is in scalable
+ * mode, and a guest of scalable mode is refused what legacy mode does not have.
  */
 public final class DescriptorShim implements Shim {
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -41,6 +45,9 @@ public final class DescriptorShim implements Shim {
     private static final int[] GENERATIONS = {
         VtdGeneration.LEGACY_QI, VtdGeneration.SCALABLE, VtdGeneration.WIDE_TYPE, VtdGeneration.HOST_PERMISSIONS
     };
+
+    private static final String NO_PASIDS = "the host's generation has no PASIDs";
+    private static final String NO_FIRST_STAGE = "the host's generation has no first stage, and no flag that belongs to scalable mode";
 
     private final int from;
     private final int to;
@@ -93,8 +100,9 @@ public final class DescriptorShim implements Shim {
         List<Conversion> conversions = new ArrayList<>();
         conversions.add(Conversion.lossless("types 2 and 3", stepOfWidth(), "the same 16 bytes"));
         if (to == VtdGeneration.LEGACY_QI) {
-            conversions.add(Conversion.refused(
-                    "types 6, 7 and 8", "S11", Rule.V24, "Type", "the host's generation has no PASIDs"));
+            conversions.add(Conversion.refused("types 6, 7 and 8", "S11", Rule.V24, "Type", NO_PASIDS));
+            conversions.add(Conversion.refused("BIND_PASID", "S11", Rule.V34, "pasid", NO_PASIDS));
+            conversions.add(Conversion.refused("flags of scalable mode", "S11", Rule.V34, "flags", NO_FIRST_STAGE));
         } else if (from != VtdGeneration.LEGACY_QI) {
             conversions.add(Conversion.lossless("types 6, 7 and 8", stepOfWidth(), "the same 16 bytes"));
         }
@@ -151,7 +159,14 @@ public final class DescriptorShim implements Shim {
                             ? "this command is the host's, never a guest's"
                             : "no command of this generation has that type");
         }
+        // The guest's own generation first: whatever the path is, it refuses the same.
         Layout layout = command.layout();
+        for (int word = 0; word < 2; word++) {
+            long wrong = (word == 0 ? low : high) & layout.reservedMask(word, from, capability -> false);
+            if (wrong != 0) {
+                return completion.refuseReserved(layout, word, wrong);
+            }
+        }
         if (to == VtdGeneration.LEGACY_QI && !GuestCommands.isGuests(type, to)) {
             return completion.refuse(
                     Rule.V24,
@@ -159,17 +174,31 @@ public final class DescriptorShim implements Shim {
                     layout,
                     layout.field("Type"),
                     type,
-                    "the host's generation has no PASIDs");
-        }
-        for (int word = 0; word < 2; word++) {
-            long wrong = (word == 0 ? low : high) & layout.reservedMask(word, from, capability -> false);
-            if (wrong != 0) {
-                return completion.refuseReserved(layout, word, wrong);
-            }
+                    NO_PASIDS);
         }
         WORD.set(request.scratch(), 0, low);
         WORD.set(request.scratch(), Long.BYTES, high);
         request.replacePayload(to, BYTES);
+        return 0;
+    }
+
+    @Override
+    public int rewrite(BindRequest request, Completion completion) {
+        if (to == VtdGeneration.LEGACY_QI && request.operation() == Uapi.BIND_PASID) {
+            return completion.refuse(
+                    Rule.V34,
+                    Errno.EOPNOTSUPP,
+                    BindPasid.LAYOUT,
+                    BindPasid.PASID,
+                    BindPasid.PASID.get(BindPasid.LAYOUT.word(
+                            request.payload(), request.payloadOffset(), BindPasid.PASID.word())),
+                    NO_PASIDS);
+        }
+        if (to == VtdGeneration.LEGACY_QI
+                && (request.flags() & BindPgtable.SCALABLE_FLAGS & ~BindPgtable.FLAGS) != 0) {
+            return request.refuse(Rule.V34, Errno.EOPNOTSUPP, Uapi.BIND_FLAGS, NO_FIRST_STAGE, completion);
+        }
+        request.retag(to);
         return 0;
     }
 }

@@ -13,6 +13,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.VtdCommand;
@@ -58,6 +59,9 @@ public final class RegisterImageToDescriptor implements Shim {
 
     @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
+        if (request.selectsPasid()) {
+            return Answers.noPasids(request, completion);
+        }
         if (request.payloadLength() == 0) {
             request.retag(to());
             return 0;

@@ -1,5 +1,7 @@
 package org.iommu4j.intel.translate;
 
+import java.util.List;
+import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Rule;
@@ -16,10 +18,15 @@ import org.iommu4j.layout.Layout;
 
 /** Rules of binds, docs/contract.md, VT-d's binds; rows stand in the order of the contract. */
 final class BindingRules {
+    /** Why a table is not bound twice with other options, VT-d 6.2.3.1. */
+    static final String READ_OTHERWISE =
+            "the table is bound with another width, EXTENDED_ACCESSED or ACCESSED_DIRTY: what is cached of it would differ";
+
     private static final int FIVE_LEVELS = 57;
     private static final int FOUR_LEVELS = 48;
 
     private final ChipPort chip;
+    private final Supplier<List<Domain>> open;
 
     /** True if commands reach the TLBs of devices. */
     private final boolean reachesDevices;
@@ -50,9 +57,11 @@ final class BindingRules {
      * Rules for one chip.
      *
      * @param reachesDevices true if commands reach the TLBs of devices
+     * @param open all open domains of the chip
      */
-    BindingRules(ChipPort chip, boolean reachesDevices) {
+    BindingRules(ChipPort chip, boolean reachesDevices, Supplier<List<Domain>> open) {
         this.chip = chip;
+        this.open = open;
         this.reachesDevices = reachesDevices;
         widest = Agaw.widest(Cap.SAGAW.get(chip.cap()), Integer.MAX_VALUE);
         ToIntFunction<BindPart> none = part -> Device.NO_PASID;
@@ -182,7 +191,27 @@ final class BindingRules {
                         null,
                         Errno.EBUSY,
                         "other PASIDs of the device are bound with other values of DEVICE_TLB and PAGE_REQUESTS",
-                        (part, domain) -> isWithOthers(part, device(part, domain), pasidOf.applyAsInt(part)));
+                        (part, domain) -> isWithOthers(part, device(part, domain), pasidOf.applyAsInt(part)))
+                .row(
+                        null,
+                        Errno.EBUSY,
+                        BindPgtable.TABLE_ROOT,
+                        READ_OTHERWISE,
+                        (part, domain) -> agrees(
+                                binding(part, domain).translation(),
+                                device(part, domain).stage(pasidOf.applyAsInt(part))));
+    }
+
+    /**
+     * True if no table is bound twice, in whichever containers, to be read in two ways.
+     *
+     * @param before what the binding replaces, or null
+     */
+    boolean agrees(Translation translation, Stage before) {
+        return open.get().stream()
+                .flatMap(domain -> domain.stages().stream())
+                .filter(stage -> stage != before || stage.users() > 1)
+                .allMatch(stage -> stage.translation().agreesWith(translation));
     }
 
     private BindRules<Domain> unbinds(ToIntFunction<BindPart> pasidOf) {

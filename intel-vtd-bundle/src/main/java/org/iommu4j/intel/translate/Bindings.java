@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
@@ -52,8 +53,15 @@ final class Bindings implements DomainPolicy<Domain, Device> {
      * Bindings of a chip on which nothing is bound.
      *
      * @param pageRequests of devices; null if the chip has none
+     * @param open all open domains of the chip
      */
-    Bindings(ChipPort chip, HostTables tables, CommandPath commands, Removals removals, PageRequestQueue pageRequests) {
+    Bindings(
+            ChipPort chip,
+            HostTables tables,
+            CommandPath commands,
+            Removals removals,
+            PageRequestQueue pageRequests,
+            Supplier<List<Domain>> open) {
         this.chip = chip;
         this.tables = tables;
         this.commands = commands;
@@ -61,7 +69,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         this.pageRequests = pageRequests;
         // Domain id 0 tags what a chip in caching mode keeps of entries that are not present.
         domainIds = new TranslationTags(1, chip.domainIds(), REQUESTERS);
-        rules = new BindingRules(chip, commands.reachesDevices());
+        rules = new BindingRules(chip, commands.reachesDevices(), open);
         cachingMode = Cap.CM.isSet(chip.cap());
     }
 
@@ -137,7 +145,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
         }
         Translation translation = Translation.ofSecondStage(table, Agaw.ofLevels(levels));
-        return bind(domain, device, Device.NO_PASID, new Binding(translation, 0, 0), completion);
+        return rules.agrees(translation, device.stage(Device.NO_PASID))
+                ? bind(domain, device, Device.NO_PASID, new Binding(translation, 0, 0), completion)
+                : completion.refuse(Errno.EBUSY, "table", table, BindingRules.READ_OTHERWISE);
     }
 
     @Override

@@ -66,6 +66,9 @@ final class QueueCommands implements CommandPath {
     private final boolean reachesDevices;
     private final boolean drains;
 
+    /** True if device-TLB commands name the physical function whose pending commands are counted. */
+    private final boolean throttles;
+
     /** A queue at {@code ring} whose waits write to {@code status}; {@link #start} switches it on. */
     QueueCommands(ChipPort chip, long ring, long status) {
         this.ring = ring;
@@ -82,6 +85,7 @@ final class QueueCommands implements CommandPath {
         pagesWord = iotlb | IotlbInvalidate.G.of(IotlbInvalidate.PAGE);
         reachesDevices = Ecap.DT.isSet(chip.ecap());
         drains = Ecap.PDS.isSet(chip.ecap());
+        throttles = Ecap.DIT.isSet(chip.ecap());
     }
 
     private static RingFormat ring(int commandBytes) {
@@ -204,9 +208,17 @@ final class QueueCommands implements CommandPath {
 
     @Override
     public void deviceTlb(int sourceId, long address, int order) {
-        // Queue depth (MIP) 0 stands for 32 and is what a device without a smaller one has; PFSID is 0 without
-        // ECAP.DIT.
-        queue.put(VtdCommand.TYPE_DEVICE_TLB | DeviceTlbInvalidate.SID.of(sourceId), deviceTlbAddress(address, order));
+        queue.put(
+                VtdCommand.TYPE_DEVICE_TLB | DeviceTlbInvalidate.SID.of(sourceId) | throttle(sourceId),
+                deviceTlbAddress(address, order));
+    }
+
+    /**
+     * What says how many commands a device may have pending, VT-d 6.5.2.5: queue depth (MIP) 0 stands for 32, which every device takes. A
+     * container's device counts as a physical function of its own, since nobody says of which it is a virtual one.
+     */
+    private long throttle(int sourceId) {
+        return throttles ? DeviceTlbInvalidate.physicalFunction(sourceId) : 0;
     }
 
     /** Word 1 of a device-TLB descriptor. */
@@ -269,14 +281,15 @@ final class QueueCommands implements CommandPath {
         queue.put(
                 VtdCommand.TYPE_PASID_DEVICE_TLB
                         | PasidDeviceTlbInvalidate.SID.of(sourceId)
-                        | PasidDeviceTlbInvalidate.PASID.of(pasid),
+                        | PasidDeviceTlbInvalidate.PASID.of(pasid)
+                        | throttle(sourceId),
                 pasidDeviceTlbAddress(address, order));
     }
 
     /** Drops a block of translations of every PASID in a device's own TLB. */
     void everyPasidDeviceTlb(int sourceId, long address, int order) {
         queue.put(
-                VtdCommand.TYPE_PASID_DEVICE_TLB | PasidDeviceTlbInvalidate.SID.of(sourceId),
+                VtdCommand.TYPE_PASID_DEVICE_TLB | PasidDeviceTlbInvalidate.SID.of(sourceId) | throttle(sourceId),
                 pasidDeviceTlbAddress(address, order) | PasidDeviceTlbInvalidate.GI.mask());
     }
 

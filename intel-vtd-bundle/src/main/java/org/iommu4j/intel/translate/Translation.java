@@ -58,6 +58,20 @@ record Translation(Kind kind, long table, int aw, int options, long memory, int 
         return new Translation(Kind.NESTED, table, aw, options, memoryTable, ofWidth);
     }
 
+    /**
+     * True unless both have the same table and would let the chip read it in two ways, VT-d 6.2.3.1: a first-stage table below the
+     * same second stage has one number of levels and one value of EAFE, a second-stage table one of SSADE.
+     */
+    boolean agreesWith(Translation other) {
+        boolean sameTable = kind == other.kind && table == other.table && memory == other.memory;
+        return !sameTable
+                || ((!isFirstStage() || aw == other.aw)
+                        && hasOption(BindPgtable.FLAG_EXTENDED_ACCESSED)
+                                == other.hasOption(BindPgtable.FLAG_EXTENDED_ACCESSED)
+                        && hasOption(BindPgtable.FLAG_ACCESSED_DIRTY)
+                                == other.hasOption(BindPgtable.FLAG_ACCESSED_DIRTY));
+    }
+
     /** True if the guest's table is one of the first stage. */
     boolean isFirstStage() {
         return kind == Kind.FIRST_STAGE || kind == Kind.NESTED;

@@ -91,14 +91,18 @@ public final class VtdTranslator implements Translator {
             pageRequests = pageRequestQueue == 0
                     ? null
                     : new PageRequestQueue(chip, queue, pageRequestQueue, this::ownerOf);
-            bindings = new Bindings(chip, tables, queue, new ScalableRemovals(chip, queue), pageRequests);
+            bindings = new Bindings(chip, tables, queue, new ScalableRemovals(chip, queue), pageRequests, this::open);
             scalable = new ScalableInvalidations(subVersion, chip, queue);
         } else {
             pageRequests = null;
-            bindings = new Bindings(chip, tables, commands, new LegacyRemovals(chip, commands), null);
+            bindings = new Bindings(chip, tables, commands, new LegacyRemovals(chip, commands), null, this::open);
             scalable = null;
         }
         books = new DomainBooks<>(bindings);
+    }
+
+    private List<Domain> open() {
+        return books.open();
     }
 
     private Domain ownerOf(int requester) {

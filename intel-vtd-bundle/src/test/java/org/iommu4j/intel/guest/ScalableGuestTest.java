@@ -332,10 +332,10 @@ class ScalableGuestTest {
                 host.take());
         assertEquals(
                 List.of(
-                        new Machine.Words(0x0000_0345_0310_0008L, 0x7fff_ffff_ffff_f800L),
-                        new Machine.Words(0x0000_0345_0310_0008L, IOVA),
-                        new Machine.Words(0x0000_0000_0310_0008L, IOVA | 1),
-                        new Machine.Words(0x0000_0310_0000_0003L, 0x7fff_ffff_ffff_f001L)),
+                        new Machine.Words(0x0310_0345_0310_0008L, 0x7fff_ffff_ffff_f800L),
+                        new Machine.Words(0x0310_0345_0310_0008L, IOVA),
+                        new Machine.Words(0x0310_0000_0310_0008L, IOVA | 1),
+                        new Machine.Words(0x0310_0310_0000_0003L, 0x7fff_ffff_ffff_f001L)),
                 machine.takeCommands());
     }
 

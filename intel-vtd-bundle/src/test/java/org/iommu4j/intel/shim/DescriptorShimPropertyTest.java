@@ -21,6 +21,7 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.Machine;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.testing.Property;
+import org.iommu4j.testing.ShimLaws;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -43,7 +44,7 @@ class DescriptorShimPropertyTest {
         return DescriptorShim.all();
     }
 
-    private static boolean isLegacy(int subVersion) {
+    static boolean isLegacy(int subVersion) {
         return subVersion == 0x110;
     }
 
@@ -73,30 +74,55 @@ class DescriptorShimPropertyTest {
         return machine;
     }
 
-    private static Set<String> cachedAfter(
-            Machine machine, boolean pasids, InvalidateRequest request, Completion completion) {
-        for (int device : new int[] {DEVICE, STRANGER}) {
-            for (int page = 0; page < PAGES; page++) {
-                machine.read(device, -1, (long) page << 12);
-                if (pasids) {
-                    machine.read(device, PASID, (long) page << 12);
+    /** A guest's device and a stranger's, whose pages are cached and looked at. */
+    static final class Scene implements ShimLaws.Scene {
+        private final Machine machine;
+        private final boolean pasids;
+
+        Scene(int subVersion, boolean pasids) {
+            this.pasids = pasids;
+            machine = machine(subVersion, pasids);
+        }
+
+        @Override
+        public void fill() {
+            for (int device : new int[] {DEVICE, STRANGER}) {
+                for (int page = 0; page < PAGES; page++) {
+                    machine.read(device, -1, (long) page << 12);
+                    if (pasids) {
+                        machine.read(device, PASID, (long) page << 12);
+                    }
                 }
             }
         }
-        if (machine.translator().invalidate(0, request, completion) == 0) {
-            machine.translator().finish(completion);
-        }
-        Set<String> left = new TreeSet<>();
-        machine.chip().visitCache((cache, tag, pasid, iova, length, pa) -> {
-            if (cache.equals("iotlb")) {
-                left.add(tag + " " + Long.toHexString(iova) + " " + length + " " + Long.toHexString(pa));
+
+        @Override
+        public void carryOut(InvalidateRequest request, Completion completion) {
+            if (machine.translator().invalidate(0, request, completion) == 0) {
+                machine.translator().finish(completion);
             }
-        });
-        return left;
+        }
+
+        @Override
+        public Set<String> left() {
+            Set<String> left = new TreeSet<>();
+            machine.chip().visitCache((cache, tag, pasid, iova, length, pa) -> {
+                if (cache.equals("iotlb")) {
+                    left.add(tag + " " + Long.toHexString(iova) + " " + length + " " + Long.toHexString(pa));
+                }
+            });
+            return left;
+        }
+
+        Set<String> cachedAfter(InvalidateRequest request, Completion completion) {
+            fill();
+            carryOut(request, completion);
+            return left();
+        }
     }
 
     /** A request that is right more often than not: a descriptor of some type, and the generic part that says the same. */
-    private static InvalidateRequest request(int subVersion, SplittableRandom random) {
+    static InvalidateRequest request(int subVersion, SplittableRandom random) {
         boolean range = random.nextBoolean();
         int order = random.nextInt(3);
         long address = (long) random.nextInt(PAGES) << 12 & -1L << (order + 12);
@@ -166,18 +192,18 @@ class DescriptorShimPropertyTest {
     @MethodSource("shims")
     void shouldDropAndRefuseWhatTheGuestsOwnGenerationDoes(Shim shim) {
         boolean pasids = !isLegacy(shim.from()) && !isLegacy(shim.to());
-        Machine own = machine(shim.from(), pasids);
-        Machine other = machine(shim.to(), pasids);
+        Scene own = new Scene(shim.from(), pasids);
+        Scene other = new Scene(shim.to(), pasids);
         Property.check(60, random -> {
             long seed = random.nextLong();
             InvalidateRequest request = request(shim.from(), new SplittableRandom(seed));
             Completion expected = new Completion();
-            Set<String> expectedLeft = cachedAfter(own, pasids, request, expected);
+            Set<String> expectedLeft = own.cachedAfter(request, expected);
             InvalidateRequest shimmed = request(shim.from(), new SplittableRandom(seed));
             Completion completion = new Completion();
             if (shim.rewrite(shimmed, completion) == 0) {
                 assertEquals(shim.to(), shimmed.subVersion());
-                Set<String> left = cachedAfter(other, pasids, shimmed, completion);
+                Set<String> left = other.cachedAfter(shimmed, completion);
                 if (completion.errno() == Errno.OK && expected.errno() == Errno.OK) {
                     assertEquals(expectedLeft, left);
                     assertEquals(expected.fidelity(), completion.fidelity());

@@ -263,8 +263,8 @@ class GuestMemoryTest {
         map(DATA + 0x8000, HOST_DATA, PAGE);
         machine.takeCommands();
         unmap(DATA, PAGE);
-        Words device = new Words(0x0000_0310_0000_0003L, 0x7fff_ffff_ffff_f001L);
-        Words everyPasidOfIt = new Words(0x0000_0000_0310_0008L, 0x7fff_ffff_ffff_f801L);
+        Words device = new Words(0x0310_0310_0000_0003L, 0x7fff_ffff_ffff_f001L);
+        Words everyPasidOfIt = new Words(0x0310_0000_0310_0008L, 0x7fff_ffff_ffff_f801L);
         assertEquals(
                 List.of(
                         new Words(0x0000_0000_0001_00f2L, DATA | 0x40),

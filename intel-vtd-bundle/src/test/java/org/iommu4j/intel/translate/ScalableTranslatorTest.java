@@ -42,8 +42,14 @@ class ScalableTranslatorTest {
     private static final int LEAF = Uapi.FLAGS_VADDR_LEAF;
     private static final byte[] NONE = {};
 
+    /** A machine whose commands to devices have no PFSID, as the examples. */
     private static Machine machine(int subVersion) {
-        Machine machine = Machine.of(subVersion);
+        return machine(new HardwareConfig(
+                subVersion, Map.of("ecap", Map.of("DIT", 0L)), Map.of(), CacheConfig.DEFAULT, Map.of()));
+    }
+
+    private static Machine machine(HardwareConfig config) {
+        Machine machine = Machine.of(config);
         machine.open(0);
         machine.attach(0, DEVICE);
         return machine;
@@ -93,6 +99,22 @@ class ScalableTranslatorTest {
                 Fidelity.EXACT,
                 words(0x0000_0345_0001_0026L, 0),
                 words(0x0000_0345_0310_0008L, 0x7fff_ffff_ffff_f800L));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0x400, 0x500})
+    @DisplayName("VT-d 6.5.2.5: a unit that throttles is told the physical function")
+    void shouldNameThePhysicalFunctionWhereTheChipThrottles(int subVersion) {
+        Machine machine = machine(HardwareConfig.of(subVersion));
+        ok(machine, machine.bindPasid(0, DEVICE, PASID, TABLE, FIRST_STAGE | TLB));
+        machine.takeHex();
+        machine.request(0, 0, 0, 0, 0, 0, NONE);
+        assertCommands(
+                machine,
+                Fidelity.EXACT,
+                words(0x0000_0000_0001_00e2L, 0),
+                words(0x0310_0310_0000_0003L, 0x7fff_ffff_ffff_f001L),
+                words(0x0310_0000_0310_0008L, 0x7fff_ffff_ffff_f801L));
     }
 
     @Test
@@ -428,6 +450,36 @@ class ScalableTranslatorTest {
         machine.attach(0, DEVICE);
         machine.bind(0, DEVICE, width == 0 ? 0 : TABLE, width, 1, Integer.decode(flags));
         assertRefused(machine, Errno.EOPNOTSUPP, Rule.V34, null);
+    }
+
+    @Test
+    @DisplayName("VTD-PRG.4: one table is read in one way, in whichever containers it is bound")
+    void shouldRefuseATableThatIsBoundToBeReadOtherwise() {
+        int extended = FIRST_STAGE | (int) BindPgtable.FLAG_EXTENDED_ACCESSED.mask();
+        int dirty = (int) BindPgtable.FLAG_ACCESSED_DIRTY.mask();
+        Machine machine = Machine.of(0x500);
+        machine.open(0);
+        machine.open(1);
+        machine.attach(0, DEVICE);
+        machine.attach(1, DEVICE + 1);
+        ok(machine, machine.bindPasid(0, DEVICE, PASID, TABLE, FIRST_STAGE));
+        ok(machine, machine.bind(1, DEVICE + 1, OTHER_TABLE, dirty));
+        machine.takeHex();
+        machine.bindPasid(0, DEVICE, PASID + 1, TABLE, extended);
+        assertRefused(machine, Errno.EBUSY, null, BindPgtable.TABLE_ROOT);
+        machine.bindPasid(1, DEVICE + 1, PASID, TABLE, extended);
+        assertRefused(machine, Errno.EBUSY, null, BindPgtable.TABLE_ROOT);
+        machine.bind(1, Uapi.BIND_PASID, FIRST_STAGE, Machine.pasidPayload(DEVICE + 1, TABLE, 57, 1, PASID));
+        assertRefused(machine, Errno.EBUSY, null, BindPgtable.TABLE_ROOT);
+        machine.bind(0, DEVICE, OTHER_TABLE, 0);
+        assertRefused(machine, Errno.EBUSY, null, BindPgtable.TABLE_ROOT);
+        machine.translator().attach(0, DEVICE + 2, OTHER_TABLE, 4, machine.last());
+        assertRefused(machine, Errno.EBUSY, null, null);
+        // The only binding of a table may be replaced by one that reads it otherwise: what was cached of it goes.
+        ok(machine, machine.bindPasid(0, DEVICE, PASID, TABLE, extended));
+        ok(machine, machine.bindPasid(1, DEVICE + 1, PASID, TABLE, extended));
+        ok(machine, machine.bind(1, DEVICE + 1, OTHER_TABLE, 0));
+        ok(machine, machine.bindPasid(0, DEVICE, PASID + 1, OTHER_TABLE, 0));
     }
 
     @Test
