@@ -52,7 +52,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  ./iommu4j fuzz --model MODEL",
-            "  ./iommu4j fuzz --model MODEL --what tables --seconds 300 --seed 7 --out found.jsonl",
+            "  ./iommu4j fuzz --model MODEL --what tables --seed 7 -o found.jsonl",
             "  ./iommu4j fuzz --model MODEL --seed 7 --case 1234",
             "  ./iommu4j fuzz --model MODEL --seeds 1..40 --seconds 30",
             "  ./iommu4j fuzz --model MODEL docs/examples/*.jsonl",
@@ -104,7 +104,7 @@ public final class FuzzCommand implements Callable<Integer> {
     @Option(names = "--case", paramLabel = "N", description = "Only the case of that number, as a failure names it.")
     private Long only;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "Writes the cases that failed to this file, too.")
+    @Option(names = {"-o", "--output", "--out"}, paramLabel = "FILE", description = "Writes the cases that failed to this file, too.")
     private Path out;
 
     @Spec
@@ -220,7 +220,7 @@ public final class FuzzCommand implements Callable<Integer> {
         }
         throw new ParameterException(
                 spec.commandLine(),
-                "Invalid value for option '--what': '" + what + "' is not one of "
+                "--what: '" + what + "' is not one of "
                         + Arrays.stream(What.values()).map(FuzzCommand::label).collect(Collectors.joining(", ")));
     }
 
