@@ -58,9 +58,9 @@ public final class NegotiateCommand implements Callable<Integer> {
 
     @Option(
             names = "--offer",
-            paramLabel = "A..B",
-            description = "Tells, too, what a client would agree on that can speak these generations, with each chip; "
-                    + "needs --model.")
+            paramLabel = "RANGE",
+            description = "Tells, too, what a client would agree on with each chip that can speak these generations, as "
+                    + "0x0100..0x0300; needs --model.")
     private String offer;
 
     @Option(names = "--json", description = "Prints one JSON object a model instead of the text.")

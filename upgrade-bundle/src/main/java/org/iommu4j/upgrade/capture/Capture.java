@@ -68,7 +68,7 @@ public final class Capture {
     private static JsonObject json(Path directory, String file) {
         Path path = directory.resolve(file);
         if (!Files.exists(path)) {
-            throw new CaptureException(directory.toString(), 0, 0, "", "is no capture: it has no " + file);
+            throw new CaptureException(file, 0, 0, "", "no such file in the capture " + directory);
         }
         if (!Files.isRegularFile(path)) {
             throw new CaptureException(file, 0, 0, "", "is not a file");

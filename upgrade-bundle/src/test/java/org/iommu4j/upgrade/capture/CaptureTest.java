@@ -174,7 +174,7 @@ class CaptureTest {
         CaptureException refusal = assertThrows(CaptureException.class, this::readAll);
 
         assertEquals(file, refusal.file());
-        assertEquals(directory + ": is no capture: it has no " + file, refusal.getMessage());
+        assertEquals(file + ": no such file in the capture " + directory, refusal.getMessage());
     }
 
     @ParameterizedTest
