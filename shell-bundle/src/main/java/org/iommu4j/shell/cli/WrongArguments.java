@@ -21,8 +21,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** What is wrong with the arguments of a command, in one line that names the argument first and tells what would be right. */
 final class WrongArguments {
     /** How the parser's message about a value begins; behind it stands what the converter says. */
-    private static final Pattern INVALID = Pattern.compile("Invalid value for [^']*?(?:option '([^']+)'|\\(<?(\\w+)>?\\)"
-            + "|positional parameter at index \\S+) ?(?:\\(<?(\\w+)>?\\))?: ");
+    private static final Pattern INVALID =
+            Pattern.compile("Invalid value for (?:option '[^']+'|positional parameter at index \\S+)(?: \\([^)]*\\))?: ");
 
     private static final Pattern UNKNOWN_COMMAND = Pattern.compile("Unknown subcommand '(.*)'\\.");
 

@@ -174,8 +174,8 @@ class Iommu4jCommandTest {
                 0x0110         =
                 0x0300         refused [2]
 
-                [1] widened domains (S2): all of them; refused PASIDs (S11, V24 pasid): there are none
-                [2] no way
+                [1]  widened domains (S2): all of them; refused PASIDs (S11, V24 pasid): there are none
+                [2]  no way
                 """, out.toString());
     }
 
@@ -391,7 +391,7 @@ class Iommu4jCommandTest {
         assertEquals(List.of("play " + file + "  0", "play " + file + " 1.0.0 0"), records.asked);
 
         assertEquals(2, run("replay", file.toString(), "--cache", "none"));
-        assertTrue(err.toString().startsWith("iommu4j replay: '--cache' goes with a capture, and "), err.toString());
+        assertTrue(err.toString().startsWith("iommu4j replay: --cache goes with a capture, and "), err.toString());
         assertEquals(2, run("replay", file.toString(), "--record", file.toString()));
         assertTrue(err.toString().contains(file + " would overwrite " + file), err.toString());
     }
