@@ -9,6 +9,9 @@ import org.osgi.annotation.versioning.ProviderType;
  */
 @ProviderType
 public interface FixtureService {
+    /** The file of states in the folder of a release. */
+    String STATES = "states.jsonl";
+
     /**
      * The folder of a bundle's fixtures.
      *

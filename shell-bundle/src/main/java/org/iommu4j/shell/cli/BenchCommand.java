@@ -47,8 +47,10 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Examples:",
-            "  echo '{\"op\": \"mmio_read\", \"off\": 8, \"size\": 8}' | ./iommu4j bench --model MODEL",
-            "  ./iommu4j bench --model MODEL --record case.jsonl < steps.jsonl && ./iommu4j cases case.jsonl",
+            "  ./iommu4j bench --model MODEL",
+            "  echo '{\"op\": \"help\"}' | ./iommu4j bench --model MODEL",
+            "  ./iommu4j bench --model MODEL --record case.jsonl < steps.jsonl",
+            "  ./iommu4j cases case.jsonl",
             "",
             "Exit status: 0; 1 if steps did not come back; 2 for wrong arguments, a configuration that is refused, or"
                     + " a line that is too long; 3 if bundles that it needs were replaced while it ran."
@@ -185,7 +187,7 @@ public final class BenchCommand implements Callable<Integer> {
         } catch (NumberFormatException e) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "Invalid value for option '--sub-version': '" + subVersion + "' is not a number",
+                    "--sub-version: '" + subVersion + "' is not a number",
                     e);
         }
     }

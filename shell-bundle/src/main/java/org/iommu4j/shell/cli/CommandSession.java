@@ -1,5 +1,8 @@
 package org.iommu4j.shell.cli;
 
+import java.util.Collection;
+import java.util.List;
+
 /** Something that executes lines of the shell's language. */
 public interface CommandSession {
     /**
@@ -10,6 +13,11 @@ public interface CommandSession {
      * @throws Exception what a command threw, or what is wrong with the text
      */
     String execute(String text) throws Exception;
+
+    /** The names of the commands that it knows, with their scopes. */
+    default Collection<String> commands() {
+        return List.of();
+    }
 
     /** The text ends inside a quotation or a block. */
     final class IncompleteCommandException extends Exception {

@@ -38,7 +38,7 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  ./iommu4j conform my-vendor.jar",
             "  ./iommu4j conform my-vendor.jar --cases src/test/resources/cases/first.jsonl",
-            "  ./iommu4j conform my-vendor.jar --released my-vendor-1.0.0.jar --html report.html",
+            "  ./iommu4j conform my-vendor.jar --released 1.0.0 --html report.html",
             "  ./iommu4j conform my-vendor.jar --only state.driver --only host.memory",
             "",
             "Exit status: 0 if no rule is broken, whatever is not covered; 1 if one is; 2 for wrong arguments or a file that "
@@ -117,6 +117,7 @@ public final class ConformCommand implements Callable<Integer> {
     public Integer call() {
         Iommu4jCommand.expectRange(spec, "--generated", generated, 1, MOST_GENERATED);
         Iommu4jCommand.expectRange(spec, "--swaps", swaps, 1, MOST_SWAPS);
+        Installation.expectJar(jar);
         List<Path> others = others();
         List<Path> read = new ArrayList<>(others);
         read.add(jar);

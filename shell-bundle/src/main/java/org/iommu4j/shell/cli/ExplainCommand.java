@@ -188,7 +188,7 @@ public final class ExplainCommand implements Callable<Integer> {
                 call();
             }
         } catch (ParameterException e) {
-            throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+            throw new CommandFailure(ExitStatus.USAGE, WrongArguments.message(e, arguments), e);
         }
         out.flush();
     }
@@ -324,7 +324,7 @@ public final class ExplainCommand implements Callable<Integer> {
         if (abi != null) {
             Abi image = Abi.ofLabel(abi);
             if (image == null) {
-                throw wrong("Invalid value for option '--contract': '" + abi + "' is not one of "
+                throw wrong("--contract: '" + abi + "' is not one of "
                         + Arrays.stream(Abi.values()).map(Abi::label).collect(Collectors.joining(", ")));
             }
             byte[] bytes = bytes(digits);
@@ -366,7 +366,7 @@ public final class ExplainCommand implements Callable<Integer> {
         try {
             return InputFile.open(path);
         } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, "cannot read " + path + ": " + Texts.message(e), e);
+            throw new CommandFailure(ExitStatus.USAGE, path + ": " + Texts.message(e), e);
         }
     }
 
@@ -385,7 +385,7 @@ public final class ExplainCommand implements Callable<Integer> {
             }
             return bytes;
         } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, "cannot read " + file + ": " + Texts.message(e), e);
+            throw new CommandFailure(ExitStatus.USAGE, file + ": " + Texts.message(e), e);
         }
     }
 
@@ -424,7 +424,7 @@ public final class ExplainCommand implements Callable<Integer> {
                     ? Integer.parseUnsignedInt(text.substring(2), 16)
                     : Integer.parseUnsignedInt(text);
         } catch (NumberFormatException e) {
-            throw wrong("Invalid value for option '--sub-version': '" + text + "' is no number; write 272 or 0x0110");
+            throw wrong("--sub-version: '" + text + "' is no number; write 272 or 0x0110");
         }
     }
 

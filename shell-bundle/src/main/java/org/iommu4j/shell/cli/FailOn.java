@@ -16,7 +16,8 @@ import picocli.CommandLine.TypeConversionException;
 final class FailOn {
     @Option(
             names = "--fail-on",
-            paramLabel = "KIND",
+            paramLabel = "KIND,...",
+            hideParamSyntax = true,
             split = ",",
             converter = Name.class,
             description =

@@ -43,7 +43,6 @@ public final class FixturesCommand implements Callable<Integer> {
     /** Folder of the fixtures of all bundles. */
     static final String FOLDER = "fixtures";
 
-    private static final String STATES = "states.jsonl";
     private static final String REQUESTS = "requests.jsonl.gz";
 
     private final Host host;
@@ -78,9 +77,10 @@ public final class FixturesCommand implements Callable<Integer> {
         Path all = output == null ? host.home().resolve(FOLDER) : output;
         FixtureService fixtures = host.service(FixtureService.class);
         try {
+            jars.forEach(Installation::expectJar);
             for (Path jar : jars) {
                 Path folder = fixtures.folder(jar, all);
-                if (Files.exists(folder.resolve(STATES))) {
+                if (Files.exists(folder.resolve(FixtureService.STATES))) {
                     throw new CommandFailure(
                             ExitStatus.USAGE, folder + " is there: the fixtures of a release are written once", null);
                 }

@@ -52,7 +52,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  ./iommu4j fuzz --model MODEL",
-            "  ./iommu4j fuzz --model MODEL --what tables --seconds 300 --seed 7 --out found.jsonl",
+            "  ./iommu4j fuzz --model MODEL --what tables --seed 7 -o found.jsonl",
             "  ./iommu4j fuzz --model MODEL --seed 7 --case 1234",
             "  ./iommu4j fuzz --model MODEL --seeds 1..40 --seconds 30",
             "  ./iommu4j fuzz --model MODEL docs/examples/*.jsonl",
@@ -98,13 +98,13 @@ public final class FuzzCommand implements Callable<Integer> {
             description = "Seed of everything that is random. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
-    @Option(names = "--seeds", paramLabel = "A..B", description = "Every seed from A to B, each for --seconds.")
+    @Option(names = "--seeds", paramLabel = "RANGE", description = "Every seed of a range, as 1..40, each for --seconds.")
     private String seeds;
 
     @Option(names = "--case", paramLabel = "N", description = "Only the case of that number, as a failure names it.")
     private Long only;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "Writes the cases that failed to this file, too.")
+    @Option(names = {"-o", "--output", "--out"}, paramLabel = "FILE", description = "Writes the cases that failed to this file, too.")
     private Path out;
 
     @Spec
@@ -203,7 +203,7 @@ public final class FuzzCommand implements Callable<Integer> {
         if (only != null || !matcher.matches()) {
             throw new ParameterException(
                     spec.commandLine(),
-                    only != null ? "--case goes with --seed, not with --seeds" : "--seeds=" + seeds + " is not A..B");
+                    only != null ? "--case goes with --seed, not with --seeds" : "--seeds=" + seeds + " is no range, as 1..40");
         }
         Seeds range = new Seeds(Long.parseLong(matcher.group(1)), Long.parseLong(matcher.group(2)));
         if (range.last < range.first) {
@@ -220,7 +220,7 @@ public final class FuzzCommand implements Callable<Integer> {
         }
         throw new ParameterException(
                 spec.commandLine(),
-                "Invalid value for option '--what': '" + what + "' is not one of "
+                "--what: '" + what + "' is not one of "
                         + Arrays.stream(What.values()).map(FuzzCommand::label).collect(Collectors.joining(", ")));
     }
 

@@ -1,6 +1,10 @@
 package org.iommu4j.shell.cli;
 
+import java.io.BufferedReader;
 import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
@@ -57,6 +61,17 @@ public interface Host {
 
     /** Standard input. */
     InputStream in();
+
+    /**
+     * The lines of a shell, from standard input.
+     *
+     * @param completions what a person who types them can choose from
+     * @param out where prompts go
+     */
+    default ShellInput openInput(Completions completions, PrintWriter out) {
+        return new PlainInput(
+                new BufferedReader(new InputStreamReader(in(), StandardCharsets.UTF_8)), out, inputIsTerminal());
+    }
 
     /** True if a person types the input. */
     boolean inputIsTerminal();

@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  ./iommu4j import trace.log --memory memory.elf -o my-capture",
-            "  ./iommu4j import trace.log --memory memory.raw --base 0x40000000 --console console.log -o my-capture",
+            "  ./iommu4j import trace.log --memory memory.raw --base 0x40000000 -o my-capture",
             "  ./iommu4j import trace.log --register ECAP=0x880000f00f4a -o my-capture",
             "",
             "Exit status: 0 if the capture is there; 1 if no bundle reads such a trace; 2 for wrong arguments, and for a trace or an "
@@ -138,7 +138,7 @@ public final class ImportCommand implements Callable<Integer> {
                     : Long.parseUnsignedLong(text);
         } catch (NumberFormatException e) {
             throw new ParameterException(
-                    spec.commandLine(), "Invalid value for option '" + option + "': '" + text + "' is not a number", e);
+                    spec.commandLine(), option + ": '" + text + "' is not a number", e);
         }
     }
 }

@@ -14,6 +14,7 @@ import java.util.jar.JarFile;
 import java.util.jar.Manifest;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import java.util.zip.ZipException;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.OneLine;
@@ -78,7 +79,7 @@ public final class Installation {
                 return newest;
             }
         } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, home + " cannot be read: " + OneLine.reason(e), e);
+            throw new CommandFailure(ExitStatus.USAGE, home + ": cannot be read: " + OneLine.reason(e), e);
         }
         throw new CommandFailure(
                 ExitStatus.USAGE,
@@ -116,7 +117,7 @@ public final class Installation {
         }
         throw new CommandFailure(
                 ExitStatus.USAGE,
-                "no release " + jarOrVersion + " of " + symbolicName + "; released are " + versions,
+                "no release " + jarOrVersion + " of " + symbolicName + "; " + (versions.isEmpty() ? "none is released" : "released: " + String.join(", ", versions)),
                 null);
     }
 
@@ -156,7 +157,7 @@ public final class Installation {
             jars.forEach(Installation::check);
             return jars;
         } catch (IOException e) {
-            throw new CommandFailure(ExitStatus.USAGE, repository + " cannot be read: " + OneLine.reason(e), e);
+            throw new CommandFailure(ExitStatus.USAGE, repository + ": cannot be read: " + OneLine.reason(e), e);
         }
     }
 
@@ -186,6 +187,20 @@ public final class Installation {
         }
     }
 
+    /** Refuses what is no jar. */
+    static void expectJar(Path jar) {
+        try {
+            if (Files.isDirectory(jar)) {
+                throw new CommandFailure(ExitStatus.USAGE, jar + ": is a directory", null);
+            }
+            new JarFile(jar.toFile()).close();
+        } catch (ZipException e) {
+            throw new CommandFailure(ExitStatus.USAGE, jar + ": is no jar", e);
+        } catch (IOException e) {
+            throw new CommandFailure(ExitStatus.USAGE, jar + ": " + OneLine.reason(e), e);
+        }
+    }
+
     private static Path digest(Path jar) {
         return Path.of(jar + ".sha256");
     }
@@ -205,10 +220,10 @@ public final class Installation {
                         null);
             }
         } catch (NoSuchFileException e) {
-            throw new CommandFailure(ExitStatus.USAGE, e.getMessage() + " is missing", e);
+            throw new CommandFailure(ExitStatus.USAGE, e.getMessage() + ": no such file", e);
         } catch (IOException e) {
             throw new CommandFailure(
-                    ExitStatus.USAGE, "the digest of " + jar + " cannot be read: " + OneLine.reason(e), e);
+                    ExitStatus.USAGE, "the digest of " + jar + ": cannot be read: " + OneLine.reason(e), e);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }

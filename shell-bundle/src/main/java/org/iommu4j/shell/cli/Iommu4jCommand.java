@@ -7,25 +7,22 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.CacheConfig;
-import org.iommu4j.core.service.Nearest;
-import org.iommu4j.core.service.OneLine;
 import org.iommu4j.shell.cli.CheckedOutput.OutputLostException;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.shell.text.WrappingWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IFactory;
 import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.IVersionProvider;
-import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line: parses the arguments, runs the subcommand, and turns every failure into one line and a status. */
 @Command(
@@ -152,6 +149,8 @@ public final class Iommu4jCommand implements Runnable {
         IParameterExceptionHandler wrongArguments = Iommu4jCommand::wrongArguments;
         IExecutionExceptionHandler failure = Iommu4jCommand::failure;
         return configured(commandLine)
+                .setColorScheme(
+                        Help.defaultColorScheme(host.screen().colours() ? Help.Ansi.ON : Help.Ansi.OFF))
                 .setUsageHelpWidth(helpWidth(host))
                 .setParameterExceptionHandler(wrongArguments)
                 .setExecutionExceptionHandler(failure)
@@ -190,7 +189,13 @@ public final class Iommu4jCommand implements Runnable {
                 .setExpandAtFiles(false)
                 .setUsageHelpWidth(HELP_WIDTH)
                 .setUsageHelpLongOptionsMaxWidth(34)
-                .registerConverter(CacheConfig.class, Iommu4jCommand::cache);
+                .setHelpFactory(WholeWordsHelp::new)
+                .registerConverter(CacheConfig.class, Iommu4jCommand::cache)
+                .registerConverter(
+                        int.class,
+                        text -> (int) WrongArguments.wholeNumber(text, Integer.MIN_VALUE, Integer.MAX_VALUE))
+                .registerConverter(long.class, Iommu4jCommand::wholeNumber)
+                .registerConverter(Long.class, Iommu4jCommand::wholeNumber);
     }
 
     @Override
@@ -246,6 +251,10 @@ public final class Iommu4jCommand implements Runnable {
         }
     }
 
+    private static long wholeNumber(String text) {
+        return WrongArguments.wholeNumber(text, Long.MIN_VALUE, Long.MAX_VALUE);
+    }
+
     private static CacheConfig cache(String text) {
         for (CacheConfig config : CacheConfig.values()) {
             if (label(config).equals(text)) {
@@ -262,41 +271,11 @@ public final class Iommu4jCommand implements Runnable {
 
     private static int wrongArguments(ParameterException failure, String[] arguments) {
         CommandLine command = failure.getCommandLine();
-        String strange = failure instanceof UnmatchedArgumentException unmatched
-                ? unmatched.getUnmatched().get(0)
-                : failure instanceof MissingParameterException ? unknownOption(command, arguments) : "";
-        String message = strange.isEmpty() ? Texts.message(failure) : unknown(command, strange);
+        String name = command.getCommandSpec().qualifiedName();
         command.getErr()
-                .println(command.getCommandSpec().qualifiedName() + ": " + message + " (see './"
-                        + command.getCommandSpec().qualifiedName() + " --help')");
+                .println(name + ": " + WrongArguments.message(failure, arguments) + " (see './" + name + " --help')");
         command.getErr().flush();
         return ExitStatus.USAGE;
-    }
-
-    /** The first option that a command does not know, which is often the one that it misses, mistyped; empty if there is none. */
-    private static String unknownOption(CommandLine command, String... arguments) {
-        for (String argument : arguments) {
-            if (argument.startsWith("--")
-                    && !command.getCommandSpec().optionsMap().containsKey(argument.split("=", 2)[0])) {
-                return argument;
-            }
-        }
-        return "";
-    }
-
-    private static String unknown(CommandLine command, String given) {
-        String argument = OneLine.name(given);
-        if (argument.startsWith("-")) {
-            return "unknown option '" + argument + "'"
-                    + Nearest.question(
-                            argument.split("=", 2)[0],
-                            command.getCommandSpec().optionsMap().keySet());
-        }
-        return command.getParent() == null
-                ? "unknown command '" + argument + "'"
-                        + Nearest.question(argument, command.getSubcommands().keySet()) + "; commands: "
-                        + String.join(", ", command.getSubcommands().keySet())
-                : "unexpected argument '" + argument + "'";
     }
 
     private static int failure(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {

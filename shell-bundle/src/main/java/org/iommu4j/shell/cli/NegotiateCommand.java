@@ -58,9 +58,9 @@ public final class NegotiateCommand implements Callable<Integer> {
 
     @Option(
             names = "--offer",
-            paramLabel = "A..B",
-            description = "Tells, too, what a client would agree on that can speak these generations, with each chip; "
-                    + "needs --model.")
+            paramLabel = "RANGE",
+            description = "Tells, too, what a client would agree on with each chip that can speak these generations, as "
+                    + "0x0100..0x0300; needs --model.")
     private String offer;
 
     @Option(names = "--json", description = "Prints one JSON object a model instead of the text.")
@@ -77,7 +77,7 @@ public final class NegotiateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (offer != null && model == null) {
-            throw new ParameterException(spec.commandLine(), "'--offer' needs '--model'");
+            throw new ParameterException(spec.commandLine(), "--offer needs --model");
         }
         List<IommuModel> models;
         if (model == null) {
@@ -99,7 +99,7 @@ public final class NegotiateCommand implements Callable<Integer> {
             if (json) {
                 out.print(NegotiationJson.of(table, offered));
             } else {
-                out.print(gap + text(table, offered));
+                out.print(gap + text(table, offered, host.screen().width()));
                 gap = "\n";
             }
         }
@@ -118,7 +118,7 @@ public final class NegotiateCommand implements Callable<Integer> {
         }
         throw new ParameterException(
                 spec.commandLine(),
-                "Invalid value for option '--offer': '" + OneLine.name(offer)
+                "--offer: '" + OneLine.name(offer)
                         + "' is no window of generations, as 0x0100..0x0300");
     }
 
@@ -134,9 +134,10 @@ public final class NegotiateCommand implements Callable<Integer> {
      * The text for a screen.
      *
      * @param offered agreements of one offer with each chip; empty if nothing was offered
+     * @param width in characters; 0 for any
      */
-    public static String text(NegotiationTable table, List<Agreement> offered) {
-        String text = new NegotiationText(table).text();
+    public static String text(NegotiationTable table, List<Agreement> offered, int width) {
+        String text = new NegotiationText(table).text(width);
         if (offered.isEmpty()) {
             return text;
         }
@@ -152,6 +153,6 @@ public final class NegotiateCommand implements Callable<Integer> {
         }
         Offer sent = offered.get(0).offer();
         return text + "\noffer " + Texts.subVersion(sent.oldest()) + ".." + Texts.subVersion(sent.newest()) + ":\n\n"
-                + answers.render();
+                + answers.render(width);
     }
 }

@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.upgrade.CaptureException;
@@ -176,7 +177,7 @@ public final class ReplayCommand implements Callable<Integer> {
             }
             return call();
         } catch (ParameterException e) {
-            throw new CommandFailure(ExitStatus.USAGE, Texts.message(e), e);
+            throw new CommandFailure(ExitStatus.USAGE, WrongArguments.message(e, arguments), e);
         }
     }
 
@@ -188,18 +189,18 @@ public final class ReplayCommand implements Callable<Integer> {
             if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        "'" + option + "' goes with a " + (ofRecord ? "capture" : "record") + ", and " + input
+                        option + " goes with a " + (ofRecord ? "capture" : "record") + ", and " + input
                                 + " is a " + (ofRecord ? "record" : "capture"));
             }
         }
         ReplayOptions.Path way = ReplayOptions.Path.ofLabel(path);
         if (way == null) {
             throw new ParameterException(
-                    spec.commandLine(), "Invalid value for option '--path': '" + path + "' is not contract or direct");
+                    spec.commandLine(), "--path: '" + OneLine.name(path) + "' is not one of contract, direct");
         }
         if (record != null && way == ReplayOptions.Path.DIRECT) {
             throw new ParameterException(
-                    spec.commandLine(), "nothing to record with '--path direct': it has no contract requests");
+                    spec.commandLine(), "nothing to record with --path direct: it has no contract requests");
         }
         List<Path> read = new ArrayList<>(backend == null || isJar() ? List.of() : released.get());
         if (isJar()) {

@@ -1,15 +1,14 @@
 package org.iommu4j.shell.cli;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.iommu4j.core.service.OneLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IFactory;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -21,8 +20,10 @@ import picocli.CommandLine.Spec;
         header = "A Gogo shell in the running container.",
         description = {
             "",
-            "Without COMMAND it reads commands from standard input, with a prompt if that is a terminal. With COMMAND it "
-                    + "executes that and ends.",
+            "Without COMMAND it reads commands from standard input. At a terminal it prompts for them: the arrow keys "
+                    + "edit the line and fetch earlier ones, also of earlier sessions "
+                    + "(~/.local/state/iommu4j/history), Ctrl-R searches them, Tab completes commands, models, "
+                    + "versions, options and files. With COMMAND it executes that and ends.",
             "",
             "Commands of scope iommu:",
             "  iommu:backends                  backends with model, version, state, sub_versions",
@@ -78,8 +79,8 @@ public final class ShellCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        ShellLoop loop =
-                new ShellLoop(host.openSession(), out, spec.commandLine().getErr());
+        CommandSession session = host.openSession();
+        ShellLoop loop = new ShellLoop(session, out, spec.commandLine().getErr());
         List<String> texts = new ArrayList<>(commands);
         texts.addAll(more);
         for (int i = 0; i < texts.size(); i++) {
@@ -102,10 +103,24 @@ public final class ShellCommand implements Callable<Integer> {
         }
         if (host.inputIsTerminal()) {
             out.println("iommu4j " + host.version()
-                    + ". 'iommu:backends' lists the backends, 'help iommu:swap' explains a " + "command, 'exit' ends.");
+                    + ". 'iommu:backends' lists the backends, 'help iommu:swap' explains a command, Tab completes,"
+                    + " 'exit' ends.");
             out.flush();
         }
-        BufferedReader in = new BufferedReader(new InputStreamReader(host.in(), StandardCharsets.UTF_8));
-        return loop.run(in, host.inputIsTerminal());
+        try (ShellInput in = host.openInput(completions(session), out)) {
+            return loop.run(in, host.inputIsTerminal());
+        }
+    }
+
+    private Completions completions(CommandSession session) {
+        IFactory factory = InstalledModels.factory(host::core);
+        return new Completions(
+                session::commands,
+                host::core,
+                Map.of(
+                        "explain",
+                        Iommu4jCommand.single(new ExplainCommand(host), factory).getCommandSpec(),
+                        "replay",
+                        Iommu4jCommand.single(new ReplayCommand(host), factory).getCommandSpec()));
     }
 }

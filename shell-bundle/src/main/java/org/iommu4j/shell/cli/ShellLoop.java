@@ -1,6 +1,5 @@
 package org.iommu4j.shell.cli;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.regex.Matcher;
@@ -62,19 +61,23 @@ public final class ShellLoop {
      * @throws CommandFailure if the input is not text, or a command in it is too long
      * @return the number after {@code exit}; else 1 if a command failed and nobody was prompted, else 0
      */
-    public int run(BufferedReader in, boolean prompting) throws IOException {
+    public int run(ShellInput in, boolean prompting) throws IOException {
         int status = ExitStatus.OK;
         StringBuilder text = new StringBuilder();
         while (true) {
-            prompt(prompting, text.isEmpty() ? PROMPT : CONTINUATION);
-            String line = readLine(in, MAX_COMMAND_CHARS - text.length());
+            String line;
+            try {
+                line = in.next(text.isEmpty() ? PROMPT : CONTINUATION, MAX_COMMAND_CHARS - text.length());
+            } catch (ShellInput.AbandonedException e) {
+                text.setLength(0);
+                continue;
+            }
             if (line == null) {
                 if (!text.isEmpty()) {
                     err.println("iommu4j: the input ends inside a quotation or a block");
                     err.flush();
                     status = ExitStatus.FAILED;
                 }
-                prompt(prompting, System.lineSeparator());
                 return prompting ? ExitStatus.OK : status;
             }
             Matcher exit = EXIT.matcher(line);
@@ -95,36 +98,14 @@ public final class ShellLoop {
         }
     }
 
-    private static String readLine(BufferedReader in, int maxChars) throws IOException {
-        StringBuilder line = new StringBuilder();
-        int c = in.read();
-        if (c < 0) {
-            return null;
-        }
-        for (; c >= 0 && c != '\n'; c = in.read()) {
-            if (c == 0) {
-                throw new CommandFailure(ExitStatus.USAGE, "the input is not text: it holds a zero byte", null);
-            }
-            if (line.length() >= maxChars) {
-                throw new CommandFailure(
-                        ExitStatus.USAGE,
-                        "the input holds a command of more than " + MAX_COMMAND_CHARS + " characters",
-                        null);
-            }
-            line.append((char) c);
-        }
-        return line.toString();
+    /** The failure of a command that nobody writes. */
+    public static CommandFailure tooLong() {
+        return new CommandFailure(
+                ExitStatus.USAGE, "the input holds a command of more than " + MAX_COMMAND_CHARS + " characters", null);
     }
 
     private static int status(Matcher exit) {
         return exit.group(1) == null ? ExitStatus.OK : Integer.parseInt(exit.group(1)) & 0xff;
-    }
-
-    private void prompt(boolean prompting, String text) {
-        if (prompting) {
-            out.print(text);
-            out.flush();
-        }
     }
 
     /** Output that a command wrote itself went past {@code out}; flushing tells whether it was lost. */

@@ -5,6 +5,7 @@ import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -22,10 +23,13 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.cli.CommandSession;
+import org.iommu4j.shell.cli.Completions;
 import org.iommu4j.shell.cli.ExitStatus;
 import org.iommu4j.shell.cli.Host;
 import org.iommu4j.shell.cli.Models;
+import org.iommu4j.shell.cli.ShellInput;
 import org.iommu4j.shell.gogo.GogoSession;
+import org.iommu4j.shell.terminal.TerminalInput;
 import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Screen;
 import org.osgi.framework.BundleContext;
@@ -138,6 +142,27 @@ final class ContainerHost implements Host {
     @Override
     public InputStream in() {
         return new FileInputStream(FileDescriptor.in);
+    }
+
+    @Override
+    public ShellInput openInput(Completions completions, PrintWriter lines) {
+        if (inputIsTerminal() && screen().width() > 0) {
+            try {
+                return TerminalInput.open(completions, history());
+            } catch (IOException | NoClassDefFoundError e) {
+                // The terminal cannot be driven, or this container has no library for it: then it is read as it is.
+                return Host.super.openInput(completions, lines);
+            }
+        }
+        return Host.super.openInput(completions, lines);
+    }
+
+    private static Path history() {
+        String state = System.getenv("XDG_STATE_HOME");
+        Path folder = state == null || state.isEmpty()
+                ? Path.of(System.getProperty("user.home"), ".local", "state")
+                : Path.of(state);
+        return folder.resolve("iommu4j").resolve("history");
     }
 
     @Override

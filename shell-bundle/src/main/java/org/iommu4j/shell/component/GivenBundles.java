@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.ZipException;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
@@ -161,8 +162,18 @@ final class GivenBundles {
         return models;
     }
 
+    /** What is wrong with a file, also where the framework only says that it could not keep it. */
+    private static String reason(Exception e) {
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ZipException) {
+                return "is no jar";
+            }
+        }
+        return e instanceof IOException ? Texts.message(e) : "cannot be installed: " + Texts.message(e);
+    }
+
     private static CommandFailure refused(Path jar, Exception e) {
-        return new CommandFailure(ExitStatus.USAGE, jar + " cannot be installed: " + Texts.message(e), e);
+        return new CommandFailure(ExitStatus.USAGE, jar + ": " + reason(e), e);
     }
 
     private static CommandFailure failure(Path jar, String what) {

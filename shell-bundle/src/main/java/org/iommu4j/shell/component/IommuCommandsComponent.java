@@ -3,6 +3,7 @@ package org.iommu4j.shell.component;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.felix.service.command.CommandProcessor;
+import org.apache.felix.service.command.Process;
 import org.iommu4j.core.service.ExplainService;
 import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.cli.CommandFailure;
@@ -10,6 +11,7 @@ import org.iommu4j.shell.cli.Installation;
 import org.iommu4j.shell.gogo.ForbiddenCommands;
 import org.iommu4j.shell.gogo.IommuCommands;
 import org.iommu4j.shell.gogo.ShellRecording;
+import org.iommu4j.shell.text.Screen;
 import org.iommu4j.upgrade.RecordService;
 import org.iommu4j.upgrade.ReplayService;
 import org.osgi.framework.BundleContext;
@@ -28,6 +30,9 @@ import org.osgi.service.component.annotations.ReferencePolicy;
         service = {},
         immediate = true)
 public final class IommuCommandsComponent {
+    /** Number of the stream, as Gogo counts them. */
+    private static final int STANDARD_OUTPUT = 1;
+
     private final AtomicReference<IommuService> core = new AtomicReference<>();
     private final AtomicReference<ExplainService> explain = new AtomicReference<>();
     private final AtomicReference<ReplayService> replays = new AtomicReference<>();
@@ -48,6 +53,7 @@ public final class IommuCommandsComponent {
                 () -> present(replays, ReplayService.class, absence),
                 recording,
                 () -> Installation.here().releasedJars(),
+                IommuCommandsComponent::screen,
                 text -> System.out.print(text));
         registration = context.registerService(
                 IommuCommands.class,
@@ -67,6 +73,12 @@ public final class IommuCommandsComponent {
                         ForbiddenCommands.FUNCTIONS.toArray(String[]::new),
                         Constants.SERVICE_RANKING,
                         Integer.MAX_VALUE)));
+    }
+
+    /** What the command that calls is shown on: the terminal, unless it writes into a pipe or a file of the shell's. */
+    private static Screen screen() {
+        Process process = Process.Utils.current();
+        return process != null && process.isTty(STANDARD_OUTPUT) ? Screen.output() : Screen.NONE;
     }
 
     private static <T> T present(AtomicReference<T> holder, Class<T> type, Absence absence) {

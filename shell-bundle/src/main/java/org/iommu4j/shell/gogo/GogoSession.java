@@ -3,6 +3,8 @@ package org.iommu4j.shell.gogo;
 import java.io.EOFException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.Collection;
+import java.util.List;
 import org.apache.felix.gogo.runtime.EOFError;
 import org.apache.felix.service.command.CommandProcessor;
 import org.apache.felix.service.command.Converter;
@@ -10,6 +12,9 @@ import org.iommu4j.shell.cli.CommandSession;
 
 /** A session of the Gogo shell. */
 public final class GogoSession implements CommandSession {
+    /** The variable in which Gogo has the names of all commands. */
+    private static final String COMMANDS = ".commands";
+
     private final org.apache.felix.service.command.CommandSession session;
 
     /**
@@ -21,6 +26,16 @@ public final class GogoSession implements CommandSession {
     public GogoSession(CommandProcessor processor, OutputStream out, OutputStream err) {
         session = processor.createSession(InputStream.nullInputStream(), out, err);
         session.put("SCOPE", "iommu:gogo:felix:*");
+    }
+
+    @Override
+    public Collection<String> commands() {
+        return session.get(COMMANDS) instanceof Collection<?> names
+                ? names.stream()
+                        .map(String::valueOf)
+                        .filter(name -> !ForbiddenCommands.FUNCTIONS.contains(name.substring(name.indexOf(':') + 1)))
+                        .toList()
+                : List.of();
     }
 
     @Override

@@ -31,8 +31,10 @@ import org.iommu4j.shell.cli.ExplainCommand;
 import org.iommu4j.shell.cli.Models;
 import org.iommu4j.shell.cli.NegotiateCommand;
 import org.iommu4j.shell.cli.ReplayCommand;
+import org.iommu4j.shell.text.Screen;
 import org.iommu4j.shell.text.TextTable;
 import org.iommu4j.shell.text.Texts;
+import org.iommu4j.shell.text.WrappingWriter;
 import org.iommu4j.upgrade.ReplayService;
 
 /**
@@ -59,6 +61,7 @@ public final class IommuCommands {
     private final Supplier<ReplayService> replays;
     private final ShellRecording recording;
     private final Supplier<List<Path>> released;
+    private final Supplier<Screen> screen;
     private final Consumer<String> out;
 
     /**
@@ -72,6 +75,7 @@ public final class IommuCommands {
      * @param replays gives the service that replays captures
      * @param recording writes and plays records
      * @param released gives the released bundles
+     * @param screen gives what a command's output is shown on
      * @param out takes what a command shows, as whole lines
      */
     public IommuCommands(
@@ -80,12 +84,14 @@ public final class IommuCommands {
             Supplier<ReplayService> replays,
             ShellRecording recording,
             Supplier<List<Path>> released,
+            Supplier<Screen> screen,
             Consumer<String> out) {
         this.service = service;
         this.explain = explain;
         this.replays = replays;
         this.recording = recording;
         this.released = released;
+        this.screen = screen;
         this.out = out;
     }
 
@@ -111,7 +117,7 @@ public final class IommuCommands {
                     backend.contained(),
                     Texts.orDash(backend.reason()));
         }
-        out.accept(table.render());
+        out.accept(table.render(width()));
     }
 
     /** The open units. */
@@ -130,7 +136,7 @@ public final class IommuCommands {
                             .mapToInt(container -> container.devices().size())
                             .sum());
         }
-        out.accept(table.render());
+        out.accept(table.render(width()));
     }
 
     /** The open containers with their devices. */
@@ -148,7 +154,7 @@ public final class IommuCommands {
                                 .collect(Collectors.joining(" "))));
             }
         }
-        out.accept(table.render());
+        out.accept(table.render(width()));
     }
 
     /** Lists each container's agreement. */
@@ -161,7 +167,7 @@ public final class IommuCommands {
                 addAgreement(table, unit.id(), container.id(), container.agreement());
             }
         }
-        out.accept(table.render());
+        out.accept(table.render(width()));
     }
 
     /** Shows which generations of clients and chips of all installed models meet. */
@@ -180,7 +186,7 @@ public final class IommuCommands {
         if (table == null) {
             throw new CommandFailure(Models.notInstalled(wanted, core()));
         }
-        out.accept(NegotiateCommand.text(table, List.of()));
+        wrapped(NegotiateCommand.text(table, List.of(), width()));
     }
 
     /** Negotiates as for a new container, without opening anything. */
@@ -199,7 +205,7 @@ public final class IommuCommands {
         } catch (IllegalArgumentException | BackendException e) {
             throw new CommandFailure(Texts.message(e), e);
         }
-        out.accept(table.render());
+        out.accept(table.render(width()));
     }
 
     /** Makes another present backend the one that serves its model. */
@@ -250,7 +256,7 @@ public final class IommuCommands {
                 .forEach(container -> text.append("goes on: ").append(container).append('\n'));
         report.lost()
                 .forEach(container -> text.append("lost: ").append(container).append('\n'));
-        out.accept(text.toString());
+        wrapped(text.toString());
     }
 
     /** The last swaps. */
@@ -288,7 +294,7 @@ public final class IommuCommands {
                         Texts.refused(client.refused()));
             }
         }
-        out.accept(chips.render() + "\n" + clients.render());
+        out.accept(chips.render(width()) + "\n" + clients.render(width()));
     }
 
     /** Decodes bytes. */
@@ -305,7 +311,7 @@ public final class IommuCommands {
                 },
                 null);
         command.run(new PrintWriter(text), arguments);
-        out.accept(text.toString());
+        wrapped(text.toString());
     }
 
     /** Begins or ends a record. */
@@ -325,10 +331,23 @@ public final class IommuCommands {
         StringWriter text = new StringWriter();
         ReplayCommand command = new ReplayCommand(this::replayer, recording::service, released);
         int status = command.run(new PrintWriter(text), arguments);
-        out.accept(text.toString());
+        wrapped(text.toString());
         if (status != ExitStatus.OK) {
             throw new CommandFailure("the replay is not ok");
         }
+    }
+
+    private int width() {
+        return screen.get().width();
+    }
+
+    /** Shows lines that are no table: they go on at words where the screen ends. */
+    private void wrapped(String text) {
+        StringWriter lines = new StringWriter();
+        PrintWriter writer = WrappingWriter.on(screen.get(), new PrintWriter(lines), false);
+        writer.print(text);
+        writer.flush();
+        out.accept(lines.toString());
     }
 
     private ReplayService replayer() {
@@ -356,7 +375,7 @@ public final class IommuCommands {
                 Texts.orDash(agreement.reason()));
     }
 
-    private static String swapTable(List<SwapReport> reports) {
+    private String swapTable(List<SwapReport> reports) {
         TextTable table = new TextTable(
                 "model", "from", "to", "outcome", "pause-ms", "units", "parked", "caches", "go-on", "lost", "reason");
         for (SwapReport report : reports) {
@@ -373,7 +392,7 @@ public final class IommuCommands {
                     report.lost().size(),
                     Texts.orDash(report.reason()));
         }
-        return table.render();
+        return table.render(width());
     }
 
     private static String outcome(SwapReport report) {

@@ -85,16 +85,20 @@ public final class NegotiationText {
         };
     }
 
-    /** The table for a screen, and its notes. */
-    public String text() {
+    /**
+     * The table for a screen, and its notes.
+     *
+     * @param width in characters; 0 for any
+     */
+    public String text(int width) {
         List<String> headings = headings();
         TextTable text = new TextTable(headings.toArray(String[]::new));
         rows.forEach(row -> text.row(row.toArray()));
-        StringBuilder all = new StringBuilder(table.model().label() + ": " + table.backend() + "\n\n" + text.render());
+        StringBuilder all = new StringBuilder(table.model().label() + ": " + table.backend() + "\n\n" + text.render(width));
         notes.forEach((note, number) -> all.append(number == 1 ? "\n" : "")
                 .append('[')
                 .append(number)
-                .append("] ")
+                .append("]  ")
                 .append(note)
                 .append('\n'));
         return all.toString();

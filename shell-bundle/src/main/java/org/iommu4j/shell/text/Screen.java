@@ -20,6 +20,10 @@ public record Screen(int width, boolean colours) {
     private static final int LEAST = 40;
 
     private static final int MOST = 1000;
+
+    /** How the name of the program begins in a message that tells what to call. */
+    private static final String QUOTED_COMMAND = "'./iommu4j";
+
     private static final String ESCAPE = "\u001b[";
 
     /** A colour, by its number among the terminal's. */
@@ -80,24 +84,42 @@ public record Screen(int width, boolean colours) {
     }
 
     /**
-     * A text in lines that are no longer than the width; one word may be.
+     * A text in lines that are no longer than the width; one word may be. A command line in quotes counts as one word, so that it
+     * can be copied.
      *
      * @param width in characters
      */
-    static List<String> wrapped(String text, int width) {
+    public static List<String> wrapped(String text, int width) {
         if (text.length() <= width) {
             return List.of(text);
         }
         List<String> lines = new ArrayList<>();
         StringBuilder line = new StringBuilder();
-        for (String word : text.split(" ", -1)) {
+        for (String word : words(text)) {
             if (!line.isEmpty() && line.length() + 1 + word.length() > width) {
-                lines.add(line.toString());
+                lines.add(line.toString().stripTrailing());
                 line.setLength(0);
             }
             line.append(line.isEmpty() ? "" : " ").append(word);
         }
         lines.add(line.toString());
         return lines;
+    }
+
+    /** What stands between blanks, a command line in quotes undivided; two blanks have an empty word between them. */
+    static List<String> words(String text) {
+        List<String> words = new ArrayList<>();
+        boolean quoted = false;
+        for (String part : text.split(" ", -1)) {
+            int last = words.size() - 1;
+            if (quoted) {
+                words.set(last, words.get(last) + " " + part);
+            } else {
+                words.add(part);
+            }
+            int begin = part.indexOf(QUOTED_COMMAND);
+            quoted = begin >= 0 ? part.indexOf('\'', begin + 1) < 0 : quoted && part.indexOf('\'') < 0;
+        }
+        return words;
     }
 }

@@ -10,7 +10,7 @@ public final class TextTable {
     private static final String GAP = "  ";
 
     /** No column becomes narrower than that. */
-    private static final int LEAST_WIDTH = 12;
+    private static final int LEAST_WIDTH = 8;
 
     private static final Pattern NUMBER = Pattern.compile("[0-9][0-9,]*(\\.[0-9]+)?");
 
@@ -88,12 +88,12 @@ public final class TextTable {
         }
     }
 
-    /** A row, in as many lines as its longest cell needs. A word that is too long for its column sticks out. */
+    /** A row, in as many lines as its longest cell needs. */
     private static void wrapped(StringBuilder text, List<String> cells, int[] widths, boolean[] numeric) {
         List<List<String>> lines = new ArrayList<>();
         int count = 1;
         for (int column = 0; column < widths.length; column++) {
-            lines.add(Screen.wrapped(cells.get(column), widths[column]));
+            lines.add(cell(cells.get(column), widths[column]));
             count = Math.max(count, lines.get(column).size());
         }
         for (int i = 0; i < count; i++) {
@@ -103,6 +103,22 @@ public final class TextTable {
             }
             line(text, line, widths, numeric);
         }
+    }
+
+    /** A cell in lines of its column; a word that is too long for one goes on in the next, behind a slash if it has one. */
+    private static List<String> cell(String text, int width) {
+        List<String> lines = new ArrayList<>();
+        for (String line : Screen.wrapped(text, width)) {
+            String rest = line;
+            while (rest.length() > width) {
+                int slash = rest.lastIndexOf('/', width - 1);
+                int end = slash > 0 ? slash + 1 : width;
+                lines.add(rest.substring(0, end));
+                rest = rest.substring(end);
+            }
+            lines.add(rest);
+        }
+        return lines;
     }
 
     private static void line(StringBuilder text, List<String> cells, int[] widths, boolean[] numeric) {

@@ -3,14 +3,24 @@ package org.iommu4j.shell.text;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
- * Text for a terminal: a line that is too long goes on in the next one, at a word, two columns further in. JSON and command lines
- * stay as they are, so that they can be copied; so does a line that writes over itself.
+ * Text for a terminal: a line that is too long goes on in the next one, at a word: below its last column, if it is a row of columns,
+ * else two places further in. JSON and command lines stay as they are, so that they can be copied; so does a line that writes over
+ * itself.
  */
 public final class WrappingWriter extends Writer {
     private static final int FURTHER = 2;
-    private static final String COMMAND = "./iommu4j ";
+
+    /** A line that is there to be copied: a command, perhaps after a label or the command that feeds it, or JSON. */
+    private static final Pattern COPIED =
+            Pattern.compile("(?:[a-z]+(?::| \\|) +|[0-9]+ +)?\\./iommu4j .*|\\{.*|\\[[\\[{\"\\]].*");
+
+    /** The last column of a row begins after several blanks. */
+    private static final Pattern COLUMN = Pattern.compile("\\S {2,}(?=\\S)");
 
     private final Writer to;
     private final int width;
@@ -46,9 +56,7 @@ public final class WrappingWriter extends Writer {
     private boolean isLeft() {
         String text = line.toString().strip();
         return line.length() <= width
-                || text.startsWith("{")
-                || text.startsWith("[")
-                || text.contains(COMMAND)
+                || COPIED.matcher(text).matches()
                 || text.indexOf('\r') >= 0
                 || text.indexOf('\u001b') >= 0;
     }
@@ -56,10 +64,22 @@ public final class WrappingWriter extends Writer {
     private String wrapped() {
         String text = line.toString().stripTrailing();
         int indent = text.length() - text.stripLeading().length();
-        String first = " ".repeat(indent);
-        return first
-                + String.join(
-                        "\n" + first + " ".repeat(FURTHER), Screen.wrapped(text.strip(), width - indent - FURTHER));
+        int column = column(text);
+        int begin = column > 0 ? column : indent;
+        int next = column > 0 ? column : indent + FURTHER;
+        List<String> lines = Screen.wrapped(text.substring(begin), width - next);
+        return text.substring(0, begin) + String.join("\n" + " ".repeat(next), lines);
+    }
+
+    /** Where the last column of a row begins; 0 if it is none, or has too little room for its words. */
+    private int column(String text) {
+        int column = 0;
+        Matcher gaps = COLUMN.matcher(text);
+        while (gaps.find() && gaps.end() <= width / 2) {
+            column = gaps.end();
+        }
+        int room = width - column;
+        return Screen.words(text.substring(column)).stream().allMatch(word -> word.length() <= room) ? column : 0;
     }
 
     @Override

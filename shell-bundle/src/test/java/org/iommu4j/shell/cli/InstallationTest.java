@@ -116,7 +116,7 @@ class InstallationTest {
         assertEquals(Path.of("some", "new.jar"), installation.jar("org.a", "some/new.jar"));
         CommandFailure failure = assertThrows(CommandFailure.class, () -> installation.jar("org.a", "1.2.0"));
         assertEquals(ExitStatus.USAGE, failure.status());
-        assertEquals("no release 1.2.0 of org.a; released are [1.0.0, 1.1.0]", failure.getMessage());
+        assertEquals("no release 1.2.0 of org.a; released: 1.0.0, 1.1.0", failure.getMessage());
     }
 
     @Test
@@ -134,7 +134,7 @@ class InstallationTest {
 
         Files.delete(Path.of(jar + ".sha256"));
         CommandFailure missing = assertThrows(CommandFailure.class, installation::releasedJars);
-        assertEquals(jar + ".sha256 is missing", missing.getMessage());
+        assertEquals(jar + ".sha256: no such file", missing.getMessage());
     }
 
     @Test

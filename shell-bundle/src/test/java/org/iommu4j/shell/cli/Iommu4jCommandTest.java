@@ -174,8 +174,8 @@ class Iommu4jCommandTest {
                 0x0110         =
                 0x0300         refused [2]
 
-                [1] widened domains (S2): all of them; refused PASIDs (S11, V24 pasid): there are none
-                [2] no way
+                [1]  widened domains (S2): all of them; refused PASIDs (S11, V24 pasid): there are none
+                [2]  no way
                 """, out.toString());
     }
 
@@ -272,11 +272,24 @@ class Iommu4jCommandTest {
             value = {
                 "frobnicate | iommu4j: unknown command 'frobnicate'; commands: upgrade, replay, import, cases, bench, fuzz, conform,"
                         + " fixtures, negotiate, explain, shell, help (see './iommu4j --help')",
-                "--json | iommu4j: unknown option '--json' (see './iommu4j --help')",
+                "--json | iommu4j: option '--json' stands behind a command, as './iommu4j COMMAND --json' (see './iommu4j --help')",
                 "replay a b | iommu4j replay: unexpected argument 'b' (see './iommu4j replay --help')",
-                "replay | iommu4j replay: Missing required parameter: 'INPUT' (see './iommu4j replay --help')",
-                "upgrade --cache huge | iommu4j upgrade: Invalid value for option '--cache': 'huge' is not one of"
+                "replay | iommu4j replay: missing INPUT (see './iommu4j replay --help')",
+                "upgrade --cache huge | iommu4j upgrade: --cache: 'huge' is not one of"
                         + " none, tiny, default, worst-case (see './iommu4j upgrade --help')",
+                "upgarde | iommu4j: unknown command 'upgarde'; did you mean 'upgrade'? (see './iommu4j --help')",
+                "help upgarde | iommu4j: unknown command 'upgarde'; did you mean 'upgrade'? (see './iommu4j --help')",
+                "'' | iommu4j: unknown command ''; commands: upgrade, replay, import, cases, bench, fuzz, conform,"
+                        + " fixtures, negotiate, explain, shell, help (see './iommu4j --help')",
+                "bench | iommu4j bench: missing --model=MODEL; models: intel (see './iommu4j bench --help')",
+                "bench --modle=x | iommu4j bench: unknown option '--modle=x'; did you mean '--model'? (see './iommu4j bench --help')",
+                "replay x --cache | iommu4j replay: --cache needs a value, as --cache=SIZE (see './iommu4j replay --help')",
+                "upgrade --seed 1 --seed 2 | iommu4j upgrade: --seed is given twice (see './iommu4j upgrade --help')",
+                "upgrade --swaps many | iommu4j upgrade: --swaps: 'many' is no whole number (see './iommu4j upgrade --help')",
+                "upgrade --swaps 2147483648 | iommu4j upgrade: --swaps: '2147483648' is not from -2147483648 to 2147483647"
+                        + " (see './iommu4j upgrade --help')",
+                "upgrade --fail-on x | iommu4j upgrade: --fail-on: 'x' is not one of missing, stale, superfluous,"
+                        + " use-after-free (see './iommu4j upgrade --help')",
                 "upgrade --swaps 0 | iommu4j upgrade: --swaps=0 is not from 1 to 10000 (see './iommu4j upgrade --help')"
             })
     void shouldNameWhatIsWrong(String arguments, String line) {
@@ -378,7 +391,7 @@ class Iommu4jCommandTest {
         assertEquals(List.of("play " + file + "  0", "play " + file + " 1.0.0 0"), records.asked);
 
         assertEquals(2, run("replay", file.toString(), "--cache", "none"));
-        assertTrue(err.toString().startsWith("iommu4j replay: '--cache' goes with a capture, and "), err.toString());
+        assertTrue(err.toString().startsWith("iommu4j replay: --cache goes with a capture, and "), err.toString());
         assertEquals(2, run("replay", file.toString(), "--record", file.toString()));
         assertTrue(err.toString().contains(file + " would overwrite " + file), err.toString());
     }

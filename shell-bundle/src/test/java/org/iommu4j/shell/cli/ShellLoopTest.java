@@ -3,7 +3,6 @@ package org.iommu4j.shell.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringReader;
@@ -30,7 +29,7 @@ class ShellLoopTest {
     }
 
     private int run(String input, boolean prompting) throws IOException {
-        return loop.run(new BufferedReader(new StringReader(input)), prompting);
+        return loop.run(new PlainInput(new StringReader(input), new PrintWriter(out, true), prompting), prompting);
     }
 
     @Test

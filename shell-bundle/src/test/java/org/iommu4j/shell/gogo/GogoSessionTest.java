@@ -14,6 +14,7 @@ import org.apache.felix.gogo.runtime.threadio.ThreadIOImpl;
 import org.iommu4j.shell.cli.CommandSession.IncompleteCommandException;
 import org.iommu4j.shell.cli.ShellLoop;
 import org.iommu4j.shell.testing.FakeIommuService;
+import org.iommu4j.shell.text.Screen;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,6 +35,7 @@ class GogoSessionTest {
                 () -> null,
                 new ShellRecording(() -> null),
                 List::of,
+                () -> Screen.NONE,
                 text -> System.out.print(text));
         IommuCommands.FUNCTIONS.forEach(function -> processor.addCommand("iommu", commands, function));
         session = new GogoSession(processor, out, out);

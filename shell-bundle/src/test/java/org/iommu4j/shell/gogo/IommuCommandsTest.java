@@ -20,6 +20,7 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.testing.FakeIommuService;
+import org.iommu4j.shell.text.Screen;
 import org.iommu4j.upgrade.RecordOptions;
 import org.iommu4j.upgrade.RecordResult;
 import org.iommu4j.upgrade.RecordService;
@@ -32,7 +33,7 @@ class IommuCommandsTest {
     private final IommuCommands commands = commands(() -> service, () -> null);
 
     private IommuCommands commands(Supplier<IommuService> core, Supplier<ExplainService> explain) {
-        return new IommuCommands(core, explain, () -> null, new ShellRecording(() -> null), List::of, shown::append);
+        return new IommuCommands(core, explain, () -> null, new ShellRecording(() -> null), List::of, () -> Screen.NONE, shown::append);
     }
 
     private String shown(Runnable command) {
@@ -181,7 +182,7 @@ class IommuCommandsTest {
     void shouldRecordFromOneCommandToTheOther() {
         ShellRecording recording = new ShellRecording(() -> records);
         IommuCommands recorder =
-                new IommuCommands(() -> service, () -> null, () -> null, recording, List::of, shown::append);
+                new IommuCommands(() -> service, () -> null, () -> null, recording, List::of, () -> Screen.NONE, shown::append);
 
         assertEquals("recording to out.jsonl\n", shown(() -> recorder.record("out.jsonl")));
         CommandFailure second = assertThrows(CommandFailure.class, () -> recorder.record("other.jsonl"));

@@ -15,6 +15,7 @@ import org.iommu4j.shell.cli.CommandSession;
 import org.iommu4j.shell.cli.ExitStatus;
 import org.iommu4j.shell.cli.Host;
 import org.iommu4j.shell.cli.Models;
+import org.iommu4j.shell.text.Screen;
 
 /** A container with the services that a test provides; its shell answers {@code did TEXT}, and fails at {@code fail}. */
 public final class FakeHost implements Host {
@@ -25,6 +26,7 @@ public final class FakeHost implements Host {
     private final List<Path> installed = new ArrayList<>();
     private String refusal = "";
     private String input = "";
+    private Screen screen = Screen.NONE;
 
     /** A host with that folder. */
     public FakeHost(Path home) {
@@ -39,6 +41,11 @@ public final class FakeHost implements Host {
     /** Sets standard input. */
     public void input(String text) {
         input = text;
+    }
+
+    /** Sets what results are shown on. */
+    public void showOn(Screen on) {
+        screen = on;
     }
 
     /** Refuses every bundle with that sentence. */
@@ -104,6 +111,11 @@ public final class FakeHost implements Host {
             }
             return "did " + text.strip();
         };
+    }
+
+    @Override
+    public Screen screen() {
+        return screen;
     }
 
     @Override

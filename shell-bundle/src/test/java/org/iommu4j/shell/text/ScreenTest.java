@@ -46,6 +46,11 @@ class ScreenTest {
                 "  iommu4j: the file cannot be read since it is not there|  iommu4j: the file cannot be read#    since it is not there",
                 "{\"a\": \"a line of JSON that is longer than the screen is wide\"}|{\"a\": \"a line of JSON that is longer than the screen is wide\"}",
                 "explain: ./iommu4j explain --model intel --register RTADDR 0x1000|explain: ./iommu4j explain --model intel --register RTADDR 0x1000",
+                "iommu4j: an option that nobody knows of (see './iommu4j cases --help')|iommu4j: an option that nobody knows#  of (see './iommu4j cases --help')",
+                "[1]  a note that goes on where it began, below itself|[1]  a note that goes on where it began,#     below itself",
+                "requests     12 sent, 12 completed, 0 of them widened|requests     12 sent, 12 completed, 0 of#             them widened",
+                "sum    0123456789012345678901234567890123456789|sum#  0123456789012345678901234567890123456789",
+                "[{\"a\": \"a line of JSON that is longer than the screen\"}]|[{\"a\": \"a line of JSON that is longer than the screen\"}]",
                 "short|short"
             })
     void shouldWrapMessagesButNotWhatIsCopied(String line, String shown) {

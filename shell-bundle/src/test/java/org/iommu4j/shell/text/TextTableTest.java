@@ -59,6 +59,18 @@ class TextTableTest {
     }
 
     @Test
+    void shouldBreakAPathThatIsTooLongBehindASlash() {
+        TextTable table = new TextTable("file", "ms").row("/home/somebody/cases/first.jsonl", 7);
+
+        assertEquals("""
+                file              ms
+                /home/somebody/    7
+                cases/
+                first.jsonl
+                """, table.render(20));
+    }
+
+    @Test
     void shouldStayAsItIsWhereItFits() {
         TextTable table = new TextTable("id", "reason").row("1", "fits");
 

@@ -20,6 +20,7 @@ import org.iommu4j.json.JsonBounds;
 import org.iommu4j.json.JsonException;
 import org.iommu4j.json.JsonReader;
 import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.FixtureService;
 import org.osgi.framework.Version;
 
 /**
@@ -33,7 +34,6 @@ record Fixtures(Path folder, Version version) {
     static final String MANIFEST = "MANIFEST.MF";
 
     /** Saved states, one a line. */
-    static final String STATES = "states.jsonl";
 
     /** Differences that somebody has looked at: of a line of the states, what a later release writes instead, and why. */
     static final String REVIEWED = "reviewed.jsonl";
@@ -95,7 +95,7 @@ record Fixtures(Path folder, Version version) {
      */
     List<State> states(IommuModel model) {
         List<State> states = new ArrayList<>();
-        Path file = folder.resolve(STATES);
+        Path file = folder.resolve(FixtureService.STATES);
         List<String> lines = lines(file);
         for (int i = 0; i < lines.size(); i++) {
             Map<String, Json> fields = fields(file, i + 1, lines.get(i), List.of(KIND, GENERATION, VERSION, HEX));
@@ -158,7 +158,7 @@ record Fixtures(Path folder, Version version) {
             fields.put(HEX, HexFormat.of().formatHex(state.snapshot().bytes()));
             text.append(Json.write(fields)).append('\n');
         }
-        write(STATES, text.toString().getBytes(StandardCharsets.UTF_8));
+        write(FixtureService.STATES, text.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     /**

@@ -21,6 +21,7 @@ import org.iommu4j.s390.ZpciBackend;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testbench.CaseFileException;
+import org.iommu4j.testbench.FixtureService;
 import org.iommu4j.testbench.ConformOptions;
 import org.iommu4j.testbench.ConformReport;
 import org.iommu4j.testbench.ConformReport.Result;
@@ -95,7 +96,7 @@ class FixturesTest {
     }
 
     private Path states(Path all) {
-        return all.resolve(NAME).resolve(VERSION).resolve(Fixtures.STATES);
+        return all.resolve(NAME).resolve(VERSION).resolve(FixtureService.STATES);
     }
 
     @Test

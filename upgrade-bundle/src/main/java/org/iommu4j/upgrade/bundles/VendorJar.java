@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
+import java.util.zip.ZipException;
+import org.iommu4j.core.service.OneLine;
 import org.iommu4j.upgrade.UpgradeException;
 import org.osgi.framework.Constants;
 import org.osgi.framework.Version;
@@ -30,7 +32,7 @@ public record VendorJar(Path file, String symbolicName, Version version, String 
      */
     public static VendorJar read(Path file) {
         if (!Files.isRegularFile(file)) {
-            throw new UpgradeException(file + (Files.exists(file) ? " is no file" : " is missing"));
+            throw new UpgradeException(file + (Files.exists(file) ? ": is no file" : ": no such file"));
         }
         try (JarFile jar = new JarFile(file.toFile())) {
             Manifest manifest = jar.getManifest();
@@ -44,7 +46,11 @@ public record VendorJar(Path file, String symbolicName, Version version, String 
             int end = name.indexOf(';');
             return new VendorJar(
                     file, (end < 0 ? name : name.substring(0, end)).trim(), version, sha256(Files.readAllBytes(file)));
-        } catch (IOException | IllegalArgumentException e) {
+        } catch (ZipException e) {
+            throw new UpgradeException(file + ": is no jar", e);
+        } catch (IOException e) {
+            throw new UpgradeException(file + ": " + OneLine.reason(e), e);
+        } catch (IllegalArgumentException e) {
             throw new UpgradeException(file + " is no bundle: " + e.getMessage(), e);
         }
     }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.ByteOrderMark;
@@ -45,7 +46,8 @@ public final class Capture {
      */
     public static Capture open(Path directory, List<CaptureFormat> formats) {
         if (!Files.isDirectory(directory)) {
-            throw new CaptureException("", 0, 0, "", directory + " is not a directory");
+            throw new CaptureException(
+                    directory.toString(), 0, 0, "", Files.exists(directory) ? "is no folder" : "no such file or folder");
         }
         JsonObject run = json(directory, RUN);
         String arch = run.text("arch");
@@ -55,7 +57,7 @@ public final class Capture {
                 .orElseThrow(() -> run.reject(
                         "arch",
                         "is \"" + arch + "\"; the installed bundles bring the formats "
-                                + formats.stream().map(CaptureFormat::arch).toList()));
+                                + formats.stream().map(CaptureFormat::arch).collect(Collectors.joining(", "))));
         JsonObject registers = json(directory, FrozenImage.REGISTERS);
         for (String file : EXTRACTS) {
             check(directory, file);
@@ -66,7 +68,7 @@ public final class Capture {
     private static JsonObject json(Path directory, String file) {
         Path path = directory.resolve(file);
         if (!Files.exists(path)) {
-            throw new CaptureException(file, 0, 0, "", "is missing in " + directory);
+            throw new CaptureException(file, 0, 0, "", "no such file in the capture " + directory);
         }
         if (!Files.isRegularFile(path)) {
             throw new CaptureException(file, 0, 0, "", "is not a file");

@@ -46,7 +46,7 @@ final class CaptureLines {
         String name = packed ? file : plain;
         Path path = directory.resolve(name);
         if (!Files.exists(path)) {
-            throw new CaptureException(file, 0, 0, "", "is missing in " + directory);
+            throw new CaptureException(file, 0, 0, "", "no such file in the capture " + directory);
         }
         if (!Files.isRegularFile(path)) {
             throw new CaptureException(file, 0, 0, "", "is not a file");

@@ -113,7 +113,7 @@ public final class JsonLines implements Closeable {
     public static CaptureException unreadable(String file, long line, IOException e) {
         String what = "cannot be read: " + OneLine.reason(e);
         if (e instanceof NoSuchFileException) {
-            what = "is missing";
+            what = "no such file";
         } else if (e instanceof EOFException) {
             what = "is cut: the compressed data ends early";
         } else if (e instanceof CharConversionException) {

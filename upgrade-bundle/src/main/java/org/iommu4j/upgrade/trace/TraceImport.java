@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
@@ -142,7 +143,7 @@ public final class TraceImport implements ImportService {
                             + formats.stream()
                                     .flatMap(format -> format.trace().prefixes().stream())
                                     .map(prefix -> prefix + "*")
-                                    .toList()
+                                    .collect(Collectors.joining(", "))
                             + " in " + reader.lines() + " lines");
         }
         return best;

@@ -38,7 +38,7 @@ final class TraceLines implements Closeable {
     TraceLines(Path file) {
         name = file.toString();
         if (!Files.exists(file)) {
-            throw new CaptureException(name, 0, 0, "", "is missing");
+            throw new CaptureException(name, 0, 0, "", "no such file");
         }
         if (Files.isDirectory(file)) {
             throw new CaptureException(name, 0, 0, "", "is a directory");

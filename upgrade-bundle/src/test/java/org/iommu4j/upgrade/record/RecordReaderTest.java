@@ -192,7 +192,7 @@ class RecordReaderTest {
     void shouldSayThatAFileIsMissingOrAFolder() {
         CaptureException missing =
                 assertThrows(CaptureException.class, () -> new RecordReader(directory.resolve("none")).close());
-        assertTrue(missing.getMessage().endsWith("none: is missing"), missing.getMessage());
+        assertTrue(missing.getMessage().endsWith("none: no such file"), missing.getMessage());
         CaptureException folder = assertThrows(CaptureException.class, () -> new RecordReader(directory).close());
         assertTrue(folder.getMessage().contains("cannot be read"), folder.getMessage());
     }
