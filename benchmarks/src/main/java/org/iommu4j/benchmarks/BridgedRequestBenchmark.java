@@ -81,12 +81,11 @@ public class BridgedRequestBenchmark {
         HardwareConfig chip = new HardwareConfig(CHIP, Map.of(), Map.of(), CacheConfig.WORST_CASE, Map.of());
         unit = core.openUnit(new UnitConfig(
                 IommuModel.ARM_SMMU, chip, false, 0, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
-        int generation =
-                switch (client) {
-                    case "exact" -> CHIP;
-                    case "kept" -> SmmuGeneration.V3_2;
-                    default -> SmmuGeneration.V3_4;
-                };
+        int generation = switch (client) {
+            case "exact" -> CHIP;
+            case "kept" -> SmmuGeneration.V3_2;
+            default -> SmmuGeneration.V3_4;
+        };
         container = unit.openContainer(ContainerConfig.of(Offer.exactly(IommuModel.ARM_SMMU, generation)));
         if (container.agreement().kind() == Agreement.Kind.EXACT != client.equals("exact")) {
             throw new IllegalStateException(container.agreement().reason());

@@ -274,7 +274,8 @@ class CloseTest {
         outcomes.remove(Outcome.ROLLED_BACK);
         assertEquals(Set.of(Outcome.DONE), outcomes);
         assertTrue(swaps >= 10, swaps + " swaps");
-        assertEquals(Outcome.DONE, bench.swap(swaps % 2 == 0 ? "1.0.0" : "1.1.0").outcome());
+        assertEquals(
+                Outcome.DONE, bench.swap(swaps % 2 == 0 ? "1.0.0" : "1.1.0").outcome());
         assertEquals(0, Bench.container(unit, 1).id());
     }
 }

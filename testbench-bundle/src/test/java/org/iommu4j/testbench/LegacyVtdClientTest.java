@@ -180,7 +180,13 @@ class LegacyVtdClientTest {
 
     @ParameterizedTest
     @CsvSource({
-        "0x100, 0x300", "0x100, 0x400", "0x100, 0x500", "0x110, 0x300", "0x110, 0x400", "0x110, 0x500", "0x100, 0x110"
+        "0x100, 0x300",
+        "0x100, 0x400",
+        "0x100, 0x500",
+        "0x110, 0x300",
+        "0x110, 0x400",
+        "0x110, 0x500",
+        "0x100, 0x110"
     })
     void shouldTranslateAsOnAChipOfItsOwn(String client, String chip) {
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
@@ -202,7 +208,9 @@ class LegacyVtdClientTest {
         try (IommuCore core = new IommuCore(new SimulatedPlatformFactory())) {
             core.arrived(new VtdBackend());
             Machine machine = new Machine(core, VtdGeneration.LEGACY_QI, VtdGeneration.HOST_PERMISSIONS);
-            assertEquals(Errno.OK, machine.bind(DEVICES[0], TABLES[0], BindPgtable.DEVICE_TLB).errno());
+            assertEquals(
+                    Errno.OK,
+                    machine.bind(DEVICES[0], TABLES[0], BindPgtable.DEVICE_TLB).errno());
             List<Integer> types = new ArrayList<>();
             machine.unit.tap(bytes -> types.add((int) IotlbInvalidate.TYPE.get(bytes[0])));
             Completion answer = machine.send(

@@ -2,9 +2,9 @@ package org.iommu4j.amd.translate;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Predicate;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.BindPgtable;
@@ -153,8 +153,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
         Errno outcome = settle(dropDevices(domain));
         if (pageRequests != null) {
-            outcome = ended(
-                    outcome, domain, request -> true, requesters(domain.devicesWithPageRequests()));
+            outcome = ended(outcome, domain, request -> true, requesters(domain.devicesWithPageRequests()));
         }
         for (Stage stage : domain.stages()) {
             domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
@@ -522,7 +521,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
      */
     static int ownerOf(Domain domain, PageRequest request) {
         Device device = domain == null ? null : domain.members().device(request.requester());
-        return device != null && device.mayAsk(request.pasid()) ? domain.members().number() : PageRequestPort.NOBODY;
+        return device != null && device.mayAsk(request.pasid())
+                ? domain.members().number()
+                : PageRequestPort.NOBODY;
     }
 
     /** True for a page request of a device whose binding is another one now; that of a PASID stays when the table below changes not. */
@@ -542,8 +543,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     /** What waits of page requests is answered, since the bindings have ended; the first that went wrong is the outcome. */
     private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, int... requesters) {
-        Errno drained = domainIds.settle(
-                pageRequests.end(domain.members().number(), gone, requesters), requesters);
+        Errno drained = domainIds.settle(pageRequests.end(domain.members().number(), gone, requesters), requesters);
         return outcome == Errno.OK ? drained : outcome;
     }
 

@@ -50,8 +50,7 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
      * What a guest's tables may rely on, and a chip without it ignores in silence, docs/spec/arm-smmu.md 1.3 S17 and S18. What it
      * refuses instead, as a granule, is refused with the bind.
      */
-    private static final List<BitField> SILENT =
-            List.of(Idr3.HAD, Idr3.XNX, Idr3.FWB, Idr3.BBML, Idr3.E0PD, Idr3.EPAN);
+    private static final List<BitField> SILENT = List.of(Idr3.HAD, Idr3.XNX, Idr3.FWB, Idr3.BBML, Idr3.E0PD, Idr3.EPAN);
 
     private static final List<List<BitField>> FIELDS =
             List.of(Idr0.REGISTER.fields(), Idr1.REGISTER.fields(), Idr3.REGISTER.fields(), Idr5.REGISTER.fields());

@@ -112,7 +112,8 @@ record CoveringCommands(
         byte[][] commands = new byte[reach.pages()][];
         for (int page = 0; page < commands.length; page++) {
             long address = reach.first() + ((long) page << reach.granule().shift());
-            commands[page] = command(command, vm() | fields, CommandFields.ADDRESS.of(address) | leafOrNot(reach.leaf()));
+            commands[page] =
+                    command(command, vm() | fields, CommandFields.ADDRESS.of(address) | leafOrNot(reach.leaf()));
         }
         return commands;
     }
@@ -172,6 +173,7 @@ record CoveringCommands(
                 CommandFields.SID.of(Integer.toUnsignedLong(streamId)) | named,
                 all
                         ? CommandFields.SIZE.of(CommandFields.SIZE_ALL)
-                        : CommandFields.SIZE.of(order) | CommandFields.ADDRESS.of(reach.first() & -1L << (order + PAGE_SHIFT)));
+                        : CommandFields.SIZE.of(order)
+                                | CommandFields.ADDRESS.of(reach.first() & -1L << (order + PAGE_SHIFT)));
     }
 }

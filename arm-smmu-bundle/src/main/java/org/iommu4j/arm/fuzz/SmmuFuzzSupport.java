@@ -21,11 +21,11 @@ import org.iommu4j.arm.command.SmmuRegisters.Idr5;
 import org.iommu4j.arm.command.SmmuRegisters.Queue;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
 import org.iommu4j.arm.command.SmmuSettings;
+import org.iommu4j.arm.fuzz.CoveringCommands.Reach;
 import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.Stage1Descriptor;
 import org.iommu4j.arm.table.Stage2Descriptor;
 import org.iommu4j.arm.table.StreamTableEntry;
-import org.iommu4j.arm.fuzz.CoveringCommands.Reach;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
@@ -336,8 +336,8 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                 }
             }
             if (pages != null) {
-                CoveringCommands commands = new CoveringCommands(
-                        chip, random, streamId, DmaAccess.NO_PASID, tag, 0, deviceTlb, true);
+                CoveringCommands commands =
+                        new CoveringCommands(chip, random, streamId, DmaAccess.NO_PASID, tag, 0, deviceTlb, true);
                 Reach all = pages.all();
                 ways(
                         pages,
@@ -401,13 +401,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             byte[] now = new byte[layout.sizeBytes()];
             memory.read(at, now, 0, now.length);
             return new FuzzScene.Entry(
-                    layout,
-                    at,
-                    reach.first(),
-                    reach.lengthBytes(),
-                    false,
-                    List.of(now, new byte[now.length]),
-                    drops);
+                    layout, at, reach.first(), reach.lengthBytes(), false, List.of(now, new byte[now.length]), drops);
         }
 
         /** A way to each of some pages, below the entries of the stream. */
@@ -438,8 +432,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                 }
                 List<List<byte[]>> drops = stage2 ? commands.ofStage2(page, page, false) : commands.ofStage1(page);
                 entries.add(leaf(table, table.slot(at, address, LAST_LEVEL), page, drops));
-                scene.way(new FuzzScene.Way(
-                        commands.streamId(), commands.substream(), address, root, bind, entries));
+                scene.way(new FuzzScene.Way(commands.streamId(), commands.substream(), address, root, bind, entries));
             }
         }
 
@@ -451,7 +444,8 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             for (int level = outer.firstLevel(); level < LAST_LEVEL; level++) {
                 at = next(outer.slot(at, target, level));
             }
-            Reach of = new Reach(outer.granule(), target & -1L << outer.granule().shift(), 1, true);
+            Reach of =
+                    new Reach(outer.granule(), target & -1L << outer.granule().shift(), 1, true);
             return leaf(outer, outer.slot(at, target, LAST_LEVEL), of, commands.ofStage2(of, page, true));
         }
 
@@ -626,8 +620,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                             | BindPageTable.START_LEVEL.of(StreamTableEntry.S2_SL0.get(ste))
                             | BindPageTable.NO_ACCESS_FAULTS.of(StreamTableEntry.S2_AFFD.get(ste)),
                     0);
-            FuzzScene.Bind bind =
-                    bind(Uapi.BIND_PGTABLE, flags | (int) BindPasidTable.FLAG_STAGE_2.mask(), payload);
+            FuzzScene.Bind bind = bind(Uapi.BIND_PGTABLE, flags | (int) BindPasidTable.FLAG_STAGE_2.mask(), payload);
             ways(pages, ofDriver(requester, DmaAccess.NO_PASID, 0, flags != 0), List.of(), null, bind);
         }
 

@@ -183,7 +183,9 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         } else if ((request.flags() & PASS_THROUGH) != 0) {
             bound.put(requester, new Bound(null, 4L << 1 | 1, 0, 0, 0));
         } else if (request.operation() == BIND_PGTABLE && (request.flags() & STAGE_2) != 0) {
-            bound.put(requester, new Bound(null, 6L << 1 | 1, bits(words, 119, 119) << 25, stage2Control(words), words[0]));
+            bound.put(
+                    requester,
+                    new Bound(null, 6L << 1 | 1, bits(words, 119, 119) << 25, stage2Control(words), words[0]));
         } else if (request.operation() == BIND_PGTABLE) {
             bound.put(requester, new Bound(Map.of(0, context(words, 1)), 5L << 1 | 1, 0, 0, 0));
         } else {

@@ -190,9 +190,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         if (rules.translationServices(ste, false) == 0) {
             return 0;
         }
-        return pageRequests.getAsBoolean()
-                ? BindPasidTable.DEVICE_FLAGS
-                : (int) BindPasidTable.FLAG_DEVICE_TLB.mask();
+        return pageRequests.getAsBoolean() ? BindPasidTable.DEVICE_FLAGS : (int) BindPasidTable.FLAG_DEVICE_TLB.mask();
     }
 
     @Override

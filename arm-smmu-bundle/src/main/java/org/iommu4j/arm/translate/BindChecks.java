@@ -122,9 +122,7 @@ final class BindChecks {
                         Errno.EOPNOTSUPP,
                         "the chip refuses such a table",
                         (part, domain) -> part.unbinds()
-                                || isLegal(
-                                        domain.placed(stage.apply(part)),
-                                        part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB)))
+                                || isLegal(domain.placed(stage.apply(part)), part.flags(BindPasidTable.DEVICE_FLAGS)))
                 .flags(
                         Rule.V35,
                         "PAGE_REQUESTS needs DEVICE_TLB",
@@ -147,9 +145,13 @@ final class BindChecks {
                 && !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB);
     }
 
-    /** True if the chip takes the structures of a stage for a device with or without a TLB, IHI 0070 5.2 and 5.4. */
-    boolean isLegal(Stage stage, boolean deviceTlb) {
-        long[] ste = stage.entry(deviceTlb);
+    /**
+     * True if the chip takes the structures of a stage, IHI 0070 5.2 and 5.4.
+     *
+     * @param deviceFlags those of {@link BindPasidTable#DEVICE_FLAGS} that the device has
+     */
+    boolean isLegal(Stage stage, int deviceFlags) {
+        long[] ste = stage.entry(deviceFlags);
         return rules.isLegalStream(ste)
                 && (stage.kind() != Stage.Kind.PAGE_TABLE || rules.isLegalContext(ste, stage.cd(), false))
                 && stage.pasidBits() <= chip.substreamIdBits();

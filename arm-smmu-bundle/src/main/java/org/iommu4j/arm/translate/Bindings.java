@@ -159,7 +159,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
         }
         Stage stage = Stage.ofTable(table, levels, chip);
-        if (!legal.isLegal(stage, false)) {
+        if (!legal.isLegal(stage, 0)) {
             return completion.refuse(Errno.EINVAL, "levels", levels, "the chip has no tables of so many levels");
         }
         return bind(domain, device, stage, 0, completion);

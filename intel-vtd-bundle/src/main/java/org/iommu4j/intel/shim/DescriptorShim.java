@@ -47,7 +47,8 @@ public final class DescriptorShim implements Shim {
     };
 
     private static final String NO_PASIDS = "the host's generation has no PASIDs";
-    private static final String NO_FIRST_STAGE = "the host's generation has no first stage, and no flag that belongs to scalable mode";
+    private static final String NO_FIRST_STAGE =
+            "the host's generation has no first stage, and no flag that belongs to scalable mode";
 
     private final int from;
     private final int to;
@@ -168,13 +169,7 @@ public final class DescriptorShim implements Shim {
             }
         }
         if (to == VtdGeneration.LEGACY_QI && !GuestCommands.isGuests(type, to)) {
-            return completion.refuse(
-                    Rule.V24,
-                    Errno.EOPNOTSUPP,
-                    layout,
-                    layout.field("Type"),
-                    type,
-                    NO_PASIDS);
+            return completion.refuse(Rule.V24, Errno.EOPNOTSUPP, layout, layout.field("Type"), type, NO_PASIDS);
         }
         WORD.set(request.scratch(), 0, low);
         WORD.set(request.scratch(), Long.BYTES, high);
@@ -190,12 +185,11 @@ public final class DescriptorShim implements Shim {
                     Errno.EOPNOTSUPP,
                     BindPasid.LAYOUT,
                     BindPasid.PASID,
-                    BindPasid.PASID.get(BindPasid.LAYOUT.word(
-                            request.payload(), request.payloadOffset(), BindPasid.PASID.word())),
+                    BindPasid.PASID.get(
+                            BindPasid.LAYOUT.word(request.payload(), request.payloadOffset(), BindPasid.PASID.word())),
                     NO_PASIDS);
         }
-        if (to == VtdGeneration.LEGACY_QI
-                && (request.flags() & BindPgtable.SCALABLE_FLAGS & ~BindPgtable.FLAGS) != 0) {
+        if (to == VtdGeneration.LEGACY_QI && (request.flags() & BindPgtable.SCALABLE_FLAGS & ~BindPgtable.FLAGS) != 0) {
             return request.refuse(Rule.V34, Errno.EOPNOTSUPP, Uapi.BIND_FLAGS, NO_FIRST_STAGE, completion);
         }
         request.retag(to);

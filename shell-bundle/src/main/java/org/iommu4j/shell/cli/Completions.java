@@ -67,7 +67,11 @@ public final class Completions {
         }
         List<String> words = before.subList(begin, before.size());
         return (words.isEmpty() ? names() : arguments(words, begun))
-                .stream().filter(word -> word.startsWith(begun)).distinct().sorted().toList();
+                .stream()
+                        .filter(word -> word.startsWith(begun))
+                        .distinct()
+                        .sorted()
+                        .toList();
     }
 
     /** A command ends before the next one, or before one that reads what it writes. */
@@ -96,10 +100,8 @@ public final class Completions {
         if (begun.startsWith("-")) {
             return FLAGS.getOrDefault(command, List.of());
         }
-        List<String> given = words.stream()
-                .skip(1)
-                .filter(word -> !word.startsWith("-"))
-                .toList();
+        List<String> given =
+                words.stream().skip(1).filter(word -> !word.startsWith("-")).toList();
         List<Kind> kinds = ARGUMENTS.getOrDefault(command, List.of());
         return given.size() < kinds.size() ? values(kinds.get(given.size()), given) : List.of();
     }
@@ -108,8 +110,8 @@ public final class Completions {
         List<String> values = new ArrayList<>();
         if (option.type().isEnum()) {
             Arrays.stream(option.type().getEnumConstants())
-                    .forEach(value -> values.add(
-                            value.toString().toLowerCase(Locale.ROOT).replace('_', '-')));
+                    .forEach(value ->
+                            values.add(value.toString().toLowerCase(Locale.ROOT).replace('_', '-')));
         } else if (option.completionCandidates() != null) {
             option.completionCandidates().forEach(values::add);
         }
@@ -120,13 +122,13 @@ public final class Completions {
         return switch (kind) {
             case COMMAND -> names();
             case MODEL -> Models.installed(core.get());
-            case VERSION -> ofModel(given.get(0)).stream()
-                    .map(BackendStatus::version)
-                    .toList();
-            case GENERATION -> ofModel(given.get(0)).stream()
-                    .flatMap(status -> status.subVersions().stream())
-                    .map(Texts::subVersion)
-                    .toList();
+            case VERSION ->
+                ofModel(given.get(0)).stream().map(BackendStatus::version).toList();
+            case GENERATION ->
+                ofModel(given.get(0)).stream()
+                        .flatMap(status -> status.subVersions().stream())
+                        .map(Texts::subVersion)
+                        .toList();
         };
     }
 

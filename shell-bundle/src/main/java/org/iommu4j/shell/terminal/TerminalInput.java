@@ -62,7 +62,11 @@ public final class TerminalInput implements ShellInput {
         ClassLoader before = thread.getContextClassLoader();
         thread.setContextClassLoader(TerminalBuilder.class.getClassLoader());
         try {
-            return TerminalBuilder.builder().system(true).provider("exec").dumb(false).build();
+            return TerminalBuilder.builder()
+                    .system(true)
+                    .provider("exec")
+                    .dumb(false)
+                    .build();
         } finally {
             thread.setContextClassLoader(before);
         }

@@ -33,8 +33,7 @@ sealed interface Action {
      * @param commands for the queue of a bare chip
      * @param request the step that asks a driver; null on a bare chip
      */
-    record Drop(
-            int requester, int pasid, FuzzScene.Entry entry, List<byte[]> commands, Map<String, Object> request)
+    record Drop(int requester, int pasid, FuzzScene.Entry entry, List<byte[]> commands, Map<String, Object> request)
             implements Action {}
 
     /** Brings back devices that a fault has stopped; nothing if none was found stopped. */

@@ -71,8 +71,11 @@ final class AimedEdits {
                 .filter(way -> isBeside(way, chosen.get(way.requester())))
                 .toList();
         chosen.values().forEach(way -> attach(actions, way));
-        open.stream().map(FuzzScene.Way::bind).filter(Objects::nonNull).distinct().forEach(bind -> bind(
-                actions, bind, 0));
+        open.stream()
+                .map(FuzzScene.Way::bind)
+                .filter(Objects::nonNull)
+                .distinct()
+                .forEach(bind -> bind(actions, bind, 0));
         return open;
     }
 
@@ -103,8 +106,7 @@ final class AimedEdits {
     }
 
     private static void detach(List<Action> actions, int requester) {
-        actions.add(new Action.Plain(
-                Steps.step("detach", "requester", Steps.hex(Integer.toUnsignedLong(requester)))));
+        actions.add(new Action.Plain(Steps.step("detach", "requester", Steps.hex(Integer.toUnsignedLong(requester)))));
     }
 
     private RequestWriter writer() {
@@ -135,8 +137,8 @@ final class AimedEdits {
     }
 
     private void edit(List<Action> actions, FuzzScene.Way way, FuzzScene.Entry entry, byte[] value) {
-        actions.add(new Action.Plain(
-                Steps.memWrite(entry.pa(), value, setup.model().payloadOrder())));
+        actions.add(
+                new Action.Plain(Steps.memWrite(entry.pa(), value, setup.model().payloadOrder())));
         actions.add(drop(way, entry));
         use(actions, way);
     }
@@ -164,8 +166,7 @@ final class AimedEdits {
         byte[] part = joined(commands);
         boolean raw = random.nextInt(4) == 0 && part.length != 0 && generation.acceptsPayload(part.length);
         byte[] request = raw ? writer().invalidate(0, 0, 0, 0, 0, part) : covering(way, entry);
-        return new Action.Drop(
-                way.requester(), way.pasid(), entry, List.of(), CaseRun.ioctl(request, Abi.LP64_LE));
+        return new Action.Drop(way.requester(), way.pasid(), entry, List.of(), CaseRun.ioctl(request, Abi.LP64_LE));
     }
 
     private static byte[] joined(List<byte[]> commands) {

@@ -126,7 +126,8 @@ public final class ForgetfulSmmu {
         /** The range that such a chip takes a command for. */
         private InvalidationRange shortened(InvalidationRange range) {
             boolean ranged = range.granule() != null;
-            long granules = ranged ? ((range.last() - range.first()) >>> range.granule().shift()) + 1 : 1;
+            long granules =
+                    ranged ? ((range.last() - range.first()) >>> range.granule().shift()) + 1 : 1;
             long word1 = CommandFields.ADDRESS.of(range.first());
             InvalidationRange shorter = new InvalidationRange(false);
             if (loss == Loss.TABLES && !ranged) {
