@@ -28,6 +28,7 @@ public final class CoreGuest implements Guest {
     private static final long EVENT_WAIT_NANOS = 100_000_000L;
 
     private final CoreUnit unit;
+    private final GuestNotices notices = new GuestNotices(this::takes);
     private final GuestRequests sink;
     private final GatedBackend<GuestBackend> gated;
     private final Gate<GuestBackend> gate;
@@ -94,7 +95,7 @@ public final class CoreGuest implements Guest {
 
     @Override
     public long readRegister(long offset, int sizeBytes) {
-        unit.deliverEvents();
+        unit.deliverTo(this);
         long[] value = new long[1];
         inside(decoder -> value[0] = decoder.readRegister(offset, sizeBytes));
         return value[0];
@@ -132,12 +133,17 @@ public final class CoreGuest implements Guest {
         inside(decoder -> decoder.deviceEvent(record, sink));
     }
 
+    /** What the unit's chip has for the guest. */
+    GuestNotices notices() {
+        return notices;
+    }
+
     /**
      * Tells what the unit's chip has for the guest.
      *
      * @return false if the virtual IOMMU could not be called now; true also if it is lost, or fails
      */
-    boolean takes(Notice notice) {
+    private boolean takes(Notice notice) {
         try {
             inside(decoder -> notice.tell(decoder, sink), EVENT_WAIT_NANOS);
             return true;
@@ -155,6 +161,8 @@ public final class CoreGuest implements Guest {
 
     private void inside(DecoderCall call) {
         inside(call, Unit.DMA_WAIT_NANOS);
+        // What could not be told while this call was inside.
+        unit.deliverTo(this);
     }
 
     private void inside(DecoderCall call, long waitNanos) {

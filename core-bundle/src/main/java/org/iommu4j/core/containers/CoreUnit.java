@@ -114,10 +114,18 @@ public final class CoreUnit implements Unit {
         return events;
     }
 
-    /** Delivers what the chip has recorded about devices of guests, unless the caller is inside one of them. */
-    void deliverEvents() {
-        if (guestOfCaller() == null) {
-            events.deliver();
+    /** Delivers what the chip has for a guest, unless the caller is inside a virtual IOMMU of the unit. */
+    void deliverTo(CoreGuest guest) {
+        if (guest.notices().isWaiting() && guestOfCaller() == null) {
+            guest.notices().deliver();
+        }
+    }
+
+    /** Delivers what the chip has for the guest of a device, as {@link #deliverTo} does. */
+    private void deliverEvents(int requester) {
+        CoreGuest guest = events.guestOf(requester);
+        if (guest != null) {
+            deliverTo(guest);
         }
     }
 
@@ -411,7 +419,7 @@ public final class CoreUnit implements Unit {
             access.blocked();
         }
         if (access.outcome() != DmaAccess.Outcome.TRANSLATED) {
-            deliverEvents();
+            deliverEvents(access.requester());
         }
     }
 
@@ -430,7 +438,7 @@ public final class CoreUnit implements Unit {
             if (outcome[0] == PageRequest.Outcome.QUEUED) {
                 events.asked(request.requester());
             }
-            deliverEvents();
+            deliverEvents(request.requester());
         }
         return outcome[0];
     }
@@ -542,7 +550,7 @@ public final class CoreUnit implements Unit {
         // The sink may call the unit: it sees the records after the gate.
         inside(chip -> events.collect(chip, Integer.MAX_VALUE));
         List<byte[]> records = events.take();
-        deliverEvents();
+        guests.forEach(this::deliverTo);
         records.forEach(sink);
     }
 

@@ -7,15 +7,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.ReentrantLock;
 import org.iommu4j.core.backends.Chip;
 import org.iommu4j.core.backends.Contained;
 
 /**
- * What a chip has for guests: records of faults and events, and page requests of devices. Each record is kept for whoever calls {@link org.iommu4j.core.service.Unit#takeEvents}; one that
- * is about a device of a guest goes to that guest's virtual IOMMU besides, once. They are taken out of the chip inside its gate and
- * delivered outside of it, since a virtual IOMMU may call the unit. They stay here over swaps, as do those that could not be delivered yet. Page requests stay where the driver keeps them; the virtual IOMMU is told that there are some, and
- * takes them itself.
+ * What a chip has for guests: records of faults and events, and page requests of devices. Each record is kept for whoever calls
+ * {@link org.iommu4j.core.service.Unit#takeEvents}; one that is about a device of a guest goes to that guest's virtual IOMMU
+ * besides, once. Records are taken out of the chip inside its gate and delivered outside of it, since a virtual IOMMU may call the
+ * unit. They stay over swaps, as do those that could not be delivered yet. Page requests stay where the driver keeps them; the
+ * virtual IOMMU is told that there are some, and takes them itself.
  */
 final class DeviceEvents {
     /** Most records that are kept while nobody calls takeEvents; the oldest go first. */
@@ -29,16 +29,6 @@ final class DeviceEvents {
 
     /** Records that nobody has taken; guarded by itself. */
     private final Deque<byte[]> kept = new ArrayDeque<>();
-
-    /** What is on its way to guests; guarded by {@link #kept}. */
-    private final Deque<Delivery> underWay = new ArrayDeque<>();
-
-    /** True while something is on its way. */
-    private volatile boolean waits;
-
-    private final ReentrantLock delivering = new ReentrantLock();
-
-    private record Delivery(CoreGuest guest, CoreGuest.Notice notice) {}
 
     /** A device has been attached: by a guest's call, or, with null, by somebody who is none. */
     void attached(int requester, CoreGuest guest) {
@@ -69,7 +59,7 @@ final class DeviceEvents {
                 OptionalInt requester = Contained.eventRequester(chip.backend(), event);
                 CoreGuest guest = requester.isPresent() ? guests.get(requester.getAsInt()) : null;
                 if (guest != null) {
-                    send(guest, (decoder, sink) -> decoder.deviceEvent(event, sink));
+                    guest.notices().add((decoder, sink) -> decoder.deviceEvent(event, sink));
                 }
                 kept.add(event);
             }
@@ -83,14 +73,7 @@ final class DeviceEvents {
     void asked(int requester) {
         CoreGuest guest = guests.get(requester);
         if (guest != null) {
-            send(guest, (decoder, sink) -> decoder.pageRequests(requester, sink));
-        }
-    }
-
-    private void send(CoreGuest guest, CoreGuest.Notice notice) {
-        synchronized (kept) {
-            underWay.add(new Delivery(guest, notice));
-            waits = true;
+            guest.notices().add((decoder, sink) -> decoder.pageRequests(requester, sink));
         }
     }
 
@@ -103,33 +86,8 @@ final class DeviceEvents {
         }
     }
 
-    /**
-     * Delivers what is on its way, in the order in which it was recorded. The caller is inside neither the unit nor a virtual IOMMU. Who
-     * comes while another one delivers leaves it to that one. What a virtual IOMMU does not take now, as during a swap, stays for later.
-     */
-    void deliver() {
-        boolean goesOn = true;
-        while (goesOn && waits && delivering.tryLock()) {
-            try {
-                goesOn = deliverFirst();
-            } finally {
-                delivering.unlock();
-            }
-        }
-    }
-
-    private boolean deliverFirst() {
-        Delivery next;
-        synchronized (kept) {
-            next = underWay.peek();
-        }
-        if (next == null || !next.guest().takes(next.notice())) {
-            return false;
-        }
-        synchronized (kept) {
-            underWay.remove();
-            waits = !underWay.isEmpty();
-        }
-        return true;
+    /** The guest of a device; null if it has none. */
+    CoreGuest guestOf(int requester) {
+        return guests.get(requester);
     }
 }
