@@ -32,8 +32,8 @@ final class AmdViFormats implements NativeFormats {
         AmdViEvent event = AmdViEvent.of(code(record));
         return event == null || !event.layout().fields().contains(IoPageFault.DEVICE_ID)
                 ? OptionalInt.empty()
-                : OptionalInt.of(IoPageFault.DEVICE_ID.getInt(
-                        IoPageFault.LAYOUT.word(record, 0, IoPageFault.DEVICE_ID.word())));
+                : OptionalInt.of(
+                        IoPageFault.DEVICE_ID.getInt(IoPageFault.LAYOUT.word(record, 0, IoPageFault.DEVICE_ID.word())));
     }
 
     @Override

@@ -22,8 +22,7 @@ final class VtdFormats implements NativeFormats {
     @Override
     public OptionalInt eventRequester(byte[] record) {
         return record.length == FaultRecord.BYTES
-                ? OptionalInt.of(
-                        FaultRecord.SID.getInt(FaultRecord.LAYOUT.word(record, 0, FaultRecord.SID.word())))
+                ? OptionalInt.of(FaultRecord.SID.getInt(FaultRecord.LAYOUT.word(record, 0, FaultRecord.SID.word())))
                 : OptionalInt.empty();
     }
 

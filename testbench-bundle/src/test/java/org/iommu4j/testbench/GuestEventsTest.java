@@ -89,9 +89,7 @@ class GuestEventsTest {
         void stream(int streamId, long root) {
             long[] entry = {0xd, 1L << 28, 0x040d_0090_0000_0009L, root};
             for (int word = 0; word < entry.length; word++) {
-                unit.platform()
-                        .memory()
-                        .writeLongLe(streams + (long) streamId * ENTRY_BYTES + 8L * word, entry[word]);
+                unit.platform().memory().writeLongLe(streams + (long) streamId * ENTRY_BYTES + 8L * word, entry[word]);
             }
             virtual.command(SmmuCommand.SYNC.layout().encode(SmmuCommand.CFGI_STE.word() | (long) streamId << 32, 1));
             virtual.deviceAccess(streamId);
@@ -117,9 +115,7 @@ class GuestEventsTest {
         void answer(PageRequest last) {
             virtual.command(SmmuCommand.SYNC
                     .layout()
-                    .encode(
-                            PageRequestResponse.word0(last),
-                            PageRequestResponse.word1(last, PageResponse.SUCCESS)));
+                    .encode(PageRequestResponse.word0(last), PageRequestResponse.word1(last, PageResponse.SUCCESS)));
         }
 
         @Override
@@ -233,8 +229,8 @@ class GuestEventsTest {
 
     @Test
     void shouldShowNobodyTheFaultsOfTheHostsDevices() {
-        Container hosts = unit.openContainer(
-                ContainerConfig.of(Offer.exactly(IommuModel.ARM_SMMU, SmmuGeneration.V3_2)));
+        Container hosts =
+                unit.openContainer(ContainerConfig.of(Offer.exactly(IommuModel.ARM_SMMU, SmmuGeneration.V3_2)));
         assertEquals(0, hosts.attach(HOSTS_STREAM, 0x500_0000, 4, new Completion()));
         fault(HOSTS_STREAM);
         assertEquals(List.of(), guest.seen());

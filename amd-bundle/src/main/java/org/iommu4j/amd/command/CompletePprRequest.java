@@ -58,15 +58,12 @@ public final class CompletePprRequest {
 
     /** The second word of an answer. */
     public static long word1(PageRequest last, PageResponse response) {
-        int code =
-                switch (response) {
-                    case SUCCESS -> SUCCESS;
-                    case INVALID -> INVALID;
-                    case FAILURE -> FAILURE;
-                };
-        return GROUP.of(last.group())
-                | RESPONSE.of(code)
-                | (last.pasid() == DmaAccess.NO_PASID ? 0 : GN.mask());
+        int code = switch (response) {
+            case SUCCESS -> SUCCESS;
+            case INVALID -> INVALID;
+            case FAILURE -> FAILURE;
+        };
+        return GROUP.of(last.group()) | RESPONSE.of(code) | (last.pasid() == DmaAccess.NO_PASID ? 0 : GN.mask());
     }
 
     /** What a code says: one that is reserved is a failure to devices. */

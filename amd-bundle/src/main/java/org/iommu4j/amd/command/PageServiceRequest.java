@@ -82,9 +82,7 @@ public final class PageServiceRequest {
         boolean withPasid = GN.isSet(word0);
         return new PageRequest(
                 DEVICE_ID.getInt(word0),
-                withPasid
-                        ? AmdViEvents.pasid(PASID_LOW.getInt(word0), PASID_HIGH.getInt(word0))
-                        : DmaAccess.NO_PASID,
+                withPasid ? AmdViEvents.pasid(PASID_LOW.getInt(word0), PASID_HIGH.getInt(word0)) : DmaAccess.NO_PASID,
                 ADDRESS.get(word1),
                 R.isSet(word0),
                 W.isSet(word0),

@@ -396,7 +396,9 @@ public final class AmdViTranslator implements Translator {
         if (books.find(domain) == null) {
             return Answers.notOpen(domain, completion);
         }
-        return pageRequests == null ? completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: EFR.PPRSup=0") : 0;
+        return pageRequests == null
+                ? completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: EFR.PPRSup=0")
+                : 0;
     }
 
     @Override

@@ -16,9 +16,7 @@ final class BindingState {
     // What a device has; a reader that does not know page requests refuses them.
     private static final int DEVICE_TLB = 1;
     private static final int PAGE_REQUESTS = 2;
-    private static final int[] FLAGS_OF_KINDS = {
-        0, (int) BindPgtable.FLAG_DEVICE_TLB.mask(), BindPgtable.DEVICE_FLAGS
-    };
+    private static final int[] FLAGS_OF_KINDS = {0, (int) BindPgtable.FLAG_DEVICE_TLB.mask(), BindPgtable.DEVICE_FLAGS};
 
     private final Platform platform;
     private final TranslationTags domainIds;

@@ -151,8 +151,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
         Errno outcome = settle(dropDevices(domain));
         if (pageRequests != null) {
-            outcome = ended(
-                    outcome, domain, request -> true, requesters(domain.devicesWithPageRequests()));
+            outcome = ended(outcome, domain, request -> true, requesters(domain.devicesWithPageRequests()));
         }
         for (Stage stage : domain.stages()) {
             domainIds.giveBack(stage.domainId(), outcome == Errno.OK);
@@ -520,7 +519,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
      */
     static int ownerOf(Domain domain, PageRequest request) {
         Device device = domain == null ? null : domain.members().device(request.requester());
-        return device != null && device.mayAsk(request.pasid()) ? domain.members().number() : PageRequestPort.NOBODY;
+        return device != null && device.mayAsk(request.pasid())
+                ? domain.members().number()
+                : PageRequestPort.NOBODY;
     }
 
     /** True for a page request of a device whose binding is another one now: of a PASID, or of what is below. */
@@ -534,15 +535,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         Context old = before.context();
         Context now = device.stage().context();
         boolean below = request.pasid() == DmaAccess.NO_PASID && !old.giov() && !now.giov();
-        return below
-                ? !old.withoutGuest().equals(now.withoutGuest())
-                : !old.equals(now);
+        return below ? !old.withoutGuest().equals(now.withoutGuest()) : !old.equals(now);
     }
 
     /** What waits of page requests is answered, since the bindings have ended; the first that went wrong is the outcome. */
     private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, int... requesters) {
-        Errno drained = domainIds.settle(
-                pageRequests.end(domain.members().number(), gone, requesters), requesters);
+        Errno drained = domainIds.settle(pageRequests.end(domain.members().number(), gone, requesters), requesters);
         return outcome == Errno.OK ? drained : outcome;
     }
 

@@ -57,7 +57,11 @@ class GuestEventsTest {
         host.memory().writeLongLe(TABLE + DEVICE * 32L, word0);
         host.memory().writeLongLe(TABLE + DEVICE * 32L + 8, word1 | DOMAIN);
         guest.command(CompletionWait.LAYOUT.encode(InvalidateDevtabEntry.word0(DEVICE), 0), containers);
-        assertEquals(List.of(), containers.take().stream().filter(line -> line.startsWith("refused")).toList());
+        assertEquals(
+                List.of(),
+                containers.take().stream()
+                        .filter(line -> line.startsWith("refused"))
+                        .toList());
     }
 
     /** Hands what the host's chip has recorded to the guest, as the core does. */

@@ -110,7 +110,8 @@ class GuestPageRequestsTest {
 
     private PageRequest inLog(int slot) {
         long at = LOG + slot * 16L;
-        return PageServiceRequest.decode(host.memory().readLongLe(at), host.memory().readLongLe(at + 8));
+        return PageServiceRequest.decode(
+                host.memory().readLongLe(at), host.memory().readLongLe(at + 8));
     }
 
     private void respond(int group, PageResponse response) {
@@ -133,7 +134,8 @@ class GuestPageRequestsTest {
         assertEquals(request(8), inLog(1));
         assertEquals(
                 2 * 16,
-                guest.readRegister(Rings.PPR_LOG.tail().offset(), Rings.PPR_LOG.tail().widthBytes()));
+                guest.readRegister(
+                        Rings.PPR_LOG.tail().offset(), Rings.PPR_LOG.tail().widthBytes()));
         respond(7, PageResponse.SUCCESS);
         respond(8, PageResponse.FAILURE);
         assertEquals(List.of("310 ffffffff 7 SUCCESS", "310 ffffffff 8 FAILURE"), answers());

@@ -61,8 +61,8 @@ public final class BindPasidTable {
             HEADER_FLAGS.bit("STAGE_2", 18, about("BIND_PGTABLE: a stage-2 table; needs IDR0.S2P"));
 
     /** The device may ask for pages; needs IDR0.PRI and {@link #FLAG_DEVICE_TLB}. */
-    public static final BitField FLAG_PAGE_REQUESTS = HEADER_FLAGS.bit(
-            "PAGE_REQUESTS", 23, about("the device may ask for pages; needs DEVICE_TLB and IDR0.PRI"));
+    public static final BitField FLAG_PAGE_REQUESTS =
+            HEADER_FLAGS.bit("PAGE_REQUESTS", 23, about("the device may ask for pages; needs DEVICE_TLB and IDR0.PRI"));
 
     /** The header's flags, of every bind of this model. */
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();

@@ -27,12 +27,11 @@ public final class PageRequestResponse {
 
     /** The second word of an answer. */
     public static long word1(PageRequest last, PageResponse response) {
-        int code =
-                switch (response) {
-                    case FAILURE -> FAILURE;
-                    case INVALID -> INVALID;
-                    case SUCCESS -> SUCCESS;
-                };
+        int code = switch (response) {
+            case FAILURE -> FAILURE;
+            case INVALID -> INVALID;
+            case SUCCESS -> SUCCESS;
+        };
         return CommandFields.PRG_INDEX.of(last.group()) | CommandFields.RESP.of(code);
     }
 

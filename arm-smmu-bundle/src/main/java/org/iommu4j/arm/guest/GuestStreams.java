@@ -136,8 +136,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         return switch (StreamTableEntry.CONFIG.getInt(ste[0])) {
             case StreamTableEntry.BYPASS -> GuestBinding.passing(streamId);
             case StreamTableEntry.STAGE_1 -> stage1(streamId);
-            case StreamTableEntry.STAGE_2 ->
-                GuestBinding.stage2(streamId, ste, deviceFlags());
+            case StreamTableEntry.STAGE_2 -> GuestBinding.stage2(streamId, ste, deviceFlags());
             case StreamTableEntry.NESTED -> {
                 sink.refused("a stream of the guest has both stages");
                 yield null;
@@ -190,9 +189,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         if (rules.translationServices(ste, false) == 0) {
             return 0;
         }
-        return pageRequests.getAsBoolean()
-                ? BindPasidTable.DEVICE_FLAGS
-                : (int) BindPasidTable.FLAG_DEVICE_TLB.mask();
+        return pageRequests.getAsBoolean() ? BindPasidTable.DEVICE_FLAGS : (int) BindPasidTable.FLAG_DEVICE_TLB.mask();
     }
 
     @Override

@@ -48,7 +48,8 @@ final class PageRequests {
                 : front.pageRequests().request(request);
         if (outcome == Outcome.ANSWERED || outcome == Outcome.INVALID) {
             boolean known = alwaysWithPasid || isEntryLegal(request.requester());
-            boolean withPasid = alwaysWithPasid || (known && StreamTableEntry.PPAR.isSet(ste[StreamTableEntry.PPAR.word()]));
+            boolean withPasid =
+                    alwaysWithPasid || (known && StreamTableEntry.PPAR.isSet(ste[StreamTableEntry.PPAR.word()]));
             devices.respond(
                     request.requester(),
                     withPasid ? request.pasid() : DmaAccess.NO_PASID,

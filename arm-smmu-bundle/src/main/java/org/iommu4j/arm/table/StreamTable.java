@@ -107,9 +107,8 @@ public final class StreamTable {
         if (!contains(streamId)) {
             return false;
         }
-        long at = twoLevels
-                ? entryAddress(streamId, memory.readLongLe(level1Address(streamId)))
-                : entryAddress(streamId);
+        long at =
+                twoLevels ? entryAddress(streamId, memory.readLongLe(level1Address(streamId))) : entryAddress(streamId);
         for (int word = 0; at != NONE && word < ste.length; word++) {
             ste[word] = memory.readLongLe(at + (long) word * Long.BYTES);
         }

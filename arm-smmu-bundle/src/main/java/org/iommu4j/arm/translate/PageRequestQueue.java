@@ -66,8 +66,7 @@ final class PageRequestQueue implements PageRequestPort {
         port = chip.port();
         platform = port.platform();
         memory = platform.memory();
-        log2Size = Math.min(
-                LOG2_OF_PAGE, Idr1.PRIQS.getInt(chip.capabilities().idr1()));
+        log2Size = Math.min(LOG2_OF_PAGE, Idr1.PRIQS.getInt(chip.capabilities().idr1()));
     }
 
     /** What waits for guests, and for their answers. */
@@ -111,13 +110,15 @@ final class PageRequestQueue implements PageRequestPort {
         long laps = 2 * entries - 1;
         long produced = position(REGISTERS.producer());
         long consumed = position(REGISTERS.consumer());
-        boolean full = REGISTERS.overflow().isSet(produced) != REGISTERS.overflowSeen().isSet(consumed);
+        boolean full =
+                REGISTERS.overflow().isSet(produced) != REGISTERS.overflowSeen().isSet(consumed);
         long tail = REGISTERS.write().get(produced) & laps;
         for (long head = REGISTERS.read().get(consumed) & laps; head != tail; head = (head + 1) & laps) {
             long at = queue + (head & (entries - 1)) * PageRequestEntry.BYTES;
             sink.accept(PageRequestEntry.decode(memory.readLongLe(at), memory.readLongLe(at + Long.BYTES)));
         }
-        long seen = REGISTERS.overflow().isSet(produced) ? REGISTERS.overflowSeen().mask() : 0;
+        long seen =
+                REGISTERS.overflow().isSet(produced) ? REGISTERS.overflowSeen().mask() : 0;
         chip.writePosition(REGISTERS.consumer(), (int) (REGISTERS.read().of(tail) | seen));
         return full;
     }

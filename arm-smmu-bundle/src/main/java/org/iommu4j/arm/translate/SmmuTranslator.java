@@ -433,7 +433,9 @@ public final class SmmuTranslator implements Translator {
         if (books.find(domain) == null) {
             return Answers.notOpen(domain, completion);
         }
-        return pageRequests == null ? completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: IDR0.PRI=0") : 0;
+        return pageRequests == null
+                ? completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: IDR0.PRI=0")
+                : 0;
     }
 
     @Override

@@ -88,7 +88,8 @@ class GuestPageRequestsTest {
 
     private PageRequest inQueue(int slot) {
         long at = PAGES + slot * 16L;
-        return PageRequestEntry.decode(host.memory().readLongLe(at), host.memory().readLongLe(at + 8));
+        return PageRequestEntry.decode(
+                host.memory().readLongLe(at), host.memory().readLongLe(at + 8));
     }
 
     private long produced() {

@@ -128,8 +128,7 @@ class PageRequestBooksTest {
 
     @Test
     void shouldAnswerWhatIsNobodysAndNothingThatWantsNoAnswer() {
-        PageRequest marker =
-                new PageRequest(NOBODYS, DmaAccess.NO_PASID, 0, false, false, false, false, true, 9);
+        PageRequest marker = new PageRequest(NOBODYS, DmaAccess.NO_PASID, 0, false, false, false, false, true, 9);
         chip.queue.addAll(List.of(request(NOBODYS, 7, false), request(NOBODYS, 7, true), marker));
         assertEquals(List.of(), take(1));
         assertEquals(List.of("100:7 INVALID"), chip.answers);
@@ -151,8 +150,7 @@ class PageRequestBooksTest {
             take(1);
         }
         swap();
-        assertEquals(
-                6 * PageRequestBooks.MOST_WAITING - PageRequestBooks.MOST_OPEN, chip.answers.size());
+        assertEquals(6 * PageRequestBooks.MOST_WAITING - PageRequestBooks.MOST_OPEN, chip.answers.size());
     }
 
     @Test

@@ -88,9 +88,8 @@ public final class VtdTranslator implements Translator {
         vendorPart = new VendorPart(subVersion);
         if (chip.isScalable()) {
             QueueCommands queue = (QueueCommands) commands;
-            pageRequests = pageRequestQueue == 0
-                    ? null
-                    : new PageRequestQueue(chip, queue, pageRequestQueue, this::ownerOf);
+            pageRequests =
+                    pageRequestQueue == 0 ? null : new PageRequestQueue(chip, queue, pageRequestQueue, this::ownerOf);
             bindings = new Bindings(chip, tables, queue, new ScalableRemovals(chip, queue), pageRequests);
             scalable = new ScalableInvalidations(subVersion, chip, queue);
         } else {
