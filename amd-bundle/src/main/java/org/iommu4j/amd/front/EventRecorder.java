@@ -178,6 +178,13 @@ public final class EventRecorder {
                 access.iova());
     }
 
+    /** Takes an event that another unit has recorded, in the words of its entry. */
+    public boolean forward(AmdViEvent event, long word0, long word1) {
+        return event == AmdViEvent.PAGE_TAB_HARDWARE_ERROR
+                ? hardwareError(event, word0, word1)
+                : append(event, word0, word1);
+    }
+
     /** Puts an entry of INVALID_PPR_REQUEST into the log. */
     boolean invalidPageRequest(long word0, long word1) {
         return append(AmdViEvent.INVALID_PPR_REQUEST, word0, word1);

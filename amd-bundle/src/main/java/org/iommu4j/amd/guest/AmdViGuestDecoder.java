@@ -37,8 +37,10 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * tail fetches nothing itself. Registers and rings are those of the chip ({@link AmdViFront}). A command that the host does not
  * carry out stops the buffer: it is never acknowledged.
  *
- * <p>Not modelled: interrupt remapping (its commands are checked and complete at once), events of the guest's devices, and
- * delivery of messages to the guest.
+ * <p>Faults of the guest's tables stand in the guest's event log, page requests of its devices in its PPR log.
+ *
+ * <p>Not modelled: interrupt remapping (its commands are checked and complete at once), events about entries of the guest's device
+ * table, and delivery of messages to the guest.
  */
 public final class AmdViGuestDecoder implements GuestDecoder {
     /** Version of the state that {@link #save} writes. */
@@ -53,6 +55,7 @@ public final class AmdViGuestDecoder implements GuestDecoder {
     private final GuestDevices devices;
     private final GuestEffects effects;
     private final AmdViFront front;
+    private final GuestEvents events;
 
     /**
      * A virtual unit fresh from reset.
@@ -76,6 +79,7 @@ public final class AmdViGuestDecoder implements GuestDecoder {
                 (address, data) -> {},
                 effects);
         front.commands().stepping(true);
+        events = new GuestEvents(devices, front.events());
     }
 
     /**
@@ -139,6 +143,11 @@ public final class AmdViGuestDecoder implements GuestDecoder {
     @Override
     public void deviceAccess(int requester, GuestRequests requests) {
         devices.access(requester, requests);
+    }
+
+    @Override
+    public void deviceEvent(byte[] record, GuestRequests requests) {
+        events.forward(record);
     }
 
     /** Page requests go into the guest's PPR log; what that has no room for, and the unit does not answer, nobody answers. */

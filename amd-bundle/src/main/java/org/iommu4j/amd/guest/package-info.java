@@ -9,7 +9,7 @@
  *   <li>{@code registers}: every register as {@link org.iommu4j.simulation.register.RegisterFile#save} writes it.
  *   <li>{@code front}: as {@link org.iommu4j.amd.front.AmdViFront#save} writes it.
  *   <li>{@code devices}: boolean translation is on; count of devices [int requester, int guest domain id (65536: untranslated), long
- *       host table, int mode (0: untranslated), boolean device TLB, long GCR3 root or -1, int GLX, int guest paging mode, boolean
+ *       host table, int mode (0: untranslated), byte 0 for nothing, 1 for a TLB of the device, 2 for that and page requests, long GCR3 root or -1, int GLX, int guest paging mode, boolean
  *       GIOV].
  * </ul>
  */

@@ -526,7 +526,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
                 : PageRequestPort.NOBODY;
     }
 
-    /** True for a page request of a device whose binding is another one now; that of a PASID stays when the table below changes not. */
+    /** True for a page request of a device whose binding is another one now: of a PASID, or of what is below. */
     private static boolean hasEnded(PageRequest request, Device device, Stage before) {
         if (request.requester() != device.requester()) {
             return false;
@@ -536,9 +536,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         }
         Context old = before.context();
         Context now = device.stage().context();
-        return request.pasid() == DmaAccess.NO_PASID && !old.giov() && !now.giov()
-                ? !old.withoutGuest().equals(now.withoutGuest())
-                : !old.equals(now);
+        boolean below = request.pasid() == DmaAccess.NO_PASID && !old.giov() && !now.giov();
+        return below ? !old.withoutGuest().equals(now.withoutGuest()) : !old.equals(now);
     }
 
     /** What waits of page requests is answered, since the bindings have ended; the first that went wrong is the outcome. */
