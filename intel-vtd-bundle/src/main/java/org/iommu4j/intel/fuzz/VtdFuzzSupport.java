@@ -46,6 +46,11 @@ public final class VtdFuzzSupport implements FuzzSupport {
     private static final int TABLE_ENTRIES = 512;
     private static final int MOST_BUSES = 3;
     private static final int MOST_DEVICES = 4;
+
+    /** Devices that have ways of their own, from this number on. */
+    private static final int FIRST_OF_WAYS = 8;
+
+    private static final int MOST_OF_WAYS = 2;
     private static final int MOST_PAGES = 8;
     private static final int RING_BYTES = PAGE;
     private static final long DONE = 0x600d;
@@ -111,6 +116,10 @@ public final class VtdFuzzSupport implements FuzzSupport {
         int devices = 1 + random.nextInt(MOST_DEVICES);
         for (int i = 0; i < devices; i++) {
             scenery.bindings(random.nextInt(MOST_BUSES) << 8 | random.nextInt(4) << 3);
+        }
+        BoundWays ways = new BoundWays(config.subVersion(), port, random, scenery.scene);
+        for (int i = random.nextInt(MOST_OF_WAYS); i >= 0; i--) {
+            ways.add(random.nextInt(MOST_BUSES) << 8 | (FIRST_OF_WAYS + i) << 3);
         }
         return scenery.scene.build();
     }
