@@ -2,6 +2,7 @@ package org.iommu4j.intel.fuzz;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.NavigableSet;
 import java.util.TreeSet;
 import java.util.random.RandomGenerator;
 import org.iommu4j.backend.DmaAccess;
@@ -161,7 +162,7 @@ final class BoundWays {
     }
 
     /** Entries on the way to a page of a table, each with what is mapped below it. */
-    private List<FuzzScene.Entry> entries(long root, int levels, long iova, TreeSet<Long> pages, boolean first) {
+    private List<FuzzScene.Entry> entries(long root, int levels, long iova, NavigableSet<Long> pages, boolean first) {
         Layout layout = first ? FsPte.LAYOUT : SlPte.LAYOUT;
         List<FuzzScene.Entry> entries = new ArrayList<>();
         long at = root;
