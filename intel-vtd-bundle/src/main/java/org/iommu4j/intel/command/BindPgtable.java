@@ -110,6 +110,9 @@ public final class BindPgtable {
     public static final List<BitField> OPTIONS =
             List.of(FLAG_SUPERVISOR, FLAG_WRITE_PROTECT, FLAG_EXTENDED_ACCESSED, FLAG_ACCESSED_DIRTY);
 
+    /** Those that all who use a table have alike, VT-d 6.2.3.1. */
+    public static final int ONE_WAY_OPTIONS = (int) (FLAG_EXTENDED_ACCESSED.mask() | FLAG_ACCESSED_DIRTY.mask());
+
     /** All header flags of legacy mode. */
     public static final int FLAGS = PASS_THROUGH | DEVICE_TLB;
 

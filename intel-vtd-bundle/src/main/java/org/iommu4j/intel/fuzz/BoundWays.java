@@ -2,6 +2,7 @@ package org.iommu4j.intel.fuzz;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.NavigableSet;
 import java.util.TreeSet;
 import java.util.random.RandomGenerator;
 import org.iommu4j.backend.DmaAccess;
@@ -92,7 +93,8 @@ final class BoundWays {
         int flags = deviceFlags | (first ? (int) BindPgtable.FLAG_FIRST_STAGE.mask() : 0);
         FuzzScene.Bind bind = bind(requester, pasid, root, Agaw.width(Agaw.ofLevels(levels)), flags);
         for (long iova : pages) {
-            scene.way(new FuzzScene.Way(requester, pasid, iova, null, bind, entries(root, levels, iova, pages, first)));
+            scene.way(new FuzzScene.Way(
+                    requester, pasid, iova, null, bind, entries(root, levels, iova, pages, first)));
         }
     }
 
@@ -133,7 +135,9 @@ final class BoundWays {
     }
 
     private static long rights(boolean first) {
-        return first ? FsPte.P.mask() | FsPte.RW.mask() | FsPte.US.mask() : SlPte.R.mask() | SlPte.W.mask();
+        return first
+                ? FsPte.P.mask() | FsPte.RW.mask() | FsPte.US.mask()
+                : SlPte.R.mask() | SlPte.W.mask();
     }
 
     private void map(long root, int levels, long iova, boolean first) {
@@ -158,7 +162,7 @@ final class BoundWays {
     }
 
     /** Entries on the way to a page of a table, each with what is mapped below it. */
-    private List<FuzzScene.Entry> entries(long root, int levels, long iova, TreeSet<Long> pages, boolean first) {
+    private List<FuzzScene.Entry> entries(long root, int levels, long iova, NavigableSet<Long> pages, boolean first) {
         Layout layout = first ? FsPte.LAYOUT : SlPte.LAYOUT;
         List<FuzzScene.Entry> entries = new ArrayList<>();
         long at = root;
@@ -174,8 +178,8 @@ final class BoundWays {
                 values.add(layout.encode(leaf(first)));
                 values.add(layout.encode(now & ~(first ? FsPte.RW : SlPte.W).mask()));
             }
-            entries.add(
-                    new FuzzScene.Entry(layout, slot, lowest, highest + PAGE - lowest, level == 1, values, drops()));
+            entries.add(new FuzzScene.Entry(
+                    layout, slot, lowest, highest + PAGE - lowest, level == 1, values, drops()));
             at = SlPte.ADDR.get(now);
         }
         return entries;

@@ -1,6 +1,8 @@
 package org.iommu4j.intel.guest;
 
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -210,7 +212,7 @@ final class GuestDevices implements GuestTables<GuestDevice> {
             return readSelected(requester, before, sink);
         }
         GuestDevice after = structures.read(requester);
-        return after == null ? null : settled(before, bounded(after, sink));
+        return after == null ? null : settled(before, readable(requester, before, bounded(after, sink), sink));
     }
 
     /** The device with those entries that the invalidation selects as they are now, and the others as they were. */
@@ -232,7 +234,8 @@ final class GuestDevices implements GuestTables<GuestDevice> {
         int home = byPasid.isEmpty()
                 ? GuestDevice.NOWHERE
                 : byPasid.get(byPasid.firstKey()).domain();
-        return settled(before, bounded(new GuestDevice(home, before.deviceTlb(), byPasid), sink));
+        GuestDevice after = new GuestDevice(home, before.deviceTlb(), byPasid);
+        return settled(before, readable(requester, before, bounded(after, sink), sink));
     }
 
     private void select(SortedMap<Integer, GuestTable> byPasid, int pasid, GuestTable now) {
@@ -256,6 +259,34 @@ final class GuestDevices implements GuestTables<GuestDevice> {
                 device.home(),
                 device.deviceTlb(),
                 new TreeMap<>(device.byPasid().headMap(device.byPasid().lastKey())));
+    }
+
+    /** The device without tables that are bound already, to be read otherwise: the host has each table read in one way. */
+    private GuestDevice readable(int requester, GuestDevice before, GuestDevice device, GuestRequests sink) {
+        Map<Long, GuestTable> known = new HashMap<>();
+        bindings.bound().forEach((other, bound) -> {
+            if (other != requester) {
+                bound.byPasid().values().forEach(table -> known.put(table.table(), table));
+            }
+        });
+        SortedMap<Integer, GuestTable> byPasid = new TreeMap<>(device.byPasid());
+        if (before != null) {
+            before.byPasid().forEach((pasid, table) -> {
+                if (table.equals(byPasid.get(pasid))) {
+                    known.putIfAbsent(table.table(), table);
+                }
+            });
+        }
+        byPasid.values().removeIf(table -> {
+            GuestTable other = known.putIfAbsent(table.table(), table);
+            return other != null && !table.agreesWith(other);
+        });
+        if (byPasid.size() == device.byPasid().size()) {
+            return device;
+        }
+        sink.refused("a table is in use with other levels or other accessed and dirty flags");
+        int home = byPasid.isEmpty() ? GuestDevice.NOWHERE : device.home();
+        return new GuestDevice(home, device.deviceTlb(), byPasid);
     }
 
     /** The device in the container where it is, if it has PASIDs: another one would take them all away for a while. */

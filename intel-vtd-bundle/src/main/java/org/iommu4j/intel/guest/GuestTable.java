@@ -44,4 +44,12 @@ record GuestTable(int domain, long table, int widthBits, int options) {
     int flags() {
         return options | flag(passes(), BindPgtable.FLAG_PASS_THROUGH);
     }
+
+    /** True unless it is another's table, to be read otherwise, VT-d 6.2.3.1; tables of different stages are not compared. */
+    boolean agreesWith(GuestTable other) {
+        return passes()
+                || firstStage() != other.firstStage()
+                || ((widthBits == other.widthBits || !firstStage())
+                        && ((options ^ other.options) & BindPgtable.ONE_WAY_OPTIONS) == 0);
+    }
 }

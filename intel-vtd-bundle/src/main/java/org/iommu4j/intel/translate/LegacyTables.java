@@ -1,7 +1,5 @@
 package org.iommu4j.intel.translate;
 
-import java.util.Map;
-import java.util.TreeMap;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.intel.table.ContextEntry;
@@ -15,16 +13,18 @@ final class LegacyTables implements HostTables {
     /** Buses that a root table has entries for. */
     private static final int BUSES = 256;
 
-    private final Platform platform;
     private final PhysicalMemory memory;
     private final long root;
-    private final TreeMap<Integer, Long> contextTables = new TreeMap<>();
+
+    /** By bus. */
+    private final TablePages contextTables;
 
     /** Tables below a root table of zeroes. */
     LegacyTables(ChipPort chip, long root) {
-        platform = chip.port().platform();
+        Platform platform = chip.port().platform();
         memory = platform.memory();
         this.root = root;
+        contextTables = new TablePages(platform, BUSES, "bus", "context table");
     }
 
     @Override
@@ -35,11 +35,10 @@ final class LegacyTables implements HostTables {
     @Override
     public boolean prepare(int requester, int pasid) {
         int bus = TableIndex.BUS.getInt(requester);
-        if (contextTables.containsKey(bus)) {
+        if (contextTables.has(bus)) {
             return false;
         }
-        long table = platform.allocatePages(1);
-        contextTables.put(bus, table);
+        long table = contextTables.make(bus);
         long entry = root + (long) bus * RootEntry.BYTES;
         memory.writeLongLe(entry + Long.BYTES, 0);
         memory.writeLongLe(entry, RootEntry.CTP.of(table) | RootEntry.P.mask());
@@ -79,11 +78,11 @@ final class LegacyTables implements HostTables {
 
     /** The entry is not present in between, so that the chip never sees half of each. */
     private void write(int requester, long word0, long word1) {
-        Long table = contextTables.get(TableIndex.BUS.getInt(requester));
-        if (table == null) {
+        int bus = TableIndex.BUS.getInt(requester);
+        if (!contextTables.has(bus)) {
             return;
         }
-        long entry = table + TableIndex.DEVICE_FUNCTION.get(requester) * ContextEntry.BYTES;
+        long entry = contextTables.address(bus) + TableIndex.DEVICE_FUNCTION.get(requester) * ContextEntry.BYTES;
         memory.writeLongLe(entry, 0);
         memory.writeLongLe(entry + Long.BYTES, word1);
         memory.writeLongLe(entry, word0);
@@ -91,18 +90,11 @@ final class LegacyTables implements HostTables {
 
     @Override
     public void save(SnapshotWriter out) {
-        out.putInt(contextTables.size());
-        for (Map.Entry<Integer, Long> table : contextTables.entrySet()) {
-            out.putInt(table.getKey()).putLong(table.getValue());
-        }
+        contextTables.save(out);
     }
 
     @Override
     public void load(SnapshotReader in) {
-        int count = in.getCount(BUSES);
-        for (int i = 0; i < count; i++) {
-            int bus = in.getIndex(BUSES, "bus");
-            contextTables.put(bus, in.getPage("context table"));
-        }
+        contextTables.load(in);
     }
 }

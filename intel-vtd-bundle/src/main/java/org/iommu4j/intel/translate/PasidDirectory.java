@@ -1,7 +1,5 @@
 package org.iommu4j.intel.translate;
 
-import java.util.Map;
-import java.util.TreeMap;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
@@ -36,13 +34,15 @@ final class PasidDirectory {
     /** Bits of the second word of every entry that is present. */
     private final long snoop;
 
-    private final TreeMap<Integer, Long> tables = new TreeMap<>();
+    /** By the PASID's upper bits. */
+    private final TablePages tables;
 
     private PasidDirectory(ChipPort chip, long address) {
         platform = chip.port().platform();
         memory = platform.memory();
         this.address = address;
         pasidBits = chip.pasidBits();
+        tables = new TablePages(platform, 1 << Math.max(0, pasidBits - TABLE_BITS), "PASID table", "PASID table");
         // A walk that is not snooped may not set flags in tables, VT-d 3.6.2 and 3.7.2.
         snoop = Ecap.SMPWCS.isSet(chip.ecap()) ? PasidEntry.PWSNP.mask() : 0;
     }
@@ -59,19 +59,13 @@ final class PasidDirectory {
     /** Goes on with a directory that is there. */
     static PasidDirectory load(ChipPort chip, SnapshotReader in) {
         PasidDirectory directory = new PasidDirectory(chip, in.getPage("PASID directory"));
-        int most = 1 << Math.max(0, chip.pasidBits() - TABLE_BITS);
-        int count = in.getCount(most);
-        for (int i = 0; i < count; i++) {
-            int index = in.getIndex(most, "PASID table");
-            directory.tables.put(index, in.getPage("PASID table"));
-        }
+        directory.tables.load(in);
         return directory;
     }
 
     /** Writes long address; count of tables [int number, long address]. */
     void save(SnapshotWriter out) {
-        out.putLong(address).putInt(tables.size());
-        tables.forEach((index, table) -> out.putInt(index).putLong(table));
+        tables.save(out.putLong(address));
     }
 
     private static int pages(int pasidBits) {
@@ -95,9 +89,8 @@ final class PasidDirectory {
      */
     void prepare(int pasid) {
         int index = TableIndex.PASID_TABLE.getInt(pasid);
-        if (!tables.containsKey(index)) {
-            long table = platform.allocatePages(1);
-            tables.put(index, table);
+        if (!tables.has(index)) {
+            long table = tables.make(index);
             memory.writeLongLe(
                     PasidDirectoryEntry.addressOf(address, pasid),
                     PasidDirectoryEntry.SMPTBLPTR.of(table) | PasidDirectoryEntry.P.mask());
@@ -111,7 +104,7 @@ final class PasidDirectory {
      * @param stage what requests of the PASID translate through; null to block them
      */
     void write(int pasid, Stage stage) {
-        long entry = PasidEntry.addressOf(tables.get(TableIndex.PASID_TABLE.getInt(pasid)), pasid);
+        long entry = PasidEntry.addressOf(tables.address(TableIndex.PASID_TABLE.getInt(pasid)), pasid);
         memory.writeLongLe(entry, 0);
         long[] words = stage == null ? new long[WORDS] : words(stage);
         for (int word = WORDS - 1; word >= 0; word--) {
@@ -155,16 +148,16 @@ final class PasidDirectory {
 
     /** Blocks every PASID. */
     void clear() {
-        for (Map.Entry<Integer, Long> table : tables.entrySet()) {
+        tables.forEach(table -> {
             for (int pasid = 0; pasid < TableIndex.PASIDS_OF_TABLE; pasid++) {
-                memory.writeLongLe(PasidEntry.addressOf(table.getValue(), pasid), 0);
+                memory.writeLongLe(PasidEntry.addressOf(table, pasid), 0);
             }
-        }
+        });
     }
 
     /** Gives all pages back. */
     void free() {
-        tables.values().forEach(table -> platform.freePages(table, 1));
+        tables.free();
         platform.freePages(address, pages(pasidBits));
     }
 }

@@ -18,12 +18,11 @@ final class ScalableTables implements HostTables {
     private static final int REQUESTERS = 1 << 16;
 
     private final ChipPort chip;
-    private final Platform platform;
     private final PhysicalMemory memory;
     private final long root;
 
-    /** Context tables by half of a bus. */
-    private final TreeMap<Integer, Long> contextTables = new TreeMap<>();
+    /** By half of a bus. */
+    private final TablePages contextTables;
 
     /** Directories by requester. */
     private final TreeMap<Integer, PasidDirectory> directories = new TreeMap<>();
@@ -31,9 +30,10 @@ final class ScalableTables implements HostTables {
     /** Tables below a root table of zeroes. */
     ScalableTables(ChipPort chip, long root) {
         this.chip = chip;
-        platform = chip.port().platform();
+        Platform platform = chip.port().platform();
         memory = platform.memory();
         this.root = root;
+        contextTables = new TablePages(platform, HALF_BUSES, "half of a bus", "context table");
     }
 
     @Override
@@ -50,11 +50,10 @@ final class ScalableTables implements HostTables {
         }
         directory.prepare(pasid);
         int half = TableIndex.HALF_BUS.getInt(requester);
-        if (contextTables.containsKey(half)) {
+        if (contextTables.has(half)) {
             return false;
         }
-        long table = platform.allocatePages(1);
-        contextTables.put(half, table);
+        long table = contextTables.make(half);
         memory.writeLongLe(
                 ScalableRootEntry.addressOf(root, requester),
                 ScalableRootEntry.CTP.of(table) | ScalableRootEntry.P.mask());
@@ -83,7 +82,7 @@ final class ScalableTables implements HostTables {
 
     @Override
     public void block(int requester) {
-        if (contextTables.containsKey(TableIndex.HALF_BUS.getInt(requester))) {
+        if (contextTables.has(TableIndex.HALF_BUS.getInt(requester))) {
             memory.writeLongLe(entryOf(requester), 0);
         }
         PasidDirectory directory = directories.get(requester);
@@ -102,13 +101,12 @@ final class ScalableTables implements HostTables {
 
     /** The first word of a context entry: the driver leaves the others 0. */
     private long entryOf(int requester) {
-        return ScalableContextEntry.addressOf(contextTables.get(TableIndex.HALF_BUS.getInt(requester)), requester);
+        return ScalableContextEntry.addressOf(contextTables.address(TableIndex.HALF_BUS.getInt(requester)), requester);
     }
 
     @Override
     public void save(SnapshotWriter out) {
-        out.putInt(contextTables.size());
-        contextTables.forEach((half, table) -> out.putInt(half).putLong(table));
+        contextTables.save(out);
         out.putInt(directories.size());
         directories.forEach((requester, directory) -> {
             out.putInt(requester);
@@ -118,15 +116,11 @@ final class ScalableTables implements HostTables {
 
     @Override
     public void load(SnapshotReader in) {
-        int tables = in.getCount(HALF_BUSES);
-        for (int i = 0; i < tables; i++) {
-            int half = in.getIndex(HALF_BUSES, "half of a bus");
-            contextTables.put(half, in.getPage("context table"));
-        }
+        contextTables.load(in);
         int count = in.getCount(REQUESTERS);
         for (int i = 0; i < count; i++) {
             int requester = in.getIndex(REQUESTERS, "requester");
-            if (!contextTables.containsKey(TableIndex.HALF_BUS.getInt(requester))) {
+            if (!contextTables.has(TableIndex.HALF_BUS.getInt(requester))) {
                 throw in.invalid(
                         "a directory of requester 0x" + Integer.toHexString(requester) + " without context table");
             }

@@ -66,10 +66,7 @@ record Translation(Kind kind, long table, int aw, int options, long memory, int 
         boolean sameTable = kind == other.kind && table == other.table && memory == other.memory;
         return !sameTable
                 || ((!isFirstStage() || aw == other.aw)
-                        && hasOption(BindPgtable.FLAG_EXTENDED_ACCESSED)
-                                == other.hasOption(BindPgtable.FLAG_EXTENDED_ACCESSED)
-                        && hasOption(BindPgtable.FLAG_ACCESSED_DIRTY)
-                                == other.hasOption(BindPgtable.FLAG_ACCESSED_DIRTY));
+                        && ((options ^ other.options) & BindPgtable.ONE_WAY_OPTIONS) == 0);
     }
 
     /** True if the guest's table is one of the first stage. */

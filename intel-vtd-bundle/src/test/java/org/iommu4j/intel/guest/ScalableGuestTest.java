@@ -56,6 +56,9 @@ class ScalableGuestTest {
     private GuestDecoder guest;
     private long tail;
 
+    /** EAFE in the third word of a PASID entry. */
+    private static final int EXTENDED_ACCESSED = 1 << 7;
+
     @BeforeEach
     void start() {
         start(true);
@@ -266,6 +269,82 @@ class ScalableGuestTest {
         bringUpWithPasids();
         assertEquals(-1, read(PASID));
         assertEquals(0xaaaa_a000L, read());
+    }
+
+    /** As operating systems do that have one domain id for all processes. */
+    @Test
+    void shouldKeepPasidsOfOneDomainApart() {
+        pasid(PASID, FIRST_STAGE, FIRST, 1);
+        pasid(6, FIRST_STAGE, OTHER_FIRST, 1);
+        bringUp();
+        guest.deviceAccess(DEVICE, host);
+        assertEquals(0xbbbb_b000L, read(PASID));
+        assertEquals(0xcccc_c000L, read(6));
+        machine.map(FIRST, 4, IOVA, 0xdddd_d000L, FIRST + 0x1000, 7);
+        machine.map(OTHER_FIRST, 4, IOVA, 0xeeee_e000L, OTHER_FIRST + 0x1000, 7);
+        command(0x0000_0345_0001_0026L, 0);
+        assertEquals(0xdddd_d000L, read(PASID));
+        assertEquals(0xcccc_c000L, read(6));
+        pasid(6, 0, 0, 0);
+        command(0x0000_0006_0001_0017L, 0);
+        command(0x0000_0006_0001_0026L, 0);
+        assertEquals(-1, read(6));
+        assertEquals(0xdddd_d000L, read(PASID));
+    }
+
+    @Test
+    void shouldFollowADeviceToAnotherDomainAndBack() {
+        bringUpWithPasids();
+        assertEquals(0xaaaa_a000L, read());
+        for (int round = 0; round < 2; round++) {
+            pasid(NO_PASID, PASS_THROUGH, 0, 12);
+            command(0x0000_0000_0007_0017L, 0);
+            command(0x0007_0022, 0);
+            assertEquals(IOVA, read());
+            assertEquals(0xbbbb_b000L, read(PASID));
+            pasid(NO_PASID, SECOND_STAGE, SECOND, 7);
+            command(0x0000_0000_000c_0017L, 0);
+            command(0x0000_0000_000c_0026L, 0);
+            assertEquals(0xaaaa_a000L, read());
+            assertEquals(0xbbbb_b000L, read(PASID));
+        }
+    }
+
+    /** Absent, dropped, and present with another table: what a driver does with a process that ends. */
+    @Test
+    void shouldGiveAPasidToAnotherProcess() {
+        bringUpWithPasids();
+        assertEquals(0xbbbb_b000L, read(PASID));
+        pasid(PASID, 0, 0, 0);
+        command(0x0000_0345_0009_0017L, 0);
+        command(0x0000_0345_0009_0026L, 0);
+        command(0x0000_0345_0310_0008L, 0x7fff_ffff_ffff_f800L);
+        assertEquals(-1, read(PASID));
+        pasid(PASID, FIRST_STAGE, OTHER_FIRST, 9);
+        command(0x0000_0345_0009_0017L, 0);
+        assertEquals(0xcccc_c000L, read(PASID));
+        assertEquals(0xaaaa_a000L, read());
+    }
+
+    @Test
+    void shouldBlockAPasidWhoseTableIsBoundToBeReadOtherwise() {
+        bringUpWithPasids();
+        assertEquals(0xbbbb_b000L, read(PASID));
+        host.take();
+        pasid(6, FIRST_STAGE, FIRST | EXTENDED_ACCESSED, 9);
+        command(0x0000_0006_0000_0017L, 0);
+        assertEquals(
+                List.of(
+                        "refused: a table is in use with other levels or other accessed and dirty flags",
+                        "handled"),
+                host.take());
+        assertEquals(0xbbbb_b000L, read(PASID), "the other PASID stays");
+        assertEquals(-1, read(6));
+        pasid(PASID, 0, 0, 0);
+        command(0x0000_0345_0009_0017L, 0);
+        pasid(6, FIRST_STAGE, FIRST | EXTENDED_ACCESSED, 9);
+        command(0x37, 0);
+        assertEquals(0xbbbb_b000L, read(6));
     }
 
     @Test
