@@ -60,6 +60,10 @@ public final class BindPasidTable {
     public static final BitField FLAG_STAGE_2 =
             HEADER_FLAGS.bit("STAGE_2", 18, about("BIND_PGTABLE: a stage-2 table; needs IDR0.S2P"));
 
+    /** The table of BIND_PGTABLE is stage 2 below the guest's own context descriptors; needs both stages. */
+    public static final BitField FLAG_NESTED = HEADER_FLAGS.bit(
+            "NESTED", 19, about("BIND_PGTABLE: a stage-2 table below the guest's context descriptors"));
+
     /** The header's flags, of every bind of this model. */
     public static final Layout FLAGS_LAYOUT = HEADER_FLAGS.build();
 
@@ -67,7 +71,7 @@ public final class BindPasidTable {
     public static final int FLAGS = (int) (FLAG_PASS_THROUGH.mask() | FLAG_DEVICE_TLB.mask());
 
     /** All header flags of BIND_PGTABLE. */
-    public static final int PAGE_TABLE_FLAGS = (int) (FLAG_DEVICE_TLB.mask() | FLAG_STAGE_2.mask());
+    public static final int PAGE_TABLE_FLAGS = (int) (FLAG_DEVICE_TLB.mask() | FLAG_STAGE_2.mask() | FLAG_NESTED.mask());
 
     /** All header flags of BIND_PASID. */
     public static final int PASID_FLAGS = (int) FLAG_DEVICE_TLB.mask();

@@ -322,10 +322,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             }
             int tag = second ? vmid : 0;
             for (Context context : contexts) {
-                for (int substream : substreams(
-                        context.index(),
-                        StreamTableEntry.S1_CD_MAX.getInt(ste[0]) == 0,
-                        StreamTableEntry.S1_DSS.getInt(ste[1]))) {
+                for (int substream : substreams(context.index(), ste)) {
                     CoveringCommands commands = new CoveringCommands(
                             chip, random, streamId, substream, tag, context.asid(), deviceTlb, true);
                     Reach all = context.pages().all();
@@ -385,14 +382,11 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             return contexts;
         }
 
-        /**
-         * SubstreamIDs by which a stream reaches a context descriptor, IHI 0070 5.2 S1DSS; none where it cannot.
-         *
-         * @param one true if the stream has one descriptor only
-         * @param dss what a transaction without SubstreamID does
-         */
-        private static int[] substreams(int index, boolean one, int dss) {
-            boolean without = index == 0 && (one || dss == StreamTableEntry.DSS_CD_0);
+        /** SubstreamIDs by which a stream reaches a context descriptor, IHI 0070 5.2 S1DSS; none where it cannot. */
+        private static int[] substreams(int index, long[] ste) {
+            boolean one = StreamTableEntry.S1_CD_MAX.getInt(ste[0]) == 0;
+            boolean first = StreamTableEntry.S1_DSS.getInt(ste[1]) == StreamTableEntry.DSS_CD_0;
+            boolean without = index == 0 && (one || first);
             return without ? new int[] {DmaAccess.NO_PASID} : one ? new int[0] : new int[] {index};
         }
 
@@ -433,7 +427,8 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                             stage2 ? commands.ofStage2(all, all, false) : commands.ofStage1(all)));
                     at = next(slot);
                 }
-                if (table.outer() != null) {
+                // Requests name addresses of stage 1.
+                if (table.outer() != null && commands.bare()) {
                     entries.add(outerLeaf(table, table.slot(at, address, LAST_LEVEL), page, commands));
                 }
                 List<List<byte[]>> drops = stage2 ? commands.ofStage2(page, page, false) : commands.ofStage1(page);
@@ -541,24 +536,17 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             scene.value("requester", requester);
             scene.value("StreamID", requester);
             int flags = chip.has("ATS") && random.nextBoolean() ? (int) BindPasidTable.FLAG_DEVICE_TLB.mask() : 0;
-            boolean deviceTlb = flags != 0;
-            int log2Contexts = log2Contexts();
-            List<Context> contexts = contexts(log2Contexts, null);
-            int without = random.nextInt(3);
+            long[] ste = new long[StreamTableEntry.WORDS];
+            List<Context> contexts = stage1(ste, null);
             FuzzScene.Bind table = bind(
                     Uapi.BIND_PASIDTBL,
                     flags,
                     BindPasidTable.LAYOUT.encode(
                             BindPasidTable.TABLE_ROOT.of(contexts.get(0).at()),
                             BindPasidTable.REQUESTER.of(requester)
-                                    | BindPasidTable.PASID_BITS.of(log2Contexts)
-                                    | BindPasidTable.NO_PASID.of(without)));
-            for (Context context : contexts) {
-                for (int substream : substreams(context.index(), log2Contexts == 0, without)) {
-                    CoveringCommands commands = ofDriver(requester, substream, context.asid(), deviceTlb);
-                    ways(context.pages(), commands, List.of(), null, table);
-                }
-            }
+                                    | BindPasidTable.PASID_BITS.of(StreamTableEntry.S1_CD_MAX.get(ste))
+                                    | BindPasidTable.NO_PASID.of(StreamTableEntry.S1_DSS.get(ste))));
+            ways(contexts, ste, table, requester, flags != 0);
             scene.bind(
                     Uapi.BIND_PASIDTBL,
                     (int) BindPasidTable.FLAG_PASS_THROUGH.mask(),
@@ -568,6 +556,8 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             // Seldom: a device has one table at a time, and most of what can go wrong is in stage 1.
             if (chip.hasStage2() && random.nextInt(4) == 0) {
                 stage2Table(requester, flags);
+            } else if (chip.hasStage2() && random.nextInt(4) == 0) {
+                bothStages(requester, flags);
             }
             if (chip.subVersion() >= SmmuGeneration.V3_1 && chip.substreamIdBits() != 0) {
                 int bits = Math.min(chip.substreamIdBits(), MOST_BOUND_PASID_BITS);
@@ -619,16 +609,48 @@ public final class SmmuFuzzSupport implements FuzzSupport {
             Pages pages = pages(stage2(ste, false));
             byte[] payload = BindPageTable.LAYOUT.encode(
                     BindPageTable.TABLE_ROOT.of(StreamTableEntry.S2_TTB.get(ste)),
-                    BindPageTable.REQUESTER.of(requester)
-                            | BindPageTable.T0SZ.of(StreamTableEntry.S2_T0SZ.get(ste))
-                            | BindPageTable.GRANULE.of(StreamTableEntry.S2_TG.get(ste))
-                            | BindPageTable.IPS.of(StreamTableEntry.S2_PS.get(ste))
-                            | BindPageTable.START_LEVEL.of(StreamTableEntry.S2_SL0.get(ste))
-                            | BindPageTable.NO_ACCESS_FAULTS.of(StreamTableEntry.S2_AFFD.get(ste)),
+                    stage2Control(requester, ste),
                     0);
             FuzzScene.Bind bind =
                     bind(Uapi.BIND_PGTABLE, flags | (int) BindPasidTable.FLAG_STAGE_2.mask(), payload);
             ways(pages, ofDriver(requester, DmaAccess.NO_PASID, 0, flags != 0), List.of(), null, bind);
+        }
+
+        /** Binds context descriptors above a table of stage 2. */
+        private void bothStages(int requester, int flags) {
+            long[] ste = new long[StreamTableEntry.WORDS];
+            Table outer = stage2(ste, true);
+            List<Context> contexts = stage1(ste, outer);
+            byte[] payload = BindPageTable.LAYOUT.encode(
+                    BindPageTable.TABLE_ROOT.of(outer.root()),
+                    stage2Control(requester, ste),
+                    BindPageTable.CONTEXT_POINTER.of(contexts.get(0).at())
+                            | BindPageTable.CONTEXT_BITS.of(StreamTableEntry.S1_CD_MAX.get(ste))
+                            | BindPageTable.CONTEXT_NO_PASID.of(StreamTableEntry.S1_DSS.get(ste)));
+            FuzzScene.Bind bind = bind(Uapi.BIND_PGTABLE, flags | (int) BindPasidTable.FLAG_NESTED.mask(), payload);
+            ways(contexts, ste, bind, requester, flags != 0);
+        }
+
+        /** The second word of a bind that has a table of stage 2. */
+        private static long stage2Control(int requester, long[] ste) {
+            return BindPageTable.REQUESTER.of(requester)
+                    | BindPageTable.T0SZ.of(StreamTableEntry.S2_T0SZ.get(ste))
+                    | BindPageTable.GRANULE.of(StreamTableEntry.S2_TG.get(ste))
+                    | BindPageTable.IPS.of(StreamTableEntry.S2_PS.get(ste))
+                    | BindPageTable.START_LEVEL.of(StreamTableEntry.S2_SL0.get(ste))
+                    | BindPageTable.NO_ACCESS_FAULTS.of(StreamTableEntry.S2_AFFD.get(ste))
+                    | BindPageTable.STALLS.of(StreamTableEntry.S2_S.get(ste));
+        }
+
+        /** Ways of a device that is bound to context descriptors. */
+        private void ways(
+                List<Context> contexts, long[] ste, FuzzScene.Bind bind, int requester, boolean deviceTlb) {
+            for (Context context : contexts) {
+                for (int substream : substreams(context.index(), ste)) {
+                    CoveringCommands commands = ofDriver(requester, substream, context.asid(), deviceTlb);
+                    ways(context.pages(), commands, List.of(), null, bind);
+                }
+            }
         }
 
         private Context context(int index, long at, Table outer) {

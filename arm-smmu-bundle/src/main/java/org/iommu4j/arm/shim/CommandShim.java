@@ -208,7 +208,7 @@ public final class CommandShim implements Shim {
             int room = MOST_COMMANDS - written - (commands - 1 - i);
             long pieces = isChanged(command, word0, word1) ? pieces(word0, word1) : 1;
             if (pieces > room) {
-                put(request, written++, SmmuCommand.TLBI_NH_ALL.word(), 0);
+                put(request, written++, everything(command).word(), 0);
                 widened = true;
             } else if (isChanged(command, word0, word1)) {
                 for (long piece = 0; piece < pieces; piece++) {
@@ -225,6 +225,11 @@ public final class CommandShim implements Shim {
             request.replacePayload(to, written * BYTES);
         }
         return 0;
+    }
+
+    /** The command for all of the VM that a command by range may name. */
+    private static SmmuCommand everything(SmmuCommand command) {
+        return command.namesStage2() ? SmmuCommand.TLBI_S12_VMALL : SmmuCommand.TLBI_NH_ALL;
     }
 
     /** How many commands a range becomes. */
