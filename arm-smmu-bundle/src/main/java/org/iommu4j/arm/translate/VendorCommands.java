@@ -63,14 +63,8 @@ final class VendorCommands {
                     opcode,
                     "no command of this generation has that opcode");
         }
-        if (!command.isOfGuests() || (command.namesStage2() && !hasNestedGuest(domain))) {
-            return completion.refuse(
-                    Rule.V36,
-                    Rule.V36.errno(),
-                    command.layout(),
-                    opcodeField,
-                    opcode,
-                    "this command is the host's, never a guest's");
+        if (!command.isOfGuests()) {
+            return notOfGuests(command, completion);
         }
         if (!absent && !checks[opcode].isLegal(word0, word1)) {
             return completion.refuse(
@@ -80,6 +74,9 @@ final class VendorCommands {
                     opcodeField,
                     opcode,
                     checks[opcode].reason(word0, word1));
+        }
+        if (command.namesStage2() && !hasNestedGuest(domain)) {
+            return notOfGuests(command, completion);
         }
         if (namesStream(command) && domain.members().device(CommandFields.SID.getInt(word0)) == null) {
             return completion.refuse(
@@ -99,6 +96,16 @@ final class VendorCommands {
                         opcode,
                         "the command drops more than the generic part names")
                 : 0;
+    }
+
+    private static int notOfGuests(SmmuCommand command, Completion completion) {
+        return completion.refuse(
+                Rule.V36,
+                Rule.V36.errno(),
+                command.layout(),
+                command.opcodeField(),
+                command.opcode(),
+                "this command is the host's, never a guest's");
     }
 
     /** True if a binding of the domain has a stage 2 of the guest below its stage 1. */
