@@ -10,7 +10,6 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.driver.domain.Answers;
-import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
 /**
@@ -20,6 +19,8 @@ import org.iommu4j.layout.Layout;
  */
 final class VendorCommands {
     private static final Layout WORDS = SmmuCommand.TLBI_NH_ALL.layout();
+    private static final String OF_HOST = "this command is the host's, never a guest's";
+    private static final String TOO_WIDE = "the command drops more than the generic part names";
 
     private final CommandCheck[] checks;
     private final QueueCommands queue;
@@ -51,7 +52,6 @@ final class VendorCommands {
     private int check(Domain domain, long word0, long word1, InvalidateRequest request, Completion completion) {
         int opcode = SmmuCommand.opcodeOf(word0);
         SmmuCommand command = SmmuCommand.of(opcode);
-        BitField opcodeField = WORDS.fields().get(0);
         // S9: where no device can hold anything, a guest's command for devices is done.
         boolean absent = command == SmmuCommand.ATC_INV && !reachesDevices;
         if (command == null || (checks[opcode] == null && !absent)) {
@@ -59,24 +59,18 @@ final class VendorCommands {
                     Rule.V34,
                     Rule.V34.errno(),
                     WORDS,
-                    opcodeField,
+                    WORDS.fields().get(0),
                     opcode,
                     "no command of this generation has that opcode");
         }
         if (!command.isOfGuests()) {
-            return notOfGuests(command, completion);
+            return refuse(Rule.V36, command, OF_HOST, completion);
         }
         if (!absent && !checks[opcode].isLegal(word0, word1)) {
-            return completion.refuse(
-                    Rule.V34,
-                    Rule.V34.errno(),
-                    command.layout(),
-                    opcodeField,
-                    opcode,
-                    checks[opcode].reason(word0, word1));
+            return refuse(Rule.V34, command, checks[opcode].reason(word0, word1), completion);
         }
         if (command.namesStage2() && !hasNestedGuest(domain)) {
-            return notOfGuests(command, completion);
+            return refuse(Rule.V36, command, OF_HOST, completion);
         }
         if (namesStream(command) && domain.members().device(CommandFields.SID.getInt(word0)) == null) {
             return completion.refuse(
@@ -87,25 +81,11 @@ final class VendorCommands {
                     CommandFields.SID.get(word0),
                     Answers.NOT_ATTACHED);
         }
-        return isWider(command, word0, word1, request)
-                ? completion.refuse(
-                        Rule.V35,
-                        Rule.V35.errno(),
-                        command.layout(),
-                        opcodeField,
-                        opcode,
-                        "the command drops more than the generic part names")
-                : 0;
+        return isWider(command, word0, word1, request) ? refuse(Rule.V35, command, TOO_WIDE, completion) : 0;
     }
 
-    private static int notOfGuests(SmmuCommand command, Completion completion) {
-        return completion.refuse(
-                Rule.V36,
-                Rule.V36.errno(),
-                command.layout(),
-                command.opcodeField(),
-                command.opcode(),
-                "this command is the host's, never a guest's");
+    private static int refuse(Rule rule, SmmuCommand command, String why, Completion completion) {
+        return completion.refuse(rule, rule.errno(), command.layout(), command.opcodeField(), command.opcode(), why);
     }
 
     /** True if a binding of the domain has a stage 2 of the guest below its stage 1. */

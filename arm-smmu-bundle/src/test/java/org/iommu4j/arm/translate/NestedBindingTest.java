@@ -25,9 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class NestedBindingTest {
     private static final int DEVICE = 0x1A8;
 
-    /** Bits 18 and 19 of a bind's flags. */
-    private static final int STAGE_2 = 1 << 18;
-
+    /** Bit 19 of a bind's flags: both stages. */
     private static final int NESTED = 1 << 19;
 
     /** Stage 2 leads from here so far up. */
