@@ -16,6 +16,8 @@ public final class Effect {
         CARRIED,
         /** Translations of addresses, with the table entries that lead to them. */
         TRANSLATIONS,
+        /** Translations of the outer of two stages, by the addresses that it translates, and what was made through them. */
+        OUTER_TRANSLATIONS,
         /** Context descriptors or PASID entries, by which a space has its table. */
         CONTEXTS,
         /** Translations in the TLBs of devices. */

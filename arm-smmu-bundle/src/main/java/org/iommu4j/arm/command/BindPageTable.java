@@ -60,11 +60,36 @@ public final class BindPageTable {
     /** Stage 2 forces write-back. */
     public static final BitField FORCE_WRITE_BACK = DATA.bit("force_write_back", 119, about("stage 2: as STE.S2FWB"));
 
-    /** Memory attributes. */
-    public static final BitField MAIR = DATA.bits("mair", 191, 128, about("stage 1: memory attributes, as CD.MAIR"));
+    /** Memory attributes; with both stages the context descriptors above, as {@link #CONTEXTS} has them. */
+    public static final BitField MAIR =
+            DATA.bits("mair", 191, 128, about("stage 1: as CD.MAIR; NESTED: smmu_bind_contexts"));
 
     /** The payload. */
     public static final Layout LAYOUT = DATA.build();
+
+    private static final Layout.Builder ABOVE =
+            Layout.named("smmu_bind_contexts").size(64).littleEndian().spec("docs/contract.md, BIND_PGTABLE of SMMUv3");
+
+    /** Levels of the table of context descriptors. */
+    public static final BitField CONTEXT_FORMAT = ABOVE.bits(
+            "format",
+            5,
+            4,
+            oneOf(code(0, "linear"), code(1, "two levels, 4 KiB leaves"), code(2, "two levels, 64 KiB leaves")));
+
+    /** The table of context descriptors, or the single one: an intermediate address. */
+    public static final BitField CONTEXT_POINTER =
+            ABOVE.address("context_pointer", 51, 6, about("intermediate address, as STE.S1ContextPtr"));
+
+    /** Treatment of a transaction without PASID where there are PASIDs. */
+    public static final BitField CONTEXT_NO_PASID = ABOVE.bits(
+            "no_pasid", 53, 52, oneOf(code(0, "abort"), code(1, "bypass stage 1"), code(2, "context descriptor 0")));
+
+    /** log2 of the context descriptors. */
+    public static final BitField CONTEXT_BITS = ABOVE.bits("pasid_bits", 63, 59, about("as STE.S1CDMax"));
+
+    /** The third word with both stages. */
+    public static final Layout CONTEXTS = ABOVE.build();
 
     private BindPageTable() {}
 }

@@ -60,6 +60,10 @@ public final class BindPasidTable {
     public static final BitField FLAG_STAGE_2 =
             HEADER_FLAGS.bit("STAGE_2", 18, about("BIND_PGTABLE: a stage-2 table; needs IDR0.S2P"));
 
+    /** The table of BIND_PGTABLE is stage 2 below the guest's own context descriptors; needs both stages. */
+    public static final BitField FLAG_NESTED = HEADER_FLAGS.bit(
+            "NESTED", 19, about("BIND_PGTABLE: a stage-2 table below the guest's context descriptors"));
+
     /** The device may ask for pages; needs IDR0.PRI and {@link #FLAG_DEVICE_TLB}. */
     public static final BitField FLAG_PAGE_REQUESTS =
             HEADER_FLAGS.bit("PAGE_REQUESTS", 23, about("the device may ask for pages; needs DEVICE_TLB and IDR0.PRI"));
@@ -74,7 +78,8 @@ public final class BindPasidTable {
     public static final int FLAGS = (int) FLAG_PASS_THROUGH.mask() | DEVICE_FLAGS;
 
     /** All header flags of BIND_PGTABLE. */
-    public static final int PAGE_TABLE_FLAGS = (int) FLAG_STAGE_2.mask() | DEVICE_FLAGS;
+    public static final int PAGE_TABLE_FLAGS =
+            (int) (FLAG_STAGE_2.mask() | FLAG_NESTED.mask()) | DEVICE_FLAGS;
 
     /** All header flags of BIND_PASID. */
     public static final int PASID_FLAGS = DEVICE_FLAGS;

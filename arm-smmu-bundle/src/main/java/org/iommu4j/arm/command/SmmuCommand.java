@@ -235,7 +235,10 @@ public enum SmmuCommand implements CommandFormat {
         return layout.fields().contains(CommandFields.TG);
     }
 
-    /** True if a guest may give it itself, as vendor part of an invalidation, docs/spec/arm-smmu.md 5.6. */
+    /**
+     * True if a guest may give it itself, as vendor part of an invalidation, docs/spec/arm-smmu.md 5.6; what names stage 2 only if
+     * stage 2 is the guest's.
+     */
     public boolean isOfGuests() {
         return switch (this) {
             case TLBI_NSNH_ALL,
@@ -247,8 +250,13 @@ public enum SmmuCommand implements CommandFormat {
                     CFGI_CD,
                     CFGI_CD_ALL,
                     RESUME -> true;
-            default -> false;
+            default -> namesStage2();
         };
+    }
+
+    /** True if it drops what came from stage 2. */
+    public boolean namesStage2() {
+        return this == TLBI_S2_IPA || this == TLBI_S12_VMALL;
     }
 
     /** The command of an opcode, or null if none has it. */

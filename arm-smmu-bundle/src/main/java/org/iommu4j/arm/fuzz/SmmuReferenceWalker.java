@@ -67,6 +67,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     private static final int UNBIND = 1;
     private static final int PASS_THROUGH = 1 << 16;
     private static final int STAGE_2 = 1 << 18;
+    private static final int NESTED = 1 << 19;
 
     private final NativePort port;
     private final PhysicalMemory streamTables;
@@ -183,9 +184,12 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         } else if ((request.flags() & PASS_THROUGH) != 0) {
             bound.put(requester, new Bound(null, 4L << 1 | 1, 0, 0, 0));
         } else if (request.operation() == BIND_PGTABLE && (request.flags() & STAGE_2) != 0) {
-            bound.put(
-                    requester,
-                    new Bound(null, 6L << 1 | 1, bits(words, 119, 119) << 25, stage2Control(words), words[0]));
+            bound.put(requester, new Bound(null, 6L << 1 | 1, bits(words, 119, 119) << 25, stage2Control(words), words[0]));
+        } else if (request.operation() == BIND_PGTABLE && (request.flags() & NESTED) != 0) {
+            // The third word has the fields of STE[63:4] in their places, and S1DSS in bits 53:52.
+            long entry = 7L << 1 | 1 | (words[2] & ~(3L << 52));
+            long more = bits(words, 119, 119) << 25 | bits(words, 181, 180);
+            bound.put(requester, new Bound(null, entry, more, stage2Control(words), words[0]));
         } else if (request.operation() == BIND_PGTABLE) {
             bound.put(requester, new Bound(Map.of(0, context(words, 1)), 5L << 1 | 1, 0, 0, 0));
         } else {
@@ -218,6 +222,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
                 | bits(words, 114, 114) << 53
                 | bits(words, 116, 116) << 55
                 | bits(words, 115, 115) << 56
+                | bits(words, 118, 118) << 57
                 | 1L << 58;
     }
 
@@ -251,7 +256,7 @@ final class SmmuReferenceWalker implements ReferenceWalker {
     }
 
     private static boolean hasOwnContexts(Bound stream) {
-        return stream.contexts == null && bits(stream.ste, 3, 1) == 5;
+        return stream.contexts == null && (bits(stream.ste, 3, 1) & 5) == 5;
     }
 
     /** A number for the contents of a guest's own context descriptors. */
@@ -261,7 +266,8 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         for (int index = 0; index < count; index++) {
             try {
                 int contexts = (int) bits(stream.ste, 63, 59);
-                hash = 31 * hash + Arrays.hashCode(contextDescriptor(stream.ste, contexts, index, false));
+                boolean nested = bits(stream.ste, 3, 1) == 7;
+                hash = 31 * hash + Arrays.hashCode(contextDescriptor(stream.ste, contexts, index, nested));
             } catch (Refused refused) {
                 hash = 31 * hash + refused.code;
             } catch (Open open) {

@@ -11,20 +11,22 @@ import org.iommu4j.contract.Uapi;
  *
  * @param flags of the bind header
  * @param root first word of the vendor part
- * @param control second word; one that stage 2 has beyond is 0
+ * @param control second word
+ * @param contexts third word of a stream with both stages, as {@link BindPageTable#CONTEXTS} has it; else 0
  * @param vmid the guest's own, which its commands name; {@link #ANY_VMID} for a stream that each of them reaches, as those of EL2
  */
-record GuestBinding(int flags, long root, long control, int vmid) {
+record GuestBinding(int flags, long root, long control, long contexts, int vmid) {
     /** None: the guest's unit has no stage 2, or the stream is one of EL2. */
     static final int ANY_VMID = -1;
 
     private static final int WORDS_WITHOUT_VMID = 2;
     private static final int WORDS = 3;
+    private static final int WORDS_OF_BOTH_STAGES = 4;
 
     /** Transactions pass untranslated. */
     static GuestBinding passing(int streamId) {
         return new GuestBinding(
-                (int) BindPasidTable.FLAG_PASS_THROUGH.mask(), 0, BindPasidTable.REQUESTER.of(streamId), ANY_VMID);
+                (int) BindPasidTable.FLAG_PASS_THROUGH.mask(), 0, BindPasidTable.REQUESTER.of(streamId), 0, ANY_VMID);
     }
 
     /**
@@ -49,10 +51,38 @@ record GuestBinding(int flags, long root, long control, int vmid) {
                         | BindPageTable.NO_RECORDS.of(StreamTableEntry.S2_R.isSet(control) ? 0 : 1)
                         | BindPageTable.STALLS.of(StreamTableEntry.S2_S.get(control))
                         | BindPageTable.FORCE_WRITE_BACK.of(forcesWriteBack ? 1 : 0),
+                0,
                 StreamTableEntry.S2_VMID.getInt(control));
     }
 
-    /** True if it is a stage-2 table. */
+    /**
+     * The context descriptors of a stream, above the stage-2 table that this is.
+     *
+     * @param stage1 what BIND_PASIDTBL would have of them
+     */
+    GuestBinding below(GuestBinding stage1) {
+        return new GuestBinding(
+                (flags ^ (int) BindPasidTable.FLAG_STAGE_2.mask()) | (int) BindPasidTable.FLAG_NESTED.mask(),
+                root,
+                control,
+                BindPageTable.CONTEXT_POINTER.of(BindPasidTable.TABLE_ROOT.get(stage1.root))
+                        | BindPageTable.CONTEXT_BITS.of(BindPasidTable.PASID_BITS.get(stage1.control))
+                        | BindPageTable.CONTEXT_FORMAT.of(BindPasidTable.FORMAT.get(stage1.control))
+                        | BindPageTable.CONTEXT_NO_PASID.of(BindPasidTable.NO_PASID.get(stage1.control)),
+                vmid);
+    }
+
+    /** True if it has both stages. */
+    boolean isNested() {
+        return BindPasidTable.FLAG_NESTED.isSet(flags);
+    }
+
+    /** True if it has a stage-2 table, below stage 1 or alone. */
+    boolean hasStage2() {
+        return isStage2() || isNested();
+    }
+
+    /** True if it is a stage-2 table alone. */
     boolean isStage2() {
         return BindPasidTable.FLAG_STAGE_2.isSet(flags);
     }
@@ -69,24 +99,30 @@ record GuestBinding(int flags, long root, long control, int vmid) {
 
     /** The operation that binds it. */
     int operation() {
-        return isStage2() ? Uapi.BIND_PGTABLE : Uapi.BIND_PASIDTBL;
+        return hasStage2() ? Uapi.BIND_PGTABLE : Uapi.BIND_PASIDTBL;
     }
 
     /** The vendor part. */
     byte[] payload() {
-        return isStage2() ? BindPageTable.LAYOUT.encode(root, control, 0) : BindPasidTable.LAYOUT.encode(root, control);
+        return hasStage2()
+                ? BindPageTable.LAYOUT.encode(root, control, contexts)
+                : BindPasidTable.LAYOUT.encode(root, control);
     }
 
     /** A binding of saved words; null if there are too few or too many. */
     static GuestBinding of(int flags, long[] words) {
-        if (words.length == WORDS_WITHOUT_VMID) {
-            return new GuestBinding(flags, words[0], words[1], ANY_VMID);
+        if (words.length < WORDS_WITHOUT_VMID || words.length > WORDS_OF_BOTH_STAGES) {
+            return null;
         }
-        return words.length == WORDS ? new GuestBinding(flags, words[0], words[1], (int) words[2]) : null;
+        int vmid = words.length == WORDS_WITHOUT_VMID ? ANY_VMID : (int) words[2];
+        return new GuestBinding(flags, words[0], words[1], words.length > WORDS ? words[WORDS] : 0, vmid);
     }
 
-    /** The words to save: a VMID, which releases before 1.3.0 do not know, only if there is one. */
+    /** The words to save: what releases before 1.3.0 do not know, a VMID and context descriptors above stage 2, only if it is there. */
     long[] words() {
+        if (isNested()) {
+            return new long[] {root, control, vmid, contexts};
+        }
         return vmid == ANY_VMID ? new long[] {root, control} : new long[] {root, control, vmid};
     }
 }

@@ -147,10 +147,17 @@ final class GuestEffects implements CommandEffects {
                         : invalidate(streamId, leafFlag(word1), first, last - first + 1, payload));
     }
 
-    /** By address of stage 2. The host knows its granule, so that it chooses the command; nothing of the guest's has to be in it. */
+    /**
+     * By address of stage 2. Where that is alone the host knows its granule, so that it chooses the command; below stage 1 addresses of
+     * requests are those of stage 1, so that the command goes along.
+     */
     private Outcome intermediate(long word0, long word1) {
         Granule named = Granule.ofRange(CommandFields.TG.getInt(word1));
-        return ofMachine(vmid(word0), GuestBinding::isStage2, streamId -> {
+        byte[] payload = payload(SmmuCommand.TLBI_S2_IPA, word0, word1);
+        return ofMachine(vmid(word0), GuestBinding::hasStage2, streamId -> {
+            if (streams.bound().get(streamId).isNested()) {
+                return invalidate(streamId, 0, 0, 0, payload);
+            }
             Granule granule = named == null ? streams.bound().get(streamId).granule() : named;
             long first = CommandFields.firstOfRange(granule, CommandFields.ipa(word1));
             long last = CommandFields.lastOfRange(granule, first, named == null ? 0 : word0);

@@ -52,7 +52,7 @@ final class GuestEvents {
         }
         boolean ofStage2 =
                 type.layout().fields().contains(EventFields.S2) && EventFields.S2.isSet(words[EventFields.S2.word()]);
-        if (binding.isStage2() || !ofStage2) {
+        if (binding.hasStage2() || !ofStage2) {
             events.record(words);
         }
     }

@@ -24,7 +24,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * The stream table of a guest: each stream is alone in a container of its own, which has the StreamID as number, and bound there to its
- * context descriptors or its stage-2 table.
+ * context descriptors, its stage-2 table, or both.
  */
 final class GuestStreams implements GuestTables<GuestBinding> {
     private static final int STREAMS = 1 << 16;
@@ -136,12 +136,8 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         return switch (StreamTableEntry.CONFIG.getInt(ste[0])) {
             case StreamTableEntry.BYPASS -> GuestBinding.passing(streamId);
             case StreamTableEntry.STAGE_1 -> stage1(streamId);
-            case StreamTableEntry.STAGE_2 ->
-                GuestBinding.stage2(streamId, ste, deviceFlags(), rules.forcesWriteBack(ste));
-            case StreamTableEntry.NESTED -> {
-                sink.refused("a stream of the guest has both stages");
-                yield null;
-            }
+            case StreamTableEntry.STAGE_2 -> stage2(streamId);
+            case StreamTableEntry.NESTED -> stage2(streamId).below(stage1(streamId));
             default -> null;
         };
     }
@@ -167,6 +163,11 @@ final class GuestStreams implements GuestTables<GuestBinding> {
         }
     }
 
+    private GuestBinding stage2(int streamId) {
+        return GuestBinding.stage2(
+                streamId, ste, rules.translationServices(ste, false) != 0, rules.forcesWriteBack(ste));
+    }
+
     private GuestBinding stage1(int streamId) {
         int bits = rules.contextBits(ste[0]);
         int format = bits == 0 || StreamTableEntry.S1_FORMAT.getInt(ste[0]) > 2
@@ -180,9 +181,14 @@ final class GuestStreams implements GuestTables<GuestBinding> {
                         | BindPasidTable.PASID_BITS.of(bits)
                         | BindPasidTable.FORMAT.of(format)
                         | BindPasidTable.NO_PASID.of(bits == 0 || without > 2 ? 0 : without),
+                0,
                 hasStage2 && !rules.isEl2(ste)
                         ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()])
                         : GuestBinding.ANY_VMID);
+    }
+
+    private GuestBinding stage2(int streamId) {
+        return GuestBinding.stage2(streamId, ste, deviceFlags(), rules.forcesWriteBack(ste));
     }
 
     /** What the stream's device may do: a TLB of its own; with it page requests, while the guest takes them. */

@@ -36,12 +36,12 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
- * A virtual SMMU with streams of one stage or the other. Whoever runs the guest fetches the queue and hands each command to {@link #command}; a write to
+ * A virtual SMMU with streams of one stage, the other, or both. Whoever runs the guest fetches the queue and hands each command to {@link #command}; a write to
  * CMDQ_PROD fetches nothing itself. Registers and queue are those of the chip ({@link SmmuFront}). A command that the host does
  * not carry out stops the queue: it is never acknowledged. Faults of the guest's devices stand in the guest's event queue, their page requests in its
  * queue of those, which the guest's own CMD_PRI_RESP answers.
  *
- * <p>Not modelled: streams of both stages, delivery of its interrupts.
+ * <p>Not modelled: delivery of its interrupts.
  */
 public final class SmmuGuestDecoder implements GuestDecoder {
     /** Version of the state that {@link #save} writes. */

@@ -225,12 +225,14 @@ final class StreamConfiguration {
 
     /**
      * Where a context descriptor of the selected stream is read. A pointer into a page of the host is a table of the host: no
-     * guest's table is bound there. What a guest's own table leads to is read where guests have tables only.
+     * guest's table is bound there, and below a guest's own stage 2 nothing is the host's. What a guest's own table leads to is read
+     * where guests have tables only.
      *
      * @param pa where the descriptor is
      */
     private PhysicalMemory contexts(Stage2Translation stage2, long pa) {
-        if (guestTables.contains(pa, ContextDescriptor.BYTES)) {
+        boolean ownStage2 = stage2 != null && guestTables.contains(StreamTableEntry.S2_TTB.get(ste), Long.BYTES);
+        if (ownStage2 || guestTables.contains(pa, ContextDescriptor.BYTES)) {
             return guestTables;
         }
         long pointer = StreamTableEntry.S1_CONTEXT_PTR.get(ste);

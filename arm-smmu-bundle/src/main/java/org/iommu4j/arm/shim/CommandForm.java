@@ -27,7 +27,7 @@ import org.iommu4j.contract.InvalidateRequest;
  *       0x0302 on every chip has them.
  *   <li>S22: a SCALE of six bits, which only 0x0304 has, becomes pieces of the largest range of five. A range ends at the end of its half
  *       of the address space.
- *   <li>S2: what would be too many commands becomes one that drops the whole of stage 1.
+ *   <li>S2: what would be too many commands becomes one that drops the whole of the stage.
  *   <li>S24, S25: level 1 of a 16 KiB granule says nothing before 0x0304 and something from then on.
  * </ul>
  */
@@ -125,13 +125,15 @@ final class CommandForm implements EffectForm {
     /** Reads a guest's command that is legal. */
     void read(SmmuCommand command, long word0, long word1, Effect effect) {
         switch (command) {
-            case TLBI_NH_ALL, TLBI_NSNH_ALL -> effect.all(Target.TRANSLATIONS);
+            case TLBI_NH_ALL -> effect.all(Target.TRANSLATIONS);
             case TLBI_NH_ASID -> effect.all(Target.TRANSLATIONS).ofSpace(CommandFields.ASID.getInt(word0), false);
             case TLBI_NH_VA -> {
                 effect.all(Target.TRANSLATIONS).ofSpace(CommandFields.ASID.getInt(word0), true);
                 readRange(word0, word1, effect);
             }
             case TLBI_NH_VAA -> readRange(word0, word1, effect.all(Target.TRANSLATIONS));
+            case TLBI_S12_VMALL -> effect.all(Target.OUTER_TRANSLATIONS);
+            case TLBI_S2_IPA -> readRange(word0, word1, effect.all(Target.OUTER_TRANSLATIONS));
             case CFGI_CD ->
                 effect.all(Target.CONTEXTS)
                         .ofRequester(CommandFields.SID.getInt(word0))
@@ -184,7 +186,29 @@ final class CommandForm implements EffectForm {
         return switch (effect.target()) {
             case NOTHING -> 0;
             case CARRIED -> put(bytes, at, effect.word0(), effect.word1());
-            case TRANSLATIONS -> writeTranslations(effect, bytes, at, end, completion);
+            case TRANSLATIONS -> {
+                boolean any = effect.space() == Effect.ANY;
+                long asid = any ? 0 : CommandFields.ASID.of(effect.space());
+                yield writeTranslations(
+                        effect,
+                        (any ? SmmuCommand.TLBI_NH_ALL : SmmuCommand.TLBI_NH_ASID).word() | asid,
+                        (any ? SmmuCommand.TLBI_NH_VAA : SmmuCommand.TLBI_NH_VA).word() | asid,
+                        SmmuCommand.TLBI_NH_ALL,
+                        bytes,
+                        at,
+                        end,
+                        completion);
+            }
+            case OUTER_TRANSLATIONS ->
+                writeTranslations(
+                        effect,
+                        SmmuCommand.TLBI_S12_VMALL.word(),
+                        SmmuCommand.TLBI_S2_IPA.word(),
+                        SmmuCommand.TLBI_S12_VMALL,
+                        bytes,
+                        at,
+                        end,
+                        completion);
             case CONTEXTS -> {
                 boolean all = effect.space() == Effect.ANY;
                 long sid = CommandFields.SID.of(effect.requester());
@@ -219,21 +243,33 @@ final class CommandForm implements EffectForm {
                 CommandFields.SIZE.of(order) | CommandFields.ADDRESS.of(effect.first()));
     }
 
-    private int writeTranslations(Effect effect, byte[] bytes, int at, int end, Completion completion) {
-        boolean any = effect.space() == Effect.ANY;
-        long asid = any ? 0 : CommandFields.ASID.of(effect.space());
+    /**
+     * Writes what is dropped of a TLB.
+     *
+     * @param whole first word of the command for all addresses
+     * @param byAddress first word of the command for some
+     * @param wider what takes the place of too many commands
+     */
+    private int writeTranslations(
+            Effect effect,
+            long whole,
+            long byAddress,
+            SmmuCommand wider,
+            byte[] bytes,
+            int at,
+            int end,
+            Completion completion) {
         if (effect.isEverywhere()) {
-            return put(bytes, at, any ? SmmuCommand.TLBI_NH_ALL.word() : SmmuCommand.TLBI_NH_ASID.word() | asid, 0);
+            return put(bytes, at, whole, 0);
         }
-        long word0 = any ? SmmuCommand.TLBI_NH_VAA.word() : SmmuCommand.TLBI_NH_VA.word() | asid;
         if (effect.granuleShift() == 0) {
-            return put(bytes, at, word0, CommandFields.ADDRESS.of(effect.first()) | leaf(effect));
+            return put(bytes, at, byAddress, CommandFields.ADDRESS.of(effect.first()) | leaf(effect));
         }
-        int written = writeRange(effect, word0, bytes, at, end);
+        int written = writeRange(effect, byAddress, bytes, at, end);
         if (written == 0) {
             completion.widened(TOO_MANY);
-            effect.all(Target.TRANSLATIONS);
-            written = put(bytes, at, SmmuCommand.TLBI_NH_ALL.word(), 0);
+            effect.all(effect.target());
+            written = put(bytes, at, wider.word(), 0);
         }
         return written;
     }

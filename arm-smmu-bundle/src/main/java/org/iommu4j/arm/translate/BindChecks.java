@@ -6,6 +6,7 @@ import org.iommu4j.arm.command.BindPageTable;
 import org.iommu4j.arm.command.BindPasid;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.SmmuCapabilities;
+import org.iommu4j.arm.command.SmmuErrata;
 import org.iommu4j.arm.table.ConfigurationRules;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Rule;
@@ -39,7 +40,18 @@ final class BindChecks {
                         Rule.V34,
                         Errno.EOPNOTSUPP,
                         "stage 2 of the container is its memory map",
-                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_STAGE_2) || domain.memory() == null);
+                        (part, domain) -> !hasStage2(part) || domain.memory() == null)
+                .flags(
+                        Rule.V34,
+                        Errno.EOPNOTSUPP,
+                        "the chip fails with both stages (E2, E4)",
+                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_NESTED) || SmmuErrata.canNest(chip))
+                .row(
+                        Rule.V34,
+                        BindPageTable.MAIR,
+                        "no context descriptors: a reserved bit or code",
+                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_NESTED)
+                                || areContexts(part.get(BindPageTable.MAIR)));
         ofTable.row(
                 Rule.V34,
                 Errno.EOPNOTSUPP,
@@ -64,8 +76,10 @@ final class BindChecks {
                 BindPageTable.REQUESTER,
                 Stage::ofPageTable,
                 "a field of the other stage is not zero",
-                part -> part.hasFlag(BindPasidTable.FLAG_STAGE_2)
-                        ? part.get(BindPageTable.MAIR) == 0
+                part -> hasStage2(part)
+                        ? part.hasFlag(BindPasidTable.FLAG_NESTED)
+                                ? !part.hasFlag(BindPasidTable.FLAG_STAGE_2)
+                                : part.get(BindPageTable.MAIR) == 0
                         : part.get(BindPageTable.START_LEVEL) == 0
                                 && part.get(BindPageTable.NO_ACCESS_FAULTS) == 0
                                 && part.get(BindPageTable.UPDATE_ACCESS) == 0
@@ -73,6 +87,16 @@ final class BindChecks {
                                 && part.get(BindPageTable.NO_RECORDS) == 0
                                 && part.get(BindPageTable.STALLS) == 0
                                 && part.get(BindPageTable.FORCE_WRITE_BACK) == 0);
+    }
+
+    private static boolean hasStage2(BindPart part) {
+        return part.hasFlag(BindPasidTable.FLAG_STAGE_2) || part.hasFlag(BindPasidTable.FLAG_NESTED);
+    }
+
+    private boolean areContexts(long word) {
+        return (word & BindPageTable.CONTEXTS.reservedMask(0, chip.subVersion(), chip::has)) == 0
+                && !BindPageTable.CONTEXT_FORMAT.isReservedValue(BindPageTable.CONTEXT_FORMAT.get(word))
+                && !BindPageTable.CONTEXT_NO_PASID.isReservedValue(BindPageTable.CONTEXT_NO_PASID.get(word));
     }
 
     /** Of BIND_PASIDTBL. */

@@ -294,7 +294,9 @@ public final class SmmuTranslator implements Translator {
             return;
         }
         if (!named) {
-            if (!range) {
+            if (!range && stage.isNestedGuest()) {
+                tlb.bothStages(vmid);
+            } else if (!range) {
                 tlb.vm(vmid);
             } else if (!tlb.addressesOfAll(vmid, chip, first, last, request.leafOnly())) {
                 completion.widened(TOO_LONG);
@@ -333,8 +335,11 @@ public final class SmmuTranslator implements Translator {
         return request.pasid() >>> bits == 0 ? request.pasid() : NO_CONTEXT;
     }
 
-    /** First word of a context descriptor, as it is now; not valid if it cannot be read. */
+    /** First word of a context descriptor, as it is now; not valid if it cannot be read, as below a guest's own stage 2. */
     private long contextControl(Domain domain, Stage stage, int index) {
+        if (stage.isNestedGuest()) {
+            return 0;
+        }
         try {
             long ste0 = stage.ste0();
             boolean ofHost = stage.hasHostContexts();

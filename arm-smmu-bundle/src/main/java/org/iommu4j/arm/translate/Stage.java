@@ -12,8 +12,8 @@ import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.driver.bind.BindPart;
 
 /**
- * What streams of a domain translate through: a stage-2 table, a table of context descriptors of the guest, or stage-1 tables with
- * context descriptors of the host. Each has a VMID of its own, since streams of one VMID must agree in whatever a TLB keeps of
+ * What streams of a domain translate through: a stage-2 table, a table of context descriptors of the guest, both, or stage-1 tables
+ * with context descriptors of the host. Each has a VMID of its own, since streams of one VMID must agree in whatever a TLB keeps of
  * their entries, IHI 0070 5.2.1.
  */
 final class Stage {
@@ -23,6 +23,8 @@ final class Stage {
         STAGE_2,
         /** A stage-2 table of the guest: BIND_PGTABLE. */
         GUEST_STAGE_2,
+        /** A stage-2 table of the guest below its context descriptors: BIND_PGTABLE. */
+        GUEST_NESTED,
         /** The guest's context descriptors: BIND_PASIDTBL. */
         CONTEXT_TABLE,
         /** A stage-1 table of the guest: BIND_PGTABLE. */
@@ -99,12 +101,27 @@ final class Stage {
     /** The stage of one table of the guest. */
     static Stage ofPageTable(BindPart part) {
         if (part.hasFlag(BindPasidTable.FLAG_STAGE_2)) {
-            return ofStage2Table(part);
+            return new Stage(Kind.GUEST_STAGE_2, stage2(part));
+        }
+        if (part.hasFlag(BindPasidTable.FLAG_NESTED)) {
+            return new Stage(Kind.GUEST_NESTED, nested(part));
         }
         return new Stage(Kind.PAGE_TABLE, stage1(), context(part, HOST_ASID));
     }
 
-    private static Stage ofStage2Table(BindPart part) {
+    /** The words of both stages: the third word of the payload says where the context descriptors are. */
+    private static long[] nested(BindPart part) {
+        long contexts = part.get(BindPageTable.MAIR);
+        long[] ste = stage2(part);
+        ste[0] = StreamTableEntry.CONFIG.set(ste[0], StreamTableEntry.NESTED)
+                | StreamTableEntry.S1_CONTEXT_PTR.of(BindPageTable.CONTEXT_POINTER.get(contexts))
+                | StreamTableEntry.S1_CD_MAX.of(BindPageTable.CONTEXT_BITS.get(contexts))
+                | StreamTableEntry.S1_FORMAT.of(BindPageTable.CONTEXT_FORMAT.get(contexts));
+        ste[1] |= stage1()[1] | StreamTableEntry.S1_DSS.of(BindPageTable.CONTEXT_NO_PASID.get(contexts));
+        return ste;
+    }
+
+    private static long[] stage2(BindPart part) {
         long[] ste = new long[StreamTableEntry.WORDS];
         ste[0] = StreamTableEntry.V.mask() | StreamTableEntry.CONFIG.of(StreamTableEntry.STAGE_2);
         ste[2] = StreamTableEntry.S2_T0SZ.of(part.get(BindPageTable.T0SZ))
@@ -120,7 +137,7 @@ final class Stage {
                 | StreamTableEntry.S2_AA64.mask();
         ste[1] = StreamTableEntry.S2_FWB.of(part.get(BindPageTable.FORCE_WRITE_BACK));
         ste[3] = StreamTableEntry.S2_TTB.of(part.get(BindPageTable.TABLE_ROOT));
-        return new Stage(Kind.GUEST_STAGE_2, ste);
+        return ste;
     }
 
     /** The stage of one stream's PASIDs, of which none is bound yet. */
@@ -221,9 +238,14 @@ final class Stage {
         return kind == Kind.STAGE_2 || kind == Kind.GUEST_STAGE_2;
     }
 
+    /** True if both stages are the guest's. */
+    boolean isNestedGuest() {
+        return kind == Kind.GUEST_NESTED;
+    }
+
     /** True if transactions may wait for their guest: the guest's context descriptors or its stage-2 table decide. */
     boolean mayStall() {
-        return kind == Kind.CONTEXT_TABLE || StreamTableEntry.S2_S.isSet(ste[2]);
+        return kind == Kind.CONTEXT_TABLE || kind == Kind.GUEST_NESTED || StreamTableEntry.S2_S.isSet(ste[2]);
     }
 
     /** Granule of its stage-2 tables. */

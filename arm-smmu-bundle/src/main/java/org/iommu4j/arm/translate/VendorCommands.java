@@ -14,11 +14,13 @@ import org.iommu4j.layout.Layout;
 
 /**
  * The vendor part of an invalidation: commands of the guest's own queue, docs/spec/arm-smmu.md 5.6. All are checked before the
- * first is written. A guest has no VMIDs, so that field is the host's whatever it says; it may invalidate its own stage 1 and
- * context descriptors, and what its devices hold, and answer for transactions of its devices that are stalled.
+ * first is written. A guest has no VMIDs, so that field is the host's whatever it says; it may invalidate its own stage 1, its stage 2
+ * below that, and its context descriptors, and what its devices hold, and answer for transactions of its devices that are stalled.
  */
 final class VendorCommands {
     private static final Layout WORDS = GuestCommands.WORDS;
+    private static final String OF_HOST = "this command is the host's, never a guest's";
+    private static final String TOO_WIDE = "the command drops more than the generic part names";
 
     private final GuestCommands guests;
     private final QueueCommands queue;
@@ -51,6 +53,9 @@ final class VendorCommands {
             return refused;
         }
         SmmuCommand command = SmmuCommand.of(SmmuCommand.opcodeOf(word0));
+        if (command.namesStage2() && !hasNestedGuest(domain)) {
+            return refuse(Rule.V36, command, OF_HOST, completion);
+        }
         if (namesStream(command) && domain.members().device(CommandFields.SID.getInt(word0)) == null) {
             return completion.refuse(
                     Rule.V36,
@@ -60,15 +65,22 @@ final class VendorCommands {
                     CommandFields.SID.get(word0),
                     Answers.NOT_ATTACHED);
         }
-        return isWider(command, word0, word1, request)
-                ? completion.refuse(
-                        Rule.V35,
-                        Rule.V35.errno(),
-                        command.layout(),
-                        command.opcodeField(),
-                        command.opcode(),
-                        "the command drops more than the generic part names")
-                : 0;
+        return isWider(command, word0, word1, request) ? refuse(Rule.V35, command, TOO_WIDE, completion) : 0;
+    }
+
+    private static int refuse(Rule rule, SmmuCommand command, String why, Completion completion) {
+        return completion.refuse(rule, rule.errno(), command.layout(), command.opcodeField(), command.opcode(), why);
+    }
+
+    /** True if a binding of the domain has a stage 2 of the guest below its stage 1. */
+    private static boolean hasNestedGuest(Domain domain) {
+        Stage[] stages = domain.stagesInUse();
+        for (int i = 0; i < stages.length; i++) {
+            if (stages[i].isNestedGuest()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean namesStream(SmmuCommand command) {
@@ -80,7 +92,7 @@ final class VendorCommands {
         boolean one = request.selectsPasid() || request.noPasid();
         boolean range = request.selectsRange();
         return switch (command) {
-            case TLBI_NSNH_ALL, TLBI_NH_ALL -> one || range;
+            case TLBI_NSNH_ALL, TLBI_NH_ALL, TLBI_S12_VMALL, TLBI_S2_IPA -> one || range;
             case TLBI_NH_ASID -> range;
             case TLBI_NH_VAA -> one || (range && isOutside(word0, word1, request));
             case TLBI_NH_VA -> range && isOutside(word0, word1, request);
@@ -102,6 +114,12 @@ final class VendorCommands {
                 || Long.compareUnsigned(last, lastNamed) > 0;
     }
 
+    /** A command for everything becomes one for everything of the stage's VMID. */
+    private static long ofHost(SmmuCommand command, long word0, Stage stage) {
+        SmmuCommand everything = stage.isNestedGuest() ? SmmuCommand.TLBI_S12_VMALL : SmmuCommand.TLBI_NH_ALL;
+        return command == SmmuCommand.TLBI_NSNH_ALL ? everything.word() : word0;
+    }
+
     /** Writes the commands, in the guest's order, for each VMID that its tables have. */
     void write(Domain domain, InvalidateRequest request) {
         int end = request.payloadOffset() + request.payloadLength();
@@ -110,10 +128,8 @@ final class VendorCommands {
             long word1 = WORDS.word(request.payload(), at, 1);
             SmmuCommand command = SmmuCommand.of(SmmuCommand.opcodeOf(word0));
             if (!namesStream(command)) {
-                boolean all = command == SmmuCommand.TLBI_NSNH_ALL;
-                long base = all ? SmmuCommand.TLBI_NH_ALL.word() : word0;
                 for (Stage stage : domain.stagesInUse()) {
-                    queue.put(CommandFields.VMID.set(base, stage.vmid()), word1);
+                    queue.put(CommandFields.VMID.set(ofHost(command, word0, stage), stage.vmid()), word1);
                 }
             } else if (!guests.isDone(command)) {
                 queue.put(word0, word1);

@@ -164,11 +164,66 @@ class SmmuGuestDecoderTest {
         assertEquals(TARGET, host.read(STREAM, -1, PAGE));
     }
 
-    @Test
-    void shouldRefuseStreamsOfBothStages() {
+    /** Stage 1 of a page above stage 2, both of one stream with VMID 9; stage 2 maps its descriptors to themselves. */
+    private void nested() {
+        for (long table = CONTEXT; table <= CONTEXT + 0x4000; table += 0x1000) {
+            host.map(ROOT, table, table | STAGE_2_PAGE, POOL + 0x10_0000);
+        }
+        host.store(CONTEXT, context(0), CONTEXT + 0x1000);
+        for (long table = CONTEXT + 0x1000; table < CONTEXT + 0x4000; table += 0x1000) {
+            host.store(table, (table + 0x1000) | 3);
+        }
+        host.store(CONTEXT + 0x4000 + 0x40, PAGE | 0xf43);
         stream(STREAM, CONTEXT | 0xf, 0, WALK | 9, ROOT);
-        assertEquals(List.of("refused: a stream of the guest has both stages", "handled"), containers.take());
-        assertEquals(0, guest.readRegister(Gerror.REGISTER.offset(), 4));
+        assertEquals(List.of("move 0x3 3", "bind 3 OK EXACT", "handled"), containers.take());
+        assertEquals(TARGET + 0x123, host.read(STREAM, -1, 0x8123));
+        host.takeCommands();
+    }
+
+    @Test
+    void shouldBindBothStagesOfAStream() {
+        nested();
+        stream(STREAM, STAGE_2, 0, WALK | 9, ROOT);
+        assertEquals(List.of("bind 3 OK EXACT", "handled"), containers.take());
+        assertEquals(TARGET, host.read(STREAM, -1, PAGE));
+        stream(STREAM, CONTEXT | 0xf, 0, WALK | 9, ROOT);
+        assertEquals(TARGET, host.read(STREAM, -1, 0x8000));
+    }
+
+    @Test
+    void shouldDropBothStagesByCommandsOfTheirVmid() {
+        nested();
+        bound(OTHER_STREAM, 10);
+        host.map(ROOT, PAGE, 0, POOL);
+        command(0x0000_0009_0000_002aL, PAGE | 1);
+        command(0x0001_0009_0000_0012L, 0x8000);
+        assertEquals(List.of("invalidate 3 OK EXACT", "invalidate 3 OK EXACT"), containers.take());
+        List<String> commands = host.takeCommands();
+        assertTrue(commands.contains("000000010000002a 0000000000075001"), commands::toString);
+        assertTrue(commands.contains("0001000100000012 0000000000008000"), commands::toString);
+        assertEquals(-1, host.read(STREAM, -1, 0x8000));
+        host.map(ROOT, PAGE, TARGET | STAGE_2_PAGE, POOL);
+        assertEquals(TARGET, host.read(STREAM, -1, 0x8000));
+        host.map(ROOT, PAGE, 0, POOL);
+        command(0x0000_0009_0000_0028L, 0);
+        assertEquals(-1, host.read(STREAM, -1, 0x8000));
+        assertEquals(TARGET, host.read(OTHER_STREAM, -1, PAGE));
+    }
+
+    @Test
+    void shouldGoOnAfterASwapWithBothStages() {
+        nested();
+        guest = SmmuGuestDecoder.restore(guest.save(), host.memory());
+        host.map(ROOT, PAGE, 0, POOL);
+        command(0x0000_0009_0000_002aL, PAGE);
+        command(0x0000_0009_0000_0010L, 0);
+        assertEquals(-1, host.read(STREAM, -1, 0x8000));
+        // The guest is told of its own stage 2.
+        tell();
+        assertTrue(event(0).get(0).endsWith("10"), event(0)::toString);
+        assertEquals(PAGE, Long.parseUnsignedLong(event(0).get(3), 16));
+        stream(STREAM, 0, 0, 0, 0);
+        assertEquals(-1, host.read(STREAM, -1, 0x8000));
     }
 
     @Test

@@ -151,6 +151,15 @@ class ShimPropertyTest {
     }
 
     @Test
+    void shouldDropBothStagesWhereStage2WouldTakeTooManyCommands() {
+        InvalidateRequest request = request(SmmuGeneration.V3_2, 0x000000000090002aL, 0x40000400L);
+        Completion completion = new Completion().begin();
+        assertEquals(0, shim(SmmuGeneration.V3_2, SmmuGeneration.V3_1).rewrite(request, completion));
+        assertEquals(Fidelity.WIDENED, completion.fidelity());
+        assertEquals(List.of(0x28L, 0L), words(request));
+    }
+
+    @Test
     void shouldCutARangeOfSixBitsOfScaleIntoPiecesUpToTheEndOfItsHalf() {
         // S22: 2^32 granules of 4 KiB at 0 are two of the largest units of five bits.
         InvalidateRequest request = request(SmmuGeneration.V3_4, 0x0000000002000012L, 0x400L);

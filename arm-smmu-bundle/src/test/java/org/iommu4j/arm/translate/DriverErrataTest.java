@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.arm.Machine;
+import org.iommu4j.arm.command.BindPageTable;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
@@ -16,6 +17,7 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
+import org.iommu4j.contract.Uapi;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.junit.jupiter.api.Test;
@@ -82,6 +84,9 @@ class DriverErrataTest {
         machine.map(TABLE, IOVA, 0x900_0000L | 0xf43, 0x2100_0000L);
         assertEquals(Errno.OK, machine.bind(0, 0, Machine.pageTable(DEVICE, TABLE)), machine.last()::toString);
         assertEquals(0x900_0000L, machine.read(DEVICE, -1, IOVA));
+        byte[] nested = BindPageTable.LAYOUT.encode(TABLE, 0x0002_5010L << 32 | DEVICE, 0x2000_0000L);
+        assertEquals(Errno.OK, machine.bind(0, Uapi.BIND_FLAG_UNBIND, Machine.pageTable(DEVICE, TABLE)));
+        assertEquals(nests ? Errno.OK : Errno.EOPNOTSUPP, machine.bind(0, 1 << 19, nested));
     }
 
     @Test

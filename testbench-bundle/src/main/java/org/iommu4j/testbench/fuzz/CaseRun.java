@@ -214,7 +214,7 @@ final class CaseRun implements AutoCloseable {
         }
     }
 
-    /** What a device was given itself is gone as well. */
+    /** A translation that the device was given is gone as well. */
     private void expectForgotten(Action.Drop drop) {
         long first = drop.entry().first();
         long last = first + drop.entry().lengthBytes() - 1;
