@@ -171,7 +171,9 @@ public class AmdViNestedBenchmark {
         for (int page = 0; page < PAGES; page++) {
             long frame = HOST + FRAMES + page * PAGE;
             long iova = IOVA + page * PAGE;
-            if (read(cached, iova) != frame || read(uncached, iova) != frame || plain.walkNested(wanted(iova)) != frame) {
+            if (read(cached, iova) != frame
+                    || read(uncached, iova) != frame
+                    || plain.walkNested(wanted(iova)) != frame) {
                 throw new IllegalStateException(access.outcome() + " " + access.faultCode());
             }
         }

@@ -182,8 +182,7 @@ final class PlainAmdVi {
         }
         long table = ((word0 >>> 58) & 7) << 12 | ((word1 >>> 16) & 0xffff) << 15 | (word1 >>> 43) << 31;
         for (int depth = (int) (word0 >>> 56) & 3; depth >= 0; depth--) {
-            long entry =
-                    memory.readLongLe(table + ((pasid >>> (LEVEL_BITS * depth)) & INDEX_MASK) * (long) Long.BYTES);
+            long entry = memory.readLongLe(table + ((pasid >>> (LEVEL_BITS * depth)) & INDEX_MASK) * (long) Long.BYTES);
             if ((entry & 1) == 0) {
                 return 0;
             }

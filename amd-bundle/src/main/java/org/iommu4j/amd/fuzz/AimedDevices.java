@@ -81,16 +81,10 @@ final class AimedDevices {
         boolean below = guest && random.nextBoolean();
         boolean deviceTlb = PciCapability.IOTLB_SUP.isSet(port.read(PciCapability.REGISTER)) && random.nextBoolean();
         HostTable host = guest && !below ? null : new HostTable(page(), below ? HOST_LEVELS : 2 + random.nextInt(3));
-        int[] pasids = guest ? new int[] {random.nextInt(PASIDS / 2), PASIDS / 2 + random.nextInt(PASIDS / 2)} : new int[0];
+        List<Integer> pasids =
+                guest ? List.of(random.nextInt(PASIDS / 2), PASIDS / 2 + random.nextInt(PASIDS / 2)) : List.of();
         CoveringCommands commands = new CoveringCommands(
-                random,
-                requester,
-                domain,
-                pasids,
-                below,
-                deviceTlb,
-                Efr.IA_SUP.isSet(port.read(Efr.REGISTER)),
-                store);
+                random, requester, domain, pasids, below, deviceTlb, Efr.IA_SUP.isSet(port.read(Efr.REGISTER)), store);
         long gcr3 = guest ? page() : 0;
         long word0 = DeviceTableEntry.V.mask()
                 | DeviceTableEntry.TV.mask()
@@ -166,8 +160,7 @@ final class AimedDevices {
         boolean guestRoot = Control.GCR3_TRP_MODE.isSet(port.read(Control.REGISTER));
         if (guestRoot || random.nextBoolean()) {
             long gcr3 = guestPage(host);
-            memory.writeLongLe(
-                    gcr3 + (long) pasid * Gcr3Entry.BYTES, Gcr3Entry.V.mask() | Gcr3Entry.ADDRESS.of(root));
+            memory.writeLongLe(gcr3 + (long) pasid * Gcr3Entry.BYTES, Gcr3Entry.V.mask() | Gcr3Entry.ADDRESS.of(root));
             bind = new FuzzScene.Bind(
                     Uapi.BIND_PASIDTBL,
                     0,
@@ -219,8 +212,7 @@ final class AimedDevices {
         for (int level = host.levels(); level > 1; level--) {
             long at = table + (long) TableLevel.index(address, level) * HostPte.BYTES;
             if (memory.readLongLe(at) == 0) {
-                memory.writeLongLe(
-                        at, HOST_RIGHTS | HostPde.NEXT_LEVEL.of(level - 1) | HostPde.ADDRESS.of(page()));
+                memory.writeLongLe(at, HOST_RIGHTS | HostPde.NEXT_LEVEL.of(level - 1) | HostPde.ADDRESS.of(page()));
             }
             table = HostPde.ADDRESS.get(memory.readLongLe(at));
         }
@@ -264,8 +256,7 @@ final class AimedDevices {
         for (long address : addresses) {
             mapHost(host, address, target(hostBits));
         }
-        FuzzScene.Root root =
-                commands == null && bind == null ? new FuzzScene.Root(host.root(), host.levels()) : null;
+        FuzzScene.Root root = commands == null && bind == null ? new FuzzScene.Root(host.root(), host.levels()) : null;
         for (long address : addresses) {
             List<FuzzScene.Entry> entries = new ArrayList<>(above);
             long block = address & -1L << BLOCK_SHIFT;

@@ -254,7 +254,8 @@ final class AmdViReferenceWalker implements ReferenceWalker {
                 long word0 = memory.readLongLe(at);
                 long word1 = memory.readLongLe(at + 8);
                 boolean tables = (word0 & 3) == 3 && ((word0 & 0xe00) != 0 || bit(word0, 55));
-                boolean same = ((word0 ^ entry[0]) & ~OF_EACH_DEVICE) == 0 && (word1 & ~(0xffL << 32)) == (entry[1] & ~(0xffL << 32));
+                boolean same = ((word0 ^ entry[0]) & ~OF_EACH_DEVICE) == 0
+                        && (word1 & ~(0xffL << 32)) == (entry[1] & ~(0xffL << 32));
                 if (tables && (word1 & 0xffff) == (entry[1] & 0xffff) && !same) {
                     return true;
                 }

@@ -143,8 +143,7 @@ final class HostTranslation {
                     address,
                     TableLevel.shift(level),
                     hostWalker.nextTable(level),
-                    TranslationCaches.directory(
-                            hostWalker.rightsAt(level) | accessed(), hostWalker.nextLevel(level)));
+                    TranslationCaches.directory(hostWalker.rightsAt(level) | accessed(), hostWalker.nextLevel(level)));
             if (!caches.keepsAllDirectories) {
                 return;
             }

@@ -116,10 +116,7 @@ final class VendorPart {
         }
         if (request.selectsRange() && pages.isSet(InvalidateIommuPages.PDE) == request.leafOnly()) {
             return pages.refuse(
-                    Rule.V35,
-                    InvalidateIommuPages.PDE,
-                    "PDE is not the opposite of the generic LEAF flag",
-                    completion);
+                    Rule.V35, InvalidateIommuPages.PDE, "PDE is not the opposite of the generic LEAF flag", completion);
         }
         return namesRange(pages.isSet(InvalidateIommuPages.S), pages.get(InvalidateIommuPages.ADDRESS), request)
                 ? 0

@@ -138,7 +138,8 @@ final class GuestTwinTest {
                 if (random.nextInt(6) == 0) {
                     // Another bundle goes on.
                     machine.swap();
-                    unit = AmdViGuestDecoder.restore(unit.save(), machine.platform().guestTables());
+                    unit = AmdViGuestDecoder.restore(
+                            unit.save(), machine.platform().guestTables());
                 }
                 compare("generation " + Integer.toHexString(generation) + " seed " + seed + " round " + round);
             }
@@ -146,13 +147,14 @@ final class GuestTwinTest {
     }
 
     private void begin(int generation) {
-        bareMemory = new SimulatedPlatform(
-                new PlatformConfig(48, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
+        bareMemory =
+                new SimulatedPlatform(new PlatformConfig(48, List.of(), (address, data) -> {}, DevicePort.COMPLETING));
         bare = new AmdViBackend()
                 .createHardware(
                         new HardwareConfig(generation, Map.of(), Map.of(), CacheConfig.NONE, Map.of()), bareMemory);
         machine = Machine.of(new HardwareConfig(generation, Map.of(), Map.of(), CacheConfig.WORST_CASE, Map.of()));
-        unit = new AmdViGuestDecoder(HardwareConfig.of(generation), machine.platform().guestTables());
+        unit = new AmdViGuestDecoder(
+                HardwareConfig.of(generation), machine.platform().guestTables());
         domainOf.clear();
         open.clear();
         log.clear();
@@ -369,14 +371,21 @@ final class GuestTwinTest {
             boolean translated = DeviceTableEntry.V.isSet(read(DEVICE_TABLE + device * (long) DeviceTableEntry.BYTES));
             for (int pasid : translated ? PASIDS : new int[] {NONE}) {
                 for (long address : ADDRESSES) {
-                    DmaAccess expected = new DmaAccess().begin(device, address, DmaAccess.READ).withPasid(pasid);
+                    DmaAccess expected = new DmaAccess()
+                            .begin(device, address, DmaAccess.READ)
+                            .withPasid(pasid);
                     bare.translate(expected);
                     unit.deviceAccess(device, host);
-                    DmaAccess got = new DmaAccess().begin(device, address, DmaAccess.READ).withPasid(pasid);
+                    DmaAccess got = new DmaAccess()
+                            .begin(device, address, DmaAccess.READ)
+                            .withPasid(pasid);
                     machine.chip().translate(got);
                     String what = when + " device " + Integer.toHexString(device) + " pasid " + pasid + " address "
                             + Long.toHexString(address);
-                    assertEquals(text(expected), text(got), () -> what + " " + log.subList(Math.max(0, log.size() - 6), log.size()));
+                    assertEquals(
+                            text(expected),
+                            text(got),
+                            () -> what + " " + log.subList(Math.max(0, log.size() - 6), log.size()));
                 }
             }
         }

@@ -209,7 +209,8 @@ class PlantedFaultsTest {
         for (ForgetfulAmdVi.Loss loss : ForgetfulAmdVi.Loss.values()) {
             faults.add(fault("AMD-Vi keeps " + loss, amdVi(loss), What.ALL, 200));
         }
-        // Of interrupt tables nothing is cached. What the driver drops with INVALIDATE_IOMMU_ALL, for PASIDs that it does not know,
+        // Of interrupt tables nothing is cached. What the driver drops with INVALIDATE_IOMMU_ALL, for PASIDs that it
+        // does not know,
         // such a chip has dropped with the command for host tables before.
         for (AmdViCommand command : List.of(
                 AmdViCommand.INVALIDATE_DEVTAB_ENTRY,
