@@ -60,6 +60,10 @@ public final class AmdViRegisters {
                 CONTROL.bit("ComWaitIntEn", 4, about("message for completion waits"));
         public static final BitField INV_TIME_OUT =
                 CONTROL.bits("InvTimeOut", 7, 5, about("0 none, 1 1 ms, then tenfold to 6 100 s"));
+
+        /** {@link #INV_TIME_OUT}: a device whose answer takes longer than a second does not answer. */
+        public static final int ONE_SECOND = 4;
+
         public static final BitField PASS_PW = CONTROL.bit("PassPW", 8, about("pass posted writes"));
         public static final BitField RES_PASS_PW = CONTROL.bit("ResPassPW", 9, about("responses pass posted writes"));
         public static final BitField COHERENT = CONTROL.bit("Coherent", 10, about("device table reads snoop"));

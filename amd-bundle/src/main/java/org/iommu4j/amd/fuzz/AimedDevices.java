@@ -81,8 +81,8 @@ final class AimedDevices {
         boolean below = guest && random.nextBoolean();
         boolean deviceTlb = PciCapability.IOTLB_SUP.isSet(port.read(PciCapability.REGISTER)) && random.nextBoolean();
         HostTable host = guest && !below ? null : new HostTable(page(), below ? HOST_LEVELS : 2 + random.nextInt(3));
-        int[] pasids =
-                guest ? new int[] {random.nextInt(PASIDS / 2), PASIDS / 2 + random.nextInt(PASIDS / 2)} : new int[0];
+        List<Integer> pasids =
+                guest ? List.of(random.nextInt(PASIDS / 2), PASIDS / 2 + random.nextInt(PASIDS / 2)) : List.of();
         CoveringCommands commands = new CoveringCommands(
                 random, requester, domain, pasids, below, deviceTlb, Efr.IA_SUP.isSet(port.read(Efr.REGISTER)), store);
         long gcr3 = guest ? page() : 0;

@@ -9,49 +9,23 @@ import org.iommu4j.amd.command.AmdViRegisters.PciCapability;
 import org.iommu4j.amd.command.AmdViRegisters.Rings;
 import org.iommu4j.amd.command.AmdViRegisters.Status;
 import org.iommu4j.amd.command.AmdViSettings;
-import org.iommu4j.amd.command.BindPasid;
-import org.iommu4j.amd.command.BindPasidTable;
-import org.iommu4j.amd.command.BindPgtable;
 import org.iommu4j.amd.command.CompletionWait;
-import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuAll;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.table.DeviceTableEntry;
-import org.iommu4j.amd.table.Gcr3Entry;
-import org.iommu4j.amd.table.GuestPte;
-import org.iommu4j.amd.table.HostPde;
-import org.iommu4j.amd.table.HostPte;
-import org.iommu4j.amd.table.TableLevel;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.ReferenceWalker;
-import org.iommu4j.contract.Uapi;
 
 /** Knowledge of AMD-Vi for the fuzzer: software for a bare chip, and tables for a driver's guests. */
 public final class AmdViFuzzSupport implements FuzzSupport {
-    private static final int PAGE = 4096;
     private static final int MOST_DEVICES = 4;
-    private static final int MOST_PAGES = 8;
-    private static final int MOST_PASIDS = 2;
-    private static final int PASIDS = 512;
-    private static final int DEVICES_OF_PAGE = PAGE / DeviceTableEntry.BYTES;
     private static final int BUSES = 2;
     private static final int DEVICES_OF_BUS = 256;
-    private static final int AIMED_DEVICES = 2;
-
-    /** Devices that have their entries for themselves, behind those that share some. */
-    private static final int FIRST_AIMED = DEVICES_OF_PAGE - AIMED_DEVICES;
-
-    private static final int FIRST_AIMED_DOMAIN = 0x100;
-    private static final int GUEST_LEVELS = 4;
-    private static final int GUEST_BITS = 47;
-
-    /** Memory where guest tables and most of what they map are; host tables map it to itself, so that nested walks get through. */
-    private static final long GUEST_MEMORY = 4L << 20;
 
     private static final long DONE = 0x600d;
     private static final long LENGTH = Rings.LENGTH.of(Rings.LEAST_LENGTH);
@@ -68,23 +42,23 @@ public final class AmdViFuzzSupport implements FuzzSupport {
 
     @Override
     public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
-        Scenery scenery = new Scenery(config.subVersion(), port, random);
+        AmdViScenery scenery = new AmdViScenery(config.subVersion(), port, random);
         long table = scenery.page();
         int devices = 1 + random.nextInt(MOST_DEVICES);
         for (int i = 0; i < devices; i++) {
-            int requester = random.nextInt(FIRST_AIMED);
+            int requester = random.nextInt(AmdViScenery.FIRST_AIMED);
             scenery.device(requester, table + (long) requester * DeviceTableEntry.BYTES, 1 + i / 2);
         }
         long buffer = scenery.page();
         long log = scenery.page();
         long status = scenery.page();
         scenery.aim(table, status);
-        scenery.scene.value(BUFFER, buffer);
-        scenery.scene.value(STATUS, status);
-        scenery.scene.value("StoreAddress", status + Long.BYTES);
-        scenery.scene.value("DevTabBase", table);
+        scenery.scene().value(BUFFER, buffer);
+        scenery.scene().value(STATUS, status);
+        scenery.scene().value("StoreAddress", status + Long.BYTES);
+        scenery.scene().value("DevTabBase", table);
         for (long tail = 0; tail < 8; tail++) {
-            scenery.scene.value(Rings.COMMAND_BUFFER.tail().name(), tail * AmdViCommand.BYTES);
+            scenery.scene().value(Rings.COMMAND_BUFFER.tail().name(), tail * AmdViCommand.BYTES);
         }
         port.write(DevTabBase.REGISTER, table);
         port.write(Rings.EVENT_LOG.base(), log | LENGTH);
@@ -94,24 +68,22 @@ public final class AmdViFuzzSupport implements FuzzSupport {
                 | (scenery.hasGuests() ? Control.GT_EN.mask() : 0);
         port.write(Control.REGISTER, control);
         port.write(Control.REGISTER, control | Control.IOMMU_EN.mask());
-        return scenery.scene.build();
+        return scenery.scene().build();
     }
 
     @Override
     public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
-        Scenery scenery = new Scenery(config.subVersion(), port, random);
+        AmdViScenery scenery = new AmdViScenery(config.subVersion(), port, random);
         int tables = 1 + random.nextInt(3);
         for (int i = 0; i < tables; i++) {
             scenery.newHostTable();
         }
         int devices = 1 + random.nextInt(MOST_DEVICES);
         for (int i = 0; i < devices; i++) {
-            scenery.bindings(random.nextInt(FIRST_AIMED) | random.nextInt(BUSES) * DEVICES_OF_BUS);
+            scenery.bindings(random.nextInt(AmdViScenery.FIRST_AIMED) | random.nextInt(BUSES) * DEVICES_OF_BUS);
         }
-        for (int i = 0; i < AIMED_DEVICES; i++) {
-            scenery.aimed.driven(FIRST_AIMED + i);
-        }
-        return scenery.scene.build();
+        scenery.drive();
+        return scenery.scene().build();
     }
 
     /** A buffer that has stopped at an earlier command is begun anew first, empty. */
@@ -177,249 +149,5 @@ public final class AmdViFuzzSupport implements FuzzSupport {
     @Override
     public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
         return new AmdViReferenceWalker(port, driver, AmdViSettings.of(config).isSet(AmdViSettings.SNP));
-    }
-
-    /** Builds tables, and notes what is worth a look. */
-    private static final class Scenery {
-        private final NativePort port;
-        private final PhysicalMemory memory;
-        private final RandomGenerator random;
-        private final int hostBits;
-        private final boolean namesDomains;
-        private final FuzzScene.Builder scene = new FuzzScene.Builder();
-        private final AimedDevices aimed;
-
-        /** Addresses of the pages of all tables, as far as a table reaches, so that accesses meet what is mapped. */
-        private final long addresses;
-
-        /** PASIDs that devices share, so that accesses and invalidations meet. */
-        private final int[] pasids;
-
-        /** The guest table that they share as well; 0 before it is made. */
-        private long guestTable;
-
-        Scenery(int subVersion, NativePort port, RandomGenerator random) {
-            this.port = port;
-            this.random = random;
-            memory = port.platform().memory();
-            aimed = new AimedDevices(port, random, scene);
-            hostBits = port.platform().hostAddressWidth();
-            namesDomains = GuestCommands.nameDomains(subVersion);
-            addresses = random.nextLong(1L << GUEST_BITS) & -1L << TableLevel.shift(2);
-            pasids = random.ints(hasGuests() ? 1 + random.nextInt(MOST_PASIDS) : 0, 0, PASIDS)
-                    .toArray();
-            for (int pasid : pasids) {
-                scene.pasid(pasid);
-                scene.value("PASID", pasid);
-            }
-        }
-
-        /** Devices with entries of their own, in the device table of a bare chip. */
-        void aim(long deviceTable, long store) {
-            for (int i = 0; i < AIMED_DEVICES; i++) {
-                int requester = FIRST_AIMED + i;
-                long at = deviceTable + (long) requester * DeviceTableEntry.BYTES;
-                aimed.bare(requester, at, FIRST_AIMED_DOMAIN + i, store);
-            }
-        }
-
-        boolean hasGuests() {
-            return Efr.GT_SUP.isSet(port.read(Efr.REGISTER));
-        }
-
-        long page() {
-            return port.platform().allocatePages(1);
-        }
-
-        private boolean oneIn(int many) {
-            return random.nextInt(many) == 0;
-        }
-
-        /** A device table entry: a host table, or none, and with some luck guest tables. */
-        void device(int requester, long at, int domain) {
-            FuzzScene.Root root = newHostTable();
-            boolean guest = hasGuests() && oneIn(2);
-            boolean flat = guest && oneIn(2);
-            long word0 = DeviceTableEntry.V.mask()
-                    | DeviceTableEntry.TV.mask()
-                    | (oneIn(8) ? 0 : DeviceTableEntry.IR.mask())
-                    | (oneIn(8) ? 0 : DeviceTableEntry.IW.mask())
-                    | (flat
-                            ? 0
-                            : DeviceTableEntry.MODE.of(root.levels()) | DeviceTableEntry.HOST_ROOT.of(root.table()));
-            long word1 = DeviceTableEntry.DOMAIN_ID.of(domain) | (oneIn(3) ? DeviceTableEntry.I.mask() : 0);
-            if (guest) {
-                long gcr3 = newGcr3Table();
-                word0 |= DeviceTableEntry.GV.mask() | DeviceTableEntry.gcr3Word0(gcr3);
-                word1 |= DeviceTableEntry.gcr3Word1(gcr3);
-            }
-            memory.writeLongLe(at, word0);
-            memory.writeLongLe(at + Long.BYTES, word1);
-            scene.table(DeviceTableEntry.LAYOUT, at, 1);
-            scene.requester(requester);
-            scene.value("DeviceID", requester);
-            scene.value("DomainID", domain);
-        }
-
-        /** Bindings of a device that are right, and their undoing. */
-        void bindings(int requester) {
-            scene.requester(requester);
-            scene.value("requester", requester);
-            scene.value("DeviceID", requester);
-            for (FuzzScene.Root root : scene.roots()) {
-                bindTable(requester, root.table(), root.levels(), 0);
-                if (PciCapability.IOTLB_SUP.isSet(port.read(PciCapability.REGISTER))) {
-                    bindTable(requester, root.table(), root.levels(), (int) BindPgtable.FLAG_DEVICE_TLB.mask());
-                }
-            }
-            bindTable(requester, 0, 0, (int) BindPgtable.FLAG_PASS_THROUGH.mask());
-            if (!hasGuests()) {
-                return;
-            }
-            boolean guestRoots = Control.GCR3_TRP_MODE.isSet(port.read(Control.REGISTER));
-            scene.bind(
-                    Uapi.BIND_PASIDTBL,
-                    0,
-                    BindPasidTable.LAYOUT.encode(
-                            newGcr3Table(),
-                            BindPasidTable.REQUESTER.of(requester)
-                                    | BindPasidTable.GIOV.of(random.nextInt(2))
-                                    | BindPasidTable.GUEST_ROOT.of(guestRoots ? 1 : 0),
-                            BindPasidTable.GUEST_DOMAIN_ID.of(guestDomain())));
-            if (!guestRoots) {
-                scene.bind(
-                        Uapi.BIND_PASID,
-                        0,
-                        BindPasid.LAYOUT.encode(
-                                guestTable(),
-                                BindPasid.REQUESTER.of(requester) | BindPasid.LEVELS.of(GUEST_LEVELS),
-                                BindPasid.PASID.of(pasids[random.nextInt(pasids.length)])));
-            }
-        }
-
-        /** A GCR3 table of one level with all PASIDs; its address. */
-        private long newGcr3Table() {
-            long table = page();
-            for (int pasid : pasids) {
-                long at = table + (long) pasid * Gcr3Entry.BYTES;
-                memory.writeLongLe(at, Gcr3Entry.V.mask() | Gcr3Entry.ADDRESS.of(guestTable()));
-                scene.table(Gcr3Entry.LAYOUT, at, 1);
-            }
-            return table;
-        }
-
-        private int guestDomain() {
-            return namesDomains ? 1 + random.nextInt(4) : 0;
-        }
-
-        private void bindTable(int requester, long table, int mode, int flags) {
-            scene.bind(
-                    Uapi.BIND_PGTABLE,
-                    flags,
-                    BindPgtable.LAYOUT.encode(
-                            table,
-                            BindPgtable.REQUESTER.of(requester) | BindPgtable.MODE.of(mode),
-                            BindPgtable.GUEST_DOMAIN_ID.of(guestDomain())));
-            scene.value("table_root", table);
-        }
-
-        /** A host table with a few pages. */
-        FuzzScene.Root newHostTable() {
-            int levels = 1 + random.nextInt(4);
-            FuzzScene.Root root = new FuzzScene.Root(page(), levels);
-            scene.root(root.table(), root.levels());
-            int bits = TableLevel.shift(levels + 1);
-            long cluster = addresses & (1L << bits) - 1;
-            scene.addresses(cluster, (long) MOST_PAGES * PAGE);
-            int pages = 1 + random.nextInt(MOST_PAGES);
-            for (int i = 0; i < pages; i++) {
-                long iova = oneIn(4)
-                        ? random.nextLong(1L << bits) & -PAGE
-                        : cluster + (long) random.nextInt(MOST_PAGES) * PAGE;
-                int leaf = oneIn(4) && levels > 1 ? 2 : 1;
-                mapHost(root, iova, leaf, random.nextLong(1L << hostBits), rights());
-                scene.value("Address", iova);
-                scene.value("vaddr", iova);
-            }
-            if (hasGuests() && levels > 1) {
-                long both = HostPte.IR.mask() | HostPte.IW.mask();
-                for (long at = 0; at < GUEST_MEMORY; at += 1L << TableLevel.shift(2)) {
-                    mapHost(root, at, 2, at, both);
-                }
-            }
-            return root;
-        }
-
-        private void mapHost(FuzzScene.Root root, long iova, int leaf, long target, long rights) {
-            long table = root.table();
-            for (int level = root.levels(); level > leaf; level--) {
-                long at = table + (long) TableLevel.index(iova, level) * HostPte.BYTES;
-                long entry = memory.readLongLe(at);
-                if (entry == 0) {
-                    entry = HostPde.PR.mask()
-                            | rights()
-                            | HostPde.NEXT_LEVEL.of(level - 1)
-                            | HostPde.ADDRESS.of(page());
-                    memory.writeLongLe(at, entry);
-                    scene.table(HostPde.LAYOUT, at, 1);
-                } else if (HostPde.NEXT_LEVEL.get(entry) == HostPte.DEFAULT_SIZE) {
-                    return;
-                }
-                table = HostPde.ADDRESS.get(entry);
-            }
-            long at = table + (long) TableLevel.index(iova, leaf) * HostPte.BYTES;
-            long page = target & -1L << TableLevel.shift(leaf);
-            memory.writeLongLe(at, HostPte.PR.mask() | rights | HostPte.ADDRESS.of(page));
-            scene.table(HostPte.LAYOUT, at, 1);
-            scene.value("", page);
-        }
-
-        private long rights() {
-            return (oneIn(8) ? 0 : HostPte.IR.mask()) | (oneIn(8) ? 0 : HostPte.IW.mask());
-        }
-
-        /** Mostly the shared guest table. */
-        private long guestTable() {
-            if (guestTable == 0 || oneIn(6)) {
-                guestTable = newGuestTable();
-            }
-            return guestTable;
-        }
-
-        /** A guest table of 4 levels with a few pages, accessed and dirty bits set; its address. */
-        private long newGuestTable() {
-            long root = page();
-            scene.addresses(addresses, (long) MOST_PAGES * PAGE);
-            int pages = 1 + random.nextInt(MOST_PAGES);
-            for (int i = 0; i < pages; i++) {
-                long address = addresses + (long) random.nextInt(MOST_PAGES) * PAGE;
-                long table = root;
-                for (int level = GUEST_LEVELS; level > 1; level--) {
-                    long at = table + (long) TableLevel.index(address, level) * GuestPte.BYTES;
-                    if (memory.readLongLe(at) == 0) {
-                        memory.writeLongLe(at, guestRights(64) | GuestPte.ADDRESS.of(page()));
-                        scene.table(GuestPte.LAYOUT, at, 1);
-                    }
-                    table = GuestPte.ADDRESS.get(memory.readLongLe(at));
-                }
-                long at = table + (long) TableLevel.index(address, 1) * GuestPte.BYTES;
-                long target = random.nextLong(oneIn(4) ? 1L << hostBits : GUEST_MEMORY) & -PAGE;
-                memory.writeLongLe(at, guestRights(8) | GuestPte.ADDRESS.of(target));
-                scene.table(GuestPte.LAYOUT, at, 1);
-                scene.value("Address", address);
-                scene.value("vaddr", address);
-            }
-            return root;
-        }
-
-        /** Rights of an entry; each is missing once in {@code many} times. */
-        private long guestRights(int many) {
-            return GuestPte.P.mask()
-                    | GuestPte.A.mask()
-                    | GuestPte.D.mask()
-                    | (oneIn(many) ? 0 : GuestPte.RW.mask())
-                    | (oneIn(many) ? 0 : GuestPte.US.mask())
-                    | (oneIn(many) ? GuestPte.NX.mask() : 0);
-        }
     }
 }

@@ -26,7 +26,7 @@ record CoveringCommands(
         RandomGenerator random,
         int requester,
         int domain,
-        int[] pasids,
+        List<Integer> pasids,
         boolean nested,
         boolean deviceTlb,
         boolean hasAll,

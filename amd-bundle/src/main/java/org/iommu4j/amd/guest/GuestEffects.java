@@ -81,8 +81,8 @@ final class GuestEffects implements CommandEffects {
     @Override
     public Outcome prefetchInvalidates(int deviceId, int pasid, long base, int shift) {
         GuestContext context = devices.context(deviceId);
-        return context == null
-                ? handled("the device is not bound")
+        return context == null || context.domain() == GuestContext.UNTRANSLATED_DOMAIN
+                ? handled("the guest has no tables for the device")
                 : pages(context.domain(), pasid, base, shift, false);
     }
 

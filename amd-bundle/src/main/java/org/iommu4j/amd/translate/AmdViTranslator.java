@@ -109,7 +109,7 @@ public final class AmdViTranslator implements Translator {
 
     private static AmdViTranslator start(ChipPort chip, DeviceTable tables, long pages) {
         // 48882 3.4.4: what the control register says of tables is written while the unit does not translate.
-        chip.port().write(Control.REGISTER, 0);
+        chip.port().write(Control.REGISTER, Control.INV_TIME_OUT.of(Control.ONE_SECOND));
         tables.publish();
         QueueCommands commands = new QueueCommands(chip, pages);
         AmdViTranslator translator = new AmdViTranslator(chip, tables, commands);

@@ -256,6 +256,18 @@ final class AmdViGuestDecoderTest {
     }
 
     @Test
+    void shouldHaveNothingToDropOfDevicesThatTheGuestDoesNotTranslate() {
+        decoder = new AmdViGuestDecoder(HardwareConfig.of(AmdViGeneration.NESTED), memory);
+        translating();
+        decoder.deviceAccess(DEVICE, sink);
+        calls.clear();
+        command(
+                PrefetchIommuPages.DEVICE_ID.of(DEVICE) | PrefetchIommuPages.OPCODE.of(AmdViCommand.OP_PREFETCH),
+                PrefetchIommuPages.INVAL.mask());
+        assertEquals(List.of("handled"), calls);
+    }
+
+    @Test
     void shouldHaveNothingToDropOfPasidsThatTheUnitDoesNotHave() {
         translating();
         long gcr3 = 0x9000;

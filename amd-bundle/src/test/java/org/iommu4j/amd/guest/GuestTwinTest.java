@@ -24,6 +24,7 @@ import org.iommu4j.amd.command.InvalidateInterruptTable;
 import org.iommu4j.amd.command.InvalidateIommuAll;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
+import org.iommu4j.amd.command.PrefetchIommuPages;
 import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.table.DeviceTableEntry;
 import org.iommu4j.amd.table.Gcr3Entry;
@@ -47,7 +48,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /**
  * A guest's software drives a bare chip and, with the same writes and commands, a virtual unit in front of the driver and another
  * chip. Whatever its device table and tables have become and were announced as the document has it, devices reach the same
- * addresses in both; and no legal command stops the virtual unit's command buffer.
+ * addresses in both; and the command buffers stop at the same commands.
  */
 final class GuestTwinTest {
     private static final int NONE = DmaAccess.NO_PASID;
@@ -62,6 +63,8 @@ final class GuestTwinTest {
     private static final long[] ADDRESSES = {0x1000, 0x2000, 0x20_0000, 0x7000_0000L};
     private static final int DOMAINS = 3;
     private static final int ROUNDS = 25;
+    private static final int COMMANDS_OF_ANY_KIND = 600;
+    private static final long STORE = 0x7000;
 
     /** How many guests; more of them for a long run. */
     private static final int SEEDS = Integer.getInteger("iommu4j.guests", 8);
@@ -144,6 +147,56 @@ final class GuestTwinTest {
                 compare("generation " + Integer.toHexString(generation) + " seed " + seed + " round " + round);
             }
         }
+    }
+
+    /** Commands of any kind, right and wrong: the virtual unit stops where the bare chip does, and breaks nowhere. */
+    @ParameterizedTest
+    @ValueSource(ints = {AmdViGeneration.V1, AmdViGeneration.V2, AmdViGeneration.V3, AmdViGeneration.NESTED})
+    void shouldStopAtTheSameCommands(int generation) {
+        random.setSeed(generation);
+        begin(generation);
+        long control = unit.readRegister(Control.REGISTER.offset(), Long.BYTES);
+        for (int i = 0; i < COMMANDS_OF_ANY_KIND; i++) {
+            if (random.nextInt(20) == 0) {
+                int device = DEVICES[random.nextInt(DEVICES.length)];
+                entry(generation, device);
+                unit.deviceAccess(device, host);
+            }
+            register(Control.REGISTER, control & ~Control.CMD_BUF_EN.mask());
+            register(Rings.COMMAND_BUFFER.base(), COMMANDS | Rings.LENGTH.of(8));
+            register(Control.REGISTER, control);
+            long word0 = anyWord0();
+            long word1 = random.nextInt(3) == 0 ? 0 : random.nextLong() >> random.nextInt(Long.SIZE);
+            write(COMMANDS, word0);
+            write(COMMANDS + Long.BYTES, word1);
+            Register tail = Rings.COMMAND_BUFFER.tail();
+            bare.writeRegister(tail.offset(), tail.widthBytes(), AmdViCommand.BYTES);
+
+            unit.command(CompletionWait.LAYOUT.encode(word0, word1), host);
+
+            long both = Status.CMD_BUF_RUN.mask();
+            assertEquals(
+                    bare.readRegister(Status.REGISTER.offset(), Long.BYTES) & both,
+                    unit.readRegister(Status.REGISTER.offset(), Long.BYTES) & both,
+                    () -> String.format("%x: %016x %016x %s", generation, word0, word1, log.get(log.size() - 1)));
+        }
+    }
+
+    /** An opcode with operands that name devices, domains and PASIDs of this guest, or anything. */
+    private long anyWord0() {
+        int opcode = random.nextInt(10);
+        long device = DEVICES[random.nextInt(DEVICES.length)];
+        long pasid = Math.max(0, PASIDS[random.nextInt(PASIDS.length)]);
+        long operands = switch (random.nextInt(4)) {
+            case 0 -> random.nextLong() >>> random.nextInt(Long.SIZE);
+            case 1 -> pasid | (long) random.nextInt(DOMAINS + 1) << InvalidateIommuPages.DOMAIN_ID.shift();
+            case 2 -> device | pasid << PrefetchIommuPages.PASID.shift();
+            default -> device;
+        };
+        if (opcode == AmdViCommand.OP_COMPLETION_WAIT) {
+            operands = STORE | (random.nextInt(8) == 0 ? random.nextLong() & ~CompletionWait.STORE_ADDRESS.mask() : 1);
+        }
+        return CompletionWait.OPCODE.of(opcode) | (operands & ~CompletionWait.OPCODE.mask());
     }
 
     private void begin(int generation) {
@@ -279,7 +332,7 @@ final class GuestTwinTest {
                             | InvalidateInterruptTable.DEVICE_ID.of(DEVICES[0]),
                     0);
         }
-        command(CompletionWait.storing(0x7000), random.nextLong());
+        command(CompletionWait.storing(STORE), random.nextLong());
     }
 
     private void entry(int generation, int device) {

@@ -284,6 +284,13 @@ final class AmdViTranslatorTest {
         }
     }
 
+    /** 48882 3.4.4: with InvTimeOut 0 a unit waits for ever, and never says that a device does not answer. */
+    @Test
+    void shouldHaveTheChipWaitForADeviceForASecond() {
+        Machine machine = Machine.of(AmdViGeneration.V3);
+        assertEquals(Control.ONE_SECOND, Control.INV_TIME_OUT.getInt(machine.read(Control.REGISTER)));
+    }
+
     @Test
     void shouldSayThatADeviceDidNotAnswerAndBlockIt() {
         boolean[] answers = {true};
