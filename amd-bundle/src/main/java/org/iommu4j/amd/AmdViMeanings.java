@@ -80,7 +80,9 @@ final class AmdViMeanings {
     /** Fields of the extended features that are numbers, 48882 3.4.7. */
     private static String feature(BitField field, int value) {
         if (field.equals(Efr.HATS)) {
-            return value == NO_LEVELS ? "no host tables" : "host tables of at most " + (LEAST_LEVELS + value) + " levels";
+            return value == NO_LEVELS
+                    ? "no host tables"
+                    : "host tables of at most " + (LEAST_LEVELS + value) + " levels";
         }
         if (field.equals(Efr.GATS) && value != NO_LEVELS) {
             return "guest tables of at most " + (LEAST_LEVELS + value) + " levels";

@@ -11,7 +11,8 @@ import org.iommu4j.layout.Layout;
 /** Meanings of values that no layout lists, for explanations. */
 public final class SmmuMeanings {
     /** IDR0.TTF, IHI 0070 6.3.1. */
-    private static final List<String> TABLES = List.of("none", "AArch32 tables", "AArch64 tables", "AArch32 and AArch64 tables");
+    private static final List<String> TABLES =
+            List.of("none", "AArch32 tables", "AArch64 tables", "AArch32 and AArch64 tables");
 
     /** IDR0.HTTU. */
     private static final List<String> FLAGS =

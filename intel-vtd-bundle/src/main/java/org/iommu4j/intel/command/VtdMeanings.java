@@ -17,6 +17,13 @@ public final class VtdMeanings {
     /** Registers whose place is a capability are found in steps of 16 bytes. */
     private static final int UNIT_OF_OFFSETS = 16;
 
+    /** CAP.SSLPS: second-stage pages by the value. */
+    private static final List<String> PAGES = List.of("4 KiB", "4 KiB, 2 MiB", "4 KiB, 1 GiB", "4 KiB, 2 MiB, 1 GiB");
+
+    /** CAP.SAGAW: second-stage tables by the bit that stands for them; bit 0 is reserved. */
+    private static final List<String> WIDTHS =
+            List.of("", "39 bits in 3 levels", "48 bits in 4 levels", "57 bits in 5 levels");
+
     /** Fields that hold bus, device and function, whatever structure they are in. */
     private static final List<String> REQUESTERS = List.of("SID", "RID", "requester", "ITESID", "ICESID");
 
@@ -58,8 +65,7 @@ public final class VtdMeanings {
             return "fault records at 0x" + Integer.toHexString(value * UNIT_OF_OFFSETS);
         }
         if (field.equals(Cap.SSLPS)) {
-            return "second-stage pages of " + List.of("4 KiB", "4 KiB, 2 MiB", "4 KiB, 1 GiB", "4 KiB, 2 MiB, 1 GiB")
-                    .get(value & 3);
+            return value < PAGES.size() ? "second-stage pages of " + PAGES.get(value) : "";
         }
         if (field.equals(Cap.NFR)) {
             return (value + 1) + (value == 0 ? " fault record" : " fault records");
@@ -78,9 +84,10 @@ public final class VtdMeanings {
 
     /** The address widths of second-stage tables whose bit is set, with their levels. */
     private static String widths(int value) {
-        String widths = IntStream.rangeClosed(1, 3)
+        String widths = IntStream.range(0, WIDTHS.size())
                 .filter(width -> (value >>> width & 1) != 0)
-                .mapToObj(width -> (30 + 9 * width) + " bits in " + (2 + width) + " levels")
+                .mapToObj(WIDTHS::get)
+                .filter(width -> !width.isEmpty())
                 .collect(Collectors.joining(", "));
         return widths.isEmpty() ? "no second-stage tables" : widths;
     }

@@ -185,10 +185,7 @@ public final class BenchCommand implements Callable<Integer> {
             Iommu4jCommand.expectRange(spec, "--sub-version", generation, 0, Integer.MAX_VALUE);
             return generation;
         } catch (NumberFormatException e) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--sub-version: '" + subVersion + "' is not a number",
-                    e);
+            throw new ParameterException(spec.commandLine(), "--sub-version: '" + subVersion + "' is not a number", e);
         }
     }
 }

@@ -61,13 +61,36 @@ public final class Completions {
      * @return words that begin so; none where anything may stand, such as the name of a file
      */
     public List<String> at(List<String> before, String begun) {
+        List<String> words = ofCommand(before);
+        return (words.isEmpty() ? names() : arguments(words, begun))
+                .stream()
+                        .filter(word -> word.startsWith(begun))
+                        .distinct()
+                        .sorted()
+                        .toList();
+    }
+
+    /**
+     * True if a file may stand at a place for which nothing else is known.
+     *
+     * @param before the words of the line before it
+     */
+    public boolean mayBeFile(List<String> before) {
+        List<String> words = ofCommand(before);
+        return !words.isEmpty() && !ARGUMENTS.containsKey(unscoped(words.get(0)));
+    }
+
+    /** The words since the last command ended. */
+    private static List<String> ofCommand(List<String> before) {
         int begin = before.size();
         while (begin > 0 && !isEnd(before.get(begin - 1))) {
             begin--;
         }
-        List<String> words = before.subList(begin, before.size());
-        return (words.isEmpty() ? names() : arguments(words, begun))
-                .stream().filter(word -> word.startsWith(begun)).distinct().sorted().toList();
+        return before.subList(begin, before.size());
+    }
+
+    private static String unscoped(String command) {
+        return command.startsWith(SCOPE) ? command.substring(SCOPE.length()) : command;
     }
 
     /** A command ends before the next one, or before one that reads what it writes. */
@@ -85,7 +108,7 @@ public final class Completions {
     }
 
     private List<String> arguments(List<String> words, String begun) {
-        String command = words.get(0).startsWith(SCOPE) ? words.get(0).substring(SCOPE.length()) : words.get(0);
+        String command = unscoped(words.get(0));
         CommandSpec spec = parsed.get(command);
         if (spec != null) {
             OptionSpec last = spec.optionsMap().get(words.get(words.size() - 1));
@@ -96,10 +119,8 @@ public final class Completions {
         if (begun.startsWith("-")) {
             return FLAGS.getOrDefault(command, List.of());
         }
-        List<String> given = words.stream()
-                .skip(1)
-                .filter(word -> !word.startsWith("-"))
-                .toList();
+        List<String> given =
+                words.stream().skip(1).filter(word -> !word.startsWith("-")).toList();
         List<Kind> kinds = ARGUMENTS.getOrDefault(command, List.of());
         return given.size() < kinds.size() ? values(kinds.get(given.size()), given) : List.of();
     }
@@ -108,8 +129,8 @@ public final class Completions {
         List<String> values = new ArrayList<>();
         if (option.type().isEnum()) {
             Arrays.stream(option.type().getEnumConstants())
-                    .forEach(value -> values.add(
-                            value.toString().toLowerCase(Locale.ROOT).replace('_', '-')));
+                    .forEach(value ->
+                            values.add(value.toString().toLowerCase(Locale.ROOT).replace('_', '-')));
         } else if (option.completionCandidates() != null) {
             option.completionCandidates().forEach(values::add);
         }
@@ -120,13 +141,13 @@ public final class Completions {
         return switch (kind) {
             case COMMAND -> names();
             case MODEL -> Models.installed(core.get());
-            case VERSION -> ofModel(given.get(0)).stream()
-                    .map(BackendStatus::version)
-                    .toList();
-            case GENERATION -> ofModel(given.get(0)).stream()
-                    .flatMap(status -> status.subVersions().stream())
-                    .map(Texts::subVersion)
-                    .toList();
+            case VERSION ->
+                ofModel(given.get(0)).stream().map(BackendStatus::version).toList();
+            case GENERATION ->
+                ofModel(given.get(0)).stream()
+                        .flatMap(status -> status.subVersions().stream())
+                        .map(Texts::subVersion)
+                        .toList();
         };
     }
 

@@ -98,13 +98,19 @@ public final class FuzzCommand implements Callable<Integer> {
             description = "Seed of everything that is random. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
-    @Option(names = "--seeds", paramLabel = "RANGE", description = "Every seed of a range, as 1..40, each for --seconds.")
+    @Option(
+            names = "--seeds",
+            paramLabel = "RANGE",
+            description = "Every seed of a range, as 1..40, each for --seconds.")
     private String seeds;
 
     @Option(names = "--case", paramLabel = "N", description = "Only the case of that number, as a failure names it.")
     private Long only;
 
-    @Option(names = {"-o", "--output", "--out"}, paramLabel = "FILE", description = "Writes the cases that failed to this file, too.")
+    @Option(
+            names = {"-o", "--output", "--out"},
+            paramLabel = "FILE",
+            description = "Writes the cases that failed to this file, too.")
     private Path out;
 
     @Spec
@@ -203,7 +209,9 @@ public final class FuzzCommand implements Callable<Integer> {
         if (only != null || !matcher.matches()) {
             throw new ParameterException(
                     spec.commandLine(),
-                    only != null ? "--case goes with --seed, not with --seeds" : "--seeds=" + seeds + " is no range, as 1..40");
+                    only != null
+                            ? "--case goes with --seed, not with --seeds"
+                            : "--seeds=" + seeds + " is no range, as 1..40");
         }
         Seeds range = new Seeds(Long.parseLong(matcher.group(1)), Long.parseLong(matcher.group(2)));
         if (range.last < range.first) {

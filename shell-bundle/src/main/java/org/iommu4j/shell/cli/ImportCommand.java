@@ -137,8 +137,7 @@ public final class ImportCommand implements Callable<Integer> {
                     ? Long.parseUnsignedLong(text, 2, text.length(), HEX_RADIX)
                     : Long.parseUnsignedLong(text);
         } catch (NumberFormatException e) {
-            throw new ParameterException(
-                    spec.commandLine(), option + ": '" + text + "' is not a number", e);
+            throw new ParameterException(spec.commandLine(), option + ": '" + text + "' is not a number", e);
         }
     }
 }

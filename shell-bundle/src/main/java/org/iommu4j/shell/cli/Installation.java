@@ -117,7 +117,8 @@ public final class Installation {
         }
         throw new CommandFailure(
                 ExitStatus.USAGE,
-                "no release " + jarOrVersion + " of " + symbolicName + "; " + (versions.isEmpty() ? "none is released" : "released: " + String.join(", ", versions)),
+                "no release " + jarOrVersion + " of " + symbolicName + "; "
+                        + (versions.isEmpty() ? "none is released" : "released: " + String.join(", ", versions)),
                 null);
     }
 

@@ -149,8 +149,7 @@ public final class Iommu4jCommand implements Runnable {
         IParameterExceptionHandler wrongArguments = Iommu4jCommand::wrongArguments;
         IExecutionExceptionHandler failure = Iommu4jCommand::failure;
         return configured(commandLine)
-                .setColorScheme(
-                        Help.defaultColorScheme(host.screen().colours() ? Help.Ansi.ON : Help.Ansi.OFF))
+                .setColorScheme(Help.defaultColorScheme(host.screen().colours() ? Help.Ansi.ON : Help.Ansi.OFF))
                 .setUsageHelpWidth(helpWidth(host))
                 .setParameterExceptionHandler(wrongArguments)
                 .setExecutionExceptionHandler(failure)
@@ -192,8 +191,7 @@ public final class Iommu4jCommand implements Runnable {
                 .setHelpFactory(WholeWordsHelp::new)
                 .registerConverter(CacheConfig.class, Iommu4jCommand::cache)
                 .registerConverter(
-                        int.class,
-                        text -> (int) WrongArguments.wholeNumber(text, Integer.MIN_VALUE, Integer.MAX_VALUE))
+                        int.class, text -> (int) WrongArguments.wholeNumber(text, Integer.MIN_VALUE, Integer.MAX_VALUE))
                 .registerConverter(long.class, Iommu4jCommand::wholeNumber)
                 .registerConverter(Long.class, Iommu4jCommand::wholeNumber);
     }

@@ -59,8 +59,9 @@ public final class NegotiateCommand implements Callable<Integer> {
     @Option(
             names = "--offer",
             paramLabel = "RANGE",
-            description = "Tells, too, what a client would agree on with each chip that can speak these generations, as "
-                    + "0x0100..0x0300; needs --model.")
+            description =
+                    "Tells, too, what a client would agree on with each chip that can speak these generations, as "
+                            + "0x0100..0x0300; needs --model.")
     private String offer;
 
     @Option(names = "--json", description = "Prints one JSON object a model instead of the text.")
@@ -118,8 +119,7 @@ public final class NegotiateCommand implements Callable<Integer> {
         }
         throw new ParameterException(
                 spec.commandLine(),
-                "--offer: '" + OneLine.name(offer)
-                        + "' is no window of generations, as 0x0100..0x0300");
+                "--offer: '" + OneLine.name(offer) + "' is no window of generations, as 0x0100..0x0300");
     }
 
     private static int number(String text) {

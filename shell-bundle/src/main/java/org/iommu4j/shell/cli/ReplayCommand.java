@@ -189,8 +189,8 @@ public final class ReplayCommand implements Callable<Integer> {
             if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        option + " goes with a " + (ofRecord ? "capture" : "record") + ", and " + input
-                                + " is a " + (ofRecord ? "record" : "capture"));
+                        option + " goes with a " + (ofRecord ? "capture" : "record") + ", and " + input + " is a "
+                                + (ofRecord ? "record" : "capture"));
             }
         }
         ReplayOptions.Path way = ReplayOptions.Path.ofLabel(path);

@@ -74,7 +74,9 @@ final class WholeWordsHelp extends Help {
             for (String line : Screen.wrapped(row[column].plainString(), room)) {
                 first[column] = colours.text(line);
                 whole.add(first);
-                first = Stream.generate(() -> Ansi.OFF.text("")).limit(row.length).toArray(Text[]::new);
+                first = Stream.generate(() -> Ansi.OFF.text(""))
+                        .limit(row.length)
+                        .toArray(Text[]::new);
             }
         }
         return whole.toArray(Text[][]::new);

@@ -21,8 +21,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** What is wrong with the arguments of a command, in one line that names the argument first and tells what would be right. */
 final class WrongArguments {
     /** How the parser's message about a value begins; behind it stands what the converter says. */
-    private static final Pattern INVALID =
-            Pattern.compile("Invalid value for (?:option '[^']+'|positional parameter at index \\S+)(?: \\([^)]*\\))?: ");
+    private static final Pattern INVALID = Pattern.compile(
+            "Invalid value for (?:option '[^']+'|positional parameter at index \\S+)(?: \\([^)]*\\))?: ");
 
     private static final Pattern UNKNOWN_COMMAND = Pattern.compile("Unknown subcommand '(.*)'\\.");
 
@@ -42,7 +42,8 @@ final class WrongArguments {
             String strange = unknownOption(command, arguments);
             return strange.isEmpty() ? missing(missing.getMissing().get(0), arguments) : unknown(command, strange);
         }
-        if (failure instanceof OverwrittenOptionException twice && twice.getOverwritten() instanceof OptionSpec option) {
+        if (failure instanceof OverwrittenOptionException twice
+                && twice.getOverwritten() instanceof OptionSpec option) {
             return option.longestName() + " is given twice";
         }
         String message = Texts.message(failure);

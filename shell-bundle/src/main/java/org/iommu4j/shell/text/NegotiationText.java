@@ -94,7 +94,8 @@ public final class NegotiationText {
         List<String> headings = headings();
         TextTable text = new TextTable(headings.toArray(String[]::new));
         rows.forEach(row -> text.row(row.toArray()));
-        StringBuilder all = new StringBuilder(table.model().label() + ": " + table.backend() + "\n\n" + text.render(width));
+        StringBuilder all =
+                new StringBuilder(table.model().label() + ": " + table.backend() + "\n\n" + text.render(width));
         notes.forEach((note, number) -> all.append(number == 1 ? "\n" : "")
                 .append('[')
                 .append(number)

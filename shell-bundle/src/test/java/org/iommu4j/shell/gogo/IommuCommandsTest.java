@@ -33,7 +33,8 @@ class IommuCommandsTest {
     private final IommuCommands commands = commands(() -> service, () -> null);
 
     private IommuCommands commands(Supplier<IommuService> core, Supplier<ExplainService> explain) {
-        return new IommuCommands(core, explain, () -> null, new ShellRecording(() -> null), List::of, () -> Screen.NONE, shown::append);
+        return new IommuCommands(
+                core, explain, () -> null, new ShellRecording(() -> null), List::of, () -> Screen.NONE, shown::append);
     }
 
     private String shown(Runnable command) {
@@ -181,8 +182,8 @@ class IommuCommandsTest {
     @Test
     void shouldRecordFromOneCommandToTheOther() {
         ShellRecording recording = new ShellRecording(() -> records);
-        IommuCommands recorder =
-                new IommuCommands(() -> service, () -> null, () -> null, recording, List::of, () -> Screen.NONE, shown::append);
+        IommuCommands recorder = new IommuCommands(
+                () -> service, () -> null, () -> null, recording, List::of, () -> Screen.NONE, shown::append);
 
         assertEquals("recording to out.jsonl\n", shown(() -> recorder.record("out.jsonl")));
         CommandFailure second = assertThrows(CommandFailure.class, () -> recorder.record("other.jsonl"));

@@ -32,12 +32,15 @@ class SpaprLayoutDocsTest {
                         + "\n## Calls\n\n"
                         + LayoutDocs.calls(SpaprCall.ALL)
                         + "\n## Faults\n\n"
-                + LayoutDocs.faults(
-                        new SpaprBackend().bench(),
-                        Stream.of(FaultReason.values())
-                                .collect(Collectors.toMap(
-                                        FaultReason::code, FaultReason::text, (one, other) -> one, TreeMap::new)))
-                + "\n## Configuration\n\n"
+                        + LayoutDocs.faults(
+                                new SpaprBackend().bench(),
+                                Stream.of(FaultReason.values())
+                                        .collect(Collectors.toMap(
+                                                FaultReason::code,
+                                                FaultReason::text,
+                                                (one, other) -> one,
+                                                TreeMap::new)))
+                        + "\n## Configuration\n\n"
                         + LayoutDocs.settings(SpaprSettings.table().settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("spapr.md"), text);

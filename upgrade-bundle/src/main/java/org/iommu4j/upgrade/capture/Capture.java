@@ -47,7 +47,11 @@ public final class Capture {
     public static Capture open(Path directory, List<CaptureFormat> formats) {
         if (!Files.isDirectory(directory)) {
             throw new CaptureException(
-                    directory.toString(), 0, 0, "", Files.exists(directory) ? "is no folder" : "no such file or folder");
+                    directory.toString(),
+                    0,
+                    0,
+                    "",
+                    Files.exists(directory) ? "is no folder" : "no such file or folder");
         }
         JsonObject run = json(directory, RUN);
         String arch = run.text("arch");
