@@ -3,6 +3,7 @@ package org.iommu4j.amd;
 import java.util.List;
 import org.iommu4j.amd.command.AmdViEvents.InvalidDeviceRequest;
 import org.iommu4j.amd.command.AmdViEvents.IoPageFault;
+import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.amd.command.PrefetchIommuPages;
@@ -16,6 +17,12 @@ import org.iommu4j.layout.Meanings;
 
 /** Meanings of values that their layout does not list, for explanations. */
 final class AmdViMeanings {
+    /** Levels of tables where HATS or GATS is 0. */
+    private static final int LEAST_LEVELS = 4;
+
+    /** The value of HATS and GATS that stands for no tables. */
+    private static final int NO_LEVELS = 3;
+
     private static final String DEVICE_ID = "DeviceID";
     private static final String REQUESTER = "requester";
 
@@ -67,7 +74,26 @@ final class AmdViMeanings {
         if (layout.equals(HostPte.LAYOUT) && field.equals(HostPte.ADDRESS)) {
             return HostPte.NEXT_LEVEL.get(word) == HostPte.ENCODED_SIZE ? range(field.get(word), true) : "";
         }
-        return "";
+        return layout.equals(Efr.REGISTER.layout()) ? feature(field, field.getInt(word)) : "";
+    }
+
+    /** Fields of the extended features that are numbers, 48882 3.4.7. */
+    private static String feature(BitField field, int value) {
+        if (field.equals(Efr.HATS)) {
+            return value == NO_LEVELS
+                    ? "no host tables"
+                    : "host tables of at most " + (LEAST_LEVELS + value) + " levels";
+        }
+        if (field.equals(Efr.GATS) && value != NO_LEVELS) {
+            return "guest tables of at most " + (LEAST_LEVELS + value) + " levels";
+        }
+        if (field.equals(Efr.GLX_SUP)) {
+            return "GCR3 tables of at most " + (value + 1) + (value == 0 ? " level" : " levels");
+        }
+        if (field.equals(Efr.PAS_MAX)) {
+            return "PASIDs of " + (value + 1) + " bits";
+        }
+        return field.equals(Efr.DEV_TBL_SEG_SUP) ? "at most " + (1 << value) + " device tables" : "";
     }
 
     private static boolean isSized(long word1) {

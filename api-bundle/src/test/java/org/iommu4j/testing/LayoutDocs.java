@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.iommu4j.backend.BenchSupport;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.CallFormat.Operand;
 import org.iommu4j.backend.Setting;
@@ -118,6 +119,26 @@ public final class LayoutDocs {
             text.append(" | ").append(escape(setting.defaultsInWords()));
             text.append(" | ").append(escape(setting.about())).append(" |\n");
         }
+        return text.toString();
+    }
+
+    /**
+     * A table of why accesses are refused, by the names and codes that cases and the bench know them by.
+     *
+     * @param bench that of the model, which names them
+     * @param meanings what each code stands for, in the order in which they are shown
+     */
+    public static String faults(BenchSupport bench, Map<Integer, String> meanings) {
+        StringBuilder text = new StringBuilder(
+                "What `fault` of an `expect` may have as its `name` (in any case, with or without punctuation) or `code`,"
+                        + " and `events` as `code`.\n\n| code | name | meaning |\n|---|---|---|\n");
+        meanings.forEach((code, meaning) -> text.append("| ")
+                .append(hex(Integer.toUnsignedLong(code)))
+                .append(" | ")
+                .append(bench.faultName(code))
+                .append(" | ")
+                .append(escape(meaning))
+                .append(" |\n"));
         return text.toString();
     }
 

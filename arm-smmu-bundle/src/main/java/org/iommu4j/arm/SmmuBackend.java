@@ -11,6 +11,7 @@ import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
+import org.iommu4j.arm.command.SmmuMeanings;
 import org.iommu4j.arm.command.SmmuRegisters;
 import org.iommu4j.arm.command.SmmuSettings;
 import org.iommu4j.arm.guest.SmmuGuestDecoder;
@@ -39,6 +40,7 @@ import org.iommu4j.backend.capture.CaptureFormat;
 import org.iommu4j.contract.BindFormat;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.CommandFormat;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
@@ -195,6 +197,11 @@ public class SmmuBackend implements Backend {
                         SmmuGeneration.V3_1,
                         BindPasidTable.PASID_FLAGS,
                         BindPasid.LAYOUT));
+    }
+
+    @Override
+    public String meaning(Layout layout, BitField field, long... words) {
+        return SmmuMeanings.of(layout, field, words);
     }
 
     @Override

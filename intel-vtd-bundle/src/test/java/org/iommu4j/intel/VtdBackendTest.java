@@ -22,8 +22,11 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 import org.junit.jupiter.api.Test;
 
@@ -83,7 +86,19 @@ class VtdBackendTest {
         assertEquals(
                 "2^63 pages of 4 KiB: more than there are",
                 backend.meaning(IotlbInvalidate.LAYOUT, IotlbInvalidate.AM, 0, IotlbInvalidate.AM.of(63)));
+        assertEquals("second-stage pages of 4 KiB, 1 GiB", capability(backend, Cap.SSLPS, 2));
+        assertEquals("39 bits in 3 levels, 57 bits in 5 levels", capability(backend, Cap.SAGAW, 0b1010));
+        assertEquals("no second-stage tables", capability(backend, Cap.SAGAW, 1));
+        assertEquals("16 fault records", capability(backend, Cap.NFR, 15));
+        assertEquals(
+                "source id 03:02.0",
+                backend.meaning(
+                        DeviceTlbInvalidate.LAYOUT, DeviceTlbInvalidate.SID, DeviceTlbInvalidate.SID.of(0x310), 0));
         assertEquals("", backend.meaning(IotlbInvalidate.LAYOUT, IotlbInvalidate.IH, 0, 0));
+    }
+
+    private static String capability(VtdBackend backend, BitField field, long value) {
+        return backend.meaning(Cap.REGISTER.layout(), field, field.of(value));
     }
 
     @Test

@@ -169,6 +169,10 @@ public record CaseResult(
         try (JsonGenerator out = new JsonFactory().createGenerator(text)) {
             out.writeStartObject();
             out.writeStringField("id", id);
+            if (!source.file().isEmpty()) {
+                out.writeStringField("file", source.file());
+                out.writeNumberField("line", source.line());
+            }
             out.writeStringField("outcome", outcome.name().toLowerCase(Locale.ROOT));
             out.writeFieldName("step");
             if (step < 0) {

@@ -47,6 +47,8 @@ final class UpgradeReport {
                 number(result.translations().compared()) + " compared with the capture, "
                         + number(result.translations().equal()) + " equal, "
                         + number(result.translations().different()) + " different");
+        result.notJudged()
+                .forEach((reason, count) -> row(text, "translations not judged", number(count) + ": " + reason));
         row(
                 text,
                 "other device accesses",
@@ -80,7 +82,7 @@ final class UpgradeReport {
                 ? "none"
                 : String.format(
                         Locale.ROOT,
-                        "p50 %.3f ms, p99 %.3f ms, max %.2f ms, of %,d",
+                        "p50 %.3f ms, p99 %.3f ms, max %.3f ms, of %,d",
                         times.p50() / NANOS_PER_MILLI,
                         times.p99() / NANOS_PER_MILLI,
                         times.max() / NANOS_PER_MILLI,
@@ -145,6 +147,7 @@ final class UpgradeReport {
             out.writeNumberField("reordered", result.reordered());
             out.writeEndObject();
             JsonText.tally(out, "translations", result.translations());
+            JsonText.counts(out, "notJudged", result.notJudged());
             out.writeObjectFieldStart("accesses");
             out.writeNumberField("checked", result.accesses());
             out.writeNumberField("stale", result.stale());

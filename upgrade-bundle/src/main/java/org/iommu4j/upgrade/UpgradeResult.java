@@ -1,6 +1,9 @@
 package org.iommu4j.upgrade;
 
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.IommuModel;
 
@@ -20,6 +23,7 @@ import org.iommu4j.contract.IommuModel;
  * @param doubled requests that a container or the native commands show more than once
  * @param reordered requests whose native commands came out of order
  * @param translations of the captured guest
+ * @param notJudged translations of the guest that nobody can say to be right or wrong, by reason
  * @param accesses of devices beside the captured guest; each was checked
  * @param stale accesses that saw an old translation after a completed invalidation
  * @param blocked accesses that found no backend in time
@@ -43,6 +47,7 @@ public record UpgradeResult(
         long doubled,
         long reordered,
         Tally translations,
+        Map<String, Long> notJudged,
         long accesses,
         long stale,
         long blocked,
@@ -52,8 +57,9 @@ public record UpgradeResult(
         String releasedSha256,
         String builtSha256) {
 
-    /** Copies the list. */
+    /** Copies the list and the map, in order of its keys. */
     public UpgradeResult {
+        notJudged = Collections.unmodifiableMap(new TreeMap<>(notJudged));
         problems = List.copyOf(problems);
     }
 

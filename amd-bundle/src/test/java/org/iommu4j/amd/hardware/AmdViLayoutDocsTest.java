@@ -1,7 +1,12 @@
 package org.iommu4j.amd.hardware;
 
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.iommu4j.amd.AmdViBackend;
 import org.iommu4j.amd.command.AmdViCommand;
+import org.iommu4j.amd.command.AmdViEvent;
 import org.iommu4j.amd.command.AmdViSettings;
 import org.iommu4j.amd.command.UnitRegisters;
 import org.iommu4j.testing.GeneratedDocs;
@@ -23,6 +28,12 @@ class AmdViLayoutDocsTest {
                 + "As a unit of generation 0x0320 with all optional registers has them. What software reaches through PCI"
                 + " configuration space stands at 0x4000.\n\n"
                 + LayoutDocs.registers(UnitRegisters.all())
+                + "\n## Faults\n\n"
+                + LayoutDocs.faults(
+                        new AmdViBackend().bench(),
+                        Stream.of(AmdViEvent.values())
+                                .collect(Collectors.toMap(
+                                        AmdViEvent::code, AmdViEvent::text, (one, other) -> one, TreeMap::new)))
                 + "\n## Configuration\n\n"
                 + LayoutDocs.settings(AmdViSettings.table().settings());
         GeneratedDocs.assertCurrent(

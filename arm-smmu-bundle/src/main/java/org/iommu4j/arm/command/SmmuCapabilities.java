@@ -207,6 +207,11 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
         return Math.min(ADDRESS_BITS[known], outputBits());
     }
 
+    /** Size in bits that a code of IDR5.OAS stands for. */
+    static int sizeOf(int code) {
+        return ADDRESS_BITS[code];
+    }
+
     /** True if tables may have that granule. */
     public boolean hasGranule(Granule granule) {
         return switch (granule) {

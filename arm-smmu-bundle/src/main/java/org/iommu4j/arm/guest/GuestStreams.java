@@ -165,7 +165,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
 
     private GuestBinding stage2(int streamId) {
         return GuestBinding.stage2(
-                streamId, ste, rules.translationServices(ste, false) != 0, rules.forcesWriteBack(ste));
+                streamId, ste, deviceFlags(), rules.forcesWriteBack(ste));
     }
 
     private GuestBinding stage1(int streamId) {
@@ -185,10 +185,6 @@ final class GuestStreams implements GuestTables<GuestBinding> {
                 hasStage2 && !rules.isEl2(ste)
                         ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()])
                         : GuestBinding.ANY_VMID);
-    }
-
-    private GuestBinding stage2(int streamId) {
-        return GuestBinding.stage2(streamId, ste, deviceFlags(), rules.forcesWriteBack(ste));
     }
 
     /** What the stream's device may do: a TLB of its own; with it page requests, while the guest takes them. */

@@ -1,6 +1,11 @@
 package org.iommu4j.arm.hardware;
 
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.iommu4j.arm.SmmuBackend;
+import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuRegisters;
 import org.iommu4j.arm.command.SmmuSettings;
@@ -28,6 +33,12 @@ class SmmuLayoutDocsTest {
                 + "\n## Registers\n\n"
                 + "As a chip of generation 0x0303 has them.\n\n"
                 + LayoutDocs.registers(SmmuRegisters.all())
+                + "\n## Faults\n\n"
+                + LayoutDocs.faults(
+                        new SmmuBackend().bench(),
+                        Stream.of(EventType.values())
+                                .collect(Collectors.toMap(
+                                        EventType::code, EventType::text, (one, other) -> one, TreeMap::new)))
                 + "\n## Configuration\n\n"
                 + LayoutDocs.settings(SmmuSettings.table().settings());
         GeneratedDocs.assertCurrent(

@@ -90,6 +90,10 @@ public final class VtdSettings {
                     "descriptors that software has put before IQT before it sets QIE are executed, or are an invalid tail "
                             + "(IQEI 1)");
 
+    public static final SettingRow QUEUE_OFF = ROWS.choice("queue-off", "drained", "at-once")
+            .about(
+                    "QIE=0 while descriptors wait, as behind an error: the queue stays on (QIES), or goes off and they are lost");
+
     public static final SettingRow TIMEOUT_SOURCE_ID = ROWS.choice("timeout-source-id", "report", "zero")
             .about("what ITESID names after a device-TLB time-out; old units leave 0 there");
 

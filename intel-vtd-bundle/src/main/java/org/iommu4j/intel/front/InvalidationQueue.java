@@ -57,6 +57,7 @@ public final class InvalidationQueue {
     private final EventMessage completion;
     private final boolean refusesTailBeforeEnable;
     private final boolean hidesTimedOutSource;
+    private final boolean goesOffAtOnce;
     /** The bits of an address of the host; the others of a wait's status address are ignored. */
     private final long hostAddressBits;
 
@@ -89,6 +90,7 @@ public final class InvalidationQueue {
         this.subVersion = subVersion;
         this.hasLongDescriptors = hasLongDescriptors;
         refusesTailBeforeEnable = chosen.isSet(VtdSettings.TAIL_BEFORE_ENABLE);
+        goesOffAtOnce = chosen.isSet(VtdSettings.QUEUE_OFF);
         hidesTimedOutSource = chosen.isSet(VtdSettings.TIMEOUT_SOURCE_ID);
         this.registers = registers;
         this.memory = memory;
@@ -139,10 +141,10 @@ public final class InvalidationQueue {
     /**
      * Turns the queue off and sets the head to 0.
      *
-     * @return false, and it stays on, unless it is empty and the last descriptor was a wait
+     * @return false, and it stays on, unless it is empty and the last descriptor was a wait, or the unit drops what is left
      */
     boolean disable() {
-        if (!ring.isEmpty() || !endsWithWait) {
+        if (!goesOffAtOnce && (!ring.isEmpty() || !endsWithWait)) {
             return false;
         }
         enabled = false;

@@ -1,6 +1,11 @@
 package org.iommu4j.intel.hardware;
 
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.iommu4j.intel.VtdBackend;
+import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdSettings;
@@ -23,6 +28,12 @@ class VtdLayoutDocsTest {
                 + "As a unit of generation 0x0110 with protected memory has them: IVA and IOTLB stand at ECAP.IRO * 16,"
                 + " fault record n at CAP.FRO * 16 + 16 * n.\n\n"
                 + LayoutDocs.registers(UnitRegisters.all())
+                + "\n## Faults\n\n"
+                + LayoutDocs.faults(
+                        new VtdBackend().bench(),
+                        Stream.of(FaultReason.values())
+                                .collect(Collectors.toMap(
+                                        FaultReason::code, FaultReason::text, (one, other) -> one, TreeMap::new)))
                 + "\n## Configuration\n\n"
                 + LayoutDocs.settings(VtdSettings.table().settings());
         GeneratedDocs.assertCurrent(

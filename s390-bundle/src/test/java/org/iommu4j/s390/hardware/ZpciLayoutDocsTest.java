@@ -1,6 +1,11 @@
 package org.iommu4j.s390.hardware;
 
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.iommu4j.s390.ZpciBackend;
+import org.iommu4j.s390.command.EventCode;
 import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciInstruction;
 import org.iommu4j.s390.command.ZpciSettings;
@@ -27,6 +32,12 @@ class ZpciLayoutDocsTest {
                 + LayoutDocs.layouts(ZpciLayouts.events())
                 + "\n## Structures in memory\n\n"
                 + LayoutDocs.layouts(ZpciLayouts.structures())
+                + "\n## Faults\n\n"
+                + LayoutDocs.faults(
+                        new ZpciBackend().bench(),
+                        Stream.of(EventCode.values())
+                                .collect(Collectors.toMap(
+                                        EventCode::code, EventCode::text, (one, other) -> one, TreeMap::new)))
                 + "\n## Configuration\n\n"
                 + LayoutDocs.settings(ZpciSettings.table().settings());
         GeneratedDocs.assertCurrent(

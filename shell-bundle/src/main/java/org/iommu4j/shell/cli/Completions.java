@@ -61,17 +61,36 @@ public final class Completions {
      * @return words that begin so; none where anything may stand, such as the name of a file
      */
     public List<String> at(List<String> before, String begun) {
-        int begin = before.size();
-        while (begin > 0 && !isEnd(before.get(begin - 1))) {
-            begin--;
-        }
-        List<String> words = before.subList(begin, before.size());
+        List<String> words = ofCommand(before);
         return (words.isEmpty() ? names() : arguments(words, begun))
                 .stream()
                         .filter(word -> word.startsWith(begun))
                         .distinct()
                         .sorted()
                         .toList();
+    }
+
+    /**
+     * True if a file may stand at a place for which nothing else is known.
+     *
+     * @param before the words of the line before it
+     */
+    public boolean mayBeFile(List<String> before) {
+        List<String> words = ofCommand(before);
+        return !words.isEmpty() && !ARGUMENTS.containsKey(unscoped(words.get(0)));
+    }
+
+    /** The words since the last command ended. */
+    private static List<String> ofCommand(List<String> before) {
+        int begin = before.size();
+        while (begin > 0 && !isEnd(before.get(begin - 1))) {
+            begin--;
+        }
+        return before.subList(begin, before.size());
+    }
+
+    private static String unscoped(String command) {
+        return command.startsWith(SCOPE) ? command.substring(SCOPE.length()) : command;
     }
 
     /** A command ends before the next one, or before one that reads what it writes. */
@@ -89,7 +108,7 @@ public final class Completions {
     }
 
     private List<String> arguments(List<String> words, String begun) {
-        String command = words.get(0).startsWith(SCOPE) ? words.get(0).substring(SCOPE.length()) : words.get(0);
+        String command = unscoped(words.get(0));
         CommandSpec spec = parsed.get(command);
         if (spec != null) {
             OptionSpec last = spec.optionsMap().get(words.get(words.size() - 1));

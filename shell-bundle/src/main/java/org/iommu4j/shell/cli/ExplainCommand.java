@@ -20,6 +20,7 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.text.ExplanationJson;
 import org.iommu4j.shell.text.ExplanationText;
 import org.iommu4j.shell.text.HexInput;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Screen;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.InputFile;
@@ -77,6 +78,10 @@ public final class ExplainCommand implements Callable<Integer> {
     private final Consumer<IommuModel> await;
     private final Supplier<InputStream> input;
     private final Screen screen;
+    private final Supplier<String> run;
+
+    /** What {@link #run} gave; null before it was asked. */
+    private String origin;
 
     @Option(
             names = "--model",
@@ -138,7 +143,13 @@ public final class ExplainCommand implements Callable<Integer> {
 
     /** A command in that host. */
     public ExplainCommand(Host host) {
-        this(host::core, () -> host.service(ExplainService.class), host::awaitBackend, host::in, host.screen());
+        this(
+                host::core,
+                () -> host.service(ExplainService.class),
+                host::awaitBackend,
+                host::in,
+                host.screen(),
+                host::run);
     }
 
     /**
@@ -155,7 +166,7 @@ public final class ExplainCommand implements Callable<Integer> {
             Supplier<ExplainService> explain,
             Consumer<IommuModel> await,
             Supplier<InputStream> input) {
-        this(core, explain, await, input, Screen.NONE);
+        this(core, explain, await, input, Screen.NONE, () -> "");
     }
 
     private ExplainCommand(
@@ -163,12 +174,14 @@ public final class ExplainCommand implements Callable<Integer> {
             Supplier<ExplainService> explain,
             Consumer<IommuModel> await,
             Supplier<InputStream> input,
-            Screen screen) {
+            Screen screen,
+            Supplier<String> run) {
         this.core = core;
         this.explain = explain;
         this.await = await;
         this.input = input;
         this.screen = screen;
+        this.run = run;
     }
 
     /**
@@ -257,7 +270,7 @@ public final class ExplainCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         boolean problem = explanation.outcome() == Explanation.Outcome.NOT_EXPLAINED;
         if (json) {
-            out.print(ExplanationJson.of(explanation));
+            out.println(json(explanation));
         } else {
             out.print(problem ? explanation.problem() + "\n" : ExplanationText.of(explanation, screen));
         }
@@ -265,10 +278,18 @@ public final class ExplainCommand implements Callable<Integer> {
         return problem ? ExitStatus.USAGE : ExitStatus.OK;
     }
 
+    /** The object on one line. What made it is looked up once: a log has many messages. */
+    private String json(Explanation explanation) {
+        if (origin == null) {
+            origin = run.get();
+        }
+        return RunJson.in(ExplanationJson.of(explanation), origin);
+    }
+
     private int entries(List<String> digits) {
         Found found = new Found(entry -> {
             PrintWriter out = spec.commandLine().getOut();
-            out.print(json ? ExplanationJson.of(entry) : ExplanationText.line(entry));
+            out.print(json ? json(entry) + "\n" : ExplanationText.line(entry));
         });
         IommuModel whose = chosenModel();
         if (file == null && new HexInput(digits).isWords()) {

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.ImportOptions;
@@ -121,7 +122,7 @@ public final class ImportCommand implements Callable<Integer> {
         try {
             ImportResult result = host.service(ImportService.class).make(trace, output, options);
             PrintWriter out = spec.commandLine().getOut();
-            out.print(json ? result.toJson() + "\n" : result.toText());
+            out.print(json ? RunJson.in(result.toJson(), host.run()) + "\n" : result.toText());
             out.flush();
             return ExitStatus.OK;
         } catch (CaptureException e) {

@@ -14,6 +14,7 @@ import org.iommu4j.core.service.Offer;
 import org.iommu4j.core.service.OneLine;
 import org.iommu4j.shell.text.NegotiationJson;
 import org.iommu4j.shell.text.NegotiationText;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.TextTable;
 import org.iommu4j.shell.text.Texts;
 import picocli.CommandLine.Command;
@@ -88,6 +89,7 @@ public final class NegotiateCommand implements Callable<Integer> {
             host.awaitBackend(models.get(0));
         }
         PrintWriter out = spec.commandLine().getOut();
+        String run = json ? host.run() : "";
         boolean met = true;
         String gap = "";
         for (IommuModel one : models) {
@@ -98,7 +100,7 @@ public final class NegotiateCommand implements Callable<Integer> {
             List<Agreement> offered = offer == null ? List.of() : offered(host.core(), window(one), table);
             met &= offer == null || offered.stream().anyMatch(found -> found.kind() != Agreement.Kind.REFUSED);
             if (json) {
-                out.print(NegotiationJson.of(table, offered));
+                out.println(RunJson.in(NegotiationJson.of(table, offered), run));
             } else {
                 out.print(gap + text(table, offered, host.screen().width()));
                 gap = "\n";

@@ -148,7 +148,7 @@ final class ContainerHost implements Host {
     public ShellInput openInput(Completions completions, PrintWriter lines) {
         if (inputIsTerminal() && screen().width() > 0) {
             try {
-                return TerminalInput.open(completions, history());
+                return TerminalInput.open(completions, screen().colours(), history());
             } catch (IOException | NoClassDefFoundError e) {
                 // The terminal cannot be driven, or this container has no library for it: then it is read as it is.
                 return Host.super.openInput(completions, lines);

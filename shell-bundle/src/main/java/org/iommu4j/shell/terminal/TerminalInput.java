@@ -1,11 +1,15 @@
 package org.iommu4j.shell.terminal;
 
+import java.io.IOError;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import org.iommu4j.core.service.OneLine;
+import org.iommu4j.shell.cli.CommandFailure;
 import org.iommu4j.shell.cli.Completions;
+import org.iommu4j.shell.cli.ExitStatus;
 import org.iommu4j.shell.cli.ShellInput;
 import org.iommu4j.shell.cli.ShellLoop;
 import org.jline.builtins.Completers.FileNameCompleter;
@@ -37,10 +41,11 @@ public final class TerminalInput implements ShellInput {
      * Opens the terminal of standard input and output.
      *
      * @param completions what Tab offers
+     * @param colours true if its user wants colours
      * @param history file of the lines that were typed; where it cannot be made, the history ends with the program
      * @throws IOException if there is no such terminal
      */
-    public static TerminalInput open(Completions completions, Path history) throws IOException {
+    public static TerminalInput open(Completions completions, boolean colours, Path history) throws IOException {
         Terminal terminal = terminal();
         LineReaderBuilder builder = LineReaderBuilder.builder()
                 .terminal(terminal)
@@ -50,6 +55,9 @@ public final class TerminalInput implements ShellInput {
                 .option(Option.DISABLE_EVENT_EXPANSION, true)
                 .variable(LineReader.HISTORY_SIZE, HISTORY_LINES)
                 .variable(LineReader.HISTORY_FILE_SIZE, HISTORY_LINES);
+        if (!colours) {
+            builder.variable(LineReader.COMPLETION_STYLE_STARTING, "");
+        }
         if (isKept(history)) {
             builder.variable(LineReader.HISTORY_FILE, history);
         }
@@ -93,7 +101,7 @@ public final class TerminalInput implements ShellInput {
             String begun = begun(line);
             List<String> words = completions.at(before, begun);
             words.forEach(word -> candidates.add(new Candidate(word)));
-            if (words.isEmpty() && !before.isEmpty() && !begun.startsWith("-")) {
+            if (words.isEmpty() && completions.mayBeFile(before) && !begun.startsWith("-")) {
                 files.complete(reader, line, candidates);
             }
         };
@@ -112,6 +120,12 @@ public final class TerminalInput implements ShellInput {
             throw new AbandonedException(e);
         } catch (EndOfFileException e) {
             return null;
+        } catch (IOError e) {
+            throw new CommandFailure(
+                    ExitStatus.USAGE,
+                    "the terminal cannot be read: "
+                            + OneLine.message(e.getCause().getMessage()),
+                    e);
         }
         if (line.length() > most) {
             throw ShellLoop.tooLong();

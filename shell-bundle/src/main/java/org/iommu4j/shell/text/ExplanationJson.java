@@ -22,7 +22,7 @@ public final class ExplanationJson {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        return text.append('\n').toString();
+        return text.toString();
     }
 
     private static void write(Explanation explanation, JsonGenerator out) throws IOException {

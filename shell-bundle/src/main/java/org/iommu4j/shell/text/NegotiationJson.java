@@ -37,7 +37,7 @@ public final class NegotiationJson {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        return text.append('\n').toString();
+        return text.toString();
     }
 
     private static void subVersions(String name, List<Integer> subVersions, JsonGenerator out) throws IOException {

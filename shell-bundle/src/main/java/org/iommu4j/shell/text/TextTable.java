@@ -4,13 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** A table for people: left-aligned columns under their headings, as wide as their widest cell; numbers to the right. */
 public final class TextTable {
     private static final String GAP = "  ";
 
-    /** No column becomes narrower than that. */
-    private static final int LEAST_WIDTH = 8;
+    /** A column becomes no narrower than its longest word, unless that is longer. */
+    private static final int LONGEST_WORD = 14;
 
     private static final Pattern NUMBER = Pattern.compile("[0-9][0-9,]*(\\.[0-9]+)?");
 
@@ -74,18 +75,33 @@ public final class TextTable {
     }
 
     private void narrow(int[] widths, boolean[] numeric, int most) {
+        int[] least = new int[widths.length];
+        for (int column = 0; column < widths.length; column++) {
+            least[column] = numeric[column] ? widths[column] : longestWord(column);
+        }
         int width = GAP.length() * (widths.length - 1) + IntStream.of(widths).sum();
         while (width > most) {
-            int widest = 0;
-            for (int column = 1; column < widths.length; column++) {
-                widest = !numeric[column] && (numeric[widest] || widths[column] > widths[widest]) ? column : widest;
+            int widest = -1;
+            for (int column = 0; column < widths.length; column++) {
+                if (widths[column] > least[column] && (widest < 0 || widths[column] > widths[widest])) {
+                    widest = column;
+                }
             }
-            if (widths[widest] <= LEAST_WIDTH) {
+            if (widest < 0) {
                 return;
             }
             widths[widest]--;
             width--;
         }
+    }
+
+    /** Length of the longest word of a column, its heading's too; one that is longer than most words, as a path, can be broken. */
+    private int longestWord(int column) {
+        return Stream.concat(Stream.of(headings), rows.stream())
+                .flatMap(row -> Screen.words(row.get(column)).stream())
+                .mapToInt(word -> Math.min(LONGEST_WORD, word.length()))
+                .max()
+                .orElse(0);
     }
 
     /** A row, in as many lines as its longest cell needs. */

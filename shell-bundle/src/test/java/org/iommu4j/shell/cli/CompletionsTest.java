@@ -1,6 +1,7 @@
 package org.iommu4j.shell.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
@@ -60,5 +61,8 @@ class CompletionsTest {
         assertTrue(at("swap intel 1.0.0 ").isEmpty());
         assertTrue(at("swap nobody ").isEmpty());
         assertTrue(at("frobnicate ").isEmpty());
+        assertTrue(completions.mayBeFile(List.of("lb;", "replay")));
+        assertFalse(completions.mayBeFile(List.of("iommu:swap", "nobody")));
+        assertFalse(completions.mayBeFile(List.of("replay", "x", "|")));
     }
 }

@@ -150,8 +150,8 @@ class ExplainCommandGoldenTest {
         for (String name : new String[] {"CAP", "cap", "0x08"}) {
             explained("--register", name, "0xd2008c226f0606");
             assertSays("register CAP at 0x8");
-            assertSays("ND 2:0 0x6 2^(4+2*ND) domain ids VT-d 11.4.2");
-            assertSays("MGAW 21:16 0x2f bits of an address, less 1");
+            assertSays("ND 2:0 0x6 65536 domain ids VT-d 11.4.2");
+            assertSays("MGAW 21:16 0x2f addresses of 48 bits");
         }
         explained("--as", "FSTS", "12000000");
         assertSays("PPF 1 0x1");

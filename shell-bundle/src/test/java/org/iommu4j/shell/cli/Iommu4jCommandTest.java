@@ -814,6 +814,7 @@ class Iommu4jCommandTest {
                 0,
                 0,
                 new Tally(10, 10, 0),
+                Map.of(),
                 20,
                 stale,
                 0,

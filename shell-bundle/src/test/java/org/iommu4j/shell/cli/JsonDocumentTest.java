@@ -21,10 +21,13 @@ import java.util.stream.Stream;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Explanation;
+import org.iommu4j.shell.testing.FakeIommuService;
 import org.iommu4j.shell.text.ExplanationJson;
+import org.iommu4j.shell.text.NegotiationJson;
 import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.ConformReport;
+import org.iommu4j.upgrade.ImportResult;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.UpgradeOptions;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -70,7 +73,15 @@ class JsonDocumentTest {
                 Arguments.of(
                         "`conform`",
                         withRun(new ConformReport("a.jar", "00ff", "b", "1.0.0", "intel", List.of()).toJson())),
-                Arguments.of("`explain`", ExplanationJson.of(explained)));
+                Arguments.of("`explain`", withRun(ExplanationJson.of(explained))),
+                Arguments.of(
+                        "`import`",
+                        withRun(new ImportResult("dir", IommuModel.INTEL, 1, Map.of(), 0, 0, List.of(), Map.of())
+                                .toJson())),
+                Arguments.of(
+                        "`negotiate`",
+                        withRun(NegotiationJson.of(
+                                new FakeIommuService().negotiationTable(IommuModel.INTEL), List.of()))));
     }
 
     private static String withRun(String json) {

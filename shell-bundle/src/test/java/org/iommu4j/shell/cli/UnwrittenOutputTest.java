@@ -104,6 +104,7 @@ class UnwrittenOutputTest {
                         0,
                         0,
                         new Tally(10, 10, 0),
+                        Map.of(),
                         20,
                         0,
                         0,

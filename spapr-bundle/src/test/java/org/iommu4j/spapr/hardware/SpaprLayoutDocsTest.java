@@ -1,6 +1,11 @@
 package org.iommu4j.spapr.hardware;
 
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.iommu4j.spapr.SpaprBackend;
+import org.iommu4j.spapr.command.FaultReason;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCommand;
 import org.iommu4j.spapr.command.SpaprRegisters;
@@ -26,6 +31,15 @@ class SpaprLayoutDocsTest {
                         + LayoutDocs.registers(SpaprRegisters.all())
                         + "\n## Calls\n\n"
                         + LayoutDocs.calls(SpaprCall.ALL)
+                        + "\n## Faults\n\n"
+                        + LayoutDocs.faults(
+                                new SpaprBackend().bench(),
+                                Stream.of(FaultReason.values())
+                                        .collect(Collectors.toMap(
+                                                FaultReason::code,
+                                                FaultReason::text,
+                                                (one, other) -> one,
+                                                TreeMap::new)))
                         + "\n## Configuration\n\n"
                         + LayoutDocs.settings(SpaprSettings.table().settings());
         GeneratedDocs.assertCurrent(

@@ -2,6 +2,7 @@ package org.iommu4j.upgrade.run;
 
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.iommu4j.backend.BackendException;
@@ -34,6 +35,7 @@ final class GuestLoop implements Runnable {
     private RequestTally requests = RequestTally.NONE;
     private RequestTally counted = RequestTally.NONE;
     private Tally translations = Tally.NONE;
+    private final Map<String, Long> notJudged = new TreeMap<>();
     private long parked;
     private long stale;
     private SanitizerReport findings = SanitizerReport.NONE;
@@ -101,6 +103,7 @@ final class GuestLoop implements Runnable {
         requests = requests.plus(run.requests());
         counted = counted.plus(run.counted());
         translations = translations.plus(run.translations());
+        run.notJudged().forEach((reason, count) -> notJudged.merge(reason, count, Long::sum));
         parked += run.parked();
         SanitizerReport found = run.findings();
         findings = findings.plus(found);
@@ -151,6 +154,11 @@ final class GuestLoop implements Runnable {
     /** The same as the containers counted it. */
     RequestTally counted() {
         return counted;
+    }
+
+    /** Translations that could not be compared, by reason. */
+    Map<String, Long> notJudged() {
+        return notJudged;
     }
 
     /** Translations compared with the capture. */

@@ -168,6 +168,7 @@ public final class UpgradeRun implements UpgradeService {
                 surplus + invalidator.doubled(),
                 invalidator.reordered(),
                 guest.translations(),
+                guest.notJudged(),
                 invalidator.accesses() + devices.accesses(),
                 invalidator.stale() + devices.stale() + guest.stale() + problems.stale("load", found, load.hints()),
                 invalidator.blocked() + devices.blocked(),
