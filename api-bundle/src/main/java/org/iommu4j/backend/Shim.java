@@ -59,10 +59,6 @@ public interface Shim {
      */
     default int rewrite(BindRequest request, Completion completion) {
         return request.refuse(
-                Rule.V30,
-                Rule.V30.errno(),
-                Uapi.BIND_SUB_VERSION,
-                "no shim rewrites this bind operation",
-                completion);
+                Rule.V30, Rule.V30.errno(), Uapi.BIND_SUB_VERSION, "no shim rewrites this bind operation", completion);
     }
 }

@@ -223,7 +223,8 @@ public final class Effect {
         if (target == Target.CARRIED) {
             return String.format("carried over: %016x %016x", word0, word1);
         }
-        StringBuilder text = new StringBuilder(target.name().toLowerCase(Locale.ROOT).replace('_', ' '));
+        StringBuilder text =
+                new StringBuilder(target.name().toLowerCase(Locale.ROOT).replace('_', ' '));
         if (space != ANY) {
             text.append(space == NO_PASID ? " without PASID" : " of space " + space);
         }

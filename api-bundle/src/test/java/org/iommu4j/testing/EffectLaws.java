@@ -91,7 +91,8 @@ public final class EffectLaws {
         boolean hinted = asked.granuleShift() != 0 && read.stream().allMatch(one -> one.granuleShift() == 0);
         if (same && !widened && asked.target() != Target.NOTHING && !hinted) {
             assertEquals(
-                    List.of(asked.toString()), read.stream().map(Effect::toString).toList());
+                    List.of(asked.toString()),
+                    read.stream().map(Effect::toString).toList());
         }
     }
 

@@ -17,7 +17,6 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
-import org.iommu4j.contract.Uapi;
 import org.iommu4j.core.fake.Bench;
 import org.iommu4j.core.service.Container;
 import org.junit.jupiter.api.AfterEach;

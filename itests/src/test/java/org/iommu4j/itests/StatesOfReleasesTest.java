@@ -38,9 +38,9 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.simulation.platform.SimulatedPlatform;
 import org.iommu4j.testing.BackendMachine;
 import org.iommu4j.testing.GeneratedDocs;
-import org.osgi.framework.Version;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.osgi.framework.Version;
 
 /**
  * The states that each release wrote, and those that are written here, read by each release and by what is built here: they go on, or are
@@ -53,8 +53,12 @@ class StatesOfReleasesTest {
             "\\{\"kind\":\"([a-z]+)\",\"generation\":\"(0x[0-9a-f]+)\",\"version\":([0-9]+),\"hex\":\"([0-9a-f]*)\"}");
     private static final String BUILT = "built";
 
-    /** A saved state of a chip of a generation. */
-    private record State(int subVersion, Snapshot snapshot) {}
+    /** A saved state of a chip of a generation, and whether a container has a memory map. */
+    private record State(int subVersion, Snapshot snapshot, boolean mapped) {
+        State(int subVersion, Snapshot snapshot) {
+            this(subVersion, snapshot, false);
+        }
+    }
 
     /**
      * One version of a vendor's bundle.
@@ -71,10 +75,7 @@ class StatesOfReleasesTest {
 
         private static Platform platform(Backend backend, HardwareConfig config) {
             return new SimulatedPlatform(new PlatformConfig(
-                    backend.bench().hostAddressWidth(config),
-                    List.of(),
-                    (address, data) -> {},
-                    DevicePort.COMPLETING));
+                    backend.bench().hostAddressWidth(config), List.of(), (address, data) -> {}, DevicePort.COMPLETING));
         }
     }
 
@@ -110,7 +111,10 @@ class StatesOfReleasesTest {
                     .resolve(version)
                     .resolve(module + "-" + version + ".jar");
             Backend backend = released(jar);
-            Path states = ROOT.resolve("fixtures").resolve(symbolicName).resolve(version).resolve("states.jsonl");
+            Path states = ROOT.resolve("fixtures")
+                    .resolve(symbolicName)
+                    .resolve(version)
+                    .resolve("states.jsonl");
             releases.add(new Release(version, backend, read(states, backend)));
         }
         Backend built = Vendors.backends().stream()
@@ -123,7 +127,8 @@ class StatesOfReleasesTest {
     }
 
     private static List<String> versions(String module) throws IOException {
-        try (Stream<Path> folders = Files.list(ROOT.resolve("cnf/releaserepo/org/iommu4j").resolve(module))) {
+        try (Stream<Path> folders =
+                Files.list(ROOT.resolve("cnf/releaserepo/org/iommu4j").resolve(module))) {
             return folders.filter(Files::isDirectory)
                     .map(folder -> folder.getFileName().toString())
                     .sorted((one, other) -> Version.parseVersion(one).compareTo(Version.parseVersion(other)))
@@ -139,7 +144,8 @@ class StatesOfReleasesTest {
                     .min((one, other) -> Long.compare(depth(one), depth(other)))
                     .orElseThrow();
             return new ReleaseLoader(jar)
-                    .loadClass(name.substring(0, name.length() - ".class".length()).replace('/', '.'))
+                    .loadClass(
+                            name.substring(0, name.length() - ".class".length()).replace('/', '.'))
                     .asSubclass(Backend.class)
                     .getConstructor()
                     .newInstance();
@@ -188,7 +194,8 @@ class StatesOfReleasesTest {
                         0,
                         machine.translator().map(1, new Mapping(0, 0x10_0000, 0x1000, Uapi.MAP_FLAGS_MASK), completion),
                         completion::toString);
-                states.add(new State(generation.subVersion(), machine.translator().save()));
+                states.add(
+                        new State(generation.subVersion(), machine.translator().save(), true));
             }
             try {
                 states.add(new State(
@@ -202,12 +209,17 @@ class StatesOfReleasesTest {
         return states;
     }
 
-    /** Outcome of one state at a reader: {@code =}, or why it is refused. */
+    /** Outcome of one state at a reader: {@code =}, or why it is refused, as the core finds out before a swap; late if it does not. */
     private static String outcome(State state, Backend reader) {
         HardwareConfig config = HardwareConfig.of(state.subVersion());
         if (reader.describe().generation(state.subVersion()) == null) {
             // The core does not ask: a unit of that generation is not served.
             return "refused: no generation 0x" + Integer.toHexString(state.subVersion());
+        }
+        boolean takesMaps =
+                reader.describe().generation(state.subVersion()).capabilities().contains(MemoryMapSupport.CAPABILITY);
+        if (state.mapped() && !takesMaps) {
+            return "refused: memory maps";
         }
         Snapshot snapshot = state.snapshot();
         if (snapshot.version() < reader.describe().stateOldestRead()
@@ -227,7 +239,7 @@ class StatesOfReleasesTest {
                             reader.restoreGuestDecoder(snapshot, Machine.platform(reader, config))
                                     .save();
                     };
-            return again.equals(snapshot) ? "=" : "= written otherwise";
+            return again.equals(snapshot) ? "=" : "late: written otherwise";
         } catch (BackendException e) {
             return "late: " + snapshot.kind().toString().toLowerCase(Locale.ROOT) + " of 0x"
                     + Integer.toHexString(state.subVersion()) + ": " + e.errno() + " " + e.getMessage();

@@ -36,12 +36,7 @@ public final class GuestCommands {
         SmmuCommand command = SmmuCommand.of(opcode);
         if (command == null || (checks[opcode] == null && !isDone(command))) {
             return completion.refuse(
-                    Rule.V34,
-                    Rule.V34.errno(),
-                    WORDS,
-                    OPCODE,
-                    opcode,
-                    "no command of this generation has that opcode");
+                    Rule.V34, Rule.V34.errno(), WORDS, OPCODE, opcode, "no command of this generation has that opcode");
         }
         if (!command.isOfGuests()) {
             return completion.refuse(

@@ -70,8 +70,7 @@ final class RegisterForm implements EffectForm {
         long inPlace = place & register.layout().reservedMask(0);
         long inValue = value & register.layout().reservedMask(1);
         if ((inPlace | inValue) != 0) {
-            return completion.refuseReserved(
-                    register.layout(), inPlace != 0 ? 0 : 1, inPlace != 0 ? inPlace : inValue);
+            return completion.refuseReserved(register.layout(), inPlace != 0 ? 0 : 1, inPlace != 0 ? inPlace : inValue);
         }
         SmmuCommand command = SmmuCommand.of(SmmuCommand.opcodeOf(register.command0(value)));
         if (register.waits()) {

@@ -39,7 +39,11 @@ public final class BindLog {
             ByteBuffer payload = target.requester() == BindTarget.NONE
                     ? ByteBuffer.wrap(Arrays.copyOfRange(request.payload(), from, from + request.payloadLength()))
                     : null;
-            return new Key(target.operation(), target.requester(), payload == null ? target.pasid() : BindTarget.NONE, payload);
+            return new Key(
+                    target.operation(),
+                    target.requester(),
+                    payload == null ? target.pasid() : BindTarget.NONE,
+                    payload);
         }
     }
 

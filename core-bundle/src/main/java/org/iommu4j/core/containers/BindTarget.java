@@ -24,7 +24,8 @@ record BindTarget(int operation, boolean unbinds, long requester, long pasid, lo
      * @param format null if its generation has none
      */
     static BindTarget of(BindRequest request, BindFormat format) {
-        Layout layout = format == null || request.payloadLength() < format.layout().sizeBytes() ? null : format.layout();
+        Layout layout =
+                format == null || request.payloadLength() < format.layout().sizeBytes() ? null : format.layout();
         return new BindTarget(
                 request.operation(),
                 request.unbinds(),

@@ -79,7 +79,8 @@ final class EffectCheck {
         return Math.min(code, 0);
     }
 
-    private int read(ContainedForm form, InvalidateRequest request, Effect[] into, int commands, Completion completion) {
+    private int read(
+            ContainedForm form, InvalidateRequest request, Effect[] into, int commands, Completion completion) {
         int code = 0;
         for (int i = 0; i < commands && code == 0; i++) {
             int at = request.payloadOffset() + i * form.commandBytes();

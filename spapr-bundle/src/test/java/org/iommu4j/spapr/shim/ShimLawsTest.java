@@ -25,6 +25,8 @@ class ShimLawsTest {
                 laws.check(client, chip, CASES);
             }
         }
-        assertEquals(Set.of("L1", "L2", "L3", "L4", "L5", "L6", "L8", "L9"), laws.counts().keySet());
+        assertEquals(
+                Set.of("L1", "L2", "L3", "L4", "L5", "L6", "L8", "L9"),
+                laws.counts().keySet());
     }
 }

@@ -62,7 +62,8 @@ class AcrossVendorsTest {
             assertEquals(
                     first,
                     machines.get(i).last().errno(),
-                    () -> vendors.get(number) + " after " + done + ": " + machines.get(number).last());
+                    () -> vendors.get(number) + " after " + done + ": "
+                            + machines.get(number).last());
         }
         compared.merge(first, 1, Integer::sum);
     }
