@@ -32,6 +32,8 @@ public class BackendMachine implements NativePort {
     private final Platform platform;
     private final List<String> commands = new ArrayList<>();
     private final InvalidateRequest request = new InvalidateRequest();
+    private final CaseRecorder recorder = CaseRecorder.watching();
+    private final PhysicalMemory memory;
     private Hardware chip;
     private Translator translator;
     private Completion last = new Completion();
@@ -40,7 +42,9 @@ public class BackendMachine implements NativePort {
         this.backend = backend;
         this.config = config;
         this.platform = platform;
+        memory = recorder == null ? platform.memory() : recorder.watch(platform.memory());
         chip = backend.createHardware(config, platform);
+        chip = recorder == null ? chip : recorder.watch(config, chip);
     }
 
     public final Backend backend() {
@@ -56,7 +60,7 @@ public class BackendMachine implements NativePort {
     }
 
     public final PhysicalMemory memory() {
-        return platform.memory();
+        return memory;
     }
 
     /** The driver; made when it is first asked for. */
@@ -68,7 +72,7 @@ public class BackendMachine implements NativePort {
     }
 
     private void drive(Translator driver) {
-        translator = driver;
+        translator = recorder == null ? driver : recorder.watch(driver);
         translator.tap(bytes -> commands.add(HexFormat.of().formatHex(bytes)));
     }
 

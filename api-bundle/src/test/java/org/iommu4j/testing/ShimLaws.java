@@ -19,6 +19,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 
 /**
@@ -38,7 +39,7 @@ import org.iommu4j.contract.Rule;
  * </ul>
  *
  * <p>{@code -Dlaws.cases=N} takes N cases a pair of generations in place of those of the build. A case that fails is made smaller, and
- * shown with the path and the seed by which {@link Property} repeats it.
+ * shown with the path, the seed by which {@link Property} repeats it, and as a line of a case file.
  */
 public final class ShimLaws {
     private static final int LONGEST = 3;
@@ -83,6 +84,7 @@ public final class ShimLaws {
 
     private final Scenes scenes;
     private final Requests requests;
+    private final IommuModel model;
     private final List<Shim> shims;
     private final List<Unbridgeable> forbidden;
     private final Predicate<Shim> keepsHints;
@@ -102,6 +104,7 @@ public final class ShimLaws {
             Requests requests,
             Predicate<Shim> keepsHints,
             BiPredicate<InvalidateRequest, Completion> isExempt) {
+        this.model = backend.describe().model();
         this.shims = backend.shims();
         this.forbidden = backend.unbridgeable();
         this.scenes = scenes;
@@ -188,9 +191,44 @@ public final class ShimLaws {
                 InvalidateRequest small = smaller(client, chip, request, chosen);
                 throw new AssertionError(
                         e.getMessage() + "\n" + text(small) + "\npaths: "
-                                + chosen.stream().map(ShimLaws::names).toList(),
+                                + chosen.stream().map(ShimLaws::names).toList() + "\n"
+                                + caseOf(client, chip, small, e.getMessage()),
                         e);
             }
+        });
+    }
+
+    /**
+     * The request as a line that {@code ./iommu4j cases} runs: on a chip of the path's end, with what accesses come to on one of the
+     * client's generation. The core takes the best path there.
+     */
+    public String caseOf(int client, int chip, InvalidateRequest request, String about) {
+        InvalidateRequest everything = new InvalidateRequest().set(0, 0, 0, 0, 0, client, new byte[0], 0, 0);
+        CaseRecorder right = onOwnChip(client, chip, request);
+        CaseRecorder fresh = onOwnChip(client, chip, everything);
+        return CaseRecorder.of(model, client, recorder -> {
+                    Scene scene = scenes.of(client, chip, client);
+                    InvalidateRequest rewritten = copy(request);
+                    Completion completion = new Completion().begin();
+                    boolean refused =
+                            client != chip && paths(client, chip).get(0).get(0).rewrite(rewritten, completion) != 0;
+                    scene.fill();
+                    recorder.request(request);
+                    if (!refused) {
+                        scene.carryOut(rewritten, completion);
+                    }
+                    scene.left();
+                })
+                .line("law-" + Integer.toHexString(client) + "-" + Integer.toHexString(chip), about, right, fresh);
+    }
+
+    private CaseRecorder onOwnChip(int client, int chip, InvalidateRequest request) {
+        return CaseRecorder.of(model, client, recorder -> {
+            Scene scene = scenes.of(client, client, chip);
+            scene.fill();
+            recorder.request(request);
+            scene.carryOut(copy(request), new Completion().begin());
+            scene.left();
         });
     }
 
@@ -364,8 +402,8 @@ public final class ShimLaws {
     /** A request as the test bench takes it. */
     private static String text(InvalidateRequest request) {
         return String.format(
-                "{\"op\": \"invalidate\", \"scope\": %d, \"flags\": %d, \"pasid\": %d, \"vaddr\": \"0x%x\", \"size\": \"0x%x\","
-                        + " \"sub_version\": \"0x%x\", \"data\": \"%s\"}",
+                "{\"op\": \"invalidate\", \"scope\": %d, \"flags\": %d, \"pasid\": %d, \"vaddr\": \"0x%x\", \"size\":"
+                        + " \"0x%x\", \"sub_version\": \"0x%x\", \"data\": \"%s\"}",
                 request.scope(),
                 request.flags(),
                 request.pasid(),

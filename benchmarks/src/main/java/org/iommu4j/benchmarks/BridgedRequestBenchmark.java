@@ -109,7 +109,7 @@ public class BridgedRequestBenchmark {
                 .layout()
                 .encode(
                         SmmuCommand.TLBI_NH_VA.word() | CommandFields.ASID.of(ASID) | CommandFields.SCALE.of(1),
-                        CommandFields.ADDRESS.of(IOVA + ((long) number << Granule.K16.shift() + 1))
+                        CommandFields.ADDRESS.of(IOVA + ((long) number << (Granule.K16.shift() + 1)))
                                 | CommandFields.TG.of(Granule.K16.rangeCode())
                                 | CommandFields.TTL.of(hinted ? 1 : 0));
     }

@@ -232,6 +232,18 @@ class MemoryMapRequestTest {
     }
 
     @Test
+    void shouldSayBeforeASwapThatAMapWouldBeLost() {
+        FakeBackend taking = bench.backend("1.2.0").serving(FakeBackend.generation(1, MemoryMapSupport.CAPABILITY));
+        bench.core.arrived(taking);
+        Bench.map(container, 0x5000, 0x1000, PAGE);
+        bench.core.arrived(bench.backend("1.1.0").memoryMaps(MemoryMapSupport.NONE));
+        assertTrue(bench.core.preview(IommuModel.INTEL, "1.1.0").reason().contains("memory map"));
+        assertEquals(Outcome.REFUSED, bench.swap("1.1.0").outcome());
+        expectMapped(taking, mapping(0x5000, 0x1000, PAGE));
+        expectDone(Bench.unmapAll(container));
+    }
+
+    @Test
     void shouldBlockWhoHasAMapWhereOnlyABackendWithoutMapsIsLeft() {
         container.attach(7, new Completion());
         Bench.map(container, 0x5000, 0x1000, PAGE);

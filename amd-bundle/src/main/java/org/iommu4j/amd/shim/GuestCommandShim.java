@@ -12,6 +12,7 @@ import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
@@ -36,8 +37,8 @@ import org.iommu4j.layout.Layout;
  *       are carried out for every host domain id of the container.
  * </ul>
  *
- * Everything else is carried over, so that the translator refuses what it would have refused. Binds need no shim: a GCR3 table at a
- * guest address (H16) is refused by generations that cannot have one.
+ * Everything else is carried over, so that the translator refuses what it would have refused. Binds keep their bytes: a GCR3 table at a
+ * guest address (H16) is refused by generations that cannot have one, and 0x0100 has no binds of guest tables at all (H2).
  */
 public final class GuestCommandShim implements Shim {
     private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -157,6 +158,12 @@ public final class GuestCommandShim implements Shim {
             case AmdViCommand.OP_IOTLB_PAGES -> deviceTlb(request, word0, word1, completion);
             default -> replace(request, word0, word1);
         };
+    }
+
+    /** Generations have the same binds, but 0x0100, which has none of guest tables. */
+    @Override
+    public int rewrite(BindRequest request, Completion completion) {
+        return request.refuse(Rule.V24, Errno.EOPNOTSUPP, Uapi.BIND_SUB_VERSION, NO_GUEST_TABLES, completion);
     }
 
     private int pages(InvalidateRequest request, long word0, long word1, Completion completion) {

@@ -7,14 +7,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.iommu4j.amd.command.AmdViGeneration;
+import org.iommu4j.amd.command.BindPasidTable;
 import org.iommu4j.amd.command.GuestCommands;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
 import org.junit.jupiter.api.Test;
 
@@ -33,6 +37,21 @@ final class ShimPropertyTest {
         List<Shim> shims = GuestCommandShim.all();
         assertEquals(20, shims.size());
         assertEquals(20, shims.stream().map(Shim::name).distinct().count());
+    }
+
+    @Test
+    void shouldRefuseBindsOfGuestTablesWhereThereAreNone() {
+        // H2
+        for (Shim shim : GuestCommandShim.all()) {
+            if (shim.to() == AmdViGeneration.V1) {
+                BindRequest bind = new BindRequest()
+                        .set(Uapi.BIND_PASIDTBL, shim.from(), 0, new byte[BindPasidTable.LAYOUT.sizeBytes()], 0, 0);
+                Completion completion = new Completion().begin();
+                assertEquals(Errno.EOPNOTSUPP.code(), shim.rewrite(bind, completion));
+                assertEquals(Rule.V24, completion.rule());
+                assertEquals("sub_version", completion.field());
+            }
+        }
     }
 
     @Test

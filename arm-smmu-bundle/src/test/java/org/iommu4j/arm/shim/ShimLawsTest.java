@@ -1,11 +1,15 @@
 package org.iommu4j.arm.shim;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import java.util.Set;
 import org.iommu4j.arm.SmmuBackend;
+import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.arm.shim.ShimEquivalencePropertyTest.Scene;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.testing.ShimLaws;
 import org.junit.jupiter.api.Test;
 
@@ -13,9 +17,8 @@ import org.junit.jupiter.api.Test;
 class ShimLawsTest {
     private static final int CASES = 400;
 
-    @Test
-    void shouldHoldOnEveryPath() {
-        ShimLaws laws = new ShimLaws(
+    private static ShimLaws laws() {
+        return new ShimLaws(
                 new SmmuBackend(),
                 (client, chip, other) -> new Scene(
                         // A guest of 0x0301 may have ranges, which the default chip has not.
@@ -24,6 +27,11 @@ class ShimLawsTest {
                 (client, other, random) -> ShimEquivalencePropertyTest.request(client, random),
                 shim -> !ShimEquivalencePropertyTest.losesLevels(shim),
                 (request, refusal) -> false);
+    }
+
+    @Test
+    void shouldHoldOnEveryPath() {
+        ShimLaws laws = laws();
         for (int client : SmmuGeneration.OF_CHIPS) {
             for (int chip : SmmuGeneration.OF_CHIPS) {
                 laws.check(client, chip, CASES);
@@ -32,5 +40,21 @@ class ShimLawsTest {
         assertEquals(
                 Set.of("L1", "L2", "L3", "L4", "L5", "L6", "L8", "L9"),
                 laws.counts().keySet());
+    }
+
+    @Test
+    void shouldShowARequestAsALineOfACaseFile() {
+        byte[] all = SmmuCommand.TLBI_NH_ALL.layout().encode(SmmuCommand.TLBI_NH_ALL.word(), 0);
+        InvalidateRequest request = new InvalidateRequest().set(0, 0, 0, 0, 0, SmmuGeneration.V3_2, all, 0, all.length);
+        String line = laws().caseOf(SmmuGeneration.V3_2, SmmuGeneration.V3_1, request, "L4: less");
+        assertTrue(line.startsWith("{\"id\": \"law-302-301\", \"model\": \"arm\", \"subVersion\": \"0x301\""), line);
+        for (String step : List.of(
+                "{\"op\": \"offer\", \"container\": \"1\", \"subVersion\": \"0x302\"}",
+                "{\"op\": \"mem_write\", \"pa\": \"0x",
+                "{\"op\": \"attach\", \"container\": \"1\", \"requester\": \"0x10\"}",
+                "{\"op\": \"ioctl\", \"container\": \"1\", \"request\": \"VFIO_IOMMU_OP\", \"hex\": \"",
+                "\"access\": \"read\", \"expect\": {\"pa\": \"0x")) {
+            assertTrue(line.contains(step), step);
+        }
     }
 }

@@ -3,6 +3,7 @@ package org.iommu4j.arm.shim;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
@@ -130,6 +131,39 @@ class ShimPropertyTest {
     }
 
     @Test
+    void shouldKeepTheGenericPartOfWhatIsNotWidened() {
+        InvalidateRequest request = request(SmmuGeneration.V3_2, 0x0000000000200013L, 0x7401L);
+        request.set(2, 1, 0, 0x7000, 0x8000, SmmuGeneration.V3_2, request.payload(), 0, request.payloadLength());
+        assertEquals(0, shim(SmmuGeneration.V3_2, SmmuGeneration.V3_1).rewrite(request, new Completion().begin()));
+        assertEquals(64, request.payloadLength());
+        assertTrue(request.selectsRange() && request.noPasid());
+        assertEquals(0x7000, request.vaddr());
+        assertEquals(0x8000, request.size());
+    }
+
+    @Test
+    void shouldKeepTheBytesOfARequestOfAnyLengthThatMeansTheSame() {
+        long[] words = new long[64];
+        for (int i = 0; i < words.length; i += 2) {
+            words[i] = 0x0007_0000_0000_0012L;
+            words[i + 1] = 0x1000L * i;
+        }
+        InvalidateRequest request = request(SmmuGeneration.V3_0, words);
+        byte[] sent = request.payload();
+        assertEquals(0, shim(SmmuGeneration.V3_0, SmmuGeneration.V3_2).rewrite(request, new Completion().begin()));
+        assertSame(sent, request.payload());
+        // The same number of commands with one that has to be written otherwise.
+        words[62] = 0x0000000000100012L;
+        words[63] = 0x40000900L;
+        Completion refusal = new Completion().begin();
+        InvalidateRequest tooLong = request(SmmuGeneration.V3_3, words);
+        assertEquals(
+                -Errno.EOPNOTSUPP.number(),
+                shim(SmmuGeneration.V3_3, SmmuGeneration.V3_4).rewrite(tooLong, refusal));
+        assertEquals(Rule.V33, refusal.rule());
+    }
+
+    @Test
     void shouldDropTheLevelThatMeantNothingBefore() {
         // S24 and E43
         InvalidateRequest request = request(SmmuGeneration.V3_3, 0x0000000000100012L, 0x40000900L);
@@ -222,6 +256,23 @@ class ShimPropertyTest {
         refusedRegisters(Rule.V34, 1L << 32 | 0x608, 0);
         refusedRegisters(Rule.V33, 0x608, 0, 0x608);
         refusedRegisters(Rule.V33, new long[34]);
+    }
+
+    @Test
+    void shouldTakeSixteenWritesAndNameTheWordOfAReservedBit() {
+        long[] words = new long[32];
+        for (int i = 0; i < words.length; i += 2) {
+            words[i] = 0x618;
+        }
+        assertEquals(32, registers(words).size());
+        for (Shim shim : ShimEquivalencePropertyTest.registerShims()) {
+            Completion inPlace = new Completion().begin();
+            shim.rewrite(request(SmmuGeneration.V2, 1L << 32 | 0x608, 0), inPlace);
+            assertEquals(4, inPlace.offset());
+            Completion inValue = new Completion().begin();
+            shim.rewrite(request(SmmuGeneration.V2, 0x608, 1L << 44), inValue);
+            assertEquals(13, inValue.offset());
+        }
     }
 
     private static void refusedRegisters(Rule rule, long... words) {

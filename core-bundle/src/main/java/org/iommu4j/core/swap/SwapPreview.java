@@ -3,6 +3,8 @@ package org.iommu4j.core.swap;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.Generation;
+import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.core.backends.BackendEntry;
 import org.iommu4j.core.backends.ChipMaker;
 import org.iommu4j.core.containers.CoreContainer;
@@ -40,6 +42,7 @@ record SwapPreview(String obstacle, int units, List<String> surviving, List<Stri
                         + unit;
             } else if (serving != null && obstacle.isEmpty()) {
                 obstacle = ChipMaker.obstacle(serving.description().stateWritten(), description);
+                obstacle = obstacle.isEmpty() ? memoryMaps(unit, serving.description(), target) : obstacle;
             }
             for (CoreContainer container : unit.allContainers()) {
                 Session session = container.session();
@@ -57,6 +60,24 @@ record SwapPreview(String obstacle, int units, List<String> surviving, List<Stri
             }
         }
         return new SwapPreview(obstacle, count, surviving, lost);
+    }
+
+    /** Why memory maps of a unit's containers would be lost; empty if they would not, or nobody says who takes some. */
+    private static String memoryMaps(CoreUnit unit, BackendDescription serving, BackendEntry target) {
+        if (!takesMemoryMaps(serving, unit) || takesMemoryMaps(target.description(), unit)) {
+            return "";
+        }
+        for (CoreContainer container : unit.allContainers()) {
+            if (container.memory().isBegun()) {
+                return container + " has a memory map, and " + target + " takes none";
+            }
+        }
+        return "";
+    }
+
+    private static boolean takesMemoryMaps(BackendDescription description, CoreUnit unit) {
+        Generation generation = description.generation(unit.subVersion());
+        return generation != null && generation.capabilities().contains(MemoryMapSupport.CAPABILITY);
     }
 
     /** Why the swap would be refused; empty if it would not. */

@@ -136,6 +136,17 @@ final class ContractSteps {
         };
     }
 
+    /** An {@code offer} step. */
+    static Step.Action offer(Fields fields) {
+        String container = container(fields);
+        fields.require("subVersion");
+        int subVersion = fields.integer("subVersion", Integer.MAX_VALUE);
+        Json expect = fields.get("expect");
+        Expected expected = Expected.of(expect);
+        return machine ->
+                answer(expect, expected, null, completion -> machine.offer(container, subVersion, completion));
+    }
+
     /** The name of the container of a step; the one without a name is empty. */
     static String container(Fields fields) {
         return fields.has("container") ? fields.text("container") : "";

@@ -69,6 +69,10 @@ final class Machine implements AutoCloseable {
     private final Set<Integer> silent = ConcurrentHashMap.newKeySet();
 
     private final Map<String, Container> containers = new LinkedHashMap<>();
+
+    /** By the name of a container, the generation of its client where it is not the chip's. */
+    private final Map<String, Integer> offers = new LinkedHashMap<>();
+
     private final List<SavedMachine.Request> requests = new ArrayList<>();
     private boolean commandsLost;
     private int interrupts;
@@ -342,7 +346,7 @@ final class Machine implements AutoCloseable {
         if (requests.size() > MOST_REQUESTS) {
             throw new Step.StepFailure("more than " + MOST_REQUESTS + " requests were carried out");
         }
-        return new SavedMachine(unit.bare() ? unit.save() : null, content(), List.copyOf(requests));
+        return new SavedMachine(unit.bare() ? unit.save() : null, content(), List.copyOf(requests), Map.copyOf(offers));
     }
 
     /** Goes on from a saved state: of a bare chip its state, else what its containers asked for, which is asked again. */
@@ -357,6 +361,7 @@ final class Machine implements AutoCloseable {
         if (unit.bare()) {
             unit.restore(state.chip());
         }
+        offers.putAll(state.offers());
         for (SavedMachine.Request request : state.requests()) {
             Completion completion = new Completion();
             done(request, completion);
@@ -386,13 +391,27 @@ final class Machine implements AutoCloseable {
         }
     }
 
+    /**
+     * Opens a container for a client of a generation.
+     *
+     * @throws BackendException if client and chip do not meet
+     */
+    void offer(String name, int subVersion, Completion completion) {
+        if (containers.containsKey(name)) {
+            throw new Step.StepFailure("the container is open already: an offer is its first step");
+        }
+        offers.put(name, subVersion);
+        completion.done(container(name).agreement().fidelity());
+    }
+
     private Container container(String name) {
         Container open = containers.get(name);
         if (open == null) {
             if (containers.size() == MOST_CONTAINERS) {
                 throw new Step.StepFailure("a unit has no more than " + MOST_CONTAINERS + " containers");
             }
-            open = unit.openContainer(ContainerConfig.of(Offer.exactly(model, unit.subVersion())));
+            int client = offers.getOrDefault(name, unit.subVersion());
+            open = unit.openContainer(ContainerConfig.of(Offer.exactly(model, client)));
             containers.put(name, open);
         }
         return open;

@@ -14,8 +14,9 @@ import org.iommu4j.core.service.Container;
  * @param chip the state of a bare chip; null with a driver
  * @param memory the pages that steps have written, as they are
  * @param requests that changed something, in their order; empty for a bare chip
+ * @param offers by the name of a container, the generation of its client where it is not the chip's
  */
-record SavedMachine(Snapshot chip, List<Piece> memory, List<Request> requests) {
+record SavedMachine(Snapshot chip, List<Piece> memory, List<Request> requests, Map<String, Integer> offers) {
     /** For the answer of a step. */
     Map<String, Object> toJson() {
         Map<String, Object> values = new LinkedHashMap<>();

@@ -71,7 +71,7 @@ final class SessionCase {
             case "cache" -> values.get("cache");
             case "findings" -> values.get("findings");
             case "dma", "ats" -> only(values, values.containsKey("fault") ? "fault" : "segments");
-            case "ioctl", "attach", "detach", "map", "unmap" ->
+            case "ioctl", "offer", "attach", "detach", "map", "unmap" ->
                 only(values, "errno", "rule", "field", "fidelity", "handled");
             case "hcall" -> only(values, "ret", "out");
             case "rtas" -> only(values, "status", "out");

@@ -36,6 +36,7 @@ final class StepKeys {
         keys.put("step", List.of("n"));
         keys.put("repeat", List.of("count", "steps"));
         keys.put("ioctl", List.of("container", "request", "hex", "abi", "expect"));
+        keys.put("offer", List.of("container", "subVersion", "expect"));
         keys.put("attach", List.of("container", "requester", "table", "levels", "expect"));
         keys.put("detach", List.of("container", "requester", "expect"));
         keys.put("map", List.of("container", "gpa", "len", "hpa", "access", "expect"));

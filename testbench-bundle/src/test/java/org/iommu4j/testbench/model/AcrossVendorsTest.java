@@ -37,8 +37,26 @@ class AcrossVendorsTest {
     }
 
     private void checkOne(SplittableRandom random) {
-        machines.forEach(ModelMachine::begin);
         List<ModelOp> done = new ArrayList<>();
+        try {
+            run(random, done);
+        } catch (AssertionError e) {
+            throw new AssertionError(e.getMessage() + cases(done), e);
+        }
+    }
+
+    /** The steps as lines of a case file, made as few as they can be, for each vendor whose devices meet something wrong. */
+    private String cases(List<ModelOp> done) {
+        StringBuilder lines = new StringBuilder();
+        for (ModelVendor vendor : vendors) {
+            Counterexample example = new Counterexample(vendor, done);
+            lines.append(example.isMet() ? "\n" + example.toCase() : "");
+        }
+        return lines.toString();
+    }
+
+    private void run(SplittableRandom random, List<ModelOp> done) {
+        machines.forEach(ModelMachine::begin);
         while (done.size() < STEPS) {
             ModelOp op = ModelOp.ALL.get(random.nextInt(ModelOp.ALL.size()));
             if (!machines.get(0).isPossible(op)) {
