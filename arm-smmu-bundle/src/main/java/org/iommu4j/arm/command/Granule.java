@@ -1,5 +1,7 @@
 package org.iommu4j.arm.command;
 
+import java.util.function.ToIntFunction;
+
 /**
  * The three page sizes of a table, IHI 0070 3.4.1. Each of the four fields that name one has codes of its own.
  */
@@ -11,7 +13,11 @@ public enum Granule {
     /** 64 KiB. */
     K64(16, 3, 1, 3, 1);
 
-    private static final Granule[] ALL = values();
+    private static final int CODES = 4;
+    private static final Granule[] BY_RANGE_CODE = by(Granule::rangeCode);
+    private static final Granule[] BY_LOW_CODE = by(Granule::lowCode);
+    private static final Granule[] BY_HIGH_CODE = by(Granule::highCode);
+    private static final Granule[] BY_STAGE_2_CODE = by(Granule::stage2Code);
 
     private final int shift;
     private final int rangeCode;
@@ -89,31 +95,25 @@ public enum Granule {
 
     /** The granule of a TLBI's TG; null for 0, no range. */
     public static Granule ofRange(int code) {
-        for (Granule granule : ALL) {
-            if (granule.rangeCode == code) {
-                return granule;
-            }
-        }
-        return null;
+        return BY_RANGE_CODE[code];
     }
 
     /** The granule of CD.TG0, of CD.TG1 for the upper half; null for a reserved code. */
     public static Granule ofHalf(boolean upper, int code) {
-        for (Granule granule : ALL) {
-            if ((upper ? granule.highCode : granule.lowCode) == code) {
-                return granule;
-            }
-        }
-        return null;
+        return (upper ? BY_HIGH_CODE : BY_LOW_CODE)[code];
     }
 
     /** The granule of STE.S2TG; null for a reserved code. */
     public static Granule ofStage2(int code) {
-        for (Granule granule : ALL) {
-            if (granule.stage2Code == code) {
-                return granule;
-            }
+        return BY_STAGE_2_CODE[code];
+    }
+
+    /** Granules by a code of two bits. */
+    private static Granule[] by(ToIntFunction<Granule> code) {
+        Granule[] granules = new Granule[CODES];
+        for (Granule granule : values()) {
+            granules[code.applyAsInt(granule)] = granule;
         }
-        return null;
+        return granules;
     }
 }

@@ -74,7 +74,9 @@ final class AccessWatch {
 
     /** A translation, or a table if {@code table}, came from a TLB; {@code shift} is the log2 of what it covers. */
     void hit(boolean table, Regime regime, int vmid, Granule granule, int level, int asid, long first, int shift) {
-        observer.hit(kind(table), regime.observedTag(vmid, granule, level), asid, first, 1L << shift);
+        if (observes) {
+            observer.hit(kind(table), regime.observedTag(vmid, granule, level), asid, first, 1L << shift);
+        }
     }
 
     /** No translation, or no table if {@code table}, is in a TLB. */
@@ -104,6 +106,9 @@ final class AccessWatch {
             int shift,
             long target,
             int words) {
+        if (!observes) {
+            return;
+        }
         long first = address & -1L << shift;
         observer.filled(kind(table), regime.observedTag(vmid, granule, level), asid, first, 1L << shift, target, words);
     }

@@ -1,7 +1,5 @@
 package org.iommu4j.arm.hardware;
 
-import java.util.EnumMap;
-import java.util.Map;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.simulation.cache.TranslationCache;
@@ -27,22 +25,17 @@ final class Tlb {
     private static final int DEFAULT_TABLES = 1 << 13;
     private static final Granule[] GRANULES = Granule.values();
 
-    private final Map<Granule, TranslationCache> leaves = new EnumMap<>(Granule.class);
-    private final Map<Granule, TranslationCache> tables = new EnumMap<>(Granule.class);
+    /** Caches in the order of the granules. */
+    private final TranslationCache[] leaves = new TranslationCache[GRANULES.length];
 
-    /** The same caches, for loops that allocate nothing. */
-    private final TranslationCache[] leavesInOrder = new TranslationCache[GRANULES.length];
-
-    private final TranslationCache[] tablesInOrder = new TranslationCache[GRANULES.length];
+    private final TranslationCache[] tables = new TranslationCache[GRANULES.length];
 
     private long dropped;
 
     Tlb(CacheConfig config) {
         for (int index = 0; index < GRANULES.length; index++) {
-            leavesInOrder[index] = TranslationCache.of(config, DEFAULT_LEAVES);
-            tablesInOrder[index] = TranslationCache.of(config, DEFAULT_TABLES);
-            leaves.put(GRANULES[index], leavesInOrder[index]);
-            tables.put(GRANULES[index], tablesInOrder[index]);
+            leaves[index] = TranslationCache.of(config, DEFAULT_LEAVES);
+            tables[index] = TranslationCache.of(config, DEFAULT_TABLES);
         }
     }
 
@@ -53,25 +46,25 @@ final class Tlb {
 
     /** Leaves of a granule. */
     TranslationCache leaves(Granule granule) {
-        return leaves.get(granule);
+        return leaves[granule.ordinal()];
     }
 
     /** Tables of a granule, by the range that the descriptor that leads to them covers. */
     TranslationCache tables(Granule granule) {
-        return tables.get(granule);
+        return tables[granule.ordinal()];
     }
 
     /** Drops everything. */
     void invalidateAll() {
         for (int index = 0; index < GRANULES.length; index++) {
-            dropped += leavesInOrder[index].invalidateAll() + tablesInOrder[index].invalidateAll();
+            dropped += leaves[index].invalidateAll() + tables[index].invalidateAll();
         }
     }
 
     /** Drops everything of a tag, whatever its ASID. */
     void invalidateTag(int tag) {
         for (int index = 0; index < GRANULES.length; index++) {
-            dropped += leavesInOrder[index].invalidateDomain(tag) + tablesInOrder[index].invalidateDomain(tag);
+            dropped += leaves[index].invalidateDomain(tag) + tables[index].invalidateDomain(tag);
         }
     }
 
@@ -79,16 +72,16 @@ final class Tlb {
     void invalidateAsid(int tag, int asid) {
         for (int index = 0; index < GRANULES.length; index++) {
             dropped +=
-                    leavesInOrder[index].invalidateSpace(tag, asid) + tablesInOrder[index].invalidateSpace(tag, asid);
+                    leaves[index].invalidateSpace(tag, asid) + tables[index].invalidateSpace(tag, asid);
         }
     }
 
     /** Drops what holds an address, of one ASID and global, or of a regime without ASIDs. */
     void invalidatePage(int tag, int asid, long address, boolean leafOnly) {
         for (int index = 0; index < GRANULES.length; index++) {
-            invalidatePage(leavesInOrder[index], tag, asid, address);
+            invalidatePage(leaves[index], tag, asid, address);
             if (!leafOnly) {
-                invalidatePage(tablesInOrder[index], tag, asid, address);
+                invalidatePage(tables[index], tag, asid, address);
             }
         }
     }
@@ -105,9 +98,9 @@ final class Tlb {
     /** Drops what holds an address, of every ASID and global. */
     void invalidatePageAnyAsid(int tag, long address, boolean leafOnly) {
         for (int index = 0; index < GRANULES.length; index++) {
-            dropped += leavesInOrder[index].invalidateRangeAnyPasid(tag, address, address);
+            dropped += leaves[index].invalidateRangeAnyPasid(tag, address, address);
             if (!leafOnly) {
-                dropped += tablesInOrder[index].invalidateRangeAnyPasid(tag, address, address);
+                dropped += tables[index].invalidateRangeAnyPasid(tag, address, address);
             }
         }
     }
@@ -121,9 +114,9 @@ final class Tlb {
      */
     void invalidateRange(
             Granule granule, int tag, int asid, boolean anyAsid, long first, long last, boolean leafOnly, int level) {
-        drop(leaves.get(granule), tag, asid, anyAsid, first, last, leafShifts(granule, level));
+        drop(leaves(granule), tag, asid, anyAsid, first, last, leafShifts(granule, level));
         if (!leafOnly) {
-            drop(tables.get(granule), tag, asid, anyAsid, first, last, tableShifts(granule, level));
+            drop(tables(granule), tag, asid, anyAsid, first, last, tableShifts(granule, level));
         }
     }
 

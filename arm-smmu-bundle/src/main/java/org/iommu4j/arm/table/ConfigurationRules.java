@@ -25,6 +25,7 @@ public final class ConfigurationRules {
     private final int stallModel;
     private final boolean hasAts;
     private final boolean hasForcedWriteBack;
+    private final boolean hasWideDescriptors;
     private final boolean hasSmallTables;
     private final boolean hasSplitStageAts;
     private final boolean hasWideAddresses;
@@ -35,6 +36,7 @@ public final class ConfigurationRules {
         stallModel = Idr0.STALL_MODEL.getInt(chip.idr0());
         hasAts = chip.has("ATS");
         hasForcedWriteBack = chip.has("FWB");
+        hasWideDescriptors = chip.has("DS");
         hasSmallTables = chip.has("STT");
         hasSplitStageAts = !chip.has("NS1ATS");
         hasWideAddresses = chip.has("VAX");
@@ -130,7 +132,7 @@ public final class ConfigurationRules {
                 || !chip.hasGranule(granule)
                 || !chip.hasTables(StreamTableEntry.S2_ENDI.isSet(control))
                 || !isLegalUpdate(StreamTableEntry.S2_HA.isSet(control), StreamTableEntry.S2_HD.isSet(control))
-                || (chip.has("DS") && StreamTableEntry.S2_DS.isSet(ste[StreamTableEntry.S2_DS.word()]))) {
+                || (hasWideDescriptors && StreamTableEntry.S2_DS.isSet(ste[StreamTableEntry.S2_DS.word()]))) {
             return false;
         }
         int[][] rows = switch (granule) {
@@ -184,7 +186,7 @@ public final class ConfigurationRules {
                 || (!stalls && stallModel == SmmuCapabilities.ALWAYS_STALLS)
                 || (!ContextDescriptor.A.isSet(control) && Idr0.TERM_MODEL.isSet(chip.idr0()))
                 || !isLegalUpdate(ContextDescriptor.HA.isSet(control), ContextDescriptor.HD.isSet(control))
-                || (chip.has("DS") && ContextDescriptor.DS.isSet(cd[ContextDescriptor.DS.word()]))) {
+                || (hasWideDescriptors && ContextDescriptor.DS.isSet(cd[ContextDescriptor.DS.word()]))) {
             return false;
         }
         if (!el2WithoutE2h && ContextDescriptor.ASID.getInt(control) >>> chip.asidBits() != 0) {
