@@ -116,7 +116,7 @@ public final class CoreUnit implements Unit {
 
     /** Delivers what the chip has recorded about devices of guests, unless the caller is inside one of them. */
     void deliverEvents() {
-        if (guestOfCaller() == null) {
+        if (events.areUnderWay() && guestOfCaller() == null) {
             events.deliver();
         }
     }

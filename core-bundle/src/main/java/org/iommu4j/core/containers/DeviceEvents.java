@@ -103,6 +103,11 @@ final class DeviceEvents {
         }
     }
 
+    /** True while something is on its way. */
+    boolean areUnderWay() {
+        return waits;
+    }
+
     /**
      * Delivers what is on its way, in the order in which it was recorded. The caller is inside neither the unit nor a virtual IOMMU. Who
      * comes while another one delivers leaves it to that one. What a virtual IOMMU does not take now, as during a swap, stays for later.
