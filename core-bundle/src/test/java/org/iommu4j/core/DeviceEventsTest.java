@@ -117,6 +117,18 @@ class DeviceEventsTest {
         assertEquals(1, sink.seen.size());
         assertEquals(List.of(), others.seen);
         assertEquals(List.of(DEVICE, DEVICE), taken());
+        guest.deviceAccess(DEVICE);
+        fault(DEVICE);
+        assertEquals(1, sink.seen.size(), "a claim changes nothing");
+        assertEquals(0, hosts.detach(DEVICE, new Completion()));
+        guest.deviceAccess(DEVICE);
+        fault(DEVICE);
+        assertEquals(2, sink.seen.size());
+        hosts.attach(HOSTS, new Completion());
+        hosts.close();
+        guest.deviceAccess(HOSTS);
+        fault(HOSTS);
+        assertEquals("handled fault of 5", sink.seen.get(2));
     }
 
     @Test
@@ -147,7 +159,9 @@ class DeviceEventsTest {
         CompletableFuture<Void> busy = CompletableFuture.runAsync(() -> guest.writeRegister(0, 8, 1));
         assertTrue(inside.await(10, TimeUnit.SECONDS));
         fault(DEVICE);
+        fault(OTHERS);
         assertEquals(List.of(), sink.seen);
+        assertEquals(List.of("handled fault of 4"), others.seen, "another guest does not wait for it");
         out.countDown();
         busy.get(10, TimeUnit.SECONDS);
         guest.readRegister(0, 8);

@@ -3,8 +3,10 @@ package org.iommu4j.core.containers;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
@@ -12,48 +14,60 @@ import org.iommu4j.core.backends.Chip;
 import org.iommu4j.core.backends.Contained;
 
 /**
- * What a chip has for guests: records of faults and events, and page requests of devices. Each record is kept for whoever calls {@link org.iommu4j.core.service.Unit#takeEvents}; one that
- * is about a device of a guest goes to that guest's virtual IOMMU besides, once. They are taken out of the chip inside its gate and
- * delivered outside of it, since a virtual IOMMU may call the unit. They stay here over swaps, as do those that could not be delivered yet. Page requests stay where the driver keeps them; the virtual IOMMU is told that there are some, and
- * takes them itself.
+ * What a chip has for guests: records of faults and events, and page requests of devices. Each record is kept for whoever calls {@link
+ * org.iommu4j.core.service.Unit#takeEvents}; one that is about a device of a guest goes to that guest's virtual IOMMU besides, once.
+ * They are taken out of the chip inside its gate and delivered outside of it, since a virtual IOMMU may call the unit. They stay here
+ * over swaps, as do those that could not be delivered yet. Page requests stay where the driver keeps them; the virtual IOMMU is told that
+ * there are some, and takes them itself.
  */
 final class DeviceEvents {
     /** Most records that are kept while nobody calls takeEvents; the oldest go first. */
     static final int MOST_KEPT = 1024;
 
-    /** Most devices of guests that are known without being attached. */
+    /** Most that is on its way to one guest: what its virtual IOMMU does not take for so long is lost, as in a queue that is full. */
+    private static final int MOST_UNDER_WAY = 1024;
+
+    /** Most devices whose guests are known. */
     private static final int MOST_DEVICES = 1 << 16;
 
-    /** The guests of devices: who attached a device last, or said first that it is a guest's. */
-    private final Map<Integer, CoreGuest> guests = new ConcurrentHashMap<>();
+    /** The guests of devices: who attached a device last, or said first that it is a guest's; empty while it is attached for no guest. */
+    private final Map<Integer, Optional<CoreGuest>> guests = new ConcurrentHashMap<>();
 
     /** Records that nobody has taken; guarded by itself. */
     private final Deque<byte[]> kept = new ArrayDeque<>();
 
-    /** What is on its way to guests; guarded by {@link #kept}. */
-    private final Deque<Delivery> underWay = new ArrayDeque<>();
+    /** What is on its way to each guest; guarded by {@link #kept}. */
+    private final Map<CoreGuest, Deque<CoreGuest.Notice>> underWay = new LinkedHashMap<>();
+
+    /** How much has been sent on its way; written while {@link #kept} is held. */
+    private volatile long sent;
 
     /** True while something is on its way. */
     private volatile boolean waits;
 
     private final ReentrantLock delivering = new ReentrantLock();
 
-    private record Delivery(CoreGuest guest, CoreGuest.Notice notice) {}
-
     /** A device has been attached: by a guest's call, or, with null, by somebody who is none. */
     void attached(int requester, CoreGuest guest) {
-        if (guest == null) {
-            guests.remove(requester);
-        } else {
-            guests.put(requester, guest);
+        if (guests.containsKey(requester) || guests.size() < MOST_DEVICES) {
+            guests.put(requester, Optional.ofNullable(guest));
         }
     }
 
-    /** Whoever runs a guest says that a device is its. One that another guest has attached stays that one's. */
+    /** A device is attached no more: what was a guest's is the guest's still, which may only have taken its table away. */
+    void detached(int requester) {
+        guests.remove(requester, Optional.empty());
+    }
+
+    /** Whoever runs a guest says that a device is its. One that somebody else has attached stays that one's. */
     void claimed(int requester, CoreGuest guest) {
         if (!guests.containsKey(requester) && guests.size() < MOST_DEVICES) {
-            guests.putIfAbsent(requester, guest);
+            guests.putIfAbsent(requester, Optional.of(guest));
         }
+    }
+
+    private CoreGuest guestOf(int requester) {
+        return guests.getOrDefault(requester, Optional.empty()).orElse(null);
     }
 
     /**
@@ -64,15 +78,15 @@ final class DeviceEvents {
     void collect(Chip chip, int most) {
         List<byte[]> records = new ArrayList<>();
         chip.hardware().takeEvents(records::add);
-        synchronized (kept) {
-            for (byte[] event : records) {
-                OptionalInt requester = Contained.eventRequester(chip.backend(), event);
-                CoreGuest guest = requester.isPresent() ? guests.get(requester.getAsInt()) : null;
-                if (guest != null) {
-                    send(guest, (decoder, sink) -> decoder.deviceEvent(event, sink));
-                }
-                kept.add(event);
+        for (byte[] event : records) {
+            OptionalInt requester = Contained.eventRequester(chip.backend(), event);
+            CoreGuest guest = requester.isPresent() ? guestOf(requester.getAsInt()) : null;
+            if (guest != null) {
+                send(guest, (decoder, sink) -> decoder.deviceEvent(event, sink));
             }
+        }
+        synchronized (kept) {
+            kept.addAll(records);
             while (kept.size() > most) {
                 kept.remove();
             }
@@ -81,7 +95,7 @@ final class DeviceEvents {
 
     /** A device has asked for pages, which wait in its container. */
     void asked(int requester) {
-        CoreGuest guest = guests.get(requester);
+        CoreGuest guest = guestOf(requester);
         if (guest != null) {
             send(guest, (decoder, sink) -> decoder.pageRequests(requester, sink));
         }
@@ -89,8 +103,12 @@ final class DeviceEvents {
 
     private void send(CoreGuest guest, CoreGuest.Notice notice) {
         synchronized (kept) {
-            underWay.add(new Delivery(guest, notice));
-            waits = true;
+            Deque<CoreGuest.Notice> waiting = underWay.computeIfAbsent(guest, key -> new ArrayDeque<>());
+            if (waiting.size() < MOST_UNDER_WAY) {
+                waiting.add(notice);
+                waits = true;
+                sent = sent + 1;
+            }
         }
     }
 
@@ -109,32 +127,49 @@ final class DeviceEvents {
     }
 
     /**
-     * Delivers what is on its way, in the order in which it was recorded. The caller is inside neither the unit nor a virtual IOMMU. Who
-     * comes while another one delivers leaves it to that one. What a virtual IOMMU does not take now, as during a swap, stays for later.
+     * Delivers what is on its way, to each guest in the order in which it was recorded. The caller is inside neither the unit nor a virtual
+     * IOMMU. Who comes while another one delivers leaves it to that one. What a virtual IOMMU does not take now, as during a swap, stays
+     * for later, and holds nobody else up.
      */
     void deliver() {
-        boolean goesOn = true;
-        while (goesOn && waits && delivering.tryLock()) {
+        long seen = -1;
+        while (seen != sent && delivering.tryLock()) {
             try {
-                goesOn = deliverFirst();
+                seen = sent;
+                for (CoreGuest guest : addressees()) {
+                    deliver(guest);
+                }
             } finally {
                 delivering.unlock();
             }
         }
     }
 
-    private boolean deliverFirst() {
-        Delivery next;
+    private List<CoreGuest> addressees() {
         synchronized (kept) {
-            next = underWay.peek();
+            return List.copyOf(underWay.keySet());
         }
-        if (next == null || !next.guest().takes(next.notice())) {
-            return false;
+    }
+
+    private void deliver(CoreGuest guest) {
+        CoreGuest.Notice next = first(guest);
+        while (next != null && guest.takes(next)) {
+            synchronized (kept) {
+                Deque<CoreGuest.Notice> waiting = underWay.get(guest);
+                waiting.remove();
+                if (waiting.isEmpty()) {
+                    underWay.remove(guest);
+                }
+                waits = !underWay.isEmpty();
+            }
+            next = first(guest);
         }
+    }
+
+    private CoreGuest.Notice first(CoreGuest guest) {
         synchronized (kept) {
-            underWay.remove();
-            waits = !underWay.isEmpty();
+            Deque<CoreGuest.Notice> waiting = underWay.get(guest);
+            return waiting == null ? null : waiting.peek();
         }
-        return true;
     }
 }
