@@ -248,6 +248,15 @@ class PageRequestsTest {
     }
 
     @Test
+    void shouldAnswerWhatAStreamAsksThatTheChipDoesNotHave() {
+        bind(PASID);
+        PageRequest request = new PageRequest(-1, PASID, PAGE, true, false, false, false, true, 7);
+        assertEquals(Outcome.QUEUED, machine.chip().request(request));
+        assertEquals(List.of(), take());
+        assertEquals(List.of("ffffffff 7 7 INVALID"), answers());
+    }
+
+    @Test
     void shouldRefuseWhatTheChipDoesNotHave() {
         open(SmmuGeneration.V3_3, Map.of("PRI", 0L), Map.of());
         assertEquals(Errno.EOPNOTSUPP, bindPasid(PASID, FLAGS));

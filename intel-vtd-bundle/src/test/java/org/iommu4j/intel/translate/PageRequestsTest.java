@@ -223,6 +223,15 @@ class PageRequestsTest {
     }
 
     @Test
+    void shouldDropRequestsOfARequesterThatThereIsNot() {
+        bind(PASID);
+        PageRequest request = new PageRequest(0x1_0000 | DEVICE, PASID, PAGE, true, false, false, false, true, 7);
+        assertEquals(Outcome.DROPPED, machine.chip().request(request));
+        assertEquals(List.of(), take());
+        assertEquals(List.of(), answers());
+    }
+
+    @Test
     void shouldRefuseWhatTheChipDoesNotHave() {
         open(Map.of("PRS", 0L));
         assertEquals(Errno.EOPNOTSUPP, machine.bindPasid(DOMAIN, DEVICE, PASID, TABLE, FLAGS));
