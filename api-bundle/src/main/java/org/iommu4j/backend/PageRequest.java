@@ -1,10 +1,12 @@
 package org.iommu4j.backend;
 
+import org.iommu4j.contract.Errno;
+
 /**
  * A device asks software for a page that its translation does not lead to, PCI Express Page Request Interface.
  *
  * @param requester requester id
- * @param pasid the PASID, or {@link DmaAccess#NO_PASID}
+ * @param pasid the PASID, 20 bits, or {@link DmaAccess#NO_PASID}
  * @param address of the page, and anywhere in it
  * @param read it wants to read
  * @param write it wants to write
@@ -23,6 +25,24 @@ public record PageRequest(
         boolean privileged,
         boolean last,
         int group) {
+    private static final int PASID_BITS = 20;
+    private static final int GROUP_BITS = 9;
+
+    /**
+     * Checks the fields that a message of PCI Express has no room for otherwise.
+     *
+     * @throws BackendException {@code EINVAL} for a PASID or a group beyond its bits
+     */
+    public PageRequest {
+        if (pasid != DmaAccess.NO_PASID && pasid >>> PASID_BITS != 0) {
+            throw new BackendException(
+                    Errno.EINVAL, "pasid=" + pasid + " of a page request exceeds " + PASID_BITS + " bits");
+        }
+        if (group >>> GROUP_BITS != 0) {
+            throw new BackendException(
+                    Errno.EINVAL, "group=" + group + " of a page request exceeds " + GROUP_BITS + " bits");
+        }
+    }
 
     /** The outcome of a request. */
     public enum Outcome {

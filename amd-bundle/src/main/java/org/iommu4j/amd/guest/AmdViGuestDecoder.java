@@ -1,8 +1,6 @@
 package org.iommu4j.amd.guest;
 
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import org.iommu4j.amd.command.AmdViCapabilities;
 import org.iommu4j.amd.command.AmdViCommand;
@@ -15,19 +13,19 @@ import org.iommu4j.amd.command.CompletionWait;
 import org.iommu4j.amd.command.UnitRegisters;
 import org.iommu4j.amd.front.AmdViFront;
 import org.iommu4j.amd.front.CommandBuffer;
+import org.iommu4j.amd.front.PageRequestLog;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.PageRequest;
-import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.simulation.config.SettingValues;
+import org.iommu4j.simulation.guest.GuestPageRequests;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -154,21 +152,13 @@ public final class AmdViGuestDecoder implements GuestDecoder {
     @Override
     public void pageRequests(int requester, GuestRequests requests) {
         GuestContext context = devices.context(requester);
-        if (context == null) {
-            return;
-        }
-        List<PageRequest> taken = new ArrayList<>();
-        requests.takePageRequests(context.domain(), taken);
-        for (PageRequest request : taken) {
-            switch (front.pageRequests().request(request)) {
-                case ANSWERED ->
-                    requests.respond(
-                            context.domain(),
-                            request,
-                            CompletePprRequest.response(front.pageRequests().automaticResponse()));
-                case INVALID -> requests.respond(context.domain(), request, PageResponse.FAILURE);
-                case QUEUED, DROPPED -> {}
-            }
+        if (context != null) {
+            PageRequestLog log = front.pageRequests();
+            GuestPageRequests.take(
+                    context.domain(),
+                    log::request,
+                    () -> CompletePprRequest.response(log.automaticResponse()),
+                    requests);
         }
     }
 

@@ -8,13 +8,13 @@ import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.amd.front.CommandEffects;
 import org.iommu4j.backend.GuestRequests;
-import org.iommu4j.backend.PageRequest;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.simulation.guest.GuestPageRequests;
 
 /**
  * What accepted commands of a guest do: its device table is read again, and the host is asked to drop what it holds. What the host
@@ -92,11 +92,9 @@ final class GuestEffects implements CommandEffects {
         if (context == null) {
             return handled("the device is not bound, so nobody waits");
         }
-        PageRequest last = new PageRequest(deviceId, pasid, 0, false, false, false, false, true, group);
-        int code = sink.respond(context.domain(), last, CompletePprRequest.response(response));
-        return code == Errno.EIO.code() || code == Errno.ETIMEDOUT.code()
-                ? Outcome.NOT_DONE
-                : handled("the device has its answer, or wants none");
+        boolean done = GuestPageRequests.answer(
+                context.domain(), deviceId, pasid, group, CompletePprRequest.response(response), sink);
+        return done ? handled("the device has its answer, or wants none") : Outcome.NOT_DONE;
     }
 
     @Override

@@ -53,7 +53,10 @@ final class DmaRemapper {
     private static final int RIGHTS = DmaAccess.READ | DmaAccess.WRITE;
     private static final long INTERRUPT_FIRST = 0xfee0_0000L;
     private static final long INTERRUPT_LAST = 0xfeef_ffffL;
-    private static final int DEVICE_ID_BITS = 16;
+
+    /** Bits of a DeviceID. */
+    static final int DEVICE_ID_BITS = 16;
+
     private static final int DENIED = 0;
     private static final int PAIR_BYTES = 2 * Long.BYTES;
 

@@ -39,7 +39,11 @@ final class PageRequests {
         enhanced = Efr.EPH_SUP.isSet(unit.efr());
     }
 
+    /** Takes a request; one of a DeviceID that no device can have is dropped. */
     Outcome request(PageRequest request) {
+        if (request.requester() >>> DmaRemapper.DEVICE_ID_BITS != 0) {
+            return Outcome.DROPPED;
+        }
         boolean refused = log.isEnabled() && !isAllowed(request);
         Outcome outcome = refused ? log.invalid(request) : log.request(request);
         if (outcome == Outcome.INVALID) {

@@ -164,4 +164,12 @@ final class LogsTest {
         unit.off(Control.PPR_EN);
         assertEquals(PageRequest.Outcome.INVALID, unit.chip.request(request(-1, true)));
     }
+
+    @Test
+    void shouldDropPageRequestsOfADeviceIdThatThereIsNot() {
+        AmdViUnit unit = takingPageRequests(unit());
+        PageRequest request = new PageRequest(0x1_0310, -1, 0x1000, true, false, false, false, true, 7);
+        assertEquals(PageRequest.Outcome.DROPPED, unit.chip.request(request));
+        assertEquals(List.of(), unit.events());
+    }
 }

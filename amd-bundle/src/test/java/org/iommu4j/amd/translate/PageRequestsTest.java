@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 import org.iommu4j.amd.Machine;
 import org.iommu4j.amd.Machine.Words;
 import org.iommu4j.amd.command.AmdViGeneration;
@@ -47,6 +48,7 @@ class PageRequestsTest {
     /** What devices were told: DeviceID, PASID, group, answer. */
     private final List<String> answers = new ArrayList<>();
 
+    private boolean answersInvalidations = true;
     private Machine machine;
 
     @BeforeEach
@@ -58,7 +60,7 @@ class PageRequestsTest {
         DevicePort devices = new DevicePort() {
             @Override
             public boolean invalidate(int requester, int pasid, long iova, long lengthBytes) {
-                return true;
+                return answersInvalidations;
             }
 
             @Override
@@ -199,6 +201,26 @@ class PageRequestsTest {
         // INVALIDATE_IOTLB_PAGES of everything, a wait; then what was read is answered.
         int response = commands.indexOf(new Words(0x7000034500000310L, 0x0000100900000004L));
         assertEquals(0x4, commands.get(response - 1).low() >>> 60);
+    }
+
+    @Test
+    void shouldLeaveNothingOpenWhenTheDeviceDoesNotAnswerAnUnbind() {
+        done(bindDevice(FLAGS));
+        bind(PASID);
+        bind(PASID + 1);
+        machine.chip().request(request(PASID, 1, true));
+        assertEquals(1, take().size());
+        machine.chip().request(request(PASID, 2, true));
+        machine.chip().request(request(PASID + 1, 3, true));
+        answersInvalidations = false;
+        assertEquals(Errno.EIO, machine.bindPasid(DOMAIN, DEVICE, PASID, TABLE, Uapi.BIND_FLAG_UNBIND));
+        answersInvalidations = true;
+        assertEquals(3, new TreeSet<>(answers).size(), answers::toString);
+        assertEquals(3, answers().size());
+        assertEquals(List.of(), take());
+        machine.close(DOMAIN);
+        assertEquals(Errno.OK, machine.open(DOMAIN));
+        assertEquals(List.of(), take());
     }
 
     @Test

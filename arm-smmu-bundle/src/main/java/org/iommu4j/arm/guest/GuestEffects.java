@@ -10,12 +10,12 @@ import org.iommu4j.arm.command.PageRequestResponse;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.front.CommandEffects;
 import org.iommu4j.backend.GuestRequests;
-import org.iommu4j.backend.PageRequest;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.simulation.guest.GuestPageRequests;
 
 /**
  * What accepted commands of a guest do: its stream table is read again, and the host is asked to drop what it holds. What the host
@@ -117,20 +117,14 @@ final class GuestEffects implements CommandEffects {
         if (!streams.bound().containsKey(streamId)) {
             return handled("the stream is not bound, so nobody waits");
         }
-        PageRequest last = new PageRequest(
+        boolean done = GuestPageRequests.answer(
+                streamId,
                 streamId,
                 PageRequestResponse.pasid(word0),
-                0,
-                false,
-                false,
-                false,
-                false,
-                true,
-                CommandFields.PRG_INDEX.getInt(word1));
-        int code = sink.respond(streamId, last, PageRequestResponse.response(word1));
-        return code == Errno.EIO.code() || code == Errno.ETIMEDOUT.code()
-                ? Outcome.NOT_DONE
-                : handled("the device has its answer, or wants none");
+                CommandFields.PRG_INDEX.getInt(word1),
+                PageRequestResponse.response(word1),
+                sink);
+        return done ? handled("the device has its answer, or wants none") : Outcome.NOT_DONE;
     }
 
     /** By address: the generic part names the same range, in pages of 4 KiB; a command that names no granule may mean any. */

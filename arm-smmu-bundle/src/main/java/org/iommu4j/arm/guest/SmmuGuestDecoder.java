@@ -1,8 +1,6 @@
 package org.iommu4j.arm.guest;
 
 import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.List;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.EventType;
@@ -22,7 +20,6 @@ import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.GuestRequests;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
-import org.iommu4j.backend.PageRequest;
 import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Snapshot;
@@ -30,6 +27,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.simulation.config.SettingValues;
+import org.iommu4j.simulation.guest.GuestPageRequests;
 import org.iommu4j.simulation.register.RegisterFile;
 import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
@@ -170,17 +168,8 @@ public final class SmmuGuestDecoder implements GuestDecoder {
 
     @Override
     public void pageRequests(int requester, GuestRequests requests) {
-        if (front.pageRequests() == null) {
-            return;
-        }
-        List<PageRequest> taken = new ArrayList<>();
-        requests.takePageRequests(requester, taken);
-        for (PageRequest request : taken) {
-            switch (front.pageRequests().request(request)) {
-                case ANSWERED -> requests.respond(requester, request, PageResponse.SUCCESS);
-                case INVALID -> requests.respond(requester, request, PageResponse.FAILURE);
-                case QUEUED, DROPPED -> {}
-            }
+        if (front.pageRequests() != null) {
+            GuestPageRequests.take(requester, front.pageRequests()::request, () -> PageResponse.SUCCESS, requests);
         }
     }
 

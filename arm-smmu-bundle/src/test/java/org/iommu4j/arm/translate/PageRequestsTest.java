@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 import org.iommu4j.arm.Machine;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.SmmuGeneration;
@@ -46,6 +47,7 @@ class PageRequestsTest {
     /** What devices were told: StreamID, PASID, group, answer. */
     private final List<String> answers = new ArrayList<>();
 
+    private boolean answersInvalidations = true;
     private Machine machine;
 
     @BeforeEach
@@ -57,7 +59,7 @@ class PageRequestsTest {
         DevicePort devices = new DevicePort() {
             @Override
             public boolean invalidate(int requester, int pasid, long iova, long lengthBytes) {
-                return true;
+                return answersInvalidations;
             }
 
             @Override
@@ -179,6 +181,25 @@ class PageRequestsTest {
     }
 
     @Test
+    void shouldLeaveNothingOpenWhenTheDeviceDoesNotAnswerAnUnbind() {
+        bind(PASID);
+        bind(PASID + 1);
+        machine.chip().request(request(PASID, 1, true));
+        assertEquals(1, take().size());
+        machine.chip().request(request(PASID, 2, true));
+        machine.chip().request(request(PASID + 1, 3, true));
+        answersInvalidations = false;
+        assertEquals(Errno.EIO, bindPasid(PASID, FLAGS | Uapi.BIND_FLAG_UNBIND));
+        answersInvalidations = true;
+        assertEquals(3, new TreeSet<>(answers).size(), answers::toString);
+        assertEquals(3, answers().size());
+        assertEquals(List.of(), take());
+        machine.close(DOMAIN);
+        assertEquals(Errno.OK, machine.open(DOMAIN));
+        assertEquals(List.of(), take());
+    }
+
+    @Test
     void shouldGoOnAfterTheQueueWasFull() {
         bind(PASID);
         for (int i = 0; i < ROOM; i++) {
@@ -224,6 +245,15 @@ class PageRequestsTest {
                 machine.bindContexts(DOMAIN, DEVICE, CONTEXTS, 3, 2, FLAGS | Uapi.BIND_FLAG_UNBIND),
                 machine.last()::toString);
         assertEquals(List.of("1a8 7 1 INVALID"), answers());
+    }
+
+    @Test
+    void shouldAnswerWhatAStreamAsksThatTheChipDoesNotHave() {
+        bind(PASID);
+        PageRequest request = new PageRequest(-1, PASID, PAGE, true, false, false, false, true, 7);
+        assertEquals(Outcome.QUEUED, machine.chip().request(request));
+        assertEquals(List.of(), take());
+        assertEquals(List.of("ffffffff 7 7 INVALID"), answers());
     }
 
     @Test

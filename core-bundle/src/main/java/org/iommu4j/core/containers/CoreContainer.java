@@ -274,6 +274,7 @@ public final class CoreContainer implements Container {
         if (chip.translator().detach(id, requester, completion) == 0) {
             book(chip, completion, () -> {
                 attachments.remove(requester);
+                unit.events().detached(requester);
                 devices = List.copyOf(attachments.keySet());
                 binds.forget(requester);
             });

@@ -251,6 +251,7 @@ public final class CoreUnit implements Unit {
             domains.clear(container.id());
             requesters.forEach(this::letThrough);
         }
+        requesters.forEach(events::detached);
         containers = List.copyOf(rest);
     }
 

@@ -10,8 +10,8 @@ import java.util.function.Predicate;
  * virtual IOMMU cannot be called, as during a swap, and holds up nobody else's.
  */
 final class GuestNotices {
-    /** Most that wait; the oldest go first, as from a queue of a guest that nobody empties. */
-    static final int MOST = 1024;
+    /** Most that wait: what a virtual IOMMU does not take for so long is lost, as in a queue that is full. */
+    private static final int MOST = 1024;
 
     private final Predicate<CoreGuest.Notice> guest;
 
@@ -34,11 +34,10 @@ final class GuestNotices {
 
     void add(CoreGuest.Notice notice) {
         synchronized (waiting) {
-            waiting.add(notice);
-            if (waiting.size() > MOST) {
-                waiting.remove();
+            if (waiting.size() < MOST) {
+                waiting.add(notice);
+                waits = true;
             }
-            waits = true;
         }
     }
 
@@ -71,10 +70,7 @@ final class GuestNotices {
             return false;
         }
         synchronized (waiting) {
-            // It is another one if so many came meanwhile that this one had to go.
-            if (waiting.peek() == next) {
-                waiting.remove();
-            }
+            waiting.remove();
             waits = !waiting.isEmpty();
         }
         return true;

@@ -30,7 +30,8 @@ public interface Guest {
     void deviceAccess(int requester, int pasid);
 
     /**
-     * A device of the guest has caused a fault or another event, which the guest's own unit would have recorded.
+     * A device of the guest has caused a fault or another event, which the guest's own unit would have recorded. What the chip of its
+     * unit records it is told by itself: this is for records from elsewhere.
      *
      * @param record as {@link Unit#takeEvents} gives it
      */

@@ -78,7 +78,7 @@ class PageRequestBooksTest {
     }
 
     private void swap() {
-        SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, 1);
+        SnapshotWriter out = new SnapshotWriter(IommuModel.ofCode(0), Snapshot.Kind.TRANSLATOR, 1);
         books.save(out);
         books = new PageRequestBooks(chip);
         books.load(domain -> domain < NOBODYS, new SnapshotReader(out.build()));
@@ -114,7 +114,7 @@ class PageRequestBooksTest {
 
     @Test
     void shouldRefuseAStateWithRequestsOfADomainThatIsNotOpen() {
-        SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, 1);
+        SnapshotWriter out = new SnapshotWriter(IommuModel.ofCode(0), Snapshot.Kind.TRANSLATOR, 1);
         chip.queue.add(request(1, 1, true));
         take(1);
         books.save(out);

@@ -45,7 +45,8 @@ final class DmaRemapper {
     private static final long INTERRUPT_FIRST = 0xfee0_0000L;
     private static final long INTERRUPT_LAST = 0xfeef_ffffL;
     private static final int DOUBLEWORD = 4;
-    private static final int SOURCE_ID_BITS = 16;
+    /** Bits of a requester id. */
+    static final int SOURCE_ID_BITS = 16;
 
     private final VtdCapabilities unit;
     private final ScalableRemapper scalable;

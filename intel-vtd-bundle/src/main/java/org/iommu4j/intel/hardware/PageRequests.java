@@ -46,7 +46,11 @@ final class PageRequests {
         this.devices = devices;
     }
 
+    /** Takes a request; one of a requester that no device can have is dropped. */
     Outcome request(PageRequest request) {
+        if (request.requester() >>> DmaRemapper.SOURCE_ID_BITS != 0) {
+            return Outcome.DROPPED;
+        }
         Outcome outcome = decide(request);
         if (outcome == Outcome.ANSWERED || outcome == Outcome.INVALID) {
             devices.respond(

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DevicePort;
 import org.iommu4j.backend.DmaAccess;
@@ -41,6 +42,7 @@ class PageRequestsTest {
     /** What devices were told: requester, PASID, group, answer. */
     private final List<String> answers = new ArrayList<>();
 
+    private boolean answersInvalidations = true;
     private Machine machine;
 
     @BeforeEach
@@ -52,7 +54,7 @@ class PageRequestsTest {
         DevicePort devices = new DevicePort() {
             @Override
             public boolean invalidate(int requester, int pasid, long iova, long lengthBytes) {
-                return true;
+                return answersInvalidations;
             }
 
             @Override
@@ -177,6 +179,25 @@ class PageRequestsTest {
     }
 
     @Test
+    void shouldLeaveNothingOpenWhenTheDeviceDoesNotAnswerAnUnbind() {
+        bind(PASID);
+        bind(PASID + 1);
+        machine.chip().request(request(PASID, 1, true));
+        assertEquals(1, take().size());
+        machine.chip().request(request(PASID, 2, true));
+        machine.chip().request(request(PASID + 1, 3, true));
+        answersInvalidations = false;
+        assertEquals(Errno.EIO, machine.bindPasid(DOMAIN, DEVICE, PASID, TABLE, FLAGS | Uapi.BIND_FLAG_UNBIND));
+        answersInvalidations = true;
+        assertEquals(3, new TreeSet<>(answers).size(), answers::toString);
+        assertEquals(3, answers().size());
+        assertEquals(List.of(), take());
+        machine.close(DOMAIN);
+        assertEquals(Errno.OK, machine.open(DOMAIN));
+        assertEquals(List.of(), take());
+    }
+
+    @Test
     void shouldGoOnAfterTheQueueWasFull() {
         bind(PASID);
         for (int i = 0; i < ROOM; i++) {
@@ -199,6 +220,15 @@ class PageRequestsTest {
         assertEquals(Errno.EBUSY, machine.bindPasid(DOMAIN, DEVICE, PASID + 1, TABLE, FLAGS));
         assertEquals(Errno.EINVAL, machine.bindPasid(DOMAIN, DEVICE, PASID, TABLE, FLAGS & ~BindPgtable.DEVICE_TLB));
         assertEquals(Rule.V35, machine.last().rule());
+    }
+
+    @Test
+    void shouldDropRequestsOfARequesterThatThereIsNot() {
+        bind(PASID);
+        PageRequest request = new PageRequest(0x1_0000 | DEVICE, PASID, PAGE, true, false, false, false, true, 7);
+        assertEquals(Outcome.DROPPED, machine.chip().request(request));
+        assertEquals(List.of(), take());
+        assertEquals(List.of(), answers());
     }
 
     @Test
