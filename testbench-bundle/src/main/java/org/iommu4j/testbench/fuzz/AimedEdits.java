@@ -82,7 +82,7 @@ final class AimedEdits {
                 && other.bind() != null
                 && way.bind().operation() == Uapi.BIND_PASID
                 && other.bind().operation() == Uapi.BIND_PASID;
-        return pasids || (way.bind() == other.bind() && way.root() == other.root());
+        return pasids || (Objects.equals(way.bind(), other.bind()) && Objects.equals(way.root(), other.root()));
     }
 
     private static void attach(List<Action> actions, FuzzScene.Way way) {
