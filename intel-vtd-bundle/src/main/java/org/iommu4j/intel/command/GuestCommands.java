@@ -1,5 +1,8 @@
 package org.iommu4j.intel.command;
 
+import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Rule;
+
 /**
  * Which descriptors a guest may put into a request, docs/spec/intel-vtd.md 5.4: everything else is either the host's or
  * unknown.
@@ -24,12 +27,26 @@ public final class GuestCommands {
     }
 
     /**
-     * True for a type that exists, but belongs to the host: its context tables, its interrupt tables, its completions, and
-     * responses to page requests.
+     * Refuses a type that is not a guest's: one that exists, but belongs to the host, V36, or one that nobody has, V34.
      *
      * @param type as {@link VtdCommand#typeOf} gives it
+     * @return the negative errno
      */
-    public static boolean isHostOwned(int type) {
+    public static int refuse(int type, Completion completion) {
+        Rule rule = isHostOwned(type) ? Rule.V36 : Rule.V34;
+        return completion.refuse(
+                rule,
+                rule.errno(),
+                IotlbInvalidate.LAYOUT,
+                IotlbInvalidate.TYPE,
+                type,
+                rule == Rule.V36
+                        ? "this command is the host's, never a guest's"
+                        : "no command of this generation has that type");
+    }
+
+    /** True for commands of its context tables, its interrupt tables, its completions, and responses to page requests. */
+    private static boolean isHostOwned(int type) {
         return switch (type) {
             case VtdCommand.TYPE_CONTEXT_CACHE,
                     VtdCommand.TYPE_INTERRUPT_ENTRY_CACHE,

@@ -1,8 +1,5 @@
 package org.iommu4j.intel.shim;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.Conversion;
@@ -19,7 +16,6 @@ import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.GuestCommands;
-import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.layout.Layout;
@@ -40,8 +36,6 @@ import org.iommu4j.layout.Layout;
  * mode, and a guest of scalable mode is refused what legacy mode does not have.
  */
 public final class DescriptorShim implements Shim {
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final int BYTES = IotlbInvalidate.LAYOUT.sizeBytes();
     private static final int[] GENERATIONS = {
         VtdGeneration.LEGACY_QI, VtdGeneration.SCALABLE, VtdGeneration.WIDE_TYPE, VtdGeneration.HOST_PERMISSIONS
     };
@@ -140,25 +134,16 @@ public final class DescriptorShim implements Shim {
             request.retag(to);
             return 0;
         }
-        if (request.payloadLength() != BYTES) {
-            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
+        int wrongLength = DescriptorWords.checkLength(request, completion);
+        if (wrongLength != 0) {
+            return wrongLength;
         }
-        long low = (long) WORD.get(request.payload(), request.payloadOffset());
-        long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
+        long low = DescriptorWords.low(request);
+        long high = DescriptorWords.high(request);
         int type = VtdCommand.typeOf(low, from);
         VtdCommand command = VtdCommand.of(type);
         if (!GuestCommands.isGuests(type, from)) {
-            boolean hostOwned = GuestCommands.isHostOwned(type);
-            Rule rule = hostOwned ? Rule.V36 : Rule.V34;
-            return completion.refuse(
-                    rule,
-                    rule.errno(),
-                    IotlbInvalidate.LAYOUT,
-                    IotlbInvalidate.TYPE,
-                    type,
-                    hostOwned
-                            ? "this command is the host's, never a guest's"
-                            : "no command of this generation has that type");
+            return GuestCommands.refuse(type, completion);
         }
         // The guest's own generation first: whatever the path is, it refuses the same.
         Layout layout = command.layout();
@@ -171,9 +156,7 @@ public final class DescriptorShim implements Shim {
         if (to == VtdGeneration.LEGACY_QI && !GuestCommands.isGuests(type, to)) {
             return completion.refuse(Rule.V24, Errno.EOPNOTSUPP, layout, layout.field("Type"), type, NO_PASIDS);
         }
-        WORD.set(request.scratch(), 0, low);
-        WORD.set(request.scratch(), Long.BYTES, high);
-        request.replacePayload(to, BYTES);
+        DescriptorWords.replace(request, to, low, high);
         return 0;
     }
 

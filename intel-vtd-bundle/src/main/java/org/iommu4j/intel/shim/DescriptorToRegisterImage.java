@@ -1,8 +1,5 @@
 package org.iommu4j.intel.shim;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.List;
 import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
@@ -12,7 +9,6 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
-import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.GuestCommands;
@@ -27,8 +23,6 @@ import org.iommu4j.intel.command.VtdGeneration;
  * host's keep their own refusal.
  */
 public final class DescriptorToRegisterImage implements Shim {
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final int BYTES = RegisterImage.LAYOUT.sizeBytes();
 
     private static final String NO_DEVICES = "registers cannot reach a device's TLB: stale entries would survive";
 
@@ -76,28 +70,19 @@ public final class DescriptorToRegisterImage implements Shim {
             request.retag(to());
             return 0;
         }
-        if (request.payloadLength() != BYTES) {
-            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
+        int wrongLength = DescriptorWords.checkLength(request, completion);
+        if (wrongLength != 0) {
+            return wrongLength;
         }
-        long low = (long) WORD.get(request.payload(), request.payloadOffset());
-        long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
+        long low = DescriptorWords.low(request);
+        long high = DescriptorWords.high(request);
         int type = VtdCommand.typeOf(low, from());
         if (type == VtdCommand.TYPE_DEVICE_TLB) {
             return completion.refuse(
                     Rule.V34, Errno.EOPNOTSUPP, DeviceTlbInvalidate.LAYOUT, DeviceTlbInvalidate.TYPE, type, NO_DEVICES);
         }
         if (type != VtdCommand.TYPE_IOTLB) {
-            boolean hostOwned = GuestCommands.isHostOwned(type);
-            Rule rule = hostOwned ? Rule.V36 : Rule.V34;
-            return completion.refuse(
-                    rule,
-                    rule.errno(),
-                    IotlbInvalidate.LAYOUT,
-                    IotlbInvalidate.TYPE,
-                    type,
-                    hostOwned
-                            ? "this command is the host's, never a guest's"
-                            : "no command of this generation has that type");
+            return GuestCommands.refuse(type, completion);
         }
         long wrong = low & IOTLB_RESERVED;
         if (wrong != 0) {
@@ -108,9 +93,7 @@ public final class DescriptorToRegisterImage implements Shim {
                 | (IotlbInvalidate.DW.isSet(low) ? RegisterImage.DW.mask() : 0)
                 | (IotlbInvalidate.DR.isSet(low) ? RegisterImage.DR.mask() : 0)
                 | RegisterImage.IVT.mask();
-        WORD.set(request.scratch(), 0, image);
-        WORD.set(request.scratch(), Long.BYTES, high);
-        request.replacePayload(to(), BYTES);
+        DescriptorWords.replace(request, to(), image, high);
         return 0;
     }
 }

@@ -1,18 +1,12 @@
 package org.iommu4j.intel.shim;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.List;
 import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.contract.Rule;
-import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
@@ -24,8 +18,6 @@ import org.iommu4j.intel.command.VtdGeneration;
  * a guest may not set are carried over too, so that the translator refuses them as it would have refused the image.
  */
 public final class RegisterImageToDescriptor implements Shim {
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final int BYTES = RegisterImage.LAYOUT.sizeBytes();
 
     @Override
     public IommuModel model() {
@@ -66,11 +58,12 @@ public final class RegisterImageToDescriptor implements Shim {
             request.retag(to());
             return 0;
         }
-        if (request.payloadLength() != BYTES) {
-            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
+        int wrongLength = DescriptorWords.checkLength(request, completion);
+        if (wrongLength != 0) {
+            return wrongLength;
         }
-        long low = (long) WORD.get(request.payload(), request.payloadOffset());
-        long high = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
+        long low = DescriptorWords.low(request);
+        long high = DescriptorWords.high(request);
         long wrong = low & RegisterImage.LAYOUT.reservedMask(0);
         if (wrong != 0) {
             return completion.refuseReserved(RegisterImage.LAYOUT, 0, wrong);
@@ -80,10 +73,8 @@ public final class RegisterImageToDescriptor implements Shim {
                 | IotlbInvalidate.DID.of(RegisterImage.DID.get(low))
                 | (RegisterImage.DW.isSet(low) ? IotlbInvalidate.DW.mask() : 0)
                 | (RegisterImage.DR.isSet(low) ? IotlbInvalidate.DR.mask() : 0);
-        WORD.set(request.scratch(), 0, descriptor);
         // Word 1 and the IVA register have the same fields at the same places.
-        WORD.set(request.scratch(), Long.BYTES, high);
-        request.replacePayload(to(), BYTES);
+        DescriptorWords.replace(request, to(), descriptor, high);
         return 0;
     }
 }

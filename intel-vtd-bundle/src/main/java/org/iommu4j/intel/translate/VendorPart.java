@@ -114,23 +114,12 @@ final class VendorPart {
         return switch (type) {
             case VtdCommand.TYPE_IOTLB -> readPages(request, completion);
             case VtdCommand.TYPE_DEVICE_TLB -> readDeviceTlb(request, completion);
-            case VtdCommand.TYPE_PASID_IOTLB -> scalable ? readPasidPages(request, completion) : refuseType(completion);
-            case VtdCommand.TYPE_PASID_CACHE -> scalable ? readPasidCache(request, completion) : refuseType(completion);
+            case VtdCommand.TYPE_PASID_IOTLB -> scalable ? readPasidPages(request, completion) : GuestCommands.refuse(type, completion);
+            case VtdCommand.TYPE_PASID_CACHE -> scalable ? readPasidCache(request, completion) : GuestCommands.refuse(type, completion);
             case VtdCommand.TYPE_PASID_DEVICE_TLB ->
-                scalable ? readPasidDeviceTlb(request, completion) : refuseType(completion);
-            default -> refuseType(completion);
+                scalable ? readPasidDeviceTlb(request, completion) : GuestCommands.refuse(type, completion);
+            default -> GuestCommands.refuse(type, completion);
         };
-    }
-
-    private int refuseType(Completion completion) {
-        boolean hosts = GuestCommands.isHostOwned(type);
-        return completion.refuse(
-                hosts ? Rule.V36 : Rule.V34,
-                (hosts ? Rule.V36 : Rule.V34).errno(),
-                IotlbInvalidate.LAYOUT,
-                IotlbInvalidate.TYPE,
-                type,
-                hosts ? "this command is the host's, never a guest's" : "no command of this generation has that type");
     }
 
     private int readPages(InvalidateRequest request, Completion completion) {
