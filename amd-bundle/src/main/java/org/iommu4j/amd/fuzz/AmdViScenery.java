@@ -81,7 +81,7 @@ final class AmdViScenery {
         }
     }
 
-    /** What was noted. */
+    /** The scene so far. */
     FuzzScene.Builder scene() {
         return scene;
     }

@@ -4,7 +4,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.iommu4j.contract.BindRequest;
 
-/** What devices of units with a driver translate through, from what was attached and bound: docs/spec/amd-vi.md 5.0. */
+/** Tables that devices of units with a driver translate through, from what was attached and bound: docs/spec/amd-vi.md 5.0. */
 final class ReferenceBindings {
     /** Bindings by device. */
     private final Map<Integer, Bound> bound = new HashMap<>();

@@ -150,7 +150,7 @@ final class HostTranslation {
         }
     }
 
-    /** What of a cached entry must have been set for a request: a translation request may be answered with writes. */
+    /** Marks that a cached entry must have for a request: a translation request may be answered with writes. */
     private int marks(int needed) {
         boolean dirty = entry.setsDirty() && (writes(needed) || needed == DENIED);
         return accessed() | (dirty ? TranslationCaches.DIRTY : 0);

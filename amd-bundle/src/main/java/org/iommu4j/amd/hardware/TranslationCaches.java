@@ -168,7 +168,7 @@ class TranslationCaches {
         }
     }
 
-    /** What came from host tables alone. */
+    /** Drops pages and directories of host tables, and nothing of guest tables. */
     void invalidateOfHost(int domain, long base, int shift, boolean withDirectories) {
         dropped += drop(pages, domain, NO_PASID, base, shift);
         if (withDirectories) {
