@@ -42,6 +42,7 @@ class AllocationTest {
         Completion completion = new Completion();
         RequestBatch batch = new RequestBatch(16);
         DmaAccess access = new DmaAccess();
+        container.attach(1, 0x1000, 4, completion);
         run(container, unit, request, completion, batch, access, 1);
         long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
         run(container, unit, request, completion, batch, access, CALLS);

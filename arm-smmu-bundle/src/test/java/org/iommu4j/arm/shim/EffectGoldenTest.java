@@ -19,7 +19,9 @@ class EffectGoldenTest {
             delimiter = '|',
             value = {
                 "0302 | 10 | 0 | translations",
-                "0302 | 30 | 0 | translations",
+                "0302 | 30 | 0 | carried over: 0000000000000030 0000000000000000",
+                "0302 | 28 | 0 | outer translations",
+                "0302 | 30002a | 7401 | outer translations from 0x7000 to 0xefff of granules of 2^12 bytes, last level only",
                 "0302 | 7000000000011 | 0 | translations of space 7",
                 "0302 | 7000000000012 | 40000000 | translations of space 7 and those of all from 0x40000000 to"
                         + " 0x40000fff",
@@ -42,7 +44,7 @@ class EffectGoldenTest {
                 "0302 | 1a800001044 | 9 | carried over: 000001a800001044 0000000000000009",
                 "0200 | 620 | 7000000000010 | translations of space 7 and those of all from 0x10000 to 0x10fff, last"
                         + " level only",
-                "0200 | 630 | 80000 | carried over: 000000000000002a 0000000080000000",
+                "0200 | 630 | 80000 | outer translations from 0x80000000 to 0x80000fff",
                 "0200 | 7f0 | 0 | nothing"
             })
     void shouldReadWhatACommandDrops(String generation, String word0, String word1, String effect) {

@@ -239,8 +239,8 @@ class ShimPropertyTest {
         assertEquals(List.of(0x2aL, 0x8000_0001L), registers(0x638, 0x8_0000L));
         assertEquals(List.of(0x13L, 0x0001_0000L, 0x11L | 9L << 48, 0L), registers(0x608, 0x10, 0x7f0, -1, 0x610, 9));
         assertEquals(List.of(0x13L, 0x0001_0001L), registers(0x628, 0x10));
-        // S8: of all that is there a guest has its own.
-        assertEquals(List.of(0x10L, 0L, 0x10L, 0L), registers(0x618, 1, 0x8000_0068L, 1, 0x8000_0070L, 1));
+        // S8: of all that is there the driver takes what is the guest's own.
+        assertEquals(List.of(0x10L, 0L, 0x30L, 0L), registers(0x618, 1, 0x8000_0068L, 1, 0x8000_0070L, 1));
         assertEquals(List.of(0x28L, 0L), registers(0x8000_0064L, 3));
         assertEquals(List.of(0x20L, 0L), registers(0x8000_006cL, 3));
         assertEquals(List.of(0x22L, 0x0001_0000L), registers(0x8000_00c0L, 0x10));

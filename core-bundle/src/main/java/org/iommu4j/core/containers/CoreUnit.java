@@ -123,7 +123,7 @@ public final class CoreUnit implements Unit {
 
     /** Delivers what the chip has for the guest of a device, as {@link #deliverTo} does. */
     private void deliverEvents(int requester) {
-        CoreGuest guest = events.guestOf(requester);
+        CoreGuest guest = guests.isEmpty() ? null : events.guestOf(requester);
         if (guest != null) {
             deliverTo(guest);
         }

@@ -274,6 +274,11 @@ public final class FakeBackend implements Backend {
     }
 
     @Override
+    public void checkGuest(HardwareConfig guest, HardwareConfig host) {
+        traps.pass("checkGuest");
+    }
+
+    @Override
     public GuestDecoder createGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         traps.pass("createGuestDecoder");
         return new FakeDecoder(this, 0);

@@ -65,6 +65,11 @@ final class FakeDecoder implements GuestDecoder {
     }
 
     @Override
+    public void pageRequests(int requester, GuestRequests sink) {
+        backend.traps().pass("pageRequests");
+    }
+
+    @Override
     public Snapshot save() {
         backend.traps().pass("saveGuest");
         byte[] bytes = ByteBuffer.allocate(Long.BYTES).putLong(register).array();
