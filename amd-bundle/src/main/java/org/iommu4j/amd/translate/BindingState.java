@@ -20,10 +20,16 @@ final class BindingState {
 
     private final Platform platform;
     private final TranslationTags domainIds;
+    private final int mostKind;
 
-    /** For the pages of a platform and the domain ids that are in use. */
-    BindingState(Platform platform, TranslationTags domainIds) {
+    /**
+     * For the pages of a platform and the domain ids that are in use.
+     *
+     * @param pageRequests true if the chip has page requests
+     */
+    BindingState(Platform platform, TranslationTags domainIds, boolean pageRequests) {
         this.platform = platform;
+        mostKind = pageRequests ? PAGE_REQUESTS : DEVICE_TLB;
         this.domainIds = domainIds;
     }
 
@@ -100,7 +106,7 @@ final class BindingState {
         }
         if (key < 0
                 || key >= Bindings.REQUESTERS
-                || kind > PAGE_REQUESTS
+                || kind > mostKind
                 || stage < -1
                 || stage >= domain.stages().size()) {
             throw in.invalid("device " + key + " with stage " + stage);

@@ -87,7 +87,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         rules = new BindingRules(chip);
         removals = new Removals(chip, tables, commands, domainIds);
         invalidations = new Invalidations(commands, removals, chip.unit().cachesAbsent());
-        state = new BindingState(chip.port().platform(), domainIds);
+        state = new BindingState(chip.port().platform(), domainIds, chip.hasPageRequests());
         commands.everything(removals);
     }
 

@@ -692,7 +692,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         int stage = in.getInt();
         int kind = in.getByte();
         if (key < 0
-                || kind > PAGE_REQUESTS
+                || kind > (pageRequests == null ? DEVICE_TLB : PAGE_REQUESTS)
                 || key >= tables.streams()
                 || stage < -1
                 || stage >= domain.stages().size()) {
