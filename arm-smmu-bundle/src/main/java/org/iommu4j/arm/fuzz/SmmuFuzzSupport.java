@@ -22,7 +22,6 @@ import org.iommu4j.backend.ReferenceWalker;
  * guests.
  */
 public final class SmmuFuzzSupport implements FuzzSupport {
-    private static final int LOG2_STREAMS = 6;
     private static final int LOG2_COMMANDS = 8;
     private static final int LOG2_EVENTS = 7;
     private static final int MOST_STREAMS = 4;
@@ -42,16 +41,19 @@ public final class SmmuFuzzSupport implements FuzzSupport {
     public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
         SmmuScenery scenery = new SmmuScenery(SmmuCapabilities.of(config), port, random);
         long streams = port.platform().allocatePages(1);
-        int count = 1 + random.nextInt(MOST_STREAMS);
-        for (int i = 0; i < count; i++) {
-            scenery.stream(streams, random.nextInt(1 << LOG2_STREAMS), i + 1);
+        int[] streamIds = random.ints(0, 1 << SmmuScenery.LOG2_STREAMS)
+                .distinct()
+                .limit(1 + random.nextInt(MOST_STREAMS))
+                .toArray();
+        for (int i = 0; i < streamIds.length; i++) {
+            scenery.stream(streams, streamIds[i], i + 1);
         }
         long ring = port.platform().allocatePages(1);
         long events = port.platform().allocatePages(1);
         scenery.scene().value("CMDQ_BASE", ring | LOG2_COMMANDS);
         scenery.scene().value("STRTAB_BASE", streams);
         port.write(StreamTableBase.REGISTER, StreamTableBase.ADDR.of(streams));
-        port.write(StreamTableBase.CONFIG, StreamTableBase.LOG2SIZE.of(LOG2_STREAMS));
+        port.write(StreamTableBase.CONFIG, StreamTableBase.LOG2SIZE.of(SmmuScenery.LOG2_STREAMS));
         Queue commands = Queue.COMMANDS;
         port.write(
                 commands.baseRegister(),
@@ -77,7 +79,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
         }
         int count = 1 + random.nextInt(MOST_STREAMS);
         for (int i = 0; i < count; i++) {
-            scenery.bindings(random.nextInt(2 << LOG2_STREAMS));
+            scenery.bindings(random.nextInt(2 << SmmuScenery.LOG2_STREAMS));
         }
         return scenery.scene().build();
     }

@@ -14,11 +14,11 @@ import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.arm.command.SmmuRegisters.Idr5;
+import org.iommu4j.arm.fuzz.CoveringCommands.Reach;
 import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.Stage1Descriptor;
 import org.iommu4j.arm.table.Stage2Descriptor;
 import org.iommu4j.arm.table.StreamTableEntry;
-import org.iommu4j.arm.fuzz.CoveringCommands.Reach;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.NativePort;
@@ -33,14 +33,18 @@ import org.iommu4j.layout.Layout;
  * random numbers.
  */
 final class SmmuScenery {
-    private static final int LOG2_STREAMS = 6;
+    /** log2 of the streams of a bare chip. */
+    static final int LOG2_STREAMS = 6;
+
     private static final int LOG2_CONTEXTS = 2;
     private static final int MOST_PAGES = 6;
     private static final int TARGET_BITS = 39;
+
     /** STE.S2SL0 with which every granule translates 36 to 40 bits, docs/spec/arm-smmu.md 3.6. */
     private static final int NARROW_START = 1;
     private static final int LEAST_INPUT_BITS = 36;
     private static final int MORE_INPUT_BITS = 5;
+
     /** STE.S2SL0 with which every granule translates 48 bits. */
     private static final int WIDE_START = 2;
     private static final int CLUSTER_SHIFT = 21;
@@ -49,6 +53,7 @@ final class SmmuScenery {
     private static final long PAGE = 1L << PAGE_SHIFT;
     private static final int DESCRIPTOR_SHIFT = 3;
     private static final int MOST_BOUND_PASID_BITS = 7;
+
     /** First StreamID of those that are attached to tables of the driver's side, beyond those that are bound. */
     private static final int ATTACHED = 3 << LOG2_STREAMS;
     private static final int WRITE_BACK = 15;
