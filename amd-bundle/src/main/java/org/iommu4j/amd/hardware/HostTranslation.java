@@ -79,8 +79,9 @@ final class HostTranslation {
         answers.countWalk();
         long address = access.iova();
         TranslationCache directories = caches.directories;
+        int accessed = entry.setsAccessed() ? TranslationCaches.ACCESSED : 0;
         int cached = caches.directoryOf(domain, NO_PASID, address);
-        if (cached != MISS && !TranslationCaches.isMarked(directories.attributes(cached), accessed())) {
+        if (cached != MISS && !TranslationCaches.isMarked(directories.attributes(cached), accessed)) {
             cached = MISS;
         }
         watch.pageMissed(entry, NO_PASID, address, directories, cached);
@@ -103,21 +104,21 @@ final class HostTranslation {
                 entry.isOfHost(), table, level, granted, address, hostNeeded, watch.reading(access.listener()));
         boolean found = result == HostWalker.Result.FOUND;
         int rights = hostWalker.rights() & entry.rights();
-        boolean dirty = entry.setsDirty() && (writes(needed) || (needed == DENIED && writes(rights)));
-        if (found && entry.setsAccessed()) {
+        boolean dirty = accessed != 0 && entry.setsDirty() && (writes(needed) || (needed == DENIED && writes(rights)));
+        if (found && accessed != 0) {
             result = hostWalker.mark(dirty);
             found = result == HostWalker.Result.FOUND;
         }
         // A directory that is kept has its accessed bit: with them it counts only if the whole walk has.
-        if (caches.keepsDirectories && (found || !entry.setsAccessed())) {
-            keepDirectories(domain, address);
+        if (caches.keepsDirectories && (found || accessed == 0)) {
+            keepDirectories(domain, address, accessed);
         }
         boolean keepsAbsent = cachesAbsent && hostWalker.isAbsent();
         watch.walked(domain, address, hostWalker, found || keepsAbsent, found ? hostWalker.pageAddress() : 0);
         switch (result) {
             case FOUND -> {
                 int shift = hostWalker.pageShift();
-                int attributes = hostWalker.rights() | accessed() | (dirty ? TranslationCaches.DIRTY : 0);
+                int attributes = hostWalker.rights() | accessed | (dirty ? TranslationCaches.DIRTY : 0);
                 caches.pages.insert(
                         domain, NO_PASID, address & -1L << shift, shift, hostWalker.pageAddress(), attributes);
                 answers.succeed(access, NO_PASID, hostWalker.pageAddress(), shift, rights, true, false);
@@ -132,7 +133,7 @@ final class HostTranslation {
         }
     }
 
-    private void keepDirectories(int domain, long address) {
+    private void keepDirectories(int domain, long address, int accessed) {
         for (int level = hostWalker.level() + 1; level <= hostWalker.topLevel(); level++) {
             if (hostWalker.nextTable(level) == HostWalker.NOWHERE) {
                 continue;
@@ -143,7 +144,7 @@ final class HostTranslation {
                     address,
                     TableLevel.shift(level),
                     hostWalker.nextTable(level),
-                    TranslationCaches.directory(hostWalker.rightsAt(level) | accessed(), hostWalker.nextLevel(level)));
+                    TranslationCaches.directory(hostWalker.rightsAt(level) | accessed, hostWalker.nextLevel(level)));
             if (!caches.keepsAllDirectories) {
                 return;
             }
@@ -152,12 +153,11 @@ final class HostTranslation {
 
     /** Marks that a cached entry must have for a request: a translation request may be answered with writes. */
     private int marks(int needed) {
+        if (!entry.setsAccessed()) {
+            return 0;
+        }
         boolean dirty = entry.setsDirty() && (writes(needed) || needed == DENIED);
-        return accessed() | (dirty ? TranslationCaches.DIRTY : 0);
-    }
-
-    private int accessed() {
-        return entry.setsAccessed() ? TranslationCaches.ACCESSED : 0;
+        return TranslationCaches.ACCESSED | (dirty ? TranslationCaches.DIRTY : 0);
     }
 
     private static boolean writes(int rights) {
