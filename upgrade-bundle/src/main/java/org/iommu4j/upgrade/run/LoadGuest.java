@@ -138,8 +138,10 @@ final class LoadGuest implements AutoCloseable {
             last[1] = word;
         });
         unit.dma(access);
+        // An imported capture may take a part of a larger page for a page: the trace did not tell its size.
         if (access.outcome() == DmaAccess.Outcome.TRANSLATED
                 && access.spa() == row.pa()
+                && access.pageBytes() == PAGE_BYTES
                 && EditedPage.isLeaf(last[1], row.pa())) {
             pages.add(new EditedPage(
                     pages.size(),
