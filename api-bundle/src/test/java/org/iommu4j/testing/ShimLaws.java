@@ -1,5 +1,9 @@
 package org.iommu4j.testing;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -39,7 +43,7 @@ import org.iommu4j.contract.Rule;
  * </ul>
  *
  * <p>{@code -Dlaws.cases=N} takes N cases a pair of generations in place of those of the build. A case that fails is made smaller, and
- * shown with the path, the seed by which {@link Property} repeats it, and as a line of a case file.
+ * shown with the path, the seed by which {@link Property} repeats it, and a case file that runs it.
  */
 public final class ShimLaws {
     private static final int LONGEST = 3;
@@ -192,7 +196,7 @@ public final class ShimLaws {
                 throw new AssertionError(
                         e.getMessage() + "\n" + text(small) + "\npaths: "
                                 + chosen.stream().map(ShimLaws::names).toList() + "\n"
-                                + caseOf(client, chip, small, e.getMessage()),
+                                + written(client, chip, caseOf(client, chip, small, e.getMessage())),
                         e);
             }
         });
@@ -220,6 +224,19 @@ public final class ShimLaws {
                     scene.left();
                 })
                 .line("law-" + Integer.toHexString(client) + "-" + Integer.toHexString(chip), about, right, fresh);
+    }
+
+    /** Puts the line of a case into a file beside what is built; how it is run. */
+    private static String written(int client, int chip, String line) {
+        Path file =
+                Path.of("target", "law-" + Integer.toHexString(client) + "-" + Integer.toHexString(chip) + ".jsonl");
+        try {
+            Files.createDirectories(file.getParent());
+            Files.writeString(file, line + "\n");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return "./iommu4j cases " + file.toAbsolutePath();
     }
 
     private CaseRecorder onOwnChip(int client, int chip, InvalidateRequest request) {
