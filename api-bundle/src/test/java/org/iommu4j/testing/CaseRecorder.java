@@ -103,8 +103,7 @@ public final class CaseRecorder {
     Translator watch(Translator driver) {
         return proxy(Translator.class, driver, (method, arguments) -> {
             switch (method.getName()) {
-                case "openDomain" ->
-                    add("offer", "container", String.valueOf(arguments[0]), "subVersion", hex(client));
+                case "openDomain" -> add("offer", "container", String.valueOf(arguments[0]), "subVersion", hex(client));
                 case "attach" -> attach(arguments);
                 case "detach" ->
                     add("detach", "container", String.valueOf(arguments[0]), "requester", hex((int) arguments[1]));
@@ -155,7 +154,12 @@ public final class CaseRecorder {
         ioctl(
                 domain,
                 writer().invalidate(
-                        request.scope(), request.flags(), request.pasid(), request.vaddr(), request.size(), payload));
+                                request.scope(),
+                                request.flags(),
+                                request.pasid(),
+                                request.vaddr(),
+                                request.size(),
+                                payload));
     }
 
     private void ioctl(Object domain, byte[] request) {
@@ -190,7 +194,11 @@ public final class CaseRecorder {
     private void add(String op, String... keysAndValues) {
         StringBuilder step = new StringBuilder("{\"op\": \"" + op + "\"");
         for (int i = 0; i < keysAndValues.length; i += 2) {
-            step.append(", \"").append(keysAndValues[i]).append("\": \"").append(keysAndValues[i + 1]).append('"');
+            step.append(", \"")
+                    .append(keysAndValues[i])
+                    .append("\": \"")
+                    .append(keysAndValues[i + 1])
+                    .append('"');
         }
         steps.add(step.append('}').toString());
     }
@@ -239,8 +247,8 @@ public final class CaseRecorder {
             new TreeMap<>(fields).forEach((field, value) -> values.add("\"" + field + "\": \"" + hex(value) + "\""));
             settings.add("\"" + group + "\": {" + String.join(", ", values) + "}");
         });
-        settings.add("\"cache\": \""
-                + config.cache().name().toLowerCase(Locale.ROOT).replace('_', '-') + "\"");
+        settings.add(
+                "\"cache\": \"" + config.cache().name().toLowerCase(Locale.ROOT).replace('_', '-') + "\"");
         return "{" + String.join(", ", settings) + "}";
     }
 
@@ -250,8 +258,8 @@ public final class CaseRecorder {
     }
 
     private static <T> T proxy(Class<T> type, T target, Watcher watcher) {
-        return type.cast(Proxy.newProxyInstance(
-                type.getClassLoader(), new Class<?>[] {type}, (self, method, arguments) -> {
+        return type.cast(
+                Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, arguments) -> {
                     try {
                         Object answer = method.invoke(target, arguments);
                         watcher.called(method, arguments);

@@ -1,5 +1,9 @@
 package org.iommu4j.testing;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -39,13 +43,16 @@ import org.iommu4j.contract.Rule;
  * </ul>
  *
  * <p>{@code -Dlaws.cases=N} takes N cases a pair of generations in place of those of the build. A case that fails is made smaller, and
- * shown with the path, the seed by which {@link Property} repeats it, and as a line of a case file.
+ * shown with the path, the seed by which {@link Property} repeats it, and a case file that runs it.
  */
 public final class ShimLaws {
     private static final int LONGEST = 3;
 
     /** Paths of one case, beside the shortest. */
     private static final int MORE_PATHS = 2;
+
+    /** From so many on one of them has to be carried over. */
+    private static final int FEWEST_MEANT = 20;
 
     /** A chip with the tables and devices of a client. */
     public interface Scene {
@@ -89,6 +96,11 @@ public final class ShimLaws {
     private final List<Unbridgeable> forbidden;
     private final Predicate<Shim> keepsHints;
     private final BiPredicate<InvalidateRequest, Completion> isExempt;
+
+    /** Requests of a pair with a vendor part that the client's own chip carries out, and how many of them the shortest path does. */
+    private int meant;
+
+    private int carried;
     private final Map<String, Scene> made = new HashMap<>();
     private final Map<String, Long> counts = new TreeMap<>();
 
@@ -178,6 +190,8 @@ public final class ShimLaws {
         if (paths.isEmpty()) {
             return;
         }
+        carried = 0;
+        meant = 0;
         Property.check(Integer.getInteger("laws.cases", cases), random -> {
             long seed = random.nextLong();
             List<List<Shim>> chosen = new ArrayList<>(List.of(paths.get(0)));
@@ -192,10 +206,14 @@ public final class ShimLaws {
                 throw new AssertionError(
                         e.getMessage() + "\n" + text(small) + "\npaths: "
                                 + chosen.stream().map(ShimLaws::names).toList() + "\n"
-                                + caseOf(client, chip, small, e.getMessage()),
+                                + written(client, chip, caseOf(client, chip, small, e.getMessage())),
                         e);
             }
         });
+        // A shim that refuses everything would break no law.
+        if (meant > FEWEST_MEANT && carried == 0) {
+            throw new AssertionError(names(paths.get(0)) + " carries none of " + meant + " requests over");
+        }
     }
 
     /**
@@ -222,6 +240,19 @@ public final class ShimLaws {
                 .line("law-" + Integer.toHexString(client) + "-" + Integer.toHexString(chip), about, right, fresh);
     }
 
+    /** Puts the line of a case into a file beside what is built; how it is run. */
+    private static String written(int client, int chip, String line) {
+        Path file =
+                Path.of("target", "law-" + Integer.toHexString(client) + "-" + Integer.toHexString(chip) + ".jsonl");
+        try {
+            Files.createDirectories(file.getParent());
+            Files.writeString(file, line + "\n");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return "./iommu4j cases " + file.toAbsolutePath();
+    }
+
     private CaseRecorder onOwnChip(int client, int chip, InvalidateRequest request) {
         return CaseRecorder.of(model, client, recorder -> {
             Scene scene = scenes.of(client, client, chip);
@@ -244,6 +275,10 @@ public final class ShimLaws {
         }
         for (int i = 1; i < outcomes.size(); i++) {
             both(paths.get(0), outcomes.get(0), paths.get(i), outcomes.get(i), exact);
+        }
+        if (exact.ok() && request.payloadLength() != 0) {
+            meant++;
+            carried += outcomes.get(0).ok() ? 1 : 0;
         }
         if (outcomes.get(0).ok()) {
             again(other, request, paths.get(0));

@@ -17,11 +17,13 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.spapr.Machine;
 import org.iommu4j.spapr.SpaprBackend;
 import org.iommu4j.testing.Property;
 import org.iommu4j.testing.ShimLaws;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -159,5 +161,31 @@ class ShimPropertyTest {
                 assertEquals(Fidelity.WIDENED, shim.fidelity());
             }
         });
+    }
+
+    private static Completion answer(int from, int to, byte[] payload) {
+        InvalidateRequest request =
+                new InvalidateRequest().set(Uapi.SCOPE_VADDR, 0, 0, 0x1000, 0x1000, from, payload, 0, payload.length);
+        Completion completion = new Completion().begin();
+        new GenerationShim(from, to).rewrite(request, completion);
+        return completion;
+    }
+
+    @Test
+    void shouldNeverCutAPeNumber() {
+        // (g): eight bits at generation 3
+        assertEquals(Errno.OK, answer(4, 3, Machine.payload(ANY, 0, 12, 255, 0)).errno());
+        Completion refused = answer(5, 3, Machine.payload(ANY, 0, 12, 256, 0));
+        assertEquals(Errno.ERANGE, refused.errno());
+        assertEquals(Rule.V36, refused.rule());
+        // Calls have none at all.
+        assertEquals(Rule.V36, answer(4, 2, Machine.payload(ANY, 0, 12, 1, 0)).rule());
+        assertEquals(Rule.V36, answer(1, 3, Machine.payload(ANY, 2, 12, 1, 0)).rule());
+    }
+
+    @Test
+    void shouldRefuseAVendorPartOfAnotherLength() {
+        assertEquals(Rule.V33, answer(4, 3, new byte[31]).rule());
+        assertEquals(Rule.V33, answer(1, 3, new byte[33]).rule());
     }
 }
