@@ -224,7 +224,7 @@ class ReplayTest {
         CaptureException refusal = assertThrows(CaptureException.class, () -> replay(directory, ReplayOptions.DEFAULT));
 
         assertEquals(
-                "run.json, line 1, column 10, key \"arch\": is \"vax\"; the installed bundles bring the formats [vtd]",
+                "run.json, line 1, column 10, key \"arch\": is \"vax\"; the installed bundles bring the formats vtd",
                 refusal.getMessage());
     }
 
