@@ -248,7 +248,7 @@ class FuzzerTest {
             }
         });
 
-        FuzzFailure failure = find(Kind.GROWTH, 8, broken, options(What.TABLES, 511, 1));
+        FuzzFailure failure = find(Kind.GROWTH, 8, broken, options(What.TABLES, 2047, 1));
 
         assertTrue(failure.message().startsWith("20000 rounds keep "), failure.message());
     }
