@@ -34,8 +34,10 @@ final class PlainVtd {
     // The lookup, VT-d 9.2 to 9.6: what must be 0 in a context entry and in a PASID entry.
     private static final long ROOT_RESERVED = 0xffeL | ~((1L << 48) - 1);
     private static final long CONTEXT_RESERVED_0 = 0x180L | ~((1L << 48) - 1);
+    private static final long CONTEXT_RESERVED_1 = -1L << 21;
     private static final long PASID_RESERVED_0 = 0xc20L | ~((1L << 48) - 1);
     private static final long PASID_RESERVED_1 = 0xf87f_0000L;
+    private static final long PASID_RESERVED_2 = 0xf02L | ~((1L << 48) - 1);
 
     private final PhysicalMemory memory;
     private final PhysicalMemory tables;
@@ -132,8 +134,12 @@ final class PlainVtd {
         if ((root & PRESENT) == 0 || (root & ROOT_RESERVED) != 0) {
             return 0;
         }
-        long context = memory.readLongLe((root & ADDRESS) + (sourceId & 0x7f) * 32L);
-        if ((context & PRESENT) == 0 || (context & CONTEXT_RESERVED_0) != 0) {
+        long contextAt = (root & ADDRESS) + (sourceId & 0x7f) * 32L;
+        memory.readPairLe(contextAt, pair);
+        long context = pair[0];
+        long wrong = (context & CONTEXT_RESERVED_0) | (pair[1] & CONTEXT_RESERVED_1);
+        memory.readPairLe(contextAt + 16, pair);
+        if ((context & PRESENT) == 0 || (wrong | pair[0] | pair[1]) != 0) {
             return 0;
         }
         long directory = memory.readLongLe((context & ADDRESS) + (pasid >>> 6) * 8L);
@@ -141,10 +147,16 @@ final class PlainVtd {
             return 0;
         }
         long entryAt = (directory & ADDRESS) + (pasid & 0x3f) * 64L;
-        long word0 = memory.readLongLe(entryAt);
-        long word1 = memory.readLongLe(entryAt + 8);
-        long word2 = memory.readLongLe(entryAt + 16);
-        if ((word0 & PRESENT) == 0 || (word0 & PASID_RESERVED_0) != 0 || (word1 & PASID_RESERVED_1) != 0) {
+        memory.readPairLe(entryAt, pair);
+        long word0 = pair[0];
+        wrong = (word0 & PASID_RESERVED_0) | (pair[1] & PASID_RESERVED_1);
+        memory.readPairLe(entryAt + 16, pair);
+        long word2 = pair[0];
+        wrong |= (word2 & PASID_RESERVED_2) | pair[1];
+        memory.readPairLe(entryAt + 32, pair);
+        wrong |= pair[0] | pair[1];
+        memory.readPairLe(entryAt + 48, pair);
+        if ((word0 & PRESENT) == 0 || (wrong | pair[0] | pair[1]) != 0) {
             return 0;
         }
         boolean nested = ((word0 >>> 6) & 7) == 3;

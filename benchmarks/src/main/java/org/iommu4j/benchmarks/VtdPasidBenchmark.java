@@ -10,6 +10,7 @@ import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
+import org.iommu4j.backend.PageOwner;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.PlatformConfig;
@@ -146,9 +147,10 @@ public class VtdPasidBenchmark {
             return new PlainVtd(platform.memory(), platform.guestTables(), root, PLAIN_RING, PLAIN_STATUS);
         }
 
+        /** The driver's tables are in pages of its own, as behind the core. */
         @Override
         public Platform platform() {
-            return platform;
+            return platform.forOwner(PageOwner.HOST);
         }
 
         @Override

@@ -113,6 +113,7 @@ final class GuestFaults {
         if (Long.compareUnsigned(address, space.lastSecondStageAddress()) > 0) {
             return FaultReason.SCALABLE_ADDRESS_BEYOND_WIDTH.code();
         }
+        second.enter(space);
         int fault = second.walk(space, space.secondStageTable(), space.secondStageLevels(), RIGHTS, address, null);
         if (fault != OK) {
             return fault;

@@ -402,6 +402,7 @@ final class ScalableRemapper {
             finish(access, space, results, passThroughShift, page, attributes);
             return;
         }
+        second.enter(space);
         int fault = secondStage.find(space, address, listener);
         if (fault != OK) {
             keepFault(space, results, address, fault);
@@ -436,6 +437,10 @@ final class ScalableRemapper {
         }
         // 10. the tables, 11. permissions of the first stage
         missed(space.domain() | ObservedTags.FIRST_STAGE, address);
+        boolean nested = space.type() == PasidEntry.NESTED;
+        if (nested) {
+            second.enter(space);
+        }
         int fault = walkFirstStage(space, address, listener);
         int user = 0;
         if (fault == OK) {
@@ -449,7 +454,6 @@ final class ScalableRemapper {
         long page = first.pageAddress();
         int shift = Agaw.shift(first.level());
         int rights = RIGHTS;
-        boolean nested = space.type() == PasidEntry.NESTED;
         if (nested) {
             long guestAddress = page | (address & ((1L << shift) - 1));
             fault = secondStage.find(space, guestAddress, listener);

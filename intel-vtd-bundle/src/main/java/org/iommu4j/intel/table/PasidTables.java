@@ -9,6 +9,7 @@ import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
+import org.iommu4j.simulation.memory.PageCursor;
 
 /**
  * Reads the tables that lead to a PASID in scalable mode, VT-d 3.4.3: root table and context table of the device, then the
@@ -28,6 +29,11 @@ public final class PasidTables {
     private final boolean hasNesting;
     private final boolean hasPassThrough;
 
+    /** Ways to context entries and to PASID entries, which mostly are those of a few devices. */
+    private final PageCursor contextEntries;
+
+    private final PageCursor pasidEntries;
+
     private final long rootReserved;
     private final long[] contextReserved;
     private final long directoryReserved;
@@ -46,6 +52,8 @@ public final class PasidTables {
      */
     public PasidTables(VtdCapabilities unit, int subVersion, PhysicalMemory memory, int hostAddressWidth) {
         this.memory = memory;
+        contextEntries = new PageCursor(memory);
+        pasidEntries = new PageCursor(memory);
         mgawBits = unit.mgawBits();
         sagaw = Cap.SAGAW.get(unit.cap());
         hasFirstStage = Ecap.FSTS.isSet(unit.ecap());
@@ -121,7 +129,7 @@ public final class PasidTables {
         }
         // 3. the context entry
         long contextAt = ScalableContextEntry.addressOf(ScalableRootEntry.CTP.get(root), sourceId);
-        if (!read(contextAt, context)) {
+        if (!read(contextEntries, contextAt, context)) {
             context[0] = 0;
             return FaultReason.SCALABLE_CONTEXT_ACCESS.code();
         }
@@ -190,7 +198,7 @@ public final class PasidTables {
         }
         // 3. the PASID entry
         long pasidAt = PasidEntry.addressOf(PasidDirectoryEntry.SMPTBLPTR.get(entry), number);
-        if (!read(pasidAt, pasid)) {
+        if (!read(pasidEntries, pasidAt, pasid)) {
             return FaultReason.PASID_TABLE_ACCESS.code();
         }
         if (listener != null) {
@@ -235,10 +243,10 @@ public final class PasidTables {
         return faultsSuppressed;
     }
 
-    private boolean read(long at, long[] words) {
+    private boolean read(PageCursor entries, long at, long[] words) {
         try {
             for (int word = 0; word < words.length; word += 2) {
-                memory.readPairLe(at + (long) word * Long.BYTES, pair);
+                entries.readPairLe(at + (long) word * Long.BYTES, pair);
                 words[word] = pair[0];
                 words[word + 1] = pair[1];
             }

@@ -73,8 +73,13 @@ public final class SecondStageWalker {
         separateRights = on;
     }
 
+    /** An access begins: whose table it is decides what memory the walks of the access read, and owners may have changed. */
+    public void enter(AddressSpace space) {
+        tables = guestTables.contains(space.secondStageTable(), Long.BYTES) ? guestTables : memory;
+    }
+
     /**
-     * Walks a table. At each level:
+     * Walks a table of the space that was entered. At each level:
      *
      * <ol>
      *   <li>Nine bits of the address select the entry, 9.8.
@@ -92,7 +97,6 @@ public final class SecondStageWalker {
      * @return {@link TableWalker#OK} or a code of {@link FaultReason}
      */
     public int walk(AddressSpace space, long table, int fromLevel, int granted, long address, WalkListener listener) {
-        tables = guestTables.contains(space.secondStageTable(), Long.BYTES) ? guestTables : memory;
         topLevel = fromLevel;
         level = fromLevel;
         rights = granted;

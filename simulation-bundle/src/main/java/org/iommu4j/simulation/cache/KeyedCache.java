@@ -83,6 +83,9 @@ public final class KeyedCache {
      * @return a handle for the accessors, good until the next call that changes the cache; {@link #MISS} if there is none
      */
     public int lookup(long key) {
+        if (live == 0) {
+            return MISS;
+        }
         int at = probe(key);
         return at < 0 ? MISS : index.slot(at);
     }

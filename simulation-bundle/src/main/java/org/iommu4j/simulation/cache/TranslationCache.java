@@ -142,6 +142,9 @@ public final class TranslationCache {
      * @return a handle for the accessors, good until the next call that changes the cache; {@link #MISS} if there is none
      */
     public int lookup(int domain, int pasid, long iova) {
+        if (live == 0) {
+            return MISS;
+        }
         Space space = space(domain, pasid);
         if (space == null) {
             return MISS;
