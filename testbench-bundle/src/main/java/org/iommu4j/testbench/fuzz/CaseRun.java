@@ -224,7 +224,8 @@ final class CaseRun implements AutoCloseable {
             if (cache.equals(CachedKind.DEVICE.label()) && same && iova <= last && iova + lengthBytes - 1 >= first) {
                 kept[0] = "requester " + Requester.both(drop.requester()) + " still holds the translation of iova 0x"
                         + Long.toHexString(iova) + " to 0x" + Long.toHexString(pa)
-                        + ", though all that came from the entry at 0x" + Long.toHexString(drop.entry().pa())
+                        + ", though all that came from the entry at 0x"
+                        + Long.toHexString(drop.entry().pa())
                         + " was dropped";
             }
         });
