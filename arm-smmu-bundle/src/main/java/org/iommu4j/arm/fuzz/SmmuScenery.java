@@ -42,11 +42,13 @@ final class SmmuScenery {
 
     /** STE.S2SL0 with which every granule translates 36 to 40 bits, docs/spec/arm-smmu.md 3.6. */
     private static final int NARROW_START = 1;
+
     private static final int LEAST_INPUT_BITS = 36;
     private static final int MORE_INPUT_BITS = 5;
 
     /** STE.S2SL0 with which every granule translates 48 bits. */
     private static final int WIDE_START = 2;
+
     private static final int CLUSTER_SHIFT = 21;
     private static final int LAST_LEVEL = 3;
     private static final int PAGE_SHIFT = 12;
@@ -56,6 +58,7 @@ final class SmmuScenery {
 
     /** First StreamID of those that are attached to tables of the driver's side, beyond those that are bound. */
     private static final int ATTACHED = 3 << LOG2_STREAMS;
+
     private static final int WRITE_BACK = 15;
 
     /**
@@ -167,9 +170,7 @@ final class SmmuScenery {
         long[] ste = new long[StreamTableEntry.WORDS];
         int config = kind == 0
                 ? StreamTableEntry.BYPASS
-                : kind < 4
-                        ? StreamTableEntry.STAGE_1
-                        : kind < 6 ? StreamTableEntry.STAGE_2 : StreamTableEntry.NESTED;
+                : kind < 4 ? StreamTableEntry.STAGE_1 : kind < 6 ? StreamTableEntry.STAGE_2 : StreamTableEntry.NESTED;
         ste[0] = StreamTableEntry.V.mask() | StreamTableEntry.CONFIG.of(config);
         ste[2] = second ? StreamTableEntry.S2_VMID.of(vmid) : 0;
         Table outer = StreamTableEntry.hasStage2(config) ? stage2(ste, config == StreamTableEntry.NESTED) : null;
@@ -184,8 +185,8 @@ final class SmmuScenery {
         int tag = second ? vmid : 0;
         for (Context context : contexts) {
             for (int substream : substreams(context.index(), ste)) {
-                CoveringCommands commands = new CoveringCommands(
-                        chip, random, streamId, substream, tag, context.asid(), deviceTlb, true);
+                CoveringCommands commands =
+                        new CoveringCommands(chip, random, streamId, substream, tag, context.asid(), deviceTlb, true);
                 Reach all = context.pages().all();
                 FuzzScene.Entry stream = entry(StreamTableEntry.LAYOUT, at, all, commands.ofStream(all));
                 FuzzScene.Entry descriptor =
@@ -194,15 +195,10 @@ final class SmmuScenery {
             }
         }
         if (pages != null) {
-            CoveringCommands commands = new CoveringCommands(
-                    chip, random, streamId, DmaAccess.NO_PASID, tag, 0, deviceTlb, true);
+            CoveringCommands commands =
+                    new CoveringCommands(chip, random, streamId, DmaAccess.NO_PASID, tag, 0, deviceTlb, true);
             Reach all = pages.all();
-            ways(
-                    pages,
-                    commands,
-                    List.of(entry(StreamTableEntry.LAYOUT, at, all, commands.ofStream(all))),
-                    null,
-                    null);
+            ways(pages, commands, List.of(entry(StreamTableEntry.LAYOUT, at, all, commands.ofStream(all))), null, null);
         }
         scene.table(StreamTableEntry.LAYOUT, at, 1);
         scene.requester(streamId);
@@ -237,8 +233,8 @@ final class SmmuScenery {
     private List<Context> stage1(long[] ste, Table outer) {
         int log2Contexts = log2Contexts();
         List<Context> contexts = contexts(log2Contexts, outer);
-        ste[0] |= StreamTableEntry.S1_CONTEXT_PTR.of(contexts.get(0).at())
-                | StreamTableEntry.S1_CD_MAX.of(log2Contexts);
+        ste[0] |=
+                StreamTableEntry.S1_CONTEXT_PTR.of(contexts.get(0).at()) | StreamTableEntry.S1_CD_MAX.of(log2Contexts);
         ste[1] |= StreamTableEntry.S1_DSS.of(log2Contexts == 0 ? 0 : random.nextInt(3));
         return contexts;
     }
@@ -256,13 +252,7 @@ final class SmmuScenery {
         byte[] now = new byte[layout.sizeBytes()];
         memory.read(at, now, 0, now.length);
         return new FuzzScene.Entry(
-                layout,
-                at,
-                reach.first(),
-                reach.lengthBytes(),
-                false,
-                List.of(now, new byte[now.length]),
-                drops);
+                layout, at, reach.first(), reach.lengthBytes(), false, List.of(now, new byte[now.length]), drops);
     }
 
     /** A way to each of some pages, below the entries of the stream. */
@@ -294,8 +284,7 @@ final class SmmuScenery {
             }
             List<List<byte[]>> drops = stage2 ? commands.ofStage2(page, page, false) : commands.ofStage1(page);
             entries.add(leaf(table, table.slot(at, address, LAST_LEVEL), page, drops));
-            scene.way(new FuzzScene.Way(
-                    commands.streamId(), commands.substream(), address, root, bind, entries));
+            scene.way(new FuzzScene.Way(commands.streamId(), commands.substream(), address, root, bind, entries));
         }
     }
 
@@ -469,11 +458,8 @@ final class SmmuScenery {
         long[] ste = new long[StreamTableEntry.WORDS];
         Pages pages = pages(stage2(ste, false));
         byte[] payload = BindPageTable.LAYOUT.encode(
-                BindPageTable.TABLE_ROOT.of(StreamTableEntry.S2_TTB.get(ste)),
-                stage2Control(requester, ste),
-                0);
-        FuzzScene.Bind bind =
-                bind(Uapi.BIND_PGTABLE, flags | (int) BindPasidTable.FLAG_STAGE_2.mask(), payload);
+                BindPageTable.TABLE_ROOT.of(StreamTableEntry.S2_TTB.get(ste)), stage2Control(requester, ste), 0);
+        FuzzScene.Bind bind = bind(Uapi.BIND_PGTABLE, flags | (int) BindPasidTable.FLAG_STAGE_2.mask(), payload);
         ways(pages, ofDriver(requester, DmaAccess.NO_PASID, 0, flags != 0), List.of(), null, bind);
     }
 
@@ -504,8 +490,7 @@ final class SmmuScenery {
     }
 
     /** Ways of a device that is bound to context descriptors. */
-    private void ways(
-            List<Context> contexts, long[] ste, FuzzScene.Bind bind, int requester, boolean deviceTlb) {
+    private void ways(List<Context> contexts, long[] ste, FuzzScene.Bind bind, int requester, boolean deviceTlb) {
         for (Context context : contexts) {
             for (int substream : substreams(context.index(), ste)) {
                 CoveringCommands commands = ofDriver(requester, substream, context.asid(), deviceTlb);

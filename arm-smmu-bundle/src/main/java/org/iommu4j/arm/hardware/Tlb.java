@@ -71,8 +71,7 @@ final class Tlb {
     /** Drops everything of a tag and an ASID; what is global stays. */
     void invalidateAsid(int tag, int asid) {
         for (int index = 0; index < GRANULES.length; index++) {
-            dropped +=
-                    leaves[index].invalidateSpace(tag, asid) + tables[index].invalidateSpace(tag, asid);
+            dropped += leaves[index].invalidateSpace(tag, asid) + tables[index].invalidateSpace(tag, asid);
         }
     }
 

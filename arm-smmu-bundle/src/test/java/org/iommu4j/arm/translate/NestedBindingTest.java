@@ -156,7 +156,9 @@ class NestedBindingTest {
         "0x80000, 0x0008000000000000, V34, EOPNOTSUPP"
     })
     void shouldRefuseContextsThatAreNone(String flags, String contexts, Rule rule, Errno errno) {
-        assertEquals(errno, machine.bind(0, Integer.decode(flags), payload(Long.parseUnsignedLong(contexts.substring(2), 16))));
+        assertEquals(
+                errno,
+                machine.bind(0, Integer.decode(flags), payload(Long.parseUnsignedLong(contexts.substring(2), 16))));
         assertEquals(rule, machine.last().rule());
         assertEquals(-1, machine.read(DEVICE, -1, IOVA));
     }
