@@ -51,9 +51,6 @@ public final class ShimLaws {
     /** Paths of one case, beside the shortest. */
     private static final int MORE_PATHS = 2;
 
-    /** From so many on one of them has to be carried over. */
-    private static final int FEWEST_MEANT = 20;
-
     /** A chip with the tables and devices of a client. */
     public interface Scene {
         /** Everything is cached that can be, and then the tables change. */
@@ -96,11 +93,6 @@ public final class ShimLaws {
     private final List<Unbridgeable> forbidden;
     private final Predicate<Shim> keepsHints;
     private final BiPredicate<InvalidateRequest, Completion> isExempt;
-
-    /** Requests of a pair with a vendor part that the client's own chip carries out, and how many of them the shortest path does. */
-    private int meant;
-
-    private int carried;
     private final Map<String, Scene> made = new HashMap<>();
     private final Map<String, Long> counts = new TreeMap<>();
 
@@ -190,8 +182,6 @@ public final class ShimLaws {
         if (paths.isEmpty()) {
             return;
         }
-        carried = 0;
-        meant = 0;
         Property.check(Integer.getInteger("laws.cases", cases), random -> {
             long seed = random.nextLong();
             List<List<Shim>> chosen = new ArrayList<>(List.of(paths.get(0)));
@@ -210,10 +200,6 @@ public final class ShimLaws {
                         e);
             }
         });
-        // A shim that refuses everything would break no law.
-        if (meant > FEWEST_MEANT && carried == 0) {
-            throw new AssertionError(names(paths.get(0)) + " carries none of " + meant + " requests over");
-        }
     }
 
     /**
@@ -275,10 +261,6 @@ public final class ShimLaws {
         }
         for (int i = 1; i < outcomes.size(); i++) {
             both(paths.get(0), outcomes.get(0), paths.get(i), outcomes.get(i), exact);
-        }
-        if (exact.ok() && request.payloadLength() != 0) {
-            meant++;
-            carried += outcomes.get(0).ok() ? 1 : 0;
         }
         if (outcomes.get(0).ok()) {
             again(other, request, paths.get(0));
