@@ -217,6 +217,21 @@ class AbsentBackendTest {
     }
 
     @Test
+    void shouldNotBringBackATableThatABindHasReplaced() {
+        Container container = Bench.container(unit, 1);
+        assertEquals(0, container.attach(8, 0x2000, 4, new Completion()));
+        Bench.send(container, Bench.bind(1, 8, 0x3000, false));
+        assertEquals(0x3004, translate(8));
+        Bench.send(container, Bench.bind(1, 8, 0x3000, true));
+        old.traps().on("saveTranslator", () -> {
+            throw new IllegalStateException("crashed");
+        });
+        bench.core.leaving(old);
+        bench.arrived("1.0.1");
+        assertTrue(bench.journal.events().contains("1.0.1 attach 1 8 -1"), bench.journal.events()::toString);
+    }
+
+    @Test
     void shouldRebuildWhenTheStateIsRefused() {
         bench.core.leaving(old);
         bench.core.arrived(bench.backend("2.0.0").states(2, 2));

@@ -66,7 +66,7 @@ public final class CompletePprRequest {
         return GROUP.of(last.group()) | RESPONSE.of(code) | (last.pasid() == DmaAccess.NO_PASID ? 0 : GN.mask());
     }
 
-    /** What a code says: one that is reserved is a failure to devices. */
+    /** Meaning of a code: one that is reserved is a failure to devices. */
     public static PageResponse response(int code) {
         return switch (code) {
             case SUCCESS -> PageResponse.SUCCESS;

@@ -34,7 +34,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
 final class GuestDevices implements GuestTables<GuestContext> {
     private static final int REQUESTERS = 1 << 16;
 
-    // What a device has in a saved state; a reader that does not know page requests refuses them.
+    // Kinds of a device in a saved state; a reader that does not know page requests refuses them.
     private static final int DEVICE_TLB = 1;
     private static final int PAGE_REQUESTS = 2;
 

@@ -13,7 +13,7 @@ final class BindingState {
     private static final int[] NONE = {};
     private static final int DOMAIN_IDS = Bindings.DOMAIN_IDS;
 
-    // What a device has; a reader that does not know page requests refuses them.
+    // Kinds of a device; a reader that does not know page requests refuses them.
     private static final int DEVICE_TLB = 1;
     private static final int PAGE_REQUESTS = 2;
     private static final int[] FLAGS_OF_KINDS = {0, (int) BindPgtable.FLAG_DEVICE_TLB.mask(), BindPgtable.DEVICE_FLAGS};

@@ -540,7 +540,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return below ? !old.withoutGuest().equals(now.withoutGuest()) : !old.equals(now);
     }
 
-    /** What waits of page requests is answered, since the bindings have ended; the first that went wrong is the outcome. */
+    /** Page requests that wait are answered, since the bindings have ended; the first that went wrong is the outcome. */
     private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, int... requesters) {
         Errno drained = domainIds.settle(pageRequests.end(domain.members().number(), gone, requesters), requesters);
         return outcome == Errno.OK ? drained : outcome;

@@ -61,7 +61,7 @@ final class PageRequestQueue implements PageRequestPort {
         memory = platform.memory();
     }
 
-    /** What waits for guests, and for their answers. */
+    /** Books of the page requests that wait for guests, and for their answers. */
     PageRequestBooks books() {
         return books;
     }

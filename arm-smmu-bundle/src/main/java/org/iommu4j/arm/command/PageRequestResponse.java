@@ -40,7 +40,7 @@ public final class PageRequestResponse {
         return CommandFields.SSV.isSet(word0) ? CommandFields.SSID.getInt(word0) : DmaAccess.NO_PASID;
     }
 
-    /** What an answer says; its code is a legal one. */
+    /** Meaning of an answer; its code is a legal one. */
     public static PageResponse response(long word1) {
         return switch (CommandFields.RESP.getInt(word1)) {
             case SUCCESS -> PageResponse.SUCCESS;

@@ -187,7 +187,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
                         : GuestBinding.ANY_VMID);
     }
 
-    /** What the stream's device may do: a TLB of its own; with it page requests, while the guest takes them. */
+    /** Flags of the stream's device: a TLB of its own; with it page requests, while the guest takes them. */
     private int deviceFlags() {
         if (rules.translationServices(ste, false) == 0) {
             return 0;

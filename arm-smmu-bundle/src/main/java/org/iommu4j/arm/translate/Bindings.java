@@ -463,7 +463,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         return request.requester() == device.streamId() && asking == pasid;
     }
 
-    /** What waits of page requests is answered, since the bindings have ended; the first that went wrong is the outcome. */
+    /** Page requests that wait are answered, since the bindings have ended; the first that went wrong is the outcome. */
     private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, Device... devices) {
         int[] ids = streamIds(devices);
         Errno drained = vmids.settle(pageRequests.end(domain.members().number(), gone, ids), ids);

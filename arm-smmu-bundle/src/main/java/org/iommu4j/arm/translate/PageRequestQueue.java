@@ -69,7 +69,7 @@ final class PageRequestQueue implements PageRequestPort {
         log2Size = Math.min(LOG2_OF_PAGE, Idr1.PRIQS.getInt(chip.capabilities().idr1()));
     }
 
-    /** What waits for guests, and for their answers. */
+    /** Books of the page requests that wait for guests, and for their answers. */
     PageRequestBooks books() {
         return books;
     }

@@ -712,7 +712,17 @@ public final class CoreContainer implements Container {
             code = chip.translator().bind(id, request, completion);
         }
         if (code == 0) {
-            book(chip, completion, () -> binds.note(request, format));
+            book(chip, completion, () -> {
+                binds.note(request, format);
+                takeTableAway(BindTarget.of(request, format));
+            });
+        }
+    }
+
+    /** A table that was bound for a device, or taken away again, has taken the place of the one with which the device was attached. */
+    private void takeTableAway(BindTarget bound) {
+        if (bound.operation() == Uapi.BIND_PGTABLE && bound.requester() != BindTarget.NONE) {
+            attachments.computeIfPresent((int) bound.requester(), (requester, before) -> new Attachment(BLOCKED, 0));
         }
     }
 

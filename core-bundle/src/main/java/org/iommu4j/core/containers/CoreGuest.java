@@ -133,7 +133,7 @@ public final class CoreGuest implements Guest {
         inside(decoder -> decoder.deviceEvent(record, sink));
     }
 
-    /** What the unit's chip has for the guest. */
+    /** Records and notices of the unit's chip that the guest is to be told. */
     GuestNotices notices() {
         return notices;
     }
@@ -161,7 +161,7 @@ public final class CoreGuest implements Guest {
 
     private void inside(DecoderCall call) {
         inside(call, Unit.DMA_WAIT_NANOS);
-        // What could not be told while this call was inside.
+        // Notices that could not be told while this call was inside.
         unit.deliverTo(this);
     }
 

@@ -463,7 +463,7 @@ public final class CoreUnit implements Unit {
             try {
                 events.collect(chip, DeviceEvents.MOST_KEPT);
             } catch (BackendException e) {
-                // What the chip does not hand out stays in it; the access has been answered.
+                // Records that the chip does not hand out stay in it; the access has been answered.
                 return;
             }
         }

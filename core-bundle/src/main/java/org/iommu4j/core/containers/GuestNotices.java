@@ -15,7 +15,7 @@ final class GuestNotices {
 
     private final Predicate<CoreGuest.Notice> guest;
 
-    /** What waits; guarded by itself. */
+    /** Notices that wait; guarded by themselves. */
     private final Deque<CoreGuest.Notice> waiting = new ArrayDeque<>();
 
     private final ReentrantLock delivering = new ReentrantLock();

@@ -59,7 +59,7 @@ final class PageRequestQueue implements PageRequestPort {
         port.write(PageRequestStatus.REGISTER, PageRequestStatus.PPR.mask() | PageRequestStatus.PRO.mask());
     }
 
-    /** What waits for guests, and for their answers. */
+    /** Books of the page requests that wait for guests, and for their answers. */
     PageRequestBooks books() {
         return books;
     }

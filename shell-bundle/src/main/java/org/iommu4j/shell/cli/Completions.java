@@ -14,11 +14,11 @@ import org.iommu4j.shell.text.Texts;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
-/** What may stand at a place of the shell's command line: commands, models, versions, generations, options and their values. */
+/** Words that may stand at a place of the shell's command line: commands, models, versions, generations, options and their values. */
 public final class Completions {
     private static final String SCOPE = "iommu:";
 
-    /** What an argument of a command is. */
+    /** Kinds of arguments of commands. */
     private enum Kind {
         COMMAND,
         MODEL,

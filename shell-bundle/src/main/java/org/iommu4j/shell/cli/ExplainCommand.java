@@ -80,7 +80,7 @@ public final class ExplainCommand implements Callable<Integer> {
     private final Screen screen;
     private final Supplier<String> run;
 
-    /** What {@link #run} gave; null before it was asked. */
+    /** The object that {@link #run} gave; null before it was asked. */
     private String origin;
 
     @Option(

@@ -18,7 +18,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** What is wrong with the arguments of a command, in one line that names the argument first and tells what would be right. */
+/** Sentence about wrong arguments of a command, in one line that names the argument first and tells what would be right. */
 final class WrongArguments {
     /** How the parser's message about a value begins; behind it stands what the converter says. */
     private static final Pattern INVALID = Pattern.compile(

@@ -162,7 +162,7 @@ final class GivenBundles {
         return models;
     }
 
-    /** What is wrong with a file, also where the framework only says that it could not keep it. */
+    /** Reason why a file cannot be used, also where the framework only says that it could not keep it. */
     private static String reason(Exception e) {
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
             if (cause instanceof ZipException) {

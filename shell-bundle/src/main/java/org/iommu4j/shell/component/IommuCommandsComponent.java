@@ -75,7 +75,7 @@ public final class IommuCommandsComponent {
                         Integer.MAX_VALUE)));
     }
 
-    /** What the command that calls is shown on: the terminal, unless it writes into a pipe or a file of the shell's. */
+    /** Screen of the command that calls: the terminal, unless it writes into a pipe or a file of the shell's. */
     private static Screen screen() {
         Process process = Process.Utils.current();
         return process != null && process.isTty(STANDARD_OUTPUT) ? Screen.output() : Screen.NONE;

@@ -106,7 +106,7 @@ public record Screen(int width, boolean colours) {
         return lines;
     }
 
-    /** What stands between blanks, a command line in quotes undivided; two blanks have an empty word between them. */
+    /** Words of a text: all that stands between blanks, a command line in quotes undivided; two blanks have an empty word between them. */
     static List<String> words(String text) {
         List<String> words = new ArrayList<>();
         boolean quoted = false;

@@ -71,7 +71,7 @@ public final class WrappingWriter extends Writer {
         return text.substring(0, begin) + String.join("\n" + " ".repeat(next), lines);
     }
 
-    /** Where the last column of a row begins; 0 if it is none, or has too little room for its words. */
+    /** Column at which the last cell of a row begins; 0 if it is none, or has too little room for its words. */
     private int column(String text) {
         int column = 0;
         Matcher gaps = COLUMN.matcher(text);

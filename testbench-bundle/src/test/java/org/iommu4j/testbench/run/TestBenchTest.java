@@ -85,14 +85,21 @@ class TestBenchTest {
                 "{\"id\":\"one\",\"outcome\":\"failed\",\"step\":1,\"expected\":8192,"
                         + "\"got\":{\"value\":\"0x1000\"},\"reason\":null,\"explain\":[\"" + got + "\",\"" + expected
                         + "\"]}",
-                result.toJson());
+                withoutPlace(result));
+    }
+
+    /** The JSON of a case, whose place is line 1 of the file. */
+    private static String withoutPlace(CaseResult result) {
+        String json = result.toJson();
+        assertTrue(json.contains("some.jsonl\",\"line\":1,"), json);
+        return json.replaceFirst("\"file\":\"[^\"]*\",\"line\":1,", "");
     }
 
     @Test
     void shouldPassWithNullsInJson() throws IOException {
         assertEquals(
                 "{\"id\":\"one\",\"outcome\":\"passed\",\"step\":null,\"expected\":null,\"got\":null,\"reason\":null}",
-                runOne("{'op':'mem_read','pa':0,'expect':'00'}").toJson());
+                withoutPlace(runOne("{'op':'mem_read','pa':0,'expect':'00'}")));
     }
 
     @Test
