@@ -86,13 +86,12 @@ public final class CaseRecorder {
         return proxy(PhysicalMemory.class, memory, (method, arguments) -> {
             if (method.getName().startsWith("write")) {
                 long pa = (long) arguments[0];
-                int length =
-                        switch (method.getName()) {
-                            case "write" -> (int) arguments[3];
-                            case "writeIntLe" -> Integer.BYTES;
-                            case "writePairLe" -> 2 * Long.BYTES;
-                            default -> LONGEST_WRITE;
-                        };
+                int length = switch (method.getName()) {
+                    case "write" -> (int) arguments[3];
+                    case "writeIntLe" -> Integer.BYTES;
+                    case "writePairLe" -> 2 * Long.BYTES;
+                    default -> LONGEST_WRITE;
+                };
                 byte[] bytes = new byte[length];
                 memory.read(pa, bytes, 0, length);
                 add("mem_write", "pa", hex(pa), "hex", HexFormat.of().formatHex(bytes));
@@ -258,8 +257,8 @@ public final class CaseRecorder {
     }
 
     private static <T> T proxy(Class<T> type, T target, Watcher watcher) {
-        return type.cast(
-                Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (self, method, arguments) -> {
+        return type.cast(Proxy.newProxyInstance(
+                type.getClassLoader(), new Class<?>[] {type}, (self, method, arguments) -> {
                     try {
                         Object answer = method.invoke(target, arguments);
                         watcher.called(method, arguments);

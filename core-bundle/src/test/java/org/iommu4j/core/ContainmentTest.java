@@ -303,8 +303,10 @@ class ContainmentTest {
                 }
             }
         }
-        // For explanations and test benches only; what they throw passes the same handler as layouts and calls. A driver that does
-        // not tell which memory maps it takes takes none. What a virtual IOMMU throws that is told of page requests reaches nobody:
+        // For explanations and test benches only; what they throw passes the same handler as layouts and calls. A
+        // driver that does
+        // not tell which memory maps it takes takes none. What a virtual IOMMU throws that is told of page requests
+        // reaches nobody:
         // DeviceEventsTest.
         all.removeAll(Set.of(
                 "Translator.memoryMap",

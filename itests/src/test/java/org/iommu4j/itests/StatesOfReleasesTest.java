@@ -228,17 +228,15 @@ class StatesOfReleasesTest {
         }
         try {
             Machine machine = new Machine(reader, config);
-            Snapshot again =
-                    switch (snapshot.kind()) {
-                        case HARDWARE ->
-                            reader.restoreHardware(snapshot, Machine.platform(reader, config))
-                                    .save();
-                        case TRANSLATOR ->
-                            reader.restoreTranslator(snapshot, machine).save();
-                        case GUEST ->
-                            reader.restoreGuestDecoder(snapshot, Machine.platform(reader, config))
-                                    .save();
-                    };
+            Snapshot again = switch (snapshot.kind()) {
+                case HARDWARE ->
+                    reader.restoreHardware(snapshot, Machine.platform(reader, config))
+                            .save();
+                case TRANSLATOR -> reader.restoreTranslator(snapshot, machine).save();
+                case GUEST ->
+                    reader.restoreGuestDecoder(snapshot, Machine.platform(reader, config))
+                            .save();
+            };
             return again.equals(snapshot) ? "=" : "late: written otherwise";
         } catch (BackendException e) {
             return "late: " + snapshot.kind().toString().toLowerCase(Locale.ROOT) + " of 0x"

@@ -78,8 +78,7 @@ public final class BindPasidTable {
     public static final int FLAGS = (int) FLAG_PASS_THROUGH.mask() | DEVICE_FLAGS;
 
     /** All header flags of BIND_PGTABLE. */
-    public static final int PAGE_TABLE_FLAGS =
-            (int) (FLAG_STAGE_2.mask() | FLAG_NESTED.mask()) | DEVICE_FLAGS;
+    public static final int PAGE_TABLE_FLAGS = (int) (FLAG_STAGE_2.mask() | FLAG_NESTED.mask()) | DEVICE_FLAGS;
 
     /** All header flags of BIND_PASID. */
     public static final int PASID_FLAGS = DEVICE_FLAGS;

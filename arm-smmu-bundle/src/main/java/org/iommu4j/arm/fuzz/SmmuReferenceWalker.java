@@ -184,7 +184,9 @@ final class SmmuReferenceWalker implements ReferenceWalker {
         } else if ((request.flags() & PASS_THROUGH) != 0) {
             bound.put(requester, new Bound(null, 4L << 1 | 1, 0, 0, 0));
         } else if (request.operation() == BIND_PGTABLE && (request.flags() & STAGE_2) != 0) {
-            bound.put(requester, new Bound(null, 6L << 1 | 1, bits(words, 119, 119) << 25, stage2Control(words), words[0]));
+            bound.put(
+                    requester,
+                    new Bound(null, 6L << 1 | 1, bits(words, 119, 119) << 25, stage2Control(words), words[0]));
         } else if (request.operation() == BIND_PGTABLE && (request.flags() & NESTED) != 0) {
             // The third word has the fields of STE[63:4] in their places, and S1DSS in bits 53:52.
             long entry = 7L << 1 | 1 | (words[2] & ~(3L << 52));

@@ -164,8 +164,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
     }
 
     private GuestBinding stage2(int streamId) {
-        return GuestBinding.stage2(
-                streamId, ste, deviceFlags(), rules.forcesWriteBack(ste));
+        return GuestBinding.stage2(streamId, ste, deviceFlags(), rules.forcesWriteBack(ste));
     }
 
     private GuestBinding stage1(int streamId) {

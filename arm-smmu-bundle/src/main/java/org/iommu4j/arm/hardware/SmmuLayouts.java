@@ -40,8 +40,11 @@ public final class SmmuLayouts {
     /** Layouts of the contract's vendor parts, besides commands. */
     static List<Layout> payloads() {
         return List.of(
-                BindPasidTable.LAYOUT, BindPageTable.LAYOUT,
-                        BindPageTable.CONTEXTS, BindPasid.LAYOUT, BindPasidTable.FLAGS_LAYOUT);
+                BindPasidTable.LAYOUT,
+                BindPageTable.LAYOUT,
+                BindPageTable.CONTEXTS,
+                BindPasid.LAYOUT,
+                BindPasidTable.FLAGS_LAYOUT);
     }
 
     /** Event records and page requests. */

@@ -50,8 +50,8 @@ final class BindChecks {
                         Rule.V34,
                         BindPageTable.MAIR,
                         "no context descriptors: a reserved bit or code",
-                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_NESTED)
-                                || areContexts(part.get(BindPageTable.MAIR)));
+                        (part, domain) ->
+                                !part.hasFlag(BindPasidTable.FLAG_NESTED) || areContexts(part.get(BindPageTable.MAIR)));
         ofTable.row(
                 Rule.V34,
                 Errno.EOPNOTSUPP,

@@ -17,7 +17,6 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
-import org.iommu4j.contract.Uapi;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.junit.jupiter.api.Test;

@@ -93,8 +93,7 @@ final class BoundWays {
         int flags = deviceFlags | (first ? (int) BindPgtable.FLAG_FIRST_STAGE.mask() : 0);
         FuzzScene.Bind bind = bind(requester, pasid, root, Agaw.width(Agaw.ofLevels(levels)), flags);
         for (long iova : pages) {
-            scene.way(new FuzzScene.Way(
-                    requester, pasid, iova, null, bind, entries(root, levels, iova, pages, first)));
+            scene.way(new FuzzScene.Way(requester, pasid, iova, null, bind, entries(root, levels, iova, pages, first)));
         }
     }
 
@@ -135,9 +134,7 @@ final class BoundWays {
     }
 
     private static long rights(boolean first) {
-        return first
-                ? FsPte.P.mask() | FsPte.RW.mask() | FsPte.US.mask()
-                : SlPte.R.mask() | SlPte.W.mask();
+        return first ? FsPte.P.mask() | FsPte.RW.mask() | FsPte.US.mask() : SlPte.R.mask() | SlPte.W.mask();
     }
 
     private void map(long root, int levels, long iova, boolean first) {
@@ -178,8 +175,8 @@ final class BoundWays {
                 values.add(layout.encode(leaf(first)));
                 values.add(layout.encode(now & ~(first ? FsPte.RW : SlPte.W).mask()));
             }
-            entries.add(new FuzzScene.Entry(
-                    layout, slot, lowest, highest + PAGE - lowest, level == 1, values, drops()));
+            entries.add(
+                    new FuzzScene.Entry(layout, slot, lowest, highest + PAGE - lowest, level == 1, values, drops()));
             at = SlPte.ADDR.get(now);
         }
         return entries;

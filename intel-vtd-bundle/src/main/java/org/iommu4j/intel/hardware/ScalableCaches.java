@@ -86,9 +86,8 @@ class ScalableCaches {
         firstStageTables = TranslationCache.of(config, DEFAULT_PAGING_STRUCTURE);
         secondStageTables = TranslationCache.of(config, DEFAULT_PAGING_STRUCTURE);
         permissions = new HostPermissionCache(config);
-        highestTableLevel = firstStageTables.capacity() == 0
-                ? 0
-                : config == CacheConfig.DEFAULT ? 2 : Agaw.levels(Agaw.MAX_AW);
+        highestTableLevel =
+                firstStageTables.capacity() == 0 ? 0 : config == CacheConfig.DEFAULT ? 2 : Agaw.levels(Agaw.MAX_AW);
     }
 
     /** Context-cache invalidation, global and domain-selective. */

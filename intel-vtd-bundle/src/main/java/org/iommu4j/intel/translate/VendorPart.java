@@ -114,8 +114,10 @@ final class VendorPart {
         return switch (type) {
             case VtdCommand.TYPE_IOTLB -> readPages(request, completion);
             case VtdCommand.TYPE_DEVICE_TLB -> readDeviceTlb(request, completion);
-            case VtdCommand.TYPE_PASID_IOTLB -> scalable ? readPasidPages(request, completion) : GuestCommands.refuse(type, completion);
-            case VtdCommand.TYPE_PASID_CACHE -> scalable ? readPasidCache(request, completion) : GuestCommands.refuse(type, completion);
+            case VtdCommand.TYPE_PASID_IOTLB ->
+                scalable ? readPasidPages(request, completion) : GuestCommands.refuse(type, completion);
+            case VtdCommand.TYPE_PASID_CACHE ->
+                scalable ? readPasidCache(request, completion) : GuestCommands.refuse(type, completion);
             case VtdCommand.TYPE_PASID_DEVICE_TLB ->
                 scalable ? readPasidDeviceTlb(request, completion) : GuestCommands.refuse(type, completion);
             default -> GuestCommands.refuse(type, completion);

@@ -334,9 +334,7 @@ class ScalableGuestTest {
         pasid(6, FIRST_STAGE, FIRST | EXTENDED_ACCESSED, 9);
         command(0x0000_0006_0000_0017L, 0);
         assertEquals(
-                List.of(
-                        "refused: a table is in use with other levels or other accessed and dirty flags",
-                        "handled"),
+                List.of("refused: a table is in use with other levels or other accessed and dirty flags", "handled"),
                 host.take());
         assertEquals(0xbbbb_b000L, read(PASID), "the other PASID stays");
         assertEquals(-1, read(6));

@@ -87,43 +87,41 @@ final class StepParser {
         if (comment != null) {
             comment.text("comment");
         }
-        Step step =
-                switch (op) {
-                    case "mem_write" -> plain(op, memWrite(fields));
-                    case "repeat_mem" -> repeatMem(fields);
-                    case "mem_read" -> plain(op, memRead(fields));
-                    case "mmio_write" -> plain(op, mmioWrite(fields));
-                    case "mmio_read" -> plain(op, mmioRead(fields));
-                    case "dma" -> dma(op, fields, null);
-                    case "ats" -> dma(op, fields, DmaAccess.AddressType.TRANSLATION_REQUEST);
-                    case "hcall" -> plain(op, calls.parse(CallFormat.Kind.HYPERCALL, fields));
-                    case "rtas" -> plain(op, calls.parse(CallFormat.Kind.RTAS, fields));
-                    case "instruction" -> plain(op, calls.parse(CallFormat.Kind.INSTRUCTION, fields));
-                    case "events" -> plain(op, events(fields));
-                    case "irq" -> new Step(op, Needs.INTERRUPTS, irq(fields));
-                    case "step" -> new Step(op, Needs.STEPPING, step(fields));
-                    case "repeat" -> repeat(fields);
-                    case "ioctl" -> new Step(op, Needs.DRIVER, ContractSteps.ioctl(fields));
-                    case "offer" -> new Step(op, Needs.DRIVER, ContractSteps.offer(fields));
-                    case "attach" -> new Step(op, Needs.DRIVER, attach(fields));
-                    case "detach" -> new Step(op, Needs.DRIVER, detach(fields));
-                    case "map" -> new Step(op, Needs.DRIVER, ContractSteps.map(fields));
-                    case "unmap" -> new Step(op, Needs.DRIVER, ContractSteps.unmap(fields));
-                    case "native" -> new Step(op, Needs.DRIVER, natives(fields));
-                    case "cache" -> plain(op, CacheStep.parse(fields));
-                    case "findings" -> plain(op, findings(fields));
-                    case "device" -> plain(op, device(fields));
-                    case "open" -> plain(op, open(fields));
-                    case "reset" -> plain(op, done(Machine::reset));
-                    case "unplug" -> plain(op, done(Machine::unplug));
-                    case "save" -> plain(op, save(fields));
-                    case "restore" -> plain(op, restore(fields));
-                    case "swap" -> plain(op, SwapStep.parse(fields));
-                    default ->
-                        throw fields.wrong(
-                                "op",
-                                "unknown op '" + OneLine.name(op) + "'" + Nearest.question(op, StepKeys.ALL.keySet()));
-                };
+        Step step = switch (op) {
+            case "mem_write" -> plain(op, memWrite(fields));
+            case "repeat_mem" -> repeatMem(fields);
+            case "mem_read" -> plain(op, memRead(fields));
+            case "mmio_write" -> plain(op, mmioWrite(fields));
+            case "mmio_read" -> plain(op, mmioRead(fields));
+            case "dma" -> dma(op, fields, null);
+            case "ats" -> dma(op, fields, DmaAccess.AddressType.TRANSLATION_REQUEST);
+            case "hcall" -> plain(op, calls.parse(CallFormat.Kind.HYPERCALL, fields));
+            case "rtas" -> plain(op, calls.parse(CallFormat.Kind.RTAS, fields));
+            case "instruction" -> plain(op, calls.parse(CallFormat.Kind.INSTRUCTION, fields));
+            case "events" -> plain(op, events(fields));
+            case "irq" -> new Step(op, Needs.INTERRUPTS, irq(fields));
+            case "step" -> new Step(op, Needs.STEPPING, step(fields));
+            case "repeat" -> repeat(fields);
+            case "ioctl" -> new Step(op, Needs.DRIVER, ContractSteps.ioctl(fields));
+            case "offer" -> new Step(op, Needs.DRIVER, ContractSteps.offer(fields));
+            case "attach" -> new Step(op, Needs.DRIVER, attach(fields));
+            case "detach" -> new Step(op, Needs.DRIVER, detach(fields));
+            case "map" -> new Step(op, Needs.DRIVER, ContractSteps.map(fields));
+            case "unmap" -> new Step(op, Needs.DRIVER, ContractSteps.unmap(fields));
+            case "native" -> new Step(op, Needs.DRIVER, natives(fields));
+            case "cache" -> plain(op, CacheStep.parse(fields));
+            case "findings" -> plain(op, findings(fields));
+            case "device" -> plain(op, device(fields));
+            case "open" -> plain(op, open(fields));
+            case "reset" -> plain(op, done(Machine::reset));
+            case "unplug" -> plain(op, done(Machine::unplug));
+            case "save" -> plain(op, save(fields));
+            case "restore" -> plain(op, restore(fields));
+            case "swap" -> plain(op, SwapStep.parse(fields));
+            default ->
+                throw fields.wrong(
+                        "op", "unknown op '" + OneLine.name(op) + "'" + Nearest.question(op, StepKeys.ALL.keySet()));
+        };
         String unit = unit(fields, op);
         fields.end();
         return unit.isEmpty() ? step : step.in(unit);

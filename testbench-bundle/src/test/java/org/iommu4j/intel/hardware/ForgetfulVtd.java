@@ -115,9 +115,7 @@ public final class ForgetfulVtd {
 
         @Override
         void invalidateContextOfDevice(int sourceId, int functionMask, int domain) {
-            unless(
-                    Loss.CONTEXT_OF_DEVICE,
-                    () -> super.invalidateContextOfDevice(sourceId, functionMask, domain));
+            unless(Loss.CONTEXT_OF_DEVICE, () -> super.invalidateContextOfDevice(sourceId, functionMask, domain));
         }
 
         @Override

@@ -65,10 +65,8 @@ class ForgottenMemoryTest {
     }
 
     private void map(Container container, long gpa) {
-        Completion answer = send(
-                container,
-                Uapi.VFIO_IOMMU_MAP_DMA,
-                writer.map(new Mapping(gpa, gpa + OFFSET, PAGE, READ_WRITE)));
+        Completion answer =
+                send(container, Uapi.VFIO_IOMMU_MAP_DMA, writer.map(new Mapping(gpa, gpa + OFFSET, PAGE, READ_WRITE)));
         assertEquals(Errno.OK, answer.errno(), answer::toString);
     }
 
@@ -78,17 +76,14 @@ class ForgottenMemoryTest {
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.INTEL, generation);
         Unit unit = core.openUnit(UnitConfig.of(IommuModel.INTEL, HardwareConfig.of(generation)));
         try {
-            Container container =
-                    unit.openContainer(ContainerConfig.of(Offer.exactly(IommuModel.INTEL, generation)));
+            Container container = unit.openContainer(ContainerConfig.of(Offer.exactly(IommuModel.INTEL, generation)));
             long iova = random.nextLong(1L << (WIDTH - 1)) & -PAGE;
             for (int level = LEVELS; level >= 1; level--) {
                 long table = TABLES + (LEVELS - level) * PAGE;
                 long next = level == 1 ? DATA : table + PAGE;
                 long index = iova >>> (12 + LEVEL_BITS * (level - 1)) & ((1 << LEVEL_BITS) - 1);
                 map(container, table);
-                unit.platform()
-                        .memory()
-                        .writeLongLe(table + OFFSET + index * Long.BYTES, next | PRESENT_WRITABLE_USER);
+                unit.platform().memory().writeLongLe(table + OFFSET + index * Long.BYTES, next | PRESENT_WRITABLE_USER);
             }
             map(container, DATA);
             boolean ofPasid = random.nextBoolean();
@@ -100,8 +95,7 @@ class ForgottenMemoryTest {
             if (ofPasid) {
                 payload.set(BindPasid.PASID, PASID);
             }
-            int flags = (int) BindPgtable.FLAG_FIRST_STAGE.mask()
-                    | (random.nextBoolean() ? BindPgtable.DEVICE_TLB : 0);
+            int flags = (int) BindPgtable.FLAG_FIRST_STAGE.mask() | (random.nextBoolean() ? BindPgtable.DEVICE_TLB : 0);
             byte[] bind = writer.bind(ofPasid ? Uapi.BIND_PASID : Uapi.BIND_PGTABLE, flags, payload.encode());
             assertEquals(Errno.OK, send(container, Uapi.VFIO_IOMMU_OP, bind).errno());
             assertTrue(translates(unit, iova, ofPasid));

@@ -144,7 +144,8 @@ class FuzzerTest {
     @Test
     void shouldFindAnInvalidationThatTheChipLoses() {
         Backend broken = BrokenBackend.withChips(
-                new VtdBackend(), (config, platform) -> ForgetfulVtd.create(config, platform, ForgetfulVtd.Loss.DOMAIN));
+                new VtdBackend(),
+                (config, platform) -> ForgetfulVtd.create(config, platform, ForgetfulVtd.Loss.DOMAIN));
 
         // In most cases the reference walker is first; in this one the sanitizer sees the use.
         FuzzFailure failure = find(Kind.STALE, 16, broken, options(What.CONTRACT, 10, 1));

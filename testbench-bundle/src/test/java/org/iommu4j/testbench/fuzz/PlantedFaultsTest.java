@@ -173,10 +173,7 @@ class PlantedFaultsTest {
         // What is kept of nested tables alone is found by ForgottenMemoryTest.
         EnumSet.complementOf(EnumSet.of(Loss.NESTED))
                 .forEach(loss -> faults.add(fault(
-                        "VT-d keeps " + loss,
-                        vtd(loss),
-                        ofBareChips.contains(loss) ? What.ALL : What.CONTRACT,
-                        200)));
+                        "VT-d keeps " + loss, vtd(loss), ofBareChips.contains(loss) ? What.ALL : What.CONTRACT, 200)));
         faults.add(fault("VT-d lets writes through", access(vtd, letsThrough(5)), What.TABLES, 100));
         faults.add(fault("VT-d lets reads through", access(vtd, letsThrough(6)), What.TABLES, 100));
         faults.add(fault("VT-d goes beyond the width", access(vtd, letsThrough(4)), What.TABLES, 100));
