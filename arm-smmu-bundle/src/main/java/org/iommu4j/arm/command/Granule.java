@@ -19,7 +19,11 @@ public enum Granule {
     private static final Granule[] BY_HIGH_CODE = by(Granule::highCode);
     private static final Granule[] BY_STAGE_2_CODE = by(Granule::stage2Code);
 
+    private static final int SMALLEST_SHIFT = 12;
+    private static final int SHIFT_STEP = 2;
+
     private final int shift;
+    private final int index;
     private final int rangeCode;
     private final int lowCode;
     private final int highCode;
@@ -27,6 +31,7 @@ public enum Granule {
 
     Granule(int shift, int rangeCode, int lowCode, int highCode, int stage2Code) {
         this.shift = shift;
+        index = (shift - SMALLEST_SHIFT) / SHIFT_STEP;
         this.rangeCode = rangeCode;
         this.lowCode = lowCode;
         this.highCode = highCode;
@@ -36,6 +41,11 @@ public enum Granule {
     /** log2 of its size in bytes. */
     public int shift() {
         return shift;
+    }
+
+    /** Place among the three granules, smallest first: 0, 1 or 2. */
+    public int index() {
+        return index;
     }
 
     /** Address bits that one level resolves: a table is one granule of 8-byte descriptors. */

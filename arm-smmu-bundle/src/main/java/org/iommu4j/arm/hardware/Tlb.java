@@ -46,12 +46,12 @@ final class Tlb {
 
     /** Leaves of a granule. */
     TranslationCache leaves(Granule granule) {
-        return leaves[granule.ordinal()];
+        return leaves[granule.index()];
     }
 
     /** Tables of a granule, by the range that the descriptor that leads to them covers. */
     TranslationCache tables(Granule granule) {
-        return tables[granule.ordinal()];
+        return tables[granule.index()];
     }
 
     /** Drops everything. */
