@@ -1,5 +1,9 @@
 package org.iommu4j.testbench.fuzz;
 
+import java.util.function.LongConsumer;
+import org.iommu4j.amd.command.AmdViCommand;
+import org.iommu4j.amd.command.AmdViRegisters.Rings;
+import org.iommu4j.amd.command.CompletionWait;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuRegisters.Queue;
@@ -8,16 +12,66 @@ import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 
-/** A driver's way to an SMMU on which commands of one kind get lost: a CMD_SYNC takes the place of each. */
+/** A driver's way to a chip on which commands of one kind get lost: one that drops nothing takes the place of each. */
 final class LossyPort implements NativePort {
-    private static final Queue QUEUE = Queue.COMMANDS;
-
     private final NativePort port;
-    private final SmmuCommand lost;
+    private final long doorbell;
+    private final LongConsumer lose;
 
-    LossyPort(NativePort port, SmmuCommand lost) {
+    /**
+     * A way to a chip.
+     *
+     * @param doorbell offset of the register that tells the chip of new commands
+     * @param lose loses some of the commands up to the value that is about to be written there
+     */
+    private LossyPort(NativePort port, long doorbell, LongConsumer lose) {
         this.port = port;
-        this.lost = lost;
+        this.doorbell = doorbell;
+        this.lose = lose;
+    }
+
+    /** To an SMMU. */
+    static NativePort without(SmmuCommand lost, NativePort port) {
+        return new LossyPort(port, Queue.COMMANDS.producer().offset(), tail -> loseUntil(tail, lost, port));
+    }
+
+    /** To an AMD IOMMU. */
+    static NativePort without(AmdViCommand lost, NativePort port) {
+        return new LossyPort(port, Rings.COMMAND_BUFFER.tail().offset(), tail -> loseUntil(tail, lost, port));
+    }
+
+    private static void loseUntil(long tail, SmmuCommand lost, NativePort port) {
+        PhysicalMemory memory = port.platform().memory();
+        Queue queue = Queue.COMMANDS;
+        long base = port.read(queue.baseRegister());
+        long mask = (1L << queue.log2Size().getInt(base)) - 1;
+        long at = queue.read().get(port.read(queue.consumer()));
+        while ((at & mask) != (tail & mask)) {
+            long slot = queue.address().get(base) + (at & mask) * CommandFields.COMMAND_BYTES;
+            if (SmmuCommand.opcodeOf(memory.readLongLe(slot)) == lost.opcode()) {
+                put(memory, slot, SmmuCommand.SYNC.word());
+            }
+            at++;
+        }
+    }
+
+    private static void loseUntil(long tail, AmdViCommand lost, NativePort port) {
+        PhysicalMemory memory = port.platform().memory();
+        long base = port.read(Rings.COMMAND_BUFFER.base());
+        long bytes = (long) AmdViCommand.BYTES << Rings.LENGTH.getInt(base);
+        long at = port.read(Rings.COMMAND_BUFFER.head());
+        while (at != tail % bytes) {
+            long slot = Rings.BASE_ADDRESS.get(base) + at;
+            if (AmdViCommand.opcodeOf(memory.readLongLe(slot)) == lost.opcode()) {
+                put(memory, slot, CompletionWait.OPCODE.of(AmdViCommand.OP_COMPLETION_WAIT));
+            }
+            at = (at + AmdViCommand.BYTES) % bytes;
+        }
+    }
+
+    private static void put(PhysicalMemory memory, long slot, long word0) {
+        memory.writeLongLe(slot, word0);
+        memory.writeLongLe(slot + Long.BYTES, 0);
     }
 
     @Override
@@ -32,26 +86,10 @@ final class LossyPort implements NativePort {
 
     @Override
     public void writeRegister(long offset, int sizeBytes, long value) {
-        if (offset == QUEUE.producer().offset()) {
-            lose(value);
+        if (offset == doorbell) {
+            lose.accept(value);
         }
         port.writeRegister(offset, sizeBytes, value);
-    }
-
-    private void lose(long tail) {
-        PhysicalMemory memory = port.platform().memory();
-        long base = port.read(QUEUE.baseRegister());
-        long mask = (1L << QUEUE.log2Size().getInt(base)) - 1;
-        long ring = QUEUE.address().get(base);
-        long at = QUEUE.read().get(port.read(QUEUE.consumer()));
-        while ((at & mask) != (tail & mask)) {
-            long slot = ring + (at & mask) * CommandFields.COMMAND_BYTES;
-            if (SmmuCommand.opcodeOf(memory.readLongLe(slot)) == lost.opcode()) {
-                memory.writeLongLe(slot, SmmuCommand.SYNC.word());
-                memory.writeLongLe(slot + Long.BYTES, 0);
-            }
-            at++;
-        }
     }
 
     @Override

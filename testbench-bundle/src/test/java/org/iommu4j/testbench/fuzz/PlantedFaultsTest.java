@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.iommu4j.amd.AmdViBackend;
 import org.iommu4j.amd.command.AmdViCommand;
@@ -121,24 +122,22 @@ class PlantedFaultsTest {
         });
     }
 
-    /** A driver of an SMMU whose commands of one kind do not reach the chip. */
-    private static Backend withoutCommand(Backend backend, SmmuCommand lost) {
+    /** A driver whose commands of some kind do not reach the chip. */
+    private static Backend withPort(Backend backend, UnaryOperator<NativePort> lossy) {
         return new BrokenBackend(backend) {
             @Override
             public Translator createTranslator(int subVersion, NativePort port) {
-                return super.createTranslator(subVersion, new LossyPort(port, lost));
+                return super.createTranslator(subVersion, lossy.apply(port));
             }
         };
     }
 
-    /** A driver of an AMD IOMMU whose commands of one kind do not reach the chip. */
+    private static Backend withoutCommand(Backend backend, SmmuCommand lost) {
+        return withPort(backend, port -> LossyPort.without(lost, port));
+    }
+
     private static Backend withoutCommand(Backend backend, AmdViCommand lost) {
-        return new BrokenBackend(backend) {
-            @Override
-            public Translator createTranslator(int subVersion, NativePort port) {
-                return super.createTranslator(subVersion, new LossyAmdViPort(port, lost));
-            }
-        };
+        return withPort(backend, port -> LossyPort.without(lost, port));
     }
 
     /** A driver that says that it is done, whatever the chip says. */
