@@ -95,7 +95,8 @@ class EquinoxIT {
             awaitBackend("(?s).* " + model + " +[^\n]* ACTIVE .*");
         }
         replay();
-        String released = Bundles.releases("spapr-bundle").get(0);
+        List<String> releases = Bundles.releases("spapr-bundle");
+        String released = releases.get(releases.size() - 1);
         context()
                 .installBundle(
                         Bundles.released("spapr-bundle", released).toUri().toString())

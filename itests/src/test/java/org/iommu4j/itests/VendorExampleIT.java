@@ -62,11 +62,8 @@ class VendorExampleIT {
         List<String> build = new ArrayList<>(List.of(
                 "mvn",
                 "-B",
-                "-o",
                 "-q",
                 "-DskipTests",
-                // A repository in a folder is there without a network.
-                "-Daether.offline.protocols=file",
                 "-Diommu4j.repository="
                         + ROOT.resolve("cnf").resolve("releaserepo").toUri()));
         if (System.getProperty(LOCAL_REPOSITORY) != null) {
