@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.iommu4j.backend.DmaAccess;
@@ -335,6 +336,68 @@ class MemoryMapRequestTest {
         assertEquals(List.of(), next.memoryOf(impatient.id()));
         assertEquals(List.of(), impatient.memoryMap());
         expectDone(Bench.map(impatient, 0x1000, 0, PAGE));
+    }
+
+    @Test
+    void shouldMapAndTakeBackInPiecesOfFewLeavesOnAChipWithSmallPagesOnly() throws Exception {
+        backend.memoryMaps(new MemoryMapSupport(PAGE, 48));
+        int[] calls = new int[1];
+        CountDownLatch in = new CountDownLatch(1);
+        backend.traps().on("map", () -> {
+            LockSupport.parkNanos(100_000);
+            if (++calls[0] == 400) {
+                in.countDown();
+                throw new IllegalStateException("no more");
+            }
+        });
+        AtomicInteger takenBack = new AtomicInteger();
+        backend.traps().on("unmap", () -> {
+            takenBack.incrementAndGet();
+            LockSupport.parkNanos(100_000);
+        });
+        Completion[] answer = new Completion[1];
+        Thread client = start(() -> answer[0] = Bench.map(container, 0, FakePlatform.FAR_MEMORY, 2048 * MEBIBYTE));
+        assertTrue(in.await(30, TimeUnit.SECONDS));
+        Container other = Bench.container(unit, 1);
+        int between = 0;
+        while (client.isAlive()) {
+            expectDone(Bench.map(other, 0, 0, PAGE));
+            between++;
+            expectDone(Bench.unmapAll(other));
+        }
+        client.join();
+        assertEquals(Errno.EIO, answer[0].errno(), answer[0]::toString);
+        assertTrue(answer[0].reason().contains("no more"), answer[0].reason());
+        assertTrue(between > 10, () -> "others came in while it was taken back");
+        assertTrue(takenBack.get() >= 399, takenBack::toString);
+        expectMapped(backend);
+        assertTrue(bench.journal.events().stream()
+                .filter(event -> event.startsWith("1.0.0 map " + container.id()))
+                .allMatch(event -> event.contains("0x200000")));
+    }
+
+    @Test
+    void shouldTryAgainToTakeBackWhatCouldNotBeTakenBack() {
+        int[] calls = new int[1];
+        backend.traps().on("map", () -> {
+            if (++calls[0] == 3) {
+                throw new IllegalStateException("no more");
+            }
+        });
+        backend.traps().on("unmap", () -> {
+            throw new IllegalStateException("stuck");
+        });
+        Completion failed = Bench.map(container, 0x1000_0000, FakePlatform.FAR_MEMORY + PAGE, 64 * MEBIBYTE);
+        assertEquals(Errno.EIO, failed.errno());
+        assertTrue(failed.reason().contains("no more"), failed.reason());
+        assertTrue(failed.reason().contains("could not be taken back"), failed.reason());
+        backend.traps().off("map");
+        Completion refused = Bench.map(container, 0x5000, 0x1000, PAGE);
+        assertEquals(Errno.EIO, refused.errno());
+        assertTrue(refused.reason().contains("could not be taken back"), refused.reason());
+        backend.traps().off("unmap");
+        expectDone(Bench.map(container, 0x1000_0000, 0x1000, PAGE));
+        expectMapped(backend, mapping(0x1000_0000, 0x1000, PAGE));
     }
 
     @Test

@@ -351,14 +351,14 @@ public final class CoreContainer implements Container {
         do {
             if (closing) {
                 session.refuse(completion.begin());
-                giveUpMap(request, position.progress);
+                abandonMap(request, position.progress);
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
             if (unit.standAside() && position.progress > 0) {
                 // The rest of the guest's command is code of the backend that goes, and in no saved state.
                 completion.begin().fail(Errno.EBUSY, GUEST_HELD);
-                giveUpMap(request, position.progress);
+                abandonMap(request, position.progress);
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
@@ -371,7 +371,7 @@ public final class CoreContainer implements Container {
                     1);
             if (verdict != Verdict.RAN) {
                 answer(verdict, completion.begin());
-                giveUpMap(request, position.progress);
+                abandonMap(request, position.progress);
                 countTurnedAway(completion);
                 return completion.errno().code();
             }
@@ -379,10 +379,10 @@ public final class CoreContainer implements Container {
         return completion.errno().code();
     }
 
-    /** A request does not go on. If it was a map, what it has mapped is taken back before anything else gets to the chip. */
-    private void giveUpMap(long request, long progress) {
+    /** A request does not go on. If it was a map, what it has mapped is taken back, a part of it before each call that gets to the chip. */
+    private void abandonMap(long request, long progress) {
         if (progress > 0 && changesMap(request)) {
-            gate.post(this::giveUpMapInside);
+            gate.post(this::abandonMapInside);
         }
     }
 
@@ -391,10 +391,15 @@ public final class CoreContainer implements Container {
         return request != Uapi.VFIO_IOMMU_OP && request != Uapi.VFIO_IOMMU_OP_POWERPC;
     }
 
-    private void giveUpMapInside(Chip chip) {
-        if (!ended && chip.translator() != null) {
-            memoryRequests.giveUp(chip);
+    private void abandonMapInside(Chip chip) {
+        if (!ended) {
+            memoryRequests.abandon(chip);
         }
+    }
+
+    /** True if the domain is in a chip, and a driver is there for it. */
+    boolean isServedBy(Chip chip) {
+        return !ended && chip.translator() != null;
     }
 
     /**
@@ -456,7 +461,7 @@ public final class CoreContainer implements Container {
         if (!current.refuses()) {
             return memoryRequests.goOn(chip, completion);
         }
-        memoryRequests.giveUp(chip);
+        memoryRequests.abandon(chip);
         return current.refuse(completion);
     }
 
@@ -468,7 +473,7 @@ public final class CoreContainer implements Container {
      */
     private long changeMap(Chip chip, Abi image, byte[] bytes, int offset, int outcome, Completion completion) {
         if (chip.isGivenUp()) {
-            gate.post(this::giveUpMapInside);
+            gate.post(this::abandonMapInside);
         } else if (outcome > 0) {
             return outcome;
         } else if (outcome == 0) {

@@ -16,13 +16,13 @@ public final class MemoryMap {
     /** Most mappings of one container, as VFIO has it. */
     static final int MOST = 65535;
 
-    private static final int PAGE_SHIFT = 12;
+    private static final long SMALLEST_PAGE = 4096;
 
-    /** log2 of how many times as long a larger page is, in the tables of most models. */
-    private static final int LEVEL_BITS = 9;
+    /** Most leaves of a piece, as many as a table has entries in most models. */
+    private static final int LEAVES = 512;
 
-    private static final long TOGETHER_BYTES = 1L << (PAGE_SHIFT + LEVEL_BITS);
-    private static final int MOST_SHIFT = PAGE_SHIFT + 3 * LEVEL_BITS;
+    /** Most bytes of short mappings that are unmapped as one piece. */
+    private static final long TOGETHER_BYTES = LEAVES * SMALLEST_PAGE;
 
     /** By their first guest-physical address. */
     private final ConcurrentNavigableMap<Long, Mapping> mappings = new ConcurrentSkipListMap<>(Long::compareUnsigned);
@@ -32,10 +32,16 @@ public final class MemoryMap {
     /** Number of {@link #mappings}, which a map for several threads would have to count. */
     private int count;
 
+    /** Sizes of the leaves of the driver that serves, one bit each. */
+    private long pageSizes = SMALLEST_PAGE;
+
+    /** Sizes of the leaves of all drivers that have served: leaves of these sizes may be in the tables. */
+    private long everSizes = SMALLEST_PAGE;
+
     /** A change of which some pieces have been done; null if there is none. */
     private Change unfinished;
 
-    /** A map or an unmap that is done in pieces, in the order of the addresses. */
+    /** A map or an unmap that is done in pieces, in the order of the addresses; a map that fails is taken back in pieces, too. */
     static final class Change {
         private final Mapping mapping;
         private final long first;
@@ -47,11 +53,18 @@ public final class MemoryMap {
         private boolean begun;
         private boolean over;
 
+        /** First address of what is left of a map that is being taken back. */
+        private long back;
+
+        private boolean takenBack;
+        private boolean abandoned;
+
         private Change(Mapping mapping, long first, long last) {
             this.mapping = mapping;
             this.first = first;
             this.last = last;
             next = first;
+            back = first;
         }
 
         /** True for a map. */
@@ -59,18 +72,23 @@ public final class MemoryMap {
             return mapping != null;
         }
 
-        /** True if pieces of it have been done: from {@link #first} to {@link #lastDone}. */
-        boolean hasBegun() {
-            return begun;
+        /** True if its pieces are to be mapped. */
+        boolean isToMap() {
+            return mapping != null && !takenBack;
         }
 
-        /** First address of its range. */
-        long first() {
-            return first;
+        /** True if it failed or does not go on: the pieces of a map are unmaps of what it has mapped then. */
+        boolean isTakenBack() {
+            return takenBack;
+        }
+
+        /** True if the request that began it has ended. */
+        boolean isAbandoned() {
+            return abandoned;
         }
 
         /** Last address of the pieces that have been done. */
-        long lastDone() {
+        private long lastDone() {
             return next - 1;
         }
     }
@@ -83,6 +101,18 @@ public final class MemoryMap {
     /** The container has a memory map, which is empty. */
     void begin() {
         begun = true;
+    }
+
+    /**
+     * Says which leaves the driver makes that serves from now on.
+     *
+     * @param sizes one bit for each size of a leaf in bytes; 0 from a driver that does not say it
+     */
+    public void servedWith(long sizes) {
+        if (sizes != 0) {
+            pageSizes = sizes;
+            everSizes |= sizes;
+        }
     }
 
     /** True if one more mapping has room. */
@@ -135,11 +165,14 @@ public final class MemoryMap {
 
     /**
      * The next piece of the unfinished change: what is to be mapped, or a range that is to be unmapped, in which there may be gaps. A
-     * piece takes no more pages than fill three tables; the pieces of a mapping end at the same places whenever it is cut. Null if the
-     * change is done.
+     * piece takes the driver no more than {@link #LEAVES} leaves, whatever sizes they have, and cuts none that it or an earlier driver may
+     * have made. Null if the change is done.
      */
     Mapping piece() {
         Change change = unfinished;
+        if (change.takenBack) {
+            return change.maps() && change.begun ? pieceToTakeBack(change) : null;
+        }
         if (change.over) {
             return null;
         }
@@ -148,10 +181,19 @@ public final class MemoryMap {
             return null;
         }
         long from = Long.compareUnsigned(change.next, whole.iova()) > 0 ? change.next : whole.iova();
-        long last = lastOfPiece(whole, from);
-        if (!change.maps()) {
-            last = withNeighbours(from, last, change.last);
-        }
+        long last = change.maps() ? lastToMap(whole, from) : withNeighbours(from, lastToUnmap(whole, from), change.last);
+        return part(whole, from, last);
+    }
+
+    private Mapping pieceToTakeBack(Change change) {
+        long last = lastToUnmap(change.mapping, change.back);
+        return part(
+                change.mapping,
+                change.back,
+                Long.compareUnsigned(last, change.lastDone()) < 0 ? last : change.lastDone());
+    }
+
+    private static Mapping part(Mapping whole, long from, long last) {
         return new Mapping(from, whole.pa() + (from - whole.iova()), last - from + 1, whole.flags());
     }
 
@@ -172,23 +214,85 @@ public final class MemoryMap {
         return last;
     }
 
-    /** A piece ends where a table of the largest pages ends that can be had: all that lie alike in both address spaces. */
-    private static long lastOfPiece(Mapping whole, long from) {
-        int alike = Long.numberOfTrailingZeros(whole.iova() ^ whole.pa());
-        int shift = PAGE_SHIFT + LEVEL_BITS;
-        while (shift < MOST_SHIFT && alike >= shift) {
-            shift += LEVEL_BITS;
+    /** A piece ends after some leaves, each the largest that the driver can make there. */
+    private long lastToMap(Mapping whole, long from) {
+        long last = from - 1;
+        for (long room = LEAVES; room > 0 && last != whole.last(); ) {
+            long at = last + 1;
+            long leaf = largestLeaf(whole, at);
+            long leaves = Math.min(room, Long.divideUnsigned(lastBeforeLarger(whole, at, leaf) - last, leaf));
+            if (leaves == 0) {
+                // The end is aligned to smaller pages, which the driver before had.
+                return whole.last();
+            }
+            room -= leaves;
+            last += leaves * leaf;
         }
-        long last = from | ((1L << shift) - 1);
-        return Long.compareUnsigned(last, whole.last()) < 0 ? last : whole.last();
+        return last;
+    }
+
+    private long largestLeaf(Mapping whole, long at) {
+        long largest = Long.lowestOneBit(pageSizes);
+        for (long rest = pageSizes; rest != 0; rest ^= Long.lowestOneBit(rest)) {
+            long size = Long.lowestOneBit(rest);
+            largest = isLeaf(whole, at, size) ? size : largest;
+        }
+        return largest;
+    }
+
+    /** Last address before the first larger leaf, or of the mapping. */
+    private long lastBeforeLarger(Mapping whole, long at, long leaf) {
+        for (long rest = pageSizes & -(leaf << 1); rest != 0; rest ^= Long.lowestOneBit(rest)) {
+            long larger = Long.lowestOneBit(rest);
+            long before = at | (larger - 1);
+            if (Long.compareUnsigned(before, whole.last()) < 0 && isLeaf(whole, before + 1, larger)) {
+                return before;
+            }
+        }
+        return whole.last();
+    }
+
+    /** True if a leaf of a size can begin at an address of a mapping: it is aligned in both address spaces, and as long as the rest. */
+    private static boolean isLeaf(Mapping whole, long at, long size) {
+        long aligned = at | (whole.pa() + (at - whole.iova()));
+        return (aligned & (size - 1)) == 0 && Long.compareUnsigned(whole.last() - at, size - 1) >= 0;
+    }
+
+    /** The same; but a piece ends no earlier than a leaf can that a driver with other sizes has made before. */
+    private long lastToUnmap(Mapping whole, long from) {
+        long last = lastToMap(whole, from);
+        for (long rest = everSizes ^ pageSizes; rest != 0; rest ^= Long.lowestOneBit(rest)) {
+            long size = Long.lowestOneBit(rest);
+            long begin = last & -size;
+            if (Long.compareUnsigned(begin, whole.iova()) >= 0 && isLeaf(whole, begin, size)) {
+                last = begin + (size - 1);
+            }
+        }
+        return last;
     }
 
     /** A piece of the unfinished change has been done. */
     void done(Mapping piece) {
         Change change = unfinished;
+        if (change.takenBack) {
+            change.back = piece.last() + 1;
+            change.begun = change.back != change.next;
+            return;
+        }
         change.begun = true;
         change.over = piece.last() == change.last;
         change.next = piece.last() + 1;
+    }
+
+    /** The unfinished change will not be completed: what a map has mapped is to be unmapped, in pieces; an unmap has no more of them. */
+    void takeBack() {
+        unfinished.takenBack = true;
+    }
+
+    /** The request of the unfinished change has ended: its pieces are taken back by others. */
+    void abandon() {
+        takeBack();
+        unfinished.abandoned = true;
     }
 
     /** The unfinished change is over; returns the bytes that it removed. */
@@ -247,10 +351,10 @@ public final class MemoryMap {
         return rest;
     }
 
-    /** The part of a mapping that exists while it is being mapped: its first pieces. */
+    /** The part of a mapping that exists while it is being mapped, its first pieces, or while it is taken back. */
     private static Mapping donePart(Change change, Mapping mapping) {
-        return mapping.equals(change.mapping) && !change.over
-                ? new Mapping(mapping.iova(), mapping.pa(), change.next - mapping.iova(), mapping.flags())
+        return mapping.equals(change.mapping) && (!change.over || change.takenBack)
+                ? part(mapping, change.back, change.lastDone())
                 : mapping;
     }
 
@@ -264,6 +368,6 @@ public final class MemoryMap {
         long done = change.next - mapping.iova();
         return change.over || Long.compareUnsigned(done, mapping.size()) >= 0
                 ? null
-                : new Mapping(change.next, mapping.pa() + done, mapping.size() - done, mapping.flags());
+                : part(mapping, change.next, mapping.last());
     }
 }

@@ -20,10 +20,18 @@ final class MemoryRequests {
     /** Answer of {@link #begin} and {@link #goOn} for a request that goes on in another stay. */
     static final int UNFINISHED = 1;
 
+    /** A piece takes about 50 microseconds; what is taken back after a request ended holds up each other call by one stay. */
+    private static final int PIECES_OF_A_STAY = 16;
+
+    private static final String NOT_TAKEN_BACK = "what it has mapped could not be taken back: ";
+
     private final CoreContainer container;
     private final CoreUnit unit;
     private final Gate<Chip> gate;
     private final MemoryMap memory;
+
+    /** Why the unfinished map is taken back. */
+    private final Completion failure = new Completion();
 
     MemoryRequests(CoreContainer container, CoreUnit unit, Gate<Chip> gate, MemoryMap memory) {
         this.container = container;
@@ -38,9 +46,11 @@ final class MemoryRequests {
         if (!support.isThere()) {
             return refuse(operation, completion);
         }
-        if (memory.unfinished() != null) {
-            return completion.fail(Errno.EBUSY, "another map or unmap of the container is under way");
+        int left = memory.unfinished() == null ? 0 : finishTakingBack(chip, completion);
+        if (left != 0) {
+            return left;
         }
+        memory.servedWith(support.pageSizes());
         int refused = operation == Uapi.VFIO_IOMMU_MAP_DMA
                 ? checkMap(support, reader, completion)
                 : checkUnmap(reader, completion);
@@ -123,24 +133,51 @@ final class MemoryRequests {
 
     /** Goes on with what {@link #begin} began; 0, a negative errno or {@link #UNFINISHED}. */
     int goOn(Chip chip, Completion completion) {
-        MemoryMap.Change change = memory.unfinished();
+        memory.servedWith(chip.translator().memoryMap().pageSizes());
         Mapping piece = memory.piece();
         while (piece != null && !chip.isGivenUp()) {
-            Mapping part = piece;
-            int code = change.maps()
-                    ? chip.translator().map(container.id(), part, completion)
-                    : chip.translator().unmap(container.id(), part.iova(), part.last(), completion);
-            if (code != 0) {
-                giveUp(chip);
-                return code;
+            if (carryOut(chip, piece, completion) != 0 && !takesBack(chip, completion)) {
+                return completion.errno().code();
             }
-            chip.book(() -> memory.done(part));
             piece = memory.piece();
             if (piece != null && (gate.isWanted() || unit.isGuestHeldByCaller())) {
                 return UNFINISHED;
             }
         }
-        return completion.done(Fidelity.EXACT);
+        if (!memory.unfinished().isTakenBack() || chip.isGivenUp()) {
+            return completion.done(Fidelity.EXACT);
+        }
+        completion.copy(failure);
+        chip.book(memory::giveUp);
+        return completion.errno().code();
+    }
+
+    private int carryOut(Chip chip, Mapping piece, Completion completion) {
+        int code = memory.unfinished().isToMap()
+                ? chip.translator().map(container.id(), piece, completion)
+                : chip.translator().unmap(container.id(), piece.iova(), piece.last(), completion);
+        if (code == 0) {
+            chip.book(() -> memory.done(piece));
+        }
+        return code;
+    }
+
+    /**
+     * A piece has failed. What a map has mapped before is taken back, in pieces of the same request; an unmap, or a map that cannot even
+     * be taken back, ends.
+     */
+    private boolean takesBack(Chip chip, Completion completion) {
+        if (memory.unfinished().isTakenBack()) {
+            chip.book(memory::abandon);
+            completion.fail(failure.errno(), failure.reason() + "; " + NOT_TAKEN_BACK + completion.reason());
+            return false;
+        }
+        failure.copy(completion);
+        if (chip.book(memory::takeBack) && memory.piece() != null) {
+            return true;
+        }
+        chip.book(memory::giveUp);
+        return false;
     }
 
     /** The change is complete. An unmap tells in the client's bytes how much was mapped, as VFIO does. */
@@ -154,15 +191,43 @@ final class MemoryRequests {
         });
     }
 
-    /** The request that has begun will not go on: takes back what a map has mapped. */
-    void giveUp(Chip chip) {
+    /** The request that has begun will not go on: what a map has mapped is taken back by those who are inside next. */
+    void abandon(Chip chip) {
         MemoryMap.Change change = memory.unfinished();
-        if (change == null) {
-            return;
+        if (change != null) {
+            chip.book(memory::abandon);
+            gate.postInPieces(serving -> container.isServedBy(serving)
+                    && memory.unfinished() == change
+                    && takeBackSome(serving, new Completion()) == UNFINISHED);
         }
-        if (change.maps() && change.hasBegun()) {
-            chip.translator().unmap(container.id(), change.first(), change.lastDone(), new Completion());
+    }
+
+    /** Another map or unmap stands before a new one: 0 if nothing is left of it, else a negative errno. */
+    private int finishTakingBack(Chip chip, Completion completion) {
+        int left = memory.unfinished().isAbandoned() ? takeBackSome(chip, completion) : UNFINISHED;
+        return left > 0
+                ? completion.fail(
+                        Errno.EBUSY, "another map or unmap of the container is under way, or is being taken back")
+                : left < 0 ? completion.fail(completion.errno(), NOT_TAKEN_BACK + completion.reason()) : 0;
+    }
+
+    /**
+     * Takes back some of what a map has mapped that was abandoned.
+     *
+     * @return 0 if nothing is left of it, {@link #UNFINISHED}, or a negative errno: the next map or unmap tries again
+     */
+    private int takeBackSome(Chip chip, Completion completion) {
+        memory.servedWith(chip.translator().memoryMap().pageSizes());
+        Mapping piece = memory.piece();
+        for (int done = 0; piece != null; done++) {
+            if (done == PIECES_OF_A_STAY || chip.isGivenUp()) {
+                return UNFINISHED;
+            }
+            if (carryOut(chip, piece, completion.begin()) != 0) {
+                return completion.errno().code();
+            }
+            piece = memory.piece();
         }
-        chip.book(memory::giveUp);
+        return chip.book(memory::giveUp) ? 0 : UNFINISHED;
     }
 }

@@ -1,7 +1,9 @@
 package org.iommu4j.core.gate;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -18,7 +20,8 @@ import java.util.function.ToLongFunction;
  * call runs in its caller's thread, so that what it throws, and whether it hangs, concerns nobody else.
  *
  * <p>An {@linkplain #post errand} is left for whoever is inside next: nobody gets to what stands behind the
- * gate before it is done.
+ * gate before it is done. One that is long is {@linkplain #postInPieces done in pieces}, one in each stay, so that it holds
+ * nobody up for longer.
  *
  * <p>Holding: {@link #hold} publishes a route on which calls wait; {@link #drained} tells whether no call is inside that
  * saw the route before; then {@link #release} opens. Those three are called by one thread at a time.
@@ -44,7 +47,7 @@ public final class Gate<T> {
     private final ReentrantLock lock = new ReentrantLock();
 
     private final ArrayDeque<Waiter> line = new ArrayDeque<>();
-    private final ArrayDeque<Operation<T>> errands = new ArrayDeque<>();
+    private final ArrayDeque<Errand<T>> errands = new ArrayDeque<>();
 
     /** The first in line, or null; changes under the lock. */
     private volatile Waiter first;
@@ -63,6 +66,13 @@ public final class Gate<T> {
     public interface Operation<T> {
         /** Runs inside. */
         void run(T target);
+    }
+
+    /** Work that is left to whoever is inside next, and that may take several stays. */
+    @FunctionalInterface
+    public interface Errand<T> {
+        /** Runs inside and does a piece; true if there is more to do in another stay. */
+        boolean run(T target);
     }
 
     /**
@@ -165,6 +175,14 @@ public final class Gate<T> {
      * closed nothing is done.
      */
     public void post(Operation<T> errand) {
+        postInPieces(target -> {
+            errand.run(target);
+            return false;
+        });
+    }
+
+    /** The same for an errand that takes several stays: each call that comes in does a piece of it first. */
+    public void postInPieces(Errand<T> errand) {
         lock.lock();
         try {
             if (route.phase != Route.Phase.CLOSED) {
@@ -424,23 +442,34 @@ public final class Gate<T> {
         return true;
     }
 
-    /** Inside by {@code seen.next}: carries out the errands, then wakes the next waiter, or opens the gate. */
-    private void doErrands(Route<T> seen) {
+    /**
+     * Inside by {@code seen.next}: carries out the errands, a piece of each, then wakes the next waiter, or opens the gate.
+     *
+     * @return true if there is more to do of some
+     */
+    private boolean doErrands(Route<T> seen) {
+        List<Errand<T>> more = new ArrayList<>(0);
         for (; ; ) {
-            Operation<T> errand;
+            Errand<T> errand;
             lock.lock();
             try {
                 errand = route == seen ? errands.pollFirst() : null;
                 if (errand == null) {
                     if (route == seen) {
+                        errands.addAll(more);
                         advance();
+                    } else {
+                        // Held or opened anew meanwhile.
+                        more.forEach(this::postInPieces);
                     }
-                    return;
+                    return !more.isEmpty();
                 }
             } finally {
                 lock.unlock();
             }
-            errand.run(seen.next.target);
+            if (errand.run(seen.next.target)) {
+                more.add(errand);
+            }
         }
     }
 
@@ -498,27 +527,39 @@ public final class Gate<T> {
         waiter.giveRoom();
     }
 
-    /** Wakes the first waiter after a call came out by {@code left}. Errands without a waiter are carried out here. */
+    /**
+     * Wakes the first waiter after a call came out by {@code left}. Errands without a waiter are carried out here; what is left of long
+     * ones waits for the next call.
+     */
     private void passOn(Route<T> left) {
         Route<T> seen = route;
-        lock.lock();
-        try {
-            if (seen != route || seen.phase != Route.Phase.RELEASING || seen.next != left) {
-                return;
-            }
-            if (first != null) {
-                LockSupport.unpark(first.thread);
-                return;
-            }
-        } finally {
-            lock.unlock();
+        if (isNextWoken(seen, left) || !left.claim()) {
+            return;
         }
-        if (left.claim()) {
-            try {
-                doErrands(seen);
-            } finally {
+        boolean more = false;
+        try {
+            more = doErrands(seen);
+        } finally {
+            if (more) {
+                left.leave();
+                isNextWoken(route, left);
+            } else {
                 leave(left);
             }
+        }
+    }
+
+    /** Wakes the first in line; false if there is nobody, and errands are to be done. */
+    private boolean isNextWoken(Route<T> seen, Route<T> left) {
+        lock.lock();
+        try {
+            boolean releasing = seen == route && seen.phase == Route.Phase.RELEASING && seen.next == left;
+            if (releasing && first != null) {
+                LockSupport.unpark(first.thread);
+            }
+            return !releasing || first != null;
+        } finally {
+            lock.unlock();
         }
     }
 

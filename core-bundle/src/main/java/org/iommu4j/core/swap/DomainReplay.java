@@ -63,6 +63,7 @@ final class DomainReplay {
         if (translator.beginMap(container.id(), completion.begin()) != 0) {
             return false;
         }
+        container.memory().servedWith(translator.memoryMap().pageSizes());
         for (Mapping mapping : container.memory().inForce()) {
             if (translator.map(container.id(), mapping, completion.begin()) != 0) {
                 return false;

@@ -3,9 +3,11 @@ package org.iommu4j.core.containers;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -99,33 +101,6 @@ class MemoryMapTest {
         }
     }
 
-    @Test
-    void shouldCutALongMappingAtTheSamePlacesWheneverItIsCut() {
-        check(100, random -> {
-            MemoryMap book = new MemoryMap();
-            long iova = ((random.nextLong() & 0xff_ffff_ffffL) >>> random.nextInt(12)) << 12;
-            long alike = 1L << (12 + random.nextInt(20));
-            long pa = (iova & (alike - 1)) | (random.nextInt(1 << 10) * alike);
-            long size = ((1 + random.nextInt(1 << 14)) * PAGE) << random.nextInt(10);
-            Mapping whole = new Mapping(iova, pa, size, 3);
-            book.begin(whole);
-            List<Mapping> mapped = pieces(book);
-            book.finish();
-            assertEquals(size, mapped.stream().mapToLong(Mapping::size).sum());
-            for (Mapping piece : mapped) {
-                assertEquals(piece.iova() - iova, piece.pa() - pa);
-            }
-
-            book.beginRemoval(iova, whole.last());
-            List<Long> ends = new ArrayList<>();
-            mapped.forEach(piece -> ends.add(piece.last()));
-            for (Mapping piece : pieces(book)) {
-                assertEquals(true, ends.contains(piece.last()), piece::toString);
-            }
-            assertEquals(size, book.finish());
-        });
-    }
-
     private static List<Mapping> pieces(MemoryMap map) {
         List<Mapping> pieces = new ArrayList<>();
         for (Mapping piece = map.piece(); piece != null; piece = map.piece()) {
@@ -133,6 +108,142 @@ class MemoryMapTest {
             map.done(piece);
         }
         return pieces;
+    }
+
+    private static final long KIB = 1 << 10;
+    private static final long MIB = 1 << 20;
+    private static final long GIB = 1 << 30;
+
+    /** Sizes of leaves that drivers have: of tables with 9 bits a level, in part, of other granules, and with holes. */
+    private static final long[] SIZES = {
+        4 * KIB,
+        4 * KIB | 2 * MIB,
+        4 * KIB | 2 * MIB | GIB,
+        4 * KIB | GIB,
+        16 * KIB | 32 * MIB,
+        64 * KIB | 512 * MIB,
+        4 * KIB | 8 * KIB | 64 * KIB | MIB | 16 * MIB,
+        1L << 39
+    };
+
+    /** A mapping as a driver makes it, with the largest leaves that fit: addresses of the first and the last byte of each. */
+    private static NavigableMap<Long, Long> leaves(Mapping piece, long sizes) {
+        NavigableMap<Long, Long> leaves = new TreeMap<>();
+        long at = piece.iova();
+        while (at <= piece.last()) {
+            long largest = 0;
+            for (long rest = sizes; rest != 0; rest &= rest - 1) {
+                long size = Long.lowestOneBit(rest);
+                boolean aligned = ((at | (piece.pa() + at - piece.iova())) & (size - 1)) == 0;
+                largest = aligned && at + size - 1 <= piece.last() ? size : largest;
+            }
+            leaves.put(at, at + largest - 1);
+            at += largest;
+        }
+        return leaves;
+    }
+
+    private static Mapping longMapping(SplittableRandom random, long sizes) {
+        long smallest = Long.lowestOneBit(sizes);
+        long iova = (random.nextLong() & 0xfff_ffff_ffffL) & -(smallest << random.nextInt(18));
+        long alike = smallest << random.nextInt(24);
+        long pa = (iova & (alike - 1)) | (random.nextInt(1 << 10) * alike);
+        return new Mapping(iova, pa, (1 + random.nextInt(1 << 16)) * smallest, 3);
+    }
+
+    @Test
+    void shouldCutPiecesThatTakeADriverFewLeavesWhateverItsPageSizes() {
+        check(200, random -> {
+            long sizes = SIZES[random.nextInt(SIZES.length)];
+            MemoryMap book = new MemoryMap();
+            book.servedWith(sizes);
+            Mapping whole = longMapping(random, sizes);
+            book.begin(whole);
+            int leaves = 0;
+            int pieces = 0;
+            for (Mapping piece = book.piece(); piece != null; piece = book.piece()) {
+                int count = leaves(piece, sizes).size();
+                assertEquals(piece.iova() - whole.iova(), piece.pa() - whole.pa());
+                assertTrue(count <= 512, piece::toString);
+                leaves += count;
+                pieces++;
+                book.done(piece);
+            }
+            assertEquals(leaves(whole, sizes).size(), leaves, "leaves are as large as in one go");
+            int most = 2 + leaves / 512;
+            int cut = pieces;
+            assertTrue(cut <= most, () -> cut + " pieces, not " + most);
+        });
+    }
+
+    @Test
+    void shouldCutNoLeafOfAnEarlierDriver() {
+        check(200, random -> {
+            long sizes = SIZES[random.nextInt(SIZES.length)];
+            long later = SIZES[random.nextInt(SIZES.length)];
+            MemoryMap book = new MemoryMap();
+            book.servedWith(sizes);
+            Mapping whole = longMapping(random, sizes);
+            book.begin(whole);
+            NavigableMap<Long, Long> leaves = new TreeMap<>();
+            int left = random.nextInt(200);
+            for (Mapping piece = book.piece(); piece != null && left > 0; piece = book.piece(), left--) {
+                leaves.putAll(leaves(piece, sizes));
+                book.done(piece);
+            }
+            book.servedWith(later);
+            if (book.piece() == null) {
+                book.finish();
+                book.beginRemoval(whole.iova(), whole.last());
+            } else {
+                book.takeBack();
+            }
+            for (Mapping piece = book.piece(); piece != null; piece = book.piece()) {
+                for (Map.Entry<Long, Long> leaf :
+                        leaves.subMap(piece.iova(), true, piece.last(), true).entrySet()) {
+                    assertTrue(leaf.getValue() <= piece.last(), piece::toString);
+                }
+                Map.Entry<Long, Long> before = leaves.lowerEntry(piece.iova());
+                assertTrue(before == null || before.getValue() < piece.iova(), piece::toString);
+                long bytes = piece.size();
+                long most = 512 * Long.highestOneBit(later) + Long.highestOneBit(sizes);
+                assertTrue(bytes <= most, () -> bytes + " bytes in one go");
+                book.done(piece);
+            }
+        });
+    }
+
+    @Test
+    void shouldTakeBackWhatAMapHasMappedAndNoMore() {
+        check(100, random -> {
+            MemoryMap book = new MemoryMap();
+            Mapping other = new Mapping(1L << 50, 0, PAGE, 3);
+            book.begin(other);
+            pieces(book);
+            book.finish();
+            Mapping whole = longMapping(random, 4 * KIB);
+            book.begin(whole);
+            int most = random.nextInt(20);
+            long mapped = 0;
+            for (Mapping piece = book.piece(); piece != null && most > 0; piece = book.piece(), most--) {
+                mapped += piece.size();
+                book.done(piece);
+            }
+            book.takeBack();
+            long at = whole.iova();
+            for (Mapping piece = book.piece(); piece != null; piece = book.piece()) {
+                Mapping left = new Mapping(at, whole.pa() + at - whole.iova(), whole.iova() + mapped - at, 3);
+                assertEquals(List.of(left, other), book.inForce());
+                assertEquals(at, piece.iova());
+                at += piece.size();
+                book.done(piece);
+            }
+            assertEquals(whole.iova() + mapped, at);
+            assertEquals(List.of(other), book.inForce());
+            book.giveUp();
+            assertEquals(List.of(other), book.mappings());
+            assertNull(book.unfinished());
+        });
     }
 
     @Test

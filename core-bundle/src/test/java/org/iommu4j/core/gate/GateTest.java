@@ -285,6 +285,77 @@ class GateTest {
     }
 
     @Test
+    void shouldDoOnePieceOfALongErrandInEachStay() {
+        List<String> done = new ArrayList<>();
+        Route<String> inside = gate.enter();
+        gate.postInPieces(target -> {
+            done.add("piece on " + target);
+            return done.size() < 5;
+        });
+        gate.leave(inside);
+        assertEquals(List.of("piece on old"), done);
+        assertTrue(gate.isWanted());
+        assertEquals(Verdict.RAN, gate.run(target -> done.add("call on " + target), LONG, null, 0));
+        assertEquals(List.of("piece on old", "piece on old", "call on old", "piece on old"), done);
+        gate.hold();
+        gate.release("new", false);
+        assertEquals(Verdict.RAN, gate.run(target -> done.add("call on " + target), LONG, null, 0));
+        assertEquals(List.of("piece on new", "call on new"), done.subList(4, done.size()));
+        assertFalse(gate.isWanted());
+        gate.leave(gate.enter());
+        assertEquals(6, done.size());
+    }
+
+    @Test
+    void shouldLetOthersInBetweenThePiecesOfALongErrand() throws Exception {
+        AtomicInteger pieces = new AtomicInteger();
+        AtomicInteger calls = new AtomicInteger();
+        gate.postInPieces(target -> pieces.incrementAndGet() < 2000);
+        List<Thread> callers = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            callers.add(start(() -> {
+                for (int call = 0; call < 1000; call++) {
+                    assertEquals(Verdict.RAN, gate.run(target -> calls.incrementAndGet(), LONG, null, 0));
+                }
+            }));
+        }
+        for (Thread caller : callers) {
+            caller.join();
+        }
+        assertEquals(4000, calls.get());
+        assertEquals(2000, pieces.get());
+        assertFalse(gate.isWanted());
+    }
+
+    @Test
+    void shouldGoOnWithALongErrandWhereTheCallThatDidItWasAbandoned() throws Exception {
+        CountDownLatch in = new CountDownLatch(1);
+        CountDownLatch out = new CountDownLatch(1);
+        List<String> done = Collections.synchronizedList(new ArrayList<>());
+        gate.postInPieces(target -> {
+            done.add(target);
+            if (done.size() == 1) {
+                in.countDown();
+                await(out);
+            }
+            return done.size() < 3;
+        });
+        Thread stuck = start(() -> gate.run(target -> {}, LONG, null, 0));
+        await(in);
+        Route<String> before = gate.hold();
+        assertFalse(gate.drained(before, Gate.deadline(SHORT)));
+        gate.release("new", true);
+        gate.leave(gate.enter());
+        assertEquals(List.of("old"), done);
+        out.countDown();
+        stuck.join();
+        while (gate.isWanted()) {
+            gate.run(target -> {}, LONG, null, 0);
+        }
+        assertEquals(List.of("old", "new", "new"), done);
+    }
+
+    @Test
     void shouldLetInWhoHasWaitedLongBeforeNewcomers() throws Exception {
         List<String> order = Collections.synchronizedList(new ArrayList<>());
         Route<String> inside = gate.enter();

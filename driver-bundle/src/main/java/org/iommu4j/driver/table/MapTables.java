@@ -112,8 +112,7 @@ public final class MapTables {
             }
         } catch (BackendException e) {
             // An entry that leads nowhere is never cached, and no device has used what was there for a moment: the
-            // caller
-            // was not told that it is mapped. Its pages are kept all the same until something is released.
+            // caller was not told that it is mapped. Its pages are kept all the same until something is released.
             unmap(mapping.iova(), mapping.last());
             throw e;
         }
@@ -217,9 +216,19 @@ public final class MapTables {
 
     /** Nothing of the tables is in any cache, and nothing leads to them: gives all pages back. */
     public void free() {
-        unmap(0, -1L);
         release();
-        platform.freePages(root, 1);
+        free(root, topLevel);
+    }
+
+    /** Gives back a table and all below it; pages that are given back are zeroed, so no entry is. */
+    private void free(long table, int level) {
+        for (int index = 0; level > 0 && index < ENTRIES; index++) {
+            long entry = memory.readLongLe(table + (long) index * Long.BYTES);
+            if (format.isPresent(entry) && format.isTable(level, entry)) {
+                free(format.address(level, entry), level - 1);
+            }
+        }
+        platform.freePages(table, 1);
     }
 
     /** Output address of an input address, or {@link #NONE}. */
