@@ -29,6 +29,11 @@ import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.capture.VtdCaptureFormat;
 import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.DeviceTlbInvalidate;
+import org.iommu4j.intel.command.ExtendedIotlbInvalidate;
+import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidCacheInvalidate;
+import org.iommu4j.intel.command.PasidDeviceTlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.UnitRegisters;
 import org.iommu4j.intel.command.VtdCapabilities;
@@ -42,6 +47,7 @@ import org.iommu4j.intel.hardware.SimulatedVtd;
 import org.iommu4j.intel.hardware.VtdLayouts;
 import org.iommu4j.intel.shim.DescriptorShim;
 import org.iommu4j.intel.shim.DescriptorToRegisterImage;
+import org.iommu4j.intel.shim.ExtendedContextShim;
 import org.iommu4j.intel.shim.RegisterImageToDescriptor;
 import org.iommu4j.intel.translate.VtdTranslator;
 import org.iommu4j.layout.BitField;
@@ -51,7 +57,7 @@ import org.iommu4j.layout.Register;
 
 /**
  * Intel VT-d: generations 0x0100 (registers only) and 0x0110 (invalidation queue) in legacy mode, 0x0300, 0x0400 and 0x0500 in scalable
- * mode.
+ * mode. Clients may also speak 0x0200, extended-context mode, which shims turn into those.
  */
 public class VtdBackend implements Backend {
     /** Version of the state that every part writes. */
@@ -161,6 +167,13 @@ public class VtdBackend implements Backend {
     public List<Layout> payloads(int subVersion) {
         return switch (subVersion) {
             case VtdGeneration.LEGACY_REG -> List.of(RegisterImage.LAYOUT);
+            case VtdGeneration.EXTENDED_CONTEXT ->
+                List.of(
+                        IotlbInvalidate.LAYOUT,
+                        DeviceTlbInvalidate.LAYOUT,
+                        ExtendedIotlbInvalidate.LAYOUT,
+                        PasidCacheInvalidate.LAYOUT,
+                        PasidDeviceTlbInvalidate.LAYOUT);
             case VtdGeneration.LEGACY_QI,
                     VtdGeneration.SCALABLE,
                     VtdGeneration.WIDE_TYPE,
@@ -203,6 +216,12 @@ public class VtdBackend implements Backend {
                 new BindFormat(
                         Uapi.BIND_PASID,
                         IommuModel.INTEL,
+                        VtdGeneration.EXTENDED_CONTEXT,
+                        BindPgtable.EXTENDED_CONTEXT_FLAGS,
+                        BindPasid.LAYOUT),
+                new BindFormat(
+                        Uapi.BIND_PASID,
+                        IommuModel.INTEL,
                         VtdGeneration.SCALABLE,
                         BindPgtable.SCALABLE_FLAGS,
                         BindPasid.LAYOUT));
@@ -216,6 +235,7 @@ public class VtdBackend implements Backend {
     @Override
     public List<Shim> shims() {
         List<Shim> shims = new ArrayList<>(DescriptorShim.all());
+        shims.addAll(ExtendedContextShim.all());
         shims.add(new RegisterImageToDescriptor());
         shims.add(new DescriptorToRegisterImage());
         return List.copyOf(shims);
@@ -223,7 +243,11 @@ public class VtdBackend implements Backend {
 
     @Override
     public List<Unbridgeable> unbridgeable() {
-        return Stream.of(VtdGeneration.SCALABLE, VtdGeneration.WIDE_TYPE, VtdGeneration.HOST_PERMISSIONS)
+        return Stream.of(
+                        VtdGeneration.EXTENDED_CONTEXT,
+                        VtdGeneration.SCALABLE,
+                        VtdGeneration.WIDE_TYPE,
+                        VtdGeneration.HOST_PERMISSIONS)
                 .map(from -> new Unbridgeable(
                         from, VtdGeneration.LEGACY_REG, "S13", "registers can drop neither PASIDs nor device TLBs"))
                 .toList();

@@ -69,7 +69,9 @@ class VtdBackendTest {
             }
             assertFalse(backend.registers(subVersion).isEmpty());
         }
-        assertTrue(backend.payloads(0x200).isEmpty() && backend.registers(0x200).isEmpty());
+        assertTrue(backend.payloads(0x120).isEmpty() && backend.registers(0x120).isEmpty());
+        assertEquals(5, backend.payloads(0x200).size(), "of clients only");
+        assertTrue(backend.registers(0x200).isEmpty());
     }
 
     @Test
@@ -129,8 +131,9 @@ class VtdBackendTest {
             for (String host : List.of("110", "300", "400", "500")) {
                 assertEquals(!guest.equals(host), pairs.contains(guest + ">" + host), guest + " to " + host);
             }
+            assertTrue(pairs.contains("200>" + guest), guest);
         }
-        assertEquals(14, backend.shims().size());
+        assertEquals(18, backend.shims().size());
     }
 
     @Test

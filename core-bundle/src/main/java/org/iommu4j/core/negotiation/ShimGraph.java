@@ -65,7 +65,8 @@ public final class ShimGraph {
 
     /**
      * The best path to a chip's generation from each that has one, itself included, in the order of preference: those first that never
-     * widen, then shorter ones, then those from newer generations.
+     * widen, then shorter ones, then those from newer generations. A path that widens is better than one that does not if it refuses
+     * fewer operations: the other leads through a generation that has less than both ends.
      */
     Map<Integer, List<ShimLink>> paths(int host) {
         Map<Integer, List<ShimLink>> paths = new LinkedHashMap<>();
@@ -80,7 +81,13 @@ public final class ShimGraph {
         Set<Integer> reached = new HashSet<>();
         Map<Integer, List<ShimLink>> frontier = Map.of(host, List.of());
         while (!frontier.isEmpty()) {
-            frontier.forEach(paths::putIfAbsent);
+            frontier.forEach((client, path) -> {
+                List<ShimLink> before = paths.get(client);
+                if (before == null || refused(path) < refused(before)) {
+                    paths.remove(client);
+                    paths.put(client, path);
+                }
+            });
             reached.addAll(frontier.keySet());
             Map<Integer, List<ShimLink>> further = new TreeMap<>(NEWEST_FIRST);
             for (ShimLink link : links) {
@@ -96,6 +103,12 @@ public final class ShimGraph {
             }
             frontier = further;
         }
+    }
+
+    private static long refused(List<ShimLink> path) {
+        return operations(path).stream()
+                .filter(operation -> operation.outcome() == Conversion.Outcome.REFUSED)
+                .count();
     }
 
     /** True if no pair that the path would join is forbidden, however many steps lie between. */

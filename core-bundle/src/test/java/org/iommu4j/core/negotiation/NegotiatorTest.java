@@ -9,10 +9,14 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import org.iommu4j.backend.BackendDescription;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Unbridgeable;
+import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Fidelity;
+import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.contract.Rule;
 import org.iommu4j.core.fake.FakeBackend;
 import org.iommu4j.core.fake.FakeShim;
 import org.iommu4j.core.service.Agreement;
@@ -48,6 +52,52 @@ class NegotiatorTest {
         assertEquals(List.of("s1-2", "s2-3", "s3-4"), agreement.shims());
         assertEquals(Fidelity.EXACT, agreement.fidelity());
         assertEquals(Agreement.Kind.BRIDGED, agreement.kind());
+    }
+
+    /** The exact chain leads through a generation that has less than both ends. */
+    @Test
+    void shouldPreferAPathThatWidensOverAnExactOneThatRefusesMore() {
+        Shim narrow = new Shim() {
+            private final FakeShim exact = FakeShim.exact(1, 2);
+
+            @Override
+            public IommuModel model() {
+                return exact.model();
+            }
+
+            @Override
+            public int from() {
+                return exact.from();
+            }
+
+            @Override
+            public int to() {
+                return exact.to();
+            }
+
+            @Override
+            public String name() {
+                return exact.name();
+            }
+
+            @Override
+            public Fidelity fidelity() {
+                return exact.fidelity();
+            }
+
+            @Override
+            public List<Conversion> conversions() {
+                return List.of(Conversion.refused("PASIDs", "S1", Rule.V34, "pasid", "it has none"));
+            }
+
+            @Override
+            public int rewrite(InvalidateRequest request, Completion completion) {
+                return exact.rewrite(request, completion);
+            }
+        };
+        Agreement agreement = negotiate(offer(1, 1), 4, FakeShim.widening(1, 4), narrow, FakeShim.exact(2, 4));
+        assertEquals(List.of("w1-4"), agreement.shims());
+        assertEquals(Fidelity.WIDENED, agreement.fidelity());
     }
 
     @Test

@@ -21,7 +21,7 @@ public final class GuestCommands {
         return switch (type) {
             case VtdCommand.TYPE_IOTLB, VtdCommand.TYPE_DEVICE_TLB -> true;
             case VtdCommand.TYPE_PASID_IOTLB, VtdCommand.TYPE_PASID_CACHE, VtdCommand.TYPE_PASID_DEVICE_TLB ->
-                VtdGeneration.isScalable(subVersion);
+                VtdGeneration.hasPasids(subVersion);
             default -> false;
         };
     }

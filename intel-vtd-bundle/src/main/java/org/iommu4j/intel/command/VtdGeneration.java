@@ -8,6 +8,9 @@ public final class VtdGeneration {
     /** Legacy tables, 128-bit invalidation queue. */
     public static final int LEGACY_QI = 0x0110;
 
+    /** Extended-context mode, which no chip here has: clients of it use chips in scalable mode, or in legacy mode without PASIDs. */
+    public static final int EXTENDED_CONTEXT = 0x0200;
+
     /** Scalable mode: tables of PASIDs, first stage and nested translation, 256-bit descriptors. */
     public static final int SCALABLE = 0x0300;
 
@@ -18,6 +21,11 @@ public final class VtdGeneration {
     public static final int HOST_PERMISSIONS = 0x0500;
 
     private VtdGeneration() {}
+
+    /** True for a generation whose clients have PASIDs. */
+    public static boolean hasPasids(int subVersion) {
+        return subVersion == EXTENDED_CONTEXT || isScalable(subVersion);
+    }
 
     /** True for a generation whose drivers use scalable mode. */
     public static boolean isScalable(int subVersion) {

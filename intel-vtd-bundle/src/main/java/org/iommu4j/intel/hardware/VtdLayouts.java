@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.ExtendedIotlbInvalidate;
 import org.iommu4j.intel.command.FaultRecord;
 import org.iommu4j.intel.command.PageRequestRecord;
 import org.iommu4j.intel.command.RegisterImage;
@@ -49,7 +50,8 @@ public final class VtdLayouts {
                 BindPgtable.LAYOUT,
                 BindPgtable.FLAGS_LAYOUT,
                 BindPasid.LAYOUT,
-                BindPasid.FLAGS_LAYOUT);
+                BindPasid.FLAGS_LAYOUT,
+                ExtendedIotlbInvalidate.LAYOUT);
     }
 
     /** Structures in memory and the fault record. */
