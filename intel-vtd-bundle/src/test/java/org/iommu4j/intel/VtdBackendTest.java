@@ -116,8 +116,8 @@ class VtdBackendTest {
     @Test
     void shouldTellWhereTheTableOfEveryBindIsSoThatNoPageOfTheHostIsBound() {
         assertEquals(
-                List.of(BindPgtable.TABLE_ROOT, BindPgtable.TABLE_ROOT, BindPgtable.TABLE_ROOT),
-                backend.bindFormats().stream().map(BindFormat::table).toList());
+                List.of(BindPgtable.TABLE_ROOT),
+                backend.bindFormats().stream().map(BindFormat::table).distinct().toList());
     }
 
     @Test
