@@ -540,9 +540,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
 
     /** Page requests that wait are answered, since the bindings have ended; the first that went wrong is the outcome. */
     private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, int... requesters) {
-        return pageRequests
-                .books()
-                .end(outcome, domain.members().number(), gone, this::dropTlb, domainIds, requesters);
+        return pageRequests.books().end(outcome, domain.members().number(), gone, this::dropTlb, domainIds, requesters);
     }
 
     private void dropTlb(int requester) {

@@ -385,8 +385,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
             platform.memory().writeLongLe(page + (long) word * Long.BYTES, words[word]);
         }
         try {
-            stage.contextPage(
-                    page, domain.memory() == null ? page : guestMemory.show(page, domain.memory()));
+            stage.contextPage(page, domain.memory() == null ? page : guestMemory.show(page, domain.memory()));
         } catch (BackendException e) {
             platform.freePages(page, 1);
             throw e;

@@ -65,8 +65,7 @@ final class GuestMemory implements EntryFormat {
                 && SmmuErrata.canNest(chip)
                 // Such a chip stalls every fault of stage 2, and nobody would resume it.
                 && !chip.alwaysStalls();
-        MemoryMapSupport support =
-                there ? new MemoryMapSupport(MapTables.PAGE_SIZES, bits - 1) : MemoryMapSupport.NONE;
+        MemoryMapSupport support = there ? new MemoryMapSupport(MapTables.PAGE_SIZES, bits - 1) : MemoryMapSupport.NONE;
         return new MemoryMaps<>(platform, this, levels, support, policy);
     }
 
