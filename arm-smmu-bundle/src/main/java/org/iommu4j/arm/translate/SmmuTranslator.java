@@ -1,6 +1,5 @@
 package org.iommu4j.arm.translate;
 
-import java.util.Map;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.Granule;
@@ -55,7 +54,6 @@ public final class SmmuTranslator implements MappingTranslator<Domain> {
 
     private static final long PAGE_BYTES = 4096;
     private static final int EVENT_PAGES = 1;
-    private static final int MOST_BLOCKS = 1 << 10;
     private static final int NO_PASID = -1;
     private static final int NO_CONTEXT = -1;
 
@@ -168,11 +166,7 @@ public final class SmmuTranslator implements MappingTranslator<Domain> {
         long events = in.getPage("event queue");
         StreamTables tables =
                 new StreamTables(port.platform(), memory, chip.capabilities().streamIdBits());
-        int blocks = in.getCount(MOST_BLOCKS);
-        for (int i = 0; i < blocks; i++) {
-            int block = in.getIndex(MOST_BLOCKS, "block of StreamIDs");
-            tables.adopt(block, in.getPage("level-2 table"));
-        }
+        tables.load(in);
         in.endSection();
         in.section("queue");
         QueueCommands queue = QueueCommands.load(chip, in);
@@ -405,10 +399,7 @@ public final class SmmuTranslator implements MappingTranslator<Domain> {
                 .putInt(subVersion)
                 .putLong(tables.memoryStart())
                 .putLong(eventQueue);
-        out.putInt(tables.blocks().size());
-        for (Map.Entry<Integer, Long> block : tables.blocks().entrySet()) {
-            out.putInt(block.getKey()).putLong(block.getValue());
-        }
+        tables.save(out);
         queue.save(out);
         out.section("domains");
         bindings.save(out);
