@@ -81,8 +81,8 @@ public final class AmdViSettings {
         ROWS.field(Efr.GLX_SUP).legal("0..2", (generation, value) -> value < 3);
         ROWS.field(Efr.PAS_MAX).legal("0..19", (generation, value) -> value < 20);
         ROWS.field(Efr.GA_UPDATE_DIS_SUP).alias("V2HADDisSup");
-        vary(PciCapability.NP_CACHE, random -> random.nextInt(2));
-        vary(PciCapability.IOTLB_SUP, random -> random.nextInt(2));
+        ROWS.vary(PciCapability.NP_CACHE, random -> random.nextInt(2));
+        ROWS.vary(PciCapability.IOTLB_SUP, random -> random.nextInt(2));
         varyExtended(Efr.HATS, random -> random.nextInt(3));
         varyExtended(Efr.GLX_SUP, random -> random.nextInt(3));
         varyExtended(Efr.PAS_MAX, random -> 8L + random.nextInt(12));
@@ -95,20 +95,9 @@ public final class AmdViSettings {
         ROWS.field(field).legal("0; not modelled in this release", (generation, value) -> value == 0);
     }
 
-    /** One chip in five has another value than the default. */
-    private static void vary(BitField field, ToLongFunction<RandomGenerator> value) {
-        ROWS.vary(ROWS.field(field), (generation, random) -> {
-            long drawn = value.applyAsLong(random);
-            return random.nextInt(5) == 0 ? drawn : null;
-        });
-    }
-
-    /** As {@link #vary}, on generations with extended features only. */
+    /** On generations with extended features only. */
     private static void varyExtended(BitField field, ToLongFunction<RandomGenerator> value) {
-        ROWS.vary(ROWS.field(field), (generation, random) -> {
-            long drawn = value.applyAsLong(random);
-            return random.nextInt(5) == 0 && generation != AmdViGeneration.V1 ? drawn : null;
-        });
+        ROWS.vary(field, generation -> generation != AmdViGeneration.V1, value);
     }
 
     /** Secure nested paging is on: no identity entry; the exclusion registers limit the stores of COMPLETION_WAIT. */

@@ -18,8 +18,7 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
-import org.iommu4j.layout.BitField;
-import org.iommu4j.layout.Layout;
+import org.iommu4j.layout.Words;
 import org.iommu4j.simulation.guest.GuestBindings;
 import org.iommu4j.simulation.guest.GuestTables;
 import org.iommu4j.simulation.register.RegisterFile;
@@ -201,53 +200,34 @@ final class GuestDevices implements GuestTables<GuestContext> {
         return writer.bind(
                 Uapi.BIND_PGTABLE,
                 flags,
-                encode(
-                        BindPgtable.LAYOUT,
-                        BindPgtable.TABLE_ROOT,
-                        context.table(),
-                        BindPgtable.REQUESTER,
-                        requester,
-                        BindPgtable.MODE,
-                        context.mode(),
-                        BindPgtable.GUEST_DOMAIN_ID,
-                        name(context)));
+                Words.of(BindPgtable.LAYOUT)
+                        .set(BindPgtable.TABLE_ROOT, context.table())
+                        .set(BindPgtable.REQUESTER, requester)
+                        .set(BindPgtable.MODE, context.mode())
+                        .set(BindPgtable.GUEST_DOMAIN_ID, name(context))
+                        .encode());
     }
 
     private byte[] bindPasidTable(int requester, GuestContext context) {
         return writer.bind(
                 Uapi.BIND_PASIDTBL,
                 0,
-                encode(
-                        BindPasidTable.LAYOUT,
-                        BindPasidTable.TABLE_ROOT,
-                        context.gcr3Root(),
-                        BindPasidTable.REQUESTER,
-                        requester,
-                        BindPasidTable.GLX,
-                        context.glx(),
-                        BindPasidTable.GUEST_PAGING_MODE,
-                        context.guestPagingMode(),
-                        BindPasidTable.GIOV,
-                        context.giov() ? 1 : 0,
-                        BindPasidTable.GUEST_ROOT,
-                        registers.isSet(Control.REGISTER, Control.GCR3_TRP_MODE) ? 1 : 0,
-                        BindPasidTable.GUEST_DOMAIN_ID,
-                        name(context)));
+                Words.of(BindPasidTable.LAYOUT)
+                        .set(BindPasidTable.TABLE_ROOT, context.gcr3Root())
+                        .set(BindPasidTable.REQUESTER, requester)
+                        .set(BindPasidTable.GLX, context.glx())
+                        .set(BindPasidTable.GUEST_PAGING_MODE, context.guestPagingMode())
+                        .set(BindPasidTable.GIOV, context.giov() ? 1 : 0)
+                        .set(
+                                BindPasidTable.GUEST_ROOT,
+                                registers.isSet(Control.REGISTER, Control.GCR3_TRP_MODE) ? 1 : 0)
+                        .set(BindPasidTable.GUEST_DOMAIN_ID, name(context))
+                        .encode());
     }
 
     /** The guest's own domain id; none in generations whose guests name none. */
     private int name(GuestContext context) {
         return namesDomains && context.domain() != GuestContext.UNTRANSLATED_DOMAIN ? context.domain() : 0;
-    }
-
-    /** The bytes of a payload whose fields and values are given in turn. */
-    private static byte[] encode(Layout layout, Object... fieldsAndValues) {
-        long[] words = new long[layout.words()];
-        for (int i = 0; i < fieldsAndValues.length; i += 2) {
-            BitField field = (BitField) fieldsAndValues[i];
-            words[field.word()] |= field.of(((Number) fieldsAndValues[i + 1]).longValue());
-        }
-        return layout.encode(words);
     }
 
     /** A device's context; null if the table is not readable, or grants less than reads and writes. */

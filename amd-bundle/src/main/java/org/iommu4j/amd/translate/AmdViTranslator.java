@@ -1,29 +1,27 @@
 package org.iommu4j.amd.translate;
 
-import java.util.List;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
 import org.iommu4j.amd.command.InvalidateIommuPages;
 import org.iommu4j.amd.command.InvalidateIotlbPages;
 import org.iommu4j.backend.BackendException;
-import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PageRequest;
-import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
-import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
+import org.iommu4j.driver.page.PageRequestBooks;
+import org.iommu4j.driver.table.MemoryMaps;
+import org.iommu4j.driver.translate.MappingTranslator;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -36,7 +34,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * <p>A container's memory map is a host table below whatever its devices are bound to; without one its addresses are the host's. A request without vendor part drops what the
  * unit and what devices hold; a vendor part names one of the two commands, and that one alone is carried out.
  */
-public final class AmdViTranslator implements Translator {
+public final class AmdViTranslator implements MappingTranslator<Domain> {
     /** Version of the state that {@link #save} writes. */
     public static final int STATE_VERSION = 1;
 
@@ -145,7 +143,7 @@ public final class AmdViTranslator implements Translator {
         translator.bindings.load(in);
         translator.books.load(in);
         in.endSection();
-        translator.bindings.loadMemory(translator.books, in);
+        translator.maps().load(translator.books, in);
         if (translator.pageRequests != null) {
             translator.pageRequests.load(number -> translator.books.find(number) != null, in);
         }
@@ -157,30 +155,31 @@ public final class AmdViTranslator implements Translator {
         return chip.subVersion();
     }
 
+    // ---- what the parts answer
+
     @Override
-    public int openDomain(int domain, Completion completion) {
-        return books.open(domain, completion);
+    public DomainBooks<Domain, Device> books() {
+        return books;
     }
 
     @Override
-    public int closeDomain(int domain, Completion completion) {
-        return books.close(domain, completion);
+    public int bindIn(Domain domain, BindRequest request, Completion completion) {
+        return bindings.bind(domain, request, completion);
     }
 
     @Override
-    public int attach(int domain, int requester, long table, int levels, Completion completion) {
-        return books.attach(domain, requester, table, levels, completion);
+    public MemoryMaps<Domain> maps() {
+        return bindings.maps();
     }
 
     @Override
-    public int detach(int domain, int requester, Completion completion) {
-        return books.detach(domain, requester, completion);
+    public PageRequestBooks pageRequests() {
+        return pageRequests == null ? null : pageRequests.books();
     }
 
     @Override
-    public int bind(int domain, BindRequest request, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.bind(target, request, completion);
+    public String noPageRequests() {
+        return "EFR.PPRSup=0";
     }
 
     @Override
@@ -346,29 +345,6 @@ public final class AmdViTranslator implements Translator {
         return completion.done(Fidelity.EXACT);
     }
 
-    @Override
-    public MemoryMapSupport memoryMap() {
-        return GuestMemory.support(chip.unit());
-    }
-
-    @Override
-    public int beginMap(int domain, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.beginMap(target, completion);
-    }
-
-    @Override
-    public int map(int domain, Mapping mapping, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.map(target, mapping, completion);
-    }
-
-    @Override
-    public int unmap(int domain, long first, long last, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.unmap(target, first, last, completion);
-    }
-
     /** The binding that devices of an open domain translate through. */
     Stage[] stages(int domain) {
         return books.find(domain).inUse();
@@ -381,27 +357,6 @@ public final class AmdViTranslator implements Translator {
     }
 
     @Override
-    public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
-        int refused = checkPageRequests(domain, completion);
-        return refused != 0 ? refused : pageRequests.books().take(domain, taken, completion);
-    }
-
-    @Override
-    public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
-        int refused = checkPageRequests(domain, completion);
-        return refused != 0 ? refused : pageRequests.books().respond(domain, last, response, completion);
-    }
-
-    private int checkPageRequests(int domain, Completion completion) {
-        if (books.find(domain) == null) {
-            return Answers.notOpen(domain, completion);
-        }
-        return pageRequests == null
-                ? completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: EFR.PPRSup=0")
-                : 0;
-    }
-
-    @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.AMD, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
         tables.save(out.section("translator").putInt(chip.subVersion()));
@@ -409,7 +364,7 @@ public final class AmdViTranslator implements Translator {
         out.section("domains");
         bindings.save(out);
         books.save(out);
-        bindings.saveMemory(books.open(), out);
+        maps().save(books, out);
         if (pageRequests != null) {
             pageRequests.save(out);
         }

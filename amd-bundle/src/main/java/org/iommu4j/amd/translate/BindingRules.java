@@ -10,7 +10,6 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.bind.BindRules;
 import org.iommu4j.driver.bind.TableAddress;
-import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.layout.BitField;
 
 /** Rules of the three binds, docs/contract.md, AMD-Vi's binds, in the order of the contract. */
@@ -64,12 +63,7 @@ final class BindingRules {
     }
 
     private static BindRules<Domain> attached(BindRules<Domain> rules, BitField requester) {
-        return rules.row(
-                null,
-                Errno.ENODEV,
-                requester,
-                Answers.NOT_ATTACHED,
-                (part, domain) -> domain.members().device(part.getInt(requester)) != null);
+        return rules.attached(requester, (part, domain) -> domain.members().device(part.getInt(requester)) != null);
     }
 
     /** True if a table may stand there. */
@@ -96,70 +90,41 @@ final class BindingRules {
                         BindPgtable.MODE,
                         "PASS_THROUGH has no levels, a table has some",
                         (part, domain) -> passes(part) == (part.get(BindPgtable.MODE) == 0))
-                .flags(
-                        Rule.V35,
-                        "PAGE_REQUESTS needs DEVICE_TLB",
-                        (part, domain) -> !part.hasFlag(BindPgtable.FLAG_PAGE_REQUESTS)
-                                || part.hasFlag(BindPgtable.FLAG_DEVICE_TLB));
+                .needs(BindPgtable.FLAG_PAGE_REQUESTS, BindPgtable.FLAG_DEVICE_TLB);
         BindRules<Device> binds = new BindRules<Device>()
                 .row(
                         Rule.V34,
                         BindPgtable.TABLE_ROOT,
                         "the table is the host's",
                         (part, device) -> passes(part) || !isOfHost(part.get(BindPgtable.TABLE_ROOT)))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "under secure nested paging every device needs a table",
                         (part, device) -> !(passes(part) && lacksHostTable(device)))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip cannot invalidate device TLBs",
                         (part, device) -> !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) || chip.hasDeviceTlbs())
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip takes no page requests",
                         (part, device) -> !part.hasFlag(BindPgtable.FLAG_PAGE_REQUESTS) || chip.hasPageRequests())
                 // docs/spec/amd-vi.md 1.3 H13: the memory map has the one stage of host tables.
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPgtable.MODE,
                         "no host table can be above a memory map",
                         (part, device) -> passes(part) || !device.isMapped())
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPgtable.MODE,
                         "the chip has no tables of so many levels",
                         (part, device) ->
                                 part.getInt(BindPgtable.MODE) <= chip.unit().hostLevels())
-                .row(
-                        null,
-                        Errno.EBUSY,
-                        BindPgtable.REQUESTER,
-                        "guest tables are bound above",
-                        (part, device) -> !device.hasGuest());
+                .free(BindPgtable.REQUESTER, "guest tables are bound above", (part, device) -> !device.hasGuest());
         BindRules<Device> unbinds = new BindRules<Device>()
                 .row(
                         Rule.V35,
                         BindPgtable.TABLE_ROOT,
                         "the device is bound to something else",
                         (part, device) -> !device.hostBound() || isBound(part, device))
-                .row(
-                        null,
-                        Errno.ENOENT,
-                        BindPgtable.REQUESTER,
-                        "no table is bound for the device",
-                        (part, device) -> device.hostBound())
-                .row(
-                        null,
-                        Errno.EBUSY,
-                        BindPgtable.REQUESTER,
-                        "guest tables are bound above",
-                        (part, device) -> !device.hasGuest());
+                .bound(BindPgtable.REQUESTER, "no table is bound for the device", (part, device) -> device.hostBound())
+                .free(BindPgtable.REQUESTER, "guest tables are bound above", (part, device) -> !device.hasGuest());
         return new Rules(attached(always, BindPgtable.REQUESTER), binds, unbinds);
     }
 
@@ -172,41 +137,29 @@ final class BindingRules {
                         (part, device) -> (isGuestRoot(part) && device.hasHostTable())
                                 || !isOfHost(part.get(BindPasidTable.TABLE_ROOT)))
                 // docs/spec/amd-vi.md 1.3 H16: nobody makes a copy of the guest's table that has the host's addresses.
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasidTable.GUEST_ROOT,
                         "the chip takes no guest addresses of GCR3 tables",
                         (part, device) -> !isGuestRoot(part) || chip.hasGuestRoots())
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasidTable.GUEST_ROOT,
                         "in GCR3TRPMode the chip reads a GCR3 table through the host table below",
                         (part, device) -> isGuestRoot(part) || !chip.hasGuestRoots() || !device.hasHostTable())
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasidTable.GUEST_ROOT,
                         "before GCR3TRPMode the chip reads a GCR3 table beside the memory map",
                         (part, device) -> chip.hasGuestRoots() || !device.isMapped())
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasidTable.GLX,
                         "the chip has no GCR3 tables of so many levels",
                         (part, device) -> part.getInt(BindPasidTable.GLX)
                                 <= Efr.GLX_SUP.getInt(chip.unit().efr()))
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasidTable.GUEST_PAGING_MODE,
                         "the chip has no guest tables of so many levels",
                         (part, device) -> GUEST_LEVELS + part.getInt(BindPasidTable.GUEST_PAGING_MODE)
                                 <= chip.unit().guestLevels())
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasidTable.GIOV,
                         "the chip has no guest tables for requests without PASID",
                         (part, device) -> part.get(BindPasidTable.GIOV) == 0 || chip.translatesWithoutPasid())
@@ -217,12 +170,7 @@ final class BindingRules {
                         "requests without PASID need a table below, PASS_THROUGH or GIOV",
                         (part, device) ->
                                 device.hostBound() || (part.get(BindPasidTable.GIOV) != 0 && !lacksHostTable(device)))
-                .row(
-                        null,
-                        Errno.EBUSY,
-                        BindPasidTable.REQUESTER,
-                        "single PASIDs are bound",
-                        (part, device) -> device.pasids() == null);
+                .free(BindPasidTable.REQUESTER, "single PASIDs are bound", (part, device) -> device.pasids() == null);
         BindRules<Device> unbinds = new BindRules<Device>()
                 .row(
                         Rule.V35,
@@ -230,9 +178,7 @@ final class BindingRules {
                         "the device is bound to another table",
                         (part, device) -> !device.hasOpenPasids()
                                 || device.stage().context().gcr3Root() == part.get(BindPasidTable.TABLE_ROOT))
-                .row(
-                        null,
-                        Errno.ENOENT,
+                .bound(
                         BindPasidTable.REQUESTER,
                         "no GCR3 table is bound for the device",
                         (part, device) -> device.hasOpenPasids());
@@ -248,15 +194,11 @@ final class BindingRules {
                         (part, domain) -> part.getInt(BindPasid.PASID) >>> PasidTable.bitsOn(chip.unit()) == 0);
         BindRules<Device> binds = new BindRules<Device>()
                 // AMD-Vi 2.2.6: the bit says of all devices that their GCR3 tables are the guests'.
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasid.REQUESTER,
                         "in GCR3TRPMode the host can have no GCR3 tables",
                         (part, device) -> !chip.hasGuestRoots())
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasid.LEVELS,
                         "the chip has no guest tables of so many levels",
                         (part, device) ->
@@ -268,15 +210,11 @@ final class BindingRules {
                         "requests without PASID need a table below, PASS_THROUGH, or a chip that gives them PASID 0",
                         (part, device) ->
                                 device.hostBound() || (chip.translatesWithoutPasid() && !lacksHostTable(device)))
-                .row(
-                        null,
-                        Errno.EBUSY,
+                .free(
                         BindPasid.REQUESTER,
                         "the guest has bound a GCR3 table of its own",
                         (part, device) -> !device.hasOpenPasids())
-                .row(
-                        null,
-                        Errno.EBUSY,
+                .free(
                         BindPasid.LEVELS,
                         "the device has guest tables of other levels",
                         (part, device) -> device.pasids() == null
@@ -289,12 +227,7 @@ final class BindingRules {
                         (part, device) -> !isPasidBound(part, device)
                                 || device.pasids().table(part.getInt(BindPasid.PASID))
                                         == part.get(BindPasid.TABLE_ROOT))
-                .row(
-                        null,
-                        Errno.ENOENT,
-                        BindPasid.PASID,
-                        "the PASID is not bound",
-                        (part, device) -> isPasidBound(part, device));
+                .bound(BindPasid.PASID, "the PASID is not bound", (part, device) -> isPasidBound(part, device));
         return new Rules(attached(always, BindPasid.REQUESTER), binds, unbinds);
     }
 

@@ -2,8 +2,6 @@ package org.iommu4j.amd.translate;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.Predicate;
 import org.iommu4j.amd.command.BindPasid;
 import org.iommu4j.amd.command.BindPasidTable;
@@ -20,12 +18,11 @@ import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.domain.Answers;
-import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.driver.page.PageRequestPort;
-import org.iommu4j.driver.table.MapSection;
-import org.iommu4j.driver.table.MapTables;
+import org.iommu4j.driver.table.MapPolicy;
+import org.iommu4j.driver.table.MemoryMaps;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -37,7 +34,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * <p>The class is long because each kind of bind, and the invalidations that its change owes, stands beside the books that
  * both edit.
  */
-final class Bindings implements DomainPolicy<Domain, Device> {
+final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> {
     /** Number of DeviceIDs. */
     static final int REQUESTERS = 1 << 16;
 
@@ -46,7 +43,6 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     private static final int GUEST_LEVELS = 4;
     private static final String NO_DOMAIN_ID = "all domain ids are in use";
-    private static final String NO_TABLES = "no pages for tables of the memory map";
     private static final int[] NONE = {};
 
     private final ChipPort chip;
@@ -60,6 +56,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final Removals removals;
     private final Invalidations invalidations;
     private final BindingState state;
+    private final MemoryMaps<Domain> maps;
     private final PageRequestQueue pageRequests;
 
     /**
@@ -88,6 +85,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         removals = new Removals(chip, tables, commands, domainIds);
         invalidations = new Invalidations(commands, removals, chip.unit().cachesAbsent());
         state = new BindingState(chip.port().platform(), domainIds, chip.hasPageRequests());
+        maps = GuestMemory.maps(chip, this);
         commands.everything(removals);
     }
 
@@ -542,8 +540,11 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     /** Page requests that wait are answered, since the bindings have ended; the first that went wrong is the outcome. */
     private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, int... requesters) {
-        Errno drained = domainIds.settle(pageRequests.end(domain.members().number(), gone, requesters), requesters);
-        return outcome == Errno.OK ? drained : outcome;
+        return pageRequests.books().end(outcome, domain.members().number(), gone, this::dropTlb, domainIds, requesters);
+    }
+
+    private void dropTlb(int requester) {
+        commands.deviceTlb(requester, QueueCommands.NO_PASID, 0, SizeEncoding.ALL, 0);
     }
 
     /** Commands that drop translations of entries and domain ids. */
@@ -575,49 +576,23 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     // ---- the memory of a container
 
-    /** Gives a domain a memory map. */
-    int beginMap(Domain domain, Completion completion) {
-        try {
-            domain.memory(GuestMemory.create(chip.port().platform()));
-            return completion.done(Fidelity.EXACT);
-        } catch (BackendException e) {
-            return completion.fail(e.errno(), NO_TABLES);
-        }
+    /** Memory maps of the domains. */
+    MemoryMaps<Domain> maps() {
+        return maps;
     }
 
-    /** Maps memory. AMD-D.3: a chip that keeps absent entries has to drop them; of any other nothing is cached. */
-    int map(Domain domain, Mapping mapping, Completion completion) {
-        GuestMemory memory = domain.memory();
-        try {
-            memory.map(mapping);
-        } catch (BackendException e) {
-            return completion.fail(e.errno(), NO_TABLES);
-        }
-        if (!chip.unit().cachesAbsent()) {
-            return completion.done(Fidelity.EXACT);
-        }
-        Errno outcome = dropMemory(domain, mapping.iova(), mapping.last(), true);
-        if (outcome != Errno.OK) {
-            memory.unmap(mapping.iova(), mapping.last());
-        }
-        return Answers.of(outcome, completion);
-    }
-
-    /** Unmaps memory, and drops all that came of it. */
-    int unmap(Domain domain, long first, long last, Completion completion) {
-        boolean directories = domain.memory().unmap(first, last);
-        Errno outcome = dropMemory(domain, first, last, directories);
-        if (outcome == Errno.OK) {
-            domain.memory().release();
-        }
-        return Answers.of(outcome, completion);
+    /** AMD-D.3: a chip that keeps absent entries has to drop them; of any other nothing is cached. */
+    @Override
+    public Errno mapped(Domain domain, Mapping mapping) {
+        return chip.unit().cachesAbsent() ? unmapped(domain, mapping.iova(), mapping.last(), true) : Errno.OK;
     }
 
     /**
      * Drops a range of the memory map, AMD-D.17 to AMD-D.19: the command for host tables of every host domain id takes the guest
      * translations made through it along; devices hold addresses of both stages.
      */
-    private Errno dropMemory(Domain domain, long first, long last, boolean directories) {
+    @Override
+    public Errno unmapped(Domain domain, long first, long last, boolean directories) {
         if (domainIds.isDirty()) {
             removals.dropEverything();
         } else {
@@ -637,28 +612,6 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     /** Reads domain ids. */
     void load(SnapshotReader in) {
         domainIds.load(in);
-    }
-
-    /** Writes the memory maps. */
-    void saveMemory(List<Domain> domains, SnapshotWriter out) {
-        SortedMap<Integer, MapTables> maps = new TreeMap<>();
-        for (Domain domain : domains) {
-            if (domain.memory() != null) {
-                maps.put(domain.members().number(), domain.memory().tables());
-            }
-        }
-        MapSection.save(maps, out);
-    }
-
-    /** Reads the memory maps of domains that have been read. */
-    void loadMemory(DomainBooks<Domain, Device> books, SnapshotReader in) {
-        GuestMemory.load(chip.port().platform(), in).forEach((number, tables) -> {
-            Domain domain = books.find(number);
-            if (domain == null) {
-                throw in.invalid("memory map of domain " + number + ", which is not open");
-            }
-            domain.memory(new GuestMemory(tables));
-        });
     }
 
     @Override

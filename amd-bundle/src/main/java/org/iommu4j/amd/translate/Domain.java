@@ -2,20 +2,21 @@ package org.iommu4j.amd.translate;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.iommu4j.driver.domain.DomainRecord;
 import org.iommu4j.driver.domain.Members;
+import org.iommu4j.driver.table.MapTables;
+import org.iommu4j.driver.table.MappedDomain;
 
 /**
  * A container's domain: its devices and the stages that they are bound to. What an invalidation needs is kept in arrays, which are
  * rebuilt when a binding changes.
  */
-final class Domain implements DomainRecord<Device> {
+final class Domain implements MappedDomain<Device> {
     private static final Stage[] NO_STAGES = {};
     private static final Device[] NO_DEVICES = {};
 
     private final Members<Device> members;
     private final List<Stage> stages = new ArrayList<>();
-    private GuestMemory memory;
+    private MapTables memory;
     private Stage[] inUse = NO_STAGES;
     private Device[] devicesWithTlb = NO_DEVICES;
     private boolean hasGuest;
@@ -44,18 +45,19 @@ final class Domain implements DomainRecord<Device> {
         return null;
     }
 
-    /** The container's memory map; null if it translates one to one. */
-    GuestMemory memory() {
+    @Override
+    public MapTables memory() {
         return memory;
     }
 
-    void memory(GuestMemory map) {
-        memory = map;
+    @Override
+    public void memory(MapTables tables) {
+        memory = tables;
     }
 
     /** A context as it is in this domain: above the memory map, if there is one. */
     Context placed(Context context) {
-        return memory == null ? context : memory.below(context);
+        return memory == null ? context : GuestMemory.below(context, memory);
     }
 
     /** The stages, for requests. */

@@ -2,7 +2,6 @@ package org.iommu4j.amd.translate;
 
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
-import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 import org.iommu4j.amd.command.AmdViRegisters.AutoResponse;
 import org.iommu4j.amd.command.AmdViRegisters.Control;
@@ -11,7 +10,6 @@ import org.iommu4j.amd.command.AmdViRegisters.Ring;
 import org.iommu4j.amd.command.AmdViRegisters.Rings;
 import org.iommu4j.amd.command.AmdViRegisters.Status;
 import org.iommu4j.amd.command.PageServiceRequest;
-import org.iommu4j.amd.command.SizeEncoding;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PageRequest;
@@ -129,22 +127,6 @@ final class PageRequestQueue implements PageRequestPort {
     @Override
     public Errno finish() {
         return commands.finish();
-    }
-
-    /**
-     * Bindings of devices have ended. A device has sent all that it asked before it completes an invalidation of its TLB, since messages
-     * of PCI Express stay in order.
-     *
-     * @param ended true for the requests of those bindings
-     * @return as {@link QueueCommands#finish}
-     */
-    Errno end(int domain, Predicate<PageRequest> ended, int... requesters) {
-        return books.end(domain, ended, () -> {
-            for (int requester : requesters) {
-                commands.deviceTlb(requester, QueueCommands.NO_PASID, 0, SizeEncoding.ALL, 0);
-            }
-            return commands.finish();
-        });
     }
 
     // ---- state

@@ -22,6 +22,20 @@ final class SmmuTrace {
     private static final String TAGS = " asid=(?<asid>-?\\d+)(?: vmid=(?<vmid>-?\\d+))? addr=(?<iova>" + HEX;
     private static final String REGISTER = "addr: (?<off>" + HEX + " val:\\s*(?<val>" + HEX + " size: (?<size>" + HEX;
 
+    /** Events that say again what others say, or nothing about translation. */
+    private static final String OTHERS = """
+            smmu_add_mr smmu_ptw_level smmu_ptw_invalid_pte smmu_get_pte smmu_iotlb_inv_all smmu_iotlb_inv_asid
+            smmu_iotlb_inv_asid_vmid smmu_iotlb_inv_vmid smmu_iotlb_inv_vmid_s1 smmu_iotlb_inv_iova
+            smmu_configs_inv_sid_range smmu_config_cache_inv smmu_inv_notifiers_mr smmu_iotlb_insert
+            smmu_reset_exit smmuv3_trigger_irq smmuv3_write_gerror smmuv3_write_gerrorn smmuv3_cmdq_consume_out
+            smmuv3_find_ste smmuv3_find_ste_2lvl smmuv3_get_ste smmuv3_get_cd smmuv3_decode_cd
+            smmuv3_decode_cd_tt smmuv3_cmdq_cfgi_ste smmuv3_cmdq_cfgi_ste_range smmuv3_cmdq_cfgi_cd
+            smmuv3_config_cache_hit smmuv3_config_cache_miss smmuv3_config_cache_inv smmuv3_range_inval
+            smmuv3_s1_range_inval smmuv3_cmdq_tlbi_nh smmuv3_cmdq_tlbi_nsnh smmuv3_cmdq_tlbi_nh_va
+            smmuv3_cmdq_tlbi_nh_vaa smmuv3_cmdq_tlbi_nh_asid smmuv3_cmdq_tlbi_s12_vmid smmuv3_notify_flag_add
+            smmuv3_notify_flag_del smmuv3_inv_notifiers_iova
+            """;
+
     static final TraceFormat FORMAT = new TraceFormat(
             List.of("smmuv3_", "smmu_"),
             List.of(
@@ -61,49 +75,7 @@ final class SmmuTrace {
                             SID + " abort on iova:(?<iova>" + HEX + " is_write=(?<write>[01])",
                             "aborted"),
                     TraceEvent.of("smmuv3_record_event", Kind.FAULT, "\\S+ sid=")),
-            Set.of(
-                    "smmu_add_mr",
-                    "smmu_ptw_level",
-                    "smmu_ptw_invalid_pte",
-                    "smmu_get_pte",
-                    "smmu_iotlb_inv_all",
-                    "smmu_iotlb_inv_asid",
-                    "smmu_iotlb_inv_asid_vmid",
-                    "smmu_iotlb_inv_vmid",
-                    "smmu_iotlb_inv_vmid_s1",
-                    "smmu_iotlb_inv_iova",
-                    "smmu_configs_inv_sid_range",
-                    "smmu_config_cache_inv",
-                    "smmu_inv_notifiers_mr",
-                    "smmu_iotlb_insert",
-                    "smmu_reset_exit",
-                    "smmuv3_trigger_irq",
-                    "smmuv3_write_gerror",
-                    "smmuv3_write_gerrorn",
-                    "smmuv3_cmdq_consume_out",
-                    "smmuv3_find_ste",
-                    "smmuv3_find_ste_2lvl",
-                    "smmuv3_get_ste",
-                    "smmuv3_get_cd",
-                    "smmuv3_decode_cd",
-                    "smmuv3_decode_cd_tt",
-                    "smmuv3_cmdq_cfgi_ste",
-                    "smmuv3_cmdq_cfgi_ste_range",
-                    "smmuv3_cmdq_cfgi_cd",
-                    "smmuv3_config_cache_hit",
-                    "smmuv3_config_cache_miss",
-                    "smmuv3_config_cache_inv",
-                    "smmuv3_range_inval",
-                    "smmuv3_s1_range_inval",
-                    "smmuv3_cmdq_tlbi_nh",
-                    "smmuv3_cmdq_tlbi_nsnh",
-                    "smmuv3_cmdq_tlbi_nh_va",
-                    "smmuv3_cmdq_tlbi_nh_vaa",
-                    "smmuv3_cmdq_tlbi_nh_asid",
-                    "smmuv3_cmdq_tlbi_s12_vmid",
-                    "smmuv3_notify_flag_add",
-                    "smmuv3_notify_flag_del",
-                    "smmuv3_inv_notifiers_iova"),
+            Set.of(OTHERS.trim().split("\\s+")),
             new TraceFormat.Ring(Queue.COMMANDS.log2Size(), 16, 16, null, null, ""),
             Map.of(
                     Idr0.REGISTER.name(), 0xd40101aL,

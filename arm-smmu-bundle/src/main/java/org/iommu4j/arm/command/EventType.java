@@ -2,8 +2,6 @@ package org.iommu4j.arm.command;
 
 import static org.iommu4j.layout.FieldOption.oneOf;
 
-import java.util.ArrayList;
-import java.util.List;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Code;
 import org.iommu4j.layout.Layout;
@@ -35,39 +33,9 @@ public enum EventType {
             Fields.CLASSES,
             Fields.INPUT,
             Fields.FETCH),
-    F_TRANSLATION(
-            0x10,
-            "7.3.13",
-            "no translation",
-            Fields.IDS,
-            Fields.STALLS,
-            Fields.ACCESS,
-            Fields.STAGE,
-            Fields.CLASSES,
-            Fields.INPUT,
-            Fields.IPAS),
-    F_ADDR_SIZE(
-            0x11,
-            "7.3.14",
-            "address beyond the output size",
-            Fields.IDS,
-            Fields.STALLS,
-            Fields.ACCESS,
-            Fields.STAGE,
-            Fields.CLASSES,
-            Fields.INPUT,
-            Fields.IPAS),
-    F_ACCESS(
-            0x12,
-            "7.3.15",
-            "access flag not set",
-            Fields.IDS,
-            Fields.STALLS,
-            Fields.ACCESS,
-            Fields.STAGE,
-            Fields.CLASSES,
-            Fields.INPUT,
-            Fields.IPAS),
+    F_TRANSLATION(0x10, "7.3.13", "no translation"),
+    F_ADDR_SIZE(0x11, "7.3.14", "address beyond the output size"),
+    F_ACCESS(0x12, "7.3.15", "access flag not set"),
     F_PERMISSION(
             0x13,
             "7.3.16",
@@ -110,6 +78,21 @@ public enum EventType {
     @SuppressWarnings("ImmutableEnumChecker")
     private final Layout layout;
 
+    /** A fault of a table, which a transaction may be stalled for. */
+    EventType(int code, String section, String text) {
+        this(
+                code,
+                section,
+                text,
+                Fields.IDS,
+                Fields.STALLS,
+                Fields.ACCESS,
+                Fields.STAGE,
+                Fields.CLASSES,
+                Fields.INPUT,
+                Fields.IPAS);
+    }
+
     EventType(int code, String section, String text, BitField[]... groups) {
         this.code = code;
         this.text = text;
@@ -118,11 +101,10 @@ public enum EventType {
                 .littleEndian()
                 .spec("IHI 0070 " + section);
         builder.bits("Type", TYPE_BITS - 1, 0, oneOf(new Code(code, name())));
-        List<BitField> fields = new ArrayList<>();
         for (BitField[] group : groups) {
-            fields.addAll(List.of(group));
+            builder.shared(group);
         }
-        layout = builder.shared(fields.toArray(BitField[]::new)).build();
+        layout = builder.build();
     }
 
     /** The code in the record, and of the fault. */

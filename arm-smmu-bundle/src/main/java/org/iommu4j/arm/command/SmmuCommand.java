@@ -13,135 +13,30 @@ import org.iommu4j.layout.Layout;
  * are illegal.
  */
 public enum SmmuCommand implements CommandFormat {
-    PREFETCH_CONFIG(
-            0x01, "4.2.1", Gate.ALWAYS, CommandFields.SSEC, CommandFields.SSV, CommandFields.SSID, CommandFields.SID),
+    PREFETCH_CONFIG(0x01, "4.2.1", Gate.ALWAYS, Fields.SSEC, Fields.SUBSTREAM, Fields.SID),
     PREFETCH_ADDR(
-            0x02,
-            "4.2.2",
-            Gate.ALWAYS,
-            CommandFields.SSEC,
-            CommandFields.SSV,
-            CommandFields.SSID,
-            CommandFields.SID,
-            CommandFields.PREFETCH_SIZE,
-            CommandFields.PREFETCH_STRIDE,
-            CommandFields.ADDRESS),
-    CFGI_STE(0x03, "4.3.1", Gate.ALWAYS, CommandFields.SSEC, CommandFields.SID, CommandFields.LEAF),
-    CFGI_STE_RANGE(0x04, "4.3.2", Gate.ALWAYS, CommandFields.SSEC, CommandFields.SID, CommandFields.RANGE),
-    CFGI_CD(0x05, "4.3.3", Gate.STAGE_1, CommandFields.SSEC, CommandFields.SSID, CommandFields.SID, CommandFields.LEAF),
-    CFGI_CD_ALL(0x06, "4.3.4", Gate.STAGE_1, CommandFields.SSEC, CommandFields.SID),
-    CFGI_VMS_PIDM(0x07, "4.3.5", Gate.MPAM, CommandFields.SSEC, CommandFields.VMID),
-    TLBI_NH_ALL(0x10, "4.4.2.1", Gate.STAGE_1, CommandFields.VMID),
-    TLBI_NH_ASID(0x11, "4.4.2.2", Gate.STAGE_1, CommandFields.VMID, CommandFields.ASID),
-    TLBI_NH_VA(
-            0x12,
-            "4.4.2.4",
-            Gate.STAGE_1,
-            CommandFields.NUM,
-            CommandFields.SCALE,
-            CommandFields.SCALE_HIGH,
-            CommandFields.VMID,
-            CommandFields.ASID,
-            CommandFields.LEAF,
-            CommandFields.TTL128,
-            CommandFields.TTL,
-            CommandFields.TG,
-            CommandFields.ADDRESS),
-    TLBI_NH_VAA(
-            0x13,
-            "4.4.2.3",
-            Gate.STAGE_1,
-            CommandFields.NUM,
-            CommandFields.SCALE,
-            CommandFields.SCALE_HIGH,
-            CommandFields.VMID,
-            CommandFields.LEAF,
-            CommandFields.TTL128,
-            CommandFields.TTL,
-            CommandFields.TG,
-            CommandFields.ADDRESS),
+            0x02, "4.2.2", Gate.ALWAYS, Fields.SSEC, Fields.SUBSTREAM, Fields.SID, Fields.PREFETCH, Fields.ADDRESS),
+    CFGI_STE(0x03, "4.3.1", Gate.ALWAYS, Fields.SSEC, Fields.SID, Fields.LEAF),
+    CFGI_STE_RANGE(0x04, "4.3.2", Gate.ALWAYS, Fields.SSEC, Fields.SID, Fields.RANGE),
+    CFGI_CD(0x05, "4.3.3", Gate.STAGE_1, Fields.SSEC, Fields.SSID, Fields.SID, Fields.LEAF),
+    CFGI_CD_ALL(0x06, "4.3.4", Gate.STAGE_1, Fields.SSEC, Fields.SID),
+    CFGI_VMS_PIDM(0x07, "4.3.5", Gate.MPAM, Fields.SSEC, Fields.VMID),
+    TLBI_NH_ALL(0x10, "4.4.2.1", Gate.STAGE_1, Fields.VMID),
+    TLBI_NH_ASID(0x11, "4.4.2.2", Gate.STAGE_1, Fields.VMID, Fields.ASID),
+    TLBI_NH_VA(0x12, "4.4.2.4", Gate.STAGE_1, Fields.GRANULES, Fields.VMID, Fields.ASID, Fields.LEVELS, Fields.ADDRESS),
+    TLBI_NH_VAA(0x13, "4.4.2.3", Gate.STAGE_1, Fields.GRANULES, Fields.VMID, Fields.LEVELS, Fields.ADDRESS),
     TLBI_EL2_ALL(0x20, "4.4.2.7", Gate.EL2),
-    TLBI_EL2_ASID(0x21, "4.4.2.10", Gate.EL2, CommandFields.ASID),
-    TLBI_EL2_VA(
-            0x22,
-            "4.4.2.8",
-            Gate.EL2,
-            CommandFields.NUM,
-            CommandFields.SCALE,
-            CommandFields.SCALE_HIGH,
-            CommandFields.ASID,
-            CommandFields.LEAF,
-            CommandFields.TTL128,
-            CommandFields.TTL,
-            CommandFields.TG,
-            CommandFields.ADDRESS),
-    TLBI_EL2_VAA(
-            0x23,
-            "4.4.2.9",
-            Gate.EL2,
-            CommandFields.NUM,
-            CommandFields.SCALE,
-            CommandFields.SCALE_HIGH,
-            CommandFields.LEAF,
-            CommandFields.TTL128,
-            CommandFields.TTL,
-            CommandFields.TG,
-            CommandFields.ADDRESS),
-    TLBI_S12_VMALL(0x28, "4.4.3.2", Gate.STAGE_2, CommandFields.VMID),
-    TLBI_S2_IPA(
-            0x2A,
-            "4.4.3.1",
-            Gate.STAGE_2,
-            CommandFields.NUM,
-            CommandFields.SCALE,
-            CommandFields.SCALE_HIGH,
-            CommandFields.VMID,
-            CommandFields.LEAF,
-            CommandFields.TTL128,
-            CommandFields.TTL,
-            CommandFields.TG,
-            CommandFields.IPA,
-            CommandFields.IPA_HIGH),
+    TLBI_EL2_ASID(0x21, "4.4.2.10", Gate.EL2, Fields.ASID),
+    TLBI_EL2_VA(0x22, "4.4.2.8", Gate.EL2, Fields.GRANULES, Fields.ASID, Fields.LEVELS, Fields.ADDRESS),
+    TLBI_EL2_VAA(0x23, "4.4.2.9", Gate.EL2, Fields.GRANULES, Fields.LEVELS, Fields.ADDRESS),
+    TLBI_S12_VMALL(0x28, "4.4.3.2", Gate.STAGE_2, Fields.VMID),
+    TLBI_S2_IPA(0x2A, "4.4.3.1", Gate.STAGE_2, Fields.GRANULES, Fields.VMID, Fields.LEVELS, Fields.IPA),
     TLBI_NSNH_ALL(0x30, "4.4.4.1", Gate.ALWAYS),
-    ATC_INV(
-            0x40,
-            "4.5.1",
-            Gate.ATS,
-            CommandFields.GLOBAL,
-            CommandFields.SSV,
-            CommandFields.SSID,
-            CommandFields.SID,
-            CommandFields.SIZE,
-            CommandFields.ADDRESS),
-    PRI_RESP(
-            0x41,
-            "4.5.2",
-            Gate.PRI,
-            CommandFields.SSV,
-            CommandFields.SSID,
-            CommandFields.SID,
-            CommandFields.PRG_INDEX,
-            CommandFields.RESP),
-    RESUME(
-            0x44,
-            "4.7.1",
-            Gate.STALLS,
-            CommandFields.SSEC,
-            CommandFields.AC,
-            CommandFields.AB,
-            CommandFields.SID,
-            CommandFields.STAG),
-    STALL_TERM(0x45, "4.7.2", Gate.STALLS, CommandFields.SSEC, CommandFields.SID),
-    SYNC(
-            0x46,
-            "4.7.3",
-            Gate.ALWAYS,
-            CommandFields.CS,
-            CommandFields.MSH,
-            CommandFields.MSI_ATTR,
-            CommandFields.MSI_DATA,
-            CommandFields.MSI_ADDRESS,
-            CommandFields.MSI_ADDRESS_HIGH);
+    ATC_INV(0x40, "4.5.1", Gate.ATS, Fields.GLOBAL, Fields.SUBSTREAM, Fields.SID, Fields.SIZE, Fields.ADDRESS),
+    PRI_RESP(0x41, "4.5.2", Gate.PRI, Fields.SUBSTREAM, Fields.SID, Fields.GROUP),
+    RESUME(0x44, "4.7.1", Gate.STALLS, Fields.SSEC, Fields.ANSWER, Fields.SID, Fields.STAG),
+    STALL_TERM(0x45, "4.7.2", Gate.STALLS, Fields.SSEC, Fields.SID),
+    SYNC(0x46, "4.7.3", Gate.ALWAYS, Fields.SIGNAL);
 
     /** Capability that a command needs; without it the command is illegal. */
     public enum Gate {
@@ -194,7 +89,7 @@ public enum SmmuCommand implements CommandFormat {
     @SuppressWarnings("ImmutableEnumChecker")
     private final Layout layout;
 
-    SmmuCommand(int opcode, String section, Gate gate, BitField... fields) {
+    SmmuCommand(int opcode, String section, Gate gate, BitField[]... groups) {
         this.opcode = opcode;
         this.gate = gate;
         Layout.Builder builder = Layout.named("CMD_" + name())
@@ -202,7 +97,10 @@ public enum SmmuCommand implements CommandFormat {
                 .littleEndian()
                 .spec("IHI 0070 " + section);
         builder.bits(OPCODE, OPCODE_BITS - 1, 0, oneOf(code(opcode, "CMD_" + name())));
-        layout = builder.shared(fields).build();
+        for (BitField[] group : groups) {
+            builder.shared(group);
+        }
+        layout = builder.build();
     }
 
     @Override
@@ -272,5 +170,36 @@ public enum SmmuCommand implements CommandFormat {
     /** The first word of the command with all its fields 0. */
     public long word() {
         return opcode;
+    }
+
+    /** Fields that go together. */
+    private static final class Fields {
+        static final BitField[] SSEC = {CommandFields.SSEC};
+        static final BitField[] SUBSTREAM = {CommandFields.SSV, CommandFields.SSID};
+        static final BitField[] SID = {CommandFields.SID};
+        static final BitField[] PREFETCH = {CommandFields.PREFETCH_SIZE, CommandFields.PREFETCH_STRIDE};
+        static final BitField[] ADDRESS = {CommandFields.ADDRESS};
+        static final BitField[] LEAF = {CommandFields.LEAF};
+        static final BitField[] GRANULES = {CommandFields.NUM, CommandFields.SCALE, CommandFields.SCALE_HIGH};
+        static final BitField[] RANGE = {CommandFields.RANGE};
+        static final BitField[] SSID = {CommandFields.SSID};
+        static final BitField[] VMID = {CommandFields.VMID};
+        static final BitField[] ASID = {CommandFields.ASID};
+        static final BitField[] LEVELS = {CommandFields.LEAF, CommandFields.TTL128, CommandFields.TTL, CommandFields.TG
+        };
+        static final BitField[] IPA = {CommandFields.IPA, CommandFields.IPA_HIGH};
+        static final BitField[] GLOBAL = {CommandFields.GLOBAL};
+        static final BitField[] SIZE = {CommandFields.SIZE};
+        static final BitField[] GROUP = {CommandFields.PRG_INDEX, CommandFields.RESP};
+        static final BitField[] ANSWER = {CommandFields.AC, CommandFields.AB};
+        static final BitField[] STAG = {CommandFields.STAG};
+        static final BitField[] SIGNAL = {
+            CommandFields.CS,
+            CommandFields.MSH,
+            CommandFields.MSI_ATTR,
+            CommandFields.MSI_DATA,
+            CommandFields.MSI_ADDRESS,
+            CommandFields.MSI_ADDRESS_HIGH
+        };
     }
 }

@@ -2,7 +2,6 @@ package org.iommu4j.arm.command;
 
 import java.util.List;
 import java.util.function.ToLongFunction;
-import java.util.random.RandomGenerator;
 import org.iommu4j.arm.command.SmmuRegisters.Aidr;
 import org.iommu4j.arm.command.SmmuRegisters.Idr0;
 import org.iommu4j.arm.command.SmmuRegisters.Idr1;
@@ -94,16 +93,16 @@ public final class SmmuSettings {
                 Idr0.VMID16,
                 Idr0.CD2L,
                 Idr0.TERM_MODEL)) {
-            vary(flag, random -> random.nextInt(2));
+            ROWS.vary(flag, random -> random.nextInt(2));
         }
-        vary(Idr0.HTTU, random -> random.nextInt(3));
-        vary(Idr0.STALL_MODEL, random -> random.nextInt(3));
-        vary(Idr0.ST_LEVEL, random -> random.nextInt(2));
-        vary(Idr1.SSIDSIZE, random -> random.nextInt(MOST_SUBSTREAM_BITS + 1));
-        vary(Idr3.XNX, random -> random.nextInt(2));
-        vary(Idr3.HAD, random -> random.nextInt(2));
-        vary(Idr5.GRAN16K, random -> random.nextInt(2));
-        vary(Idr5.GRAN64K, random -> random.nextInt(2));
+        ROWS.vary(Idr0.HTTU, random -> random.nextInt(3));
+        ROWS.vary(Idr0.STALL_MODEL, random -> random.nextInt(3));
+        ROWS.vary(Idr0.ST_LEVEL, random -> random.nextInt(2));
+        ROWS.vary(Idr1.SSIDSIZE, random -> random.nextInt(MOST_SUBSTREAM_BITS + 1));
+        ROWS.vary(Idr3.XNX, random -> random.nextInt(2));
+        ROWS.vary(Idr3.HAD, random -> random.nextInt(2));
+        ROWS.vary(Idr5.GRAN16K, random -> random.nextInt(2));
+        ROWS.vary(Idr5.GRAN64K, random -> random.nextInt(2));
     }
 
     /** IHI 0070 4.1.5: whether a reserved bit makes a command illegal. */
@@ -156,14 +155,6 @@ public final class SmmuSettings {
                 register.layout(),
                 register.widthBits(),
                 generation -> value.applyAsLong(SmmuCapabilities.base(generation)));
-    }
-
-    /** One chip in five has another value than the default. */
-    private static void vary(BitField field, ToLongFunction<RandomGenerator> value) {
-        ROWS.vary(ROWS.field(field), (generation, random) -> {
-            long drawn = value.applyAsLong(random);
-            return random.nextInt(5) == 0 ? drawn : null;
-        });
     }
 
     /** All rows. */

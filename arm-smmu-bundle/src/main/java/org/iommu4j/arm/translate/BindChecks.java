@@ -8,11 +8,9 @@ import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuErrata;
 import org.iommu4j.arm.table.ConfigurationRules;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.bind.BindRules;
-import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.layout.BitField;
 
 /** Checks of the vendor part of a bind, before anything changes. */
@@ -36,14 +34,10 @@ final class BindChecks {
                 "PASS_THROUGH has neither a table nor a TLB of the device",
                 part -> !part.hasFlag(BindPasidTable.FLAG_PASS_THROUGH) || isEmpty(part));
         BindRules<Domain> ofTable = new BindRules<Domain>()
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "stage 2 of the container is its memory map",
                         (part, domain) -> !hasStage2(part) || domain.memory() == null)
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip fails with both stages (E2, E4)",
                         (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_NESTED) || SmmuErrata.canNest(chip))
                 .row(
@@ -52,17 +46,13 @@ final class BindChecks {
                         "no context descriptors: a reserved bit or code",
                         (part, domain) ->
                                 !part.hasFlag(BindPasidTable.FLAG_NESTED) || areContexts(part.get(BindPageTable.MAIR)));
-        ofTable.row(
-                Rule.V34,
-                Errno.EOPNOTSUPP,
+        ofTable.unsupported(
                 BindPageTable.FORCE_WRITE_BACK,
                 "the chip would ignore it: IDR3.FWB=0",
                 (part, domain) -> part.get(BindPageTable.FORCE_WRITE_BACK) == 0 || chip.has("FWB"));
         pageTables = rulesOfTable(ofTable);
         BindRules<Domain> ofPasid = new BindRules<Domain>()
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasid.PASID,
                         "the host's context descriptors have " + pasidBits + " bits of PASID",
                         (part, domain) -> pasidBits != 0 && part.get(BindPasid.PASID) >>> pasidBits == 0);
@@ -131,34 +121,19 @@ final class BindChecks {
                         root,
                         "the table is beyond the output address size",
                         (part, domain) -> part.get(root) >>> chip.outputBits() == 0)
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip has no address translation services",
                         (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB) || chip.has("ATS"))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip has no page requests",
                         (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_PAGE_REQUESTS) || chip.has("PRI"))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip refuses such a table",
                         (part, domain) -> part.unbinds()
                                 || isLegal(domain.placed(stage.apply(part)), part.flags(BindPasidTable.DEVICE_FLAGS)))
-                .flags(
-                        Rule.V35,
-                        "PAGE_REQUESTS needs DEVICE_TLB",
-                        (part, domain) -> !part.hasFlag(BindPasidTable.FLAG_PAGE_REQUESTS)
-                                || part.hasFlag(BindPasidTable.FLAG_DEVICE_TLB))
+                .needs(BindPasidTable.FLAG_PAGE_REQUESTS, BindPasidTable.FLAG_DEVICE_TLB)
                 .flags(Rule.V35, conflict, (part, domain) -> agrees.test(part))
-                .row(
-                        null,
-                        Errno.ENODEV,
-                        requester,
-                        Answers.NOT_ATTACHED,
-                        (part, domain) -> domain.members().device(part.getInt(requester)) != null);
+                .attached(requester, (part, domain) -> domain.members().device(part.getInt(requester)) != null);
     }
 
     private static boolean isEmpty(BindPart part) {

@@ -2,8 +2,6 @@ package org.iommu4j.arm.translate;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.iommu4j.arm.command.BindPageTable;
@@ -20,20 +18,19 @@ import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
-import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.bind.BindRules;
 import org.iommu4j.driver.bind.TableAddress;
 import org.iommu4j.driver.domain.Answers;
-import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.driver.page.PageRequestPort;
 import org.iommu4j.driver.range.RangeCover;
-import org.iommu4j.driver.table.MapSection;
+import org.iommu4j.driver.table.MapPolicy;
 import org.iommu4j.driver.table.MapTables;
+import org.iommu4j.driver.table.MemoryMaps;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -45,11 +42,10 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * <p>The class is long because each kind of bind, and the invalidations that its change owes, stands beside the books that
  * both edit.
  */
-final class Bindings implements DomainPolicy<Domain, Device> {
+final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> {
     private static final int LEAST_LEVELS = 2;
     private static final int MOST_LEVELS = 4;
     private static final int MOST_STAGES = 1 << 16;
-    private static final String NO_TABLES = "no pages for tables of the memory map";
 
     // How a saved state says what a device has; a reader that does not know page requests refuses them.
     private static final int DEVICE_TLB = 1;
@@ -65,6 +61,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final TlbCommands tlb;
     private final TranslationTags vmids;
     private final BindChecks legal;
+    private final GuestMemory guestMemory;
+    private final MemoryMaps<Domain> maps;
     private final PageRequestQueue pageRequests;
 
     /**
@@ -89,13 +87,15 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         int first = chip.hasStage2() ? 1 : 0;
         vmids = new TranslationTags(first, 1 << chip.vmidBits(), tables.streams());
         legal = new BindChecks(chip);
+        guestMemory = new GuestMemory(chip);
+        maps = guestMemory.maps(platform, this);
     }
 
     // ---- domains and devices
 
     @Override
     public Domain open(int number, Completion completion) {
-        return new Domain(number);
+        return new Domain(number, guestMemory);
     }
 
     @Override
@@ -286,7 +286,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     }
 
     private HostContexts contexts(Domain domain, Device device) {
-        return new HostContexts(platform, device.stage(), domain.memory());
+        return new HostContexts(platform, device.stage(), guestMemory, domain.memory());
     }
 
     /**
@@ -385,8 +385,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             platform.memory().writeLongLe(page + (long) word * Long.BYTES, words[word]);
         }
         try {
-            stage.contextPage(
-                    page, domain.memory() == null ? page : domain.memory().show(page));
+            stage.contextPage(page, domain.memory() == null ? page : guestMemory.show(page, domain.memory()));
         } catch (BackendException e) {
             platform.freePages(page, 1);
             throw e;
@@ -465,9 +464,9 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     /** Page requests that wait are answered, since the bindings have ended; the first that went wrong is the outcome. */
     private Errno ended(Errno outcome, Domain domain, Predicate<PageRequest> gone, Device... devices) {
-        int[] ids = streamIds(devices);
-        Errno drained = vmids.settle(pageRequests.end(domain.members().number(), gone, ids), ids);
-        return outcome == Errno.OK ? drained : outcome;
+        return pageRequests
+                .books()
+                .end(outcome, domain.members().number(), gone, this::dropTlb, vmids, streamIds(devices));
     }
 
     /** Ends what a device that aborts has stalled: nobody answers for it any more, and its tags are the chip's, IHI 0070 4.7.2. */
@@ -491,8 +490,12 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             commands.sync();
         }
         for (Device device : devices) {
-            tlb.device(device.streamId(), -1, 0, RangeCover.WHOLE_SPACE_ORDER);
+            dropTlb(device.streamId());
         }
+    }
+
+    private void dropTlb(int streamId) {
+        tlb.device(streamId, -1, 0, RangeCover.WHOLE_SPACE_ORDER);
     }
 
     private static int[] streamIds(Device[] devices) {
@@ -526,7 +529,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private List<Long> hostPages(Domain domain, Stage stage) {
         List<Long> pages = new ArrayList<>();
         if (stage.kind() == Stage.Kind.HOST_CONTEXTS && stage.contextPage() != 0) {
-            pages.addAll(new HostContexts(platform, stage, domain.memory()).leaves());
+            pages.addAll(new HostContexts(platform, stage, guestMemory, domain.memory()).leaves());
         }
         if (stage.contextPage() != 0) {
             pages.add(stage.contextPage());
@@ -536,53 +539,24 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     /** True once nothing shows pages of the host any more to tables of the container's guests. */
     private boolean isHidden(Domain domain, List<Long> pages) {
-        GuestMemory memory = domain.memory();
+        MapTables memory = domain.memory();
         if (memory == null) {
             return true;
         }
         boolean hidden = true;
         for (long page : pages) {
-            long ipa = GuestMemory.ipaOf(page, chip);
+            long ipa = guestMemory.ipaOf(page);
             memory.unmap(ipa, ipa);
-            hidden &= dropMemory(domain, ipa, ipa) == Errno.OK;
+            hidden &= unmapped(domain, ipa, ipa, false) == Errno.OK;
         }
         return hidden;
     }
 
     // ---- the memory of a container
 
-    /** Gives a domain a memory map. */
-    int beginMap(Domain domain, Completion completion) {
-        try {
-            domain.memory(GuestMemory.create(platform, chip));
-            return completion.done(Fidelity.EXACT);
-        } catch (BackendException e) {
-            return completion.fail(e.errno(), NO_TABLES);
-        }
-    }
-
-    /** Maps memory: what leads nowhere is in no cache, IHI 0070 16.2, so that there is nothing to drop. */
-    int map(Domain domain, Mapping mapping, Completion completion) {
-        if (!domain.memory().canReach(mapping.pa() + mapping.size() - 1)) {
-            return completion.refuse(
-                    Rule.V42, "vaddr", -1, mapping.pa(), "it is beyond the output addresses of stage 2");
-        }
-        try {
-            domain.memory().map(mapping);
-            return completion.done(Fidelity.EXACT);
-        } catch (BackendException e) {
-            return completion.fail(e.errno(), NO_TABLES);
-        }
-    }
-
-    /** Unmaps memory, and drops all that came of it. */
-    int unmap(Domain domain, long first, long last, Completion completion) {
-        domain.memory().unmap(first, last);
-        Errno outcome = dropMemory(domain, first, last);
-        if (outcome == Errno.OK) {
-            domain.memory().release();
-        }
-        return Answers.of(outcome, completion);
+    /** Memory maps of the domains. */
+    MemoryMaps<Domain> maps() {
+        return maps;
     }
 
     /**
@@ -590,7 +564,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
      * stages, which only their input addresses name, so that stage 1 goes as a whole. A guest's context descriptors may have
      * been there, too, and a device holds addresses of both stages.
      */
-    private Errno dropMemory(Domain domain, long first, long last) {
+    @Override
+    public Errno unmapped(Domain domain, long first, long last, boolean tablesToo) {
         if (vmids.isDirty()) {
             commands.everything();
         } else {
@@ -622,28 +597,6 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         vmids.load(in);
     }
 
-    /** Writes the memory maps. */
-    void saveMemory(List<Domain> domains, SnapshotWriter out) {
-        SortedMap<Integer, MapTables> maps = new TreeMap<>();
-        for (Domain domain : domains) {
-            if (domain.memory() != null) {
-                maps.put(domain.members().number(), domain.memory().tables());
-            }
-        }
-        MapSection.save(maps, out);
-    }
-
-    /** Reads what {@link #saveMemory} wrote. */
-    void loadMemory(DomainBooks<Domain, Device> books, SnapshotReader in) {
-        GuestMemory.load(platform, chip, in).forEach((number, memory) -> {
-            Domain domain = books.find(number);
-            if (domain == null) {
-                throw in.invalid("memory map of domain " + number + ", which is not open");
-            }
-            domain.memory(memory);
-        });
-    }
-
     @Override
     public void saveDomain(Domain domain, SnapshotWriter out) {
         out.putInt(domain.stages().size());
@@ -658,7 +611,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     @Override
     public Domain loadDomain(int number, SnapshotReader in) {
-        Domain domain = new Domain(number);
+        Domain domain = new Domain(number, guestMemory);
         int count = in.getCount(MOST_STAGES);
         for (int i = 0; i < count; i++) {
             Stage.Kind kind = in.getConstant(Stage.Kind.class);
@@ -671,7 +624,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             Stage stage = new Stage(kind, ste, cd);
             stage.vmid(in.getInt());
             long page = in.getPage("context descriptor");
-            stage.contextPage(page, page != 0 && stage.hasStage2() ? GuestMemory.ipaOf(page, chip) : page);
+            stage.contextPage(page, page != 0 && stage.hasStage2() ? guestMemory.ipaOf(page) : page);
             if (chip.hasStage2() && !vmids.isTaken(stage.vmid())) {
                 throw in.invalid("VMID " + stage.vmid() + " of a table, which is not in use");
             }

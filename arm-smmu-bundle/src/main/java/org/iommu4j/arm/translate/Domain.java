@@ -2,24 +2,27 @@ package org.iommu4j.arm.translate;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.iommu4j.driver.domain.DomainRecord;
 import org.iommu4j.driver.domain.Members;
+import org.iommu4j.driver.table.MapTables;
+import org.iommu4j.driver.table.MappedDomain;
 
 /**
  * A container's domain: its streams and what they translate through. What an invalidation needs is kept in arrays, which are
  * rebuilt when a binding changes.
  */
-final class Domain implements DomainRecord<Device> {
+final class Domain implements MappedDomain<Device> {
     private static final Device[] NOBODY = {};
     private static final Stage[] NOTHING = {};
 
     private final Members<Device> members;
+    private final GuestMemory guestMemory;
     private final List<Stage> stages = new ArrayList<>();
-    private GuestMemory memory;
+    private MapTables memory;
     private Stage[] stagesInUse = NOTHING;
     private Device[] devicesWithTlb = NOBODY;
 
-    Domain(int number) {
+    Domain(int number, GuestMemory guestMemory) {
+        this.guestMemory = guestMemory;
         members = new Members<>(number);
     }
 
@@ -42,18 +45,19 @@ final class Domain implements DomainRecord<Device> {
         return null;
     }
 
-    /** The container's memory map; null if it translates one to one. */
-    GuestMemory memory() {
+    @Override
+    public MapTables memory() {
         return memory;
     }
 
-    void memory(GuestMemory map) {
-        memory = map;
+    @Override
+    public void memory(MapTables tables) {
+        memory = tables;
     }
 
     /** A stage as it is in this domain: above the memory map, if there is one. */
     Stage placed(Stage stage) {
-        return memory == null ? stage : stage.above(memory);
+        return memory == null ? stage : stage.withWords(guestMemory.below(stage.ste(), memory));
     }
 
     /** The stages, for loops that allocate nothing. */

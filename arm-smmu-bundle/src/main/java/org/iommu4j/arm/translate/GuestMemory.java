@@ -1,7 +1,5 @@
 package org.iommu4j.arm.translate;
 
-import java.util.SortedMap;
-import java.util.TreeMap;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuErrata;
@@ -15,9 +13,9 @@ import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.table.EntryFormat;
-import org.iommu4j.driver.table.MapSection;
+import org.iommu4j.driver.table.MapPolicy;
 import org.iommu4j.driver.table.MapTables;
-import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.driver.table.MemoryMaps;
 
 /**
  * The memory of a container: stage-2 tables with 4 KiB granules (DDI 0487 D8.3) that the host writes, in pages of its own, and that
@@ -26,7 +24,7 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
  * <p>The upper half of the intermediate addresses is the host's. With two stages a stream table entry names its context descriptors
  * by an intermediate address (IHI 0070 5.2 S1ContextPtr), so those that the host makes are shown there, read-only.
  */
-final class GuestMemory {
+final class GuestMemory implements EntryFormat {
     private static final long PAGE_BYTES = 4096;
 
     /** Most bits of an address that descriptors of 4 KiB granules hold, without IDR5.DS. */
@@ -43,148 +41,52 @@ final class GuestMemory {
 
     private static final int INNER_SHAREABLE = 3;
 
-    private static final EntryFormat FORMAT = new Format();
-
     private final SmmuCapabilities chip;
-    private final MapTables tables;
 
-    private GuestMemory(SmmuCapabilities chip, MapTables tables) {
+    /** Bits of intermediate and of physical addresses. */
+    private final int bits;
+
+    private final int levels;
+
+    GuestMemory(SmmuCapabilities chip) {
         this.chip = chip;
-        this.tables = tables;
-    }
-
-    /** Stage-2 descriptors; a level is counted from the pages upwards. */
-    private static final class Format implements EntryFormat {
-        @Override
-        public long table(int level, long pa) {
-            return Stage2Descriptor.VALID.mask() | Stage2Descriptor.TABLE.mask() | pa;
-        }
-
-        @Override
-        public long leaf(int level, long pa, int flags) {
-            return Stage2Descriptor.VALID.mask()
-                    | Stage2Descriptor.TABLE.of(level == 0 ? 1 : 0)
-                    | Stage2Descriptor.MEM_ATTR.of(WRITE_BACK)
-                    | Stage2Descriptor.SH.of(INNER_SHAREABLE)
-                    | Stage2Descriptor.AF.mask()
-                    | Stage2Descriptor.READ.of((flags & Uapi.MAP_FLAG_READ) != 0 ? 1 : 0)
-                    | Stage2Descriptor.WRITE.of((flags & Uapi.MAP_FLAG_WRITE) != 0 ? 1 : 0)
-                    | pa;
-        }
-
-        @Override
-        public boolean isPresent(long entry) {
-            return Stage2Descriptor.VALID.isSet(entry);
-        }
-
-        @Override
-        public boolean isTable(int level, long entry) {
-            return level != 0 && Stage2Descriptor.TABLE.isSet(entry);
-        }
-
-        @Override
-        public long address(int level, long entry) {
-            return entry & ((1L << MOST_BITS) - PAGE_BYTES);
-        }
+        bits = Math.min(MOST_BITS, chip.outputBits());
+        levels = bits >= LEAST_BITS_OF_FOUR_LEVELS ? FOUR_LEVELS : FOUR_LEVELS - 1;
     }
 
     /**
-     * The memory maps that a chip can carry out: the lower half of its intermediate addresses, if it has stage 2 in
+     * The memory maps that the chip can carry out: the lower half of its intermediate addresses, if it has stage 2 in
      * little-endian 4 KiB granules.
      */
-    static MemoryMapSupport support(SmmuCapabilities chip) {
+    MemoryMaps<Domain> maps(Platform platform, MapPolicy<Domain> policy) {
         boolean there = chip.hasStage2()
                 && chip.hasGranule(Granule.K4)
                 && chip.hasTables(false)
                 && SmmuErrata.canNest(chip)
                 // Such a chip stalls every fault of stage 2, and nobody would resume it.
                 && !chip.alwaysStalls();
-        return there ? new MemoryMapSupport(MapTables.PAGE_SIZES, bits(chip) - 1) : MemoryMapSupport.NONE;
+        MemoryMapSupport support = there ? new MemoryMapSupport(MapTables.PAGE_SIZES, bits - 1) : MemoryMapSupport.NONE;
+        return new MemoryMaps<>(platform, this, levels, support, policy);
     }
 
-    private static int bits(SmmuCapabilities chip) {
-        return Math.min(MOST_BITS, chip.outputBits());
-    }
-
-    private static int levels(SmmuCapabilities chip) {
-        return bits(chip) >= LEAST_BITS_OF_FOUR_LEVELS ? FOUR_LEVELS : FOUR_LEVELS - 1;
-    }
-
-    /**
-     * Nothing is mapped.
-     *
-     * @throws BackendException {@code ENOMEM}
-     */
-    static GuestMemory create(Platform platform, SmmuCapabilities chip) {
-        return new GuestMemory(chip, MapTables.create(platform, FORMAT, levels(chip)));
-    }
-
-    /** Reads the maps of a saved state by the numbers of their domains. */
-    static SortedMap<Integer, GuestMemory> load(Platform platform, SmmuCapabilities chip, SnapshotReader in) {
-        SortedMap<Integer, GuestMemory> maps = new TreeMap<>();
-        MapSection.load(platform, FORMAT, levels(chip), in)
-                .forEach((domain, tables) -> maps.put(domain, new GuestMemory(chip, tables)));
-        return maps;
-    }
-
-    /** Tables of the map. */
-    MapTables tables() {
-        return tables;
-    }
-
-    /** The words of a stream table entry, without stage 2 so far, with this as its stage 2; what bypassed has stage 2 alone. */
-    long[] below(long[] ste) {
+    /** The words of a stream table entry, without stage 2 so far, with a map as its stage 2; what bypassed has stage 2 alone. */
+    long[] below(long[] ste, MapTables map) {
         long[] words = ste.clone();
         boolean stage1 = StreamTableEntry.hasStage1(StreamTableEntry.CONFIG.getInt(words[0]));
-        int bits = bits(chip);
         words[0] = StreamTableEntry.CONFIG.set(words[0], stage1 ? StreamTableEntry.NESTED : StreamTableEntry.STAGE_2);
         words[2] |= StreamTableEntry.S2_T0SZ.of(Long.SIZE - bits)
-                | StreamTableEntry.S2_SL0.of(START_CODE_OF_LEVEL_0 - (FOUR_LEVELS - levels(chip)))
+                | StreamTableEntry.S2_SL0.of(START_CODE_OF_LEVEL_0 - (FOUR_LEVELS - levels))
                 | StreamTableEntry.S2_TG.of(Granule.K4.stage2Code())
                 | StreamTableEntry.S2_PS.of(Idr5.OAS.get(chip.idr5()))
                 | StreamTableEntry.S2_AA64.mask()
                 | StreamTableEntry.S2_R.mask();
-        words[3] |= StreamTableEntry.S2_TTB.of(tables.root());
+        words[3] |= StreamTableEntry.S2_TTB.of(map.root());
         return words;
     }
 
-    /** True if a physical address can stand in a descriptor. */
-    boolean canReach(long pa) {
-        return pa >>> bits(chip) == 0;
-    }
-
-    /**
-     * Adds a mapping.
-     *
-     * @throws BackendException {@code ENOMEM}; then nothing has changed
-     */
-    void map(Mapping mapping) {
-        tables.map(mapping);
-    }
-
-    /** Removes what is mapped in a range; then come the invalidations, then {@link #release}. */
-    void unmap(long first, long last) {
-        tables.unmap(first, last);
-    }
-
-    /** Everything that was unmapped is out of all caches. */
-    void release() {
-        tables.release();
-    }
-
-    /** Nothing leads to the tables any more. */
-    void free() {
-        tables.free();
-    }
-
-    /** Physical address of an intermediate address, or {@link MapTables#NONE}. */
-    long find(long ipa) {
-        return tables.find(ipa);
-    }
-
     /** Intermediate address at which a page of the host is shown. */
-    static long ipaOf(long page, SmmuCapabilities chip) {
-        long half = 1L << (bits(chip) - 1);
+    long ipaOf(long page) {
+        long half = 1L << (bits - 1);
         return half | (page & (half - 1));
     }
 
@@ -194,12 +96,51 @@ final class GuestMemory {
      * @return its intermediate address
      * @throws BackendException {@code ENOMEM} if there are no pages for tables, or it is beyond what descriptors hold
      */
-    long show(long page) {
-        if (!canReach(page)) {
+    long show(long page, MapTables map) {
+        if (page >>> bits != 0) {
             throw new BackendException(Errno.ENOMEM, "a page of the host is beyond the addresses of stage 2");
         }
-        long ipa = ipaOf(page, chip);
-        tables.map(new Mapping(ipa, page, PAGE_BYTES, Uapi.MAP_FLAG_READ));
+        long ipa = ipaOf(page);
+        map.map(new Mapping(ipa, page, PAGE_BYTES, Uapi.MAP_FLAG_READ));
         return ipa;
+    }
+
+    // ---- stage-2 descriptors; a level is counted from the pages upwards
+
+    @Override
+    public long table(int level, long pa) {
+        return Stage2Descriptor.VALID.mask() | Stage2Descriptor.TABLE.mask() | pa;
+    }
+
+    @Override
+    public long leaf(int level, long pa, int flags) {
+        return Stage2Descriptor.VALID.mask()
+                | Stage2Descriptor.TABLE.of(level == 0 ? 1 : 0)
+                | Stage2Descriptor.MEM_ATTR.of(WRITE_BACK)
+                | Stage2Descriptor.SH.of(INNER_SHAREABLE)
+                | Stage2Descriptor.AF.mask()
+                | Stage2Descriptor.READ.of((flags & Uapi.MAP_FLAG_READ) != 0 ? 1 : 0)
+                | Stage2Descriptor.WRITE.of((flags & Uapi.MAP_FLAG_WRITE) != 0 ? 1 : 0)
+                | pa;
+    }
+
+    @Override
+    public boolean isPresent(long entry) {
+        return Stage2Descriptor.VALID.isSet(entry);
+    }
+
+    @Override
+    public boolean isTable(int level, long entry) {
+        return level != 0 && Stage2Descriptor.TABLE.isSet(entry);
+    }
+
+    @Override
+    public long address(int level, long entry) {
+        return entry & ((1L << MOST_BITS) - PAGE_BYTES);
+    }
+
+    @Override
+    public int outputBits() {
+        return bits;
     }
 }

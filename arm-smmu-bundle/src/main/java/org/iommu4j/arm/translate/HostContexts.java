@@ -10,6 +10,7 @@ import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.driver.table.MapTables;
 
 /**
  * The table of context descriptors that the host keeps for one stream, IHI 0070 5.3: a page of 64 descriptors, or where the chip has
@@ -24,15 +25,17 @@ final class HostContexts {
     private final Platform platform;
     private final PhysicalMemory memory;
     private final Stage stage;
+    private final GuestMemory guestMemory;
 
     /** Through which the chip finds the table; null if it is named by physical addresses. */
-    private final GuestMemory shown;
+    private final MapTables shown;
 
     /** The table of a stage, which has a page for it, in a container with that memory map or without one. */
-    HostContexts(Platform platform, Stage stage, GuestMemory shown) {
+    HostContexts(Platform platform, Stage stage, GuestMemory guestMemory, MapTables shown) {
         this.platform = platform;
         memory = platform.memory();
         this.stage = stage;
+        this.guestMemory = guestMemory;
         this.shown = shown;
     }
 
@@ -119,7 +122,7 @@ final class HostContexts {
             return page;
         }
         try {
-            return shown.show(page);
+            return guestMemory.show(page, shown);
         } catch (BackendException e) {
             platform.freePages(page, 1);
             throw e;

@@ -2,7 +2,6 @@ package org.iommu4j.arm.translate;
 
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
-import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 import org.iommu4j.arm.command.PageRequestEntry;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
@@ -16,7 +15,6 @@ import org.iommu4j.backend.Platform;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.driver.page.PageRequestBooks;
 import org.iommu4j.driver.page.PageRequestPort;
-import org.iommu4j.driver.range.RangeCover;
 import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -31,7 +29,6 @@ final class PageRequestQueue implements PageRequestPort {
     /** log2 of the entries of a page. */
     private static final int LOG2_OF_PAGE = 8;
 
-    private static final int NO_PASID = -1;
     private static final Queue REGISTERS = Queue.PAGE_REQUESTS;
 
     private final ChipPort chip;
@@ -39,7 +36,6 @@ final class PageRequestQueue implements PageRequestPort {
     private final Platform platform;
     private final PhysicalMemory memory;
     private final QueueCommands commands;
-    private final TlbCommands tlb;
     private final ToIntFunction<PageRequest> owners;
 
     /** log2 of the entries. */
@@ -58,10 +54,9 @@ final class PageRequestQueue implements PageRequestPort {
      *
      * @param owners as {@link PageRequestPort#ownerOf}
      */
-    PageRequestQueue(ChipPort chip, QueueCommands commands, TlbCommands tlb, ToIntFunction<PageRequest> owners) {
+    PageRequestQueue(ChipPort chip, QueueCommands commands, ToIntFunction<PageRequest> owners) {
         this.chip = chip;
         this.commands = commands;
-        this.tlb = tlb;
         this.owners = owners;
         port = chip.port();
         platform = port.platform();
@@ -142,22 +137,6 @@ final class PageRequestQueue implements PageRequestPort {
     @Override
     public Errno finish() {
         return commands.finish();
-    }
-
-    /**
-     * Bindings of devices have ended. A device has sent all that it asked before it completes an invalidation of its TLB, since messages
-     * of PCI Express stay in order.
-     *
-     * @param ended true for the requests of those bindings
-     * @return as {@link QueueCommands#finish}
-     */
-    Errno end(int domain, Predicate<PageRequest> ended, int... streamIds) {
-        return books.end(domain, ended, () -> {
-            for (int streamId : streamIds) {
-                tlb.device(streamId, NO_PASID, 0, RangeCover.WHOLE_SPACE_ORDER);
-            }
-            return commands.finish();
-        });
     }
 
     // ---- state

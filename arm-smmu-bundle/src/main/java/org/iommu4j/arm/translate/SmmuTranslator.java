@@ -1,7 +1,5 @@
 package org.iommu4j.arm.translate;
 
-import java.util.List;
-import java.util.Map;
 import org.iommu4j.arm.command.CommandFields;
 import org.iommu4j.arm.command.EventFields;
 import org.iommu4j.arm.command.Granule;
@@ -16,28 +14,27 @@ import org.iommu4j.arm.table.Stage1Walker;
 import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
-import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PageRequest;
-import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
-import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
+import org.iommu4j.driver.page.PageRequestBooks;
 import org.iommu4j.driver.range.RangeCover;
 import org.iommu4j.driver.table.MapTables;
+import org.iommu4j.driver.table.MemoryMaps;
+import org.iommu4j.driver.translate.MappingTranslator;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -48,7 +45,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * <p>A range of all PASIDs is exact here. Global entries stay when one PASID is dropped as a whole, as with the guest's own
  * command, docs/spec/arm-smmu.md 5.3.
  */
-public final class SmmuTranslator implements Translator {
+public final class SmmuTranslator implements MappingTranslator<Domain> {
     /** Version of the state that {@link #save} writes. */
     public static final int STATE_VERSION = 1;
 
@@ -57,7 +54,6 @@ public final class SmmuTranslator implements Translator {
 
     private static final long PAGE_BYTES = 4096;
     private static final int EVENT_PAGES = 1;
-    private static final int MOST_BLOCKS = 1 << 10;
     private static final int NO_PASID = -1;
     private static final int NO_CONTEXT = -1;
 
@@ -95,7 +91,7 @@ public final class SmmuTranslator implements Translator {
         guestTables = platform.guestTables();
         tlb = new TlbCommands(queue, chip);
         vendorCommands = new VendorCommands(chip, queue);
-        pageRequests = chip.has("PRI") ? new PageRequestQueue(port, queue, tlb, this::ownerOf) : null;
+        pageRequests = chip.has("PRI") ? new PageRequestQueue(port, queue, this::ownerOf) : null;
         bindings = new Bindings(platform, chip, tables, queue, tlb, pageRequests);
         books = new DomainBooks<>(bindings);
     }
@@ -170,11 +166,7 @@ public final class SmmuTranslator implements Translator {
         long events = in.getPage("event queue");
         StreamTables tables =
                 new StreamTables(port.platform(), memory, chip.capabilities().streamIdBits());
-        int blocks = in.getCount(MOST_BLOCKS);
-        for (int i = 0; i < blocks; i++) {
-            int block = in.getIndex(MOST_BLOCKS, "block of StreamIDs");
-            tables.adopt(block, in.getPage("level-2 table"));
-        }
+        tables.load(in);
         in.endSection();
         in.section("queue");
         QueueCommands queue = QueueCommands.load(chip, in);
@@ -184,7 +176,7 @@ public final class SmmuTranslator implements Translator {
         translator.bindings.load(in);
         translator.books.load(in);
         in.endSection();
-        translator.bindings.loadMemory(translator.books, in);
+        translator.maps().load(translator.books, in);
         if (translator.pageRequests != null) {
             translator.pageRequests.load(number -> translator.books.find(number) != null, in);
         }
@@ -206,30 +198,31 @@ public final class SmmuTranslator implements Translator {
         return subVersion;
     }
 
+    // ---- what the parts answer
+
     @Override
-    public int openDomain(int domain, Completion completion) {
-        return books.open(domain, completion);
+    public DomainBooks<Domain, Device> books() {
+        return books;
     }
 
     @Override
-    public int closeDomain(int domain, Completion completion) {
-        return books.close(domain, completion);
+    public int bindIn(Domain domain, BindRequest request, Completion completion) {
+        return bindings.bind(domain, request, completion);
     }
 
     @Override
-    public int attach(int domain, int requester, long table, int levels, Completion completion) {
-        return books.attach(domain, requester, table, levels, completion);
+    public MemoryMaps<Domain> maps() {
+        return bindings.maps();
     }
 
     @Override
-    public int detach(int domain, int requester, Completion completion) {
-        return books.detach(domain, requester, completion);
+    public PageRequestBooks pageRequests() {
+        return pageRequests == null ? null : pageRequests.books();
     }
 
     @Override
-    public int bind(int domain, BindRequest request, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.bind(target, request, completion);
+    public String noPageRequests() {
+        return "IDR0.PRI=0";
     }
 
     @Override
@@ -344,9 +337,9 @@ public final class SmmuTranslator implements Translator {
             long ste0 = stage.ste0();
             boolean ofHost = stage.hasHostContexts();
             PhysicalMemory contexts = ofHost ? memory : guestTables;
-            GuestMemory map = domain.memory();
+            MapTables map = domain.memory();
             // The host knows where its own first page is.
-            GuestMemory rootMap = ofHost ? null : map;
+            MapTables rootMap = ofHost ? null : map;
             if (stage.leafBits() == 0) {
                 return contexts.readLongLe(physical(rootMap, ContextTable.entryAddress(ste0, index)));
             }
@@ -361,7 +354,7 @@ public final class SmmuTranslator implements Translator {
     }
 
     /** Physical address of one that a chip translates through a memory map, if there is one. */
-    private static long physical(GuestMemory map, long address) {
+    private static long physical(MapTables map, long address) {
         long pa = map == null ? address : map.find(address);
         if (pa == MapTables.NONE) {
             throw new BusErrorException(address);
@@ -400,65 +393,18 @@ public final class SmmuTranslator implements Translator {
     }
 
     @Override
-    public MemoryMapSupport memoryMap() {
-        return GuestMemory.support(chip);
-    }
-
-    @Override
-    public int beginMap(int domain, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.beginMap(target, completion);
-    }
-
-    @Override
-    public int map(int domain, Mapping mapping, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.map(target, mapping, completion);
-    }
-
-    @Override
-    public int unmap(int domain, long first, long last, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.unmap(target, first, last, completion);
-    }
-
-    @Override
-    public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
-        int refused = checkPageRequests(domain, completion);
-        return refused != 0 ? refused : pageRequests.books().take(domain, taken, completion);
-    }
-
-    @Override
-    public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
-        int refused = checkPageRequests(domain, completion);
-        return refused != 0 ? refused : pageRequests.books().respond(domain, last, response, completion);
-    }
-
-    private int checkPageRequests(int domain, Completion completion) {
-        if (books.find(domain) == null) {
-            return Answers.notOpen(domain, completion);
-        }
-        return pageRequests == null
-                ? completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: IDR0.PRI=0")
-                : 0;
-    }
-
-    @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.ARM_SMMU, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
         out.section("translator")
                 .putInt(subVersion)
                 .putLong(tables.memoryStart())
                 .putLong(eventQueue);
-        out.putInt(tables.blocks().size());
-        for (Map.Entry<Integer, Long> block : tables.blocks().entrySet()) {
-            out.putInt(block.getKey()).putLong(block.getValue());
-        }
+        tables.save(out);
         queue.save(out);
         out.section("domains");
         bindings.save(out);
         books.save(out);
-        bindings.saveMemory(books.open(), out);
+        maps().save(books, out);
         if (pageRequests != null) {
             pageRequests.save(out);
         }

@@ -145,9 +145,9 @@ final class Stage {
         return new Stage(Kind.HOST_CONTEXTS, HostContexts.addTo(stage1(), chip));
     }
 
-    /** The same stage with a memory map as its stage 2. */
-    Stage above(GuestMemory memory) {
-        return new Stage(kind, memory.below(ste), cd);
+    /** The same stage with other words of the stream table entry. */
+    Stage withWords(long[] words) {
+        return new Stage(kind, words, cd);
     }
 
     /** Words of the host's context descriptor of a guest's stage-1 table, as BIND_PGTABLE and BIND_PASID give it. */

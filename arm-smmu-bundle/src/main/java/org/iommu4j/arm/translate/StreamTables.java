@@ -1,13 +1,14 @@
 package org.iommu4j.arm.translate;
 
-import java.util.Map;
-import java.util.TreeMap;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
 import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.arm.table.StreamTableLevel1;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.driver.table.TablePages;
+import org.iommu4j.simulation.snapshot.SnapshotReader;
+import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /**
  * The host's stream table of two levels, IHI 0070 3.3.1: a page of 64 entries is made for a block of StreamIDs when one of them is
@@ -25,15 +26,18 @@ final class StreamTables {
     /** StreamIDs that the first level has descriptors for, at most. */
     private static final int MOST_STREAM_BITS = 16;
 
+    private static final int MOST_BLOCKS = 1 << (MOST_STREAM_BITS - SPLIT);
+
     /** A valid entry that aborts, without an event. */
     private static final long ABORTS = StreamTableEntry.V.mask();
 
-    private final Platform platform;
     private final PhysicalMemory memory;
     private final long memoryStart;
     private final long level1;
     private final int streamBits;
-    private final Map<Integer, Long> blocks = new TreeMap<>();
+
+    /** The second level, by block of StreamIDs. */
+    private final TablePages blocks;
 
     /**
      * Tables below a first level of zeroes.
@@ -41,8 +45,8 @@ final class StreamTables {
      * @param memoryStart the first of {@link #LEVEL_1_PAGES} pages
      */
     StreamTables(Platform platform, long memoryStart, int streamIdBits) {
-        this.platform = platform;
         memory = platform.memory();
+        blocks = new TablePages(platform, MOST_BLOCKS, "block of StreamIDs", "level-2 table");
         this.memoryStart = memoryStart;
         streamBits = Math.min(streamIdBits, MOST_STREAM_BITS);
         long alignment = Math.max(Long.BYTES, (long) StreamTableLevel1.BYTES << Math.max(0, streamBits - SPLIT));
@@ -58,10 +62,6 @@ final class StreamTables {
         return 1 << streamBits;
     }
 
-    Map<Integer, Long> blocks() {
-        return blocks;
-    }
-
     /** Tells the chip where the table is. */
     void program(NativePort port) {
         port.write(StreamTableBase.REGISTER, StreamTableBase.ADDR.of(level1));
@@ -72,9 +72,14 @@ final class StreamTables {
                         | StreamTableBase.LOG2SIZE.of(streamBits));
     }
 
-    /** Takes over a block that is there already. */
-    void adopt(int block, long table) {
-        blocks.put(block, table);
+    /** Writes which blocks there are. */
+    void save(SnapshotWriter out) {
+        blocks.save(out);
+    }
+
+    /** Takes over blocks that are there already. */
+    void load(SnapshotReader in) {
+        blocks.load(in);
     }
 
     /**
@@ -85,14 +90,13 @@ final class StreamTables {
      */
     boolean prepare(int streamId) {
         int block = streamId >>> SPLIT;
-        if (blocks.containsKey(block)) {
+        if (blocks.has(block)) {
             return false;
         }
-        long table = platform.allocatePages(1);
+        long table = blocks.make(block);
         for (long at = table; at < table + PAGE_BYTES; at += StreamTableEntry.BYTES) {
             memory.writeLongLe(at, ABORTS);
         }
-        blocks.put(block, table);
         memory.writeLongLe(
                 level1 + (long) block * StreamTableLevel1.BYTES,
                 StreamTableLevel1.L2_PTR.of(table) | StreamTableLevel1.SPAN.of(SPAN));
@@ -101,21 +105,20 @@ final class StreamTables {
 
     /** Makes a stream abort; the rest of its entry is ignored then. */
     void block(int streamId) {
-        Long table = blocks.get(streamId >>> SPLIT);
-        if (table != null) {
-            memory.writeLongLe(entry(table, streamId), ABORTS);
+        if (blocks.has(streamId >>> SPLIT)) {
+            memory.writeLongLe(entry(streamId), ABORTS);
         }
     }
 
     /** Replaces the entry of a stream that aborts: its first word last, so that the chip never sees half of each. */
     void write(int streamId, long[] words) {
-        long entry = entry(blocks.get(streamId >>> SPLIT), streamId);
+        long entry = entry(streamId);
         for (int word = StreamTableEntry.WORDS - 1; word >= 0; word--) {
             memory.writeLongLe(entry + (long) word * Long.BYTES, words[word]);
         }
     }
 
-    private static long entry(long table, int streamId) {
-        return table + (long) (streamId & ((1 << SPLIT) - 1)) * StreamTableEntry.BYTES;
+    private long entry(int streamId) {
+        return blocks.address(streamId >>> SPLIT) + (long) (streamId & ((1 << SPLIT) - 1)) * StreamTableEntry.BYTES;
     }
 }

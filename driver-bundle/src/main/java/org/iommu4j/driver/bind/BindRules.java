@@ -6,6 +6,7 @@ import java.util.function.BiPredicate;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.layout.BitField;
 
 /**
@@ -50,6 +51,39 @@ public final class BindRules<C> {
     /** Adds a row about the flags of the header. */
     public BindRules<C> flags(Rule rule, Errno errno, String why, BiPredicate<BindPart, C> holds) {
         return row(rule, errno, null, why, holds);
+    }
+
+    /** Adds a row about a field whose value the chip cannot carry out: V34, {@code EOPNOTSUPP}. */
+    public BindRules<C> unsupported(BitField field, String why, BiPredicate<BindPart, C> holds) {
+        return row(Rule.V34, Errno.EOPNOTSUPP, field, why, holds);
+    }
+
+    /** Adds a row about flags that the chip cannot carry out: V34, {@code EOPNOTSUPP}. */
+    public BindRules<C> unsupported(String why, BiPredicate<BindPart, C> holds) {
+        return unsupported(null, why, holds);
+    }
+
+    /** Adds a row about the flags of the header: one is set only where another is, V35. */
+    public BindRules<C> needs(BitField flag, BitField other) {
+        return flags(
+                Rule.V35,
+                flag.name() + " needs " + other.name(),
+                (part, about) -> !part.hasFlag(flag) || part.hasFlag(other));
+    }
+
+    /** Adds a row about what a field names, and what is in use otherwise: {@code EBUSY}. */
+    public BindRules<C> free(BitField field, String why, BiPredicate<BindPart, C> holds) {
+        return row(null, Errno.EBUSY, field, why, holds);
+    }
+
+    /** Adds a row about what a field names, and what is to be bound already: {@code ENOENT}. */
+    public BindRules<C> bound(BitField field, String why, BiPredicate<BindPart, C> holds) {
+        return row(null, Errno.ENOENT, field, why, holds);
+    }
+
+    /** Adds a row about the device that a field names, which is to be in the container: {@code ENODEV}. */
+    public BindRules<C> attached(BitField requester, BiPredicate<BindPart, C> holds) {
+        return row(null, Errno.ENODEV, requester, Answers.NOT_ATTACHED, holds);
     }
 
     /**

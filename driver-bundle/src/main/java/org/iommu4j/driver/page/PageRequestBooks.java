@@ -5,6 +5,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.IntConsumer;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -13,6 +14,7 @@ import org.iommu4j.backend.PageResponse;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
@@ -125,6 +127,32 @@ public final class PageRequestBooks {
         }
         Errno answered = chip.finish();
         return drained == Errno.OK ? answered : drained;
+    }
+
+    /**
+     * Some bindings of devices have ended, as above. A device has sent all that it asked before it completes an invalidation of its own
+     * TLB, since messages of PCI Express stay in order.
+     *
+     * @param outcome of the change so far; it is the answer if something went wrong in it
+     * @param dropTlb writes the command that drops a device's own TLB
+     * @param tags learn whether the devices answered
+     * @param requesters the devices
+     */
+    public Errno end(
+            Errno outcome,
+            int domain,
+            Predicate<PageRequest> ended,
+            IntConsumer dropTlb,
+            TranslationTags tags,
+            int... requesters) {
+        Errno drained = end(domain, ended, () -> {
+            for (int requester : requesters) {
+                dropTlb.accept(requester);
+            }
+            return chip.finish();
+        });
+        Errno settled = tags.settle(drained, requesters);
+        return outcome == Errno.OK ? settled : outcome;
     }
 
     private boolean read() {

@@ -21,6 +21,11 @@ public interface EntryFormat {
         return 2;
     }
 
+    /** Bits of the physical addresses that an entry can hold; 64 if it holds all that the platform has. */
+    default int outputBits() {
+        return Long.SIZE;
+    }
+
     /** True if an entry leads anywhere. */
     boolean isPresent(long entry);
 

@@ -61,6 +61,12 @@ public final class MapTables {
         return PAGE_SIZES & ((1L << (shift(format.highestLeaf()) + 1)) - 1);
     }
 
+    /** True if a physical address can stand in an entry of a format. */
+    static boolean reaches(EntryFormat format, long pa) {
+        int bits = format.outputBits();
+        return bits == Long.SIZE || pa >>> bits == 0;
+    }
+
     /** Tables that another driver has left, as {@link #save} wrote where they are. */
     public static MapTables load(Platform platform, EntryFormat format, int levels, SnapshotReader in) {
         MapTables tables = new MapTables(platform, format, levels, in.getPage("memory map"));
@@ -80,6 +86,11 @@ public final class MapTables {
     /** Address of the first table. */
     public long root() {
         return root;
+    }
+
+    /** Number of levels of the tables. */
+    public int levels() {
+        return topLevel + 1;
     }
 
     private static int shift(int level) {

@@ -11,6 +11,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,7 @@ class BindRulesTest {
     private static final Layout.Builder HEADER =
             Layout.named("flags").size(32).littleEndian().spec("test");
     private static final BitField OWN = HEADER.bit("OWN", 17, about("the vendor's"));
+    private static final BitField OTHER = HEADER.bit("OTHER", 18, about("the vendor's"));
 
     private final Completion completion = new Completion();
     private final BindRules<Integer> rules = new BindRules<Integer>()
@@ -65,6 +67,36 @@ class BindRulesTest {
         assertEquals("requester", completion.field());
         assertEquals(8, completion.offset());
         assertEquals(9, completion.value());
+    }
+
+    /** Errno, rule and field with which a bind is refused that keeps no row. */
+    private String refusal(BindRules<Integer> row) {
+        byte[] payload = LAYOUT.encode(0, 0);
+        BindRequest request =
+                new BindRequest().set(Uapi.BIND_PGTABLE, 1, (int) OWN.mask(), payload, 0, payload.length);
+        request.image(Abi.I386);
+        row.check(new BindPart(request, LAYOUT), 8, completion.begin());
+        return completion.errno() + " " + completion.rule() + " " + completion.field() + ": " + completion.reason();
+    }
+
+    @Test
+    void shouldNameTheUsualRows() {
+        BindRules<Integer> none = new BindRules<>();
+        assertEquals("EOPNOTSUPP V34 flags: no", refusal(none.unsupported("no", (part, most) -> false)));
+        assertEquals(
+                "EOPNOTSUPP V34 table: no",
+                refusal(new BindRules<Integer>().unsupported(TABLE, "no", (part, most) -> false)));
+        assertEquals("EINVAL V35 flags: OWN needs OTHER", refusal(new BindRules<Integer>().needs(OWN, OTHER)));
+        assertEquals("OK null : ", refusal(new BindRules<Integer>().needs(OTHER, OWN)));
+        assertEquals(
+                "ENODEV null requester: " + Answers.NOT_ATTACHED,
+                refusal(new BindRules<Integer>().attached(REQUESTER, (part, most) -> false)));
+        assertEquals(
+                "EBUSY null table: in use",
+                refusal(new BindRules<Integer>().free(TABLE, "in use", (part, most) -> false)));
+        assertEquals(
+                "ENOENT null table: not there",
+                refusal(new BindRules<Integer>().bound(TABLE, "not there", (part, most) -> false)));
     }
 
     @Test

@@ -24,6 +24,20 @@ final class VtdTrace {
     /** The kind of descriptor that is not traced. */
     static final String UNTRACED = "pasid_cache.global";
 
+    /** Events that say again what others say, or nothing about translation. */
+    private static final String OTHERS = """
+            vtd_reg_read vtd_reg_dmar_root vtd_reg_ir_root vtd_reg_write_gcmd vtd_reg_write_fectl
+            vtd_reg_write_iectl vtd_reg_ics_clear_ip vtd_inv_desc_cc_domain vtd_inv_desc_cc_global
+            vtd_inv_desc_cc_device vtd_inv_desc_cc_devices vtd_inv_desc_iotlb_global vtd_inv_desc_iotlb_domain
+            vtd_inv_desc_iotlb_pages vtd_inv_desc_iotlb_pasid_pages vtd_inv_desc_iotlb_pasid
+            vtd_inv_desc_wait_sw vtd_inv_desc_wait_irq vtd_inv_desc_iec vtd_inv_qi_enable vtd_inv_qi_setup
+            vtd_inv_qi_head vtd_inv_qi_tail vtd_inv_qi_fetch vtd_context_cache_reset vtd_pasid_cache_gsi
+            vtd_pasid_cache_reset vtd_pasid_cache_dsi vtd_pasid_cache_psi vtd_re_not_present vtd_ce_not_present
+            vtd_iotlb_cc_hit vtd_iotlb_cc_update vtd_iotlb_reset vtd_switch_address_space vtd_translate_pt
+            vtd_pt_enable_fast_path vtd_irq_generate vtd_dmar_enable vtd_ir_enable vtd_ir_remap
+            vtd_ir_remap_type vtd_ir_remap_msi vtd_ir_remap_msi_req vtd_fsts_ppf vtd_fsts_clear_ip
+            """;
+
     static final TraceFormat FORMAT = new TraceFormat(
             List.of("vtd_"),
             List.of(
@@ -56,53 +70,7 @@ final class VtdTrace {
                             "",
                             Kind.REGISTERS,
                             "DMAR: dmar0: reg_base_addr \\w+ ver \\S+ cap (?<CAP>[0-9a-f]+) ecap (?<ECAP>[0-9a-f]+)")),
-            Set.of(
-                    "vtd_reg_read",
-                    "vtd_reg_dmar_root",
-                    "vtd_reg_ir_root",
-                    "vtd_reg_write_gcmd",
-                    "vtd_reg_write_fectl",
-                    "vtd_reg_write_iectl",
-                    "vtd_reg_ics_clear_ip",
-                    "vtd_inv_desc_cc_domain",
-                    "vtd_inv_desc_cc_global",
-                    "vtd_inv_desc_cc_device",
-                    "vtd_inv_desc_cc_devices",
-                    "vtd_inv_desc_iotlb_global",
-                    "vtd_inv_desc_iotlb_domain",
-                    "vtd_inv_desc_iotlb_pages",
-                    "vtd_inv_desc_iotlb_pasid_pages",
-                    "vtd_inv_desc_iotlb_pasid",
-                    "vtd_inv_desc_wait_sw",
-                    "vtd_inv_desc_wait_irq",
-                    "vtd_inv_desc_iec",
-                    "vtd_inv_qi_enable",
-                    "vtd_inv_qi_setup",
-                    "vtd_inv_qi_head",
-                    "vtd_inv_qi_tail",
-                    "vtd_inv_qi_fetch",
-                    "vtd_context_cache_reset",
-                    "vtd_pasid_cache_gsi",
-                    "vtd_pasid_cache_reset",
-                    "vtd_pasid_cache_dsi",
-                    "vtd_pasid_cache_psi",
-                    "vtd_re_not_present",
-                    "vtd_ce_not_present",
-                    "vtd_iotlb_cc_hit",
-                    "vtd_iotlb_cc_update",
-                    "vtd_iotlb_reset",
-                    "vtd_switch_address_space",
-                    "vtd_translate_pt",
-                    "vtd_pt_enable_fast_path",
-                    "vtd_irq_generate",
-                    "vtd_dmar_enable",
-                    "vtd_ir_enable",
-                    "vtd_ir_remap",
-                    "vtd_ir_remap_type",
-                    "vtd_ir_remap_msi",
-                    "vtd_ir_remap_msi_req",
-                    "vtd_fsts_ppf",
-                    "vtd_fsts_clear_ip"),
+            Set.of(OTHERS.trim().split("\\s+")),
             new TraceFormat.Ring(QueueAddress.QS, 1 << 12, 16, QueueAddress.DW, QueueTail.REGISTER, UNTRACED),
             Map.of(
                     Ver.REGISTER.name(),

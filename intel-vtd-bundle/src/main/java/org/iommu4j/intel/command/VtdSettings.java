@@ -1,8 +1,6 @@
 package org.iommu4j.intel.command;
 
 import java.util.List;
-import java.util.function.ToLongFunction;
-import java.util.random.RandomGenerator;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
@@ -60,26 +58,18 @@ public final class VtdSettings {
         ROWS.field(Ecap.FSTS).alias("FLTS");
         ROWS.field(Ecap.TDXCS).alias("TDXIO");
         ROWS.field(Ecap.SSIRWS).alias("PBDS");
-        vary(Cap.SAGAW, random -> 2L + random.nextInt(7) * 2L);
-        vary(Cap.MGAW, random -> 29L + random.nextInt(28));
-        vary(Cap.SSLPS, random -> random.nextInt(4));
+        ROWS.vary(Cap.SAGAW, random -> 2L + random.nextInt(7) * 2L);
+        ROWS.vary(Cap.MGAW, random -> 29L + random.nextInt(28));
+        ROWS.vary(Cap.SSLPS, random -> random.nextInt(4));
         for (BitField flag : List.of(Cap.CM, Cap.ZLR, Cap.PSI, Cap.ESRTPS, Cap.PLMR, Cap.PHMR)) {
-            vary(flag, random -> random.nextInt(2));
+            ROWS.vary(flag, random -> random.nextInt(2));
         }
-        vary(Cap.ND, random -> random.nextInt(7));
-        vary(Cap.NFR, random -> random.nextInt(4));
-        vary(Cap.MAMV, random -> random.nextInt(20));
+        ROWS.vary(Cap.ND, random -> random.nextInt(7));
+        ROWS.vary(Cap.NFR, random -> random.nextInt(4));
+        ROWS.vary(Cap.MAMV, random -> random.nextInt(20));
         for (BitField flag : List.of(Ecap.PT, Ecap.SC, Ecap.DT)) {
-            vary(flag, random -> random.nextInt(2));
+            ROWS.vary(flag, random -> random.nextInt(2));
         }
-    }
-
-    /** One chip in five has another value than the default. */
-    private static void vary(BitField field, ToLongFunction<RandomGenerator> value) {
-        ROWS.vary(ROWS.field(field), (generation, random) -> {
-            long drawn = value.applyAsLong(random);
-            return random.nextInt(5) == 0 ? drawn : null;
-        });
     }
 
     public static final SettingRow FAULT_COLLAPSE = ROWS.choice("fault-collapse", "on", "off")

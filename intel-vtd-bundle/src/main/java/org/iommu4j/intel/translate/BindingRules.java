@@ -3,11 +3,9 @@ package org.iommu4j.intel.translate;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
-import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.bind.BindRules;
-import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
@@ -68,15 +66,11 @@ final class BindingRules {
         pgtable = new Rules(BindPgtable.LAYOUT, none, always(new BindRules<>()), binds(none), unbinds(none));
         ToIntFunction<BindPart> named = part -> part.getInt(BindPasid.PASID);
         BindRules<Domain> hasPasid = new BindRules<Domain>()
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasid.PASID,
                         "the chip has no such PASID, or none in legacy mode",
                         (part, domain) -> named.applyAsInt(part) >>> chip.pasidBits() == 0)
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPasid.PASID,
                         "PASID 0 stands for requests without PASID, which BIND_PGTABLE binds",
                         (part, domain) -> named.applyAsInt(part) != Device.NO_PASID);
@@ -121,16 +115,8 @@ final class BindingRules {
                                 ? !part.hasFlag(BindPgtable.FLAG_ACCESSED_DIRTY)
                                 : !part.hasFlag(BindPgtable.FLAG_SUPERVISOR)
                                         && !part.hasFlag(BindPgtable.FLAG_EXTENDED_ACCESSED))
-                .flags(
-                        Rule.V35,
-                        "PAGE_REQUESTS needs DEVICE_TLB",
-                        (part, domain) -> part.hasFlag(BindPgtable.FLAG_DEVICE_TLB)
-                                || !part.hasFlag(BindPgtable.FLAG_PAGE_REQUESTS))
-                .flags(
-                        Rule.V35,
-                        "WRITE_PROTECT needs SUPERVISOR",
-                        (part, domain) -> part.hasFlag(BindPgtable.FLAG_SUPERVISOR)
-                                || !part.hasFlag(BindPgtable.FLAG_WRITE_PROTECT))
+                .needs(BindPgtable.FLAG_PAGE_REQUESTS, BindPgtable.FLAG_DEVICE_TLB)
+                .needs(BindPgtable.FLAG_WRITE_PROTECT, BindPgtable.FLAG_SUPERVISOR)
                 .row(
                         Rule.V35,
                         BindPgtable.TABLE_ROOT,
@@ -141,60 +127,40 @@ final class BindingRules {
                         BindPgtable.ADDRESS_WIDTH,
                         "PASS_THROUGH has no width, a table has one",
                         (part, domain) -> passes(part) == (part.get(BindPgtable.ADDRESS_WIDTH) == 0))
-                .row(
-                        null,
-                        Errno.ENODEV,
-                        BindPgtable.REQUESTER,
-                        Answers.NOT_ATTACHED,
-                        (part, domain) -> device(part, domain) != null);
+                .attached(BindPgtable.REQUESTER, (part, domain) -> device(part, domain) != null);
     }
 
     private BindRules<Domain> binds(ToIntFunction<BindPart> pasidOf) {
         return new BindRules<Domain>()
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip has no pass-through",
                         (part, domain) -> !passes(part) || domain.memory() != null || has(Ecap.PT))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip cannot invalidate device TLBs",
                         (part, domain) ->
                                 !part.hasFlag(BindPgtable.FLAG_DEVICE_TLB) || (has(Ecap.DT) && reachesDevices))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip has no tables of that stage in this mode",
                         (part, domain) -> passes(part) || hasStage(isFirstStage(part)))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "over a memory map a table is one of the first stage, which needs ECAP.NEST",
                         (part, domain) ->
                                 passes(part) || domain.memory() == null || (isFirstStage(part) && has(Ecap.NEST)))
-                .flags(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         "the chip does not have what a flag asks for: ECAP.SRS, EAFS, SSADS or PRS",
                         (part, domain) -> isMet(part, BindPgtable.FLAG_SUPERVISOR, Ecap.SRS)
                                 && isMet(part, BindPgtable.FLAG_EXTENDED_ACCESSED, Ecap.EAFS)
                                 && isMet(part, BindPgtable.FLAG_ACCESSED_DIRTY, Ecap.SSADS)
                                 && isMet(part, BindPgtable.FLAG_PAGE_REQUESTS, Ecap.PRS))
-                .row(
-                        Rule.V34,
-                        Errno.EOPNOTSUPP,
+                .unsupported(
                         BindPgtable.ADDRESS_WIDTH,
                         "the chip has no tables of that width",
                         (part, domain) -> passes(part) || hasWidth(part))
-                .flags(
+                .free(
                         null,
-                        Errno.EBUSY,
                         "other PASIDs of the device are bound with other values of DEVICE_TLB and PAGE_REQUESTS",
                         (part, domain) -> isWithOthers(part, device(part, domain), pasidOf.applyAsInt(part)))
-                .row(
-                        null,
-                        Errno.EBUSY,
+                .free(
                         BindPgtable.TABLE_ROOT,
                         READ_OTHERWISE,
                         (part, domain) -> agrees(
@@ -222,9 +188,7 @@ final class BindingRules {
                         "the device is bound to something else",
                         (part, domain) -> !isBound(part, domain, pasidOf)
                                 || binding(part, domain).isOf(device(part, domain), pasidOf.applyAsInt(part)))
-                .row(
-                        null,
-                        Errno.ENOENT,
+                .bound(
                         BindPgtable.REQUESTER,
                         "nothing is bound for the device",
                         (part, domain) -> isBound(part, domain, pasidOf));

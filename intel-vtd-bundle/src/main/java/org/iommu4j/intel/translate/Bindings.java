@@ -3,8 +3,6 @@ package org.iommu4j.intel.translate;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.BindRequest;
@@ -15,12 +13,11 @@ import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.domain.Answers;
-import org.iommu4j.driver.domain.DomainBooks;
 import org.iommu4j.driver.domain.DomainPolicy;
 import org.iommu4j.driver.domain.TranslationTags;
 import org.iommu4j.driver.range.RangeCover;
-import org.iommu4j.driver.table.MapSection;
-import org.iommu4j.driver.table.MapTables;
+import org.iommu4j.driver.table.MapPolicy;
+import org.iommu4j.driver.table.MemoryMaps;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.table.Agaw;
@@ -34,10 +31,9 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * <p>The class is long because each kind of bind, and the invalidations that its change owes, stands beside the books that
  * both edit.
  */
-final class Bindings implements DomainPolicy<Domain, Device> {
+final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> {
     private static final int REQUESTERS = 1 << 16;
     private static final int[] NONE = {};
-    private static final String NO_TABLES = "no pages for tables of the memory map";
 
     private final ChipPort chip;
     private final HostTables tables;
@@ -46,6 +42,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     private final TranslationTags domainIds;
     private final BindingRules rules;
     private final boolean cachingMode;
+    private final MemoryMaps<Domain> maps;
     private final PageRequestQueue pageRequests;
     private final RangeCover cover = new RangeCover();
 
@@ -71,6 +68,7 @@ final class Bindings implements DomainPolicy<Domain, Device> {
         domainIds = new TranslationTags(1, chip.domainIds(), REQUESTERS);
         rules = new BindingRules(chip, commands.reachesDevices(), open);
         cachingMode = Cap.CM.isSet(chip.cap());
+        maps = GuestMemory.maps(chip, this);
     }
 
     // ---- domains and devices
@@ -367,38 +365,17 @@ final class Bindings implements DomainPolicy<Domain, Device> {
 
     // ---- the memory of a container
 
-    /** Gives a domain a memory map. */
-    int beginMap(Domain domain, Completion completion) {
-        try {
-            domain.memory(GuestMemory.create(chip));
-            return completion.done(Fidelity.EXACT);
-        } catch (BackendException e) {
-            return completion.fail(e.errno(), NO_TABLES);
-        }
+    /** Memory maps of the domains. */
+    MemoryMaps<Domain> maps() {
+        return maps;
     }
 
-    /** Maps memory. What leads nowhere is in no cache, VT-d 6.5.3.5, but in one of a chip in caching mode. */
-    int map(Domain domain, Mapping mapping, Completion completion) {
-        try {
-            domain.memory().map(mapping);
-        } catch (BackendException e) {
-            return completion.fail(e.errno(), NO_TABLES);
-        }
-        return Answers.of(
-                cachingMode
-                        ? dropMemory(domain, mapping.iova(), mapping.last(), true)
-                        : finish(chip.flushWriteBuffer(), NONE),
-                completion);
-    }
-
-    /** Unmaps memory, and drops all that came of it. */
-    int unmap(Domain domain, long first, long last, Completion completion) {
-        boolean structures = domain.memory().unmap(first, last);
-        Errno outcome = dropMemory(domain, first, last, structures);
-        if (outcome == Errno.OK) {
-            domain.memory().release();
-        }
-        return Answers.of(outcome, completion);
+    /** What leads nowhere is in no cache, VT-d 6.5.3.5, but in one of a chip in caching mode. */
+    @Override
+    public Errno mapped(Domain domain, Mapping mapping) {
+        return cachingMode
+                ? unmapped(domain, mapping.iova(), mapping.last(), true)
+                : finish(chip.flushWriteBuffer(), NONE);
     }
 
     /**
@@ -408,7 +385,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
      *
      * @param structures true if entries that lead to tables were changed, too
      */
-    private Errno dropMemory(Domain domain, long first, long last, boolean structures) {
+    @Override
+    public Errno unmapped(Domain domain, long first, long last, boolean structures) {
         Errno flushed = chip.flushWriteBuffer();
         if (domainIds.isDirty()) {
             commands.everything();
@@ -437,28 +415,6 @@ final class Bindings implements DomainPolicy<Domain, Device> {
     }
 
     // ---- state
-
-    /** Writes the memory maps. */
-    void saveMemory(List<Domain> domains, SnapshotWriter out) {
-        SortedMap<Integer, MapTables> maps = new TreeMap<>();
-        for (Domain domain : domains) {
-            if (domain.memory() != null) {
-                maps.put(domain.members().number(), domain.memory().tables());
-            }
-        }
-        MapSection.save(maps, out);
-    }
-
-    /** Reads the memory maps of domains that have been read. */
-    void loadMemory(DomainBooks<Domain, Device> books, SnapshotReader in) {
-        GuestMemory.load(chip, in).forEach((number, tables) -> {
-            Domain domain = books.find(number);
-            if (domain == null) {
-                throw in.invalid("memory map of domain " + number + ", which is not open");
-            }
-            domain.memory(GuestMemory.of(tables, chip));
-        });
-    }
 
     /** Writes domain ids. */
     void save(SnapshotWriter out) {

@@ -5,15 +5,16 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import org.iommu4j.driver.domain.DomainRecord;
 import org.iommu4j.driver.domain.Members;
+import org.iommu4j.driver.table.MapTables;
+import org.iommu4j.driver.table.MappedDomain;
 import org.iommu4j.intel.table.Agaw;
 
 /**
  * A container's domain: its devices and the stages that they are bound to. What an invalidation needs is kept in arrays,
  * which are rebuilt when a binding changes.
  */
-final class Domain implements DomainRecord<Device> {
+final class Domain implements MappedDomain<Device> {
     private static final int[] NONE = {};
     private static final Use[] NO_USES = {};
     private static final Device[] NO_DEVICES = {};
@@ -23,7 +24,7 @@ final class Domain implements DomainRecord<Device> {
     private final int maxAddressBits;
     private final List<Stage> stages = new ArrayList<>();
     private int[] domainIds = NONE;
-    private GuestMemory memory;
+    private MapTables memory;
     private Use[] uses = NO_USES;
     private Device[] devicesWithTlb = NO_DEVICES;
     private boolean plain = true;
@@ -64,18 +65,19 @@ final class Domain implements DomainRecord<Device> {
         return null;
     }
 
-    /** The container's memory map; null if it translates one to one. */
-    GuestMemory memory() {
+    @Override
+    public MapTables memory() {
         return memory;
     }
 
-    void memory(GuestMemory map) {
-        memory = map;
+    @Override
+    public void memory(MapTables tables) {
+        memory = tables;
     }
 
     /** A translation as it is in this domain: above the memory map, if there is one. */
     Translation placed(Translation translation) {
-        return memory == null ? translation : memory.below(translation);
+        return memory == null ? translation : GuestMemory.below(translation, memory);
     }
 
     /** Host domain ids in use. */

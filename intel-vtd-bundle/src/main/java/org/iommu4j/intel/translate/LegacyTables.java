@@ -2,6 +2,7 @@ package org.iommu4j.intel.translate;
 
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.driver.table.TablePages;
 import org.iommu4j.intel.table.ContextEntry;
 import org.iommu4j.intel.table.RootEntry;
 import org.iommu4j.intel.table.TableIndex;

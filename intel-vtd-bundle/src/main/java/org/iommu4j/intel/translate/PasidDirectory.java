@@ -3,6 +3,7 @@ package org.iommu4j.intel.translate;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.driver.table.TablePages;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
 import org.iommu4j.intel.table.PasidDirectoryEntry;

@@ -3,6 +3,7 @@ package org.iommu4j.intel.translate;
 import java.util.TreeMap;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.Platform;
+import org.iommu4j.driver.table.TablePages;
 import org.iommu4j.intel.table.ScalableContextEntry;
 import org.iommu4j.intel.table.ScalableRootEntry;
 import org.iommu4j.intel.table.TableIndex;

@@ -2,26 +2,24 @@ package org.iommu4j.intel.translate;
 
 import java.util.List;
 import org.iommu4j.backend.BackendException;
-import org.iommu4j.backend.MemoryMapSupport;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
-import org.iommu4j.backend.PageRequest;
-import org.iommu4j.backend.PageResponse;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
-import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
-import org.iommu4j.contract.Mapping;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
+import org.iommu4j.driver.page.PageRequestBooks;
 import org.iommu4j.driver.range.RangeCover;
+import org.iommu4j.driver.table.MemoryMaps;
+import org.iommu4j.driver.translate.MappingTranslator;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
@@ -38,7 +36,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * PASID, so NO_PASID and "all" name the same translations, and a range of all PASIDs is widened to the domain;
  * {@link ScalableInvalidations} says what holds in scalable mode.
  */
-public final class VtdTranslator implements Translator {
+public final class VtdTranslator implements MappingTranslator<Domain> {
     /** Version of the state that {@link #save} writes. */
     public static final int STATE_VERSION = 1;
 
@@ -198,7 +196,7 @@ public final class VtdTranslator implements Translator {
         if (pageRequests) {
             translator.pageRequests.books().load(number -> translator.books.find(number) != null, in);
         }
-        translator.bindings.loadMemory(translator.books, in);
+        translator.maps().load(translator.books, in);
         return translator;
     }
 
@@ -223,30 +221,31 @@ public final class VtdTranslator implements Translator {
         return subVersion;
     }
 
+    // ---- what the parts answer
+
     @Override
-    public int openDomain(int domain, Completion completion) {
-        return books.open(domain, completion);
+    public DomainBooks<Domain, Device> books() {
+        return books;
     }
 
     @Override
-    public int closeDomain(int domain, Completion completion) {
-        return books.close(domain, completion);
+    public int bindIn(Domain domain, BindRequest request, Completion completion) {
+        return bindings.bind(domain, request, completion);
     }
 
     @Override
-    public int attach(int domain, int requester, long table, int levels, Completion completion) {
-        return books.attach(domain, requester, table, levels, completion);
+    public MemoryMaps<Domain> maps() {
+        return bindings.maps();
     }
 
     @Override
-    public int detach(int domain, int requester, Completion completion) {
-        return books.detach(domain, requester, completion);
+    public PageRequestBooks pageRequests() {
+        return pageRequests == null ? null : pageRequests.books();
     }
 
     @Override
-    public int bind(int domain, BindRequest request, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.bind(target, request, completion);
+    public String noPageRequests() {
+        return "ECAP.PRS=0, or legacy mode";
     }
 
     @Override
@@ -404,53 +403,6 @@ public final class VtdTranslator implements Translator {
     }
 
     @Override
-    public MemoryMapSupport memoryMap() {
-        return GuestMemory.support(chip);
-    }
-
-    @Override
-    public int beginMap(int domain, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.beginMap(target, completion);
-    }
-
-    @Override
-    public int map(int domain, Mapping mapping, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.map(target, mapping, completion);
-    }
-
-    @Override
-    public int unmap(int domain, long first, long last, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.unmap(target, first, last, completion);
-    }
-
-    @Override
-    public int takePageRequests(int domain, List<PageRequest> taken, Completion completion) {
-        Domain target = books.find(domain);
-        if (target == null || pageRequests == null) {
-            return refusePageRequests(target, domain, completion);
-        }
-        return pageRequests.books().take(domain, taken, completion);
-    }
-
-    @Override
-    public int respond(int domain, PageRequest last, PageResponse response, Completion completion) {
-        Domain target = books.find(domain);
-        if (target == null || pageRequests == null) {
-            return refusePageRequests(target, domain, completion);
-        }
-        return pageRequests.books().respond(domain, last, response, completion);
-    }
-
-    private static int refusePageRequests(Domain target, int domain, Completion completion) {
-        return target == null
-                ? Answers.notOpen(domain, completion)
-                : completion.fail(Errno.EOPNOTSUPP, "the chip has no page requests: ECAP.PRS=0, or legacy mode");
-    }
-
-    @Override
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.INTEL, Snapshot.Kind.TRANSLATOR, STATE_VERSION);
         tables.save(out.section("translator").putInt(subVersion).putLong(tables.root()));
@@ -462,7 +414,7 @@ public final class VtdTranslator implements Translator {
             pageRequests.save(out);
             pageRequests.books().save(out);
         }
-        bindings.saveMemory(books.open(), out);
+        maps().save(books, out);
         return out.build();
     }
 

@@ -40,15 +40,11 @@ final class Registrations implements DomainPolicy<Domain, Device> {
 
     /** Further rules of a bind that binds, about the function's attributes. */
     private final BindRules<FunctionAttributes> binds = new BindRules<FunctionAttributes>()
-            .row(
-                    Rule.V34,
-                    Errno.EOPNOTSUPP,
+            .unsupported(
                     BindPgtable.IOTA,
                     "the function always translates: T must be 1",
                     (part, attributes) -> attributes.relaxed() || Iota.T.isSet(part.get(BindPgtable.IOTA)))
-            .row(
-                    Rule.V34,
-                    Errno.EOPNOTSUPP,
+            .unsupported(
                     BindPgtable.IOTA,
                     "the function takes no tables of that type",
                     (part, attributes) -> !Iota.T.isSet(part.get(BindPgtable.IOTA))
@@ -72,9 +68,7 @@ final class Registrations implements DomainPolicy<Domain, Device> {
                     "the function is bound to something else",
                     (part, device) -> device.registration() == null
                             || device.registration().equals(Registration.of(part)))
-            .row(
-                    null,
-                    Errno.ENOENT,
+            .bound(
                     BindPgtable.REQUESTER,
                     "nothing is bound for the function",
                     (part, device) -> device.registration() != null);
@@ -112,12 +106,7 @@ final class Registrations implements DomainPolicy<Domain, Device> {
                         "the aperture ends before it begins",
                         (part, domain) ->
                                 Long.compareUnsigned(part.get(BindPgtable.PBA), part.get(BindPgtable.PAL)) <= 0)
-                .row(
-                        null,
-                        Errno.ENODEV,
-                        BindPgtable.REQUESTER,
-                        Answers.NOT_ATTACHED,
-                        (part, domain) -> deviceOf(part, domain) != null);
+                .attached(BindPgtable.REQUESTER, (part, domain) -> deviceOf(part, domain) != null);
     }
 
     private static boolean hasTableOnlyIfItTranslates(long iota) {

@@ -5,7 +5,6 @@ import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Platform;
 import org.iommu4j.backend.Snapshot;
-import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -15,6 +14,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
+import org.iommu4j.driver.translate.ComposedTranslator;
 import org.iommu4j.s390.command.ZpciGeneration;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -30,7 +30,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * <p>A function is blocked by being disabled. An invalidation is no unmap: it makes the unit look at the tables again, and in
  * generation 2 and later it is how a new mapping becomes known, so that binding a table announces what it maps already.
  */
-public final class ZpciTranslator implements Translator {
+public final class ZpciTranslator implements ComposedTranslator<Domain> {
     /** Version of the state that {@link #save} writes. */
     public static final int STATE_VERSION = 1;
 
@@ -133,29 +133,13 @@ public final class ZpciTranslator implements Translator {
     }
 
     @Override
-    public int openDomain(int domain, Completion completion) {
-        return books.open(domain, completion);
+    public DomainBooks<Domain, Device> books() {
+        return books;
     }
 
     @Override
-    public int closeDomain(int domain, Completion completion) {
-        return books.close(domain, completion);
-    }
-
-    @Override
-    public int attach(int domain, int requester, long table, int levels, Completion completion) {
-        return books.attach(domain, requester, table, levels, completion);
-    }
-
-    @Override
-    public int detach(int domain, int requester, Completion completion) {
-        return books.detach(domain, requester, completion);
-    }
-
-    @Override
-    public int bind(int domain, BindRequest request, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : registrations.bind(target, request, completion);
+    public int bindIn(Domain domain, BindRequest request, Completion completion) {
+        return registrations.bind(domain, request, completion);
     }
 
     @Override

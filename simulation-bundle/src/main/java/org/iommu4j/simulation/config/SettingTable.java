@@ -8,7 +8,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.IntPredicate;
 import java.util.function.IntToLongFunction;
+import java.util.function.ToLongFunction;
 import java.util.random.RandomGenerator;
 import java.util.regex.Pattern;
 import org.iommu4j.backend.BackendException;
@@ -167,6 +169,23 @@ public final class SettingTable {
         public Builder vary(SettingRow row, Variation variation) {
             variations.add(new Varied(row, variation));
             return this;
+        }
+
+        /** The fuzzer gives one chip in five another value of a capability. */
+        public Builder vary(BitField field, ToLongFunction<RandomGenerator> value) {
+            return vary(field, generation -> true, value);
+        }
+
+        /**
+         * The fuzzer gives one chip in five another value of a capability.
+         *
+         * @param generations those whose chips can have it
+         */
+        public Builder vary(BitField field, IntPredicate generations, ToLongFunction<RandomGenerator> value) {
+            return vary(field(field), (generation, random) -> {
+                long drawn = value.applyAsLong(random);
+                return random.nextInt(5) == 0 && generations.test(generation) ? drawn : null;
+            });
         }
 
         private SettingRow add(SettingRow row) {

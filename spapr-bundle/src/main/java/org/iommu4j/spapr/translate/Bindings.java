@@ -52,15 +52,11 @@ final class Bindings implements DomainPolicy<Domain, Integer> {
                     BindPgtable.BASE,
                     "the endpoint has no room for another window",
                     (part, request) -> !request.isSlotOthers())
-            .row(
-                    null,
-                    Errno.EBUSY,
+            .free(
                     BindPgtable.REQUESTER,
                     "the window is another device's, too",
                     (part, request) -> request.isThere() || request.bound() != null || !request.isOthers())
-            .row(
-                    null,
-                    Errno.EBUSY,
+            .free(
                     BindPgtable.TABLE_ROOT,
                     "the window is another device's, too",
                     (part, request) -> request.isThere() || !request.isOthers());
@@ -73,9 +69,7 @@ final class Bindings implements DomainPolicy<Domain, Integer> {
                     "something else is bound under that name",
                     (part, request) ->
                             request.bound() == null || request.bound().is(request.wanted()))
-            .row(
-                    null,
-                    Errno.ENOENT,
+            .bound(
                     BindPgtable.REQUESTER,
                     "no window is bound under that name",
                     (part, request) -> request.bound() != null);
@@ -96,11 +90,8 @@ final class Bindings implements DomainPolicy<Domain, Integer> {
                         BindPgtable.TABLE_ROOT,
                         "not a page below the host address width",
                         (part, domain) -> isTable(part.get(BindPgtable.TABLE_ROOT)))
-                .row(
-                        null,
-                        Errno.ENODEV,
+                .attached(
                         BindPgtable.REQUESTER,
-                        Answers.NOT_ATTACHED,
                         (part, domain) -> domain.members().device(part.getInt(BindPgtable.REQUESTER)) != null);
     }
 

@@ -4,7 +4,6 @@ import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Snapshot;
-import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -15,6 +14,7 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.driver.domain.DomainBooks;
+import org.iommu4j.driver.translate.ComposedTranslator;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.HypercallCode;
@@ -32,7 +32,7 @@ import org.iommu4j.spapr.command.SpaprGeneration;
  * the host's: containers map guest memory one to one in this release. There are no PASIDs, so NO_PASID and "all" name the same
  * translations.
  */
-public final class SpaprTranslator implements Translator {
+public final class SpaprTranslator implements ComposedTranslator<Domain> {
     /** Version of the state that {@link #save} writes. */
     public static final int STATE_VERSION = 1;
 
@@ -127,29 +127,13 @@ public final class SpaprTranslator implements Translator {
     }
 
     @Override
-    public int openDomain(int domain, Completion completion) {
-        return books.open(domain, completion);
+    public DomainBooks<Domain, Integer> books() {
+        return books;
     }
 
     @Override
-    public int closeDomain(int domain, Completion completion) {
-        return books.close(domain, completion);
-    }
-
-    @Override
-    public int attach(int domain, int requester, long table, int levels, Completion completion) {
-        return books.attach(domain, requester, table, levels, completion);
-    }
-
-    @Override
-    public int detach(int domain, int requester, Completion completion) {
-        return books.detach(domain, requester, completion);
-    }
-
-    @Override
-    public int bind(int domain, BindRequest request, Completion completion) {
-        Domain target = books.find(domain);
-        return target == null ? Answers.notOpen(domain, completion) : bindings.bind(target, request, completion);
+    public int bindIn(Domain domain, BindRequest request, Completion completion) {
+        return bindings.bind(domain, request, completion);
     }
 
     @Override

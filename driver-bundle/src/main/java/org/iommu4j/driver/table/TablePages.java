@@ -1,4 +1,4 @@
-package org.iommu4j.intel.translate;
+package org.iommu4j.driver.table;
 
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
@@ -8,7 +8,7 @@ import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 
 /** Tables of one kind that the host keeps, of a page each, by number. They are made when they are first needed. */
-final class TablePages {
+public final class TablePages {
     private final Platform platform;
     private final int most;
     private final String numbered;
@@ -22,19 +22,20 @@ final class TablePages {
      * @param numbered what a number names, for messages
      * @param name of a table, for messages
      */
-    TablePages(Platform platform, int most, String numbered, String name) {
+    public TablePages(Platform platform, int most, String numbered, String name) {
         this.platform = platform;
         this.most = most;
         this.numbered = numbered;
         this.name = name;
     }
 
-    boolean has(int number) {
+    /** True if there is a table of a number. */
+    public boolean has(int number) {
         return addresses.containsKey(number);
     }
 
     /** Address of a table that is there. */
-    long address(int number) {
+    public long address(int number) {
         return addresses.get(number);
     }
 
@@ -43,23 +44,24 @@ final class TablePages {
      *
      * @throws BackendException {@code ENOMEM}
      */
-    long make(int number) {
+    public long make(int number) {
         long address = platform.allocatePages(1);
         addresses.put(number, address);
         return address;
     }
 
-    void forEach(LongConsumer action) {
+    /** Does something with the address of each. */
+    public void forEach(LongConsumer action) {
         addresses.values().forEach(action::accept);
     }
 
     /** Gives all pages back. */
-    void free() {
+    public void free() {
         forEach(address -> platform.freePages(address, 1));
     }
 
     /** Writes count of tables [int number, long address]. */
-    void save(SnapshotWriter out) {
+    public void save(SnapshotWriter out) {
         out.putInt(addresses.size());
         addresses.forEach((number, address) -> out.putInt(number).putLong(address));
     }
@@ -69,7 +71,7 @@ final class TablePages {
      *
      * @throws BackendException {@code EINVAL} for a number or an address that cannot be
      */
-    void load(SnapshotReader in) {
+    public void load(SnapshotReader in) {
         int count = in.getCount(most);
         for (int i = 0; i < count; i++) {
             int number = in.getIndex(most, numbered);
