@@ -47,7 +47,6 @@ import org.iommu4j.simulation.register.RegisterFile;
 final class StreamRemapper {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int DATA = DmaAccess.READ | DmaAccess.WRITE;
-    private static final int ANY_WRITE = Rights.needed(DmaAccess.WRITE, true) | Rights.needed(DmaAccess.WRITE, false);
     private static final int CLEAN = Stage2Translation.CLEAN;
     private static final int LEVEL_SHIFT = 14;
     private static final int LEVEL_MASK = 3;
@@ -464,7 +463,7 @@ final class StreamRemapper {
         }
         boolean stage1Allows = (needed & ~attributes & Rights.ALL) == 0;
         boolean stage2Allows = (needed & ~(attributes >>> Rights.BITS) & Rights.ALL) == 0;
-        return !stage1Allows || (stage2Allows && !(clean && (needed & ANY_WRITE) != 0));
+        return !stage1Allows || (stage2Allows && !(clean && (needed & Rights.ANY_WRITE) != 0));
     }
 
     private static boolean asksToWrite(DmaAccess access) {
