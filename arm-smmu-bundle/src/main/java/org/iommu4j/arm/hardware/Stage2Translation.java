@@ -113,7 +113,7 @@ final class Stage2Translation implements DescriptorAddresses {
         rights = attributes & Rights.ALL;
         clean = (attributes & CLEAN) != 0;
         hit = true;
-        watch.hit(false, Regime.STAGE_2, vmid, granule, granule.levelOf(shift), Tlb.NO_ASID, leaves.iova(entry), shift);
+        watch.hit(false, Regime.STAGE_2, vmid, granule, granule.levelOf(shift), leaves, entry);
         if (!walker.isAllowed(rights, needed, (attributes & DEVICE) != 0, during)) {
             Stage2Walker.refuse(ipa, during, needed, fault);
             return false;
@@ -131,15 +131,14 @@ final class Stage2Translation implements DescriptorAddresses {
         }
         if (table != TranslationCache.MISS) {
             from = tables.value(table);
-            int covers = tables.pageShift(table);
-            level = granule.levelOf(covers) + 1;
-            watch.hit(true, Regime.STAGE_2, vmid, granule, level - 1, Tlb.NO_ASID, tables.iova(table), covers);
+            level = granule.levelOf(tables.pageShift(table)) + 1;
+            watch.hit(true, Regime.STAGE_2, vmid, granule, level - 1, tables, table);
         } else if (cached) {
             watch.missed(true, Regime.STAGE_2, vmid, granule, Tlb.NO_ASID, ipa);
         }
         hit = false;
         boolean found = walker.walk(from, level, ipa, during, needed, fault, listener);
-        if (cached) {
+        if (cached && (tables.capacity() != 0 || watch.observes())) {
             keepTables(granule, tables, ipa);
         }
         if (!found) {

@@ -52,7 +52,6 @@ final class StreamRemapper {
     private static final int LEVEL_MASK = 3;
     private static final DescriptorAddresses PHYSICAL = (address, write) -> address;
 
-    private final SmmuCapabilities chip;
     private final RegisterFile registers;
     private final ConfigurationRules rules;
     private final StreamConfiguration configuration;
@@ -99,7 +98,6 @@ final class StreamRemapper {
             FaultReports reports,
             StallTable stalls,
             AccessWatch watch) {
-        this.chip = chip;
         this.registers = registers;
         this.rules = rules;
         this.configuration = configuration;
@@ -194,7 +192,7 @@ final class StreamRemapper {
             stage1 = withSubstream || without != StreamTableEntry.DSS_BYPASS;
         }
         boolean stage2 = StreamTableEntry.hasStage2(mode);
-        int vmid = chip.hasStage2() ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()]) : 0;
+        int vmid = rules.vmid(ste);
         if (stage2) {
             second.begin(ste, stage1, vmid, listener);
         }
@@ -353,7 +351,7 @@ final class StreamRemapper {
             hits++;
             int size = leaves.pageShift(entry);
             int kept = leaves.attributes(entry);
-            watch.hit(false, regime, vmid, granule, level(kept), leaves.pasid(entry), leaves.iova(entry), size);
+            watch.hit(false, regime, vmid, granule, level(kept), leaves, entry);
             if ((needed & ~kept & Rights.ALL) != 0) {
                 fault.stage1(EventType.F_PERMISSION);
                 refuse(access);
@@ -403,22 +401,16 @@ final class StreamRemapper {
         if (table != TranslationCache.MISS) {
             from = tables.value(table);
             limits = tables.attributes(table);
-            int covers = tables.pageShift(table);
-            level = granule.levelOf(covers) + 1;
-            watch.hit(true, regime, vmid, granule, level - 1, asid, tables.iova(table), covers);
+            level = granule.levelOf(tables.pageShift(table)) + 1;
+            watch.hit(true, regime, vmid, granule, level - 1, tables, table);
         } else if (keepsTables) {
             watch.missed(true, regime, vmid, granule, asid, address);
         }
         boolean el2 = regime == Regime.EL2;
         DescriptorAddresses addresses = nested ? second : PHYSICAL;
         boolean found = walker.walk(cd, from, level, limits, address, upper, needed, el2, addresses, fault, listener);
-        if (keepsTables) {
-            for (int at = walker.topLevel(); at < walker.level(); at++) {
-                int covers = granule.shiftOf(at);
-                tables.insert(tag, asid, address, covers, walker.nextTable(at), walker.limitsAt(at));
-                int words = at - walker.topLevel() + 1;
-                watch.filled(true, regime, vmid, granule, at, asid, address, covers, walker.nextTable(at), words);
-            }
+        if (keepsTables && (tables.capacity() != 0 || watch.observes())) {
+            keepTables(regime, vmid, granule, asid, address);
         }
         if (!found) {
             return false;
@@ -443,6 +435,18 @@ final class StreamRemapper {
         int words = nested ? Integer.MAX_VALUE : walker.level() - walker.topLevel() + 1;
         watch.filled(false, regime, vmid, granule, walker.level(), owner, address, shift, page, words);
         return true;
+    }
+
+    /** Keeps where the tables are to which the last walk came. */
+    private void keepTables(Regime regime, int vmid, Granule granule, int asid, long address) {
+        TranslationCache tables = caches.tables(regime).tables(granule);
+        for (int level = walker.topLevel(); level < walker.level(); level++) {
+            int covers = granule.shiftOf(level);
+            long table = walker.nextTable(level);
+            tables.insert(regime.tlbTag(vmid), asid, address, covers, table, walker.limitsAt(level));
+            int words = level - walker.topLevel() + 1;
+            watch.filled(true, regime, vmid, granule, level, asid, address, covers, table, words);
+        }
     }
 
     /** Level of the leaf of stage 1 that an entry comes from. */
