@@ -53,6 +53,11 @@ public enum Granule {
         return shift - 3;
     }
 
+    /** Descriptors of a table. */
+    public long entries() {
+        return 1L << levelBits();
+    }
+
     /** log2 of what an entry of a level covers in bytes; level 3 is the last. */
     public int shiftOf(int level) {
         return shift + (3 - level) * levelBits();

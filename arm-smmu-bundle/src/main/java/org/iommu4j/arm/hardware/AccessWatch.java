@@ -72,10 +72,12 @@ final class AccessWatch {
         return table ? CachedKind.PAGING_STRUCTURE : CachedKind.TRANSLATION;
     }
 
-    /** A translation, or a table if {@code table}, came from a TLB; {@code shift} is the log2 of what it covers. */
-    void hit(boolean table, Regime regime, int vmid, Granule granule, int level, int asid, long first, int shift) {
+    /** A translation, or a table if {@code table}, came from a TLB: an entry of {@code cache}. */
+    void hit(
+            boolean table, Regime regime, int vmid, Granule granule, int level, TranslationCache cache, int entry) {
         if (observes) {
-            observer.hit(kind(table), regime.observedTag(vmid, granule, level), asid, first, 1L << shift);
+            long tag = regime.observedTag(vmid, granule, level);
+            observer.hit(kind(table), tag, cache.pasid(entry), cache.iova(entry), 1L << cache.pageShift(entry));
         }
     }
 

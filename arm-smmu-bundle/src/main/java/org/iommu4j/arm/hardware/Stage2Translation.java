@@ -5,7 +5,6 @@ import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.table.DescriptorAddresses;
 import org.iommu4j.arm.table.Rights;
 import org.iommu4j.arm.table.Stage2Walker;
-import org.iommu4j.arm.table.StreamTableEntry;
 import org.iommu4j.arm.table.WalkFault;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.WalkListener;
@@ -25,7 +24,6 @@ final class Stage2Translation implements DescriptorAddresses {
     private static final int DEVICE = 1 << 13;
     private static final int READ = Rights.needed(DmaAccess.READ, true);
     private static final int WRITE = Rights.needed(DmaAccess.WRITE, true);
-    private static final int ANY_WRITE = WRITE | Rights.needed(DmaAccess.WRITE, false);
 
     private final Stage2Walker walker;
     private final Tlb tlb;
@@ -33,6 +31,10 @@ final class Stage2Translation implements DescriptorAddresses {
     private final AccessWatch watch;
 
     private long[] ste;
+
+    /** True once the walker has taken the entry: many accesses ask for nothing of stage 2. */
+    private boolean taken;
+
     private int vmid;
     private WalkListener listener;
 
@@ -55,6 +57,7 @@ final class Stage2Translation implements DescriptorAddresses {
     /** Takes the stream that is selected. */
     void begin(long[] entry, boolean withStage1, int ofVmid, WalkListener seen) {
         ste = entry;
+        taken = false;
         nested = withStage1;
         vmid = ofVmid;
         listener = seen;
@@ -80,10 +83,14 @@ final class Stage2Translation implements DescriptorAddresses {
      * @return false if stage 2 refuses: the fault says why
      */
     boolean translate(long ipa, int during, int needed) {
-        Granule granule = Stage2Walker.granule(ste);
-        if (ipa >>> Stage2Walker.inputBits(ste) != 0) {
+        if (!taken) {
+            walker.begin(ste);
+            taken = true;
+        }
+        Granule granule = walker.granule();
+        if (ipa >>> walker.inputBits() != 0) {
             // Beyond the input size nothing is looked up; the walk says what is wrong.
-            return walker.walk(ste, 0, -1, ipa, during, needed, fault, listener);
+            return walker.walk(0, -1, ipa, during, needed, fault, listener);
         }
         // An observer judges words that this access has read itself.
         boolean cached = !(nested && watch.observes());
@@ -91,7 +98,7 @@ final class Stage2Translation implements DescriptorAddresses {
         int entry = cached ? leaves.lookup(vmid, Tlb.NO_ASID, ipa) : TranslationCache.MISS;
         if (entry != TranslationCache.MISS) {
             int attributes = leaves.attributes(entry);
-            boolean toNote = (attributes & CLEAN) != 0 && (needed & ANY_WRITE) != 0;
+            boolean toNote = (attributes & CLEAN) != 0 && (needed & Rights.ANY_WRITE) != 0;
             if (!toNote) {
                 return fromCache(leaves, entry, attributes, granule, ipa, during, needed);
             }
@@ -106,9 +113,8 @@ final class Stage2Translation implements DescriptorAddresses {
         rights = attributes & Rights.ALL;
         clean = (attributes & CLEAN) != 0;
         hit = true;
-        watch.hit(false, Regime.STAGE_2, vmid, granule, granule.levelOf(shift), Tlb.NO_ASID, leaves.iova(entry), shift);
-        long control = ste[StreamTableEntry.S2_PTW.word()];
-        if (!Stage2Walker.isAllowed(rights, needed, (attributes & DEVICE) != 0, during, control)) {
+        watch.hit(false, Regime.STAGE_2, vmid, granule, granule.levelOf(shift), leaves, entry);
+        if (!walker.isAllowed(rights, needed, (attributes & DEVICE) != 0, during)) {
             Stage2Walker.refuse(ipa, during, needed, fault);
             return false;
         }
@@ -125,15 +131,14 @@ final class Stage2Translation implements DescriptorAddresses {
         }
         if (table != TranslationCache.MISS) {
             from = tables.value(table);
-            int covers = tables.pageShift(table);
-            level = granule.levelOf(covers) + 1;
-            watch.hit(true, Regime.STAGE_2, vmid, granule, level - 1, Tlb.NO_ASID, tables.iova(table), covers);
+            level = granule.levelOf(tables.pageShift(table)) + 1;
+            watch.hit(true, Regime.STAGE_2, vmid, granule, level - 1, tables, table);
         } else if (cached) {
             watch.missed(true, Regime.STAGE_2, vmid, granule, Tlb.NO_ASID, ipa);
         }
         hit = false;
-        boolean found = walker.walk(ste, from, level, ipa, during, needed, fault, listener);
-        if (cached) {
+        boolean found = walker.walk(from, level, ipa, during, needed, fault, listener);
+        if (cached && (tables.capacity() != 0 || watch.observes())) {
             keepTables(granule, tables, ipa);
         }
         if (!found) {

@@ -12,6 +12,7 @@ import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.WalkListener;
 import org.iommu4j.simulation.cache.KeyedCache;
+import org.iommu4j.simulation.memory.PageCursor;
 
 /**
  * How the stream of an access is translated: its stream table entry and context descriptor, from the caches or from memory, IHI
@@ -29,8 +30,13 @@ final class StreamConfiguration {
     private final StreamTable table;
     private final ConfigurationRules rules;
     private final ConfigurationCaches caches;
-    private final PhysicalMemory memory;
     private final PhysicalMemory guestTables;
+
+    /** Ways to the tables of the host and of guests: the entries in use are mostly those of a few devices. */
+    private final PageCursor streams;
+
+    private final PageCursor contextsOfHost;
+    private final PageCursor contextsOfGuests;
     private final long lastAddress;
     private final AccessWatch watch;
 
@@ -56,8 +62,10 @@ final class StreamConfiguration {
         this.table = table;
         this.rules = rules;
         this.caches = caches;
-        this.memory = memory;
         this.guestTables = guestTables;
+        streams = new PageCursor(memory);
+        contextsOfHost = new PageCursor(memory);
+        contextsOfGuests = new PageCursor(guestTables);
         lastAddress = (1L << outputBits) - 1;
         this.watch = watch;
     }
@@ -79,10 +87,9 @@ final class StreamConfiguration {
      * @return true if there is a legal entry
      */
     boolean selectStream(int streamId, WalkFault fault, WalkListener listener) {
-        KeyedCache streams = caches.streams;
-        int entry = streams.lookup(ConfigurationCaches.key(streamId));
+        int entry = caches.streams.lookup(ConfigurationCaches.key(streamId));
         if (entry != KeyedCache.MISS) {
-            load(streams, entry, ste);
+            load(caches.streams, entry, ste);
             watch.streamHit(streamId);
         } else {
             watch.streamMissed(streamId);
@@ -108,7 +115,7 @@ final class StreamConfiguration {
         }
         try {
             for (int index = 0; index < STE_WORDS; index++) {
-                ste[index] = memory.readLongLe(at + (long) index * Long.BYTES);
+                ste[index] = streams.readLongLe(at + (long) index * Long.BYTES);
             }
         } catch (BusErrorException e) {
             fault.fetch(EventType.F_STE_FETCH, at);
@@ -138,7 +145,7 @@ final class StreamConfiguration {
         } else {
             long at = table.level1Address(streamId);
             try {
-                word[0] = memory.readLongLe(at);
+                word[0] = streams.readLongLe(at);
             } catch (BusErrorException e) {
                 fault.fetch(EventType.F_STE_FETCH, at);
                 return StreamTable.NONE;
@@ -170,10 +177,9 @@ final class StreamConfiguration {
             Stage2Translation stage2,
             WalkFault fault,
             WalkListener listener) {
-        KeyedCache contexts = caches.contexts;
-        int entry = contexts.lookup(ConfigurationCaches.key(streamId, index));
+        int entry = caches.contexts.lookup(ConfigurationCaches.key(streamId, index));
         if (entry != KeyedCache.MISS) {
-            load(contexts, entry, cd);
+            load(caches.contexts, entry, cd);
             watch.contextHit(streamId, index);
         } else {
             watch.contextMissed(streamId, index);
@@ -205,7 +211,7 @@ final class StreamConfiguration {
         if (pa == Stage2Translation.NONE) {
             return false;
         }
-        PhysicalMemory contexts = contexts(stage2, pa);
+        PageCursor contexts = contexts(stage2, pa);
         try {
             for (int i = 0; i < CD_WORDS; i++) {
                 cd[i] = contexts.readLongLe(pa + (long) i * Long.BYTES);
@@ -230,15 +236,15 @@ final class StreamConfiguration {
      *
      * @param pa where the descriptor is
      */
-    private PhysicalMemory contexts(Stage2Translation stage2, long pa) {
+    private PageCursor contexts(Stage2Translation stage2, long pa) {
         boolean ownStage2 = stage2 != null && guestTables.contains(StreamTableEntry.S2_TTB.get(ste), Long.BYTES);
         if (ownStage2 || guestTables.contains(pa, ContextDescriptor.BYTES)) {
-            return guestTables;
+            return contextsOfGuests;
         }
         long pointer = StreamTableEntry.S1_CONTEXT_PTR.get(ste);
         long root = stage2 == null ? pointer : stage2.locateContext(pointer);
         boolean ofHost = root != Stage2Translation.NONE && !guestTables.contains(root, ContextDescriptor.BYTES);
-        return ofHost ? memory : guestTables;
+        return ofHost ? contextsOfHost : contextsOfGuests;
     }
 
     private long entryThroughLevel1(

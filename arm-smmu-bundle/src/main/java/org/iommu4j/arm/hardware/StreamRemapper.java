@@ -47,13 +47,11 @@ import org.iommu4j.simulation.register.RegisterFile;
 final class StreamRemapper {
     private static final int NO_PASID = TranslationCache.NO_PASID;
     private static final int DATA = DmaAccess.READ | DmaAccess.WRITE;
-    private static final int ANY_WRITE = Rights.needed(DmaAccess.WRITE, true) | Rights.needed(DmaAccess.WRITE, false);
     private static final int CLEAN = Stage2Translation.CLEAN;
     private static final int LEVEL_SHIFT = 14;
     private static final int LEVEL_MASK = 3;
     private static final DescriptorAddresses PHYSICAL = (address, write) -> address;
 
-    private final SmmuCapabilities chip;
     private final RegisterFile registers;
     private final ConfigurationRules rules;
     private final StreamConfiguration configuration;
@@ -100,7 +98,6 @@ final class StreamRemapper {
             FaultReports reports,
             StallTable stalls,
             AccessWatch watch) {
-        this.chip = chip;
         this.registers = registers;
         this.rules = rules;
         this.configuration = configuration;
@@ -195,7 +192,7 @@ final class StreamRemapper {
             stage1 = withSubstream || without != StreamTableEntry.DSS_BYPASS;
         }
         boolean stage2 = StreamTableEntry.hasStage2(mode);
-        int vmid = chip.hasStage2() ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()]) : 0;
+        int vmid = rules.vmid(ste);
         if (stage2) {
             second.begin(ste, stage1, vmid, listener);
         }
@@ -354,7 +351,7 @@ final class StreamRemapper {
             hits++;
             int size = leaves.pageShift(entry);
             int kept = leaves.attributes(entry);
-            watch.hit(false, regime, vmid, granule, level(kept), leaves.pasid(entry), leaves.iova(entry), size);
+            watch.hit(false, regime, vmid, granule, level(kept), leaves, entry);
             if ((needed & ~kept & Rights.ALL) != 0) {
                 fault.stage1(EventType.F_PERMISSION);
                 refuse(access);
@@ -404,22 +401,16 @@ final class StreamRemapper {
         if (table != TranslationCache.MISS) {
             from = tables.value(table);
             limits = tables.attributes(table);
-            int covers = tables.pageShift(table);
-            level = granule.levelOf(covers) + 1;
-            watch.hit(true, regime, vmid, granule, level - 1, asid, tables.iova(table), covers);
+            level = granule.levelOf(tables.pageShift(table)) + 1;
+            watch.hit(true, regime, vmid, granule, level - 1, tables, table);
         } else if (keepsTables) {
             watch.missed(true, regime, vmid, granule, asid, address);
         }
         boolean el2 = regime == Regime.EL2;
         DescriptorAddresses addresses = nested ? second : PHYSICAL;
         boolean found = walker.walk(cd, from, level, limits, address, upper, needed, el2, addresses, fault, listener);
-        if (keepsTables) {
-            for (int at = walker.topLevel(); at < walker.level(); at++) {
-                int covers = granule.shiftOf(at);
-                tables.insert(tag, asid, address, covers, walker.nextTable(at), walker.limitsAt(at));
-                int words = at - walker.topLevel() + 1;
-                watch.filled(true, regime, vmid, granule, at, asid, address, covers, walker.nextTable(at), words);
-            }
+        if (keepsTables && (tables.capacity() != 0 || watch.observes())) {
+            keepTables(regime, vmid, granule, asid, address);
         }
         if (!found) {
             return false;
@@ -446,6 +437,18 @@ final class StreamRemapper {
         return true;
     }
 
+    /** Keeps where the tables are to which the last walk came. */
+    private void keepTables(Regime regime, int vmid, Granule granule, int asid, long address) {
+        TranslationCache tables = caches.tables(regime).tables(granule);
+        for (int level = walker.topLevel(); level < walker.level(); level++) {
+            int covers = granule.shiftOf(level);
+            long table = walker.nextTable(level);
+            tables.insert(regime.tlbTag(vmid), asid, address, covers, table, walker.limitsAt(level));
+            int words = level - walker.topLevel() + 1;
+            watch.filled(true, regime, vmid, granule, level, asid, address, covers, table, words);
+        }
+    }
+
     /** Level of the leaf of stage 1 that an entry comes from. */
     private static int level(int attributes) {
         return attributes >>> LEVEL_SHIFT & LEVEL_MASK;
@@ -464,7 +467,7 @@ final class StreamRemapper {
         }
         boolean stage1Allows = (needed & ~attributes & Rights.ALL) == 0;
         boolean stage2Allows = (needed & ~(attributes >>> Rights.BITS) & Rights.ALL) == 0;
-        return !stage1Allows || (stage2Allows && !(clean && (needed & ANY_WRITE) != 0));
+        return !stage1Allows || (stage2Allows && !(clean && (needed & Rights.ANY_WRITE) != 0));
     }
 
     private static boolean asksToWrite(DmaAccess access) {

@@ -22,6 +22,11 @@ public final class ConfigurationRules {
     private static final int SMALL_TABLES_ONLY = 3;
 
     private final SmmuCapabilities chip;
+    private final int outputBits;
+    private final int substreamIdBits;
+    private final boolean hasStage1;
+    private final boolean hasStage2;
+    private final boolean hasEl2;
     private final int stallModel;
     private final boolean hasAts;
     private final boolean hasForcedWriteBack;
@@ -33,6 +38,11 @@ public final class ConfigurationRules {
     /** Rules of one chip. */
     public ConfigurationRules(SmmuCapabilities chip) {
         this.chip = chip;
+        outputBits = chip.outputBits();
+        substreamIdBits = chip.substreamIdBits();
+        hasStage1 = chip.hasStage1();
+        hasStage2 = chip.hasStage2();
+        hasEl2 = Idr0.HYP.isSet(chip.idr0());
         stallModel = Idr0.STALL_MODEL.getInt(chip.idr0());
         hasAts = chip.has("ATS");
         hasForcedWriteBack = chip.has("FWB");
@@ -44,15 +54,20 @@ public final class ConfigurationRules {
 
     /** True if the stream is one of EL2: it has no VMID, and without E2H no ASID, IHI 0070 5.2 STRW. */
     public boolean isEl2(long[] ste) {
-        return Idr0.HYP.isSet(chip.idr0())
-                && chip.hasStage1()
+        return hasEl2
+                && hasStage1
                 && StreamTableEntry.CONFIG.getInt(ste[0]) == StreamTableEntry.STAGE_1
                 && StreamTableEntry.STRW.getInt(ste[StreamTableEntry.STRW.word()]) == StreamTableEntry.STRW_EL2;
     }
 
     /** log2 of the context descriptors of a stream; 0 without substreams. */
     public int contextBits(long ste0) {
-        return chip.substreamIdBits() == 0 ? 0 : StreamTableEntry.S1_CD_MAX.getInt(ste0);
+        return substreamIdBits == 0 ? 0 : StreamTableEntry.S1_CD_MAX.getInt(ste0);
+    }
+
+    /** The VMID of a stream; 0 where there is no stage 2. */
+    public int vmid(long[] ste) {
+        return hasStage2 ? StreamTableEntry.S2_VMID.getInt(ste[StreamTableEntry.S2_VMID.word()]) : 0;
     }
 
     /**
@@ -83,15 +98,15 @@ public final class ConfigurationRules {
         }
         boolean stage1 = StreamTableEntry.hasStage1(config);
         boolean stage2 = StreamTableEntry.hasStage2(config);
-        if ((stage1 && !chip.hasStage1()) || (stage2 && !chip.hasStage2())) {
+        if ((stage1 && !hasStage1) || (stage2 && !hasStage2)) {
             return false;
         }
-        boolean world = config == StreamTableEntry.STAGE_1 && Idr0.HYP.isSet(chip.idr0());
+        boolean world = config == StreamTableEntry.STAGE_1 && hasEl2;
         if (world && StreamTableEntry.STRW.isReservedValue(StreamTableEntry.STRW.get(ste))) {
             return false;
         }
         boolean wideVmid = StreamTableEntry.S2_VMID.get(ste) >>> Math.max(Byte.SIZE, chip.vmidBits()) != 0;
-        if (chip.hasStage2() && !isEl2(ste) && wideVmid) {
+        if (hasStage2 && !isEl2(ste) && wideVmid) {
             return false;
         }
         return isLegalAts(ste, config) && (!stage1 || isLegalStage1(ste)) && (!stage2 || isLegalStage2(ste));
@@ -111,14 +126,14 @@ public final class ConfigurationRules {
 
     private boolean isLegalStage1(long[] ste) {
         int contexts = StreamTableEntry.S1_CD_MAX.getInt(ste[0]);
-        boolean substreams = chip.substreamIdBits() != 0;
+        boolean substreams = substreamIdBits != 0;
         int format = StreamTableEntry.S1_FORMAT.getInt(ste[0]);
         boolean twoLevels = format != 0 && format <= LEAF_SIZES_OF_TWO_LEVELS;
         boolean stallsOff = StreamTableEntry.S1_STALLD.isSet(ste[StreamTableEntry.S1_STALLD.word()]);
         return !(stallsOff && stallModel != 0)
-                && !(substreams && contexts > chip.substreamIdBits())
+                && !(substreams && contexts > substreamIdBits)
                 && !(substreams && contexts > 0 && twoLevels && !Idr0.CD2L.isSet(chip.idr0()))
-                && StreamTableEntry.S1_CONTEXT_PTR.get(ste[0]) >>> chip.outputBits() == 0;
+                && StreamTableEntry.S1_CONTEXT_PTR.get(ste[0]) >>> outputBits == 0;
     }
 
     private boolean isLegalStage2(long[] ste) {
@@ -146,13 +161,13 @@ public final class ConfigurationRules {
         if (row == null || (first == SMALL_TABLES_ONLY && !hasSmallTables)) {
             return false;
         }
-        int least = Math.max(row[0], Long.SIZE - chip.outputBits());
+        int least = Math.max(row[0], Long.SIZE - outputBits);
         // Small tables reach below the size of a table of the last level only.
         int most = hasSmallTables && row[1] == MOST_TXSZ ? mostSize(granule, first) : row[1];
-        int outputBits = chip.addressBits(StreamTableEntry.S2_PS.getInt(control));
+        int addressBits = chip.addressBits(StreamTableEntry.S2_PS.getInt(control));
         return size >= least
                 && size <= most
-                && StreamTableEntry.S2_TTB.get(ste) >>> tableBits(granule, outputBits) == 0;
+                && StreamTableEntry.S2_TTB.get(ste) >>> tableBits(granule, addressBits) == 0;
     }
 
     /** Largest S2T0SZ of a row that small tables extend, docs/spec/arm-smmu.md 3.6. */
@@ -163,8 +178,8 @@ public final class ConfigurationRules {
                 : granule == Granule.K64 ? MOST_TXSZ_SMALL_TABLES_64K : MOST_TXSZ_SMALL_TABLES;
     }
 
-    private static int tableBits(Granule granule, int outputBits) {
-        return granule == Granule.K64 ? outputBits : Math.min(outputBits, SMALL_GRANULE_BITS);
+    private static int tableBits(Granule granule, int addressBits) {
+        return granule == Granule.K64 ? addressBits : Math.min(addressBits, SMALL_GRANULE_BITS);
     }
 
     private boolean isLegalUpdate(boolean accessFlag, boolean dirty) {
@@ -210,7 +225,7 @@ public final class ConfigurationRules {
                 ? MOST_TXSZ
                 : granule == Granule.K64 ? MOST_TXSZ_SMALL_TABLES_64K : MOST_TXSZ_SMALL_TABLES;
         long table = (upper ? ContextDescriptor.TTB1 : ContextDescriptor.TTB0).get(cd);
-        int outputBits = chip.addressBits(ContextDescriptor.IPS.getInt(cd[0]));
-        return size >= least && size <= most && table >>> tableBits(granule, outputBits) == 0;
+        int addressBits = chip.addressBits(ContextDescriptor.IPS.getInt(cd[0]));
+        return size >= least && size <= most && table >>> tableBits(granule, addressBits) == 0;
     }
 }

@@ -30,6 +30,9 @@ public final class Rights {
     private static final int WRITE = DmaAccess.WRITE;
     private static final int EXECUTE = DmaAccess.EXECUTE;
 
+    /** Writing, privileged or not. */
+    public static final int ANY_WRITE = WRITE | WRITE << UNPRIVILEGED;
+
     private Rights() {}
 
     /** The rights that an access needs. */

@@ -25,6 +25,18 @@ public final class Stage1Walker {
     private final boolean hasE0pd;
     private final boolean hasHad;
 
+    // What the context descriptor says of the half that is walked.
+    private long control;
+    private boolean el2;
+    private Granule granule;
+    private int addressBits;
+    private boolean bigEndian;
+    private boolean ignoresLimits;
+    private boolean executePan;
+    private boolean flagByHardware;
+    private boolean dirtyByHardware;
+
+    // The outcome of the last walk.
     private final long[] nextTable = new long[LEVELS];
     private final int[] limitsAt = new int[LEVELS];
     private int topLevel;
@@ -118,7 +130,7 @@ public final class Stage1Walker {
      * @param address canonical
      * @param upper half of the address
      * @param needed rights, as {@link Rights#needed}; 0 if any are enough
-     * @param el2 true for a stream of EL2 without E2H
+     * @param ofEl2 true for a stream of EL2 without E2H
      * @param addresses where descriptors are
      * @param fault is told what is wrong
      * @param listener sees each descriptor, or null
@@ -132,39 +144,31 @@ public final class Stage1Walker {
             long address,
             boolean upper,
             int needed,
-            boolean el2,
+            boolean ofEl2,
             DescriptorAddresses addresses,
             WalkFault fault,
             WalkListener listener) {
-        long control = cd[0];
-        Granule granule = granule(control, upper);
-        int inputBits = inputBits(control, upper);
-        int addressBits = chip.addressBits(ContextDescriptor.IPS.getInt(control));
-        boolean bigEndian = ContextDescriptor.ENDI.isSet(control);
-        boolean ignoresLimits = hasHad
-                && (upper ? ContextDescriptor.HAD1 : ContextDescriptor.HAD0)
-                        .isSet(cd[(upper ? ContextDescriptor.HAD1 : ContextDescriptor.HAD0).word()]);
-        boolean executePan = hasExecutePan && ContextDescriptor.EPAN.isSet(cd[ContextDescriptor.EPAN.word()]);
+        begin(cd, upper, ofEl2);
         // 1. the first table
+        int inputBits = inputBits(control, upper);
         int first = granule.startLevel(inputBits);
         level = fromLevel < 0 ? first : fromLevel;
         topLevel = level;
         int limited = limits;
-        long entries = level == first ? 1L << (inputBits - granule.shiftOf(first)) : 1L << granule.levelBits();
+        long entries = level == first ? 1L << (inputBits - granule.shiftOf(first)) : granule.entries();
         long table = fromLevel < 0
                 ? TableMemory.base(
                         (upper ? ContextDescriptor.TTB1 : ContextDescriptor.TTB0).get(cd), entries, addressBits)
                 : fromTable;
-        while (true) {
-            int levelShift = granule.shiftOf(level);
-            long at = table + (address >>> levelShift & (entries - 1)) * Long.BYTES;
+        for (int covers = granule.shiftOf(level); ; covers -= granule.levelBits()) {
+            long at = table + (address >>> covers & (entries - 1)) * Long.BYTES;
             // 2. where the descriptor is
             long pa = addresses.locate(at, false);
             if (pa == DescriptorAddresses.NONE) {
                 return false;
             }
             // 3. the descriptor
-            long descriptor = tables.read(pa, bigEndian);
+            long descriptor = tables.read(level, pa, bigEndian);
             if (tables.wasAborted()) {
                 fault.stage1Abort(pa);
                 return false;
@@ -178,53 +182,51 @@ public final class Stage1Walker {
             }
             // 4. its address
             boolean leaf = TableMemory.isLeaf(descriptor, level);
-            long output = TableMemory.address(descriptor, granule, leaf ? levelShift : granule.shift());
+            long output = TableMemory.address(descriptor, granule, leaf ? covers : granule.shift());
             if (output >>> addressBits != 0) {
                 fault.stage1(EventType.F_ADDR_SIZE);
                 return false;
             }
             if (leaf) {
-                return finish(
-                        control,
-                        executePan,
-                        granule,
-                        at,
-                        pa,
-                        descriptor,
-                        output,
-                        limited,
-                        address,
-                        needed,
-                        el2,
-                        addresses,
-                        fault);
+                return finish(at, pa, descriptor, output, covers, limited, address, needed, addresses, fault);
             }
             // 5. limits
             limited |= ignoresLimits ? 0 : Rights.limits(descriptor);
             nextTable[level] = output;
             limitsAt[level] = limited;
             table = output;
-            entries = 1L << granule.levelBits();
+            entries = granule.entries();
             level++;
         }
     }
 
+    /** Takes what the context descriptor says about a half. */
+    private void begin(long[] cd, boolean upperHalf, boolean ofEl2) {
+        control = cd[0];
+        el2 = ofEl2;
+        granule = granule(control, upperHalf);
+        addressBits = chip.addressBits(ContextDescriptor.IPS.getInt(control));
+        bigEndian = ContextDescriptor.ENDI.isSet(control);
+        ignoresLimits = hasHad
+                && (upperHalf
+                        ? ContextDescriptor.HAD1.isSet(cd[ContextDescriptor.HAD1.word()])
+                        : ContextDescriptor.HAD0.isSet(cd[ContextDescriptor.HAD0.word()]));
+        executePan = hasExecutePan && ContextDescriptor.EPAN.isSet(cd[ContextDescriptor.EPAN.word()]);
+        flagByHardware = ContextDescriptor.HA.isSet(control);
+        dirtyByHardware = flagByHardware && ContextDescriptor.HD.isSet(control);
+    }
+
     private boolean finish(
-            long control,
-            boolean executePan,
-            Granule granule,
             long at,
             long pa,
             long descriptor,
             long output,
+            int covers,
             int limited,
             long address,
             int needed,
-            boolean el2,
             DescriptorAddresses addresses,
             WalkFault fault) {
-        boolean flagByHardware = ContextDescriptor.HA.isSet(control);
-        boolean dirtyByHardware = flagByHardware && ContextDescriptor.HD.isSet(control);
         long updated = descriptor;
         // 6. the access flag
         if (!Stage1Descriptor.AF.isSet(descriptor)) {
@@ -244,25 +246,20 @@ public final class Stage1Walker {
             return false;
         }
         // 8. the update
-        boolean writes = (needed & (Rights.needed(DmaAccess.WRITE, true) | Rights.needed(DmaAccess.WRITE, false))) != 0;
-        if (clean && writes) {
+        if (clean && (needed & Rights.ANY_WRITE) != 0) {
             updated &= ~Stage1Descriptor.READ_ONLY.mask();
             clean = false;
         }
-        if (updated != descriptor
-                && !update(at, pa, updated, ContextDescriptor.ENDI.isSet(control), addresses, fault)) {
+        if (updated != descriptor && !update(at, pa, updated, addresses, fault)) {
             return false;
         }
-        shift = flagByHardware
-                ? granule.shiftOf(level)
-                : TableMemory.runShift(descriptor, granule, level, address, output);
+        shift = flagByHardware ? covers : TableMemory.runShift(descriptor, granule, level, address, output);
         pageAddress = output & -1L << shift;
         global = !Stage1Descriptor.NOT_GLOBAL.isSet(descriptor);
         return true;
     }
 
-    private boolean update(
-            long at, long pa, long updated, boolean bigEndian, DescriptorAddresses addresses, WalkFault fault) {
+    private boolean update(long at, long pa, long updated, DescriptorAddresses addresses, WalkFault fault) {
         if (addresses.locate(at, true) == DescriptorAddresses.NONE) {
             return false;
         }

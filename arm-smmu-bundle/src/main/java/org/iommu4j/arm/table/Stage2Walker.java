@@ -28,6 +28,22 @@ public final class Stage2Walker {
     private final boolean executeByPrivilege;
     private final boolean canForceWriteBack;
 
+    // What the stream table entry says, for all walks of an access.
+    private Granule granule;
+    private int inputBits;
+    private int addressBits;
+    private int firstLevel;
+    private long firstEntries;
+    private long firstTable;
+    private TableMemory tables;
+    private boolean bigEndian;
+    private boolean flagByHardware;
+    private boolean dirtyByHardware;
+    private boolean ignoresFlag;
+    private boolean forcesWriteBack;
+    private boolean keepsWalksOffDevices;
+
+    // The outcome of the last walk.
     private final long[] nextTable = new long[LEVELS];
     private int topLevel;
     private int level;
@@ -53,11 +69,34 @@ public final class Stage2Walker {
     }
 
     /**
+     * Takes the stream table entry whose tables the walks go through that follow; a legal one.
+     *
+     * <p>DDI 0487 D8.2: a walk begins at the level of S2SL0; up to 16 tables stand one after the other there. A first table in a
+     * page of the host is a table of the host, in which no guest writes: no other is attached there.
+     */
+    public void begin(long[] ste) {
+        long control = ste[StreamTableEntry.S2_HA.word()];
+        long root = StreamTableEntry.S2_TTB.get(ste);
+        granule = granule(ste);
+        inputBits = Long.SIZE - StreamTableEntry.S2_T0SZ.getInt(control);
+        addressBits = chip.addressBits(StreamTableEntry.S2_PS.getInt(control));
+        firstLevel = granule.stage2StartLevel(StreamTableEntry.S2_SL0.getInt(control));
+        firstEntries = 1L << (inputBits - granule.shiftOf(firstLevel));
+        firstTable = TableMemory.base(root, firstEntries, addressBits);
+        tables = guestTables.contains(root, Long.BYTES) ? tablesOfGuests : tablesOfHost;
+        bigEndian = StreamTableEntry.S2_ENDI.isSet(control);
+        flagByHardware = StreamTableEntry.S2_HA.isSet(control);
+        dirtyByHardware = flagByHardware && StreamTableEntry.S2_HD.isSet(control);
+        ignoresFlag = StreamTableEntry.S2_AFFD.isSet(control);
+        forcesWriteBack = canForceWriteBack && StreamTableEntry.S2_FWB.isSet(ste[StreamTableEntry.S2_FWB.word()]);
+        keepsWalksOffDevices = StreamTableEntry.S2_PTW.isSet(control);
+    }
+
+    /**
      * Translates an intermediate physical address.
      *
      * <ol>
      *   <li>IHI 0070 3.4: an address beyond 2^(64-S2T0SZ) has no translation.
-     *   <li>DDI 0487 D8.2: the walk begins at the level of S2SL0; up to 16 tables stand one after the other there.
      *   <li>Each descriptor is read; an abort is F_WALK_EABT, one that is not valid or of a kind that its level cannot have
      *       F_TRANSLATION, D8.3.
      *   <li>Its address is below the output size; otherwise F_ADDR_SIZE, IHI 0070 7.3.14.
@@ -66,7 +105,6 @@ public final class Stage2Walker {
      *   <li>What hardware updates is written back.
      * </ol>
      *
-     * @param ste the stream table entry
      * @param fromTable the table at which to enter, of level {@code fromLevel}; used if {@code fromLevel} is not negative
      * @param fromLevel level at which to enter, or -1 for the first
      * @param ipa what to translate
@@ -77,39 +115,21 @@ public final class Stage2Walker {
      * @return true if it has a translation
      */
     public boolean walk(
-            long[] ste,
-            long fromTable,
-            int fromLevel,
-            long ipa,
-            int during,
-            int needed,
-            WalkFault fault,
-            WalkListener listener) {
-        Granule granule = granule(ste);
-        int inputBits = inputBits(ste);
+            long fromTable, int fromLevel, long ipa, int during, int needed, WalkFault fault, WalkListener listener) {
         // 1. the input size
         if (ipa >>> inputBits != 0) {
             fault.stage2(EventType.F_TRANSLATION, during, ipa);
             return false;
         }
-        // A first table in a page of the host is a table of the host, in which no guest writes: no other is attached
-        // there.
-        boolean ofGuest = guestTables.contains(StreamTableEntry.S2_TTB.get(ste), Long.BYTES);
-        TableMemory tables = ofGuest ? tablesOfGuests : tablesOfHost;
-        // 2. the first table
-        int addressBits = chip.addressBits(StreamTableEntry.S2_PS.getInt(ste[StreamTableEntry.S2_PS.word()]));
-        boolean bigEndian = StreamTableEntry.S2_ENDI.isSet(ste[StreamTableEntry.S2_ENDI.word()]);
-        int first = granule.stage2StartLevel(StreamTableEntry.S2_SL0.getInt(ste[StreamTableEntry.S2_SL0.word()]));
-        level = fromLevel < 0 ? first : fromLevel;
+        boolean whole = fromLevel < 0;
+        level = whole ? firstLevel : fromLevel;
         topLevel = level;
-        long entries = level == first ? 1L << (inputBits - granule.shiftOf(first)) : 1L << granule.levelBits();
-        long table =
-                fromLevel < 0 ? TableMemory.base(StreamTableEntry.S2_TTB.get(ste), entries, addressBits) : fromTable;
-        while (true) {
-            // 3. the descriptor
-            int levelShift = granule.shiftOf(level);
-            long at = table + (ipa >>> levelShift & (entries - 1)) * Long.BYTES;
-            long descriptor = tables.read(at, bigEndian);
+        long table = whole ? firstTable : fromTable;
+        long entries = level == firstLevel ? firstEntries : granule.entries();
+        for (int covers = granule.shiftOf(level); ; covers -= granule.levelBits()) {
+            // 2. the descriptor
+            long at = table + (ipa >>> covers & (entries - 1)) * Long.BYTES;
+            long descriptor = tables.read(level, at, bigEndian);
             if (tables.wasAborted()) {
                 fault.stage2Abort(during, at);
                 return false;
@@ -121,64 +141,49 @@ public final class Stage2Walker {
                 fault.stage2(EventType.F_TRANSLATION, during, ipa);
                 return false;
             }
-            // 4. its address
+            // 3. its address
             boolean leaf = TableMemory.isLeaf(descriptor, level);
-            long output = TableMemory.address(descriptor, granule, leaf ? levelShift : granule.shift());
+            long output = TableMemory.address(descriptor, granule, leaf ? covers : granule.shift());
             if (output >>> addressBits != 0) {
                 fault.stage2(EventType.F_ADDR_SIZE, during, ipa);
                 return false;
             }
             if (leaf) {
-                return finish(ste, granule, tables, at, descriptor, output, bigEndian, ipa, during, needed, fault);
+                return finish(at, descriptor, output, covers, ipa, during, needed, fault);
             }
             nextTable[level] = output;
             table = output;
-            entries = 1L << granule.levelBits();
+            entries = granule.entries();
             level++;
         }
     }
 
     private boolean finish(
-            long[] ste,
-            Granule granule,
-            TableMemory tables,
-            long at,
-            long descriptor,
-            long output,
-            boolean bigEndian,
-            long ipa,
-            int during,
-            int needed,
-            WalkFault fault) {
-        long control = ste[StreamTableEntry.S2_HA.word()];
-        boolean flagByHardware = StreamTableEntry.S2_HA.isSet(control);
-        boolean dirtyByHardware = flagByHardware && StreamTableEntry.S2_HD.isSet(control);
+            long at, long descriptor, long output, int covers, long ipa, int during, int needed, WalkFault fault) {
         long updated = descriptor;
-        // 5. the access flag
+        // 4. the access flag
         if (!Stage2Descriptor.AF.isSet(descriptor)) {
             if (flagByHardware) {
                 updated |= Stage2Descriptor.AF.mask();
-            } else if (!StreamTableEntry.S2_AFFD.isSet(control)) {
+            } else if (!ignoresFlag) {
                 fault.stage2(EventType.F_ACCESS, during, ipa);
                 return false;
             }
         }
-        // 6. the rights
-        clean = !Stage2Descriptor.WRITE.isSet(descriptor)
+        // 5. the rights
+        boolean writable = Stage2Descriptor.WRITE.isSet(descriptor);
+        clean = !writable
                 && dirtyByHardware
                 && Stage2Descriptor.DBM.isSet(descriptor)
                 && during != EventFields.CLASS_CD;
-        rights = Rights.stage2(descriptor, Stage2Descriptor.WRITE.isSet(descriptor) || clean, executeByPrivilege);
-        boolean forced = canForceWriteBack && StreamTableEntry.S2_FWB.isSet(ste[StreamTableEntry.S2_FWB.word()]);
-        device = isDevice(descriptor, forced);
-        if (!isAllowed(rights, needed, device, during, control)) {
+        rights = Rights.stage2(descriptor, writable || clean, executeByPrivilege);
+        device = isDevice(descriptor);
+        if (!isAllowed(rights, needed, device, during)) {
             refuse(ipa, during, needed, fault);
             return false;
         }
-        // 7. the update
-        boolean writes = (needed & Rights.needed(DmaAccess.WRITE, true)) != 0
-                || (needed & Rights.needed(DmaAccess.WRITE, false)) != 0;
-        if (clean && writes) {
+        // 6. the update
+        if (clean && (needed & Rights.ANY_WRITE) != 0) {
             updated |= Stage2Descriptor.WRITE.mask();
             clean = false;
         }
@@ -186,7 +191,7 @@ public final class Stage2Walker {
             fault.stage2Abort(during, at);
             return false;
         }
-        shift = flagByHardware ? granule.shiftOf(level) : TableMemory.runShift(descriptor, granule, level, ipa, output);
+        shift = flagByHardware ? covers : TableMemory.runShift(descriptor, granule, level, ipa, output);
         pageAddress = output & -1L << shift;
         return true;
     }
@@ -195,11 +200,10 @@ public final class Stage2Walker {
      * True if the rights of a translation are enough, also of one from a cache.
      *
      * @param device true if it leads to Device memory
-     * @param control word of the stream table entry with S2PTW
      */
-    public static boolean isAllowed(int rights, int needed, boolean device, int during, long control) {
-        boolean walk = during != EventFields.CLASS_IN;
-        return (needed & ~rights) == 0 && !(walk && device && StreamTableEntry.S2_PTW.isSet(control));
+    public boolean isAllowed(int rights, int needed, boolean device, int during) {
+        boolean ofWalk = during != EventFields.CLASS_IN;
+        return (needed & ~rights) == 0 && !(ofWalk && device && keepsWalksOffDevices);
     }
 
     /** The fault of an access whose rights are not enough, IHI 0070 7.3.16. */
@@ -209,19 +213,24 @@ public final class Stage2Walker {
     }
 
     /** MemAttr, DDI 0487 D8.6: with S2FWB it says how to change the type of stage 1, and a Device only with bit 2 clear. */
-    private static boolean isDevice(long descriptor, boolean forced) {
+    private boolean isDevice(long descriptor) {
         int attribute = Stage2Descriptor.MEM_ATTR.getInt(descriptor);
-        return forced ? (attribute & FORCED_DEVICE) == 0 : attribute < DEVICE_TYPES;
+        return forcesWriteBack ? (attribute & FORCED_DEVICE) == 0 : attribute < DEVICE_TYPES;
     }
 
-    /** The granule of an entry that is legal. */
-    public static Granule granule(long[] ste) {
+    /** The granule of an entry; null for a reserved code. */
+    static Granule granule(long[] ste) {
         return Granule.ofStage2(StreamTableEntry.S2_TG.getInt(ste[StreamTableEntry.S2_TG.word()]));
     }
 
+    /** The granule. */
+    public Granule granule() {
+        return granule;
+    }
+
     /** Bits of an address that stage 2 translates. */
-    public static int inputBits(long[] ste) {
-        return Long.SIZE - StreamTableEntry.S2_T0SZ.getInt(ste[StreamTableEntry.S2_T0SZ.word()]);
+    public int inputBits() {
+        return inputBits;
     }
 
     /** First address of the page that the last walk found. */

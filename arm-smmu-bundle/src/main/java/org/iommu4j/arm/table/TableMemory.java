@@ -5,34 +5,44 @@ import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.PhysicalMemory;
+import org.iommu4j.simulation.memory.PageCursor;
 
 /** Descriptors of translation tables in memory, in either byte order, DDI 0487 D8.3: what both stages have in common. */
 final class TableMemory {
     /** Last level. */
     static final int LAST_LEVEL = 3;
 
-    /** Place of the address bits of descriptor bits 15:12 with 64 KiB granules, and with smaller ones. */
+    /** Place in an address of descriptor bits 15:12 with 64 KiB granules; with smaller ones they stay where they are. */
     private static final int HIGH_SHIFT = 48;
 
-    private static final int LOW_SHIFT = 12;
     private static final int WIDE_BITS = 52;
     private static final int WIDE_ALIGNMENT = 64;
     private static final int LEAST_ALIGNMENT = 16;
 
     private final PhysicalMemory memory;
+
+    /** Ways to the tables above the last level: those of a device are few, and used again by nearly each of its accesses. */
+    private final PageCursor[] upper = new PageCursor[LAST_LEVEL];
+
     private final boolean wideBlocks;
     private boolean aborted;
 
     TableMemory(PhysicalMemory memory, SmmuCapabilities chip) {
         this.memory = memory;
+        for (int level = 0; level < LAST_LEVEL; level++) {
+            upper[level] = new PageCursor(memory);
+        }
         wideBlocks = chip.outputBits() == WIDE_BITS;
     }
 
-    /** A descriptor; {@link #wasAborted} says whether it could be read. */
-    long read(long pa, boolean bigEndian) {
+    /** A descriptor of a level; {@link #wasAborted} says whether it could be read. */
+    long read(int level, long pa, boolean bigEndian) {
         try {
             aborted = false;
-            return bigEndian ? memory.readLongBe(pa) : memory.readLongLe(pa);
+            if (level == LAST_LEVEL) {
+                return bigEndian ? memory.readLongBe(pa) : memory.readLongLe(pa);
+            }
+            return bigEndian ? upper[level].readLongBe(pa) : upper[level].readLongLe(pa);
         } catch (BusErrorException e) {
             aborted = true;
             return 0;
@@ -85,9 +95,10 @@ final class TableMemory {
      * @param shift log2 of what the address is aligned to
      */
     static long address(long descriptor, Granule granule, int shift) {
-        long low = Stage1Descriptor.ADDRESS.get(descriptor);
-        long four = Stage1Descriptor.HIGH_ADDRESS.get(descriptor);
-        long address = granule == Granule.K64 ? low | four << HIGH_SHIFT : low | four << LOW_SHIFT;
+        long address = Stage1Descriptor.ADDRESS.get(descriptor);
+        address |= granule == Granule.K64
+                ? Stage1Descriptor.HIGH_ADDRESS.get(descriptor) << HIGH_SHIFT
+                : descriptor & Stage1Descriptor.HIGH_ADDRESS.mask();
         return address & -1L << shift;
     }
 
@@ -108,8 +119,11 @@ final class TableMemory {
      */
     static int runShift(long leaf, Granule granule, int level, long input, long output) {
         int shift = granule.shiftOf(level);
+        if (!Stage1Descriptor.CONTIGUOUS.isSet(leaf)) {
+            return shift;
+        }
         int run = shift + granule.contiguousBits(level);
         long between = (1L << run) - (1L << shift);
-        return Stage1Descriptor.CONTIGUOUS.isSet(leaf) && ((input ^ output) & between) == 0 ? run : shift;
+        return ((input ^ output) & between) == 0 ? run : shift;
     }
 }

@@ -203,9 +203,13 @@ public final class TranslationCache {
         if (pageShift < MIN_PAGE_SHIFT || pageShift >= Long.SIZE) {
             throw new IllegalArgumentException("pageShift=" + pageShift + " is not in 12..63");
         }
-        if (capacity == 0) {
-            return;
+        // A cache that keeps nothing costs its callers no call.
+        if (capacity != 0) {
+            keep(domain, pasid, iova, pageShift, value, attributes);
         }
+    }
+
+    private void keep(int domain, int pasid, long iova, int pageShift, long value, int attributes) {
         long page = page(iova, pageShift);
         Space space = space(domain, pasid);
         int at = space == null ? MISS : probe(space, page);

@@ -86,6 +86,13 @@ public final class PageCursor {
         }
     }
 
+    /** As {@link PhysicalMemory#readLongLe}. */
+    public long readLongLe(long pa) {
+        return ((pa & WORD_MASK) == page && isCurrent()) || comesTo(pa)
+                ? SparseMemory.getLongLe(slab, start + ((int) pa & SparseMemory.IN_PAGE))
+                : memory.readLongLe(pa);
+    }
+
     /** As {@link PhysicalMemory#readLongBe}. */
     public long readLongBe(long pa) {
         return ((pa & WORD_MASK) == page && isCurrent()) || comesTo(pa)

@@ -291,12 +291,17 @@ public final class SparseMemory implements PhysicalMemory {
         LONG_LE.set(slab, at + Long.BYTES, second);
     }
 
-    /** Reads a word out of a slab. */
+    /** Reads a little-endian word out of a slab. */
+    static long getLongLe(byte[] slab, int at) {
+        return (long) LONG_LE.get(slab, at);
+    }
+
+    /** Reads a big-endian word out of a slab. */
     static long getLongBe(byte[] slab, int at) {
         return (long) LONG_BE.get(slab, at);
     }
 
-    /** Stores a word into a slab. */
+    /** Stores a big-endian word into a slab. */
     static void setLongBe(byte[] slab, int at, long value) {
         LONG_BE.set(slab, at, value);
     }
