@@ -34,6 +34,12 @@ public final class Machine extends BackendMachine {
         }
     }
 
+    /** Low and high bits of an entry that gives a page of a host table with all rights. */
+    public static final long HOST_RIGHTS = HostPte.PR.mask() | HostPte.IR.mask() | HostPte.IW.mask();
+
+    /** Low bits of an entry that gives a page of a guest table with all rights. */
+    public static final long GUEST_RIGHTS = GuestPte.P.mask() | GuestPte.RW.mask() | GuestPte.US.mask();
+
     private static final long TABLE_BITS = ~0xfffL & 0xf_ffff_ffff_ffffL;
 
     private Machine(HardwareConfig config, DevicePort devices, Sanitizer.Mode sanitizer) {
@@ -138,16 +144,15 @@ public final class Machine extends BackendMachine {
     public long mapHost(long root, int levels, long iova, long pa, long pool) {
         long next = pool;
         long table = root;
-        long rights = HostPte.PR.mask() | HostPte.IR.mask() | HostPte.IW.mask();
         for (int level = levels; level > 1; level--) {
             long slot = table + TableLevel.index(iova, level) * 8L;
             if (memory().readLongLe(slot) == 0) {
-                memory().writeLongLe(slot, next | rights | HostPde.NEXT_LEVEL.of(level - 1));
+                memory().writeLongLe(slot, next | HOST_RIGHTS | HostPde.NEXT_LEVEL.of(level - 1));
                 next += 4096;
             }
             table = memory().readLongLe(slot) & TABLE_BITS;
         }
-        memory().writeLongLe(table + TableLevel.index(iova, 1) * 8L, pa | rights);
+        memory().writeLongLe(table + TableLevel.index(iova, 1) * 8L, pa | HOST_RIGHTS);
         return next;
     }
 
@@ -155,17 +160,25 @@ public final class Machine extends BackendMachine {
     public long mapGuest(long root, long address, long pa, long pool) {
         long next = pool;
         long table = root;
-        long rights = GuestPte.P.mask() | GuestPte.RW.mask() | GuestPte.US.mask();
         for (int level = 4; level > 1; level--) {
             long slot = table + TableLevel.index(address, level) * 8L;
             if (memory().readLongLe(slot) == 0) {
-                memory().writeLongLe(slot, next | rights);
+                memory().writeLongLe(slot, next | GUEST_RIGHTS);
                 next += 4096;
             }
             table = memory().readLongLe(slot) & TABLE_BITS;
         }
-        memory().writeLongLe(table + TableLevel.index(address, 1) * 8L, pa | rights);
+        memory().writeLongLe(table + TableLevel.index(address, 1) * 8L, pa | GUEST_RIGHTS);
         return next;
+    }
+
+    /** Address of the entry of a page that is mapped in a table of 4 levels. */
+    public long entryOf(long root, long address) {
+        long table = root;
+        for (int level = 4; level > 1; level--) {
+            table = memory().readLongLe(table + TableLevel.index(address, level) * 8L) & TABLE_BITS;
+        }
+        return table + TableLevel.index(address, 1) * 8L;
     }
 
     /** Where a read of a device goes, or -1 if it is blocked. */

@@ -18,15 +18,24 @@ public final class Property {
 
     /** Checks a law on {@code runs} cases. */
     public static void check(int runs, Body body) {
-        Long replay = Long.getLong("property.seed");
-        if (replay != null) {
-            run(replay, body);
+        check(0, runs, body);
+    }
+
+    /** Checks a law on {@code runs} other cases than those of earlier turns. */
+    static void check(int turn, int runs, Body body) {
+        if (isReplay()) {
+            run(Long.getLong("property.seed"), body);
             return;
         }
-        SplittableRandom seeds = new SplittableRandom(Long.getLong("property.series", 1));
+        SplittableRandom seeds = new SplittableRandom(Long.getLong("property.series", 1) + ((long) turn << Integer.SIZE));
         for (int i = 0; i < runs; i++) {
             run(seeds.nextLong(), body);
         }
+    }
+
+    /** True if one case is wanted, and no others. */
+    static boolean isReplay() {
+        return Long.getLong("property.seed") != null;
     }
 
     private static void run(long seed, Body body) {

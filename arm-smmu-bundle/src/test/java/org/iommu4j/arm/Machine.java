@@ -100,8 +100,12 @@ public final class Machine extends BackendMachine {
         }
     }
 
-    /** Maps a page in a table of four levels; tables are taken from {@code pool} upwards. */
-    public void map(long root, long iova, long leaf, long pool) {
+    /**
+     * Maps a page in a table of four levels; tables are taken from {@code pool} upwards.
+     *
+     * @return address of the page's entry
+     */
+    public long map(long root, long iova, long leaf, long pool) {
         long table = root;
         long next = pool;
         for (int level = 0; level < 3; level++) {
@@ -112,7 +116,9 @@ public final class Machine extends BackendMachine {
             }
             table = memory().readLongLe(slot) & ~0xfffL;
         }
-        memory().writeLongLe(table + ((iova >>> 12) & 0x1ff) * 8, leaf);
+        long entry = table + ((iova >>> 12) & 0x1ff) * 8;
+        memory().writeLongLe(entry, leaf);
+        return entry;
     }
 
     /** Where a read of a device goes, or -1 if it is blocked. */

@@ -1,8 +1,6 @@
 package org.iommu4j.amd.command;
 
 import java.util.Set;
-import java.util.function.Predicate;
-import org.iommu4j.layout.Layout;
 
 /**
  * What guests of a generation know of the two commands that they may put into a request, docs/spec/amd-vi.md 1.2 and 5.5:
@@ -19,16 +17,6 @@ public final class GuestCommands {
     public static boolean know(int subVersion, String capability) {
         Set<String> known = subVersion == AmdViGeneration.V1 ? V1 : subVersion == AmdViGeneration.V2 ? V2 : V3;
         return known.contains(capability);
-    }
-
-    /**
-     * The bits of a command that a guest of a generation must leave zero, word by word.
-     *
-     * @param command layout of one of the two commands
-     */
-    public static long[] reserved(Layout command, int subVersion) {
-        Predicate<String> known = capability -> know(subVersion, capability);
-        return new long[] {command.reservedMask(0, subVersion, known), command.reservedMask(1, subVersion, known)};
     }
 
     /** True in generations whose guests name domains of their own; before, the host fills the domain id in. */

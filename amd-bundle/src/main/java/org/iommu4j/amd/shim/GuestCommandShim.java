@@ -1,8 +1,5 @@
 package org.iommu4j.amd.shim;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.amd.command.AmdViCommand;
@@ -20,6 +17,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.driver.invalidate.PartWords;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 
@@ -41,21 +39,19 @@ import org.iommu4j.layout.Layout;
  * guest address (H16) is refused by generations that cannot have one, and 0x0100 has no binds of guest tables at all (H2).
  */
 public final class GuestCommandShim implements Shim {
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final int BYTES = AmdViCommand.BYTES;
     private static final String NO_GUEST_TABLES = "the host's generation has no guest tables";
     private static final String NO_TYPES = "the host's generation cannot say how devices flush";
 
     private final int from;
     private final int to;
-    private final long[] pagesReserved;
-    private final long[] iotlbReserved;
+    private final PartWords pages;
+    private final PartWords deviceTlbs;
 
     private GuestCommandShim(int from, int to) {
         this.from = from;
         this.to = to;
-        pagesReserved = GuestCommands.reserved(InvalidateIommuPages.LAYOUT, from);
-        iotlbReserved = GuestCommands.reserved(InvalidateIotlbPages.LAYOUT, from);
+        pages = new PartWords(InvalidateIommuPages.LAYOUT, from, capability -> GuestCommands.know(from, capability));
+        deviceTlbs = new PartWords(InvalidateIotlbPages.LAYOUT, from, capability -> GuestCommands.know(from, capability));
     }
 
     /** A shim for every pair of generations. */
@@ -148,15 +144,18 @@ public final class GuestCommandShim implements Shim {
             request.retag(to);
             return 0;
         }
-        if (request.payloadLength() != BYTES) {
-            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 16 bytes", completion);
+        int wrongLength = pages.checkLength(request, completion);
+        if (wrongLength != 0) {
+            return wrongLength;
         }
-        long word0 = (long) WORD.get(request.payload(), request.payloadOffset());
-        long word1 = (long) WORD.get(request.payload(), request.payloadOffset() + Long.BYTES);
-        return switch (AmdViCommand.opcodeOf(word0)) {
-            case AmdViCommand.OP_IOMMU_PAGES -> pages(request, word0, word1, completion);
-            case AmdViCommand.OP_IOTLB_PAGES -> deviceTlb(request, word0, word1, completion);
-            default -> replace(request, word0, word1);
+        return switch (AmdViCommand.opcodeOf(pages.word(request, 0))) {
+            case AmdViCommand.OP_IOMMU_PAGES -> pages(request, completion);
+            case AmdViCommand.OP_IOTLB_PAGES -> deviceTlb(request, completion);
+            default -> {
+                // The driver says whose command that is.
+                request.retag(to);
+                yield 0;
+            }
         };
     }
 
@@ -166,24 +165,35 @@ public final class GuestCommandShim implements Shim {
         return request.refuse(Rule.V24, Errno.EOPNOTSUPP, Uapi.BIND_SUB_VERSION, NO_GUEST_TABLES, completion);
     }
 
-    private int pages(InvalidateRequest request, long word0, long word1, Completion completion) {
-        Layout layout = InvalidateIommuPages.LAYOUT;
-        int refused = reservedBits(layout, pagesReserved, word0, word1, completion);
+    private int pages(InvalidateRequest request, Completion completion) {
+        long word0 = pages.word(request, 0);
+        int refused = pages.checkReserved(request, completion);
         if (refused == 0 && !losesDomains()) {
-            refused = hostOwned(layout, InvalidateIommuPages.DOMAIN_ID, word0, completion);
+            refused = hostOwned(pages.layout(), InvalidateIommuPages.DOMAIN_ID, word0, completion);
         }
         if (refused == 0) {
             int pasid = InvalidateIommuPages.PASID.getInt(word0);
-            refused = guestTables(layout, InvalidateIommuPages.GN, word1, pasid, completion);
+            refused = guestTables(
+                    pages.layout(), InvalidateIommuPages.GN, pages.word(request, 1), pasid, completion);
         }
         return refused != 0
                 ? refused
-                : replace(request, losesDomains() ? InvalidateIommuPages.DOMAIN_ID.set(word0, 0) : word0, word1);
+                : replace(
+                        request,
+                        losesDomains() ? InvalidateIommuPages.DOMAIN_ID.set(word0, 0) : word0,
+                        pages.word(request, 1));
     }
 
-    private int deviceTlb(InvalidateRequest request, long word0, long word1, Completion completion) {
-        Layout layout = InvalidateIotlbPages.LAYOUT;
-        int refused = reservedBits(layout, iotlbReserved, word0, word1, completion);
+    private int deviceTlb(InvalidateRequest request, Completion completion) {
+        Layout layout = deviceTlbs.layout();
+        long word0 = deviceTlbs.word(request, 0);
+        long word1 = deviceTlbs.word(request, 1);
+        int refused = deviceTlbs.checkReserved(request, completion);
+        if (refused == 0 && InvalidateIotlbPages.TYPE.isReservedValue(InvalidateIotlbPages.TYPE.get(word1))) {
+            long type = InvalidateIotlbPages.TYPE.get(word1);
+            refused = completion.refuse(
+                    Rule.V34, Rule.V34.errno(), layout, InvalidateIotlbPages.TYPE, type, "reserved type");
+        }
         if (refused == 0) {
             refused = hostOwned(layout, InvalidateIotlbPages.QUEUE_ID, word0, completion);
         }
@@ -202,26 +212,6 @@ public final class GuestCommandShim implements Shim {
             return replace(request, word0, InvalidateIotlbPages.TYPE.set(word1, 0));
         }
         return replace(request, word0, word1);
-    }
-
-    private static int reservedBits(Layout layout, long[] reserved, long word0, long word1, Completion completion) {
-        if ((word0 & reserved[0]) != 0) {
-            return completion.refuseReserved(layout, 0, word0 & reserved[0]);
-        }
-        if ((word1 & reserved[1]) != 0) {
-            return completion.refuseReserved(layout, 1, word1 & reserved[1]);
-        }
-        boolean type = layout.equals(InvalidateIotlbPages.LAYOUT)
-                && InvalidateIotlbPages.TYPE.isReservedValue(InvalidateIotlbPages.TYPE.get(word1));
-        return type
-                ? completion.refuse(
-                        Rule.V34,
-                        Rule.V34.errno(),
-                        layout,
-                        InvalidateIotlbPages.TYPE,
-                        InvalidateIotlbPages.TYPE.get(word1),
-                        "reserved type")
-                : 0;
     }
 
     private static int hostOwned(Layout layout, BitField field, long word0, Completion completion) {
@@ -243,9 +233,9 @@ public final class GuestCommandShim implements Shim {
     }
 
     private int replace(InvalidateRequest request, long word0, long word1) {
-        WORD.set(request.scratch(), 0, word0);
-        WORD.set(request.scratch(), Long.BYTES, word1);
-        request.replacePayload(to, BYTES);
+        pages.put(request, 0, word0);
+        pages.put(request, 1, word1);
+        pages.replace(request, to);
         return 0;
     }
 }

@@ -1,8 +1,5 @@
 package org.iommu4j.driver.invalidate;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.function.Predicate;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
@@ -16,12 +13,7 @@ import org.iommu4j.layout.Layout;
  * request; reading allocates nothing.
  */
 public final class InvalidatePart {
-    private static final VarHandle BIG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
-    private static final VarHandle LITTLE = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-
-    private final Layout layout;
-    private final boolean bigEndian;
-    private final long[] reserved;
+    private final PartWords part;
     private final long[] words;
 
     /**
@@ -40,16 +32,8 @@ public final class InvalidatePart {
      * @param known the capabilities by the names of the layout's fields; what needs another one is reserved
      */
     public InvalidatePart(Layout layout, int subVersion, Predicate<String> known) {
-        if (layout.sizeBits() % Long.SIZE != 0) {
-            throw new IllegalArgumentException(layout.name() + " is not whole words");
-        }
-        this.layout = layout;
-        bigEndian = layout.byteOrder() == ByteOrder.BIG_ENDIAN;
-        reserved = new long[layout.words()];
+        part = new PartWords(layout, subVersion, known);
         words = new long[layout.words()];
-        for (int word = 0; word < reserved.length; word++) {
-            reserved[word] = layout.reservedMask(word, subVersion, known);
-        }
     }
 
     /**
@@ -59,25 +43,14 @@ public final class InvalidatePart {
      */
     public int read(InvalidateRequest request, Completion completion) {
         take(request);
-        for (int word = 0; word < words.length; word++) {
-            if ((words[word] & reserved[word]) != 0) {
-                return completion.refuseReserved(layout, word, words[word] & reserved[word]);
-            }
-        }
-        return 0;
+        return part.checkReserved(request, completion);
     }
 
     /** Takes the words of a request that has a vendor part, whatever their reserved bits: an opcode says which layout it has. */
     public void take(InvalidateRequest request) {
         for (int word = 0; word < words.length; word++) {
-            words[word] = word(request, word);
+            words[word] = part.word(request, word);
         }
-    }
-
-    private long word(InvalidateRequest request, int word) {
-        int at = request.payloadOffset() + word * Long.BYTES;
-        // Each call has its own cast: without one it answers an object.
-        return bigEndian ? (long) BIG.get(request.payload(), at) : (long) LITTLE.get(request.payload(), at);
     }
 
     /** A word of the request that was read last. */
@@ -122,6 +95,6 @@ public final class InvalidatePart {
      * @return the negative errno
      */
     public int refuse(Rule rule, Errno errno, BitField field, long value, String why, Completion completion) {
-        return completion.refuse(rule, errno, layout, field, value, why);
+        return completion.refuse(rule, errno, part.layout(), field, value, why);
     }
 }

@@ -12,7 +12,6 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
-import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.intel.command.BindPasid;
 import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.GuestCommands;
@@ -46,10 +45,12 @@ public final class DescriptorShim implements Shim {
 
     private final int from;
     private final int to;
+    private final DescriptorPart guests;
 
     private DescriptorShim(int from, int to) {
         this.from = from;
         this.to = to;
+        guests = new DescriptorPart(from);
     }
 
     /** A shim for every pair of generations with a queue. */
@@ -127,36 +128,18 @@ public final class DescriptorShim implements Shim {
 
     @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
-        if (from == VtdGeneration.LEGACY_QI && request.selectsPasid()) {
-            return Answers.noPasids(request, completion);
-        }
-        if (request.payloadLength() == 0) {
-            request.retag(to);
-            return 0;
-        }
-        int wrongLength = DescriptorWords.checkLength(request, completion);
-        if (wrongLength != 0) {
-            return wrongLength;
-        }
-        long low = DescriptorWords.low(request);
-        long high = DescriptorWords.high(request);
-        int type = VtdCommand.typeOf(low, from);
-        VtdCommand command = VtdCommand.of(type);
-        if (!GuestCommands.isGuests(type, from)) {
-            return GuestCommands.refuse(type, completion);
-        }
         // The guest's own generation first: whatever the path is, it refuses the same.
-        Layout layout = command.layout();
-        for (int word = 0; word < 2; word++) {
-            long wrong = (word == 0 ? low : high) & layout.reservedMask(word, from, capability -> false);
-            if (wrong != 0) {
-                return completion.refuseReserved(layout, word, wrong);
-            }
+        int refused = guests.check(request, completion);
+        if (refused != 0) {
+            return refused;
         }
-        if (to == VtdGeneration.LEGACY_QI && !GuestCommands.isGuests(type, to)) {
+        int type = request.payloadLength() == 0 ? VtdCommand.TYPE_IOTLB : guests.type(request);
+        if (!GuestCommands.isGuests(type, to)) {
+            Layout layout = VtdCommand.of(type).layout();
             return completion.refuse(Rule.V24, Errno.EOPNOTSUPP, layout, layout.field("Type"), type, NO_PASIDS);
         }
-        DescriptorWords.replace(request, to, low, high);
+        // The bits stand at the same places.
+        request.retag(to);
         return 0;
     }
 

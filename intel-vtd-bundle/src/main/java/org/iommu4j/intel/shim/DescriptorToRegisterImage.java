@@ -9,9 +9,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
-import org.iommu4j.driver.domain.Answers;
 import org.iommu4j.intel.command.DeviceTlbInvalidate;
-import org.iommu4j.intel.command.GuestCommands;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.VtdCommand;
@@ -23,11 +21,9 @@ import org.iommu4j.intel.command.VtdGeneration;
  * host's keep their own refusal.
  */
 public final class DescriptorToRegisterImage implements Shim {
-
     private static final String NO_DEVICES = "registers cannot reach a device's TLB: stale entries would survive";
 
-    private static final long IOTLB_RESERVED =
-            IotlbInvalidate.LAYOUT.reservedMask(0, VtdGeneration.LEGACY_QI, capability -> false);
+    private static final DescriptorPart GUESTS = new DescriptorPart(VtdGeneration.LEGACY_QI);
 
     @Override
     public IommuModel model() {
@@ -63,37 +59,29 @@ public final class DescriptorToRegisterImage implements Shim {
 
     @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
-        if (request.selectsPasid()) {
-            return Answers.noPasids(request, completion);
+        int refused = GUESTS.check(request, completion);
+        if (refused != 0) {
+            return refused;
         }
         if (request.payloadLength() == 0) {
             request.retag(to());
             return 0;
         }
-        int wrongLength = DescriptorWords.checkLength(request, completion);
-        if (wrongLength != 0) {
-            return wrongLength;
-        }
-        long low = DescriptorWords.low(request);
-        long high = DescriptorWords.high(request);
-        int type = VtdCommand.typeOf(low, from());
+        int type = GUESTS.type(request);
         if (type == VtdCommand.TYPE_DEVICE_TLB) {
             return completion.refuse(
                     Rule.V34, Errno.EOPNOTSUPP, DeviceTlbInvalidate.LAYOUT, DeviceTlbInvalidate.TYPE, type, NO_DEVICES);
         }
-        if (type != VtdCommand.TYPE_IOTLB) {
-            return GuestCommands.refuse(type, completion);
-        }
-        long wrong = low & IOTLB_RESERVED;
-        if (wrong != 0) {
-            return completion.refuseReserved(IotlbInvalidate.LAYOUT, 0, wrong);
-        }
+        long low = DescriptorPart.WORDS.word(request, 0);
         long image = RegisterImage.IIRG.of(IotlbInvalidate.G.get(low))
                 | RegisterImage.DID.of(IotlbInvalidate.DID.get(low))
                 | (IotlbInvalidate.DW.isSet(low) ? RegisterImage.DW.mask() : 0)
                 | (IotlbInvalidate.DR.isSet(low) ? RegisterImage.DR.mask() : 0)
                 | RegisterImage.IVT.mask();
-        DescriptorWords.replace(request, to(), image, high);
+        DescriptorPart.WORDS.put(request, 0, image);
+        // Word 1 and the IVA register have the same fields at the same places.
+        DescriptorPart.WORDS.put(request, 1, DescriptorPart.WORDS.word(request, 1));
+        DescriptorPart.WORDS.replace(request, to());
         return 0;
     }
 }

@@ -8,6 +8,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.driver.domain.Answers;
+import org.iommu4j.driver.invalidate.PartWords;
 import org.iommu4j.intel.command.IotlbInvalidate;
 import org.iommu4j.intel.command.RegisterImage;
 import org.iommu4j.intel.command.VtdCommand;
@@ -18,6 +19,8 @@ import org.iommu4j.intel.command.VtdGeneration;
  * a guest may not set are carried over too, so that the translator refuses them as it would have refused the image.
  */
 public final class RegisterImageToDescriptor implements Shim {
+    /** Of 0x0110, since the image has no fields of its own generation only. */
+    private static final PartWords IMAGE = new PartWords(RegisterImage.LAYOUT, VtdGeneration.LEGACY_QI);
 
     @Override
     public IommuModel model() {
@@ -58,23 +61,23 @@ public final class RegisterImageToDescriptor implements Shim {
             request.retag(to());
             return 0;
         }
-        int wrongLength = DescriptorWords.checkLength(request, completion);
-        if (wrongLength != 0) {
-            return wrongLength;
+        int refused = IMAGE.checkLength(request, completion);
+        if (refused == 0) {
+            refused = IMAGE.checkReserved(request, completion);
         }
-        long low = DescriptorWords.low(request);
-        long high = DescriptorWords.high(request);
-        long wrong = low & RegisterImage.LAYOUT.reservedMask(0);
-        if (wrong != 0) {
-            return completion.refuseReserved(RegisterImage.LAYOUT, 0, wrong);
+        if (refused != 0) {
+            return refused;
         }
+        long low = IMAGE.word(request, 0);
         long descriptor = IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB)
                 | IotlbInvalidate.G.of(RegisterImage.IIRG.get(low))
                 | IotlbInvalidate.DID.of(RegisterImage.DID.get(low))
                 | (RegisterImage.DW.isSet(low) ? IotlbInvalidate.DW.mask() : 0)
                 | (RegisterImage.DR.isSet(low) ? IotlbInvalidate.DR.mask() : 0);
+        DescriptorPart.WORDS.put(request, 0, descriptor);
         // Word 1 and the IVA register have the same fields at the same places.
-        DescriptorWords.replace(request, to(), descriptor, high);
+        DescriptorPart.WORDS.put(request, 1, IMAGE.word(request, 1));
+        DescriptorPart.WORDS.replace(request, to());
         return 0;
     }
 }

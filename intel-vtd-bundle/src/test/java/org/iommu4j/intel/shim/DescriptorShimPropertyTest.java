@@ -5,12 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.SplittableRandom;
-import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import org.iommu4j.backend.CacheConfig;
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
@@ -20,6 +21,8 @@ import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.intel.Machine;
 import org.iommu4j.intel.command.BindPgtable;
+import org.iommu4j.intel.command.RegisterImage;
+import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.testing.Property;
 import org.iommu4j.testing.ShimLaws;
 import org.junit.jupiter.api.Test;
@@ -45,7 +48,7 @@ class DescriptorShimPropertyTest {
     }
 
     static boolean isLegacy(int subVersion) {
-        return subVersion == 0x110;
+        return subVersion <= VtdGeneration.LEGACY_QI;
     }
 
     /** A chip with a device of the guest, with a PASID where both generations have them, and one of another container. */
@@ -56,7 +59,7 @@ class DescriptorShimPropertyTest {
         long firstStagePool = FIRST_STAGE_TABLE + 0x1000;
         for (int page = 0; page < PAGES; page++) {
             long iova = (long) page << 12;
-            pool = machine.map(TABLE, 4, iova, iova << 8, pool);
+            pool = machine.map(TABLE, subVersion == VtdGeneration.LEGACY_REG ? 3 : 4, iova, iova << 8, pool);
             firstStagePool = machine.map(FIRST_STAGE_TABLE, 4, iova, iova << 9, firstStagePool, 7);
         }
         for (int domain = 0; domain < 2; domain++) {
@@ -76,24 +79,37 @@ class DescriptorShimPropertyTest {
 
     /** A guest's device and a stranger's, whose pages are cached and looked at. */
     static final class Scene implements ShimLaws.Scene {
+        private static final int[] DEVICES = {DEVICE, STRANGER};
+
+        /** Numbers of the entries of IOTLBs. */
+        private static final Map<Entry, Integer> NUMBERS = new ConcurrentHashMap<>();
+
+        private record Entry(long tag, long iova, long length, long pa) {}
+
         private final Machine machine;
         private final boolean pasids;
+        private final DmaAccess access = new DmaAccess();
 
         Scene(int subVersion, boolean pasids) {
             this.pasids = pasids;
             machine = machine(subVersion, pasids);
+            machine.translator().tap(null);
         }
 
         @Override
         public void fill() {
-            for (int device : new int[] {DEVICE, STRANGER}) {
+            for (int device : DEVICES) {
                 for (int page = 0; page < PAGES; page++) {
-                    machine.read(device, -1, (long) page << 12);
+                    read(device, -1, page);
                     if (pasids) {
-                        machine.read(device, PASID, (long) page << 12);
+                        read(device, PASID, page);
                     }
                 }
             }
+        }
+
+        private void read(int device, int pasid, int page) {
+            machine.chip().translate(access.begin(device, (long) page << 12, DmaAccess.READ).withPasid(pasid));
         }
 
         @Override
@@ -104,21 +120,48 @@ class DescriptorShimPropertyTest {
         }
 
         @Override
-        public Set<String> left() {
-            Set<String> left = new TreeSet<>();
+        public BitSet left() {
+            BitSet left = new BitSet();
             machine.chip().visitCache((cache, tag, pasid, iova, length, pa) -> {
                 if (cache.equals("iotlb")) {
-                    left.add(tag + " " + Long.toHexString(iova) + " " + length + " " + Long.toHexString(pa));
+                    left.set(NUMBERS.computeIfAbsent(new Entry(tag, iova, length, pa), entry -> NUMBERS.size()));
                 }
             });
             return left;
         }
+    }
 
-        Set<String> cachedAfter(InvalidateRequest request, Completion completion) {
-            fill();
-            carryOut(request, completion);
-            return left();
+    /** As {@link #request}, and of the generation without a queue an image of its registers. */
+    static InvalidateRequest requestOfAny(int subVersion, SplittableRandom random) {
+        if (subVersion != VtdGeneration.LEGACY_REG) {
+            return request(subVersion, random);
         }
+        boolean range = random.nextBoolean();
+        int order = random.nextInt(3);
+        boolean leaf = range && random.nextBoolean();
+        long address = range ? (long) (random.nextInt(PAGES) >> order) << (12 + order) : 0;
+        long low = RegisterImage.IIRG.of(range ? 3 : 2) | (random.nextBoolean() ? RegisterImage.IVT.mask() : 0);
+        long high = range ? RegisterImage.AM.of(order) | RegisterImage.ADDR.of(address) : 0;
+        if (leaf) {
+            high |= RegisterImage.IH.mask();
+        }
+        if (random.nextInt(6) == 0) {
+            low ^= 1L << random.nextInt(64);
+        } else if (random.nextInt(8) == 0) {
+            high ^= 1L << random.nextInt(20);
+        }
+        byte[] payload = random.nextInt(10) == 0 ? new byte[0] : RegisterImage.LAYOUT.encode(low, high);
+        return new InvalidateRequest()
+                .set(
+                        range ? Uapi.SCOPE_VADDR : 0,
+                        Uapi.FLAGS_NO_PASID | (leaf ? Uapi.FLAGS_VADDR_LEAF : 0),
+                        0,
+                        address,
+                        range ? 4096L << order : 0,
+                        subVersion,
+                        payload,
+                        0,
+                        payload.length);
     }
 
     /** A request that is right more often than not: a descriptor of some type, and the generic part that says the same. */
@@ -198,12 +241,12 @@ class DescriptorShimPropertyTest {
             long seed = random.nextLong();
             InvalidateRequest request = request(shim.from(), new SplittableRandom(seed));
             Completion expected = new Completion();
-            Set<String> expectedLeft = own.cachedAfter(request, expected);
+            BitSet expectedLeft = own.leftAfter(request, expected);
             InvalidateRequest shimmed = request(shim.from(), new SplittableRandom(seed));
             Completion completion = new Completion();
             if (shim.rewrite(shimmed, completion) == 0) {
                 assertEquals(shim.to(), shimmed.subVersion());
-                Set<String> left = other.cachedAfter(shimmed, completion);
+                BitSet left = other.leftAfter(shimmed, completion);
                 if (completion.errno() == Errno.OK && expected.errno() == Errno.OK) {
                     assertEquals(expectedLeft, left);
                     assertEquals(expected.fidelity(), completion.fidelity());

@@ -1,8 +1,5 @@
 package org.iommu4j.spapr.shim;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.Conversion;
@@ -14,6 +11,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.driver.invalidate.PartWords;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprGeneration;
@@ -30,8 +28,7 @@ import org.iommu4j.spapr.command.SpaprGeneration;
  * @param to the generation that it gets
  */
 public record GenerationShim(int from, int to) implements Shim {
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
-    private static final int BYTES = InvalidateData.LAYOUT.sizeBytes();
+    private static final PartWords PART = new PartWords(InvalidateData.LAYOUT, SpaprGeneration.TCE_V1);
     private static final String ONE_WINDOW = "the generation has the default window only, below 4 GiB";
     private static final String NO_NUMBERS = "calls have no PE numbers: ffffffff names that of the container";
     private static final String EIGHT_BITS = "a PE number of 8 bits: never cut";
@@ -97,10 +94,11 @@ public record GenerationShim(int from, int to) implements Shim {
     /** The vendor part is looked at first, as a driver does, so that a request is refused alike on every way. */
     @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
-        if (request.payloadLength() != 0 && request.payloadLength() != BYTES) {
-            return request.refuse(Rule.V33, Errno.EINVAL, Uapi.DATA_LENGTH, "the vendor part has 32 bytes", completion);
+        boolean empty = request.payloadLength() == 0;
+        int refused = empty ? 0 : PART.checkLength(request, completion);
+        if (refused == 0 && !empty) {
+            refused = checkPayload(request, completion);
         }
-        int refused = request.payloadLength() == 0 ? 0 : checkPayload(request, completion);
         if (refused != 0) {
             return refused;
         }
@@ -115,7 +113,7 @@ public record GenerationShim(int from, int to) implements Shim {
         if (toCalls() && Long.compareUnsigned(request.lastVaddr(), ONE_WINDOW_LIMIT) >= 0) {
             return request.refuse(Rule.V24, Errno.EOPNOTSUPP, Uapi.VADDR, ONE_WINDOW, completion);
         }
-        if (request.payloadLength() == 0) {
+        if (empty) {
             request.retag(to);
         } else {
             rewritePayload(request);
@@ -124,10 +122,10 @@ public record GenerationShim(int from, int to) implements Shim {
     }
 
     private int checkPayload(InvalidateRequest request, Completion completion) {
-        long page = word(request, 1);
+        long page = PART.word(request, 1);
         int pe = InvalidateData.PE.getInt(page);
         boolean withoutNumbers = !SpaprGeneration.hasRegisters(from) || !SpaprGeneration.hasRegisters(to);
-        if (!SpaprGeneration.isIoda3(from) && InvalidateData.SYNC.isSet(word(request, 2))) {
+        if (!SpaprGeneration.isIoda3(from) && InvalidateData.SYNC.isSet(PART.word(request, 2))) {
             // In the other generation the bit would be legal.
             return completion.refuseReserved(InvalidateData.LAYOUT, 2, InvalidateData.SYNC.mask());
         }
@@ -152,23 +150,19 @@ public record GenerationShim(int from, int to) implements Shim {
     }
 
     private void rewritePayload(InvalidateRequest request) {
-        long window = word(request, 0);
-        long flags = word(request, 2);
+        long window = PART.word(request, 0);
+        long flags = PART.word(request, 2);
         int op = InvalidateData.OP.getInt(window);
         if (SpaprGeneration.hasRegisters(to) != SpaprGeneration.hasRegisters(from)) {
             op = exchanged(op);
         }
-        WORD.set(request.scratch(), 0, InvalidateData.OP.set(window, Integer.toUnsignedLong(op)));
-        WORD.set(request.scratch(), Long.BYTES, word(request, 1));
+        PART.put(request, 0, InvalidateData.OP.set(window, Integer.toUnsignedLong(op)));
+        PART.put(request, 1, PART.word(request, 1));
         // A driver without a sync completes its kills at once.
-        WORD.set(
-                request.scratch(),
-                2 * Long.BYTES,
-                SpaprGeneration.isIoda3(from) && !SpaprGeneration.isIoda3(to)
-                        ? flags & ~InvalidateData.SYNC.mask()
-                        : flags);
-        WORD.set(request.scratch(), 3 * Long.BYTES, word(request, 3));
-        request.replacePayload(to, BYTES);
+        boolean completesAtOnce = SpaprGeneration.isIoda3(from) && !SpaprGeneration.isIoda3(to);
+        PART.put(request, 2, completesAtOnce ? flags & ~InvalidateData.SYNC.mask() : flags);
+        PART.put(request, 3, PART.word(request, 3));
+        PART.replace(request, to);
     }
 
     /** KILL for REWRITE and the other way; other operations keep their refusal. */
@@ -183,10 +177,6 @@ public record GenerationShim(int from, int to) implements Shim {
     /** True from a generation with kills to one without. */
     private boolean toCalls() {
         return SpaprGeneration.hasRegisters(from) && !SpaprGeneration.hasRegisters(to);
-    }
-
-    private static long word(InvalidateRequest request, int word) {
-        return (long) WORD.get(request.payload(), request.payloadOffset() + word * Long.BYTES);
     }
 
     private static int refuse(Completion completion, Rule rule, Errno errno, BitField field, int value, String why) {
