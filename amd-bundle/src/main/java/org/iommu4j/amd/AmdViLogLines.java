@@ -56,9 +56,35 @@ final class AmdViLogLines {
                 MARK,
                 "AMD-Vi: Extended features \\((?:0x)?(?<value>[0-9a-f]{1,16})[,)]",
                 hex("value")));
+        all.add(LogFormat.bytes(
+                Subject.EVENT,
+                "",
+                "UNKNOWN event[0]=",
+                "UNKNOWN event\\[0\\]=",
+                "event\\[[0-3]\\]=0x(?<word>[0-9a-f]{8})",
+                IoPageFault.LAYOUT.sizeBytes() / Integer.BYTES,
+                Integer.BYTES));
+        all.add(LogFormat.message(
+                "RMP_",
+                "(?:(?<reporter>" + FUNCTION + "): AMD-Vi: Event logged \\[)?\\b(?<event>RMP_PAGE_FAULT|RMP_HW_ERROR)"
+                        + "(?: device=(?<device>" + FUNCTION + "),?)?(?: devid=(?<id>0x[0-9a-f]+),?)?"
+                        + " vmg_tag=(?<tag>0x[0-9a-f]+),? [gs]pa=(?<address>0x[0-9a-f]+)",
+                "SEV-SNP: the reverse map table refuses the access (RMP_PAGE_FAULT), or cannot be read (RMP_HW_ERROR);"
+                        + " the table is not modelled",
+                hex("event"),
+                hex("reporter"),
+                hex("device"),
+                hex("id"),
+                hex("tag"),
+                hex("address")));
         all.add(LogFormat.message(
                 MARK,
-                "Completion-Wait loop timed out",
+                "(?:Event|PPR|GA) [Ll]og restarting|Event buffer overflow",
+                "The log was full, EventOverflow or PPROverflow of the status register: entries were lost, and software"
+                        + " has started it anew"));
+        all.add(LogFormat.message(
+                MARK,
+                "Completion-Wait loop timed out|Command buffer timeout",
                 "The unit has not carried out a COMPLETION_WAIT in time: the command buffer has stopped, as after an "
                         + "ILLEGAL_COMMAND_ERROR or COMMAND_HARDWARE_ERROR, or a device does not answer"));
         return List.copyOf(all);
@@ -89,7 +115,7 @@ final class AmdViLogLines {
                 event.name(),
                 "(?:(?<reporter>" + FUNCTION + "): AMD-Vi: Event logged \\[)?\\b" + event.name()
                         + "(?: device=(?<device>" + FUNCTION + "))?(?: domain=0x(?<domain>[0-9a-f]+))?"
-                        + "(?: pasid=0x(?<pasid>[0-9a-f]+))?(?: address=0x(?<address>[0-9a-f]+))?"
+                        + "(?: pasid=0x(?<pasid>[0-9a-f]+))?(?: tag=0x[0-9a-f]+)?(?: address=0x(?<address>[0-9a-f]+))?"
                         + "(?: flags=0x(?<flags>[0-9a-f]+))?",
                 values.toArray(LogValue[]::new));
     }

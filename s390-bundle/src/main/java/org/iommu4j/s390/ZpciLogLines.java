@@ -25,7 +25,26 @@ final class ZpciLogLines {
                     "PCI function",
                     EVENT + "reconfigured" + FUNCTION,
                     hex("code", AvailabilityRecord.PEC),
-                    hex("function", AvailabilityRecord.FID)));
+                    hex("function", AvailabilityRecord.FID)),
+            step(
+                    "Unblocking device access|Initiating reset",
+                    "The function is in the error state, and the host brings it back: loads and stores first, then DMA"),
+            step("The device is ready to resume operations", "The function and its driver go on"),
+            step(
+                    "Unblocking (?:device access|DMA) failed|The reset request failed",
+                    "A step of the recovery was refused by the machine"),
+            step(
+                    "Automatic recovery failed|Cannot be recovered|does not support error recovery",
+                    "The function stays in the error state, its loads, stores and DMA blocked, until it is"
+                            + " deconfigured and configured again"),
+            step(
+                    "Leaving recovery of pass-through device to user-space",
+                    "The function belongs to a guest, which recovers it"));
 
     private ZpciLogLines() {}
+
+    /** A step of the recovery of a function. */
+    private static LogFormat step(String words, String about) {
+        return LogFormat.message("zpci: ", "zpci: (?<device>[0-9a-f:.]+): .{0,80}?(?:" + words + ")", about, hex("device"));
+    }
 }

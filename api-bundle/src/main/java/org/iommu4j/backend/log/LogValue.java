@@ -48,6 +48,11 @@ public record LogValue(String group, Reading reading, BitField place, int lowest
         return hex(group, null);
     }
 
+    /** Hexadecimal digits of a whole word of 64 bits of a structure; words are counted from 0. */
+    public static LogValue word(String group, int index) {
+        return hex(group, new BitField("word", index, 0, Long.SIZE, false, List.of(), 0, "", ""));
+    }
+
     /** A number of a field. */
     public static LogValue number(String group, BitField place) {
         return new LogValue(group, Reading.NUMBER, place, 0, List.of());

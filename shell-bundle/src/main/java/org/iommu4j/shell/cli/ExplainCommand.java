@@ -20,6 +20,7 @@ import org.iommu4j.core.service.IommuService;
 import org.iommu4j.shell.text.ExplanationJson;
 import org.iommu4j.shell.text.ExplanationText;
 import org.iommu4j.shell.text.HexInput;
+import org.iommu4j.shell.text.KernelLine;
 import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Screen;
 import org.iommu4j.shell.text.Texts;
@@ -309,7 +310,8 @@ public final class ExplainCommand implements Callable<Integer> {
                 spec.commandLine().getOut().println();
             }
         });
-        try (InputLines lines = InputLines.of(STANDARD_INPUT.equals(log) ? standardInput() : opened(Path.of(log)))) {
+        try (InputLines lines = InputLines.of(
+                STANDARD_INPUT.equals(log) ? standardInput() : opened(Path.of(log)), KernelLine::of)) {
             explain.get().log(model == null ? null : waited(Models.parse(model)), generation(), lines, found);
             String counts = found.count + (found.count == 1 ? " message" : " messages") + " in " + lines.count()
                     + (lines.count() == 1 ? " line" : " lines");

@@ -7,6 +7,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
+import java.util.function.UnaryOperator;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.BoundedLines;
 
@@ -14,18 +15,29 @@ import org.iommu4j.testbench.BoundedLines;
 final class InputLines implements Iterator<String>, AutoCloseable {
     private final BufferedReader reader;
     private final BoundedLines lines;
+    private final UnaryOperator<String> reading;
     private String next;
     private boolean atEnd;
     private long count;
 
-    private InputLines(BufferedReader reader) {
+    private InputLines(BufferedReader reader, UnaryOperator<String> reading) {
         this.reader = reader;
+        this.reading = reading;
         lines = new BoundedLines(reader);
     }
 
     /** The lines of that input, which is closed with them. */
     static InputLines of(InputStream in) {
-        return new InputLines(new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8)));
+        return of(in, UnaryOperator.identity());
+    }
+
+    /**
+     * The lines of that input, which is closed with them.
+     *
+     * @param reading what is to be taken of each line
+     */
+    static InputLines of(InputStream in, UnaryOperator<String> reading) {
+        return new InputLines(new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8)), reading);
     }
 
     /** How many lines were taken. */
@@ -61,7 +73,7 @@ final class InputLines implements Iterator<String>, AutoCloseable {
         String line = next;
         next = null;
         count++;
-        return line;
+        return reading.apply(line);
     }
 
     @Override

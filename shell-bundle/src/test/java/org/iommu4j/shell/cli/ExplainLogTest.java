@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.iommu4j.amd.AmdViBackend;
@@ -126,7 +127,7 @@ class ExplainLogTest {
         assertSays("StreamID 63:32 0x100");
         assertSays("InputAddr 191:128 0xffff1000");
         assertSays("RnW 99 0x1 read");
-        assertSays("1 message in 7 lines");
+        assertSays("2 messages in 7 lines");
         log(
                 "arm-smmu-v3 2b400000.smmu: CMDQ error (cons 0x01000003): Illegal command",
                 "arm-smmu-v3 2b400000.smmu: skipping command in error state:",
@@ -213,6 +214,161 @@ class ExplainLogTest {
         assertSays("fid 64:95 0x1234");
         assertSays("CONFIGURED: configured");
         assertSays("8 messages in 8 lines");
+    }
+
+    @Test
+    void shouldReadOlderAndNewerLinesOfVtd() {
+        log(
+                "DMAR: INTR-REMAP: Request device [[f0:1f.0] fault index 0",
+                "               INTR-REMAP:[fault reason 37] Blocked a compatibility format interrupt request",
+                "DMAR: [INTR-REMAP] Request device [0xc9:0x05.0] fault index 0xa00 [fault reason 0x25] Blocked a"
+                        + " compatibility format interrupt request");
+        assertSays("source id f0:1f.0");
+        assertSays("source id c9:05.0");
+        assertSays("FR 103:96 0x25");
+        assertSays("3 messages in 3 lines");
+        log(
+                "DMAR: VT-d detected Invalidation Time-out Error: SID 100",
+                "DMAR: VT-d detected Invalidation Queue Error: Reason 3",
+                "DMAR: VT-d detected invalid descriptor: low=1200f2, high=12345000",
+                "DMAR: VT-d detected invalid descriptor: qw0 = 1200f2, qw1 = 12345000",
+                "DMAR: Invalidation Time-out Error (ITE) cleared",
+                "DMAR: dmar2: Invalid page request: 100000301 12345003");
+        assertSays("source id 01:00.0");
+        assertSays("unknown type");
+        assertSays("line 3, intel: ");
+        assertSays("iotlb_inv_dsc");
+        assertSays("page_req_dsc");
+        assertSays("ADDR 127:76 0x12345");
+    }
+
+    @Test
+    void shouldReadTheTablesThatVtdShowsBelowAFault() {
+        log(
+                "DMAR: Dump dmar0 table entries for IOVA 0x70ad5000",
+                "DMAR: root entry: 0x0000000110001001",
+                "DMAR: context entry: hi 0x0000000000001202, low 0x0000000110002001",
+                "DMAR: pte level: 4, pte value: 0x0000000110003003",
+                "DMAR: page table not present at level 3",
+                "DMAR: scalable mode root entry: hi 0x0000000000000000, low 0x0000000110004001",
+                "DMAR: pasid dir entry: 0x0000000110005001",
+                "DMAR: pasid table entry[0]: 0x0000000110006089",
+                "DMAR: pasid table entry[1]: 0x0000000000000012",
+                "DMAR: pasid table entry[2]: 0x0000000000000000",
+                "DMAR: pasid table entry[3]: 0x0000000000000000",
+                "DMAR: pasid table entry[4]: 0x0000000000000000",
+                "DMAR: pasid table entry[5]: 0x0000000000000000",
+                "DMAR: pasid table entry[6]: 0x0000000000000000",
+                "DMAR: pasid table entry[7]: 0x0000000000000000");
+        assertSays("root_entry");
+        assertSays("DID 87:72 0x12");
+        assertSays("ss_paging_entry");
+        assertSays("The walk ends at that level");
+        assertSays("pasid_directory_entry");
+        assertSays("line 8, intel: ");
+        assertSays("pasid_entry");
+    }
+
+    @Test
+    void shouldReadWhatAnSmmuSaysInOneLine() {
+        log(
+                "arm-smmu-v3 arm-smmu-v3.0.auto: event: F_TRANSLATION client: 0001:00:00.0 sid: 0x100 ssid: 0 iova:"
+                        + " 0xffff1000 ipa: 0",
+                "arm-smmu-v3 arm-smmu-v3.0.auto: event: F_STE_FETCH client: (unassigned sid) sid: 0x8 ssid: 0x0"
+                        + " fetch_addr: 0x80001000",
+                "arm-smmu-v3 x: CMDQ error (cons 0x01000003): Illegal command",
+                "arm-smmu-v3 x: CMD_SYNC timeout",
+                "arm-smmu-v3 x: CMD_SYNC timeout at 0x0000002b [hwprod 0x0000002b, hwcons 0x0000002a]",
+                "arm-smmu-v3 x: unexpected global error reported(0x00000100), this could be serious",
+                "arm-smmu-v3 x: EVTQ overflow detected -- events lost",
+                "arm-smmu-v3 x: device has entered Service Failure Mode!",
+                "arm-smmu-v3 x: unexpected PRI request received:",
+                "arm-smmu-v3 x: \tsid 0x00000100.0x00012: [5L] unprivileged RW access at iova 0x0000000012345000");
+        assertSays("StreamID 63:32 0x100");
+        assertSays("InputAddr 191:128 0xffff1000");
+        assertSays("FetchAddr 247:195 0x80001000");
+        assertSays("CMDQ_CONS");
+        assertSays("SFM_ERR");
+        assertSays("events lost");
+        assertSays("PRGIndex 72:64 0x5");
+        assertSays("Last 62 0x1");
+        assertSays("Priv 58 0x0");
+        assertFalse(says("X 59"), "the line tells of no execute");
+        assertSays("9 messages in 10 lines");
+    }
+
+    @Test
+    void shouldReadTheRarerEventsOfAmdVi() {
+        log(
+                "AMD-Vi: Event logged [UNKNOWN event[0]=0x00000500 event[1]=0x20000012 event[2]=0xff6101b0"
+                        + " event[3]=0x00000000",
+                "pci 0000:41:00.0: AMD-Vi: Event logged [RMP_PAGE_FAULT vmg_tag=0x0000, gpa=0x1000, flags_rmp=0x0010,"
+                        + " flags=0x0030]",
+                "AMD-Vi: Event logged [RMP_HW_ERROR device=0000:41:00.1, vmg_tag=0x0001, spa=0x2000, flags=0x0030]",
+                "AMD-Vi: Event logged [INVALID_PPR_REQUEST device=41:00.0 pasid=0x00003 tag=0x0007 address=0x4000"
+                        + " flags=0x0a00]",
+                "AMD-Vi: IOMMU Event log restarting");
+        assertSays("IO_PAGE_FAULT");
+        assertSays("DomainID 47:32 0x12");
+        assertSays("reporter 0000:41:00.0");
+        assertSays("device 0000:41:00.1");
+        assertSays("Address 127:76 0x4000");
+        assertSays("5 messages in 5 lines");
+    }
+
+    @Test
+    void shouldReadTheRecoveryOnPowerAndZ() {
+        log(
+                "EEH: PHB#0 failure detected, location: N/A",
+                "EEH: PHB#1-PE#fd has failed 6 times in the last hour and has been permanently disabled.",
+                "EEH: Notify device driver to resume",
+                "EEH: Beginning: 'error_detected(IO frozen)'",
+                "EEH: Recovery successful.",
+                "tce_freemulti_pSeriesLP: plpar_tce_stuff failed",
+                "\trc      = -4",
+                "\tindex   = 0x70000016",
+                "zpci: 0000:00:00.0: Initiating reset",
+                "zpci: 0000:00:00.0: The mlx5_core driver bound to the device does not support error recovery",
+                "zpci: 0000:00:00.0: Automatic recovery failed; operator intervention is required",
+                "zpci: n/a: Event 0x3b reports an error for PCI function 0x1234");
+        assertSays("pe fd");
+        assertSays("times 6");
+        assertSays("step error_detected");
+        assertSays("H_PARAMETER");
+        assertSays("The function stays in the error state");
+        assertSays("PERMANENT_ERROR");
+        assertSays("11 messages in 12 lines");
+    }
+
+    @Test
+    void shouldReadALineWhateverHasKeptIt() {
+        String words = "0000010000000010 0000020800000000 00000000ffff1000 0000000000000000";
+        for (List<String> form : List.of(
+                // What stands before the message, before a word, behind both; a terminal, dmesg -x, syslog, rsyslog, ...
+                List.of("\u001b[32m[    7.4] \u001b[0m\u001b[33marm-smmu-v3 x: \u001b[0m", "\u001b[31m\t0x", "\u001b[0m"),
+                List.of("kern  :err   : [Mon Nov 30 21:00:00 2026] arm-smmu-v3 x: ", "\t0x", ""),
+                List.of("<3>[    7.471032][ T123] arm-smmu-v3 x: ", "\t0x", "\r"),
+                List.of("Nov 30 21:00:00 host kernel: [    7.4] arm-smmu-v3 x: ", "#0110x", ""),
+                List.of("2026-11-30T21:00:00.000000+00:00 host kernel: arm-smmu-v3 x: ", "\t0x", ""),
+                List.of("3,1234,7471032,-;arm-smmu-v3 x: ", "\\x090x", ""),
+                List.of("{\"_TRANSPORT\":\"kernel\",\"MESSAGE\":\"arm-smmu-v3 x: ", "\\t0x", "\",\"PRIORITY\":\"3\"}"),
+                List.of("         \"msg\": \"arm-smmu-v3 x: ", "\\u00090x", "\""),
+                List.of("{\"log\":\"arm-smmu-v3 x: ", "\\t0x", "\\n\",\"stream\":\"stdout\"}"))) {
+            List<String> lines = new ArrayList<>();
+            lines.add(form.get(0) + "event 0x10 received:" + form.get(2));
+            for (String word : words.split(" ")) {
+                lines.add(form.get(0) + form.get(1) + word + form.get(2));
+            }
+            log(lines.toArray(String[]::new));
+            assertSays("StreamID 63:32 0x100");
+            assertSays("1 message in 5 lines");
+            assertFalse(out.toString().contains("\u001b"), "colours of the log are not the screen's");
+        }
+        // journald writes a message with a colour in it as bytes.
+        StringBuilder bytes = new StringBuilder();
+        "\u001b[33mDMAR: \u001b[0mDRHD: handling fault status reg 2".chars().forEach(one -> bytes.append(one).append(','));
+        log("{\"MESSAGE\":[" + bytes + "0]}");
+        assertSays("PPF 1 0x1");
     }
 
     @Test
