@@ -2,6 +2,7 @@ package org.iommu4j.intel.command;
 
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Rule;
+import org.iommu4j.layout.Layout;
 
 /**
  * Which descriptors a guest may put into a request, docs/spec/intel-vtd.md 5.4: everything else is either the host's or
@@ -24,6 +25,13 @@ public final class GuestCommands {
                 VtdGeneration.hasPasids(subVersion);
             default -> false;
         };
+    }
+
+    /** The descriptor of a type as clients of a generation fill it in. */
+    public static Layout layout(int type, int subVersion) {
+        return type == VtdCommand.TYPE_PASID_IOTLB && subVersion == VtdGeneration.EXTENDED_CONTEXT
+                ? ExtendedIotlbInvalidate.LAYOUT
+                : VtdCommand.of(type).layout();
     }
 
     /**

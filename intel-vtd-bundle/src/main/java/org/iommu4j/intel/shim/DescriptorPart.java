@@ -24,7 +24,7 @@ final class DescriptorPart {
         this.generation = generation;
         for (int type = 0; type < types.length; type++) {
             if (GuestCommands.isGuests(type, generation)) {
-                types[type] = new PartWords(VtdCommand.of(type).layout(), generation);
+                types[type] = new PartWords(GuestCommands.layout(type, generation), generation);
             }
         }
     }

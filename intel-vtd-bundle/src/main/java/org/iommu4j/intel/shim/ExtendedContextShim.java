@@ -18,6 +18,7 @@ import org.iommu4j.intel.command.BindPgtable;
 import org.iommu4j.intel.command.ExtendedIotlbInvalidate;
 import org.iommu4j.intel.command.GuestCommands;
 import org.iommu4j.intel.command.IotlbInvalidate;
+import org.iommu4j.intel.command.PasidIotlbInvalidate;
 import org.iommu4j.intel.command.VtdCommand;
 import org.iommu4j.intel.command.VtdGeneration;
 import org.iommu4j.layout.Layout;
@@ -31,6 +32,7 @@ import org.iommu4j.layout.Layout;
 public final class ExtendedContextShim implements Shim {
     static final String OF_THE_DOMAIN = "S7: the entries of all PASIDs go with all entries of the domain";
 
+    private static final DescriptorPart GUESTS = new DescriptorPart(VtdGeneration.EXTENDED_CONTEXT);
     private static final String NO_PASIDS = "the host's generation has no PASIDs";
     private static final String FIRST_STAGE_ONLY = "extended-context mode has PASIDs for tables of the first stage only";
 
@@ -103,53 +105,51 @@ public final class ExtendedContextShim implements Shim {
 
     @Override
     public int rewrite(InvalidateRequest request, Completion completion) {
-        if (request.payloadLength() == 0) {
-            request.retag(to);
-            return 0;
+        int refused = GUESTS.check(request, completion);
+        if (refused != 0) {
+            return refused;
         }
-        int wrongLength = DescriptorWords.checkLength(request, completion);
-        if (wrongLength != 0) {
-            return wrongLength;
-        }
-        long low = DescriptorWords.low(request);
-        long high = DescriptorWords.high(request);
-        int type = VtdCommand.typeOf(low, from());
-        if (!GuestCommands.isGuests(type, from())) {
-            return GuestCommands.refuse(type, completion);
-        }
-        boolean extended = type == VtdCommand.TYPE_PASID_IOTLB;
-        Layout layout = extended
-                ? ExtendedIotlbInvalidate.LAYOUT
-                : VtdCommand.of(type).layout();
-        for (int word = 0; word < 2; word++) {
-            long wrong = (word == 0 ? low : high) & layout.reservedMask(word, from(), capability -> false);
-            if (wrong != 0) {
-                return completion.refuseReserved(layout, word, wrong);
-            }
-        }
-        if (!hasPasids() && !GuestCommands.isGuests(type, to)) {
+        int type = request.payloadLength() == 0 ? VtdCommand.TYPE_IOTLB : GUESTS.type(request);
+        if (!GuestCommands.isGuests(type, to)) {
+            Layout layout = GuestCommands.layout(type, from());
             return completion.refuse(Rule.V24, Errno.EOPNOTSUPP, layout, layout.field("Type"), type, NO_PASIDS);
         }
-        if (extended && ExtendedIotlbInvalidate.isOfAllPasids(low)) {
-            if (request.noPasid() || request.selectsPasid() || request.selectsRange()) {
-                return completion.refuse(
-                        Rule.V35,
-                        Rule.V35.errno(),
-                        layout,
-                        ExtendedIotlbInvalidate.G,
-                        ExtendedIotlbInvalidate.G.get(low),
-                        "the descriptor names all PASIDs, the generic part less than that");
-            }
-            low = IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB)
-                    | IotlbInvalidate.G.of(IotlbInvalidate.DOMAIN)
-                    | IotlbInvalidate.DID.of(ExtendedIotlbInvalidate.LAYOUT.field("DID").get(low));
-            high = 0;
-            completion.widened(OF_THE_DOMAIN);
-        } else if (extended) {
-            high &= ~ExtendedIotlbInvalidate.GL.mask();
+        if (type == VtdCommand.TYPE_PASID_IOTLB) {
+            return rewriteFirstStage(request, completion);
         }
-        DescriptorWords.replace(request, to, low, high);
+        // The bits stand at the same places.
+        request.retag(to);
         return 0;
+    }
+
+    private int rewriteFirstStage(InvalidateRequest request, Completion completion) {
+        long low = DescriptorPart.WORDS.word(request, 0);
+        long high = DescriptorPart.WORDS.word(request, 1);
+        if (!ExtendedIotlbInvalidate.isOfAllPasids(low)) {
+            replace(request, low, high & ~ExtendedIotlbInvalidate.GL.mask());
+            return 0;
+        }
+        if (request.noPasid() || request.selectsPasid() || request.selectsRange()) {
+            return completion.refuse(
+                    Rule.V35,
+                    Rule.V35.errno(),
+                    ExtendedIotlbInvalidate.LAYOUT,
+                    ExtendedIotlbInvalidate.G,
+                    ExtendedIotlbInvalidate.G.get(low),
+                    "the descriptor names all PASIDs, the generic part less than that");
+        }
+        long ofTheDomain = IotlbInvalidate.TYPE.of(VtdCommand.TYPE_IOTLB)
+                | IotlbInvalidate.G.of(IotlbInvalidate.DOMAIN)
+                | IotlbInvalidate.DID.of(PasidIotlbInvalidate.DID.get(low));
+        replace(request, ofTheDomain, 0);
+        completion.widened(OF_THE_DOMAIN);
+        return 0;
+    }
+
+    private void replace(InvalidateRequest request, long low, long high) {
+        DescriptorPart.WORDS.put(request, 0, low);
+        DescriptorPart.WORDS.put(request, 1, high);
+        DescriptorPart.WORDS.replace(request, to);
     }
 
     @Override

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.BitSet;
 import java.util.List;
-import java.util.Set;
 import java.util.SplittableRandom;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.BindRequest;
@@ -71,13 +71,13 @@ class ExtendedContextShimTest {
         Property.check(300, random -> {
             long seed = random.nextLong();
             Completion expected = new Completion();
-            Set<String> expectedLeft = own.cachedAfter(
+            BitSet expectedLeft = own.leftAfter(
                     DescriptorShimPropertyTest.request(VtdGeneration.SCALABLE, new SplittableRandom(seed)), expected);
             InvalidateRequest request =
                     DescriptorShimPropertyTest.request(VtdGeneration.EXTENDED_CONTEXT, new SplittableRandom(seed));
             Completion completion = new Completion();
-            Set<String> left = shim.rewrite(request, completion) == 0
-                    ? other.cachedAfter(request, completion)
+            BitSet left = shim.rewrite(request, completion) == 0
+                    ? other.leftAfter(request, completion)
                     : expectedLeft;
             boolean onlyExtended = completion.fidelity() == Fidelity.WIDENED || expected.rule() == Rule.V34;
             if (!onlyExtended) {
@@ -95,7 +95,7 @@ class ExtendedContextShimTest {
             for (long pasid : new long[] {0, OF_PASID}) {
                 Scene scene = new Scene(shim.to(), true);
                 scene.fill();
-                int all = scene.left().size();
+                int all = scene.left().cardinality();
                 InvalidateRequest request = ofTheDomain(pasid | (long) granularity << 4 | 6, 0x1234_5000 | 1 << 6 | 3);
                 Completion completion = new Completion();
                 assertEquals(0, shim.rewrite(request, completion), completion::toString);
@@ -103,7 +103,7 @@ class ExtendedContextShimTest {
                 assertTrue(completion.reason().contains("S7"), completion.reason());
                 scene.carryOut(request, completion);
                 assertEquals(Errno.OK, completion.errno(), completion::toString);
-                assertEquals(all / 2, scene.left().size(), "the other container keeps its entries");
+                assertEquals(all / 2, scene.left().cardinality(), "the other container keeps its entries");
             }
         }
     }
@@ -128,7 +128,7 @@ class ExtendedContextShimTest {
         for (long global : new long[] {0, 1L << 7}) {
             Scene scene = new Scene(shim.to(), true);
             scene.fill();
-            int all = scene.left().size();
+            int all = scene.left().cardinality();
             InvalidateRequest request = request(
                     Uapi.SCOPE_PASID | Uapi.SCOPE_VADDR, 0, PASID, 0x3000, 0x1000, OF_PASID | 0x36, 0x3000 | global);
             Completion completion = new Completion();
@@ -136,7 +136,7 @@ class ExtendedContextShimTest {
             scene.carryOut(request, completion);
             assertEquals(Errno.OK, completion.errno(), completion::toString);
             assertEquals(Fidelity.EXACT, completion.fidelity());
-            assertEquals(all - 1, scene.left().size());
+            assertEquals(all - 1, scene.left().cardinality());
         }
     }
 
