@@ -13,6 +13,7 @@ import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.BiPredicate;
@@ -113,7 +114,7 @@ public final class ShimLaws {
     private final List<Unbridgeable> forbidden;
     private final BiPredicate<Shim, InvalidateRequest> keepsHints;
     private final BiPredicate<InvalidateRequest, Completion> isExempt;
-    private final long[] asked = new long[Law.values().length];
+    private final Map<Law, Long> asked = new EnumMap<>(Law.class);
 
     /**
      * The laws for a backend.
@@ -256,20 +257,16 @@ public final class ShimLaws {
     private Set<Law> wanting(Set<Law> laws) {
         long enough = Long.getLong("laws.cases", IN_THE_BUILD);
         Set<Law> wanting = EnumSet.copyOf(laws);
-        wanting.removeIf(law -> asked[law.ordinal()] >= enough);
+        wanting.removeIf(law -> asked.getOrDefault(law, 0L) >= enough);
         return wanting;
     }
 
     private Map<Law, Long> counts() {
-        Map<Law, Long> counts = new EnumMap<>(Law.class);
-        for (Law law : Law.values()) {
-            counts.put(law, asked[law.ordinal()]);
-        }
-        return counts;
+        return new EnumMap<>(asked);
     }
 
     private void turn(Pair pair, int turn) {
-        long[] before = asked.clone();
+        Map<Law, Long> before = counts();
         Property.check(turn, CASES_OF_A_TURN, random -> {
             long seed = random.nextLong();
             InvalidateRequest request = requests.of(pair.client, pair.chip, new SplittableRandom(seed));
@@ -286,7 +283,7 @@ public final class ShimLaws {
             }
         });
         for (Law law : Law.values()) {
-            if (asked[law.ordinal()] > before[law.ordinal()]) {
+            if (!Objects.equals(asked.get(law), before.get(law))) {
                 pair.asks.add(law);
             }
         }
@@ -470,7 +467,7 @@ public final class ShimLaws {
     }
 
     private void expect(Law law, boolean holds, Supplier<String> otherwise) {
-        asked[law.ordinal()]++;
+        asked.merge(law, 1L, Long::sum);
         if (!holds) {
             throw new AssertionError(law + ": " + otherwise.get());
         }
