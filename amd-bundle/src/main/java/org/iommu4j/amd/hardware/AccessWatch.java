@@ -95,6 +95,9 @@ final class AccessWatch {
      * @param cached where it is cached, or {@link TranslationCache#MISS}
      */
     void gcr3Looked(DeviceEntry device, int pasid, TranslationCache gcr3, int cached) {
+        if (!observed) {
+            return;
+        }
         if (cached == TranslationCache.MISS) {
             long tag = ObservedTags.ofGcr3(device.domain(), device.mode() != 0);
             observer.missed(CachedKind.PAGING_STRUCTURE, tag, pasid, 0);
@@ -138,7 +141,7 @@ final class AccessWatch {
 
     /** A walk of a guest table is over; as {@link #walked}. */
     void guestWalked(DeviceEntry device, int pasid, long address, GuestWalker walker, boolean kept, long target) {
-        if (!kept) {
+        if (!observed || !kept) {
             return;
         }
         long tag = tag(device, pasid);

@@ -6,6 +6,7 @@ import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.WalkListener;
+import org.iommu4j.simulation.memory.TableCursors;
 
 /**
  * Walks GCR3 tables and guest (v2) page tables as the hardware does, 48882 2.2.6, each guest physical address through the host
@@ -54,6 +55,7 @@ public final class GuestWalker {
 
     private final PhysicalMemory memory;
     private final PhysicalMemory guestTables;
+    private final TableCursors pageTables;
     private final WalkerConfig config;
     private final HostWalker host;
 
@@ -108,6 +110,7 @@ public final class GuestWalker {
     public GuestWalker(PhysicalMemory memory, PhysicalMemory guestTables, WalkerConfig config, HostWalker host) {
         this.memory = memory;
         this.guestTables = guestTables;
+        pageTables = new TableCursors(guestTables, TableLevel.MOST);
         this.config = config;
         this.host = host;
     }
@@ -260,7 +263,7 @@ public final class GuestWalker {
             }
             entryAddress = table[level] + offset;
             try {
-                entry = guestTables.readLongLe(entryAddress);
+                entry = pageTables.readLongLe(level - 1, entryAddress);
             } catch (BusErrorException e) {
                 return Result.GUEST_UNREADABLE;
             }

@@ -6,6 +6,7 @@ import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.WalkListener;
+import org.iommu4j.simulation.memory.TableCursors;
 
 /**
  * Walks host (v1) page tables as the hardware does, 48882 2.2.3. It allocates nothing; the outcome of a walk stands in its
@@ -39,12 +40,12 @@ public final class HostWalker {
     private static final long RESERVED_IN_PAGE = HostPte.LAYOUT.reservedMask(0) | HostPte.MIGRATION.mask();
     private static final long RESERVED_IN_DIRECTORY = HostPde.LAYOUT.reservedMask(0) | HostPde.MIGRATION.mask();
 
-    private final PhysicalMemory memory;
-    private final PhysicalMemory guestTables;
+    private final TableCursors tablesOfHost;
+    private final TableCursors tablesOfGuests;
     private final WalkerConfig config;
 
-    /** Address of the table of the last walk. */
-    private PhysicalMemory tables;
+    /** Those that the last walk went through. */
+    private TableCursors tables;
 
     private long flags;
     private long entryAddress;
@@ -72,8 +73,8 @@ public final class HostWalker {
      * @param guestTables where tables are that a guest made
      */
     public HostWalker(PhysicalMemory memory, PhysicalMemory guestTables, WalkerConfig config) {
-        this.memory = memory;
-        this.guestTables = guestTables;
+        tablesOfHost = new TableCursors(memory, TableLevel.MOST);
+        tablesOfGuests = new TableCursors(guestTables, TableLevel.MOST);
         this.config = config;
     }
 
@@ -108,7 +109,7 @@ public final class HostWalker {
      */
     public Result walk(
             boolean ofHost, long table, int fromLevel, int granted, long address, int needed, WalkListener listener) {
-        tables = ofHost ? memory : guestTables;
+        tables = ofHost ? tablesOfHost : tablesOfGuests;
         topLevel = fromLevel;
         level = fromLevel;
         rights = granted & RIGHTS;
@@ -121,7 +122,7 @@ public final class HostWalker {
             entryAddress = at + (long) TableLevel.index(address, level) * HostPte.BYTES;
             long entry;
             try {
-                entry = tables.readLongLe(entryAddress);
+                entry = tables.readLongLe(level - 1, entryAddress);
             } catch (BusErrorException e) {
                 return Result.UNREADABLE;
             }
@@ -214,7 +215,7 @@ public final class HostWalker {
             if (marked != word[at]) {
                 entryAddress = readAt[at];
                 try {
-                    tables.writeLongLe(entryAddress, marked);
+                    tables.memory().writeLongLe(entryAddress, marked);
                 } catch (BusErrorException | BackendException e) {
                     return Result.UNREADABLE;
                 }

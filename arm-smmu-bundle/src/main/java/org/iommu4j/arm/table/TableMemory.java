@@ -5,7 +5,7 @@ import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.PhysicalMemory;
-import org.iommu4j.simulation.memory.PageCursor;
+import org.iommu4j.simulation.memory.TableCursors;
 
 /** Descriptors of translation tables in memory, in either byte order, DDI 0487 D8.3: what both stages have in common. */
 final class TableMemory {
@@ -19,30 +19,21 @@ final class TableMemory {
     private static final int WIDE_ALIGNMENT = 64;
     private static final int LEAST_ALIGNMENT = 16;
 
-    private final PhysicalMemory memory;
-
-    /** Ways to the tables above the last level: those of a device are few, and used again by nearly each of its accesses. */
-    private final PageCursor[] upper = new PageCursor[LAST_LEVEL];
-
+    private final TableCursors tables;
     private final boolean wideBlocks;
     private boolean aborted;
 
     TableMemory(PhysicalMemory memory, SmmuCapabilities chip) {
-        this.memory = memory;
-        for (int level = 0; level < LAST_LEVEL; level++) {
-            upper[level] = new PageCursor(memory);
-        }
+        tables = new TableCursors(memory, LAST_LEVEL + 1);
         wideBlocks = chip.outputBits() == WIDE_BITS;
     }
 
     /** A descriptor of a level; {@link #wasAborted} says whether it could be read. */
     long read(int level, long pa, boolean bigEndian) {
+        int height = LAST_LEVEL - level;
         try {
             aborted = false;
-            if (level == LAST_LEVEL) {
-                return bigEndian ? memory.readLongBe(pa) : memory.readLongLe(pa);
-            }
-            return bigEndian ? upper[level].readLongBe(pa) : upper[level].readLongLe(pa);
+            return bigEndian ? tables.readLongBe(height, pa) : tables.readLongLe(height, pa);
         } catch (BusErrorException e) {
             aborted = true;
             return 0;
@@ -53,9 +44,9 @@ final class TableMemory {
     boolean write(long pa, long descriptor, boolean bigEndian) {
         try {
             if (bigEndian) {
-                memory.writeLongBe(pa, descriptor);
+                tables.memory().writeLongBe(pa, descriptor);
             } else {
-                memory.writeLongLe(pa, descriptor);
+                tables.memory().writeLongLe(pa, descriptor);
             }
             return true;
         } catch (BusErrorException | BackendException e) {

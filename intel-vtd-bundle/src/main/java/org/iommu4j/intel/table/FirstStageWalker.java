@@ -8,6 +8,7 @@ import org.iommu4j.backend.WalkListener;
 import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
+import org.iommu4j.simulation.memory.TableCursors;
 
 /**
  * Walks first-stage tables, VT-d 3.6; nested, each address of a table is one of the guest, which the second stage translates
@@ -26,7 +27,7 @@ public final class FirstStageWalker {
     private static final int LEVEL_2M = 2;
     private static final int LEVEL_1G = 3;
 
-    private final PhysicalMemory tables;
+    private final TableCursors tables;
     private final SecondStage secondStage;
     private final SecondStageWalker second;
     private final int highestLeaf;
@@ -69,7 +70,7 @@ public final class FirstStageWalker {
             int hostAddressWidth,
             SecondStage secondStage,
             SecondStageWalker second) {
-        this.tables = tables;
+        this.tables = new TableCursors(tables, MAX_LEVEL);
         this.secondStage = secondStage;
         this.second = second;
         highestLeaf = Cap.FS1GP.isSet(unit.cap()) ? LEVEL_1G : LEVEL_2M;
@@ -126,7 +127,7 @@ public final class FirstStageWalker {
             }
             long entry;
             try {
-                entry = tables.readLongLe(entryAt);
+                entry = tables.readLongLe(level - 1, entryAt);
             } catch (BusErrorException e) {
                 return top ? FaultReason.FIRST_STAGE_TOP_ACCESS.code() : FaultReason.FIRST_STAGE_ACCESS.code();
             }
@@ -200,7 +201,7 @@ public final class FirstStageWalker {
                 if (!space.walkSnooped()) {
                     return FaultReason.FIRST_STAGE_FLAG_NOT_SNOOPED.code();
                 }
-                tables.writeLongLe(leafAt, entry | flags);
+                tables.memory().writeLongLe(leafAt, entry | flags);
             }
         } catch (BusErrorException | BackendException e) {
             return FaultReason.FIRST_STAGE_FLAG_FAILED.code();

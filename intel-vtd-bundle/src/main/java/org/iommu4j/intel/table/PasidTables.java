@@ -20,7 +20,6 @@ public final class PasidTables {
     private static final int CONTEXT_WORDS = ScalableContextEntry.BYTES / Long.BYTES;
     private static final int PASID_WORDS = PasidEntry.BYTES / Long.BYTES;
 
-    private final PhysicalMemory memory;
     private final int mgawBits;
     private final long sagaw;
     private final boolean hasFirstStage;
@@ -29,9 +28,11 @@ public final class PasidTables {
     private final boolean hasNesting;
     private final boolean hasPassThrough;
 
-    /** Ways to context entries and to PASID entries, which mostly are those of a few devices. */
-    private final PageCursor contextEntries;
+    /** Ways to the entries of each kind, which mostly are those of a few devices. */
+    private final PageCursor rootEntries;
 
+    private final PageCursor contextEntries;
+    private final PageCursor directoryEntries;
     private final PageCursor pasidEntries;
 
     private final long rootReserved;
@@ -51,7 +52,8 @@ public final class PasidTables {
      * @param hostAddressWidth physical address width in bits, 32 to 52
      */
     public PasidTables(VtdCapabilities unit, int subVersion, PhysicalMemory memory, int hostAddressWidth) {
-        this.memory = memory;
+        rootEntries = new PageCursor(memory);
+        directoryEntries = new PageCursor(memory);
         contextEntries = new PageCursor(memory);
         pasidEntries = new PageCursor(memory);
         mgawBits = unit.mgawBits();
@@ -113,7 +115,7 @@ public final class PasidTables {
         long rootAt = ScalableRootEntry.addressOf(rootTable, sourceId);
         long root;
         try {
-            root = memory.readLongLe(rootAt);
+            root = rootEntries.readLongLe(rootAt);
         } catch (BusErrorException e) {
             return FaultReason.SCALABLE_ROOT_ACCESS.code();
         }
@@ -129,7 +131,10 @@ public final class PasidTables {
         }
         // 3. the context entry
         long contextAt = ScalableContextEntry.addressOf(ScalableRootEntry.CTP.get(root), sourceId);
-        if (!read(contextEntries, contextAt, context)) {
+        long wrong;
+        try {
+            wrong = read(contextEntries, contextAt, context, contextReserved);
+        } catch (BusErrorException e) {
             context[0] = 0;
             return FaultReason.SCALABLE_CONTEXT_ACCESS.code();
         }
@@ -140,7 +145,7 @@ public final class PasidTables {
         if (!ScalableContextEntry.P.isSet(context[0])) {
             return FaultReason.SCALABLE_CONTEXT_NOT_PRESENT.code();
         }
-        if (isReserved(context, contextReserved)) {
+        if (wrong != 0) {
             return FaultReason.SCALABLE_CONTEXT_RESERVED.code();
         }
         return isConsistent() ? OK : FaultReason.SCALABLE_CONTEXT_INVALID.code();
@@ -181,7 +186,7 @@ public final class PasidTables {
         long directoryAt = PasidDirectoryEntry.addressOf(directory, number);
         long entry;
         try {
-            entry = memory.readLongLe(directoryAt);
+            entry = directoryEntries.readLongLe(directoryAt);
         } catch (BusErrorException e) {
             return FaultReason.PASID_DIRECTORY_ACCESS.code();
         }
@@ -198,7 +203,10 @@ public final class PasidTables {
         }
         // 3. the PASID entry
         long pasidAt = PasidEntry.addressOf(PasidDirectoryEntry.SMPTBLPTR.get(entry), number);
-        if (!read(pasidEntries, pasidAt, pasid)) {
+        long wrong;
+        try {
+            wrong = read(pasidEntries, pasidAt, pasid, pasidReserved);
+        } catch (BusErrorException e) {
             return FaultReason.PASID_TABLE_ACCESS.code();
         }
         if (listener != null) {
@@ -209,7 +217,7 @@ public final class PasidTables {
         if (!PasidEntry.P.isSet(pasid[0])) {
             return FaultReason.PASID_NOT_PRESENT.code();
         }
-        if (isReserved(pasid, pasidReserved)) {
+        if (wrong != 0) {
             return FaultReason.PASID_RESERVED.code();
         }
         return isPossible() ? OK : FaultReason.PASID_INVALID.code();
@@ -243,24 +251,15 @@ public final class PasidTables {
         return faultsSuppressed;
     }
 
-    private boolean read(PageCursor entries, long at, long[] words) {
-        try {
-            for (int word = 0; word < words.length; word += 2) {
-                entries.readPairLe(at + (long) word * Long.BYTES, pair);
-                words[word] = pair[0];
-                words[word + 1] = pair[1];
-            }
-            return true;
-        } catch (BusErrorException e) {
-            return false;
-        }
-    }
-
-    private static boolean isReserved(long[] words, long[] masks) {
+    /** Reads an entry; returns the reserved bits that are set in it, of all its words together. */
+    private long read(PageCursor entries, long at, long[] words, long[] reserved) {
         long wrong = 0;
-        for (int word = 0; word < words.length; word++) {
-            wrong |= words[word] & masks[word];
+        for (int word = 0; word < words.length; word += 2) {
+            entries.readPairLe(at + (long) word * Long.BYTES, pair);
+            words[word] = pair[0];
+            words[word + 1] = pair[1];
+            wrong |= (pair[0] & reserved[word]) | (pair[1] & reserved[word + 1]);
         }
-        return wrong != 0;
+        return wrong;
     }
 }

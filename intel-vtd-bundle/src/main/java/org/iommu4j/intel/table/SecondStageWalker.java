@@ -9,6 +9,7 @@ import org.iommu4j.intel.command.FaultReason;
 import org.iommu4j.intel.command.VtdCapabilities;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
+import org.iommu4j.simulation.memory.TableCursors;
 
 /**
  * Walks second-stage tables as scalable mode does, VT-d 3.7. What is wrong with an entry at any level goes before what it does
@@ -19,8 +20,8 @@ public final class SecondStageWalker {
     private static final int OK = TableWalker.OK;
     private static final int MAX_LEVEL = Agaw.levels(Agaw.MAX_AW);
 
-    private final PhysicalMemory memory;
-    private final PhysicalMemory guestTables;
+    private final TableCursors tablesOfHost;
+    private final TableCursors tablesOfGuests;
     private final long superpages;
     private final long[] reservedInTable = new long[MAX_LEVEL + 1];
     private final long[] reservedInLeaf = new long[MAX_LEVEL + 1];
@@ -28,8 +29,8 @@ public final class SecondStageWalker {
     /** RTADDR.SSIRWE: permissions stand in IR and IW. */
     private boolean separateRights;
 
-    /** Memory with the tables of the space that is walked. */
-    private PhysicalMemory tables;
+    /** Those of the space that is walked. */
+    private TableCursors tables;
 
     private int topLevel;
     private int level;
@@ -53,9 +54,9 @@ public final class SecondStageWalker {
             PhysicalMemory memory,
             PhysicalMemory guestTables,
             int hostAddressWidth) {
-        this.memory = memory;
-        this.guestTables = guestTables;
-        tables = guestTables;
+        tablesOfHost = new TableCursors(memory, MAX_LEVEL);
+        tablesOfGuests = new TableCursors(guestTables, MAX_LEVEL);
+        tables = tablesOfGuests;
         superpages = Cap.SSLPS.get(unit.cap());
         long hostBits = (1L << hostAddressWidth) - 1;
         boolean snoopControl = Ecap.SC.isSet(unit.ecap());
@@ -75,7 +76,8 @@ public final class SecondStageWalker {
 
     /** An access begins: whose table it is decides what memory the walks of the access read, and owners may have changed. */
     public void enter(AddressSpace space) {
-        tables = guestTables.contains(space.secondStageTable(), Long.BYTES) ? guestTables : memory;
+        boolean ofGuest = tablesOfGuests.memory().contains(space.secondStageTable(), Long.BYTES);
+        tables = ofGuest ? tablesOfGuests : tablesOfHost;
     }
 
     /**
@@ -107,7 +109,7 @@ public final class SecondStageWalker {
             long entryAt = at + (long) Agaw.index(address, level) * SlPte.BYTES;
             long entry;
             try {
-                entry = tables.readLongLe(entryAt);
+                entry = tables.readLongLe(level - 1, entryAt);
             } catch (BusErrorException e) {
                 return level == space.secondStageLevels()
                         ? FaultReason.SECOND_STAGE_TOP_ACCESS.code()
@@ -175,7 +177,7 @@ public final class SecondStageWalker {
             return OK;
         }
         try {
-            return mark(space, at, tables.readLongLe(at), SsPte.A.mask() | (dirty ? SsPte.D.mask() : 0));
+            return mark(space, at, tables.memory().readLongLe(at), SsPte.A.mask() | (dirty ? SsPte.D.mask() : 0));
         } catch (BusErrorException e) {
             return FaultReason.SECOND_STAGE_FLAG_FAILED.code();
         }
@@ -189,7 +191,7 @@ public final class SecondStageWalker {
             if (!space.walkSnooped()) {
                 return FaultReason.SECOND_STAGE_FLAG_NOT_SNOOPED.code();
             }
-            tables.writeLongLe(at, entry | flags);
+            tables.memory().writeLongLe(at, entry | flags);
             return OK;
         } catch (BusErrorException | BackendException e) {
             return FaultReason.SECOND_STAGE_FLAG_FAILED.code();

@@ -119,6 +119,19 @@ final class PageCursorTest {
     }
 
     @Test
+    void shouldReadLittleEndianWords() {
+        for (long pa = 0x1000; pa < 0x4000; pa += 8) {
+            memory.writeLongLe(pa, ~pa);
+        }
+
+        for (long pa = 0x1000; pa < 0x4000; pa += 8) {
+            assertEquals(~pa, cursor.readLongLe(pa));
+        }
+        assertThrows(IllegalArgumentException.class, () -> cursor.readLongLe(0x3FF4));
+        assertEquals(0, cursor.readLongLe(0x5008));
+    }
+
+    @Test
     void shouldReadAndStoreBigEndianWords() {
         for (long pa = 0x1000; pa < 0x4000; pa += 8) {
             cursor.writeLongBe(pa, ~pa);
