@@ -5,7 +5,7 @@
  * and in help, and what the fuzzer varies.
  */
 @Export
-@Version("1.0.0")
+@Version("1.1.0")
 package org.iommu4j.simulation.config;
 
 import org.osgi.annotation.bundle.Export;
