@@ -1,5 +1,6 @@
 package org.iommu4j.backend;
 
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -30,6 +31,11 @@ public record Generation(
         payloadLengths = Set.copyOf(payloadLengths);
         capabilities = Set.copyOf(capabilities);
         errata = Set.copyOf(errata);
+    }
+
+    /** A number of a generation as messages and tables write it: at least four hexadecimal digits, as {@code 0x0110}. */
+    public static String text(int subVersion) {
+        return String.format(Locale.ROOT, "0x%04x", subVersion);
     }
 
     /** True if a vendor part of {@code length} bytes is legal. */

@@ -76,7 +76,7 @@ class AgreementTest {
             assertEquals(Set.of("queue"), offer.required());
             assertTrue(bench.core.negotiate(offer, 1).kind() != Agreement.Kind.REFUSED, offer::toString);
         }
-        assertTrue(refused.reason().endsWith("has no [ats]; would work: 0x1, 0x3, 0x2"), refused.reason());
+        assertTrue(refused.reason().endsWith("has no ats; would work: 0x0001, 0x0003, 0x0002"), refused.reason());
     }
 
     @Test
@@ -114,7 +114,7 @@ class AgreementTest {
         assertEquals(0, container.attach(9, new Completion()));
         bench.core.arrived(backend("0.9.0", "queue"));
         SwapReport preview = bench.core.preview(IommuModel.INTEL, "0.9.0");
-        assertTrue(preview.lost().get(0).contains("has no [ats]"), preview::toString);
+        assertTrue(preview.lost().get(0).contains("has no ats"), preview::toString);
         assertEquals(
                 SwapReport.Outcome.REFUSED,
                 bench.core.swap(IommuModel.INTEL, "0.9.0", SwapLimits.DEFAULT).outcome());
@@ -125,7 +125,7 @@ class AgreementTest {
         Completion refusal = Bench.send(container, Bench.invalidate(1, 2));
         assertEquals(Rule.V30, refusal.rule());
         assertEquals(Errno.EPROTONOSUPPORT, refusal.errno());
-        assertTrue(refusal.reason().contains("would work: 0x1"), refusal::toString);
+        assertTrue(refusal.reason().contains("would work: 0x0001"), refusal::toString);
         Offer instead = container.agreement().wouldWork().get(0);
         assertEquals(Set.of("queue"), instead.required());
         assertEquals(OFFER, container.agreement().offer());

@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.SanitizerReport;
 
 /** A {@link ReplayResult} for people. */
@@ -20,10 +21,10 @@ final class ReplayText {
         StringBuilder text = new StringBuilder();
         text.append(String.format(
                 Locale.ROOT,
-                "%s: %s 0x%04x, path %s, cache %s\n",
+                "%s: %s %s, path %s, cache %s\n",
                 result.directory(),
                 result.model().label(),
-                result.subVersion(),
+                Generation.text(result.subVersion()),
                 result.options().path().label(),
                 result.options().cache().name().toLowerCase(Locale.ROOT).replace('_', '-')));
         text.append(String.format(Locale.ROOT, ROW, "command", "decoded", "translated", "executed", "refused"));
@@ -99,9 +100,9 @@ final class ReplayText {
     private static void unit(StringBuilder text, ReplayResult.UnitResult unit) {
         text.append(String.format(
                 Locale.ROOT,
-                "unit %s: 0x%04x, translations %s, registers %s, walks %s\n",
+                "unit %s: %s, translations %s, registers %s, walks %s\n",
                 unit.unit(),
-                unit.subVersion(),
+                Generation.text(unit.subVersion()),
                 counts(unit.translations()),
                 counts(unit.registers()),
                 counts(unit.walks())));

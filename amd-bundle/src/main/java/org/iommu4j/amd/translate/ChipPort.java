@@ -7,6 +7,7 @@ import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.command.AmdViRegisters.Efr2;
 import org.iommu4j.amd.command.AmdViRegisters.PciCapability;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.layout.BitField;
@@ -26,7 +27,7 @@ final class ChipPort {
     ChipPort(int subVersion, NativePort port) {
         if (!AmdViGeneration.ALL.contains(subVersion)) {
             throw new BackendException(
-                    Errno.EPROTONOSUPPORT, "no AMD-Vi generation 0x" + Integer.toHexString(subVersion));
+                    Errno.EPROTONOSUPPORT, "no AMD-Vi generation " + Generation.text(subVersion));
         }
         this.port = port;
         this.subVersion = subVersion;

@@ -3,6 +3,7 @@ package org.iommu4j.arm.command;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Code;
 
@@ -122,7 +123,9 @@ public final class CommandCheck {
             long value = field.get(field.word() == 0 ? word0 : word1);
             if (field.meaningOf(value) == null) {
                 return name + ": " + field.name() + "=" + value + " is none of "
-                        + field.codes().stream().map(Code::value).toList();
+                        + field.codes().stream()
+                                .map(code -> Long.toString(code.value()))
+                                .collect(Collectors.joining(", "));
             }
         }
         if (isQuiet) {

@@ -164,7 +164,7 @@ public final class BackendEntry {
             }
             if (forms.put(form.subVersion(), new KnownForm(form, bytes)) != null) {
                 throw new IllegalArgumentException(
-                        "generation 0x" + Integer.toHexString(form.subVersion()) + " has two forms of effects");
+                        "generation " + Generation.text(form.subVersion()) + " has two forms of effects");
             }
         }
         return forms;
@@ -201,7 +201,7 @@ public final class BackendEntry {
         for (Generation generation : description.generations()) {
             if (!subVersions.add(generation.subVersion())) {
                 throw new IllegalArgumentException(
-                        "generation 0x" + Integer.toHexString(generation.subVersion()) + " is listed twice");
+                        "generation " + Generation.text(generation.subVersion()) + " is listed twice");
             }
         }
     }

@@ -3,6 +3,7 @@ package org.iommu4j.core.backends;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.Hardware;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Snapshot;
@@ -46,14 +47,14 @@ public final class ChipMaker {
     public static Hardware checked(Hardware hardware, int subVersion, BackendEntry by) {
         HardwareConfig made = hardware == null ? null : hardware.config();
         if (made == null || made.subVersion() != subVersion) {
-            throw new IllegalStateException(by + " made no chip of generation " + subVersion);
+            throw new IllegalStateException(by + " made no chip of generation " + Generation.text(subVersion));
         }
         return hardware;
     }
 
     public static Translator checked(Translator translator, int subVersion, BackendEntry by) {
         if (translator == null || translator.subVersion() != subVersion) {
-            throw new IllegalStateException(by + " made no driver of generation " + subVersion);
+            throw new IllegalStateException(by + " made no driver of generation " + Generation.text(subVersion));
         }
         return translator;
     }

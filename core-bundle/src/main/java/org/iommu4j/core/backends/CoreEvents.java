@@ -7,6 +7,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.backends.CoreLog.Level;
 import org.iommu4j.core.foreign.Thrown;
@@ -114,7 +115,7 @@ public final class CoreEvents implements AutoCloseable {
                     Level.INFO,
                     label(entry) + " arrived: generations "
                             + entry.status().subVersions().stream()
-                                    .map(CoreEvents::hex)
+                                    .map(Generation::text)
                                     .collect(Collectors.joining(" "))
                             + ", reads states " + entry.description().stateOldestRead() + " to "
                             + entry.description().stateWritten());
@@ -222,10 +223,6 @@ public final class CoreEvents implements AutoCloseable {
     private static String label(BackendEntry entry) {
         return "backend #" + entry.id() + " "
                 + (entry.model() == null ? "" : entry.model().label() + " ") + entry;
-    }
-
-    private static String hex(int subVersion) {
-        return String.format(Locale.ROOT, "0x%04x", subVersion);
     }
 
     @Override

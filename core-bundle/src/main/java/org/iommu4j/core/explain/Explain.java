@@ -491,7 +491,7 @@ public final class Explain implements ExplainService {
         if (subVersion == ANY || formats.description().generation(subVersion) != null) {
             return null;
         }
-        return Explanation.problem("model " + label(formats) + " has no generation " + Formats.hex(subVersion)
+        return Explanation.problem("model " + label(formats) + " has no generation " + Generation.text(subVersion)
                 + "; generations: "
                 + formats.description().generations().stream()
                         .map(Explain::generation)
@@ -499,7 +499,7 @@ public final class Explain implements ExplainService {
     }
 
     private static String generation(Generation generation) {
-        return String.format(Locale.ROOT, "0x%04x", generation.subVersion());
+        return Generation.text(generation.subVersion());
     }
 
     private static Explanation wrongSize(Layout layout, ExplainInput input) {

@@ -94,9 +94,9 @@ public final class RequestExplanation {
             List<Generation> all = formats.generations(ExplainService.ANY);
             generation = all.isEmpty() ? null : all.get(0);
             if (generation != null) {
-                notes.add("sub_version " + number(wanted) + " is no generation of model "
+                notes.add("sub_version " + Generation.text(wanted) + " is no generation of model "
                         + formats.description().model().label() + ": checked against "
-                        + number(generation.subVersion()));
+                        + Generation.text(generation.subVersion()));
             }
         }
         return generation;
@@ -337,9 +337,5 @@ public final class RequestExplanation {
 
     private long read(CStruct.Field field, long absent) {
         return isThere(field) ? field.get(bytes, 0, abi) : absent;
-    }
-
-    private static String number(int subVersion) {
-        return String.format(Locale.ROOT, "0x%04x", subVersion);
     }
 }

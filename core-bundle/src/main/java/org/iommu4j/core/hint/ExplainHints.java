@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.CallFormat;
 import org.iommu4j.backend.Finding;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.SanitizerReport;
 import org.iommu4j.contract.Abi;
@@ -68,7 +69,7 @@ public final class ExplainHints {
             return NONE;
         }
         String generation =
-                subVersion == ExplainService.ANY ? "" : String.format(Locale.ROOT, " --sub-version 0x%04x", subVersion);
+                subVersion == ExplainService.ANY ? "" : " --sub-version " + Generation.text(subVersion);
         return begin(model) + " --contract " + abi.label() + generation + " " + hex(bytes);
     }
 

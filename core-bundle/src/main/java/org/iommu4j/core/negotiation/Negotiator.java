@@ -49,7 +49,7 @@ public final class Negotiator {
                     offer,
                     hostSubVersion,
                     description.name() + " " + description.version() + " does not serve generation "
-                            + hex(hostSubVersion),
+                            + Generation.text(hostSubVersion),
                     List.of());
         }
         Map<Integer, List<ShimLink>> paths = graph.paths(hostSubVersion);
@@ -65,7 +65,7 @@ public final class Negotiator {
         }
         String reason = missing.isEmpty()
                 ? noPath(offer, hostSubVersion, graph)
-                : "generation " + hex(hostSubVersion) + " has no " + missing;
+                : "generation " + Generation.text(hostSubVersion) + " has no " + String.join(", no ", missing);
         return refused(offer, hostSubVersion, reason, wouldWork(offer, host, paths.keySet()));
     }
 
@@ -86,8 +86,8 @@ public final class Negotiator {
                 names,
                 fidelity,
                 exact
-                        ? "the client speaks generation " + hex(hostSubVersion)
-                        : "from generation " + hex(client) + " to " + hex(hostSubVersion) + " by "
+                        ? "the client speaks generation " + Generation.text(hostSubVersion)
+                        : "from generation " + Generation.text(client) + " to " + Generation.text(hostSubVersion) + " by "
                                 + String.join(", ", names),
                 offer,
                 features,
@@ -99,8 +99,8 @@ public final class Negotiator {
     private static String noPath(Offer offer, int hostSubVersion, ShimGraph graph) {
         Unbridgeable pair = offer.oldest() == offer.newest() ? graph.forbidden(offer.oldest(), hostSubVersion) : null;
         return pair == null
-                ? "no shims lead from generations " + hex(offer.oldest()) + " to " + hex(offer.newest()) + " to "
-                        + hex(hostSubVersion)
+                ? "no shims lead from generations " + Generation.text(offer.oldest()) + " to " + Generation.text(offer.newest()) + " to "
+                        + Generation.text(hostSubVersion)
                 : "nothing may bridge these generations" + (pair.step().isEmpty() ? "" : " (" + pair.step() + ")")
                         + ": " + pair.why();
     }
@@ -119,7 +119,7 @@ public final class Negotiator {
         String instead = wouldWork.isEmpty()
                 ? ""
                 : "; would work: "
-                        + wouldWork.stream().map(one -> hex(one.newest())).collect(Collectors.joining(", "));
+                        + wouldWork.stream().map(one -> Generation.text(one.newest())).collect(Collectors.joining(", "));
         return new Negotiated(refusal(offer, hostSubVersion, reason + instead, wouldWork), List.of());
     }
 
@@ -160,9 +160,5 @@ public final class Negotiator {
         }
         return new NegotiationTable(
                 description.model(), description.name() + " " + description.version(), clients, chips, cells);
-    }
-
-    private static String hex(int subVersion) {
-        return "0x" + Integer.toHexString(subVersion);
     }
 }

@@ -2,6 +2,7 @@ package org.iommu4j.core.service;
 
 import java.util.Set;
 import java.util.TreeSet;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
 
@@ -20,7 +21,7 @@ public record Offer(IommuModel model, int oldest, int newest, Set<String> requir
     public Offer {
         if (Integer.compareUnsigned(oldest, newest) > 0) {
             throw new IllegalArgumentException(
-                    "oldest=0x" + Integer.toHexString(oldest) + " is above newest=0x" + Integer.toHexString(newest));
+                    "oldest=" + Generation.text(oldest) + " is above newest=" + Generation.text(newest));
         }
         required = Set.copyOf(required);
         Set<String> others = new TreeSet<>(optional);

@@ -9,6 +9,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntSupplier;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.GuestRequests;
@@ -407,7 +408,7 @@ public final class ModelRegistry implements UnitRegistry {
                 if (generation == null) {
                     throw new BackendException(
                             Errno.EPROTONOSUPPORT,
-                            serving + " does not serve generation 0x" + Integer.toHexString(subVersion));
+                            serving + " does not serve generation " + Generation.text(subVersion));
                 }
                 try {
                     CoreUnit unit = maker.unit(ids, config, generation, serving);
@@ -642,7 +643,7 @@ public final class ModelRegistry implements UnitRegistry {
         if (left != null) {
             events.swapped(left, CoreEvents.Way.DEPARTURE);
             if (active == null && !asked.isEmpty()) {
-                events.nobodyServes(model, "none of " + asked + " can");
+                events.nobodyServes(model, "none of " + asked.stream().map(Object::toString).collect(Collectors.joining(", ")) + " can");
             }
         }
         return report;
@@ -904,7 +905,7 @@ public final class ModelRegistry implements UnitRegistry {
         undertaking.inPlace();
         for (CoreUnit unit : units) {
             if (target.description().generation(unit.subVersion()) == null) {
-                String reason = target + " does not serve generation 0x" + Integer.toHexString(unit.subVersion())
+                String reason = target + " does not serve generation " + Generation.text(unit.subVersion())
                         + " of " + unit;
                 target.become(State.STANDBY, reason);
                 return undertaking.report(target, Outcome.REFUSED, reason, null, List.of());

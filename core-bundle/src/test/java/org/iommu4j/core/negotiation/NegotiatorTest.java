@@ -138,7 +138,7 @@ class NegotiatorTest {
     void shouldRefuseWhenGenerationIsUnknown() {
         Agreement agreement = negotiate(offer(6, 6), 6);
         assertEquals(Agreement.Kind.REFUSED, agreement.kind());
-        assertTrue(agreement.reason().contains("0x6"), agreement.reason());
+        assertTrue(agreement.reason().contains("0x0006"), agreement.reason());
     }
 
     @Test

@@ -2,6 +2,7 @@ package org.iommu4j.intel.translate;
 
 import java.util.List;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Platform;
@@ -204,7 +205,7 @@ public final class VtdTranslator implements MappingTranslator<Domain> {
         boolean isScalable = VtdGeneration.isScalable(subVersion);
         if (subVersion != VtdGeneration.LEGACY_REG && subVersion != VtdGeneration.LEGACY_QI && !isScalable) {
             throw new BackendException(
-                    Errno.EPROTONOSUPPORT, "no VT-d generation 0x" + Integer.toHexString(subVersion));
+                    Errno.EPROTONOSUPPORT, "no VT-d generation " + Generation.text(subVersion));
         }
         ChipPort chip = new ChipPort(port, isScalable);
         if (subVersion != VtdGeneration.LEGACY_REG && !Ecap.QI.isSet(chip.ecap())) {

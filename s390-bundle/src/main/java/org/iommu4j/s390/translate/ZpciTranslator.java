@@ -1,6 +1,7 @@
 package org.iommu4j.s390.translate;
 
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Platform;
@@ -123,7 +124,7 @@ public final class ZpciTranslator implements ComposedTranslator<Domain> {
     private static void requireKnown(int subVersion) {
         if (!ZpciGeneration.isKnown(subVersion)) {
             throw new BackendException(
-                    Errno.EPROTONOSUPPORT, "no zPCI generation " + Integer.toUnsignedString(subVersion));
+                    Errno.EPROTONOSUPPORT, "no zPCI generation " + Generation.text(subVersion));
         }
     }
 

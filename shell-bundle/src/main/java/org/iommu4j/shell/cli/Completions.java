@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
@@ -146,7 +147,7 @@ public final class Completions {
             case GENERATION ->
                 ofModel(given.get(0)).stream()
                         .flatMap(status -> status.subVersions().stream())
-                        .map(Texts::subVersion)
+                        .map(Generation::text)
                         .toList();
         };
     }

@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.IommuService;
@@ -147,14 +148,14 @@ public final class NegotiateCommand implements Callable<Integer> {
         for (Agreement agreement : offered) {
             boolean refused = agreement.kind() == Agreement.Kind.REFUSED;
             answers.row(
-                    Texts.subVersion(agreement.hostSubVersion()),
-                    refused ? "-" : Texts.subVersion(agreement.clientSubVersion()),
+                    Generation.text(agreement.hostSubVersion()),
+                    refused ? "-" : Generation.text(agreement.clientSubVersion()),
                     NegotiationText.outcome(agreement),
                     Texts.orDash(String.join(", ", agreement.shims())),
                     Texts.orDash(refused ? agreement.reason() : NegotiationText.note(agreement)));
         }
         Offer sent = offered.get(0).offer();
-        return text + "\noffer " + Texts.subVersion(sent.oldest()) + ".." + Texts.subVersion(sent.newest()) + ":\n\n"
+        return text + "\noffer " + Generation.text(sent.oldest()) + ".." + Generation.text(sent.newest()) + ":\n\n"
                 + answers.render(width);
     }
 }

@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.Parameter;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareCounters;
 import org.iommu4j.backend.Requester;
 import org.iommu4j.contract.IommuModel;
@@ -129,7 +130,7 @@ public final class IommuCommands {
             table.row(
                     unit.id(),
                     unit.model().label(),
-                    Texts.subVersion(unit.subVersion()),
+                    Generation.text(unit.subVersion()),
                     unit.bare() ? "none (bare)" : "yes",
                     containers.size(),
                     containers.stream()
@@ -148,7 +149,7 @@ public final class IommuCommands {
                 table.row(
                         unit.id(),
                         container.id(),
-                        Texts.subVersion(container.agreement().clientSubVersion()),
+                        Generation.text(container.agreement().clientSubVersion()),
                         Texts.orDash(container.devices().stream()
                                 .map(Requester::text)
                                 .collect(Collectors.joining(" "))));
@@ -368,8 +369,8 @@ public final class IommuCommands {
                 container,
                 agreement.model().label(),
                 agreement.kind(),
-                Texts.subVersion(agreement.clientSubVersion()),
-                Texts.subVersion(agreement.hostSubVersion()),
+                Generation.text(agreement.clientSubVersion()),
+                Generation.text(agreement.hostSubVersion()),
                 Texts.orDash(String.join(" ", agreement.shims())),
                 agreement.fidelity() == null ? "-" : agreement.fidelity(),
                 Texts.orDash(agreement.reason()));

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.TreeSet;
 import org.iommu4j.backend.Conversion;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.NegotiationTable;
 import org.iommu4j.core.service.Offer;
@@ -43,7 +44,7 @@ public final class NegotiationJson {
     private static void subVersions(String name, List<Integer> subVersions, JsonGenerator out) throws IOException {
         out.writeArrayFieldStart(name);
         for (int subVersion : subVersions) {
-            out.writeString(Texts.subVersion(subVersion));
+            out.writeString(Generation.text(subVersion));
         }
         out.writeEndArray();
     }
@@ -52,8 +53,8 @@ public final class NegotiationJson {
         out.writeArrayFieldStart(name);
         for (Agreement agreement : agreements) {
             out.writeStartObject();
-            out.writeStringField("client", Texts.subVersion(agreement.clientSubVersion()));
-            out.writeStringField("chip", Texts.subVersion(agreement.hostSubVersion()));
+            out.writeStringField("client", Generation.text(agreement.clientSubVersion()));
+            out.writeStringField("chip", Generation.text(agreement.hostSubVersion()));
             out.writeStringField("outcome", NegotiationText.outcome(agreement));
             texts("shims", agreement.shims(), out);
             out.writeArrayFieldStart("operations");
@@ -92,8 +93,8 @@ public final class NegotiationJson {
     }
 
     private static void offer(Offer offer, JsonGenerator out) throws IOException {
-        out.writeStringField("oldest", Texts.subVersion(offer.oldest()));
-        out.writeStringField("newest", Texts.subVersion(offer.newest()));
+        out.writeStringField("oldest", Generation.text(offer.oldest()));
+        out.writeStringField("newest", Generation.text(offer.newest()));
         texts("required", new TreeSet<>(offer.required()), out);
         texts("optional", new TreeSet<>(offer.optional()), out);
         if (offer.image() != null) {

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Conversion.Outcome;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.core.service.Agreement;
 import org.iommu4j.core.service.NegotiationTable;
 
@@ -26,7 +27,7 @@ public final class NegotiationText {
         this.table = table;
         for (int client = 0; client < table.clients().size(); client++) {
             List<String> row =
-                    new ArrayList<>(List.of(Texts.subVersion(table.clients().get(client))));
+                    new ArrayList<>(List.of(Generation.text(table.clients().get(client))));
             for (int chip = 0; chip < table.chips().size(); chip++) {
                 row.add(cell(table.cell(client, chip)));
             }
@@ -121,7 +122,7 @@ public final class NegotiationText {
 
     private List<String> headings() {
         List<String> headings = new ArrayList<>(List.of(HEADING));
-        table.chips().stream().map(Texts::subVersion).forEach(headings::add);
+        table.chips().stream().map(Generation::text).forEach(headings::add);
         return headings;
     }
 

@@ -5,22 +5,18 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.core.service.OneLine;
 
 /** Texts of values for the screen. */
 public final class Texts {
     private Texts() {}
 
-    /** A generation's number, as {@code 0x0110}. */
-    public static String subVersion(int subVersion) {
-        return String.format(Locale.ROOT, "0x%04x", subVersion);
-    }
-
     /** Generations in order, separated by blanks; {@code -} for none. */
     public static String subVersions(List<Integer> subVersions) {
         return subVersions.isEmpty()
                 ? "-"
-                : subVersions.stream().map(Texts::subVersion).collect(Collectors.joining(" "));
+                : subVersions.stream().map(Generation::text).collect(Collectors.joining(" "));
     }
 
     /** A time in nanoseconds, in milliseconds with three digits. */

@@ -265,7 +265,7 @@ class ExplainFormatsTest {
                 "--model intel --register CAP 0x1 0x2 | --register takes one value, not 2",
                 "--model s390 --register CAP 0x1 | model s390 has no register 'CAP'; registers: none",
                 "--model intel --file no-such.bin | no-such.bin: no such file",
-                "--model intel --sub-version 0x7 0x1 | model intel has no generation 0x7; generations: 0x0100, 0x0110, 0x0300, 0x0400, 0x0500",
+                "--model intel --sub-version 0x7 0x1 | model intel has no generation 0x0007; generations: 0x0100, 0x0110, 0x0300, 0x0400, 0x0500",
                 "--contract lp32-le 00 | --contract: 'lp32-le' is not one of lp64-le," + " lp64-be, i386",
                 "--contract lp64-le --as FRCD 00 | --as, --register and --contract exclude each other"
             })

@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import java.util.function.IntToLongFunction;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.layout.BitField;
 
@@ -246,7 +247,7 @@ public final class SettingRow {
             throw new BackendException(
                     Errno.EPROTONOSUPPORT,
                     "capability " + given + "=" + show(value) + " cannot be on generation "
-                            + SettingTable.generation(subVersion) + "; legal: " + values());
+                            + Generation.text(subVersion) + "; legal: " + values());
         }
     }
 

@@ -13,7 +13,9 @@ import java.util.function.IntToLongFunction;
 import java.util.function.ToLongFunction;
 import java.util.random.RandomGenerator;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Setting;
 import org.iommu4j.contract.Errno;
@@ -199,13 +201,6 @@ public final class SettingTable {
         }
     }
 
-    /** A generation as messages show it. */
-    static String generation(int subVersion) {
-        return Integer.compareUnsigned(subVersion, 0x100) < 0
-                ? Integer.toString(subVersion)
-                : "0x" + Integer.toHexString(subVersion);
-    }
-
     /**
      * The defaults of a generation.
      *
@@ -232,7 +227,7 @@ public final class SettingTable {
             }
         }
         throw new BackendException(
-                Errno.EPROTONOSUPPORT, model + " generation " + generation(subVersion) + " is unknown");
+                Errno.EPROTONOSUPPORT, model + " generation " + Generation.text(subVersion) + " is unknown");
     }
 
     /**
@@ -282,7 +277,7 @@ public final class SettingTable {
                 registers.isEmpty()
                         ? "no capability registers on this model: " + name
                         : "unknown capability register " + name + "; known: "
-                                + registers.stream().map(RegisterRow::name).toList());
+                                + registers.stream().map(RegisterRow::name).collect(Collectors.joining(", ")));
     }
 
     private List<SettingValues> readList(int subVersion, String list, Map<String, Map<String, Long>> groups) {

@@ -3,6 +3,7 @@ package org.iommu4j.spapr.command;
 import java.util.ArrayList;
 import java.util.List;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.simulation.config.SettingValues;
@@ -165,7 +166,7 @@ public record SpaprCapabilities(
         if (!isLegal) {
             throw new BackendException(
                     Errno.EPROTONOSUPPORT,
-                    "windows." + name + "=0x" + Long.toHexString(value) + " cannot be on generation " + subVersion);
+                    "windows." + name + "=0x" + Long.toHexString(value) + " cannot be on generation " + Generation.text(subVersion));
         }
     }
 

@@ -1,6 +1,7 @@
 package org.iommu4j.spapr.translate;
 
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.Generation;
 import org.iommu4j.backend.NativeCommandListener;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Snapshot;
@@ -106,7 +107,7 @@ public final class SpaprTranslator implements ComposedTranslator<Domain> {
         ChipPort chip = new ChipPort(port, pe, in.getInt(), in.getLong(), in.getIndex(Long.SIZE, "default window"));
         in.endSection();
         if ((list != 0) != usesLists(subVersion)) {
-            throw in.invalid("list at 0x" + Long.toHexString(list) + " in generation " + subVersion);
+            throw in.invalid("list at 0x" + Long.toHexString(list) + " in generation " + Generation.text(subVersion));
         }
         SpaprTranslator translator = new SpaprTranslator(subVersion, chip, list);
         in.section("domains", translator.bindings::load);

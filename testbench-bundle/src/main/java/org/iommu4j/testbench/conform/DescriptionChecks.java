@@ -44,7 +44,7 @@ final class DescriptionChecks {
         expect(!generations.isEmpty(), "it has no generation");
         for (int i = 0; i < generations.size(); i++) {
             Generation generation = generations.get(i);
-            String name = "generation 0x" + Integer.toHexString(generation.subVersion());
+            String name = "generation " + Generation.text(generation.subVersion());
             expect(
                     i == 0 || Integer.compareUnsigned(generations.get(i - 1).subVersion(), generation.subVersion()) < 0,
                     name + " does not stand behind older ones only");
@@ -83,8 +83,8 @@ final class DescriptionChecks {
                 BareMachine machine = new BareMachine(subject, config, new Trouble());
                 expect(
                         machine.chip().config().subVersion() == generation.subVersion(),
-                        "its chip says that it is of generation 0x"
-                                + Integer.toHexString(machine.chip().config().subVersion()));
+                        "its chip says that it is of generation "
+                                + Generation.text(machine.chip().config().subVersion()));
             } catch (BackendException e) {
                 throw new Check.Unmet("a default chip with a driver is refused: " + e.getMessage(), e);
             }

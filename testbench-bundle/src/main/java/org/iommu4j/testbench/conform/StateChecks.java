@@ -140,7 +140,7 @@ final class StateChecks {
             for (Fixtures.State state : release.states(subject.model())) {
                 progress.again();
                 String name = "line " + state.line() + " of release " + release.version() + ", " + state.snapshot()
-                        + " of generation 0x" + Integer.toHexString(state.subVersion());
+                        + " of generation " + Generation.text(state.subVersion());
                 Generation generation = subject.description().generation(state.subVersion());
                 expect(generation != null, name + ": it has no such generation any more");
                 if (machine == null || subVersion != state.subVersion()) {

@@ -105,7 +105,7 @@ final class Subject {
         List<String> seen = new ArrayList<>();
         List<String> missed = new ArrayList<>();
         for (Generation generation : description().generations()) {
-            String name = "generation 0x" + Integer.toHexString(generation.subVersion());
+            String name = "generation " + Generation.text(generation.subVersion());
             try {
                 String detail = check.apply(generation);
                 seen.add(detail.isEmpty() ? name : name + " " + detail);

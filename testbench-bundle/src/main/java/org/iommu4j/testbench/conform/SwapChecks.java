@@ -92,7 +92,7 @@ final class SwapChecks {
                     try {
                         loads.add(new Load(subject, generation));
                     } catch (Check.NotCovered e) {
-                        missed.add("generation 0x" + Integer.toHexString(generation.subVersion()) + " not covered: "
+                        missed.add("generation " + Generation.text(generation.subVersion()) + " not covered: "
                                 + e.getMessage());
                     }
                 }
@@ -164,7 +164,7 @@ final class SwapChecks {
                         + report.reason());
         expect(
                 report.lost().isEmpty(),
-                "the swap from " + report.from() + " to " + report.to() + " lost containers: " + report.lost());
+                "the swap from " + report.from() + " to " + report.to() + " lost containers: " + String.join("; ", report.lost()));
     }
 
     private static Thread worker(
@@ -205,7 +205,7 @@ final class SwapChecks {
         private long sent;
 
         Load(Subject subject, Generation generation) {
-            name = "generation 0x" + Integer.toHexString(generation.subVersion()) + ": ";
+            name = "generation " + Generation.text(generation.subVersion()) + ": ";
             client = new UnitClient(subject.service(), subject.model(), Subject.chip(generation));
             try {
                 work = Workload.started(client, subject, Subject.chip(generation));
@@ -234,8 +234,8 @@ final class SwapChecks {
                     name + sent + " requests were sent, " + (counters.received() - before) + " arrived");
             expect(
                     client.findings().chipFaults() == 0,
-                    name + "the sanitizer found outdated translations in use: "
-                            + client.findings().findings());
+                    name + "the sanitizer found outdated translations in use, "
+                            + client.findings().chipFaults() + " times");
             return sent;
         }
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendDescription;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.CacheConfig;
@@ -117,12 +118,12 @@ public final class Replay implements ReplayService {
         scan.units().forEach((name, unit) -> {
             if (description.generation(unit.subVersion()) == null) {
                 throw new ReplayRefusedException(
-                        "the guest uses " + unit.about() + " (generation " + hex(unit.subVersion()) + "), and "
+                        "the guest uses " + unit.about() + " (generation " + Generation.text(unit.subVersion()) + "), and "
                                 + description.name() + " " + description.version() + " has only "
                                 + description.generations().stream()
                                         .map(Generation::subVersion)
-                                        .map(Replay::hex)
-                                        .toList());
+                                        .map(Generation::text)
+                                        .collect(Collectors.joining(", ")));
             }
             if (unit.tablesUnknown() && capture.format().gaps().entries().isEmpty()) {
                 throw new ReplayRefusedException("the capture has translations but no table reads (mem), and "
@@ -134,10 +135,6 @@ public final class Replay implements ReplayService {
                     new HardwareConfig(unit.subVersion(), unit.fields(), unit.capabilities(), cache, unit.options()));
         });
         return configs;
-    }
-
-    private static String hex(int value) {
-        return String.format(Locale.ROOT, "0x%04x", value);
     }
 
     /**

@@ -5,6 +5,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.SanitizerReport;
@@ -112,7 +113,9 @@ final class GuestLoop implements Runnable {
         translatedBefore.addAndGet(run.translated());
         if (run.refusals() > 0) {
             problems.add("replay " + replays + ": " + run.refusals() + " commands of the guest were refused: "
-                    + run.requests().refused());
+                    + run.requests().refused().entrySet().stream()
+                            .map(one -> one.getValue() + " by " + one.getKey())
+                            .collect(Collectors.joining(", ")));
         }
         for (Difference difference : run.differences()) {
             problems.add(
