@@ -122,8 +122,8 @@ final class PlainSmmu {
             return 0;
         }
         boolean both = (entry[0] & STAGE_2) != 0;
-        boolean wellFormed = !both
-                || ((entry[2] & STAGE_2_CHECKED) == STAGE_2_FORMAT && (entry[3] & STAGE_2_UNKNOWN_3) == 0);
+        boolean wellFormed =
+                !both || ((entry[2] & STAGE_2_CHECKED) == STAGE_2_FORMAT && (entry[3] & STAGE_2_UNKNOWN_3) == 0);
         if ((entry[0] & TRANSLATES) != TRANSLATES
                 || (entry[0] & STAGE_1) == 0
                 || ((entry[0] & UNKNOWN_0) | (entry[1] & UNKNOWN_1)) != 0
@@ -224,7 +224,8 @@ final class PlainSmmu {
             }
             table = found & ADDRESS;
             if (isLeaf(found, level)) {
-                rights = (int) (found >>> STAGE_2_RIGHTS_SHIFT & DATA) * FOR_BOTH | EXECUTION[(int) (found >>> XN_SHIFT) & 3];
+                int data = (int) (found >>> STAGE_2_RIGHTS_SHIFT) & DATA;
+                rights = (data * FOR_BOTH) | EXECUTION[(int) (found >>> XN_SHIFT) & 3];
                 boolean allowed = (found & ACCESSED) != 0 && (needed & ~rights) == 0;
                 return allowed ? page(table, address, level) | (address & IN_PAGE) : -1;
             }
@@ -254,7 +255,7 @@ final class PlainSmmu {
         int all = data | (open ? data << UNPRIVILEGED_SHIFT : 0);
         boolean never = (leaf & PXN) != 0 || (limits & PXN_TABLE) != 0 || (open && writable);
         all |= never ? 0 : DmaAccess.EXECUTE;
-        return (leaf & UXN) != 0 || (limits & UXN_TABLE) != 0 ? all : all | DmaAccess.EXECUTE << UNPRIVILEGED_SHIFT;
+        return (leaf & UXN) != 0 || (limits & UXN_TABLE) != 0 ? all : all | (DmaAccess.EXECUTE << UNPRIVILEGED_SHIFT);
     }
 
     private static long slot(long table, long address, int level) {
@@ -265,7 +266,9 @@ final class PlainSmmu {
     private static long finish(DmaAccess access, long page, int rights) {
         int wanted = access.rights();
         // An instruction has to be executable only.
-        int needed = (wanted & DmaAccess.WRITE) == 0 && (wanted & DmaAccess.EXECUTE) != 0 ? DmaAccess.EXECUTE : wanted & DATA;
+        int needed = (wanted & DmaAccess.WRITE) == 0 && (wanted & DmaAccess.EXECUTE) != 0
+                ? DmaAccess.EXECUTE
+                : wanted & DATA;
         int granted = access.privileged() ? rights : rights >>> UNPRIVILEGED_SHIFT;
         if ((needed & ~granted) != 0) {
             return 0;

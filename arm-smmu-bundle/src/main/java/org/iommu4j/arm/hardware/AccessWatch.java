@@ -73,8 +73,7 @@ final class AccessWatch {
     }
 
     /** A translation, or a table if {@code table}, came from a TLB: an entry of {@code cache}. */
-    void hit(
-            boolean table, Regime regime, int vmid, Granule granule, int level, TranslationCache cache, int entry) {
+    void hit(boolean table, Regime regime, int vmid, Granule granule, int level, TranslationCache cache, int entry) {
         if (observes) {
             long tag = regime.observedTag(vmid, granule, level);
             observer.hit(kind(table), tag, cache.pasid(entry), cache.iova(entry), 1L << cache.pageShift(entry));

@@ -31,7 +31,7 @@ public final class Rights {
     private static final int EXECUTE = DmaAccess.EXECUTE;
 
     /** Writing, privileged or not. */
-    public static final int ANY_WRITE = WRITE | WRITE << UNPRIVILEGED;
+    public static final int ANY_WRITE = WRITE | (WRITE << UNPRIVILEGED);
 
     private Rights() {}
 

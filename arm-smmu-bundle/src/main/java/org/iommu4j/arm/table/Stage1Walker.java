@@ -3,7 +3,6 @@ package org.iommu4j.arm.table;
 import org.iommu4j.arm.command.EventType;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
-import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.PhysicalMemory;
 import org.iommu4j.backend.WalkListener;
 

@@ -483,8 +483,11 @@ public final class TranslationCache {
         return space;
     }
 
-    /** The first of a domain's spaces, some of which may have been dropped, or null. */
+    /** The first of a domain's spaces, some of which may have been dropped; null if it has none, or nothing is cached at all. */
     private Space firstOf(int domain) {
+        if (live == 0) {
+            return null;
+        }
         Space space = recent;
         return space != null && space.domain == domain && space.previous == null ? space : domains.get(domain);
     }
