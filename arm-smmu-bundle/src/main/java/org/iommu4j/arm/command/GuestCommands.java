@@ -1,5 +1,6 @@
 package org.iommu4j.arm.command;
 
+import java.util.Arrays;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.layout.BitField;
@@ -13,11 +14,18 @@ public final class GuestCommands {
     private static final BitField OPCODE = SmmuCommand.TLBI_NH_ALL.opcodeField();
 
     private final CommandCheck[] checks;
+
+    /** Those of {@link #checks} whose command a guest may give; null for all others. */
+    private final CommandCheck[] ofGuests;
+
     private final boolean reachesDevices;
 
     /** Those that a chip carries out. */
     public GuestCommands(SmmuCapabilities chip) {
         checks = CommandCheck.of(chip, true);
+        ofGuests = Arrays.stream(checks)
+                .map(check -> check != null && check.command().isOfGuests() ? check : null)
+                .toArray(CommandCheck[]::new);
         reachesDevices = chip.has("ATS");
     }
 
@@ -32,6 +40,12 @@ public final class GuestCommands {
      * @return 0, or a negative errno with {@code completion} filled
      */
     public int check(long word0, long word1, Completion completion) {
+        CommandCheck check = ofGuests[SmmuCommand.opcodeOf(word0)];
+        return check != null && check.isLegal(word0, word1) ? 0 : refuse(word0, word1, completion);
+    }
+
+    /** Refuses a command that breaks a rule; 0 if there is nothing to be done for it. */
+    private int refuse(long word0, long word1, Completion completion) {
         int opcode = SmmuCommand.opcodeOf(word0);
         SmmuCommand command = SmmuCommand.of(opcode);
         if (command == null || (checks[opcode] == null && !isDone(command))) {
@@ -47,7 +61,7 @@ public final class GuestCommands {
                     opcode,
                     "this command is the host's, never a guest's");
         }
-        return isDone(command) || checks[opcode].isLegal(word0, word1)
+        return isDone(command)
                 ? 0
                 : completion.refuse(
                         Rule.V34,

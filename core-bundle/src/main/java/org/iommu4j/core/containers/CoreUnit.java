@@ -2,6 +2,7 @@ package org.iommu4j.core.containers;
 
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -63,6 +64,10 @@ public final class CoreUnit implements Unit {
     private final BitSet domains = new BitSet();
 
     private final List<CoreGuest> guests = new CopyOnWriteArrayList<>();
+
+    /** True if there are any: each access that fails asks, and a list would answer more slowly. */
+    private volatile boolean hasGuests;
+
     private final DeviceEvents events = new DeviceEvents();
     private volatile List<CoreContainer> containers = List.of();
 
@@ -106,7 +111,13 @@ public final class CoreUnit implements Unit {
 
     /** The open virtual IOMMUs in front of the unit. */
     public List<CoreGuest> guests() {
-        return guests;
+        return Collections.unmodifiableList(guests);
+    }
+
+    /** A virtual IOMMU has been opened in front of the unit, and stays until the unit is closed. */
+    public void opened(CoreGuest guest) {
+        guests.add(guest);
+        hasGuests = true;
     }
 
     /** Records of the chip on their way to guests and clients. */
@@ -123,7 +134,7 @@ public final class CoreUnit implements Unit {
 
     /** Delivers what the chip has for the guest of a device, as {@link #deliverTo} does. */
     private void deliverEvents(int requester) {
-        CoreGuest guest = guests.isEmpty() ? null : events.guestOf(requester);
+        CoreGuest guest = hasGuests ? events.guestOf(requester) : null;
         if (guest != null) {
             deliverTo(guest);
         }
@@ -459,7 +470,7 @@ public final class CoreUnit implements Unit {
 
     /** Inside the gate: the chip may have recorded something about a device of a guest. */
     private void collectEvents(Chip chip) {
-        if (!guests.isEmpty()) {
+        if (hasGuests) {
             try {
                 events.collect(chip, DeviceEvents.MOST_KEPT);
             } catch (BackendException e) {
@@ -699,6 +710,7 @@ public final class CoreUnit implements Unit {
         for (CoreGuest guest : guests) {
             guest.close();
         }
+        hasGuests = false;
         guests.clear();
         for (CoreContainer container : containers) {
             container.forgetBackend();

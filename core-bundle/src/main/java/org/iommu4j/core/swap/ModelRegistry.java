@@ -451,7 +451,7 @@ public final class ModelRegistry implements UnitRegistry {
                 }
                 try {
                     CoreGuest guest = UnitMaker.guest(unit, config, sink, serving);
-                    unit.guests().add(guest);
+                    unit.opened(guest);
                     if (unit.gate().isClosed()) {
                         // It may have looked at its virtual IOMMUs already.
                         guest.close();

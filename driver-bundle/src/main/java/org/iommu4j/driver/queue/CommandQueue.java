@@ -43,6 +43,7 @@ public final class CommandQueue {
     private final int lapMask;
     private final int mostCommands;
     private final int commandShift;
+    private final boolean hasUpperHalf;
     private final int positionShift;
     private NativeCommandListener listener;
 
@@ -72,6 +73,7 @@ public final class CommandQueue {
         lapMask = format.laps() ? 2 * format.entries() - 1 : indexMask;
         mostCommands = format.entries() - RESERVED_ENTRIES;
         commandShift = Integer.numberOfTrailingZeros(format.commandBytes());
+        hasUpperHalf = format.commandBytes() > COMMAND_BYTES;
         positionShift = format.positionShift();
     }
 
@@ -165,7 +167,7 @@ public final class CommandQueue {
     private void write(int position, long word0, long word1) {
         long address = addressOf(position);
         commands.writePairLe(address, word0, word1);
-        if (format.commandBytes() > COMMAND_BYTES) {
+        if (hasUpperHalf) {
             commands.writePairLe(address + COMMAND_BYTES, 0, 0);
         }
     }

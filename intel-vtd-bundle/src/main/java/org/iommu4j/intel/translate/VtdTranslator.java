@@ -306,9 +306,14 @@ public final class VtdTranslator implements MappingTranslator<Domain> {
                 && selectsPages;
     }
 
-    /** {@link #invalidateRange} of such a page. */
+    /** {@link #invalidateRange} of such a page. Most domains have one id: for them a loop would cost as much as the command. */
     private int invalidatePage(Domain target, InvalidateRequest request, Completion completion) {
-        for (int domainId : target.domainIds()) {
+        int[] ids = target.domainIds();
+        if (ids.length == 1) {
+            commands.iotlbPages(ids[0], request.vaddr(), 0, request.leafOnly());
+            return completion.done(Fidelity.EXACT);
+        }
+        for (int domainId : ids) {
             commands.iotlbPages(domainId, request.vaddr(), 0, request.leafOnly());
         }
         return completion.done(Fidelity.EXACT);
