@@ -19,17 +19,14 @@ public final class BindPasid {
     /** The guest's CR3: a guest physical address below a host table, else a physical one. */
     public static final BitField TABLE_ROOT = DATA.address("table_root", 63, 12, about("top level of the guest table"));
 
-    /** The guest's DeviceID. */
     public static final BitField REQUESTER =
             DATA.bits("requester", 79, 64, about("DeviceID: bus 15:8, device 7:3, function 2:0"));
 
     /** Levels of the guest table, which all PASIDs of a device share. */
     public static final BitField LEVELS = DATA.bits("levels", 127, 96, oneOf(code(4, "4 levels"), code(5, "5 levels")));
 
-    /** The PASID. */
     public static final BitField PASID = DATA.bits("pasid", 147, 128, about("the PASID"));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
     /** The header's flags: the contract's own alone. */

@@ -18,11 +18,7 @@ public final class BindPasidTable {
             .size(192)
             .littleEndian()
             .spec("docs/contract.md, BIND_PASIDTBL of AMD-Vi");
-
-    /** Root of the GCR3 table. */
     public static final BitField TABLE_ROOT = DATA.address("table_root", 63, 12, about("root of the GCR3 table"));
-
-    /** The guest's DeviceID. */
     public static final BitField REQUESTER =
             DATA.bits("requester", 79, 64, about("DeviceID: bus 15:8, device 7:3, function 2:0"));
 
@@ -34,7 +30,6 @@ public final class BindPasidTable {
     public static final BitField GUEST_PAGING_MODE =
             DATA.bits("guest_paging_mode", 99, 98, oneOf(code(0, "4 levels"), code(1, "5 levels")));
 
-    /** Requests without PASID use PASID 0. */
     public static final BitField GIOV = DATA.bit("giov", 100, about("requests without PASID have PASID 0"));
 
     /** The root is a guest physical address, which the host table below translates: GCR3TRPMode. */
@@ -52,7 +47,6 @@ public final class BindPasidTable {
             since(AmdViGeneration.NESTED),
             about("the guest's own domain id; never a tag of the host"));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
     /** The header's flags: the contract's own alone. */

@@ -52,7 +52,6 @@ public final class BindPgtable {
             since(AmdViGeneration.NESTED),
             about("the guest's own domain id; never a tag of the host"));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
     private static final Layout.Builder HEADER_FLAGS = BindFormat.flags("amdvi_bind_pgtable");

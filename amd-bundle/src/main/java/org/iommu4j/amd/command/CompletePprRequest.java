@@ -14,31 +14,22 @@ import org.iommu4j.layout.Layout;
 public final class CompletePprRequest {
     private static final Layout.Builder CMD =
             Layout.named("COMPLETE_PPR_REQUEST").size(128).littleEndian().spec("AMD 48882 2.4.7");
-
-    /** The device. */
     public static final BitField DEVICE_ID = CMD.bits("DeviceID", 15, 0, about("bus 15:8, device 7:3, function 2:0"));
 
     /** The PASID; ignored unless GN. */
     public static final BitField PASID = CMD.bits("PASID", 51, 32, about("with GN"));
 
-    /** Opcode, 7. */
     public static final BitField OPCODE = CMD.bits("Opcode", 63, 60, oneOf(code(7, "complete page requests")));
-
-    /** The answer has a PASID prefix. */
     public static final BitField GN = CMD.bit("GN", 66, about("answer with PASID prefix"));
-
-    /** Page request group index. */
     public static final BitField GROUP = CMD.bits("PPRGroup", 104, 96, about("page request group index"));
 
     /** Written 0 by software, not checked. */
     public static final BitField UNCHECKED =
             CMD.bits("unchecked", 107, 105, about("software writes 0, hardware ignores it"));
 
-    /** Success 0, invalid request 1, response failure 15. */
     public static final BitField RESPONSE =
             CMD.bits("Response", 111, 108, about("0 success, 1 invalid request, 15 failure"));
 
-    /** The command. */
     public static final Layout LAYOUT = CMD.build();
 
     private static final int SUCCESS = 0;

@@ -11,8 +11,6 @@ import org.iommu4j.layout.Layout;
 public final class CompletionWait {
     private static final Layout.Builder CMD =
             Layout.named("COMPLETION_WAIT").size(128).littleEndian().spec("AMD 48882 2.4.1");
-
-    /** Store the data. */
     public static final BitField S = CMD.bit("S", 0, about("store the data"));
 
     /** Set Status.ComWaitInt. */
@@ -21,16 +19,10 @@ public final class CompletionWait {
     /** Later commands wait until this one is done. */
     public static final BitField F = CMD.bit("F", 2, about("later commands wait for this one"));
 
-    /** Address to which the data is stored; a multiple of 8. */
     public static final BitField STORE_ADDRESS = CMD.address("StoreAddress", 51, 3, about("where the data is stored"));
-
-    /** Opcode, 1. */
     public static final BitField OPCODE = CMD.bits("Opcode", 63, 60, oneOf(code(1, "completion wait")));
-
-    /** Data that is stored, 64 bits. */
     public static final BitField STORE_DATA = CMD.bits("StoreData", 127, 64, about("what is stored"));
 
-    /** The command. */
     public static final Layout LAYOUT = CMD.build();
 
     private CompletionWait() {}

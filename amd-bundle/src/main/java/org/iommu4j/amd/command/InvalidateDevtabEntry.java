@@ -11,14 +11,9 @@ import org.iommu4j.layout.Layout;
 public final class InvalidateDevtabEntry {
     private static final Layout.Builder CMD =
             Layout.named("INVALIDATE_DEVTAB_ENTRY").size(128).littleEndian().spec("AMD 48882 2.4.2");
-
-    /** The device. */
     public static final BitField DEVICE_ID = CMD.bits("DeviceID", 15, 0, about("bus 15:8, device 7:3, function 2:0"));
-
-    /** Opcode, 2. */
     public static final BitField OPCODE = CMD.bits("Opcode", 63, 60, oneOf(code(2, "invalidate device table entry")));
 
-    /** The command. */
     public static final Layout LAYOUT = CMD.build();
 
     private InvalidateDevtabEntry() {}

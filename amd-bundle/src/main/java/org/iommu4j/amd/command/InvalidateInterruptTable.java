@@ -11,14 +11,9 @@ import org.iommu4j.layout.Layout;
 public final class InvalidateInterruptTable {
     private static final Layout.Builder CMD =
             Layout.named("INVALIDATE_INTERRUPT_TABLE").size(128).littleEndian().spec("AMD 48882 2.4.5");
-
-    /** The device. */
     public static final BitField DEVICE_ID = CMD.bits("DeviceID", 15, 0, about("bus 15:8, device 7:3, function 2:0"));
-
-    /** Opcode, 5. */
     public static final BitField OPCODE = CMD.bits("Opcode", 63, 60, oneOf(code(5, "invalidate interrupt table")));
 
-    /** The command. */
     public static final Layout LAYOUT = CMD.build();
 
     private InvalidateInterruptTable() {}

@@ -10,11 +10,8 @@ import org.iommu4j.layout.Layout;
 public final class InvalidateIommuAll {
     private static final Layout.Builder CMD =
             Layout.named("INVALIDATE_IOMMU_ALL").size(128).littleEndian().spec("AMD 48882 2.4.8");
-
-    /** Opcode, 8. */
     public static final BitField OPCODE = CMD.bits("Opcode", 63, 60, oneOf(code(8, "invalidate everything")));
 
-    /** The command. */
     public static final Layout LAYOUT = CMD.build();
 
     private InvalidateIommuAll() {}

@@ -19,10 +19,7 @@ public final class InvalidateIommuPages {
     /** The PASID; ignored unless GN. */
     public static final BitField PASID = CMD.bits("PASID", 19, 0, when("GTSup"), about("with GN"));
 
-    /** Tag of the translations. */
     public static final BitField DOMAIN_ID = CMD.bits("DomainID", 47, 32, about("tag of the translations"));
-
-    /** Opcode, 3. */
     public static final BitField OPCODE = CMD.bits("Opcode", 63, 60, oneOf(code(3, "invalidate IOMMU pages")));
 
     /** The address carries a size. */
@@ -31,13 +28,9 @@ public final class InvalidateIommuPages {
     /** Cached directory entries that cover the range go, too. */
     public static final BitField PDE = CMD.bit("PDE", 65, about("directory entries, too"));
 
-    /** The address is a guest virtual one. */
     public static final BitField GN = CMD.bit("GN", 66, when("GTSup"), about("guest virtual address of the PASID"));
-
-    /** Address and, with S, size. */
     public static final BitField ADDRESS = CMD.address("Address", 127, 76, about("address and size"));
 
-    /** The command. */
     public static final Layout LAYOUT = CMD.build();
 
     private InvalidateIommuPages() {}

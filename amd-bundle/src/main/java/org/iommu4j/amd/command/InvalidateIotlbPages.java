@@ -15,32 +15,17 @@ public final class InvalidateIotlbPages {
 
     private static final Layout.Builder CMD =
             Layout.named("INVALIDATE_IOTLB_PAGES").size(128).littleEndian().spec("AMD 48882 2.4.4");
-
-    /** The device. */
     public static final BitField DEVICE_ID = CMD.bits("DeviceID", 15, 0, about("bus 15:8, device 7:3, function 2:0"));
-
-    /** PASID bits 15:8. */
     public static final BitField PASID_MIDDLE = CMD.bits("PASID[15:8]", 23, 16, when("GTSup"), about("with GN"));
-
-    /** Most outstanding invalidations of the queue. */
     public static final BitField MAXPEND = CMD.bits("Maxpend", 31, 24, about("most outstanding in the device's queue"));
-
-    /** The queue that functions of a device share. */
     public static final BitField QUEUE_ID = CMD.bits("QueueID", 47, 32, about("queue that functions share"));
-
-    /** PASID bits 7:0. */
     public static final BitField PASID_LOW = CMD.bits("PASID[7:0]", 55, 48, when("GTSup"), about("with GN"));
-
-    /** PASID bits 19:16. */
     public static final BitField PASID_HIGH = CMD.bits("PASID[19:16]", 59, 56, when("GTSup"), about("with GN"));
-
-    /** Opcode, 4. */
     public static final BitField OPCODE = CMD.bits("Opcode", 63, 60, oneOf(code(4, "invalidate IOTLB pages")));
 
     /** The address carries a size. */
     public static final BitField S = CMD.bit("S", 64, about("0: 4 KiB; 1: size is in the address"));
 
-    /** With PASID prefix. */
     public static final BitField GN = CMD.bit("GN", 66, when("GTSup"), about("with PASID prefix"));
 
     /** How the device flushes. */
@@ -54,10 +39,8 @@ public final class InvalidateIotlbPages {
                     code(1, "the range, one of two ways to flush what depends on it"),
                     code(2, "the range, the other way")));
 
-    /** Address and, with S, size. */
     public static final BitField ADDRESS = CMD.address("Address", 127, 76, about("address and size"));
 
-    /** The command. */
     public static final Layout LAYOUT = CMD.build();
 
     private InvalidateIotlbPages() {}

@@ -19,7 +19,6 @@ public final class DeviceTableEntry {
     /** Mode, root, IR, IW and DomainID are valid. */
     public static final BitField TV = ENTRY.bit("TV", 1, about("translation information is valid"));
 
-    /** Memory attributes of CXL.io. */
     public static final BitField MEM_ATTR = ENTRY.bits("MemAttr", 6, 4, when("CXLIOSup"), about("CXL.io attributes"));
 
     /** Accessed and dirty bits in host tables; both only with HDSup. */
@@ -29,39 +28,24 @@ public final class DeviceTableEntry {
     /** Levels of the host table; 0 for none, 7 is reserved. */
     public static final BitField MODE = ENTRY.bits("Mode", 11, 9, about("levels of the host table, 0: none"));
 
-    /** Root of the host table. */
     public static final BitField HOST_ROOT = ENTRY.address("HostRoot", 51, 12, about("root of the host table"));
-
-    /** Page requests are allowed. */
     public static final BitField PPR = ENTRY.bit("PPR", 52, when("EPHSup"), about("page requests are allowed"));
-
-    /** Page responses of the guest carry the PASID. */
     public static final BitField GPRP = ENTRY.bit("GPRP", 53, when("EPHSup"), about("guest responses carry the PASID"));
 
     /** Requests without PASID use the guest table of PASID 0. */
     public static final BitField GIOV =
             ENTRY.bit("GIOV", 54, when("GIOSup"), about("requests without PASID have PASID 0"));
 
-    /** Guest translation is valid. */
     public static final BitField GV = ENTRY.bit("GV", 55, when("GTSup"), about("guest translation is valid"));
 
     /** Levels of the GCR3 table, less 1; 3 is reserved. */
     public static final BitField GLX =
             ENTRY.bits("GLX", 57, 56, when("GTSup"), about("levels of the GCR3 table, less 1"));
 
-    /** GCR3 root, bits 14:12. */
     public static final BitField GCR3_LOW = ENTRY.bits("GCR3Root[14:12]", 60, 58, when("GTSup"), about("GCR3 root"));
-
-    /** Reads are allowed. */
     public static final BitField IR = ENTRY.bit("IR", 61, about("read"));
-
-    /** Writes are allowed. */
     public static final BitField IW = ENTRY.bit("IW", 62, about("write"));
-
-    /** Tag of cached translations. */
     public static final BitField DOMAIN_ID = ENTRY.bits("DomainID", 79, 64, about("tag of cached translations"));
-
-    /** GCR3 root, bits 30:15. */
     public static final BitField GCR3_MIDDLE = ENTRY.bits("GCR3Root[30:15]", 95, 80, when("GTSup"), about("GCR3 root"));
 
     /** Address translation services are allowed. */
@@ -70,20 +54,17 @@ public final class DeviceTableEntry {
     /** Only the first page fault is logged while the entry is cached. */
     public static final BitField SE = ENTRY.bit("SE", 97, about("log the first page fault only"));
 
-    /** No page fault is logged. */
     public static final BitField SA = ENTRY.bit("SA", 98, about("log no page fault"));
 
     /** Port I/O. */
     public static final BitField IOCTL =
             ENTRY.bits("IoCtl", 100, 99, oneOf(code(0, "abort"), code(1, "forward"), code(2, "translate")));
 
-    /** Cache hint for device TLBs. */
     public static final BitField CACHE = ENTRY.bit("Cache", 101, about("cache hint for device TLBs"));
 
     /** Snooping is switched off. */
     public static final BitField SD = ENTRY.bit("SD", 102, about("no snooping"));
 
-    /** The exclusion range applies. */
     public static final BitField EX = ENTRY.bit("EX", 103, about("the exclusion range applies"));
 
     /** System management range. */
@@ -93,35 +74,22 @@ public final class DeviceTableEntry {
             104,
             oneOf(code(0, "abort"), code(1, "forward posted"), code(2, "forward INTx"), code(3, "translate")));
 
-    /** Secure address translation services. */
     public static final BitField SATS = ENTRY.bit("SATS", 106, when("SATSSup"), about("secure translation services"));
-
-    /** GCR3 root, bits 51:31. */
     public static final BitField GCR3_HIGH = ENTRY.bits("GCR3Root[51:31]", 127, 107, when("GTSup"), about("GCR3 root"));
-
-    /** The half for interrupts is valid. */
     public static final BitField IV = ENTRY.bit("IV", 128, about("the half for interrupts is valid"));
 
     /** log2 of the entries of the interrupt table, at most 11. */
     public static final BitField INT_TAB_LEN = ENTRY.bits("IntTabLen", 132, 129, about("2^n interrupt entries"));
 
-    /** Unmapped interrupts are not logged. */
     public static final BitField IG = ENTRY.bit("IG", 133, about("do not log unmapped interrupts"));
-
-    /** Interrupt table. */
     public static final BitField INT_ROOT = ENTRY.address("IntTabRoot", 179, 134, about("interrupt table"));
 
     /** Levels of guest tables: 4, or 5; 2 and 3 are reserved. */
     public static final BitField GUEST_PAGING_MODE =
             ENTRY.bits("GuestPagingMode", 183, 182, about("0: 4 levels, 1: 5 levels"));
 
-    /** INIT passes. */
     public static final BitField INIT_PASS = ENTRY.bit("INITPass", 184, about("INIT passes"));
-
-    /** ExtInt passes. */
     public static final BitField EINT_PASS = ENTRY.bit("EIntPass", 185, about("ExtInt passes"));
-
-    /** NMI passes. */
     public static final BitField NMI_PASS = ENTRY.bit("NMIPass", 186, about("NMI passes"));
 
     /** Hint on the host's page tables. */
@@ -131,35 +99,23 @@ public final class DeviceTableEntry {
     public static final BitField INT_CTL =
             ENTRY.bits("IntCtl", 189, 188, oneOf(code(0, "abort"), code(1, "forward"), code(2, "remap")));
 
-    /** LINT0 passes. */
     public static final BitField LINT0_PASS = ENTRY.bit("LINT0Pass", 190, about("LINT0 passes"));
-
-    /** LINT1 passes. */
     public static final BitField LINT1_PASS = ENTRY.bit("LINT1Pass", 191, about("LINT1 passes"));
 
     /** Interrupts of a guest's own unit. */
     public static final BitField VIMU_EN = ENTRY.bit("vImuEn", 207, when("vIOMMUSup"), about("guest unit"));
 
-    /** The guest's DeviceID. */
     public static final BitField GUEST_DEVICE_ID =
             ENTRY.bits("GDeviceID", 223, 208, when("vIOMMUSup"), about("the guest's DeviceID"));
-
-    /** The guest. */
     public static final BitField GUEST_ID = ENTRY.bits("GuestID", 239, 224, when("vIOMMUSup"), about("the guest"));
 
     /** Left to software. */
     public static final BitField FREE = ENTRY.ignored("free", 245, 245);
 
-    /** The attributes are valid. */
     public static final BitField ATTR_V = ENTRY.bit("AttrV", 246, about("attributes are valid"));
-
-    /** Coherence where Mode is 0. */
     public static final BitField MODE0_FC = ENTRY.bit("Mode0FC", 247, about("coherence with Mode 0"));
-
-    /** Snoop attribute. */
     public static final BitField SNOOP_ATTRIBUTE = ENTRY.bits("SnoopAttribute", 255, 248, about("snoop attribute"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(V).build();
 
     /** Size of an entry. */

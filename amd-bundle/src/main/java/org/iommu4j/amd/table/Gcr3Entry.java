@@ -9,14 +9,9 @@ import org.iommu4j.layout.Layout;
 public final class Gcr3Entry {
     private static final Layout.Builder ENTRY =
             Layout.named("gcr3_entry").size(64).littleEndian().ignoreReserved().spec("AMD 48882 2.2.6");
-
-    /** Valid. */
     public static final BitField V = ENTRY.bit("V", 0, about("valid"));
-
-    /** Next table, or root of the guest table. */
     public static final BitField ADDRESS = ENTRY.address("Address", 51, 12, about("next table, or guest CR3"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(V).build();
 
     /** Size of an entry. */

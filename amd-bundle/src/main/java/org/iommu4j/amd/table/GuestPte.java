@@ -9,11 +9,7 @@ import org.iommu4j.layout.Layout;
 public final class GuestPte {
     private static final Layout.Builder ENTRY =
             Layout.named("v2_pte").size(64).littleEndian().spec("AMD 48882 2.2.6");
-
-    /** Present. */
     public static final BitField P = ENTRY.bit("P", 0, about("present"));
-
-    /** Writable. */
     public static final BitField RW = ENTRY.bit("RW", 1, about("writable"));
 
     /** User requests are allowed. */
@@ -22,16 +18,9 @@ public final class GuestPte {
     /** Cache attribute. */
     public static final BitField PWT = ENTRY.bit("PWT", 3, about("write-through"));
 
-    /** Cache attribute. */
     public static final BitField PCD = ENTRY.bit("PCD", 4, about("not cached"));
-
-    /** Accessed. */
     public static final BitField A = ENTRY.bit("A", 5, about("accessed"));
-
-    /** Dirty. */
     public static final BitField D = ENTRY.bit("D", 6, about("dirty"));
-
-    /** A page at level 2 or 3. */
     public static final BitField PS = ENTRY.bit("PS", 7, about("page of 2 MiB or 1 GiB"));
 
     /** Global; no effect on tags. */
@@ -40,16 +29,13 @@ public final class GuestPte {
     /** Left to software. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 11:9", 11, 9);
 
-    /** Next table or page. */
     public static final BitField ADDRESS = ENTRY.address("Address", 51, 12, about("next table or page"));
 
     /** Left to software. */
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 62:52", 62, 52);
 
-    /** Execution is not allowed. */
     public static final BitField NX = ENTRY.bit("NX", 63, about("no execute"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(P).build();
 
     /** Size of an entry. */

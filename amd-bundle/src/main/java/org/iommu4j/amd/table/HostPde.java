@@ -10,14 +10,11 @@ import org.iommu4j.layout.Layout;
 public final class HostPde {
     private static final Layout.Builder ENTRY =
             Layout.named("v1_pde").size(64).littleEndian().spec("AMD 48882 2.2.3");
-
-    /** Present. */
     public static final BitField PR = ENTRY.bit("PR", 0, about("present"));
 
     /** Left to software. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 4:1", 4, 1);
 
-    /** Accessed. */
     public static final BitField A = ENTRY.bit("A", 5, about("accessed"));
 
     /** Left to software. */
@@ -26,22 +23,17 @@ public final class HostPde {
     /** Level of the table that the entry leads to, 1 to 5. */
     public static final BitField NEXT_LEVEL = ENTRY.bits("NextLevel", 11, 9, about("level of the next table"));
 
-    /** The next table. */
     public static final BitField ADDRESS = ENTRY.address("Address", 51, 12, about("next table"));
 
     /** State of a page that migrates. */
     public static final BitField MIGRATION = ENTRY.bits("PageMigration", 58, 57, when("TMPMSup"), about("migration"));
 
-    /** Read permission. */
     public static final BitField IR = ENTRY.bit("IR", 61, about("read"));
-
-    /** Write permission. */
     public static final BitField IW = ENTRY.bit("IW", 62, about("write"));
 
     /** Left to software. */
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 63", 63, 63);
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(PR).build();
 
     private HostPde() {}

@@ -10,27 +10,19 @@ import org.iommu4j.layout.Layout;
 public final class HostPte {
     private static final Layout.Builder ENTRY =
             Layout.named("v1_pte").size(64).littleEndian().spec("AMD 48882 2.2.3");
-
-    /** Present. */
     public static final BitField PR = ENTRY.bit("PR", 0, about("present"));
 
     /** Left to software. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 4:1", 4, 1);
 
-    /** Accessed. */
     public static final BitField A = ENTRY.bit("A", 5, about("accessed"));
-
-    /** Dirty. */
     public static final BitField D = ENTRY.bit("D", 6, about("dirty"));
 
     /** Left to software. */
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 8:7", 8, 7);
 
-    /** 0: a page of the level's size; 7: the size is in the address. */
     public static final BitField NEXT_LEVEL =
             ENTRY.bits("NextLevel", 11, 9, about("0: default size, 7: size in address"));
-
-    /** The page, with its size if the next level is 7. */
     public static final BitField ADDRESS = ENTRY.address("Address", 51, 12, about("page, and size with next level 7"));
 
     /** State of a page that migrates. */
@@ -39,19 +31,13 @@ public final class HostPte {
     /** Attribute of answers to translation requests. */
     public static final BitField U = ENTRY.bit("U", 59, about("attribute of answers to devices"));
 
-    /** Coherence is forced. */
     public static final BitField FC = ENTRY.bit("FC", 60, about("forced coherence"));
-
-    /** Read permission. */
     public static final BitField IR = ENTRY.bit("IR", 61, about("read"));
-
-    /** Write permission. */
     public static final BitField IW = ENTRY.bit("IW", 62, about("write"));
 
     /** Left to software. */
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 63", 63, 63);
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.presentIfAny(PR).build();
 
     /** Size of an entry. */

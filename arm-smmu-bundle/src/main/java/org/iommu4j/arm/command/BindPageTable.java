@@ -23,17 +23,13 @@ public final class BindPageTable {
     public static final BitField TABLE_ROOT =
             DATA.address("table_root", 51, 4, about("table, as CD.TTB0 or STE.S2TTB"));
 
-    /** The stream. */
     public static final BitField REQUESTER = DATA.bits("requester", 95, 64, about("StreamID"));
 
     /** Input size: 64 less the address bits that the table translates. */
     public static final BitField T0SZ = DATA.bits("t0sz", 101, 96, about("64 - input size, as CD.T0SZ or STE.S2T0SZ"));
 
-    /** Granule. */
     public static final BitField GRANULE = DATA.bits(
             "granule", 105, 104, oneOf(code(0, "4K"), code(1, "64K"), code(2, "16K")), about("as CD.TG0 or STE.S2TG"));
-
-    /** Output size. */
     public static final BitField IPS = DATA.bits("ips", 110, 108, about("output size code, as CD.IPS or STE.S2PS"));
 
     /** Byte order of the table. */
@@ -51,20 +47,14 @@ public final class BindPageTable {
     /** The chip sets the dirty state of stage 2. */
     public static final BitField UPDATE_DIRTY = DATA.bit("update_dirty", 116, about("stage 2: as STE.S2HD"));
 
-    /** Faults of stage 2 are not recorded. */
     public static final BitField NO_RECORDS = DATA.bit("no_records", 117, about("stage 2: STE.S2R is 0"));
-
-    /** Faults of stage 2 stall. */
     public static final BitField STALLS = DATA.bit("stalls", 118, about("stage 2: as STE.S2S"));
-
-    /** Stage 2 forces write-back. */
     public static final BitField FORCE_WRITE_BACK = DATA.bit("force_write_back", 119, about("stage 2: as STE.S2FWB"));
 
     /** Memory attributes; with both stages the context descriptors above, as {@link #CONTEXTS} has them. */
     public static final BitField MAIR =
             DATA.bits("mair", 191, 128, about("stage 1: as CD.MAIR; NESTED: smmu_bind_contexts"));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
     private static final Layout.Builder ABOVE =

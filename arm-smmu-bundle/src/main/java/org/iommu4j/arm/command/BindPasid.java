@@ -15,11 +15,8 @@ import org.iommu4j.layout.Layout;
 public final class BindPasid {
     private static final Layout.Builder DATA =
             Layout.named("smmu_bind_pasid").size(256).littleEndian().spec("docs/contract.md, BIND_PASID of SMMUv3");
-
-    /** The PASID. */
     public static final BitField PASID = DATA.bits("pasid", 211, 192, about("the PASID"));
 
-    /** The payload. */
     public static final Layout LAYOUT =
             DATA.shared(BindPageTable.LAYOUT.fields().toArray(BitField[]::new)).build();
 

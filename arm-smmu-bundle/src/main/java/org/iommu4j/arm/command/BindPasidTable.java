@@ -20,15 +20,9 @@ public final class BindPasidTable {
             .size(128)
             .littleEndian()
             .spec("docs/contract.md, BIND_PASIDTBL of SMMUv3");
-
-    /** The table, or the single context descriptor. */
     public static final BitField TABLE_ROOT =
             DATA.address("table_root", 51, 6, about("context descriptors, as STE.S1ContextPtr"));
-
-    /** The stream. */
     public static final BitField REQUESTER = DATA.bits("requester", 95, 64, about("StreamID"));
-
-    /** log2 of the context descriptors. */
     public static final BitField PASID_BITS =
             DATA.bits("pasid_bits", 100, 96, about("log2 of the context descriptors, as STE.S1CDMax"));
 
@@ -43,7 +37,6 @@ public final class BindPasidTable {
     public static final BitField NO_PASID = DATA.bits(
             "no_pasid", 105, 104, oneOf(code(0, "abort"), code(1, "bypass stage 1"), code(2, "context descriptor 0")));
 
-    /** The payload. */
     public static final Layout LAYOUT = DATA.build();
 
     private static final Layout.Builder HEADER_FLAGS = BindFormat.flags("smmu_bind_pasidtbl");

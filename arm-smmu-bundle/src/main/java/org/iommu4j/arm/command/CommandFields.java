@@ -22,13 +22,11 @@ public final class CommandFields {
     /** Secure stream; a Non-secure queue refuses it. */
     public static final BitField SSEC = CMD.bit("SSec", 10, oneOf(code(0, "Non-secure")));
 
-    /** The SubstreamID is valid. */
     public static final BitField SSV = CMD.bit("SSV", 11, about("SubstreamID valid"));
 
     /** SubstreamID, or index in the table of context descriptors. */
     public static final BitField SSID = CMD.bits("SubstreamID", 31, 12, about("SubstreamID"));
 
-    /** StreamID. */
     public static final BitField SID = CMD.bits("StreamID", 63, 32, about("StreamID"));
 
     /** Only the last level: no table descriptors, or no level-1 descriptors. */
@@ -46,28 +44,21 @@ public final class CommandFields {
     /** Range: (NUM+1) times 2^SCALE granules. */
     public static final BitField NUM = CMD.bits("NUM", 16, 12, when("RIL"), about("(NUM+1)*2^SCALE granules"));
 
-    /** See {@link #NUM}. */
     public static final BitField SCALE = CMD.bits("SCALE", 24, 20, when("RIL"), about("log2 of the unit of NUM"));
 
     /** Sixth bit of {@link #SCALE}. */
     public static final BitField SCALE_HIGH =
             CMD.bit("SCALE5", 25, since(SmmuGeneration.V3_4), when("DS"), about("bit 5 of SCALE"));
 
-    /** The level is one of a table of 128-bit descriptors. */
     public static final BitField TTL128 =
             CMD.bit("TTL128", 71, since(SmmuGeneration.V3_4), when("D128"), about("level of 128-bit descriptors"));
-
-    /** Level of the leaves; 0 for any. */
     public static final BitField TTL = CMD.bits("TTL", 73, 72, when("RIL"), about("level of the leaves, 0: any"));
 
     /** Granule of a range, see {@link Granule#ofRange}. */
     public static final BitField TG = CMD.bits(
             "TG", 75, 74, when("RIL"), oneOf(code(0, "no range"), code(1, "4K"), code(2, "16K"), code(3, "64K")));
 
-    /** First address. */
     public static final BitField ADDRESS = CMD.address("Address", 127, 76, about("first address"));
-
-    /** First intermediate physical address. */
     public static final BitField IPA = CMD.address("IPA", 111, 76, about("first intermediate physical address"));
 
     /** Bits 51:48 of the intermediate physical address. */
@@ -83,7 +74,6 @@ public final class CommandFields {
     /** Largest legal {@link #SIZE}: everything. */
     public static final int SIZE_ALL = 52;
 
-    /** Page request group. */
     public static final BitField PRG_INDEX = CMD.bits("PRGIndex", 72, 64, about("page request group"));
 
     /** Answer to a page request group. */
@@ -96,7 +86,6 @@ public final class CommandFields {
     /** How a terminated transaction ends. */
     public static final BitField AB = CMD.bit("Ab", 13, oneOf(code(0, "RAZ/WI"), code(1, "abort")));
 
-    /** Tag of the stalled transaction. */
     public static final BitField STAG = CMD.bits("STAG", 79, 64, about("tag of the stalled transaction"));
 
     /** How completion is signalled. */
@@ -112,23 +101,12 @@ public final class CommandFields {
     /** {@link #CS}: an event for processors that wait. */
     public static final int SIG_SEV = 2;
 
-    /** Shareability of the message. */
     public static final BitField MSH = CMD.bits("MSH", 23, 22, about("shareability of the message"));
-
-    /** Memory attribute of the message. */
     public static final BitField MSI_ATTR = CMD.bits("MSIAttr", 27, 24, about("memory attribute of the message"));
-
-    /** Data of the message. */
     public static final BitField MSI_DATA = CMD.bits("MSIData", 63, 32, about("data of the message"));
-
-    /** Address of the message. */
     public static final BitField MSI_ADDRESS = CMD.address("MSIAddress", 111, 66, about("address of the message"));
-
-    /** Bits 51:48 of the message's address. */
     public static final BitField MSI_ADDRESS_HIGH =
             CMD.address("MSIAddress51_48", 115, 112, since(SmmuGeneration.V3_1), about("bits 51:48 of MSIAddress"));
-
-    /** 2^Size translations to prefetch. */
     public static final BitField PREFETCH_SIZE = CMD.bits("Size", 68, 64, about("2^Size translations"));
 
     /** Distance of the translations to prefetch. */

@@ -16,20 +16,16 @@ public final class EventFields {
     public static final int RECORD_WORDS = RECORD_BYTES / Long.BYTES;
 
     private static final Layout.Builder EVENT = Layout.named("event").size(Byte.SIZE * RECORD_BYTES);
-
-    /** The SubstreamID is valid. */
     public static final BitField SSV = EVENT.bit("SSV", 11, about("SubstreamID valid"));
 
     /** SubstreamID; 0 here if there was none. */
     public static final BitField SSID = EVENT.bits("SubstreamID", 31, 12, about("SubstreamID"));
 
-    /** StreamID. */
     public static final BitField SID = EVENT.bits("StreamID", 63, 32, about("StreamID"));
 
     /** Implementation's reason for an external abort. */
     public static final BitField REASON = EVENT.bits("Reason", 79, 64, about("implementation defined"));
 
-    /** Implementation's reason of a conflict. */
     public static final BitField CONFLICT_REASON = EVENT.bits("Reason", 95, 64, about("implementation defined"));
 
     /** Tag by which CMD_RESUME names a stalled transaction. */
@@ -41,19 +37,13 @@ public final class EventFields {
     /** The transaction waits for CMD_RESUME. */
     public static final BitField STALL = EVENT.bit("Stall", 95, about("the transaction is stalled"));
 
-    /** Privileged. */
     public static final BitField PNU = EVENT.bit("PnU", 97, about("privileged"));
-
-    /** Instruction. */
     public static final BitField IND = EVENT.bit("InD", 98, about("instruction"));
-
-    /** Read. */
     public static final BitField RNW = EVENT.bit("RnW", 99, about("read"));
 
     /** Never set for a Non-secure stream. */
     public static final BitField NSIPA = EVENT.bit("NSIPA", 102, about("0 on the Non-secure queue"));
 
-    /** Stage 2. */
     public static final BitField S2 = EVENT.bit("S2", 103, about("stage 2"));
 
     /** Kind of the access that was being done. */
@@ -87,16 +77,9 @@ public final class EventFields {
     /** Smallest translation units that a translation request asks for. */
     public static final BitField REQUEST_SPAN = EVENT.bits("Span", 67, 64, about("translation units asked for"));
 
-    /** Translation request: privileged. */
     public static final BitField REQUEST_PRIVILEGED = EVENT.bit("Priv", 92, about("privileged"));
-
-    /** Translation request: execute. */
     public static final BitField REQUEST_EXECUTE = EVENT.bit("X", 93, about("execute asked for"));
-
-    /** Translation request: write. */
     public static final BitField REQUEST_WRITE = EVENT.bit("W", 94, about("write asked for"));
-
-    /** Translation request: read. */
     public static final BitField REQUEST_READ = EVENT.bit("R", 95, about("read asked for"));
 
     /** Page of a translation request or page request. */
@@ -108,19 +91,10 @@ public final class EventFields {
     /** Rights that a speculative page request asks for: unprivileged execute, write, read, then privileged. */
     public static final BitField UNPRIVILEGED_EXECUTE = EVENT.bit("uX", 97, about("unprivileged execute"));
 
-    /** See {@link #UNPRIVILEGED_EXECUTE}. */
     public static final BitField UNPRIVILEGED_WRITE = EVENT.bit("uW", 98, about("unprivileged write"));
-
-    /** See {@link #UNPRIVILEGED_EXECUTE}. */
     public static final BitField UNPRIVILEGED_READ = EVENT.bit("uR", 99, about("unprivileged read"));
-
-    /** See {@link #UNPRIVILEGED_EXECUTE}. */
     public static final BitField PRIVILEGED_EXECUTE = EVENT.bit("pX", 101, about("privileged execute"));
-
-    /** See {@link #UNPRIVILEGED_EXECUTE}. */
     public static final BitField PRIVILEGED_WRITE = EVENT.bit("pW", 102, about("privileged write"));
-
-    /** See {@link #UNPRIVILEGED_EXECUTE}. */
     public static final BitField PRIVILEGED_READ = EVENT.bit("pR", 103, about("privileged read"));
 
     private EventFields() {}

@@ -11,38 +11,17 @@ import org.iommu4j.layout.Layout;
 public final class PageRequestEntry {
     private static final Layout.Builder ENTRY =
             Layout.named("PRI_entry").size(128).littleEndian().spec("IHI 0070 8");
-
-    /** StreamID. */
     public static final BitField SID = ENTRY.bits("StreamID", 31, 0, about("StreamID"));
-
-    /** SubstreamID. */
     public static final BitField SSID = ENTRY.bits("SubstreamID", 51, 32, about("SubstreamID"));
-
-    /** Privileged. */
     public static final BitField PRIVILEGED = ENTRY.bit("Priv", 58, about("privileged"));
-
-    /** Execute. */
     public static final BitField EXECUTE = ENTRY.bit("X", 59, about("execute"));
-
-    /** Read. */
     public static final BitField READ = ENTRY.bit("R", 60, about("read"));
-
-    /** Write. */
     public static final BitField WRITE = ENTRY.bit("W", 61, about("write"));
-
-    /** Last request of its group. */
     public static final BitField LAST = ENTRY.bit("Last", 62, about("last of its group"));
-
-    /** The SubstreamID is valid. */
     public static final BitField SSV = ENTRY.bit("SSV", 63, about("SubstreamID valid"));
-
-    /** Page request group. */
     public static final BitField PRG_INDEX = ENTRY.bits("PRGIndex", 72, 64, about("page request group"));
-
-    /** Page. */
     public static final BitField PAGE = ENTRY.address("PageAddr", 127, 76, about("page asked for"));
 
-    /** The entry. */
     public static final Layout LAYOUT = ENTRY.build();
 
     /** Size of an entry. */

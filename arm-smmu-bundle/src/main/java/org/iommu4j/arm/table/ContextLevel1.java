@@ -9,14 +9,9 @@ import org.iommu4j.layout.Layout;
 public final class ContextLevel1 {
     private static final Layout.Builder L1CD =
             Layout.named("L1CD").size(64).littleEndian().spec("IHI 0070 5.3").ignoreReserved();
-
-    /** Valid. */
     public static final BitField V = L1CD.bit("V", 0, about("valid"));
-
-    /** Level-2 table. */
     public static final BitField L2_PTR = L1CD.address("L2Ptr", 55, 12, about("level-2 table"));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = L1CD.presentIfAny(V).build();
 
     /** Size of a descriptor. */

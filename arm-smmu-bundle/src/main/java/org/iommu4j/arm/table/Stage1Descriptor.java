@@ -12,35 +12,24 @@ public final class Stage1Descriptor {
             .littleEndian()
             .spec("DDI 0487 D8.3")
             .ignoreReserved();
-
-    /** Valid. */
     public static final BitField VALID = ENTRY.bit("valid", 0, about("valid"));
 
     /** A table, or at level 3 a page; otherwise a block. */
     public static final BitField TABLE = ENTRY.bit("table", 1, about("table, at level 3 page; else block"));
 
-    /** Index of the memory attribute. */
     public static final BitField ATTR_INDEX = ENTRY.bits("AttrIndx", 4, 2, about("memory attribute"));
-
-    /** Unprivileged access. */
     public static final BitField UNPRIVILEGED = ENTRY.bit("AP1", 6, about("unprivileged access"));
-
-    /** No writes. */
     public static final BitField READ_ONLY = ENTRY.bit("AP2", 7, about("read only"));
-
-    /** Shareability. */
     public static final BitField SH = ENTRY.bits("SH", 9, 8, about("shareability"));
 
     /** Access flag. */
     public static final BitField AF = ENTRY.bit("AF", 10, about("accessed"));
 
-    /** Of one ASID only. */
     public static final BitField NOT_GLOBAL = ENTRY.bit("nG", 11, about("of one ASID only"));
 
     /** Bits 51:48 of the address with 64 KiB granules. */
     public static final BitField HIGH_ADDRESS = ENTRY.bits("OA51_48", 15, 12, about("bits 51:48 of the address, 64K"));
 
-    /** Next table, block or page. */
     public static final BitField ADDRESS = ENTRY.address("OA", 47, 16, about("next table, block or page"));
 
     /** A write may make it writable. */
@@ -49,7 +38,6 @@ public final class Stage1Descriptor {
     /** One of a run of equal entries. */
     public static final BitField CONTIGUOUS = ENTRY.bit("Contiguous", 52, about("one of a run"));
 
-    /** Not executable when privileged. */
     public static final BitField PXN = ENTRY.bit("PXN", 53, about("not executable, privileged"));
 
     /** Not executable when unprivileged; at EL2 without E2H at all. */
@@ -61,11 +49,8 @@ public final class Stage1Descriptor {
     /** Of a table: everything below is not executable when unprivileged. */
     public static final BitField UXN_TABLE = ENTRY.bit("UXNTable", 60, about("table: UXN below"));
 
-    /** Of a table: no unprivileged access below. */
     public static final BitField NO_UNPRIVILEGED_TABLE =
             ENTRY.bit("APTable0", 61, about("table: privileged only below"));
-
-    /** Of a table: no writes below. */
     public static final BitField READ_ONLY_TABLE = ENTRY.bit("APTable1", 62, about("table: read only below"));
 
     /** Software's own. */

@@ -12,23 +12,17 @@ public final class Stage2Descriptor {
             .littleEndian()
             .spec("DDI 0487 D8.3")
             .ignoreReserved();
-
-    /** Valid. */
     public static final BitField VALID = ENTRY.bit("valid", 0, about("valid"));
 
     /** A table, or at level 3 a page; otherwise a block. */
     public static final BitField TABLE = ENTRY.bit("table", 1, about("table, at level 3 page; else block"));
 
-    /** Memory attribute. */
     public static final BitField MEM_ATTR = ENTRY.bits("MemAttr", 5, 2, about("memory attribute"));
-
-    /** May be read. */
     public static final BitField READ = ENTRY.bit("S2AP0", 6, about("read"));
 
     /** May be written. */
     public static final BitField WRITE = ENTRY.bit("S2AP1", 7, about("write"));
 
-    /** Shareability. */
     public static final BitField SH = ENTRY.bits("SH", 9, 8, about("shareability"));
 
     /** Access flag. */
@@ -37,7 +31,6 @@ public final class Stage2Descriptor {
     /** Bits 51:48 of the address with 64 KiB granules. */
     public static final BitField HIGH_ADDRESS = ENTRY.bits("OA51_48", 15, 12, about("bits 51:48 of the address, 64K"));
 
-    /** Next table, block or page. */
     public static final BitField ADDRESS = ENTRY.address("OA", 47, 16, about("next table, block or page"));
 
     /** A write may make it writable. */

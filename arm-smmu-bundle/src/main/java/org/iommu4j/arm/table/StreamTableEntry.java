@@ -75,10 +75,7 @@ public final class StreamTableEntry {
     /** Attributes of fetches of context descriptors. */
     public static final BitField S1_CIR = STE.bits("S1CIR", 67, 66, about("inner cacheability of fetches"));
 
-    /** See {@link #S1_CIR}. */
     public static final BitField S1_COR = STE.bits("S1COR", 69, 68, about("outer cacheability of fetches"));
-
-    /** See {@link #S1_CIR}. */
     public static final BitField S1_CSH = STE.bits("S1CSH", 71, 70, about("shareability of fetches"));
 
     /** 2^CONT entries are the same; a hint. */
@@ -87,13 +84,8 @@ public final class StreamTableEntry {
     /** Automatic page responses have the PASID. */
     public static final BitField PPAR = STE.bit("PPAR", 82, about("page responses have the PASID"));
 
-    /** Events may be merged. */
     public static final BitField MEV = STE.bit("MEV", 83, about("events may be merged"));
-
-    /** Stage 2 forces write-back. */
     public static final BitField S2_FWB = STE.bit("S2FWB", 89, about("stage 2 forces write-back"));
-
-    /** Stage 1 may not stall. */
     public static final BitField S1_STALLD = STE.bit("S1STALLD", 91, about("stage 1 may not stall"));
 
     /** Address translation services. */
@@ -140,40 +132,27 @@ public final class StreamTableEntry {
     public static final BitField S2_TG =
             STE.bits("S2TG", 175, 174, oneOf(code(0, "4K"), code(1, "64K"), code(2, "16K")));
 
-    /** Output size of stage 2. */
     public static final BitField S2_PS = STE.bits("S2PS", 178, 176, about("output size code"));
 
     /** Format of stage 2. */
     public static final BitField S2_AA64 = STE.bit("S2AA64", 179, about("AArch64 tables"));
 
-    /** Stage-2 tables are big endian. */
     public static final BitField S2_ENDI = STE.bit("S2ENDI", 180, about("big-endian tables"));
-
-    /** No access flag faults. */
     public static final BitField S2_AFFD = STE.bit("S2AFFD", 181, about("no access flag faults"));
 
     /** Walks of stage 1 through Device memory fault. */
     public static final BitField S2_PTW = STE.bit("S2PTW", 182, about("no stage-1 tables in Device memory"));
 
-    /** Hardware updates the dirty state. */
     public static final BitField S2_HD = STE.bit("S2HD", 183, about("dirty state by hardware"));
-
-    /** Hardware updates the access flag. */
     public static final BitField S2_HA = STE.bit("S2HA", 184, about("access flag by hardware"));
-
-    /** Stage-2 faults stall. */
     public static final BitField S2_S = STE.bit("S2S", 185, about("faults stall"));
-
-    /** Stage-2 faults are recorded. */
     public static final BitField S2_R = STE.bit("S2R", 186, about("faults are recorded"));
 
     /** Start of stage 2 with 52-bit addresses of small granules. */
     public static final BitField S2_DS = STE.bit("S2DS", 195, about("52 bits with 4K and 16K"));
 
-    /** Stage-2 table. */
     public static final BitField S2_TTB = STE.address("S2TTB", 243, 196, about("stage-2 table"));
 
-    /** The entry. */
     public static final Layout LAYOUT = STE.presentIfAny(V).build();
 
     /** Size of an entry. */

@@ -9,14 +9,9 @@ import org.iommu4j.layout.Layout;
 public final class StreamTableLevel1 {
     private static final Layout.Builder L1STD =
             Layout.named("L1STD").size(64).littleEndian().spec("IHI 0070 5.1").ignoreReserved();
-
-    /** 2^(Span-1) entries; 0 for none. */
     public static final BitField SPAN = L1STD.bits("Span", 4, 0, about("2^(Span-1) entries, 0: none"));
-
-    /** Level-2 table. */
     public static final BitField L2_PTR = L1STD.address("L2Ptr", 55, 6, about("level-2 table"));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = L1STD.presentIfAny(SPAN).build();
 
     /** Size of a descriptor. */

@@ -72,8 +72,7 @@ class BindRulesTest {
     /** Errno, rule and field with which a bind is refused that keeps no row. */
     private String refusal(BindRules<Integer> row) {
         byte[] payload = LAYOUT.encode(0, 0);
-        BindRequest request =
-                new BindRequest().set(Uapi.BIND_PGTABLE, 1, (int) OWN.mask(), payload, 0, payload.length);
+        BindRequest request = new BindRequest().set(Uapi.BIND_PGTABLE, 1, (int) OWN.mask(), payload, 0, payload.length);
         request.image(Abi.I386);
         row.check(new BindPart(request, LAYOUT), 8, completion.begin());
         return completion.errno() + " " + completion.rule() + " " + completion.field() + ": " + completion.reason();

@@ -20,7 +20,6 @@ public final class BindPasid {
     public static final BitField PASID = DATA.bits(
             "pasid", 211, 192, about("the PASID; 0 stands for requests without one, which BIND_PGTABLE binds"));
 
-    /** The payload. */
     public static final Layout LAYOUT =
             DATA.shared(BindPgtable.LAYOUT.fields().toArray(BitField[]::new)).build();
 

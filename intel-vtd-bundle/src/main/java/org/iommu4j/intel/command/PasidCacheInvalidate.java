@@ -20,7 +20,6 @@ public final class PasidCacheInvalidate {
     /** Domain id, unless everything is dropped. */
     public static final BitField DID = DSC.bits("DID", 31, 16, about("domain id"));
 
-    /** PASID, if one is selected. */
     public static final BitField PASID = DSC.bits("PASID", 51, 32, about("PASID"));
 
     public static final Layout LAYOUT = DSC.build();

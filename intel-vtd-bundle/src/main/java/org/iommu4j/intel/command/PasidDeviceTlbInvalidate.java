@@ -35,10 +35,8 @@ public final class PasidDeviceTlbInvalidate {
     /** Size: 0 one page; 1 the ones from bit 12 of the address upwards encode the size. */
     public static final BitField S = DSC.bit("S", 75, about("0: 4 KiB; 1: size is in the address"));
 
-    /** Address and, with S set, size. */
     public static final BitField ADDR = DSC.address("ADDR", 127, 76, about("address and size"));
 
-    /** The descriptor. */
     public static final Layout LAYOUT = DSC.build();
 
     private PasidDeviceTlbInvalidate() {}

@@ -16,7 +16,6 @@ public final class ScalableContextEntry {
     /** Device-TLB enable: translation and translated requests are allowed. */
     public static final BitField DTE = ENTRY.bit("DTE", 2, when("DT"), about("device TLB allowed"));
 
-    /** PASID enable: requests with PASID are allowed. */
     public static final BitField PASIDE = ENTRY.bit("PASIDE", 3, when("PASID"), about("requests with PASID allowed"));
 
     public static final BitField PRE = ENTRY.bit("PRE", 4, when("PRS"), about("page requests allowed"));

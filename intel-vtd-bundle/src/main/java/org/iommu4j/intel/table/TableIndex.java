@@ -9,8 +9,6 @@ import org.iommu4j.layout.Layout;
 public final class TableIndex {
     private static final Layout.Builder LEGACY =
             Layout.named("source_id").size(64).littleEndian().spec("VT-d 3.4.2");
-
-    /** Entry of a root table. */
     public static final BitField BUS = LEGACY.bits("bus", 15, 8, about("entry of the root table"));
 
     /** Entry of a context table of legacy mode. */
@@ -29,11 +27,7 @@ public final class TableIndex {
 
     private static final Layout.Builder PASIDS =
             Layout.named("pasid").size(64).littleEndian().spec("VT-d 3.4.3");
-
-    /** Entry of a PASID directory. */
     public static final BitField PASID_TABLE = PASIDS.bits("table", 19, 6, about("entry of the PASID directory"));
-
-    /** Entry of a PASID table. */
     public static final BitField IN_PASID_TABLE = PASIDS.bits("entry", 5, 0, about("entry of the PASID table"));
 
     /** PASIDs of one PASID table. */
