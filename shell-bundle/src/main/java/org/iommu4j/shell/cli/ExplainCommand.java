@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.iommu4j.contract.Abi;
 import org.iommu4j.contract.IommuModel;
@@ -68,6 +69,7 @@ import picocli.CommandLine.Spec;
                     + " same."
         })
 public final class ExplainCommand implements Callable<Integer> {
+    private static final Pattern REGISTER_WORD = Pattern.compile("(?i)_(?:REG|REGISTER|OFFSET)$");
     private static final int LONGEST_FILE = 1 << 24;
     private static final String STANDARD_INPUT = "-";
 
@@ -360,7 +362,7 @@ public final class ExplainCommand implements Callable<Integer> {
             if (value.length != 1) {
                 throw wrong("--register takes one value, not " + value.length);
             }
-            return explain.get().register(chosenModel(), register, generation(), value[0]);
+            return register(value[0]);
         }
         if (file == null && new HexInput(digits).isWords()) {
             long[] words = new HexInput(digits).words();
@@ -422,6 +424,35 @@ public final class ExplainCommand implements Callable<Integer> {
                     + (installed.isEmpty() ? "none" : String.join(", ", installed)));
         }
         return IommuModel.ofLabel(installed.get(0));
+    }
+
+    /** A register by its own name, else by the longer one that a driver or a document has for it. */
+    private Explanation register(long value) {
+        IommuModel whose = chosenModel();
+        Explanation own = explain.get().register(whose, register, generation(), value);
+        if (own.outcome() != Explanation.Outcome.NOT_EXPLAINED) {
+            return own;
+        }
+        return shorterNames(register).stream()
+                .map(name -> explain.get().register(whose, name, generation(), value))
+                .filter(one -> one.outcome() != Explanation.Outcome.NOT_EXPLAINED)
+                .findFirst()
+                .orElse(own);
+    }
+
+    /** A name without the words in front of it, and without a last one that says that it is a register: of X_Y_REG Y_REG, REG, X_Y, Y. */
+    private static List<String> shorterNames(String name) {
+        List<String> names = new ArrayList<>();
+        for (String whole : List.of(name, REGISTER_WORD.matcher(name).replaceFirst(""))) {
+            if (!whole.equals(name)) {
+                names.add(whole);
+            }
+            for (int at = whole.indexOf('_'); at >= 0; at = whole.indexOf('_', at + 1)) {
+                names.add(whole.substring(at + 1));
+            }
+        }
+        names.removeIf(String::isEmpty);
+        return names;
     }
 
     /** Bundles have started when the command line runs; what they register may take a moment more. */

@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.iommu4j.core.service.OneLine;
+import org.iommu4j.shell.text.FixturesJson;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.FixtureService;
@@ -63,6 +65,9 @@ public final class FixturesCommand implements Callable<Integer> {
             description = "Seed of everything that is random. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(names = "--json", description = "Prints a JSON object a bundle instead of the text, one a line.")
+    private boolean json;
+
     @Spec
     private CommandSpec spec;
 
@@ -85,11 +90,12 @@ public final class FixturesCommand implements Callable<Integer> {
                             ExitStatus.USAGE, folder + " is there: the fixtures of a release are written once", null);
                 }
                 Files.createDirectories(folder);
-                out.println(RecordingTo.run(
+                String written = RecordingTo.run(
                         folder.resolve(REQUESTS),
                         spec.commandLine().getErr(),
                         () -> host.service(RecordService.class),
-                        () -> fixtures.write(jar, all, seed)));
+                        () -> fixtures.write(jar, all, seed));
+                out.println(json ? RunJson.in(FixturesJson.of(jar.toString(), folder.toString(), written), host.run()) : written);
                 out.flush();
             }
         } catch (IOException e) {

@@ -14,7 +14,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.iommu4j.backend.BackendException;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.shell.text.FuzzJson;
 import org.iommu4j.shell.text.ProgressLine;
+import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.shell.text.Texts;
 import org.iommu4j.testbench.CaseFileException;
 import org.iommu4j.testbench.FuzzFailure;
@@ -113,6 +115,11 @@ public final class FuzzCommand implements Callable<Integer> {
             description = "Writes the cases that failed to this file, too.")
     private Path out;
 
+    @Option(
+            names = "--json",
+            description = "Prints a JSON object instead of the text; with --seeds one a line for each kind.")
+    private boolean json;
+
     @Spec
     private CommandSpec spec;
 
@@ -147,10 +154,16 @@ public final class FuzzCommand implements Callable<Integer> {
     private int single(FuzzOptions options) {
         FuzzResult result = run(options);
         PrintWriter to = spec.commandLine().getOut();
-        to.print(result.toText());
         List<String> found = new ArrayList<>();
-        if (result.failure() != null) {
-            print(to, what, result.failure(), found);
+        if (json) {
+            FuzzJson summed = new FuzzJson(options.model(), what, seconds);
+            add(summed, what, result, found);
+            to.println(RunJson.in(summed.text(), host.run()));
+        } else {
+            to.print(result.toText());
+            if (result.failure() != null) {
+                print(to, what, result.failure(), found);
+            }
         }
         to.flush();
         write(found);
@@ -163,6 +176,7 @@ public final class FuzzCommand implements Callable<Integer> {
         List<String> found = new ArrayList<>();
         int failures = 0;
         for (What kind : wanted == What.ALL ? EnumSet.complementOf(EnumSet.of(What.ALL)) : EnumSet.of(wanted)) {
+            FuzzJson summed = new FuzzJson(of, label(kind), seconds);
             long cases = 0;
             long accesses = 0;
             long compared = 0;
@@ -172,19 +186,33 @@ public final class FuzzCommand implements Callable<Integer> {
                 cases += result.cases();
                 accesses += result.accesses();
                 compared += result.compared();
-                if (result.failure() != null) {
-                    failed++;
+                failed += result.failure() == null ? 0 : 1;
+                if (json) {
+                    add(summed, label(kind), result, found);
+                } else if (result.failure() != null) {
                     print(to, label(kind), result.failure(), found);
                 }
             }
-            to.printf(
-                    "%s %s: %d seeds of %d s, %d cases, %d accesses, %d compared, %d failures%n",
-                    of.label(), label(kind), range.last - range.first + 1, seconds, cases, accesses, compared, failed);
+            if (json) {
+                to.println(RunJson.in(summed.text(), host.run()));
+            } else {
+                to.printf(
+                        "%s %s: %d seeds of %d s, %d cases, %d accesses, %d compared, %d failures%n",
+                        of.label(), label(kind), range.last - range.first + 1, seconds, cases, accesses, compared, failed);
+            }
             to.flush();
             failures += failed;
         }
         write(found);
         return failures == 0 ? ExitStatus.OK : ExitStatus.FAILED;
+    }
+
+    private void add(FuzzJson summed, String kind, FuzzResult result, List<String> found) {
+        FuzzFailure failure = result.failure();
+        summed.add(result, failure == null ? "" : again(kind, failure));
+        if (failure != null && !failure.line().isEmpty()) {
+            found.add(failure.line());
+        }
     }
 
     private FuzzResult run(FuzzOptions options) {
@@ -239,16 +267,25 @@ public final class FuzzCommand implements Callable<Integer> {
     private void print(PrintWriter to, String kind, FuzzFailure failure, List<String> found) {
         to.println("failed: " + failure.kind().text() + ": " + failure.message());
         failure.explain().forEach(command -> to.println("explain: " + command));
-        if (failure.caseNumber() >= 0) {
-            StringBuilder again = new StringBuilder("again: ./iommu4j fuzz --model " + model + " --what " + kind
-                    + " --seed " + failure.seed() + " --case " + failure.caseNumber());
-            files.forEach(file -> again.append(' ').append(file));
-            to.println(again);
+        String again = again(kind, failure);
+        if (!again.isEmpty()) {
+            to.println("again: " + again);
         }
         if (!failure.line().isEmpty()) {
             to.println(failure.line());
             found.add(failure.line());
         }
+    }
+
+    /** The command that shows a failure again; empty if it was no case. */
+    private String again(String kind, FuzzFailure failure) {
+        if (failure.caseNumber() < 0) {
+            return "";
+        }
+        StringBuilder again = new StringBuilder("./iommu4j fuzz --model " + model + " --what " + kind + " --seed "
+                + failure.seed() + " --case " + failure.caseNumber());
+        files.forEach(file -> again.append(' ').append(file));
+        return again.toString();
     }
 
     private void write(List<String> found) {

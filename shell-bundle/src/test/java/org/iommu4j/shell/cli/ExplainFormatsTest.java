@@ -281,6 +281,19 @@ class ExplainFormatsTest {
     }
 
     @ParameterizedTest
+    @CsvSource({
+        "arm, SMMU_IDR0, IDR0",
+        "arm, ARM_SMMU_CMDQ_CONS, CMDQ_CONS",
+        "intel, DMAR_CAP_REG, CAP",
+        "intel, gsts_reg, GSTS",
+        "amd, MMIO_Control, Control"
+    })
+    void shouldTakeTheLongerNameThatADriverOrADocumentHasForARegister(String model, String longer, String own) {
+        assertEquals(
+                both("--model", model, "--register", own, "0x1"), both("--model", model, "--register", longer, "0x1"));
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {1 << 10, 1 << 16, 1 << 20})
     void shouldRefuseWhatIsTooLongForEveryFormat(int bytes) {
         String hex = "00".repeat(bytes);

@@ -23,13 +23,18 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.Explanation;
 import org.iommu4j.shell.testing.FakeIommuService;
 import org.iommu4j.shell.text.ExplanationJson;
+import org.iommu4j.shell.text.FixturesJson;
+import org.iommu4j.shell.text.FuzzJson;
 import org.iommu4j.shell.text.NegotiationJson;
 import org.iommu4j.shell.text.RunJson;
 import org.iommu4j.testbench.CaseResult;
 import org.iommu4j.testbench.ConformReport;
+import org.iommu4j.testbench.FuzzFailure;
+import org.iommu4j.testbench.FuzzResult;
 import org.iommu4j.upgrade.ImportResult;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.UpgradeOptions;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -73,6 +78,8 @@ class JsonDocumentTest {
                 Arguments.of(
                         "`conform`",
                         withRun(new ConformReport("a.jar", "00ff", "b", "1.0.0", "intel", List.of()).toJson())),
+                Arguments.of("`fuzz`", withRun(fuzzed().text())),
+                Arguments.of("`fixtures`", withRun(FixturesJson.of("a.jar", "fixtures/a/1.0.0", "3 states"))),
                 Arguments.of("`explain`", withRun(ExplanationJson.of(explained))),
                 Arguments.of(
                         "`import`",
@@ -82,6 +89,24 @@ class JsonDocumentTest {
                         "`negotiate`",
                         withRun(NegotiationJson.of(
                                 new FakeIommuService().negotiationTable(IommuModel.INTEL), List.of()))));
+    }
+
+    private static FuzzJson fuzzed() {
+        FuzzJson json = new FuzzJson(IommuModel.INTEL, "tables", 30);
+        json.add(new FuzzResult(1, 2, 3, 4, 5, Map.of("commands", Map.of("iotlb_inv_dsc", 7L)), null), "");
+        FuzzFailure failure = new FuzzFailure(FuzzFailure.Kind.HANG, "it hangs", 2, 8, 1, "{}", List.of("a command"));
+        json.add(new FuzzResult(2, 1, 1, 1, 1, Map.of("commands", Map.of("iotlb_inv_dsc", 1L)), failure), "again");
+        return json;
+    }
+
+    @Test
+    void shouldSumTheSeedsOfAFuzzer() {
+        assertEquals(
+                "{\"model\":\"intel\",\"what\":\"tables\",\"seeds\":[1,2],\"seconds\":30,\"ok\":false,\"cases\":3,\"steps\":4,"
+                        + "\"accesses\":5,\"compared\":6,\"reached\":{\"commands\":{\"iotlb_inv_dsc\":8}},\"failures\":[{\"kind\":"
+                        + "\"hang\",\"message\":\"it hangs\",\"seed\":2,\"line\":\"{}\",\"explain\":[\"a command\"],\"again\":"
+                        + "\"again\"}]}",
+                fuzzed().text());
     }
 
     private static String withRun(String json) {
