@@ -458,7 +458,7 @@ public final class CoreUnit implements Unit {
     }
 
     /** Inside the gate: the chip may have recorded something about a device of a guest. */
-    private void collectEvents(Chip chip) {
+    void collectEvents(Chip chip) {
         if (!guests.isEmpty()) {
             try {
                 events.collect(chip, DeviceEvents.MOST_KEPT);
