@@ -28,6 +28,14 @@ public interface NativeFormats {
     }
 
     /**
+     * The bits of a requester by which devices are told apart; the others may differ between {@link #eventRequester} and what a client calls
+     * the same device, as a function handle says in which of its lives the function is.
+     */
+    default int deviceBits() {
+        return -1;
+    }
+
+    /**
      * Name of the layout of a table entry; empty if none is known.
      *
      * @param what as a {@link WalkListener} is told, or as a capture of the model abbreviates it

@@ -16,10 +16,36 @@ import org.iommu4j.layout.Layout;
  * @param vendorFlags bits of the header's {@code flags} that the vendor defines, in 31:16
  * @param layout the bytes after the header, in their own byte order
  * @param table which bits of them are the address where the guest's table begins; null if there is none
+ * @param replaces what was bound for the same device before and ends with such a bind, and with its unbind: operations, and
+ *     {@link #ATTACHED_TABLE}. After a backend was lost with its state the core does not bring that back. An earlier bind of the same
+ *     operation ends anyway
  */
 public record BindFormat(
-        int operation, IommuModel model, int subVersion, int vendorFlags, Layout layout, BitField table) {
+        int operation,
+        IommuModel model,
+        int subVersion,
+        int vendorFlags,
+        Layout layout,
+        BitField table,
+        int replaces) {
+    /** Stands beside the operations for the table with which a device was attached. */
+    public static final int ATTACHED_TABLE = 1 << 31;
+
     private static final String TABLE = "table_root";
+    private static final int REPLACEABLE = (Uapi.FLAG_MASK & ~Uapi.INVAL_IOTLB) | ATTACHED_TABLE;
+
+    /** A format that takes the place of an attached table if it is {@link Uapi#BIND_PGTABLE}, and of no other operation's bind. */
+    public BindFormat(
+            int operation, IommuModel model, int subVersion, int vendorFlags, Layout layout, BitField table) {
+        this(
+                operation,
+                model,
+                subVersion,
+                vendorFlags,
+                layout,
+                table,
+                operation == Uapi.BIND_PGTABLE ? ATTACHED_TABLE : 0);
+    }
 
     /** The format whose table is where the field {@code table_root} of the layout says, in any case of letters. */
     public BindFormat(int operation, IommuModel model, int subVersion, int vendorFlags, Layout layout) {
@@ -35,7 +61,7 @@ public record BindFormat(
                         .orElse(null));
     }
 
-    /** Checks the operation and where the vendor's flags are. */
+    /** Checks the operation, where the vendor's flags are, and what is replaced. */
     public BindFormat {
         if (Integer.bitCount(operation) != 1 || (operation & Uapi.FLAG_MASK & ~Uapi.INVAL_IOTLB) == 0) {
             throw new IllegalArgumentException("operation=0x" + Integer.toHexString(operation) + " is no bind");
@@ -44,6 +70,14 @@ public record BindFormat(
             throw new IllegalArgumentException(
                     "vendorFlags=0x" + Integer.toHexString(vendorFlags) + " has bits outside 31:16");
         }
+        if ((replaces & ~REPLACEABLE) != 0) {
+            throw new IllegalArgumentException("replaces=0x" + Integer.toHexString(replaces) + " names no bind");
+        }
+    }
+
+    /** The same format that replaces something else, as the record's {@code replaces}. */
+    public BindFormat replacing(int operations) {
+        return new BindFormat(operation, model, subVersion, vendorFlags, layout, table, operations);
     }
 
     /**

@@ -176,21 +176,27 @@ public class SmmuBackend implements Backend {
                 : SmmuRegisters.of(SmmuCapabilities.defaultOf(subVersion), false);
     }
 
+    /**
+     * One stream table entry says what a device translates through, so that a bind of the whole device takes the place of whatever was there;
+     * single PASIDs are bound where nothing is.
+     */
     @Override
     public List<BindFormat> bindFormats() {
         return List.of(
                 new BindFormat(
-                        Uapi.BIND_PASIDTBL,
-                        IommuModel.ARM_SMMU,
-                        SmmuGeneration.V3_0,
-                        BindPasidTable.FLAGS,
-                        BindPasidTable.LAYOUT),
+                                Uapi.BIND_PASIDTBL,
+                                IommuModel.ARM_SMMU,
+                                SmmuGeneration.V3_0,
+                                BindPasidTable.FLAGS,
+                                BindPasidTable.LAYOUT)
+                        .replacing(BindFormat.ATTACHED_TABLE | Uapi.BIND_PGTABLE),
                 new BindFormat(
-                        Uapi.BIND_PGTABLE,
-                        IommuModel.ARM_SMMU,
-                        SmmuGeneration.V2,
-                        BindPasidTable.PAGE_TABLE_FLAGS,
-                        BindPageTable.LAYOUT),
+                                Uapi.BIND_PGTABLE,
+                                IommuModel.ARM_SMMU,
+                                SmmuGeneration.V2,
+                                BindPasidTable.PAGE_TABLE_FLAGS,
+                                BindPageTable.LAYOUT)
+                        .replacing(BindFormat.ATTACHED_TABLE | Uapi.BIND_PASIDTBL),
                 new BindFormat(
                         Uapi.BIND_PASID,
                         IommuModel.ARM_SMMU,

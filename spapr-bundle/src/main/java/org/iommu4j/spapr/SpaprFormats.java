@@ -1,6 +1,7 @@
 package org.iommu4j.spapr;
 
 import java.util.List;
+import java.util.OptionalInt;
 import org.iommu4j.backend.NativeFormats;
 import org.iommu4j.backend.log.LogFormat;
 import org.iommu4j.layout.Layout;
@@ -13,6 +14,15 @@ final class SpaprFormats implements NativeFormats {
     @Override
     public String eventFormat(byte[] record) {
         return PestEntry.LAYOUT.name();
+    }
+
+    /** The requester id; empty where the access was known by its LIOBN only. */
+    @Override
+    public OptionalInt eventRequester(byte[] record) {
+        int requester = record.length == PestEntry.BYTES
+                ? PestEntry.RID.getInt(PestEntry.LAYOUT.word(record, 0, PestEntry.RID.word()))
+                : 0;
+        return requester == 0 ? OptionalInt.empty() : OptionalInt.of(requester);
     }
 
     @Override

@@ -87,6 +87,16 @@ public final class Contained {
         }
     }
 
+    /** As {@link org.iommu4j.backend.NativeFormats#deviceBits}, of the chips of a backend; all bits if it fails. */
+    public static int deviceBits(BackendEntry backend) {
+        try {
+            return backend.parts().backend().formats().deviceBits();
+        } catch (Throwable t) {
+            backend.contained(t);
+            return -1;
+        }
+    }
+
     /** Fills in the answer for an exception of a vendor; it is counted and logged with the backend. */
     static int contain(Throwable thrown, BackendEntry backend, Completion completion) {
         return completion.fail(

@@ -193,6 +193,11 @@ final class ContainedBackend implements Backend {
         }
 
         @Override
+        public int deviceBits() {
+            return ask(NativeFormats::deviceBits);
+        }
+
+        @Override
         public String entryFormat(String what) {
             return ask(known -> known.entryFormat(what));
         }

@@ -12,7 +12,7 @@ import org.iommu4j.contract.BindRequest;
 /**
  * The binds of a container in the form of the chip's generation, in order: enough to bind it again after a backend was
  * lost with its state. A later bind of the same requester and PASID takes the place of the earlier one, an unbind removes
- * it. Touched inside the unit's gate only.
+ * it; of other operations' binds, what the format says. Touched inside the unit's gate only.
  */
 public final class BindLog {
     /** Most bindings of one container. */
@@ -45,6 +45,10 @@ public final class BindLog {
                     payload == null ? target.pasid() : BindTarget.NONE,
                     payload);
         }
+
+        boolean isOf(int device) {
+            return payload == null && (int) requester == device;
+        }
     }
 
     /** True if nothing is bound. */
@@ -57,10 +61,14 @@ public final class BindLog {
         return entries.size() < MOST;
     }
 
-    /** Notes a request that was carried out. */
+    /** Notes a request that was carried out. What its format replaces is bound no longer. */
     void note(BindRequest request, BindFormat format) {
         Key key = Key.of(request, format);
         entries.remove(key);
+        if (key.payload() == null) {
+            entries.keySet().removeIf(other -> other.isOf((int) key.requester())
+                    && (other.operation() & format.replaces()) != 0);
+        }
         if (!request.unbinds()) {
             int from = request.payloadOffset();
             entries.put(
@@ -75,7 +83,7 @@ public final class BindLog {
 
     /** Forgets the bindings of a device that left. */
     void forget(int requester) {
-        entries.keySet().removeIf(key -> key.payload() == null && (int) key.requester() == requester);
+        entries.keySet().removeIf(key -> key.isOf(requester));
     }
 
     /** The bindings in order. */

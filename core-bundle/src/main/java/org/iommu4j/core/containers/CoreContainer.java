@@ -238,6 +238,7 @@ public final class CoreContainer implements Container {
             return;
         }
         CoreGuest guest = unit.guestOfCaller();
+        unit.events().learnDevices(chip.backend());
         if (chip.translator().attach(id, requester, table, levels, completion) == 0) {
             book(chip, completion, () -> {
                 attachments.put(requester, new Attachment(table, levels));
@@ -719,15 +720,16 @@ public final class CoreContainer implements Container {
         if (code == 0) {
             book(chip, completion, () -> {
                 binds.note(request, format);
-                takeTableAway(BindTarget.of(request, format));
+                takeTableAway(request, format);
             });
         }
     }
 
-    /** A table that was bound for a device, or taken away again, has taken the place of the one with which the device was attached. */
-    private void takeTableAway(BindTarget bound) {
-        if (bound.operation() == Uapi.BIND_PGTABLE && bound.requester() != BindTarget.NONE) {
-            attachments.computeIfPresent((int) bound.requester(), (requester, before) -> new Attachment(BLOCKED, 0));
+    /** Where a bind takes the place of the table with which its device was attached, that table does not come back with an unbind. */
+    private void takeTableAway(BindRequest request, BindFormat format) {
+        long requester = BindTarget.of(request, format).requester();
+        if (requester != BindTarget.NONE && (format.replaces() & BindFormat.ATTACHED_TABLE) != 0) {
+            attachments.computeIfPresent((int) requester, (device, before) -> new Attachment(BLOCKED, 0));
         }
     }
 
@@ -747,8 +749,12 @@ public final class CoreContainer implements Container {
     private void count(Chip chip, Completion completion) {
         if (chip.isGivenUp()) {
             countTurnedAway(completion);
-        } else {
-            counters.count(completion);
+            return;
+        }
+        counters.count(completion);
+        if (completion.errno() == Errno.EIO) {
+            // The chip may have recorded why, and it is the guest's to know before it goes on.
+            unit.collectEvents(chip);
         }
     }
 

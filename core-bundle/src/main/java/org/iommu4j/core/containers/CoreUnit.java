@@ -469,7 +469,7 @@ public final class CoreUnit implements Unit {
     }
 
     /** Inside the gate: the chip may have recorded something about a device of a guest. */
-    private void collectEvents(Chip chip) {
+    void collectEvents(Chip chip) {
         if (hasGuests) {
             try {
                 events.collect(chip, DeviceEvents.MOST_KEPT);

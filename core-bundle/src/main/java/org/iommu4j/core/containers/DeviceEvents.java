@@ -3,11 +3,13 @@ package org.iommu4j.core.containers;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
+import org.iommu4j.core.backends.BackendEntry;
 import org.iommu4j.core.backends.Chip;
 import org.iommu4j.core.backends.Contained;
 
@@ -28,31 +30,47 @@ final class DeviceEvents {
     /** The guests of devices: who attached a device last, or said first that it is a guest's; empty while it is attached for no guest. */
     private final Map<Integer, Optional<CoreGuest>> guests = new ConcurrentHashMap<>();
 
+    /** Bits of a requester that tell devices apart; keys of {@link #guests} have no others. */
+    private volatile int deviceBits = -1;
+
     /** Records that nobody has taken; guarded by itself. */
     private final Deque<byte[]> kept = new ArrayDeque<>();
 
+    /** Learns from a backend by which bits of a requester its devices are told apart. Inside the gate, under no lock. */
+    void learnDevices(BackendEntry backend) {
+        int bits = Contained.deviceBits(backend);
+        if (bits != deviceBits) {
+            deviceBits = bits;
+            Map<Integer, Optional<CoreGuest>> before = new HashMap<>(guests);
+            guests.clear();
+            before.forEach((requester, guest) -> guests.put(requester & bits, guest));
+        }
+    }
+
     /** A device has been attached: by a guest's call, or, with null, by somebody who is none. */
     void attached(int requester, CoreGuest guest) {
-        if (guests.containsKey(requester) || guests.size() < MOST_DEVICES) {
-            guests.put(requester, Optional.ofNullable(guest));
+        int device = requester & deviceBits;
+        if (guests.containsKey(device) || guests.size() < MOST_DEVICES) {
+            guests.put(device, Optional.ofNullable(guest));
         }
     }
 
     /** A device is attached no more: what was a guest's is the guest's still, which may only have taken its table away. */
     void detached(int requester) {
-        guests.remove(requester, Optional.empty());
+        guests.remove(requester & deviceBits, Optional.empty());
     }
 
     /** Whoever runs a guest says that a device is its. One that somebody else has attached stays that one's. */
     void claimed(int requester, CoreGuest guest) {
-        if (!guests.containsKey(requester) && guests.size() < MOST_DEVICES) {
-            guests.putIfAbsent(requester, Optional.of(guest));
+        int device = requester & deviceBits;
+        if (!guests.containsKey(device) && guests.size() < MOST_DEVICES) {
+            guests.putIfAbsent(device, Optional.of(guest));
         }
     }
 
     /** The guest of a device; null if it has none. */
     CoreGuest guestOf(int requester) {
-        return guests.getOrDefault(requester, Optional.empty()).orElse(null);
+        return guests.getOrDefault(requester & deviceBits, Optional.empty()).orElse(null);
     }
 
     /**

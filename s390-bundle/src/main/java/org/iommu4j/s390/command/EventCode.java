@@ -50,6 +50,11 @@ public enum EventCode {
         return code;
     }
 
+    /** True if it puts a function that runs into it into the error state. */
+    public boolean stops() {
+        return code < MEASUREMENT_KEY.code;
+    }
+
     /** Description, a few words. */
     public String text() {
         return text;

@@ -1,9 +1,11 @@
 package org.iommu4j.s390.fuzz;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
@@ -24,6 +26,7 @@ import org.iommu4j.s390.command.FunctionHandle;
 import org.iommu4j.s390.command.RequestRegister;
 import org.iommu4j.s390.command.Status;
 import org.iommu4j.s390.command.ZpciCapabilities;
+import org.iommu4j.s390.command.ZpciCommand;
 import org.iommu4j.s390.command.ZpciInstruction;
 import org.iommu4j.s390.command.ZpciSettings;
 import org.iommu4j.s390.table.Iota;
@@ -66,6 +69,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             for (long page : address.pages) {
                 scenery.refresh(handle, page, PAGE);
             }
+            scenery.ways(address, handle, iota, null, scenery.drops(handle, iota, scenery.pal(address)));
             scenery.scene.requester(handle);
             scenery.scene.value("handle", handle & 0xffff_ffffL);
             scenery.scene.value("r1", RequestRegister.of(handle, FunctionControl.REREGISTER_IOAT));
@@ -94,8 +98,38 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             scenery.scene.value("iota", iota);
             byte[] payload = BindPgtable.of(handle, iota, scenery.pba(), scenery.pal(address));
             scenery.scene.bind(Uapi.BIND_PGTABLE, 0, payload);
+            scenery.ways(address, handle, iota, new FuzzScene.Bind(Uapi.BIND_PGTABLE, 0, payload), List.of());
         }
         return scenery.scene.build();
+    }
+
+    /** Instructions as they are shown: RPCIT and MPCIFC are executed. */
+    @Override
+    public void submit(FuzzScene scene, NativePort port, byte[] command) {
+        List<Long> blocks = scene.valuesOf("block");
+        if (blocks.isEmpty()) {
+            return;
+        }
+        if (isOne(ZpciCommand.RPCIT, command)) {
+            long[] words = ZpciCommand.RPCIT.layout().decode(command, 0);
+            port.call(new NativeCall()
+                    .begin(ZpciInstruction.RPCIT)
+                    .word(ZpciInstruction.R1, words[1])
+                    .word(ZpciInstruction.START, words[2])
+                    .word(ZpciInstruction.LENGTH, words[3]));
+        } else if (isOne(ZpciCommand.MPCIFC, command)) {
+            long block = blocks.get(0);
+            port.platform().memory().write(block, command, command.length - Fib.BYTES, Fib.BYTES);
+            port.call(new NativeCall()
+                    .begin(ZpciInstruction.MPCIFC)
+                    .word(ZpciInstruction.R1, ZpciCommand.MPCIFC.layout().word(command, 0, 1))
+                    .word(ZpciInstruction.FIB, block));
+        }
+    }
+
+    private static boolean isOne(ZpciCommand format, byte[] command) {
+        int first = command.length == format.layout().sizeBytes() ? (command[0] & 0xff) << Byte.SIZE : -1;
+        return first == (format.opcode() & 0xff00);
     }
 
     /** Recovers every function that is enabled, registers it as it is registered, and announces what its tables map. */
@@ -319,7 +353,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             fill(first, REGION_PAGES, INVALID);
             List<Long> pages = new ArrayList<>();
             int count = 1 + random.nextInt(MOST_PAGES);
-            long area = unit.sdma() + SEGMENT - 1 & -SEGMENT;
+            long area = area();
             int segments = 1 + random.nextInt(MOST_SEGMENTS);
             for (int i = 0; i < count; i++) {
                 long page = area + random.nextInt(segments) * SEGMENT + random.nextInt(SEGMENT_PAGES) * PAGE;
@@ -363,6 +397,86 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             scene.table(PageEntry.LAYOUT, at, 1);
             memory.writeLongBe(
                     at, (1L + random.nextInt(1 << 16)) << 12 | (random.nextInt(4) == 0 ? PageEntry.P.mask() : 0));
+        }
+
+        /**
+         * Notes how a function reaches the pages of its table.
+         *
+         * @param iota its anchor as it is registered, without translation perhaps
+         * @param bind by which a driver registers it; null on a bare unit
+         * @param drops instructions after which nothing is known of any page
+         */
+        void ways(Address address, int handle, long iota, FuzzScene.Bind bind, List<List<byte[]>> drops) {
+            if (!Iota.T.isSet(iota)) {
+                return;
+            }
+            for (long page : address.pages.stream().distinct().toList()) {
+                List<FuzzScene.Entry> entries = new ArrayList<>();
+                long table = Iota.ORIGIN.get(iota);
+                for (int level = TableLevel.ofType(address.type); level >= TableLevel.PAGE; level--) {
+                    long at = table + (long) TableLevel.index(page, level) * TableLevel.ENTRY_BYTES;
+                    long entry = memory.readLongBe(at);
+                    boolean large = level == TableLevel.SEGMENT && SegmentEntry.FC.isSet(entry);
+                    boolean leaf = large || level == TableLevel.PAGE;
+                    entries.add(entry(at, level, leaf, page, handle, drops));
+                    if (leaf) {
+                        break;
+                    }
+                    table = level == TableLevel.SEGMENT ? SegmentEntry.ORIGIN.get(entry) : RegionEntry.ORIGIN.get(entry);
+                }
+                scene.way(new FuzzScene.Way(handle, DmaAccess.NO_PASID, page, null, bind, entries));
+            }
+        }
+
+        private FuzzScene.Entry entry(
+                long at, int level, boolean leaf, long page, int handle, List<List<byte[]>> drops) {
+            long entry = memory.readLongBe(at);
+            long invalid = entry | (level == TableLevel.PAGE ? INVALID_PAGE : INVALID);
+            List<byte[]> values = new ArrayList<>(List.of(bytes(entry), bytes(invalid)));
+            if (leaf) {
+                long other = level == TableLevel.PAGE ? PAGE : SEGMENT;
+                values.add(bytes(entry ^ other));
+                values.add(bytes(entry ^ PageEntry.P.mask()));
+            }
+            long length = level == TableLevel.PAGE ? PAGE : level == TableLevel.SEGMENT ? SEGMENT : MOST_SEGMENTS * SEGMENT;
+            long first = level > TableLevel.SEGMENT ? area() : page & -length;
+            Layout layout = level == TableLevel.PAGE
+                    ? PageEntry.LAYOUT
+                    : level == TableLevel.SEGMENT ? SegmentEntry.LAYOUT : RegionEntry.LAYOUT;
+            List<List<byte[]>> all = new ArrayList<>(drops);
+            if (!drops.isEmpty()) {
+                all.add(List.of(rpcit(RequestRegister.of(handle, 0), first, length)));
+            }
+            return new FuzzScene.Entry(layout, at, first, length, leaf, values, all);
+        }
+
+        /** Everything of a function: by one RPCIT, and by a registration in place of the present one, which announces its tables anew. */
+        List<List<byte[]>> drops(int handle, long iota, long pal) {
+            byte[] whole = rpcit(RequestRegister.of(handle, 0), area(), MOST_SEGMENTS * SEGMENT);
+            byte[] fib = Words.of(Fib.LAYOUT)
+                    .set(Fib.PBA, pba())
+                    .set(Fib.PAL, pal)
+                    .set(Fib.IOTA, iota)
+                    .encode();
+            byte[] again = ByteBuffer.allocate(2 * Long.BYTES + fib.length)
+                    .putLong(ZpciCommand.MPCIFC_TEXT)
+                    .putLong(RequestRegister.of(handle, FunctionControl.REREGISTER_IOAT))
+                    .put(fib)
+                    .array();
+            return List.of(List.of(whole), List.of(again, whole));
+        }
+
+        private static byte[] rpcit(long register, long first, long length) {
+            return ZpciCommand.RPCIT.layout().encode(ZpciCommand.RPCIT_TEXT, register, first, length);
+        }
+
+        /** Where the segments begin in which pages are mapped. */
+        private long area() {
+            return unit.sdma() + SEGMENT - 1 & -SEGMENT;
+        }
+
+        private static byte[] bytes(long entry) {
+            return ByteBuffer.allocate(Long.BYTES).putLong(entry).array();
         }
 
         private void fill(long pa, int pages, long entry) {

@@ -15,8 +15,10 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.contract.RequestWriter;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.s390.command.BindPgtable;
+import org.iommu4j.s390.command.ErrorRecord;
 import org.iommu4j.s390.command.EventCode;
 import org.iommu4j.s390.command.FunctionControl;
+import org.iommu4j.s390.command.FunctionHandle;
 import org.iommu4j.s390.command.InvalidateData;
 import org.iommu4j.s390.command.RequestRegister;
 import org.iommu4j.s390.command.Status;
@@ -37,7 +39,8 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * translation binds the guest's table in the container of the function, RPCIT invalidates there. Each function is a domain of its
  * own, named by its index. What the host does not carry out ends in the status that a guest expects: it is never acknowledged.
  *
- * <p>Not modelled: delivery of the host's events to the guest, and what the facility leaves out.
+ * <p>An error of the host's function puts the guest's into the error state, until the guest recovers it. Not modelled: what the
+ * facility leaves out.
  */
 public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation {
     /** Version of the state that {@link #save} writes. */
@@ -125,6 +128,25 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
     @Override
     public void deviceAccess(int requester, GuestRequests requests) {
         // A guest announces everything by instructions; nothing is left to be found out.
+    }
+
+    /** Errors of accesses and tables; a function that has stopped already tells of no further one. */
+    @Override
+    public void deviceEvent(byte[] record, GuestRequests requests) {
+        EventCode code = EventCode.of(ErrorRecord.codeOf(record));
+        if (code == null || !code.stops()) {
+            return;
+        }
+        long[] error = ErrorRecord.LAYOUT.decode(record, 0);
+        PciFunction function = facility.at(FunctionHandle.indexOf((int) ErrorRecord.HANDLE.get(error)));
+        if (function != null && function.state() == FunctionState.ENABLED && function.registered()) {
+            facility.error(
+                    function,
+                    code,
+                    ErrorRecord.FADDR.get(error),
+                    ErrorRecord.RW.get(error) != 0,
+                    (int) ErrorRecord.ETT.get(error));
+        }
     }
 
     @Override

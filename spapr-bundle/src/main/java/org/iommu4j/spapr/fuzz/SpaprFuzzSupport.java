@@ -1,12 +1,15 @@
 package org.iommu4j.spapr.fuzz;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
 import org.iommu4j.backend.BusErrorException;
 import org.iommu4j.backend.CallFormat;
+import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.FuzzScene;
 import org.iommu4j.backend.FuzzSupport;
 import org.iommu4j.backend.HardwareConfig;
@@ -19,12 +22,15 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Uapi;
 import org.iommu4j.layout.Layout;
 import org.iommu4j.layout.Register;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.spapr.command.BindPgtable;
 import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
+import org.iommu4j.spapr.command.SpaprCommand;
+import org.iommu4j.spapr.command.SpaprRegisters.DmaReadSync;
 import org.iommu4j.spapr.command.SpaprRegisters.IodaData;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
 import org.iommu4j.spapr.command.SpaprSettings;
@@ -50,6 +56,8 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     private static final long TABLES = 0x40_0000;
     private static final long FRAMES = 0x200_0000;
     private static final long LIST = 0x7000;
+    private static final long READ = 1;
+    private static final long READ_WRITE = 3;
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
@@ -60,7 +68,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     public FuzzScene bringUp(HardwareConfig config, NativePort port, RandomGenerator random) {
         NativeCall call = new NativeCall();
         setEeh(port, call, EEH_DISABLE);
-        FuzzScene scene = prepare(config, port, random);
+        FuzzScene scene = scene(config, port, random, true);
         setWindow(port, call, SpaprCapabilities.of(config).pe(), LIOBN, 0, PAGE_SHIFT, SMALL_WINDOW_SHIFT, TABLES);
         if (SpaprGeneration.hasRegisters(config.subVersion())) {
             setWindow(
@@ -107,6 +115,15 @@ public final class SpaprFuzzSupport implements FuzzSupport {
 
     @Override
     public FuzzScene prepare(HardwareConfig config, NativePort port, RandomGenerator random) {
+        return scene(config, port, random, false);
+    }
+
+    /**
+     * Tables of one or two windows, with some entries.
+     *
+     * @param bare true if no driver stands in front of the platform
+     */
+    private static FuzzScene scene(HardwareConfig config, NativePort port, RandomGenerator random, boolean bare) {
         boolean second = SpaprGeneration.hasRegisters(config.subVersion());
         List<PlatformConfig.Range> addresses = new ArrayList<>();
         Map<String, List<Long>> values = new LinkedHashMap<>();
@@ -120,6 +137,9 @@ public final class SpaprFuzzSupport implements FuzzSupport {
                     .memory()
                     .writeLongBe((large ? TABLES + PAGE : TABLES) + index * Tce.BYTES, frame | random.nextInt(4));
             addresses.add(new PlatformConfig.Range((large ? 1L << SLOT_SHIFT : 0) + (index << shift), 1L << shift));
+        }
+        if (bare) {
+            port.platform().memory().writeLongBe(LIST, FRAMES | (1L << LARGE_PAGE_SHIFT) | READ_WRITE);
         }
         List<Integer> requesters = new ArrayList<>(List.of(LIOBN, REQUESTER));
         List<FuzzScene.Table> tables = new ArrayList<>(List.of(new FuzzScene.Table(Tce.LAYOUT, TABLES, ENTRIES)));
@@ -145,14 +165,100 @@ public final class SpaprFuzzSupport implements FuzzSupport {
                     KILL,
                     iobas.stream().map(iova -> TceKill.ONE.mask() | iova | pe).toList());
         }
+        List<FuzzScene.Bind> binds = binds(second);
+        List<FuzzScene.Way> ways = iobas.stream()
+                .map(iova -> way(iova, port.platform().memory(), config, bare ? null : binds))
+                .toList();
         return new FuzzScene(
                 requesters,
                 List.of(),
                 addresses,
                 tables,
                 List.of(new FuzzScene.Root(TABLES, 1)),
-                binds(second),
-                values);
+                binds,
+                values,
+                ways);
+    }
+
+    /**
+     * How a page of a window is reached: by one entry.
+     *
+     * @param binds of the windows; null on a bare platform
+     */
+    private static FuzzScene.Way way(
+            long iova, PhysicalMemory memory, HardwareConfig config, List<FuzzScene.Bind> binds) {
+        boolean large = iova >>> SLOT_SHIFT != 0;
+        int shift = large ? LARGE_PAGE_SHIFT : PAGE_SHIFT;
+        int liobn = large ? LIOBN + 1 : LIOBN;
+        long table = large ? TABLES + PAGE : TABLES;
+        long at = table + ((iova & (1L << SLOT_SHIFT) - 1) >>> shift) * Tce.BYTES;
+        List<byte[]> values = Stream.of(memory.readLongBe(at), FRAMES | READ_WRITE, FRAMES | READ, 0L)
+                .map(entry -> words(entry))
+                .toList();
+        List<List<byte[]>> drops = binds == null ? drops(iova, liobn, config, table, large) : List.of();
+        FuzzScene.Entry entry = new FuzzScene.Entry(Tce.LAYOUT, at, iova, 1L << shift, true, values, drops);
+        FuzzScene.Bind bind = binds == null ? null : binds.get(large ? 1 : 0);
+        return new FuzzScene.Way(liobn, DmaAccess.NO_PASID, iova, null, bind, List.of(entry));
+    }
+
+    /** The calls that store an entry drop what was cached of it; so do kills, and a window that is set anew. */
+    private static List<List<byte[]>> drops(
+            long iova, int liobn, HardwareConfig config, long table, boolean large) {
+        SettingValues chosen = SpaprSettings.of(config);
+        SpaprCapabilities platform = SpaprCapabilities.of(chosen);
+        long pe = platform.pe();
+        long name = Integer.toUnsignedLong(liobn);
+        long other = FRAMES | (2L << LARGE_PAGE_SHIFT) | READ_WRITE;
+        List<List<byte[]>> drops = new ArrayList<>();
+        drops.add(List.of(words(SpaprCall.H_PUT_TCE, name, iova, other)));
+        drops.add(List.of(words(SpaprCall.H_PUT_TCE, name, iova, FRAMES | READ_WRITE)));
+        if (platform.multiTce()) {
+            drops.add(List.of(words(SpaprCall.H_STUFF_TCE, name, iova, other, 1)));
+            drops.add(List.of(words(SpaprCall.H_PUT_TCE_INDIRECT, name, iova, LIST, 1)));
+        }
+        drops.add(List.of(words(
+                SpaprCall.H_SET_TCE_TABLE,
+                name,
+                pe,
+                large ? 1L << SLOT_SHIFT : 0,
+                large ? LARGE_PAGE_SHIFT : PAGE_SHIFT,
+                large ? LARGE_WINDOW_SHIFT : SMALL_WINDOW_SHIFT,
+                1,
+                0,
+                table)));
+        if (SpaprGeneration.hasRegisters(config.subVersion())) {
+            if (!chosen.isSet(SpaprSettings.PAGE_KILLS)) {
+                drops.add(List.of(words(TceKill.ONE.mask() | iova | pe)));
+            }
+            drops.add(List.of(words(TceKill.PE.mask() | pe)));
+            drops.add(List.of(words(TceKill.ALL.mask())));
+        }
+        return drops;
+    }
+
+    private static byte[] words(long... words) {
+        ByteBuffer bytes = ByteBuffer.allocate(words.length * Long.BYTES);
+        for (long word : words) {
+            bytes.putLong(word);
+        }
+        return bytes.array();
+    }
+
+    /** A hypercall with its arguments, or a store to a register as {@link SpaprCommand} shows it. */
+    @Override
+    public void submit(FuzzScene scene, NativePort port, byte[] command) {
+        ByteBuffer words = ByteBuffer.wrap(command);
+        if (command.length == SpaprCommand.TCE_KILL.layout().sizeBytes()) {
+            port.write(TceKill.REGISTER, words.getLong());
+        } else if (command.length == SpaprCommand.DMA_READ_SYNC.layout().sizeBytes()) {
+            port.write(DmaReadSync.REGISTER, words.getLong(Long.BYTES));
+        } else if (command.length % Long.BYTES == 0 && command.length / Long.BYTES - 1 <= NativeCall.WORDS) {
+            NativeCall call = new NativeCall().begin((int) words.getLong());
+            for (int word = 0; words.hasRemaining(); word++) {
+                call.word(word, words.getLong());
+            }
+            port.call(call);
+        }
     }
 
     private static List<FuzzScene.Bind> binds(boolean second) {

@@ -144,6 +144,16 @@ final class GuestWindows implements WindowOwner {
         return outcome;
     }
 
+    /** Binds every bound window once more, which releases the host's endpoint; false if one is refused. */
+    boolean bindAgain(GuestRequests sink) {
+        boolean all = true;
+        for (DmaWindow window : windows.all()) {
+            all &= !isBound(window.liobn())
+                    || sink.request(DOMAIN, request(window, 0)).errno() == Errno.OK;
+        }
+        return all;
+    }
+
     /** A device is about to access memory through the endpoint. */
     void access(int requester, GuestRequests sink) {
         if (requester >= 0 && requester < REQUESTERS && !devices.get(requester)) {

@@ -15,6 +15,7 @@ import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
 import org.iommu4j.spapr.command.HypercallCode;
+import org.iommu4j.spapr.command.PestEntry;
 import org.iommu4j.spapr.command.RtasStatus;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
@@ -33,7 +34,10 @@ import org.iommu4j.spapr.table.DmaWindow;
  * and has changed nothing.
  *
  * <p>A partition sees no registers of the host bridge, whatever the generation: its tables change by calls only, so it has
- * nothing to kill. Calls of the host's own are unknown to a guest. The state of the host's endpoint does not show in the guest's.
+ * nothing to kill. Calls of the host's own are unknown to a guest.
+ *
+ * <p>A fault of a device stops the guest's endpoint as it has stopped the host's. When the guest releases its endpoint, its windows are
+ * bound again, which releases the host's.
  */
 public final class SpaprGuestDecoder implements GuestDecoder {
     /** Version of the state that {@link #save} writes. */
@@ -125,7 +129,11 @@ public final class SpaprGuestDecoder implements GuestDecoder {
                 requests.handled("reading an entry changes nothing");
             }
         } else if (EehCalls.isOne(function)) {
+            boolean stopped = endpoint.stopsDma(GuestWindows.ENDPOINT);
             eehCalls.call(call);
+            if (stopped && !releases(requests)) {
+                call.result(RtasStatus.HARDWARE_ERROR);
+            }
             requests.handled("the state of the guest's endpoint is the virtual hypervisor's");
         } else if (WindowCalls.isOne(function) && windowCalls != null) {
             windowCalls.call(call);
@@ -146,6 +154,24 @@ public final class SpaprGuestDecoder implements GuestDecoder {
     public void deviceAccess(int requester, GuestRequests requests) {
         windows.bindAll(requests);
         windows.access(requester, requests);
+    }
+
+    /** A device of the endpoint, which the guest may not have under error handling: then nothing stops. */
+    @Override
+    public void deviceEvent(byte[] record, GuestRequests requests) {
+        if (record.length == PestEntry.BYTES) {
+            endpoint.fault(GuestWindows.ENDPOINT);
+            releases(requests);
+        }
+    }
+
+    /** Where DMA of the guest's endpoint goes on, that of the host's does; if the container refuses it stays stopped in both: false. */
+    private boolean releases(GuestRequests requests) {
+        boolean done = endpoint.stopsDma(GuestWindows.ENDPOINT) || windows.bindAgain(requests);
+        if (!done) {
+            endpoint.stopDma(GuestWindows.ENDPOINT, true);
+        }
+        return done;
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.iommu4j.amd.AmdViBackend;
@@ -18,6 +19,7 @@ import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.hardware.ForgetfulSmmu;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.backend.DmaAccess;
+import org.iommu4j.backend.NativeCall;
 import org.iommu4j.backend.NativePort;
 import org.iommu4j.backend.Translator;
 import org.iommu4j.contract.BindRequest;
@@ -30,9 +32,17 @@ import org.iommu4j.core.IommuCore;
 import org.iommu4j.intel.VtdBackend;
 import org.iommu4j.intel.hardware.ForgetfulVtd;
 import org.iommu4j.intel.hardware.ForgetfulVtd.Loss;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.s390.ZpciBackend;
+import org.iommu4j.s390.command.FunctionControl;
+import org.iommu4j.s390.command.RequestRegister;
+import org.iommu4j.s390.command.ZpciInstruction;
+import org.iommu4j.s390.hardware.ForgetfulZpci;
 import org.iommu4j.simulation.platform.SimulatedPlatformFactory;
 import org.iommu4j.spapr.SpaprBackend;
+import org.iommu4j.spapr.command.SpaprCall;
+import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
+import org.iommu4j.spapr.hardware.ForgetfulPhb;
 import org.iommu4j.testbench.FuzzOptions;
 import org.iommu4j.testbench.FuzzOptions.What;
 import org.iommu4j.testbench.FuzzResult;
@@ -64,6 +74,51 @@ class PlantedFaultsTest {
     private static Backend amdVi(ForgetfulAmdVi.Loss loss) {
         return BrokenBackend.withChips(
                 new AmdViBackend(), (config, platform) -> ForgetfulAmdVi.create(config, platform, loss));
+    }
+
+    private static Backend zpci(ForgetfulZpci.Loss loss) {
+        return BrokenBackend.withChips(
+                new ZpciBackend(), (config, platform) -> ForgetfulZpci.create(config, platform, loss));
+    }
+
+    private static Backend spapr(ForgetfulPhb.Loss loss) {
+        return BrokenBackend.withChips(
+                new SpaprBackend(), (config, platform) -> ForgetfulPhb.create(config, platform, loss));
+    }
+
+    /** A chip that says of some calls that they are done, and does nothing. */
+    private static Backend withoutCall(Backend backend, Predicate<NativeCall> lost) {
+        return BrokenBackend.withChip(backend, chip -> new ForwardingHardware(chip) {
+            @Override
+            public void call(NativeCall call) {
+                if (lost.test(call)) {
+                    call.result(0);
+                } else {
+                    super.call(call);
+                }
+            }
+        });
+    }
+
+    private static Predicate<NativeCall> function(int number) {
+        return call -> call.function() == number;
+    }
+
+    private static Predicate<NativeCall> control(int operation) {
+        return call -> call.function() == ZpciInstruction.MPCIFC
+                && RequestRegister.OPERATION.getInt(call.word(ZpciInstruction.R1)) == operation;
+    }
+
+    /** A chip that loses writes of its kill register with a bit. */
+    private static Backend withoutKill(Backend backend, BitField bit) {
+        return BrokenBackend.withChip(backend, chip -> new ForwardingHardware(chip) {
+            @Override
+            public void writeRegister(long offset, int sizeBytes, long value) {
+                if (offset != TceKill.REGISTER.offset() || !bit.isSet(value)) {
+                    super.writeRegister(offset, sizeBytes, value);
+                }
+            }
+        });
     }
 
     /** A chip whose accesses come to something else. */
@@ -238,6 +293,31 @@ class PlantedFaultsTest {
         faults.add(fault("zPCI driver hides that a refresh failed", withoutErrors(zpci), What.CONTRACT, 200));
         faults.add(fault("zPCI driver does not unbind", withoutUnbind(zpci), What.CONTRACT, 100));
         faults.add(fault("zPCI driver does not detach", withoutDetach(zpci), What.CONTRACT, 100));
+        for (ForgetfulZpci.Loss loss : ForgetfulZpci.Loss.values()) {
+            faults.add(fault("zPCI keeps " + loss, zpci(loss), What.ALL, 200));
+        }
+        // Of a call that is lost nothing is done. What leaves no trace in an access is none that has to be found here.
+        faults.add(fault("zPCI loses RPCIT", withoutCall(zpci, function(ZpciInstruction.RPCIT)), What.ALL, 200));
+        for (int operation : List.of(
+                FunctionControl.REGISTER_IOAT,
+                FunctionControl.UNREGISTER_IOAT,
+                FunctionControl.REREGISTER_IOAT,
+                FunctionControl.RESET_ERROR)) {
+            faults.add(fault("zPCI loses MPCIFC " + operation, withoutCall(zpci, control(operation)), What.ALL, 200));
+        }
+        Backend spapr = new SpaprBackend();
+        for (ForgetfulPhb.Loss loss : ForgetfulPhb.Loss.values()) {
+            faults.add(fault("sPAPR keeps " + loss, spapr(loss), What.ALL, 200));
+        }
+        for (int call : List.of(
+                SpaprCall.H_PUT_TCE, SpaprCall.H_STUFF_TCE, SpaprCall.H_PUT_TCE_INDIRECT, SpaprCall.H_SET_TCE_TABLE)) {
+            faults.add(fault("sPAPR loses call " + call, withoutCall(spapr, function(call)), What.ALL, 200));
+        }
+        for (BitField kill : List.of(TceKill.ONE, TceKill.PE, TceKill.ALL)) {
+            faults.add(fault("sPAPR loses kill " + kill.name(), withoutKill(spapr, kill), What.ALL, 200));
+        }
+        faults.add(fault("sPAPR driver does not unbind", withoutUnbind(spapr), What.CONTRACT, 200));
+        faults.add(fault("sPAPR driver does not detach", withoutDetach(spapr), What.CONTRACT, 200));
         return faults.stream();
     }
 
