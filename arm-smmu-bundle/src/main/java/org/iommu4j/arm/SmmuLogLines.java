@@ -55,10 +55,7 @@ final class SmmuLogLines {
                 CommandFields.COMMAND_BYTES / Long.BYTES,
                 Long.BYTES));
         all.add(LogFormat.register(
-                Queue.COMMANDS.consumer().name(),
-                MARK,
-                "CMDQ error \\(cons 0x(?<value>[0-9a-f]{1,8})",
-                hex("value")));
+                Queue.COMMANDS.consumer().name(), MARK, "CMDQ error \\(cons 0x(?<value>[0-9a-f]{1,8})", hex("value")));
         all.add(LogFormat.register(
                 Gerror.REGISTER.name(),
                 MARK,
@@ -92,10 +89,11 @@ final class SmmuLogLines {
                 MARK,
                 "(?:EVTQ|PRIQ) write aborted",
                 "A record could not be written to its queue, GERROR.EVENTQ_ABT_ERR or PRIQ_ABT_ERR: it is lost"));
-        all.add(LogFormat.message(
-                MARK,
-                "(?:GERROR|PRIQ|EVTQ|CMDQ) MSI write aborted",
-                "The message of an interrupt could not be written, GERROR.MSI_*_ABT_ERR: software must look by itself"));
+        all.add(
+                LogFormat.message(
+                        MARK,
+                        "(?:GERROR|PRIQ|EVTQ|CMDQ) MSI write aborted",
+                        "The message of an interrupt could not be written, GERROR.MSI_*_ABT_ERR: software must look by itself"));
         all.add(LogFormat.message(
                 MARK,
                 "device has entered Service Failure Mode",
@@ -124,7 +122,8 @@ final class SmmuLogLines {
         return LogFormat.structure(
                 type.layout().name(),
                 "event: " + type.name() + " ",
-                "event: " + type.name() + " client: .{1,80}? sid: (?<sid>" + NUMBER + ")(?: ssid: (?<ssid>" + NUMBER + "))?"
+                "event: " + type.name() + " client: .{1,80}? sid: (?<sid>" + NUMBER + ")(?: ssid: (?<ssid>" + NUMBER
+                        + "))?"
                         + "(?: iova: (?<iova>" + NUMBER + ") ipa: (?<ipa>" + NUMBER + "))?"
                         + "(?: fetch_addr: (?<fetch>" + NUMBER + "))?",
                 values.toArray(LogValue[]::new));

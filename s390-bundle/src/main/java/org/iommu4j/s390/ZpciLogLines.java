@@ -45,6 +45,7 @@ final class ZpciLogLines {
 
     /** A step of the recovery of a function. */
     private static LogFormat step(String words, String about) {
-        return LogFormat.message("zpci: ", "zpci: (?<device>[0-9a-f:.]+): .{0,80}?(?:" + words + ")", about, hex("device"));
+        return LogFormat.message(
+                "zpci: ", "zpci: (?<device>[0-9a-f:.]+): .{0,80}?(?:" + words + ")", about, hex("device"));
     }
 }

@@ -52,10 +52,7 @@ final class SpaprLogLines {
                     "EEH: Notify device drivers? to (?:shutdown|resume)|EEH: Beginning: '(?<step>[a-z_]+)",
                     "A step of the recovery: drivers are told that their device is stopped, reset or back",
                     message("step")),
-            LogFormat.message(
-                    MARK,
-                    "EEH: Recovery successful",
-                    "The endpoint goes on, and its drivers with it"),
+            LogFormat.message(MARK, "EEH: Recovery successful", "The endpoint goes on, and its drivers with it"),
             LogFormat.message(
                     MARK,
                     "EEH: (?:Fenced PHB#(?<fenced>[0-9a-f]+) detected|[Dd]ead PHB#(?<dead>[0-9a-f]+) detected)",

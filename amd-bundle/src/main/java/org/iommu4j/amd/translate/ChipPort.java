@@ -26,8 +26,7 @@ final class ChipPort {
      */
     ChipPort(int subVersion, NativePort port) {
         if (!AmdViGeneration.ALL.contains(subVersion)) {
-            throw new BackendException(
-                    Errno.EPROTONOSUPPORT, "no AMD-Vi generation " + Generation.text(subVersion));
+            throw new BackendException(Errno.EPROTONOSUPPORT, "no AMD-Vi generation " + Generation.text(subVersion));
         }
         this.port = port;
         this.subVersion = subVersion;

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.iommu4j.layout.BitField;
-import org.iommu4j.layout.Code;
 
 /**
  * What makes a command of one opcode illegal on one chip, IHI 0070 4.1.3: its row of {@link SmmuCommand}, worked out in

@@ -220,7 +220,9 @@ public final class Session {
             }
             if (request.subVersion() != generations[i]) {
                 return completion.fail(
-                        Errno.EIO, "a shim wrote generation " + Generation.text(request.subVersion()) + ", not " + Generation.text(generations[i]));
+                        Errno.EIO,
+                        "a shim wrote generation " + Generation.text(request.subVersion()) + ", not "
+                                + Generation.text(generations[i]));
             }
         }
         if (compared && effects.compare(request, completion) != 0) {
@@ -291,7 +293,10 @@ public final class Session {
             return code;
         }
         if (request.subVersion() != next) {
-            return completion.fail(Errno.EIO, "a shim wrote generation " + Generation.text(request.subVersion()) + ", not " + Generation.text(next));
+            return completion.fail(
+                    Errno.EIO,
+                    "a shim wrote generation " + Generation.text(request.subVersion()) + ", not "
+                            + Generation.text(next));
         }
         if (completion.fidelity() == Fidelity.WIDENED) {
             return completion.fail(Errno.EIO, "a shim widened a bind: " + completion.reason());

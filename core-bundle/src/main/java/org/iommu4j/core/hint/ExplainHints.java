@@ -5,7 +5,6 @@ import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -68,8 +67,7 @@ public final class ExplainHints {
         if (bytes == null || bytes.length == 0) {
             return NONE;
         }
-        String generation =
-                subVersion == ExplainService.ANY ? "" : " --sub-version " + Generation.text(subVersion);
+        String generation = subVersion == ExplainService.ANY ? "" : " --sub-version " + Generation.text(subVersion);
         return begin(model) + " --contract " + abi.label() + generation + " " + hex(bytes);
     }
 

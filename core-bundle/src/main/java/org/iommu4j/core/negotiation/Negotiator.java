@@ -87,8 +87,8 @@ public final class Negotiator {
                 fidelity,
                 exact
                         ? "the client speaks generation " + Generation.text(hostSubVersion)
-                        : "from generation " + Generation.text(client) + " to " + Generation.text(hostSubVersion) + " by "
-                                + String.join(", ", names),
+                        : "from generation " + Generation.text(client) + " to " + Generation.text(hostSubVersion)
+                                + " by " + String.join(", ", names),
                 offer,
                 features,
                 ShimGraph.operations(path),
@@ -99,8 +99,8 @@ public final class Negotiator {
     private static String noPath(Offer offer, int hostSubVersion, ShimGraph graph) {
         Unbridgeable pair = offer.oldest() == offer.newest() ? graph.forbidden(offer.oldest(), hostSubVersion) : null;
         return pair == null
-                ? "no shims lead from generations " + Generation.text(offer.oldest()) + " to " + Generation.text(offer.newest()) + " to "
-                        + Generation.text(hostSubVersion)
+                ? "no shims lead from generations " + Generation.text(offer.oldest()) + " to "
+                        + Generation.text(offer.newest()) + " to " + Generation.text(hostSubVersion)
                 : "nothing may bridge these generations" + (pair.step().isEmpty() ? "" : " (" + pair.step() + ")")
                         + ": " + pair.why();
     }
@@ -119,7 +119,9 @@ public final class Negotiator {
         String instead = wouldWork.isEmpty()
                 ? ""
                 : "; would work: "
-                        + wouldWork.stream().map(one -> Generation.text(one.newest())).collect(Collectors.joining(", "));
+                        + wouldWork.stream()
+                                .map(one -> Generation.text(one.newest()))
+                                .collect(Collectors.joining(", "));
         return new Negotiated(refusal(offer, hostSubVersion, reason + instead, wouldWork), List.of());
     }
 

@@ -643,7 +643,9 @@ public final class ModelRegistry implements UnitRegistry {
         if (left != null) {
             events.swapped(left, CoreEvents.Way.DEPARTURE);
             if (active == null && !asked.isEmpty()) {
-                events.nobodyServes(model, "none of " + asked.stream().map(Object::toString).collect(Collectors.joining(", ")) + " can");
+                events.nobodyServes(
+                        model,
+                        "none of " + asked.stream().map(Object::toString).collect(Collectors.joining(", ")) + " can");
             }
         }
         return report;
@@ -905,8 +907,8 @@ public final class ModelRegistry implements UnitRegistry {
         undertaking.inPlace();
         for (CoreUnit unit : units) {
             if (target.description().generation(unit.subVersion()) == null) {
-                String reason = target + " does not serve generation " + Generation.text(unit.subVersion())
-                        + " of " + unit;
+                String reason =
+                        target + " does not serve generation " + Generation.text(unit.subVersion()) + " of " + unit;
                 target.become(State.STANDBY, reason);
                 return undertaking.report(target, Outcome.REFUSED, reason, null, List.of());
             }

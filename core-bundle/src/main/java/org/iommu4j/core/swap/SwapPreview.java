@@ -38,8 +38,7 @@ record SwapPreview(String obstacle, int units, List<String> surviving, List<Stri
         for (CoreUnit unit : units) {
             count++;
             if (description.generation(unit.subVersion()) == null) {
-                obstacle = target + " does not serve generation " + Generation.text(unit.subVersion()) + " of "
-                        + unit;
+                obstacle = target + " does not serve generation " + Generation.text(unit.subVersion()) + " of " + unit;
             } else if (serving != null && obstacle.isEmpty()) {
                 obstacle = ChipMaker.obstacle(serving.description().stateWritten(), description);
                 obstacle = obstacle.isEmpty() ? memoryMaps(unit, serving.description(), target) : obstacle;

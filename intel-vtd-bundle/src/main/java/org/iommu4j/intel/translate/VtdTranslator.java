@@ -204,8 +204,7 @@ public final class VtdTranslator implements MappingTranslator<Domain> {
     private static ChipPort open(int subVersion, NativePort port) {
         boolean isScalable = VtdGeneration.isScalable(subVersion);
         if (subVersion != VtdGeneration.LEGACY_REG && subVersion != VtdGeneration.LEGACY_QI && !isScalable) {
-            throw new BackendException(
-                    Errno.EPROTONOSUPPORT, "no VT-d generation " + Generation.text(subVersion));
+            throw new BackendException(Errno.EPROTONOSUPPORT, "no VT-d generation " + Generation.text(subVersion));
         }
         ChipPort chip = new ChipPort(port, isScalable);
         if (subVersion != VtdGeneration.LEGACY_REG && !Ecap.QI.isSet(chip.ecap())) {

@@ -123,8 +123,7 @@ public final class ZpciTranslator implements ComposedTranslator<Domain> {
 
     private static void requireKnown(int subVersion) {
         if (!ZpciGeneration.isKnown(subVersion)) {
-            throw new BackendException(
-                    Errno.EPROTONOSUPPORT, "no zPCI generation " + Generation.text(subVersion));
+            throw new BackendException(Errno.EPROTONOSUPPORT, "no zPCI generation " + Generation.text(subVersion));
         }
     }
 

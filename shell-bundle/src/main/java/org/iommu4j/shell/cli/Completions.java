@@ -11,7 +11,6 @@ import org.iommu4j.backend.Generation;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.IommuService;
-import org.iommu4j.shell.text.Texts;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 

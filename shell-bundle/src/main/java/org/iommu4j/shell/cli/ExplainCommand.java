@@ -312,8 +312,8 @@ public final class ExplainCommand implements Callable<Integer> {
                 spec.commandLine().getOut().println();
             }
         });
-        try (InputLines lines = InputLines.of(
-                STANDARD_INPUT.equals(log) ? standardInput() : opened(Path.of(log)), KernelLine::of)) {
+        try (InputLines lines =
+                InputLines.of(STANDARD_INPUT.equals(log) ? standardInput() : opened(Path.of(log)), KernelLine::of)) {
             explain.get().log(model == null ? null : waited(Models.parse(model)), generation(), lines, found);
             String counts = found.count + (found.count == 1 ? " message" : " messages") + " in " + lines.count()
                     + (lines.count() == 1 ? " line" : " lines");

@@ -95,7 +95,10 @@ public final class FixturesCommand implements Callable<Integer> {
                         spec.commandLine().getErr(),
                         () -> host.service(RecordService.class),
                         () -> fixtures.write(jar, all, seed));
-                out.println(json ? RunJson.in(FixturesJson.of(jar.toString(), folder.toString(), written), host.run()) : written);
+                out.println(
+                        json
+                                ? RunJson.in(FixturesJson.of(jar.toString(), folder.toString(), written), host.run())
+                                : written);
                 out.flush();
             }
         } catch (IOException e) {

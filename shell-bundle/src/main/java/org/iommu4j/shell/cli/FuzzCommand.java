@@ -198,7 +198,14 @@ public final class FuzzCommand implements Callable<Integer> {
             } else {
                 to.printf(
                         "%s %s: %d seeds of %d s, %d cases, %d accesses, %d compared, %d failures%n",
-                        of.label(), label(kind), range.last - range.first + 1, seconds, cases, accesses, compared, failed);
+                        of.label(),
+                        label(kind),
+                        range.last - range.first + 1,
+                        seconds,
+                        cases,
+                        accesses,
+                        compared,
+                        failed);
             }
             to.flush();
             failures += failed;

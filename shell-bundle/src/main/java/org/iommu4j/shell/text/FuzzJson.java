@@ -60,10 +60,14 @@ public final class FuzzJson {
             out.writeEndArray();
             out.writeNumberField("seconds", seconds);
             out.writeBooleanField("ok", results.stream().allMatch(result -> result.failure() == null));
-            out.writeNumberField("cases", results.stream().mapToLong(FuzzResult::cases).sum());
-            out.writeNumberField("steps", results.stream().mapToLong(FuzzResult::steps).sum());
-            out.writeNumberField("accesses", results.stream().mapToLong(FuzzResult::accesses).sum());
-            out.writeNumberField("compared", results.stream().mapToLong(FuzzResult::compared).sum());
+            out.writeNumberField(
+                    "cases", results.stream().mapToLong(FuzzResult::cases).sum());
+            out.writeNumberField(
+                    "steps", results.stream().mapToLong(FuzzResult::steps).sum());
+            out.writeNumberField(
+                    "accesses", results.stream().mapToLong(FuzzResult::accesses).sum());
+            out.writeNumberField(
+                    "compared", results.stream().mapToLong(FuzzResult::compared).sum());
             reached(out);
             out.writeArrayFieldStart("failures");
             for (int at = 0; at < results.size(); at++) {
@@ -82,9 +86,9 @@ public final class FuzzJson {
     private void reached(JsonGenerator out) throws IOException {
         Map<String, Map<String, Long>> sums = new TreeMap<>();
         for (FuzzResult result : results) {
-            result.reached().forEach((group, names) -> names.forEach((name, count) -> sums.computeIfAbsent(
-                            group, any -> new TreeMap<>())
-                    .merge(name, count, Long::sum)));
+            result.reached()
+                    .forEach((group, names) -> names.forEach((name, count) ->
+                            sums.computeIfAbsent(group, any -> new TreeMap<>()).merge(name, count, Long::sum)));
         }
         out.writeObjectFieldStart("reached");
         for (Map.Entry<String, Map<String, Long>> group : sums.entrySet()) {

@@ -15,8 +15,8 @@ public final class KernelLine {
     /** A tab as rsyslog (octal) and /dev/kmsg (hexadecimal) write it: where a kernel puts one, in front of a value. */
     private static final Pattern TAB = Pattern.compile("(?<=[\\s:;])(?:#011|\\\\x09)");
 
-    private static final Pattern MESSAGE =
-            Pattern.compile("\"(?:MESSAGE|msg|message|log)\"\\s*:\\s*(?:\"((?:[^\"\\\\]++|\\\\.)*+)\"|\\[([0-9,\\s]*)\\])");
+    private static final Pattern MESSAGE = Pattern.compile(
+            "\"(?:MESSAGE|msg|message|log)\"\\s*:\\s*(?:\"((?:[^\"\\\\]++|\\\\.)*+)\"|\\[([0-9,\\s]*)\\])");
 
     /** An escape of JSON, RFC 8259 7. */
     private static final Pattern ESCAPE = Pattern.compile("\\\\(?:u([0-9a-fA-F]{4})|(.))");
@@ -33,7 +33,9 @@ public final class KernelLine {
         if (text.indexOf('\u001b') >= 0) {
             text = CONTROL.matcher(text).replaceAll("");
         }
-        return text.contains("#011") || text.contains("\\x09") ? TAB.matcher(text).replaceAll("\t") : text;
+        return text.contains("#011") || text.contains("\\x09")
+                ? TAB.matcher(text).replaceAll("\t")
+                : text;
     }
 
     /** True for an object of JSON, and for a member of one that stands in a line of its own. */

@@ -344,8 +344,12 @@ class ExplainLogTest {
     void shouldReadALineWhateverHasKeptIt() {
         String words = "0000010000000010 0000020800000000 00000000ffff1000 0000000000000000";
         for (List<String> form : List.of(
-                // What stands before the message, before a word, behind both; a terminal, dmesg -x, syslog, rsyslog, ...
-                List.of("\u001b[32m[    7.4] \u001b[0m\u001b[33marm-smmu-v3 x: \u001b[0m", "\u001b[31m\t0x", "\u001b[0m"),
+                // What stands before the message, before a word, behind both; a terminal, dmesg -x, syslog, rsyslog,
+                // ...
+                List.of(
+                        "\u001b[32m[    7.4] \u001b[0m\u001b[33marm-smmu-v3 x: \u001b[0m",
+                        "\u001b[31m\t0x",
+                        "\u001b[0m"),
                 List.of("kern  :err   : [Mon Nov 30 21:00:00 2026] arm-smmu-v3 x: ", "\t0x", ""),
                 List.of("<3>[    7.471032][ T123] arm-smmu-v3 x: ", "\t0x", "\r"),
                 List.of("Nov 30 21:00:00 host kernel: [    7.4] arm-smmu-v3 x: ", "#0110x", ""),
@@ -366,7 +370,9 @@ class ExplainLogTest {
         }
         // journald writes a message with a colour in it as bytes.
         StringBuilder bytes = new StringBuilder();
-        "\u001b[33mDMAR: \u001b[0mDRHD: handling fault status reg 2".chars().forEach(one -> bytes.append(one).append(','));
+        "\u001b[33mDMAR: \u001b[0mDRHD: handling fault status reg 2"
+                .chars()
+                .forEach(one -> bytes.append(one).append(','));
         log("{\"MESSAGE\":[" + bytes + "0]}");
         assertSays("PPF 1 0x1");
     }

@@ -122,7 +122,8 @@ public final class SnapshotReader {
         ByteBuffer content = sections.get(section);
         if (content == null) {
             throw new BackendException(
-                    Errno.EINVAL, "state has no section " + section + "; it has " + String.join(", ", sections.keySet()));
+                    Errno.EINVAL,
+                    "state has no section " + section + "; it has " + String.join(", ", sections.keySet()));
         }
         name = section;
         current = content.rewind();

@@ -166,7 +166,8 @@ public record SpaprCapabilities(
         if (!isLegal) {
             throw new BackendException(
                     Errno.EPROTONOSUPPORT,
-                    "windows." + name + "=0x" + Long.toHexString(value) + " cannot be on generation " + Generation.text(subVersion));
+                    "windows." + name + "=0x" + Long.toHexString(value) + " cannot be on generation "
+                            + Generation.text(subVersion));
         }
     }
 

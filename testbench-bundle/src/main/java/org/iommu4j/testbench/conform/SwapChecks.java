@@ -164,7 +164,8 @@ final class SwapChecks {
                         + report.reason());
         expect(
                 report.lost().isEmpty(),
-                "the swap from " + report.from() + " to " + report.to() + " lost containers: " + String.join("; ", report.lost()));
+                "the swap from " + report.from() + " to " + report.to() + " lost containers: "
+                        + String.join("; ", report.lost()));
     }
 
     private static Thread worker(

@@ -117,13 +117,13 @@ public final class Replay implements ReplayService {
         Map<String, HardwareConfig> configs = new LinkedHashMap<>();
         scan.units().forEach((name, unit) -> {
             if (description.generation(unit.subVersion()) == null) {
-                throw new ReplayRefusedException(
-                        "the guest uses " + unit.about() + " (generation " + Generation.text(unit.subVersion()) + "), and "
-                                + description.name() + " " + description.version() + " has only "
-                                + description.generations().stream()
-                                        .map(Generation::subVersion)
-                                        .map(Generation::text)
-                                        .collect(Collectors.joining(", ")));
+                throw new ReplayRefusedException("the guest uses " + unit.about() + " (generation "
+                        + Generation.text(unit.subVersion()) + "), and "
+                        + description.name() + " " + description.version() + " has only "
+                        + description.generations().stream()
+                                .map(Generation::subVersion)
+                                .map(Generation::text)
+                                .collect(Collectors.joining(", ")));
             }
             if (unit.tablesUnknown() && capture.format().gaps().entries().isEmpty()) {
                 throw new ReplayRefusedException("the capture has translations but no table reads (mem), and "
