@@ -40,7 +40,7 @@ public final class ForgetfulZpci {
         @Override
         boolean replace(int function, long address, int shift, long frame, int rights) {
             boolean keeps = loss == Loss.CHANGED || (loss == Loss.PAGE && shift == 12);
-            return keeps && lookup(function, address) >= 0 || super.replace(function, address, shift, frame, rights);
+            return (keeps && lookup(function, address) >= 0) || super.replace(function, address, shift, frame, rights);
         }
 
         @Override
