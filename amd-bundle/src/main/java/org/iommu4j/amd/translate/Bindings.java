@@ -99,11 +99,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
     @Override
     public Device device(Domain domain, int requester, Completion completion) {
         if (requester < 0 || requester >= REQUESTERS) {
-            completion.refuse(
-                    Errno.EINVAL,
-                    "requester",
-                    Integer.toUnsignedLong(requester),
-                    "a DeviceID is 0 to 65535: bus, device, function");
+            Answers.refuseDevice(requester, Errno.EINVAL, "a DeviceID is 0 to 65535: bus, device, function", completion);
             return null;
         }
         return new Device(domain, requester);

@@ -60,7 +60,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
     private final QueueCommands commands;
     private final TlbCommands tlb;
     private final TranslationTags vmids;
-    private final BindChecks legal;
+    private final BindingRules rules;
     private final GuestMemory guestMemory;
     private final MemoryMaps<Domain> maps;
     private final PageRequestQueue pageRequests;
@@ -86,7 +86,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
         // Without stage 2 there are no VMIDs: one stage at a time.
         int first = chip.hasStage2() ? 1 : 0;
         vmids = new TranslationTags(first, 1 << chip.vmidBits(), tables.streams());
-        legal = new BindChecks(chip);
+        rules = new BindingRules(chip);
         guestMemory = new GuestMemory(chip);
         maps = guestMemory.maps(platform, this);
     }
@@ -137,11 +137,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
     @Override
     public Device device(Domain domain, int requester, Completion completion) {
         if (requester < 0 || requester >= tables.streams()) {
-            completion.refuse(
-                    Errno.EINVAL,
-                    "requester",
-                    Integer.toUnsignedLong(requester),
-                    "the chip has StreamIDs 0 to " + (tables.streams() - 1));
+            Answers.refuseDevice(requester, Errno.EINVAL, "the chip has StreamIDs 0 to " + (tables.streams() - 1), completion);
             return null;
         }
         return new Device(requester);
@@ -159,7 +155,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
             return completion.refuse(Errno.EINVAL, "table", table, "not a page below the host address width");
         }
         Stage stage = Stage.ofTable(table, levels, chip);
-        if (!legal.isLegal(stage, 0)) {
+        if (!rules.isLegal(stage, 0)) {
             return completion.refuse(Errno.EINVAL, "levels", levels, "the chip has no tables of so many levels");
         }
         return bind(domain, device, stage, 0, completion);
@@ -185,7 +181,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
             case Uapi.BIND_PASIDTBL ->
                 bind(
                         domain,
-                        legal.contextTables(),
+                        rules.pasidTable(),
                         new BindPart(request, BindPasidTable.LAYOUT),
                         BindPasidTable.TABLE_ROOT,
                         Stage::ofContextTable,
@@ -194,7 +190,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
             default ->
                 bind(
                         domain,
-                        legal.pageTables(),
+                        rules.pgtable(),
                         new BindPart(request, BindPageTable.LAYOUT),
                         BindPageTable.TABLE_ROOT,
                         Stage::ofPageTable,
@@ -205,12 +201,12 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
     /** A stream translates through what one payload says. */
     private int bind(
             Domain domain,
-            BindRules<Domain> checks,
+            BindRules<Domain> asked,
             BindPart part,
             BitField root,
             Function<BindPart, Stage> made,
             Completion completion) {
-        int refused = checks.check(part, domain, completion);
+        int refused = asked.check(part, domain, completion);
         if (refused != 0) {
             return refused;
         }
@@ -239,7 +235,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
 
     /** One PASID of a stream translates through a table; the first makes the host's context descriptors, the last takes them. */
     private int bindPasid(Domain domain, BindPart part, Completion completion) {
-        int refused = legal.pasids().check(part, domain, completion);
+        int refused = rules.pasid().check(part, domain, completion);
         if (refused != 0) {
             return refused;
         }

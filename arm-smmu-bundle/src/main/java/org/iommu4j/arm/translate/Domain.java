@@ -18,7 +18,7 @@ final class Domain implements MappedDomain<Device> {
     private final GuestMemory guestMemory;
     private final List<Stage> stages = new ArrayList<>();
     private MapTables memory;
-    private Stage[] stagesInUse = NOTHING;
+    private Stage[] inUse = NOTHING;
     private Device[] devicesWithTlb = NOBODY;
 
     Domain(int number, GuestMemory guestMemory) {
@@ -61,8 +61,8 @@ final class Domain implements MappedDomain<Device> {
     }
 
     /** The stages, for loops that allocate nothing. */
-    Stage[] stagesInUse() {
-        return stagesInUse;
+    Stage[] inUse() {
+        return inUse;
     }
 
     /** Streams whose own TLB invalidations must reach. */
@@ -77,7 +77,7 @@ final class Domain implements MappedDomain<Device> {
 
     @Override
     public void rebuild() {
-        stagesInUse = stages.toArray(Stage[]::new);
+        inUse = stages.toArray(Stage[]::new);
         devicesWithTlb = members.devices().stream()
                 .filter(device -> device.stage() != null && device.deviceTlb())
                 .toArray(Device[]::new);

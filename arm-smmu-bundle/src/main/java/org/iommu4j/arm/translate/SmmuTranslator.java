@@ -231,7 +231,7 @@ public final class SmmuTranslator implements MappingTranslator<Domain> {
         if (target == null) {
             return Answers.notOpen(domain, completion);
         }
-        Stage[] stages = target.stagesInUse();
+        Stage[] stages = target.inUse();
         boolean one = request.selectsPasid() && !request.noPasid();
         if (one && stages.length != 0 && !isPasidOfAny(stages, request.pasid())) {
             return request.refuse(

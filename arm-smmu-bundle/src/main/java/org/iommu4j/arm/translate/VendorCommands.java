@@ -74,7 +74,7 @@ final class VendorCommands {
 
     /** True if a binding of the domain has a stage 2 of the guest below its stage 1. */
     private static boolean hasNestedGuest(Domain domain) {
-        Stage[] stages = domain.stagesInUse();
+        Stage[] stages = domain.inUse();
         for (int i = 0; i < stages.length; i++) {
             if (stages[i].isNestedGuest()) {
                 return true;
@@ -128,7 +128,7 @@ final class VendorCommands {
             long word1 = WORDS.word(request.payload(), at, 1);
             SmmuCommand command = SmmuCommand.of(SmmuCommand.opcodeOf(word0));
             if (!namesStream(command)) {
-                for (Stage stage : domain.stagesInUse()) {
+                for (Stage stage : domain.inUse()) {
                     queue.put(CommandFields.VMID.set(ofHost(command, word0, stage), stage.vmid()), word1);
                 }
             } else if (!guests.isDone(command)) {

@@ -19,6 +19,11 @@ public final class Answers {
         return completion.refuse(Errno.ENOENT, "domain", domain, "no such domain");
     }
 
+    /** The requester id of an attach names no device that can be attached; the caller returns no device. */
+    public static void refuseDevice(int requester, Errno errno, String why, Completion completion) {
+        completion.refuse(errno, "requester", Integer.toUnsignedLong(requester), why);
+    }
+
     /** Scope PASID on a model without PASIDs: V24, {@code EOPNOTSUPP}, before anything else of the request is looked at. */
     public static int noPasids(InvalidateRequest request, Completion completion) {
         return request.refuse(

@@ -3,7 +3,7 @@
  * used yet. A vendor gives them a {@link org.iommu4j.driver.domain.DomainPolicy}: what has to be done on the chip.
  */
 @Export
-@Version("1.0.0")
+@Version("1.1.0")
 package org.iommu4j.driver.domain;
 
 import org.osgi.annotation.bundle.Export;

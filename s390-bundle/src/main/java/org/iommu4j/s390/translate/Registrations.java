@@ -144,11 +144,7 @@ final class Registrations implements DomainPolicy<Domain, Device> {
             int index = FunctionHandle.indexOf(requester);
             long[] entry = instructions.find(index);
             if (entry == null || !Clp.ListEntry.CONFIGURED.isSet(entry[Clp.ListEntry.CONFIGURED.word()])) {
-                completion.refuse(
-                        Errno.ENODEV,
-                        "requester",
-                        Integer.toUnsignedLong(requester),
-                        "the machine has no such function configured");
+                Answers.refuseDevice(requester, Errno.ENODEV, "the machine has no such function configured", completion);
                 return null;
             }
             Device device = new Device(index, (int) Clp.ListEntry.FH.get(entry));

@@ -138,19 +138,11 @@ final class Bindings implements DomainPolicy<Domain, Integer> {
     @Override
     public Integer device(Domain domain, int requester, Completion completion) {
         if (requester >= REQUESTERS) {
-            completion.refuse(
-                    Errno.EINVAL,
-                    "requester",
-                    Integer.toUnsignedLong(requester),
-                    "neither a requester id, 0 to 65535, nor a LIOBN");
+            Answers.refuseDevice(requester, Errno.EINVAL, "neither a requester id, 0 to 65535, nor a LIOBN", completion);
             return null;
         }
         if (isBoundElsewhere(requester, domain)) {
-            completion.refuse(
-                    Errno.EBUSY,
-                    "requester",
-                    Integer.toUnsignedLong(requester),
-                    "the LIOBN is that of another container's window");
+            Answers.refuseDevice(requester, Errno.EBUSY, "the LIOBN is that of another container's window", completion);
             return null;
         }
         return requester;

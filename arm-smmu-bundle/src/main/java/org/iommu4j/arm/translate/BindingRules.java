@@ -13,20 +13,20 @@ import org.iommu4j.driver.bind.BindPart;
 import org.iommu4j.driver.bind.BindRules;
 import org.iommu4j.layout.BitField;
 
-/** Checks of the vendor part of a bind, before anything changes. */
-final class BindChecks {
+/** Rules of binds, docs/contract.md, binds of SMMUv3; rows stand in the order of the contract. */
+final class BindingRules {
     private final SmmuCapabilities chip;
     private final ConfigurationRules rules;
-    private final BindRules<Domain> contextTables;
-    private final BindRules<Domain> pageTables;
-    private final BindRules<Domain> pasids;
+    private final BindRules<Domain> pasidTable;
+    private final BindRules<Domain> pgtable;
+    private final BindRules<Domain> pasid;
 
     /** Checks of binds for a chip. */
-    BindChecks(SmmuCapabilities chip) {
+    BindingRules(SmmuCapabilities chip) {
         this.chip = chip;
         rules = new ConfigurationRules(chip);
         int pasidBits = HostContexts.pasidBits(chip);
-        contextTables = rulesOf(
+        pasidTable = rulesOf(
                 new BindRules<>(),
                 BindPasidTable.TABLE_ROOT,
                 BindPasidTable.REQUESTER,
@@ -50,13 +50,13 @@ final class BindChecks {
                 BindPageTable.FORCE_WRITE_BACK,
                 "the chip would ignore it: IDR3.FWB=0",
                 (part, domain) -> part.get(BindPageTable.FORCE_WRITE_BACK) == 0 || chip.has("FWB"));
-        pageTables = rulesOfTable(ofTable);
+        pgtable = rulesOfTable(ofTable);
         BindRules<Domain> ofPasid = new BindRules<Domain>()
                 .unsupported(
                         BindPasid.PASID,
                         "the host's context descriptors have " + pasidBits + " bits of PASID",
                         (part, domain) -> pasidBits != 0 && part.get(BindPasid.PASID) >>> pasidBits == 0);
-        pasids = rulesOfTable(ofPasid);
+        pasid = rulesOfTable(ofPasid);
     }
 
     private BindRules<Domain> rulesOfTable(BindRules<Domain> first) {
@@ -90,18 +90,18 @@ final class BindChecks {
     }
 
     /** Of BIND_PASIDTBL. */
-    BindRules<Domain> contextTables() {
-        return contextTables;
+    BindRules<Domain> pasidTable() {
+        return pasidTable;
     }
 
     /** Of BIND_PGTABLE. */
-    BindRules<Domain> pageTables() {
-        return pageTables;
+    BindRules<Domain> pgtable() {
+        return pgtable;
     }
 
     /** Of BIND_PASID. */
-    BindRules<Domain> pasids() {
-        return pasids;
+    BindRules<Domain> pasid() {
+        return pasid;
     }
 
     /**
