@@ -61,7 +61,7 @@ public final class BindRequest {
      * Refuses the request for a field of its header, which brings its name, its place in the client's image and its value.
      *
      * @param rule the rule
-     * @param field {@link Uapi#BIND_FLAGS} or {@link Uapi#BIND_SUB_VERSION}
+     * @param field {@link Uapi#BIND_FLAGS}, {@link Uapi#BIND_SUB_VERSION} or {@link Uapi#FLAG}
      * @param why one short sentence
      * @return the negative errno
      */
@@ -71,8 +71,12 @@ public final class BindRequest {
                 errno,
                 field.name(),
                 field.argumentOffset(image),
-                Integer.toUnsignedLong(field.equals(Uapi.BIND_FLAGS) ? flags : subVersion),
+                Integer.toUnsignedLong(valueOf(field)),
                 why);
+    }
+
+    private int valueOf(CStruct.Field field) {
+        return field.equals(Uapi.BIND_FLAGS) ? flags : field.equals(Uapi.FLAG) ? operation : subVersion;
     }
 
     /** The bytes that hold the vendor part. */

@@ -17,6 +17,7 @@ import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Effect;
 import org.iommu4j.contract.Effect.Target;
 import org.iommu4j.contract.InvalidateRequest;
+import org.iommu4j.contract.Rule;
 
 /**
  * A guest's commands of one generation of SMMUv3, docs/spec/arm-smmu.md 1.3 and 1.4. Its generation's chip may have everything that the
@@ -105,6 +106,9 @@ final class CommandForm implements EffectForm {
         if (client >= SmmuGeneration.V3_3 && generation < SmmuGeneration.V3_3) {
             conversions.add(Conversion.refused(
                     "contexts with E0PD bits", "S18", null, "", "a client that has them requires the capability e0pd"));
+        }
+        if (client >= SmmuGeneration.V3_1 && generation < SmmuGeneration.V3_1) {
+            conversions.add(Conversion.refused("BIND_PASID", "S12", Rule.V37, "flag", "chips before have no PASIDs"));
         }
         conversions.add(Conversion.refused(
                 "binds of tables that the chip cannot walk", "S14", null, "", "granule, widths, format, PASIDs"));

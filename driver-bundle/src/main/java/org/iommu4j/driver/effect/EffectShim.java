@@ -7,6 +7,7 @@ import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Conversion.Outcome;
 import org.iommu4j.backend.EffectForm;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Effect;
 import org.iommu4j.contract.Errno;
@@ -81,6 +82,13 @@ public final class EffectShim implements Shim {
     @Override
     public List<Conversion> conversions() {
         return chip.conversions(from());
+    }
+
+    /** Forms are of invalidations: a bind that the chip's generation has keeps its bytes, and the core does not ask; others it has not. */
+    @Override
+    public int rewrite(BindRequest request, Completion completion) {
+        return request.refuse(
+                Rule.V37, Rule.V37.errno(), Uapi.FLAG, "the chip's generation has no such bind", completion);
     }
 
     @Override
