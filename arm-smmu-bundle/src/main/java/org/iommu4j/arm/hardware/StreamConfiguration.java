@@ -35,6 +35,7 @@ final class StreamConfiguration {
     /** Ways to the tables of the host and of guests: the entries in use are mostly those of a few devices. */
     private final PageCursor streams;
 
+    private final PageCursor streamsLevel1;
     private final PageCursor contextsOfHost;
     private final PageCursor contextsOfGuests;
     private final long lastAddress;
@@ -64,6 +65,7 @@ final class StreamConfiguration {
         this.caches = caches;
         this.guestTables = guestTables;
         streams = new PageCursor(memory);
+        streamsLevel1 = new PageCursor(memory);
         contextsOfHost = new PageCursor(memory);
         contextsOfGuests = new PageCursor(guestTables);
         lastAddress = (1L << outputBits) - 1;
@@ -145,7 +147,7 @@ final class StreamConfiguration {
         } else {
             long at = table.level1Address(streamId);
             try {
-                word[0] = streams.readLongLe(at);
+                word[0] = streamsLevel1.readLongLe(at);
             } catch (BusErrorException e) {
                 fault.fetch(EventType.F_STE_FETCH, at);
                 return StreamTable.NONE;
