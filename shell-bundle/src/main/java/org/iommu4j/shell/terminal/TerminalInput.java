@@ -46,7 +46,11 @@ public final class TerminalInput implements ShellInput {
      * @throws IOException if there is no such terminal
      */
     public static TerminalInput open(Completions completions, boolean colours, Path history) throws IOException {
-        Terminal terminal = terminal();
+        return on(terminal(), completions, colours, history);
+    }
+
+    /** Lines that are typed at that terminal, which is closed with this. */
+    static TerminalInput on(Terminal terminal, Completions completions, boolean colours, Path history) {
         LineReaderBuilder builder = LineReaderBuilder.builder()
                 .terminal(terminal)
                 .appName("iommu4j")

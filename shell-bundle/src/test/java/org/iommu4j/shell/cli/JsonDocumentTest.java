@@ -10,10 +10,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -42,7 +42,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Holds docs/json.md against what the commands print. */
 class JsonDocumentTest {
     private static final Path DOCUMENT = Path.of("../docs/json.md");
-    private static final Pattern KEY = Pattern.compile("`([A-Za-z0-9]+)`");
+    private static final Pattern KEY = Pattern.compile("`([A-Za-z0-9_]+)`");
     private static final String RUN = RunJson.of(Instant.EPOCH, "1.0.0", "00ff", List.of(), Map.of("my.jar", "11ee"));
 
     static Stream<Arguments> outputs() {
@@ -77,7 +77,19 @@ class JsonDocumentTest {
                                 .toJson())),
                 Arguments.of(
                         "`conform`",
-                        withRun(new ConformReport("a.jar", "00ff", "b", "1.0.0", "intel", List.of()).toJson())),
+                        withRun(new ConformReport(
+                                        "a.jar",
+                                        "00ff",
+                                        "b",
+                                        "1.0.0",
+                                        "intel",
+                                        List.of(new ConformReport.Line(
+                                                "a.rule",
+                                                "is kept",
+                                                ConformReport.Result.FAILED,
+                                                "it is not",
+                                                "again")))
+                                .toJson())),
                 Arguments.of("`fuzz`", withRun(fuzzed().text())),
                 Arguments.of("`fixtures`", withRun(FixturesJson.of("a.jar", "fixtures/a/1.0.0", "3 states"))),
                 Arguments.of("`explain`", withRun(ExplanationJson.of(explained))),
@@ -116,26 +128,40 @@ class JsonDocumentTest {
     @ParameterizedTest
     @MethodSource("outputs")
     void shouldListTheKeysThatAreThere(String heading, String json) throws IOException {
+        assertDocumented(heading, json);
+    }
+
+    /** Holds an output against its section: the keys of the object, and what stands within each. */
+    static void assertDocumented(String heading, String json) throws IOException {
         Set<String> always = new TreeSet<>();
         Set<String> sometimes = new TreeSet<>();
+        Map<String, String> abouts = new TreeMap<>();
         for (String line : section(heading)) {
             if (line.startsWith("| `") || line.startsWith("| [")) {
                 String cell = line.split("\\|", -1)[1];
                 Matcher key = KEY.matcher(cell);
                 while (key.find()) {
                     (cell.contains("[") ? sometimes : always).add(key.group(1));
+                    abouts.put(key.group(1), line.substring(line.indexOf('|', 1)));
                 }
             }
         }
-        Set<String> there = keys(json);
+        Map<String, Set<String>> there = keys(json);
         Set<String> missing = new TreeSet<>(always);
-        missing.removeAll(there);
-        Set<String> unknown = new TreeSet<>(there);
+        missing.removeAll(there.keySet());
+        Set<String> unknown = new TreeSet<>(there.keySet());
         unknown.removeAll(always);
         unknown.removeAll(sometimes);
 
         assertEquals(Set.of(), missing, "documented, and not there");
         assertEquals(Set.of(), unknown, "there, and not documented");
+        there.forEach((key, within) -> {
+            Set<String> left = new TreeSet<>(within);
+            KEY.matcher(abouts.get(key)).results().forEach(documented -> left.remove(documented.group(1)));
+            if (!key.equals("run") && !abouts.get(key).contains(" by ")) {
+                assertEquals(Set.of(), left, () -> "within " + key + ", and not documented");
+            }
+        });
     }
 
     private static List<String> section(String heading) throws IOException {
@@ -146,17 +172,26 @@ class JsonDocumentTest {
         return text.substring(begin, end < 0 ? text.length() : end).lines().toList();
     }
 
-    /** The keys of the outermost object. */
-    private static Set<String> keys(String json) throws IOException {
-        Set<String> keys = new LinkedHashSet<>();
+    /** The keys of the outermost object, each with those that stand anywhere within it. */
+    private static Map<String, Set<String>> keys(String json) throws IOException {
+        Map<String, Set<String>> keys = new TreeMap<>();
         try (JsonParser parser = new JsonFactory().createParser(json)) {
             assertEquals(JsonToken.START_OBJECT, parser.nextToken());
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
-                keys.add(parser.currentName());
+                Set<String> within = new TreeSet<>();
+                keys.put(parser.currentName(), within);
                 parser.nextToken();
-                parser.skipChildren();
+                for (int depth = depth(parser.currentToken()); depth > 0; depth += depth(parser.currentToken())) {
+                    if (parser.nextToken() == JsonToken.FIELD_NAME) {
+                        within.add(parser.currentName());
+                    }
+                }
             }
         }
         return keys;
+    }
+
+    private static int depth(JsonToken token) {
+        return token.isStructStart() ? 1 : token.isStructEnd() ? -1 : 0;
     }
 }
