@@ -176,7 +176,7 @@ public class AmdViBackend implements Backend {
 
     @Override
     public List<Setting> settings() {
-        return AmdViSettings.table().settings();
+        return AmdViSettings.TABLE.settings();
     }
 
     @Override

@@ -212,7 +212,7 @@ public class SmmuBackend implements Backend {
 
     @Override
     public List<Setting> settings() {
-        return SmmuSettings.table().settings();
+        return SmmuSettings.TABLE.settings();
     }
 
     @Override

@@ -229,7 +229,7 @@ public class VtdBackend implements Backend {
 
     @Override
     public List<Setting> settings() {
-        return VtdSettings.table().settings();
+        return VtdSettings.TABLE.settings();
     }
 
     @Override

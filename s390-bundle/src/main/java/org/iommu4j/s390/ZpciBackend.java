@@ -178,7 +178,7 @@ public class ZpciBackend implements Backend {
 
     @Override
     public List<Setting> settings() {
-        return ZpciSettings.table().settings();
+        return ZpciSettings.TABLE.settings();
     }
 
     @Override

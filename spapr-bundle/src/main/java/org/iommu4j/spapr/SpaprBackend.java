@@ -190,7 +190,7 @@ public class SpaprBackend implements Backend {
 
     @Override
     public List<Setting> settings() {
-        return SpaprSettings.table().settings();
+        return SpaprSettings.TABLE.settings();
     }
 
     @Override

@@ -56,7 +56,7 @@ public record AmdViCapabilities(long header, long efr, long efr2) {
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation
      */
     public static AmdViCapabilities defaultOf(int subVersion) {
-        return of(AmdViSettings.table().defaults(subVersion));
+        return of(AmdViSettings.TABLE.defaults(subVersion));
     }
 
     /** Registers of a known generation's default unit. */

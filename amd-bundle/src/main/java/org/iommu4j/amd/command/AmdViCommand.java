@@ -29,28 +29,14 @@ public enum AmdViCommand implements CommandFormat {
     /** Size of a command. */
     public static final int BYTES = 16;
 
-    /** {@link #COMPLETION_WAIT} as a constant, for a switch over the opcode. */
+    // The opcodes as constants, for a switch.
     public static final int OP_COMPLETION_WAIT = 0x1;
-
-    /** {@link #INVALIDATE_DEVTAB_ENTRY} as a constant. */
     public static final int OP_DEVTAB_ENTRY = 0x2;
-
-    /** {@link #INVALIDATE_IOMMU_PAGES} as a constant. */
     public static final int OP_IOMMU_PAGES = 0x3;
-
-    /** {@link #INVALIDATE_IOTLB_PAGES} as a constant. */
     public static final int OP_IOTLB_PAGES = 0x4;
-
-    /** {@link #INVALIDATE_INTERRUPT_TABLE} as a constant. */
     public static final int OP_INTERRUPT_TABLE = 0x5;
-
-    /** {@link #PREFETCH_IOMMU_PAGES} as a constant. */
     public static final int OP_PREFETCH = 0x6;
-
-    /** {@link #COMPLETE_PPR_REQUEST} as a constant. */
     public static final int OP_COMPLETE_PPR = 0x7;
-
-    /** {@link #INVALIDATE_IOMMU_ALL} as a constant. */
     public static final int OP_ALL = 0x8;
 
     private static final BitField OPCODE = CompletionWait.OPCODE;

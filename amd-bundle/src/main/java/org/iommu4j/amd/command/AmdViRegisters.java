@@ -153,8 +153,6 @@ public final class AmdViRegisters {
 
         private static final Register.Builder BASE = register("CmdBufBase", 0x0008, "3.4.2")
                 .each(READ_WRITE, whileClear(Status.REGISTER, Status.CMD_BUF_RUN));
-
-        /** Address of the first entry. */
         public static final BitField BASE_ADDRESS = BASE.address("Base", 51, 12, about("first entry"));
 
         /** log2 of the number of entries. */
@@ -162,14 +160,10 @@ public final class AmdViRegisters {
 
         private static final Register.Builder HEAD = register("CmdBufHead", 0x2000, "3.4.15")
                 .each(READ_WRITE, whileClear(Status.REGISTER, Status.CMD_BUF_RUN));
-
-        /** Byte offset of the next entry to be read. */
         public static final BitField HEAD_OFFSET = HEAD.address("Head", 18, 4, about("next entry to be read"));
 
         private static final Register.Builder TAIL =
                 register("CmdBufTail", 0x2008, "3.4.15").each(READ_WRITE);
-
-        /** Byte offset of the next entry to be written. */
         public static final BitField TAIL_OFFSET = TAIL.address("Tail", 18, 4, about("next entry to be written"));
 
         /** The command buffer: software writes at the tail. */

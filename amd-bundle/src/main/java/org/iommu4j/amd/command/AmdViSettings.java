@@ -6,12 +6,9 @@ import java.util.random.RandomGenerator;
 import org.iommu4j.amd.command.AmdViRegisters.Efr;
 import org.iommu4j.amd.command.AmdViRegisters.Efr2;
 import org.iommu4j.amd.command.AmdViRegisters.PciCapability;
-import org.iommu4j.backend.BackendException;
-import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.simulation.config.SettingRow;
 import org.iommu4j.simulation.config.SettingTable;
-import org.iommu4j.simulation.config.SettingValues;
 
 /**
  * What a configuration of an AMD IOMMU can choose: its capability registers, and choices where the known readers of the
@@ -168,22 +165,8 @@ public final class AmdViSettings {
     public static final SettingRow LARGE_PAGE = ROWS.choice("page-512g", "translated", "fault")
             .about("a leaf of 512 GiB in a host table: translated, or a page fault with an illegal size: erratum B16");
 
-    private static final SettingTable TABLE = ROWS.build();
+    /** All that can be chosen. */
+    public static final SettingTable TABLE = ROWS.build();
 
     private AmdViSettings() {}
-
-    /** All that can be chosen. */
-    public static SettingTable table() {
-        return TABLE;
-    }
-
-    /**
-     * What a configuration chooses.
-     *
-     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or an ability that is known but not
-     *     modelled, {@code EINVAL} for an unknown name or a value that does not fit
-     */
-    public static SettingValues of(HardwareConfig config) {
-        return TABLE.read(config);
-    }
 }

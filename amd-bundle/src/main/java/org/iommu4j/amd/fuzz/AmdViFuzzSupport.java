@@ -37,7 +37,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        return AmdViSettings.table().vary(subVersion, random);
+        return AmdViSettings.TABLE.vary(subVersion, random);
     }
 
     @Override
@@ -148,6 +148,6 @@ public final class AmdViFuzzSupport implements FuzzSupport {
 
     @Override
     public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
-        return new AmdViReferenceWalker(port, driver, AmdViSettings.of(config).isSet(AmdViSettings.SNP));
+        return new AmdViReferenceWalker(port, driver, AmdViSettings.TABLE.read(config).isSet(AmdViSettings.SNP));
     }
 }

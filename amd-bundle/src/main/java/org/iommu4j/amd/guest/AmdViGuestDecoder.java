@@ -59,11 +59,11 @@ public final class AmdViGuestDecoder implements GuestDecoder {
      * A virtual unit fresh from reset.
      *
      * @param config what the guest sees: generation and capabilities
-     * @throws BackendException as {@link AmdViSettings#of}
+     * @throws BackendException as {@link org.iommu4j.simulation.config.SettingTable#read}
      */
     public AmdViGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         subVersion = config.subVersion();
-        SettingValues chosen = AmdViSettings.of(config);
+        SettingValues chosen = AmdViSettings.TABLE.read(config);
         unit = AmdViCapabilities.of(chosen);
         registers = new RegisterFile(UnitRegisters.of(unit));
         devices = new GuestDevices(memory, registers, unit, chosen.isSet(AmdViSettings.SNP), subVersion);
@@ -71,7 +71,7 @@ public final class AmdViGuestDecoder implements GuestDecoder {
         front = new AmdViFront(
                 subVersion,
                 unit,
-                AmdViSettings.table().defaults(subVersion),
+                AmdViSettings.TABLE.defaults(subVersion),
                 registers,
                 memory,
                 (address, data) -> {},

@@ -60,7 +60,7 @@ public final class SimulatedAmdVi implements Hardware {
             Platform platform,
             BiFunction<CacheConfig, SettingValues, TranslationCaches> cachesFactory) {
         this.config = config;
-        SettingValues chosen = AmdViSettings.of(config);
+        SettingValues chosen = AmdViSettings.TABLE.read(config);
         AmdViCapabilities unit = AmdViCapabilities.of(chosen);
         registers = new RegisterFile(UnitRegisters.of(unit));
         memory = platform.memory();

@@ -108,8 +108,6 @@ public final class DeviceTableEntry {
     public static final BitField GUEST_DEVICE_ID =
             ENTRY.bits("GDeviceID", 223, 208, when("vIOMMUSup"), about("the guest's DeviceID"));
     public static final BitField GUEST_ID = ENTRY.bits("GuestID", 239, 224, when("vIOMMUSup"), about("the guest"));
-
-    /** Left to software. */
     public static final BitField FREE = ENTRY.ignored("free", 245, 245);
 
     public static final BitField ATTR_V = ENTRY.bit("AttrV", 246, about("attributes are valid"));

@@ -25,13 +25,9 @@ public final class GuestPte {
 
     /** Global; no effect on tags. */
     public static final BitField G = ENTRY.bit("G", 8, about("global, no effect"));
-
-    /** Left to software. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 11:9", 11, 9);
 
     public static final BitField ADDRESS = ENTRY.address("Address", 51, 12, about("next table or page"));
-
-    /** Left to software. */
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 62:52", 62, 52);
 
     public static final BitField NX = ENTRY.bit("NX", 63, about("no execute"));

@@ -11,13 +11,9 @@ public final class HostPde {
     private static final Layout.Builder ENTRY =
             Layout.named("v1_pde").size(64).littleEndian().spec("AMD 48882 2.2.3");
     public static final BitField PR = ENTRY.bit("PR", 0, about("present"));
-
-    /** Left to software. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 4:1", 4, 1);
 
     public static final BitField A = ENTRY.bit("A", 5, about("accessed"));
-
-    /** Left to software. */
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 8:6", 8, 6);
 
     /** Level of the table that the entry leads to, 1 to 5. */
@@ -30,8 +26,6 @@ public final class HostPde {
 
     public static final BitField IR = ENTRY.bit("IR", 61, about("read"));
     public static final BitField IW = ENTRY.bit("IW", 62, about("write"));
-
-    /** Left to software. */
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 63", 63, 63);
 
     public static final Layout LAYOUT = ENTRY.presentIfAny(PR).build();

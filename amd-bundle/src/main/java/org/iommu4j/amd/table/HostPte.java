@@ -11,14 +11,10 @@ public final class HostPte {
     private static final Layout.Builder ENTRY =
             Layout.named("v1_pte").size(64).littleEndian().spec("AMD 48882 2.2.3");
     public static final BitField PR = ENTRY.bit("PR", 0, about("present"));
-
-    /** Left to software. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 4:1", 4, 1);
 
     public static final BitField A = ENTRY.bit("A", 5, about("accessed"));
     public static final BitField D = ENTRY.bit("D", 6, about("dirty"));
-
-    /** Left to software. */
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 8:7", 8, 7);
 
     public static final BitField NEXT_LEVEL =
@@ -34,8 +30,6 @@ public final class HostPte {
     public static final BitField FC = ENTRY.bit("FC", 60, about("forced coherence"));
     public static final BitField IR = ENTRY.bit("IR", 61, about("read"));
     public static final BitField IW = ENTRY.bit("IW", 62, about("write"));
-
-    /** Left to software. */
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 63", 63, 63);
 
     public static final Layout LAYOUT = ENTRY.presentIfAny(PR).build();

@@ -35,7 +35,7 @@ class AmdViLayoutDocsTest {
                                 .collect(Collectors.toMap(
                                         AmdViEvent::code, AmdViEvent::text, (one, other) -> one, TreeMap::new)))
                 + "\n## Configuration\n\n"
-                + LayoutDocs.settings(AmdViSettings.table().settings());
+                + LayoutDocs.settings(AmdViSettings.TABLE.settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("amd.md"), text);
     }

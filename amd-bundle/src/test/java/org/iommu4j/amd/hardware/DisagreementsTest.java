@@ -43,7 +43,7 @@ final class DisagreementsTest {
     @Test
     void shouldHaveASettingForEachSwitchOfTheDocument() {
         Set<String> known = new TreeSet<>();
-        for (Setting setting : AmdViSettings.table().settings()) {
+        for (Setting setting : AmdViSettings.TABLE.settings()) {
             Matcher matcher = Pattern.compile("S-[A-Z0-9]+").matcher(setting.about());
             if (matcher.find()) {
                 known.add(matcher.group());

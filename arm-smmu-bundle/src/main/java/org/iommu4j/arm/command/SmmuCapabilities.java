@@ -58,10 +58,10 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
     /**
      * The capabilities that a configuration asks for.
      *
-     * @throws BackendException as {@link SmmuSettings#of}
+     * @throws BackendException as {@link org.iommu4j.simulation.config.SettingTable#read}
      */
     public static SmmuCapabilities of(HardwareConfig config) {
-        return of(SmmuSettings.of(config));
+        return of(SmmuSettings.TABLE.read(config));
     }
 
     /** The capabilities that have been chosen. */
@@ -82,7 +82,7 @@ public record SmmuCapabilities(int subVersion, long idr0, long idr1, long idr3, 
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation
      */
     public static SmmuCapabilities defaultOf(int subVersion) {
-        return of(SmmuSettings.table().defaults(subVersion));
+        return of(SmmuSettings.TABLE.defaults(subVersion));
     }
 
     /** Capabilities that a chip's own registers tell. */

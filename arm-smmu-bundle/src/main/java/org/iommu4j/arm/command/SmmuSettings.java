@@ -8,13 +8,10 @@ import org.iommu4j.arm.command.SmmuRegisters.Idr1;
 import org.iommu4j.arm.command.SmmuRegisters.Idr3;
 import org.iommu4j.arm.command.SmmuRegisters.Idr5;
 import org.iommu4j.arm.command.SmmuRegisters.Iidr;
-import org.iommu4j.backend.BackendException;
-import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Register;
 import org.iommu4j.simulation.config.SettingRow;
 import org.iommu4j.simulation.config.SettingTable;
-import org.iommu4j.simulation.config.SettingValues;
 
 /** Settings of an SMMU: its identification registers, and choices that the architecture leaves open. */
 public final class SmmuSettings {
@@ -144,7 +141,8 @@ public final class SmmuSettings {
             .about("what the queue takes: every command, or TLBI_NH_ASID, TLBI_NH_VA, ATC_INV and CMD_SYNC without a"
                     + " signal (E19, E46 of docs/spec/arm-smmu.md 7, a guest's queue of Tegra241)");
 
-    private static final SettingTable TABLE = ROWS.build();
+    /** All that can be chosen. */
+    public static final SettingTable TABLE = ROWS.build();
 
     private SmmuSettings() {}
 
@@ -155,20 +153,5 @@ public final class SmmuSettings {
                 register.layout(),
                 register.widthBits(),
                 generation -> value.applyAsLong(SmmuCapabilities.base(generation)));
-    }
-
-    /** All rows. */
-    public static SettingTable table() {
-        return TABLE;
-    }
-
-    /**
-     * What a configuration chooses.
-     *
-     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or an ability that is not modelled,
-     *     {@code EINVAL} for an unknown name or a value that does not fit
-     */
-    public static SettingValues of(HardwareConfig config) {
-        return TABLE.read(config);
     }
 }

@@ -36,7 +36,7 @@ public final class SmmuFront {
     private final GlobalErrors errors;
     private final CommandQueue queue;
     private final EventRecorder events;
-    private final PageRequests pageRequests;
+    private final PageRequestQueue pageRequests;
     private final RecordQueue eventQueue;
     private final RecordQueue pageRequestQueue;
     private final boolean hasOnePage;
@@ -97,7 +97,7 @@ public final class SmmuFront {
                         Gerror.PRIQ_ABT_ERR)
                 : null;
         pageRequests = pages
-                ? new PageRequests(
+                ? new PageRequestQueue(
                         pageRequestQueue,
                         new InterruptMessage(
                                 registers, Message.PRIQ, messages, InterruptMessage.LINE_PAGE_REQUESTS, interrupts))
@@ -182,7 +182,7 @@ public final class SmmuFront {
     }
 
     /** Receiver of page requests; null if the chip has none. */
-    public PageRequests pageRequests() {
+    public PageRequestQueue pageRequests() {
         return pageRequests;
     }
 

@@ -34,7 +34,7 @@ public final class SmmuFuzzSupport implements FuzzSupport {
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        return SmmuSettings.table().vary(subVersion, random);
+        return SmmuSettings.TABLE.vary(subVersion, random);
     }
 
     @Override

@@ -27,7 +27,7 @@ final class GuestEffects implements CommandEffects {
     private static final long LAST_ADDRESS = -1L;
     private static final byte[] NO_PAYLOAD = {};
 
-    private final GuestStreams streams;
+    private final GuestDevices streams;
     private final RequestWriter writer;
     private final BooleanSupplier withAsids;
 
@@ -39,7 +39,7 @@ final class GuestEffects implements CommandEffects {
      *
      * @param withAsids whether streams of EL2 have ASIDs: CR2.E2H
      */
-    GuestEffects(int subVersion, GuestStreams streams, BooleanSupplier withAsids) {
+    GuestEffects(int subVersion, GuestDevices streams, BooleanSupplier withAsids) {
         this.streams = streams;
         this.withAsids = withAsids;
         writer = new RequestWriter(Abi.LP64_LE, IommuModel.ARM_SMMU, subVersion);

@@ -51,7 +51,7 @@ public final class SmmuGuestDecoder implements GuestDecoder {
     private final HardwareConfig config;
     private final RegisterFile registers;
     private final StreamTable table;
-    private final GuestStreams streams;
+    private final GuestDevices streams;
     private final GuestEffects effects;
     private final GuestEvents events;
     private final SmmuFront front;
@@ -60,16 +60,16 @@ public final class SmmuGuestDecoder implements GuestDecoder {
      * A virtual SMMU fresh from reset.
      *
      * @param config what the guest sees: generation and capabilities
-     * @throws BackendException as {@link SmmuSettings#of}
+     * @throws BackendException as {@link org.iommu4j.simulation.config.SettingTable#read}
      */
     public SmmuGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
         this.config = config;
-        SettingValues chosen = SmmuSettings.of(config);
+        SettingValues chosen = SmmuSettings.TABLE.read(config);
         SmmuCapabilities chip = SmmuCapabilities.of(chosen);
         registers = new RegisterFile(
                 ByteOrder.LITTLE_ENDIAN, SmmuRegisters.of(chip, false), !chosen.isSet(SmmuSettings.LEGACY_GUARDS));
         table = new StreamTable(chip);
-        streams = new GuestStreams(memory, chip, table, this::takesPageRequests);
+        streams = new GuestDevices(memory, chip, table, this::takesPageRequests);
         effects = new GuestEffects(config.subVersion(), streams, () -> registers.isSet(Cr2.REGISTER, Cr2.E2H));
         front = new SmmuFront(chip, chosen, registers, memory, (address, data) -> {}, effects);
         events = new GuestEvents(registers, front.events());

@@ -60,7 +60,7 @@ public final class SimulatedSmmu implements Hardware {
     private SimulatedSmmu(
             HardwareConfig config, Platform platform, Function<CacheConfig, TranslationCaches> cachesFactory) {
         this.config = config;
-        SettingValues chosen = SmmuSettings.of(config);
+        SettingValues chosen = SmmuSettings.TABLE.read(config);
         SmmuCapabilities chip = SmmuCapabilities.of(chosen);
         registers = registerFile(chip, chosen);
         caches = cachesFactory.apply(config.cache());

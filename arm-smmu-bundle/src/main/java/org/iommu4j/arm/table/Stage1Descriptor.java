@@ -52,8 +52,6 @@ public final class Stage1Descriptor {
     public static final BitField NO_UNPRIVILEGED_TABLE =
             ENTRY.bit("APTable0", 61, about("table: privileged only below"));
     public static final BitField READ_ONLY_TABLE = ENTRY.bit("APTable1", 62, about("table: read only below"));
-
-    /** Software's own. */
     public static final BitField SOFTWARE = ENTRY.ignored("software", 58, 55);
 
     /** The descriptor; the layout takes the address as one of a 64 KiB granule. */

@@ -66,7 +66,7 @@ public final class SmmuTranslator implements MappingTranslator<Domain> {
     private final long eventQueue;
     private final QueueCommands queue;
     private final TlbCommands tlb;
-    private final VendorCommands vendorCommands;
+    private final VendorPart vendorPart;
     private final Bindings bindings;
 
     /** Page requests of devices; null if the chip has none. */
@@ -90,7 +90,7 @@ public final class SmmuTranslator implements MappingTranslator<Domain> {
         memory = platform.memory();
         guestTables = platform.guestTables();
         tlb = new TlbCommands(queue, chip);
-        vendorCommands = new VendorCommands(chip, queue);
+        vendorPart = new VendorPart(chip, queue);
         pageRequests = chip.has("PRI") ? new PageRequestQueue(port, queue, this::ownerOf) : null;
         bindings = new Bindings(platform, chip, tables, queue, tlb, pageRequests);
         books = new DomainBooks<>(bindings);
@@ -238,9 +238,9 @@ public final class SmmuTranslator implements MappingTranslator<Domain> {
                     Rule.V24, Errno.EINVAL, Uapi.PASID, "no table of the domain has that PASID", completion);
         }
         if (request.payloadLength() != 0) {
-            int refused = vendorCommands.check(target, request, completion);
+            int refused = vendorPart.check(target, request, completion);
             if (refused == 0) {
-                vendorCommands.write(target, request);
+                vendorPart.write(target, request);
                 completion.done(Fidelity.EXACT);
             }
             return refused;

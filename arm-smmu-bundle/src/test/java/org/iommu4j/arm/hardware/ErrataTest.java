@@ -96,7 +96,7 @@ class ErrataTest {
     void shouldBeGivenNoFeatureThatItsTablesOrQueuesDoNotHave(String field, long value) {
         HardwareConfig config = new HardwareConfig(
                 SmmuGeneration.V3_4, Map.of("idr", Map.of(field, value)), Map.of(), CacheConfig.NONE, Map.of());
-        BackendException refused = assertThrows(BackendException.class, () -> SmmuSettings.of(config));
+        BackendException refused = assertThrows(BackendException.class, () -> SmmuSettings.TABLE.read(config));
         assertEquals(Errno.EPROTONOSUPPORT, refused.errno());
     }
 
@@ -107,7 +107,7 @@ class ErrataTest {
                 SmmuGeneration.V3_3, Map.of("idr", Map.of("DS", 1L)), Map.of(), CacheConfig.NONE, Map.of());
         assertEquals(
                 Errno.EPROTONOSUPPORT,
-                assertThrows(BackendException.class, () -> SmmuSettings.of(config))
+                assertThrows(BackendException.class, () -> SmmuSettings.TABLE.read(config))
                         .errno());
         assertEquals(
                 0, recipe().idr("DS", 1).generation(SmmuGeneration.V3_4).make().read(SmmuUnit.GERROR));

@@ -40,7 +40,7 @@ class SmmuLayoutDocsTest {
                                 .collect(Collectors.toMap(
                                         EventType::code, EventType::text, (one, other) -> one, TreeMap::new)))
                 + "\n## Configuration\n\n"
-                + LayoutDocs.settings(SmmuSettings.table().settings());
+                + LayoutDocs.settings(SmmuSettings.TABLE.settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("arm.md"), text);
     }

@@ -38,10 +38,10 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
     /**
      * The capabilities that a configuration asks for.
      *
-     * @throws BackendException as {@link VtdSettings#of}
+     * @throws BackendException as {@link org.iommu4j.simulation.config.SettingTable#read}
      */
     public static VtdCapabilities of(HardwareConfig config) {
-        return of(VtdSettings.of(config));
+        return of(VtdSettings.TABLE.read(config));
     }
 
     /** The capabilities that have been chosen. */
@@ -56,7 +56,7 @@ public record VtdCapabilities(long ver, long cap, long ecap) {
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation
      */
     public static VtdCapabilities defaultOf(int subVersion) {
-        return of(VtdSettings.table().defaults(subVersion));
+        return of(VtdSettings.TABLE.defaults(subVersion));
     }
 
     /** Registers of a known generation's default unit. */

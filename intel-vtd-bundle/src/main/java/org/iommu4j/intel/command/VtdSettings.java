@@ -2,7 +2,6 @@ package org.iommu4j.intel.command;
 
 import java.util.List;
 import org.iommu4j.backend.BackendException;
-import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.intel.command.VtdRegisters.Cap;
 import org.iommu4j.intel.command.VtdRegisters.Ecap;
@@ -88,24 +87,10 @@ public final class VtdSettings {
             .about("what ITESID names after a device-TLB time-out; old units leave 0 there");
 
     private static final SettingRow VERSION = ROWS.text("ver").about("version as major.minor, 4 bits each");
-    private static final SettingTable TABLE = ROWS.build();
+    /** All that can be chosen. */
+    public static final SettingTable TABLE = ROWS.build();
 
     private VtdSettings() {}
-
-    /** All that can be chosen. */
-    public static SettingTable table() {
-        return TABLE;
-    }
-
-    /**
-     * The settings that a configuration asks for.
-     *
-     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or an ability that is known but not
-     *     modelled, {@code EINVAL} for an unknown name or a value that does not fit
-     */
-    public static SettingValues of(HardwareConfig config) {
-        return TABLE.read(config);
-    }
 
     /** The version register: an option {@code ver} wins over the register and its fields. */
     static long version(SettingValues values) {

@@ -61,7 +61,7 @@ public final class VtdFuzzSupport implements FuzzSupport {
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        return VtdSettings.table().vary(subVersion, random);
+        return VtdSettings.TABLE.vary(subVersion, random);
     }
 
     @Override

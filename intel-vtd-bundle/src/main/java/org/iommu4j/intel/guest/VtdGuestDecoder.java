@@ -87,7 +87,7 @@ public final class VtdGuestDecoder implements GuestDecoder {
         structures = new GuestStructures(memory, unit, subVersion);
         devices = new GuestDevices(unit, structures, subVersion);
         effects = new GuestEffects(subVersion, unit, structures, devices);
-        SettingValues chosen = VtdSettings.table().defaults(subVersion);
+        SettingValues chosen = VtdSettings.TABLE.defaults(subVersion);
         InterruptSink undelivered = (address, data) -> {};
         FaultRecorder recorder = new FaultRecorder(unit, chosen, registers, undelivered);
         faults = new GuestFaults(unit, subVersion, memory, structures, recorder);

@@ -80,7 +80,7 @@ public final class SimulatedVtd implements Hardware {
             Platform platform,
             BiFunction<CacheConfig, TableWalker, TranslationCaches> cachesFactory) {
         this.config = config;
-        SettingValues chosen = VtdSettings.of(config);
+        SettingValues chosen = VtdSettings.TABLE.read(config);
         unit = VtdCapabilities.of(chosen);
         hasProtectedMemory = Cap.PLMR.isSet(unit.cap()) || Cap.PHMR.isSet(unit.cap());
         protectsAlways = Ver.MAJOR.get(unit.ver()) >= FIRST_MAJOR_THAT_PROTECTS_ALWAYS;

@@ -15,8 +15,6 @@ public final class SsPte {
             Layout.named("scalable_ss_paging_entry").size(64).littleEndian().spec("VT-d 9.8");
     public static final BitField R = ENTRY.bit("R", 0, about("read, without SSIRWE"));
     public static final BitField W = ENTRY.bit("W", 1, about("write, without SSIRWE"));
-
-    /** Left to software. */
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 2", 2, 2);
 
     public static final BitField EMT = ENTRY.bits("EMT", 5, 3, about("memory type, leaves only"));
@@ -32,14 +30,10 @@ public final class SsPte {
 
     /** Dirty, leaves only; only where the PASID entry has SSADE. */
     public static final BitField D = ENTRY.bit("D", 9, about("dirty, with SSADE, leaves only"));
-
-    /** Left to software. */
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 10", 10, 10);
 
     public static final BitField SNP = ENTRY.bit("SNP", 11, when("SC"), about("snoop, leaves only"));
     public static final BitField ADDR = ENTRY.address("ADDR", 51, 12, about("next table or page"));
-
-    /** Left to software. */
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 60:52", 60, 52);
 
     /** Read permission with SSIRWE; ignored without. */
@@ -47,8 +41,6 @@ public final class SsPte {
 
     /** Write permission with SSIRWE; reserved without. */
     public static final BitField IW = ENTRY.bit("IW", 62, when("SSIRWS"), about("write, with SSIRWE"));
-
-    /** Left to software. */
     public static final BitField IGNORED_TOP = ENTRY.ignored("ignored 63", 63, 63);
 
     /** The entry; which bits are reserved depends on the level, see {@link SecondStageWalker}. */

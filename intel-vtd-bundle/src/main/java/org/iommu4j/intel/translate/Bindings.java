@@ -121,7 +121,8 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
     @Override
     public Device device(Domain domain, int requester, Completion completion) {
         if (requester < 0 || requester >= REQUESTERS) {
-            Answers.refuseDevice(requester, Errno.EINVAL, "a requester id is 0 to 65535: bus, device, function", completion);
+            Answers.refuseDevice(
+                    requester, Errno.EINVAL, "a requester id is 0 to 65535: bus, device, function", completion);
             return null;
         }
         return new Device(requester);

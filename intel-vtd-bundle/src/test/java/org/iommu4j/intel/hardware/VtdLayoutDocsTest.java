@@ -35,7 +35,7 @@ class VtdLayoutDocsTest {
                                 .collect(Collectors.toMap(
                                         FaultReason::code, FaultReason::text, (one, other) -> one, TreeMap::new)))
                 + "\n## Configuration\n\n"
-                + LayoutDocs.settings(VtdSettings.table().settings());
+                + LayoutDocs.settings(VtdSettings.TABLE.settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("intel.md"), text);
     }

@@ -30,10 +30,10 @@ public final class ZpciCapabilities {
     /**
      * The capabilities that a configuration asks for.
      *
-     * @throws BackendException as {@link ZpciSettings#of}; {@code EINVAL} for values that make no sense together
+     * @throws BackendException as {@link org.iommu4j.simulation.config.SettingTable#read}; {@code EINVAL} for values that make no sense together
      */
     public static ZpciCapabilities of(HardwareConfig config) {
-        return of(ZpciSettings.of(config));
+        return of(ZpciSettings.TABLE.read(config));
     }
 
     /** The capabilities that have been chosen; throws as {@link #of(HardwareConfig)}. */
@@ -49,7 +49,7 @@ public final class ZpciCapabilities {
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation
      */
     public static ZpciCapabilities defaultOf(int subVersion) {
-        return new ZpciCapabilities(ZpciSettings.table().defaults(subVersion));
+        return new ZpciCapabilities(ZpciSettings.TABLE.defaults(subVersion));
     }
 
     private void check() {

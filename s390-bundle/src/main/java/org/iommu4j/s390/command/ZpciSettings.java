@@ -1,10 +1,7 @@
 package org.iommu4j.s390.command;
 
-import org.iommu4j.backend.BackendException;
-import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.simulation.config.SettingRow;
 import org.iommu4j.simulation.config.SettingTable;
-import org.iommu4j.simulation.config.SettingValues;
 
 /**
  * The settings of a chip's configuration: what its functions report and can do, docs/spec/s390-zpci.md 6, how many there
@@ -112,7 +109,8 @@ public final class ZpciSettings {
         vary();
     }
 
-    private static final SettingTable TABLE = ROWS.build();
+    /** All that can be chosen. */
+    public static final SettingTable TABLE = ROWS.build();
 
     private ZpciSettings() {}
 
@@ -129,21 +127,6 @@ public final class ZpciSettings {
                 (generation, random) -> generation >= ZpciGeneration.TABLES && random.nextInt(4) == 0
                         ? (Long) (TABLE_TYPE_REGION_THIRD | (long) random.nextInt(16) << 4)
                         : null);
-    }
-
-    /** All that can be chosen. */
-    public static SettingTable table() {
-        return TABLE;
-    }
-
-    /**
-     * The settings that a configuration asks for.
-     *
-     * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation or a value that the generation cannot
-     *     have, {@code EINVAL} for an unknown name or a value that does not fit
-     */
-    public static SettingValues of(HardwareConfig config) {
-        return TABLE.read(config);
     }
 
     private static long relaxed(int generation) {

@@ -53,7 +53,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        return ZpciSettings.table().vary(subVersion, random);
+        return ZpciSettings.TABLE.vary(subVersion, random);
     }
 
     @Override

@@ -68,7 +68,7 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
      * @throws BackendException as {@link ZpciCapabilities#of}
      */
     public ZpciGuestDecoder(HardwareConfig config, PhysicalMemory memory) {
-        SettingValues chosen = ZpciSettings.of(config);
+        SettingValues chosen = ZpciSettings.TABLE.read(config);
         unit = ZpciCapabilities.of(chosen);
         facility = new PciFacility(
                 unit,

@@ -75,7 +75,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     private final ObservedCache observed;
 
     /** Is told of refreshes and of the entries that they drop. */
-    private final RefreshWatch refreshes;
+    private final CommandWatch refreshes;
 
     /** Busy answers that the RPCIT under way has still to get. */
     private int busyLeft;
@@ -92,7 +92,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
             Platform platform,
             BiFunction<CacheConfig, ZpciCapabilities, TranslationCaches> cachesFactory) {
         this.config = config;
-        SettingValues chosen = ZpciSettings.of(config);
+        SettingValues chosen = ZpciSettings.TABLE.read(config);
         unit = ZpciCapabilities.of(chosen);
         busy = chosen.getInt(ZpciSettings.RPCIT_BUSY);
         caches = cachesFactory.apply(config.cache(), unit);
@@ -105,7 +105,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
         observer = platform.sanitizer();
         accesses = observer == null ? TranslationObserver.nobody() : observer;
         observed = new ObservedCache(accesses, CachedKind.TRANSLATION);
-        refreshes = observer == null ? RefreshWatch.NOBODY : new RefreshReports(observer);
+        refreshes = observer == null ? CommandWatch.NOBODY : new CommandReports(observer);
         busyLeft = busy;
     }
 
@@ -449,7 +449,7 @@ public final class SimulatedZpci implements Hardware, AddressTranslation {
     public Snapshot save() {
         SnapshotWriter out = new SnapshotWriter(IommuModel.S390, Snapshot.Kind.HARDWARE, STATE_VERSION);
         Map<String, String> choices = new HashMap<>(config.options());
-        choices.keySet().removeIf(ZpciSettings.table()::isNumber);
+        choices.keySet().removeIf(ZpciSettings.TABLE::isNumber);
         out.section("config")
                 .putInt(config.subVersion())
                 .putString(config.cache().name())

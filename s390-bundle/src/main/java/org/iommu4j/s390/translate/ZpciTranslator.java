@@ -71,7 +71,7 @@ public final class ZpciTranslator implements ComposedTranslator<Domain> {
     private final boolean largeFrames;
     private final MappedRanges mappedRanges;
     private final VendorPart vendorPart = new VendorPart();
-    private final Registrations registrations;
+    private final Bindings bindings;
     private final DomainBooks<Domain, Device> books;
 
     private ZpciTranslator(int subVersion, NativePort port, Instructions instructions) {
@@ -79,8 +79,8 @@ public final class ZpciTranslator implements ComposedTranslator<Domain> {
         this.instructions = instructions;
         largeFrames = subVersion >= ZpciGeneration.LARGE;
         mappedRanges = new MappedRanges(port.platform().guestTables(), largeFrames);
-        registrations = new Registrations(subVersion, port.platform(), instructions, mappedRanges);
-        books = new DomainBooks<>(registrations);
+        bindings = new Bindings(subVersion, port.platform(), instructions, mappedRanges);
+        books = new DomainBooks<>(bindings);
     }
 
     /**
@@ -139,7 +139,7 @@ public final class ZpciTranslator implements ComposedTranslator<Domain> {
 
     @Override
     public int bindIn(Domain domain, BindRequest request, Completion completion) {
-        return registrations.bind(domain, request, completion);
+        return bindings.bind(domain, request, completion);
     }
 
     @Override

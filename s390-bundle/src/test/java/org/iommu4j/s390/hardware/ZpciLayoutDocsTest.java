@@ -39,7 +39,7 @@ class ZpciLayoutDocsTest {
                                 .collect(Collectors.toMap(
                                         EventCode::code, EventCode::text, (one, other) -> one, TreeMap::new)))
                 + "\n## Configuration\n\n"
-                + LayoutDocs.settings(ZpciSettings.table().settings());
+                + LayoutDocs.settings(ZpciSettings.TABLE.settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("s390.md"), text);
     }

@@ -72,7 +72,7 @@ public record SpaprCapabilities(
      *     have, {@code EINVAL} for an unknown name or for values that make no sense together
      */
     public static SpaprCapabilities of(HardwareConfig config) {
-        return of(SpaprSettings.of(config));
+        return of(SpaprSettings.TABLE.read(config));
     }
 
     /** The capabilities that have been chosen; throws as {@link #of(HardwareConfig)}. */
@@ -198,7 +198,7 @@ public record SpaprCapabilities(
      * @throws BackendException {@code EPROTONOSUPPORT} for an unknown generation
      */
     public static SpaprCapabilities defaultOf(int subVersion) {
-        return withoutWindows(SpaprSettings.table().defaults(subVersion));
+        return withoutWindows(SpaprSettings.TABLE.defaults(subVersion));
     }
 
     /** Number of PEs. */

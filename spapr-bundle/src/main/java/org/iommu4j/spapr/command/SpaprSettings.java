@@ -1,10 +1,7 @@
 package org.iommu4j.spapr.command;
 
-import org.iommu4j.backend.BackendException;
-import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.simulation.config.SettingRow;
 import org.iommu4j.simulation.config.SettingTable;
-import org.iommu4j.simulation.config.SettingValues;
 
 /**
  * The settings of a platform's configuration: its capabilities, docs/spec/spapr-tce.md 6, and choices that the architecture
@@ -148,7 +145,8 @@ public final class SpaprSettings {
         vary();
     }
 
-    private static final SettingTable TABLE = ROWS.build();
+    /** All that can be chosen. */
+    public static final SettingTable TABLE = ROWS.build();
 
     private SpaprSettings() {}
 
@@ -172,20 +170,6 @@ public final class SpaprSettings {
                 (generation, random) -> random.nextInt(4) == 0 && SpaprGeneration.hasRegisters(generation)
                         ? (Long) shifts(12, 16, 21, 24)
                         : null);
-    }
-
-    /** All that can be chosen. */
-    public static SettingTable table() {
-        return TABLE;
-    }
-
-    /**
-     * The settings that a configuration asks for.
-     *
-     * @throws BackendException as {@link SpaprCapabilities#of}
-     */
-    public static SettingValues of(HardwareConfig config) {
-        return TABLE.read(config);
     }
 
     private static long pageSizes(int generation) {

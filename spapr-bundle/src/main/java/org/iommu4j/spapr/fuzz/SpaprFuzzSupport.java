@@ -61,7 +61,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
 
     @Override
     public HardwareConfig config(int subVersion, RandomGenerator random) {
-        return SpaprSettings.table().vary(subVersion, random);
+        return SpaprSettings.TABLE.vary(subVersion, random);
     }
 
     @Override

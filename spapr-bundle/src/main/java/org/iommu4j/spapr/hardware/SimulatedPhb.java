@@ -80,7 +80,7 @@ public final class SimulatedPhb implements Hardware {
 
     private SimulatedPhb(HardwareConfig config, Platform machine, Function<CacheConfig, TceCache> caches) {
         this.config = config;
-        SettingValues chosen = SpaprSettings.of(config);
+        SettingValues chosen = SpaprSettings.TABLE.read(config);
         platform = SpaprCapabilities.of(chosen);
         windows = new DmaWindows(platform.pes());
         tables = new HostTables(machine);

@@ -41,7 +41,7 @@ class SpaprLayoutDocsTest {
                                                 (one, other) -> one,
                                                 TreeMap::new)))
                         + "\n## Configuration\n\n"
-                        + LayoutDocs.settings(SpaprSettings.table().settings());
+                        + LayoutDocs.settings(SpaprSettings.TABLE.settings());
         GeneratedDocs.assertCurrent(
                 GeneratedDocs.root().resolve("docs").resolve("layouts").resolve("spapr.md"), text);
     }

@@ -17,7 +17,7 @@ import org.iommu4j.layout.Layout;
  * first is written. A guest has no VMIDs, so that field is the host's whatever it says; it may invalidate its own stage 1, its stage 2
  * below that, and its context descriptors, and what its devices hold, and answer for transactions of its devices that are stalled.
  */
-final class VendorCommands {
+final class VendorPart {
     private static final Layout WORDS = GuestCommands.WORDS;
     private static final String OF_HOST = "this command is the host's, never a guest's";
     private static final String TOO_WIDE = "the command drops more than the generic part names";
@@ -25,7 +25,7 @@ final class VendorCommands {
     private final GuestCommands guests;
     private final QueueCommands queue;
 
-    VendorCommands(SmmuCapabilities chip, QueueCommands queue) {
+    VendorPart(SmmuCapabilities chip, QueueCommands queue) {
         guests = new GuestCommands(chip);
         this.queue = queue;
     }

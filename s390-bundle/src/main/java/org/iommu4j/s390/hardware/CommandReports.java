@@ -13,7 +13,7 @@ import org.iommu4j.simulation.cache.TranslationCache;
  * reads. A refresh that removes nothing and installs something is how a new mapping is announced: it is no
  * invalidation.
  */
-final class RefreshReports implements RefreshWatch, InvalidationRules {
+final class CommandReports implements CommandWatch, InvalidationRules {
     private static final int NO_PASID = TranslationCache.NO_PASID;
 
     private final TranslationObserver observer;
@@ -22,7 +22,7 @@ final class RefreshReports implements RefreshWatch, InvalidationRules {
     private boolean installed;
     private long droppedBefore;
 
-    RefreshReports(TranslationObserver observer) {
+    CommandReports(TranslationObserver observer) {
         this.observer = observer;
         observer.started(this);
     }

@@ -27,7 +27,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * The registrations of a machine's functions. A function is in the books under its index; its handle changes with every
  * life.
  */
-final class Registrations implements DomainPolicy<Domain, Device> {
+final class Bindings implements DomainPolicy<Domain, Device> {
     private static final int FUNCTIONS = 1 << 16;
     private static final long PAGE_OFFSET = (1 << 12) - 1;
 
@@ -73,7 +73,7 @@ final class Registrations implements DomainPolicy<Domain, Device> {
                     "nothing is bound for the function",
                     (part, device) -> device.registration() != null);
 
-    Registrations(int subVersion, Platform platform, Instructions instructions, MappedRanges mappedRanges) {
+    Bindings(int subVersion, Platform platform, Instructions instructions, MappedRanges mappedRanges) {
         this.platform = platform;
         this.instructions = instructions;
         this.mappedRanges = mappedRanges;

@@ -26,7 +26,7 @@ import org.iommu4j.simulation.snapshot.SnapshotWriter;
  * The stream table of a guest: each stream is alone in a container of its own, which has the StreamID as number, and bound there to its
  * context descriptors, its stage-2 table, or both.
  */
-final class GuestStreams implements GuestTables<GuestBinding> {
+final class GuestDevices implements GuestTables<GuestBinding> {
     private static final int STREAMS = 1 << 16;
 
     private final PhysicalMemory memory;
@@ -45,7 +45,7 @@ final class GuestStreams implements GuestTables<GuestBinding> {
      *
      * @param pageRequests whether the guest takes page requests: its queue of them is on
      */
-    GuestStreams(PhysicalMemory memory, SmmuCapabilities chip, StreamTable table, BooleanSupplier pageRequests) {
+    GuestDevices(PhysicalMemory memory, SmmuCapabilities chip, StreamTable table, BooleanSupplier pageRequests) {
         this.memory = memory;
         this.pageRequests = pageRequests;
         this.table = table;

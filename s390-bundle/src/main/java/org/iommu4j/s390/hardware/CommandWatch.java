@@ -3,9 +3,9 @@ package org.iommu4j.s390.hardware;
 import org.iommu4j.backend.WalkListener;
 
 /** Entries that a refresh reads, and that instructions drop, told to an observer. */
-interface RefreshWatch {
+interface CommandWatch {
     /** For machines without a sanitizer. */
-    RefreshWatch NOBODY = new RefreshWatch() {};
+    CommandWatch NOBODY = new CommandWatch() {};
 
     /** True if every entry is to be read from the anchor on, so that all that is read is seen. */
     default boolean readsFromTheAnchor() {

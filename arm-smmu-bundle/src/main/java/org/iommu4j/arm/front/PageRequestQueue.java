@@ -8,11 +8,11 @@ import org.iommu4j.backend.PageRequest.Outcome;
  * Page requests of devices, IHI 0070 8: written to their queue, or answered by the chip itself. After an overflow nothing is
  * written until software acknowledges it, even if there is room.
  */
-public final class PageRequests {
+public final class PageRequestQueue {
     private final RecordQueue queue;
     private final InterruptMessage interrupt;
 
-    PageRequests(RecordQueue queue, InterruptMessage interrupt) {
+    PageRequestQueue(RecordQueue queue, InterruptMessage interrupt) {
         this.queue = queue;
         this.interrupt = interrupt;
     }
