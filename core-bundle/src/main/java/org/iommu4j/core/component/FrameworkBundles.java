@@ -11,6 +11,7 @@ import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.core.service.BundleService;
+import org.iommu4j.core.service.OneLine;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
@@ -52,7 +53,7 @@ public final class FrameworkBundles implements BundleService {
             if (bundle != null && isInstalled(bundle.getBundleId())) {
                 uninstall(bundle.getBundleId());
             }
-            throw new BundleRefusedException("cannot install " + jar + ": " + e.getMessage(), e);
+            throw new BundleRefusedException("cannot install " + jar + ": " + OneLine.unresolved(String.valueOf(e.getMessage())), e);
         }
     }
 
@@ -65,7 +66,7 @@ public final class FrameworkBundles implements BundleService {
                 bundle.start();
             }
         } catch (BundleException | IllegalStateException e) {
-            throw new BundleRefusedException("cannot update to " + jar + ": " + e.getMessage(), e);
+            throw new BundleRefusedException("cannot update to " + jar + ": " + OneLine.unresolved(String.valueOf(e.getMessage())), e);
         }
     }
 

@@ -7,6 +7,9 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * How a text that came from outside (a name, a value, what an exception says) is shown: on one line, of bounded length, and
@@ -24,6 +27,10 @@ public final class OneLine {
 
     /** Room for the mark in place of what is left out. */
     private static final int MARK = 40;
+
+    /** A package that a bundle requires, OSGi Core 3.3.6 and 7.2, as a filter has it. */
+    private static final Pattern PACKAGE = Pattern.compile(
+            "osgi\\.wiring\\.package=([\\w.]+)\\)(?:\\(version>=([\\w.]+)\\))?(?:\\(!\\(version>=([\\w.]+)\\)\\))?");
 
     private OneLine() {}
 
@@ -62,6 +69,20 @@ public final class OneLine {
             return "is a directory that is not empty";
         }
         return known.getReason() == null ? known.getClass().getSimpleName() : message(known.getReason());
+    }
+
+    /**
+     * What an OSGi framework says about a bundle that it does not take, in words: of packages that nobody provides their names and
+     * versions.
+     */
+    public static String unresolved(String text) {
+        Set<String> packages = new LinkedHashSet<>();
+        PACKAGE.matcher(text)
+                .results()
+                .forEach(found -> packages.add(found.group(1)
+                        + (found.group(2) == null ? "" : " from version " + found.group(2) + " on")
+                        + (found.group(3) == null ? "" : " and below " + found.group(3))));
+        return packages.isEmpty() ? message(text) : "nothing here provides " + String.join(", ", packages);
     }
 
     /**

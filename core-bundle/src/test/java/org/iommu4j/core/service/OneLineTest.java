@@ -61,4 +61,15 @@ class OneLineTest {
         assertEquals("is cut at byte 7", OneLine.reason(new IOException("is cut\n at byte 7")));
         assertEquals("IOException", OneLine.reason(new IOException()));
     }
+
+    @Test
+    void shouldNameThePackagesThatNobodyProvides() {
+        String clause = "osgi.wiring.package; (&(osgi.wiring.package=org.example.a)(version>=7.0.0)(!(version>=8.0.0)))";
+        assertEquals(
+                "nothing here provides org.example.a from version 7.0.0 on and below 8.0.0, org.example.b",
+                OneLine.unresolved("Unable to resolve x [27](R 27.0): missing requirement [x [27](R 27.0)] " + clause
+                        + " Unresolved requirements: [[x [27](R 27.0)] " + clause
+                        + "] (osgi.wiring.package=org.example.b)"));
+        assertEquals("no symbolic name", OneLine.unresolved("no symbolic name"));
+    }
 }

@@ -1,9 +1,10 @@
 package org.iommu4j.upgrade.trace;
 
-import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.upgrade.ReplayResult.Step;
@@ -23,7 +24,7 @@ final class ImageTables {
     private final MemoryImage image;
     private final StoppedMachine machine;
     private final Map<Long, byte[]> tables = new TreeMap<>(Long::compareUnsigned);
-    private final List<String> walks = new ArrayList<>();
+    private final Set<String> walks = new LinkedHashSet<>();
     private long outside;
 
     ImageTables(MemoryImage image, StoppedMachine machine) {
@@ -45,9 +46,11 @@ final class ImageTables {
         long target = (shown.pa() & ~shown.mask()) | (page.iova() & shown.mask());
         int granted = access.grantedRights() & (DmaAccess.READ | DmaAccess.WRITE);
         if (access.spa() == target && (shown.rights() < 0 || shown.rights() == granted)) {
+            // The page has the size that the image has for it; whoever uses it in several places is one mapping.
+            long size = access.pageBytes();
             walks.add("{\"dev\":\"0x" + Integer.toHexString(page.requester()) + "\",\"iova\":\"0x"
-                    + Long.toHexString(page.iova()) + "\",\"pa\":\"0x" + Long.toHexString(target) + "\",\"perm\":"
-                    + granted + ",\"size\":\"0x1000\"}");
+                    + Long.toHexString(page.iova() & -size) + "\",\"pa\":\"0x" + Long.toHexString(target & -size)
+                    + "\",\"perm\":" + granted + ",\"size\":\"0x" + Long.toHexString(size) + "\"}");
         }
     }
 
@@ -88,6 +91,6 @@ final class ImageTables {
 
     /** The mappings that trace and image agree on, as lines of a capture. */
     List<String> walkLines() {
-        return walks;
+        return List.copyOf(walks);
     }
 }

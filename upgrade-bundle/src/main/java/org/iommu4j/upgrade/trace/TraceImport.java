@@ -38,6 +38,9 @@ import org.iommu4j.upgrade.replay.StoppedMachine;
  * records; neither keeps it in memory. The folder has its name when all of it is there.
  */
 public final class TraceImport implements ImportService {
+    /** Names in the message of a refusal. */
+    private static final int SHOWN_NAMES = 3;
+
     private static final int MOST_NAME = 32;
 
     private final IommuService service;
@@ -144,9 +147,20 @@ public final class TraceImport implements ImportService {
                                     .flatMap(format -> format.trace().prefixes().stream())
                                     .map(prefix -> prefix + "*")
                                     .collect(Collectors.joining(", "))
-                            + " in " + reader.lines() + " lines");
+                            + " in " + reader.lines() + " lines"
+                            + notUnderstood(reader)
+                            + "; what is read are lines of the backend \"log\": -trace EVENTS -D FILE");
         }
         return best;
+    }
+
+    /** What looks like its events and is none that can be read, as in the text that other tools make of a binary trace. */
+    private static String notUnderstood(TraceReader reader) {
+        String names = reader.passedOver().keySet().stream()
+                .filter(what -> !what.startsWith("("))
+                .limit(SHOWN_NAMES)
+                .collect(Collectors.joining(", "));
+        return names.isEmpty() ? "" : " that can be read; passed over: " + names;
     }
 
     private ImportResult write(

@@ -20,6 +20,7 @@ import org.iommu4j.upgrade.CaptureException;
 import org.iommu4j.upgrade.CaptureFiles;
 import org.iommu4j.upgrade.ImportOptions;
 import org.iommu4j.upgrade.ImportResult;
+import org.iommu4j.upgrade.LargePage;
 import org.iommu4j.upgrade.ReplayOptions;
 import org.iommu4j.upgrade.ReplayRefusedException;
 import org.iommu4j.upgrade.ReplayResult;
@@ -29,6 +30,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What real traces look like, and what is refused. */
 class TraceImportTest {
@@ -208,5 +211,58 @@ class TraceImportTest {
 
         assertEquals(8, result.pages());
         assertEquals(9, result.mappings());
+    }
+
+    @Test
+    void shouldKeepAMappingWithTheSizeThatTheImageHasForIt() {
+        ImportResult result = new TraceImport(core)
+                .make(
+                        LargePage.trace(folder.resolve("trace.log")),
+                        folder.resolve("capture"),
+                        ImportOptions.DEFAULT.withMemory(LargePage.image(folder.resolve("memory.raw")), 0));
+
+        assertEquals(1, result.mappings(), "two places of one page");
+        assertEquals(
+                List.of("{\"dev\":\"0x18\",\"iova\":\"0x200000\",\"pa\":\"0x600000\",\"perm\":3,\"size\":\"0x200000\"}"),
+                CaptureFiles.read(folder.resolve("capture"), "frozen/walks.jsonl.gz"));
+        ReplayResult replayed = new Replay(core).replay(folder.resolve("capture"), ReplayOptions.DEFAULT);
+        assertTrue(replayed.ok(), replayed::toText);
+        assertEquals(new Tally(1, 1, 0), replayed.walks());
+        assertEquals(new Tally(2, 2, 0), replayed.translations());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "%s",
+                "77@1700000000.000001:%s",
+                "qemu-system-x86_64[77]: %s",
+                "Nov 30 21:00:00 host qemu-system-x86_64[77]: %s",
+                "qemu-77 [001] .... 12.345678: tracing_mark_write: %s",
+                "[    0.1] a guest's line without an end 77@1700000000.000001:%s",
+                "%s\r"
+            })
+    void shouldReadALineWhateverWroteIt(String form) throws IOException {
+        ImportResult result = imported(lines(
+                String.format(form, "vtd_reg_write addr 0x20 size 0x8 value 0x1000"),
+                "another program's line",
+                String.format(form, "vtd_dmar_translate dev 00:03.00 iova 0x5000 -> gpa 0x9000 mask 0xfff")));
+
+        assertEquals(Map.of("w", 1L, "xlate", 1L), result.records());
+        assertEquals(Map.of("(lines of something else)", 1L), result.passedOver());
+    }
+
+    @Test
+    void shouldSayThatTheTextOfABinaryTraceIsNotRead() throws IOException {
+        CaptureException refusal = assertThrows(
+                CaptureException.class,
+                () -> imported("vtd_reg_write 0.123 pid=77 addr=0x20 size=0x8 value=0x1000\nvtd_inv_new 1.1 pid=77\n"));
+
+        assertTrue(
+                refusal.getMessage()
+                        .contains("holds no event of vtd_* in 2 lines that can be read; passed over: vtd_reg_write (a text"
+                                + " that is not known, first in line 1), vtd_inv_new (an event that is not known); what"
+                                + " is read are lines of the backend \"log\""),
+                refusal.getMessage());
     }
 }
