@@ -19,6 +19,7 @@ import java.util.SplittableRandom;
 import java.util.function.BiPredicate;
 import java.util.function.Supplier;
 import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.Conversion;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.backend.Unbridgeable;
 import org.iommu4j.contract.Completion;
@@ -55,7 +56,7 @@ public final class ShimLaws {
         L3,
         /** No path leaves anything that the request drops on a chip of the client's generation. */
         L4,
-        /** What was widened on the way stays so, and a shim that says that it never widens never does. */
+        /** What was widened on the way stays so, and a shim that says that it never widens, or refuses nothing, never does. */
         L5,
         /** Paths that refuse for what is wrong in the client's own generation name the same rule and field. */
         L6,
@@ -385,11 +386,21 @@ public final class ShimLaws {
                 expect(Law.L1, exact.left().equals(outcome.left()), otherwise);
             }
         }
+        if (exact.ok() && outcome.byShims()) {
+            expect(
+                    Law.L5,
+                    path.stream().anyMatch(ShimLaws::saysThatItRefuses),
+                    () -> names(path) + " refuse nothing, but " + outcome.completion());
+        }
         Rule rule = exact.completion().rule();
         boolean malformed = rule == Rule.V30 || rule == Rule.V33 || rule == Rule.V34;
         if (malformed && !isExempt.test(request, exact.completion())) {
             expect(Law.L8, !outcome.ok(), () -> names(path) + " carries out what is " + exact.completion());
         }
+    }
+
+    private static boolean saysThatItRefuses(Shim shim) {
+        return shim.conversions().stream().anyMatch(conversion -> conversion.outcome() == Conversion.Outcome.REFUSED);
     }
 
     private void both(

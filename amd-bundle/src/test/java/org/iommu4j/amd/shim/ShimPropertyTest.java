@@ -19,6 +19,7 @@ import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.contract.Rule;
 import org.iommu4j.contract.Uapi;
+import org.iommu4j.layout.BitField;
 import org.iommu4j.layout.Layout;
 import org.junit.jupiter.api.Test;
 
@@ -130,6 +131,46 @@ final class ShimPropertyTest {
             boolean domains = shim.from() == AmdViGeneration.NESTED;
             assertEquals(types || domains ? Fidelity.WIDENED : Fidelity.EXACT, shim.fidelity(), shim::name);
         }
+    }
+
+    /** What a shim refuses in a device TLB invalidation of two words. */
+    private static Completion refusal(int from, int to, long word0, long word1) {
+        Shim shim = GuestCommandShim.all().stream()
+                .filter(one -> one.from() == from && one.to() == to)
+                .findFirst()
+                .orElseThrow();
+        byte[] payload = InvalidateIotlbPages.LAYOUT.encode(word0, word1);
+        Completion completion = new Completion().begin();
+        shim.rewrite(
+                new InvalidateRequest().set(0, 0, 0, 0, 0, shim.from(), payload, 0, payload.length), completion);
+        return completion;
+    }
+
+    @Test
+    void shouldNameEachFieldThatIsTheHosts() {
+        long word0 = InvalidateIotlbPages.word0(0x10, 0, 0, 0);
+        for (BitField field : List.of(InvalidateIotlbPages.QUEUE_ID, InvalidateIotlbPages.MAXPEND)) {
+            Completion completion = refusal(AmdViGeneration.V2, AmdViGeneration.V3, field.set(word0, 3), 0);
+            assertEquals(Rule.V36, completion.rule());
+            assertEquals(field.name(), completion.field());
+            assertEquals(3, completion.value());
+        }
+    }
+
+    @Test
+    void shouldShowWhatNamesGuestTablesWhereThereAreNone() {
+        Completion guest = refusal(
+                AmdViGeneration.V2,
+                AmdViGeneration.V1,
+                InvalidateIotlbPages.word0(0x10, 0, 0, 5),
+                InvalidateIotlbPages.GN.mask());
+        assertEquals(Rule.V24, guest.rule());
+        assertEquals(1, guest.value());
+        Completion completion =
+                refusal(AmdViGeneration.V2, AmdViGeneration.V1, InvalidateIotlbPages.word0(0x10, 0, 0, 5), 0);
+        assertEquals(Rule.V35, completion.rule());
+        assertEquals("GN", completion.field());
+        assertEquals(0, completion.value());
     }
 
     @Test

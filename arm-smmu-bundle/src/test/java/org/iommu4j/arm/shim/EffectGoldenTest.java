@@ -36,10 +36,13 @@ class EffectGoldenTest {
                         + " granules of 2^14 bytes at level 1",
                 "0304 | 271f013 | ffffffffff400 | translations from 0xffffffffff000 to 0xfffffffffffff of granules of"
                         + " 2^12 bytes",
+                "0304 | 271f013 | fffffffffffff400 | translations from 0xfffffffffffff000 to 0xffffffffffffffff of"
+                        + " granules of 2^12 bytes",
                 "0302 | 1a800005005 | 1 | contexts of space 5 of device 0x1a8, last level only",
                 "0302 | 1a800000006 | 0 | contexts of device 0x1a8",
                 "0302 | 1a800005a40 | 10003 | device tlbs of space 5 and those of all of device 0x1a8 from 0x10000 to"
                         + " 0x17fff",
+                "0302 | 1a800000240 | 34 | device tlbs without PASID of device 0x1a8",
                 "0302 | 1a800000040 | 34 | device tlbs without PASID of device 0x1a8",
                 "0302 | 1a800001044 | 9 | carried over: 000001a800001044 0000000000000009",
                 "0200 | 620 | 7000000000010 | translations of space 7 and those of all from 0x10000 to 0x10fff, last"

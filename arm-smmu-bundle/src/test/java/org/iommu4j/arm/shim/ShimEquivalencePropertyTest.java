@@ -293,8 +293,11 @@ final class ShimEquivalencePropertyTest {
         assertTrue(counts[1] > 0 || shim.fidelity() == Fidelity.EXACT, () -> counts[1] + " widened");
     }
 
-    /** A request of one or two commands. */
+    /** A request of one or two commands, or of none. */
     static InvalidateRequest request(int subVersion, SplittableRandom random) {
+        if (random.nextInt(12) == 0) {
+            return request(subVersion, new byte[0], random);
+        }
         List<long[]> commands = new ArrayList<>(List.of(command(subVersion, random)));
         if (random.nextInt(3) == 0) {
             commands.add(command(subVersion, random));

@@ -17,6 +17,7 @@ import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.backend.Shim;
 import org.iommu4j.contract.Completion;
+import org.iommu4j.contract.Effect;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.Fidelity;
 import org.iommu4j.contract.InvalidateRequest;
@@ -177,11 +178,14 @@ class ShimPropertyTest {
         // S2, beside a CFGI_CD, which stays
         long[] words = {0x0000000000900012L, 0x40000400L, 0x000001a800005005L, 1};
         InvalidateRequest request = request(SmmuGeneration.V3_2, words);
+        request.set(2, 1, 5, 0x4000_0000L, 0x1000, SmmuGeneration.V3_2, request.payload(), 0, request.payloadLength());
         Completion completion = new Completion().begin();
         assertEquals(0, shim(SmmuGeneration.V3_2, SmmuGeneration.V3_1).rewrite(request, completion));
         assertEquals(Fidelity.WIDENED, completion.fidelity());
         assertEquals(List.of(0x10L, 0L, 0x000001a800005005L, 1L), words(request));
         assertFalse(request.selectsRange());
+        assertFalse(request.noPasid());
+        assertEquals(List.of(0L, 0L, 0L), List.of((long) request.pasid(), request.vaddr(), request.size()));
     }
 
     @Test
@@ -273,6 +277,20 @@ class ShimPropertyTest {
             shim.rewrite(request(SmmuGeneration.V2, 0x608, 1L << 44), inValue);
             assertEquals(13, inValue.offset());
         }
+    }
+
+    @Test
+    void shouldNameWhatIsNoRegisterAndNoGenerationOfAChipByNoPlaceInABit() {
+        Completion unknown = new Completion().begin();
+        ShimEquivalencePropertyTest.registerShims()
+                .get(0)
+                .rewrite(request(SmmuGeneration.V2, 0x8000_0060L, 0), unknown);
+        assertEquals("offset", unknown.field());
+        assertEquals(-1, unknown.offset());
+        Completion written = new Completion().begin();
+        SmmuForms.ALL.get(0).write(new Effect().all(Effect.Target.TRANSLATIONS), new byte[16], 0, 16, written);
+        assertEquals(Rule.V30, written.rule());
+        assertEquals(-1, written.offset());
     }
 
     private static void refusedRegisters(Rule rule, long... words) {

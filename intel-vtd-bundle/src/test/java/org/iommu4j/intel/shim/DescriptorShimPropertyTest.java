@@ -14,6 +14,7 @@ import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.Shim;
+import org.iommu4j.contract.BindRequest;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.InvalidateRequest;
@@ -261,6 +262,43 @@ class DescriptorShimPropertyTest {
             assertEquals(expected.errno(), completion.errno(), () -> expected + " but " + completion);
             assertEquals(expected.rule(), completion.rule(), () -> expected + " but " + completion);
         });
+    }
+
+    private static Completion bind(Shim shim, int operation, int flags) {
+        byte[] payload = operation == Uapi.BIND_PASID
+                ? Machine.pasidPayload(DEVICE, TABLE, 48, 1, PASID)
+                : Machine.payload(DEVICE, TABLE, 48, 1);
+        BindRequest request = new BindRequest();
+        request.set(operation, shim.from(), flags, payload, 0, payload.length);
+        Completion completion = new Completion().begin();
+        int code = shim.rewrite(request, completion);
+        assertEquals(code == 0 ? shim.to() : shim.from(), request.subVersion());
+        return completion;
+    }
+
+    @ParameterizedTest
+    @MethodSource("shims")
+    void shouldCarryBindsOverThatTheHostsModeHasAndRefuseTheOthers(Shim shim) {
+        // S11: legacy mode has neither PASIDs nor a first stage.
+        assertEquals(Errno.OK, bind(shim, Uapi.BIND_PGTABLE, BindPgtable.FLAGS).errno());
+        Rule refused = isLegacy(shim.to()) ? Rule.V34 : null;
+        Completion firstStage = bind(shim, Uapi.BIND_PGTABLE, FIRST_STAGE);
+        assertEquals(refused, firstStage.rule());
+        Completion pasid = bind(shim, Uapi.BIND_PASID, 0);
+        assertEquals(refused, pasid.rule());
+        if (refused != null) {
+            assertEquals("flags", firstStage.field());
+            assertEquals("pasid", pasid.field());
+            assertEquals(PASID, pasid.value());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("shims")
+    void shouldSpeakOfPasidsOnlyWhereTheClientHasThem(Shim shim) {
+        boolean speaks = shim.conversions().stream()
+                .anyMatch(conversion -> conversion.operation().equals("types 6, 7 and 8"));
+        assertEquals(!isLegacy(shim.from()), speaks);
     }
 
     @Test

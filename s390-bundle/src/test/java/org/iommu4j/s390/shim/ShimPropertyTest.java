@@ -14,6 +14,7 @@ import org.iommu4j.contract.InvalidateRequest;
 import org.iommu4j.s390.Machine;
 import org.iommu4j.s390.ZpciBackend;
 import org.iommu4j.s390.command.InvalidateData;
+import org.iommu4j.s390.command.ZpciGeneration;
 import org.iommu4j.testing.MovedPages;
 import org.iommu4j.testing.Property;
 import org.iommu4j.testing.ShimLaws;
@@ -118,6 +119,15 @@ class ShimPropertyTest {
             payload[random.nextInt(24)] ^= (byte) (1 << random.nextInt(8));
         }
         return payload;
+    }
+
+    @ParameterizedTest
+    @MethodSource("shims")
+    void shouldSayWhereMoreIsInvalidatedThanTheUnitNeeds(Shim shim) {
+        // (b): a client of 2 announces new mappings, which a unit of 1 reads by itself.
+        boolean more = shim.from() == ZpciGeneration.REFRESH && shim.to() == ZpciGeneration.BASE;
+        assertEquals(more ? "b" : "", shim.conversions().get(0).step());
+        assertEquals(more, !shim.conversions().get(0).why().isEmpty());
     }
 
     @ParameterizedTest

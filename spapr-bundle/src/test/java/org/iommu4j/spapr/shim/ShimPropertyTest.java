@@ -1,9 +1,11 @@
 package org.iommu4j.spapr.shim;
 
 import static org.iommu4j.spapr.Machine.LIOBN;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -176,6 +178,54 @@ class ShimPropertyTest {
         // Calls have none at all.
         assertEquals(Rule.V36, answer(4, 2, Machine.payload(ANY, 0, 12, 1, 0)).rule());
         assertEquals(Rule.V36, answer(1, 3, Machine.payload(ANY, 2, 12, 1, 0)).rule());
+    }
+
+    /** The vendor part after a shim. */
+    private static byte[] carried(int from, int to, byte[] payload) {
+        InvalidateRequest request =
+                new InvalidateRequest().set(Uapi.SCOPE_VADDR, 0, 0, 0x1000, 0x1000, from, payload, 0, payload.length);
+        assertEquals(0, new GenerationShim(from, to).rewrite(request, new Completion().begin()));
+        return Arrays.copyOfRange(
+                request.payload(), request.payloadOffset(), request.payloadOffset() + request.payloadLength());
+    }
+
+    @Test
+    void shouldKeepASyncWhereThereIsOneAndDropItElsewhere() {
+        byte[] synced = Machine.payload(ANY, 0, 12, ANY, 1);
+        assertArrayEquals(synced, carried(4, 5, synced));
+        assertArrayEquals(synced, carried(5, 4, synced));
+        assertArrayEquals(Machine.payload(ANY, 0, 12, ANY, 0), carried(4, 3, synced));
+        assertArrayEquals(Machine.payload(ANY, 2, 12, ANY, 0), carried(5, 2, synced));
+        // Before 4 the bit is reserved: the lowest of the fifth word of 32 bits.
+        Completion reserved = answer(1, 4, synced);
+        assertEquals(Rule.V34, reserved.rule());
+        assertEquals(19, reserved.offset());
+    }
+
+    @Test
+    void shouldSpeakOfListsOfEntriesOnlyWhereTheyAreLost() {
+        // (b): only 2 has them, and only 1 among calls has not.
+        for (Shim shim : shims()) {
+            boolean speaks = shim.conversions().stream()
+                    .anyMatch(conversion -> conversion.operation().equals("lists of entries"));
+            assertEquals(shim.from() == 2 && shim.to() == 1, speaks, shim::name);
+        }
+    }
+
+    @Test
+    void shouldCarryRangesOfTheDefaultWindowToCallsAndNothingBeyond() {
+        // (c): 4 GiB of pages of 4 KiB, which the vendor part may leave to the window
+        for (int shift : new int[] {0, 12}) {
+            assertArrayEquals(Machine.payload(ANY, 2, shift, ANY, 0), carried(4, 2, Machine.payload(ANY, 0, shift, ANY, 0)));
+        }
+        for (long pages = 1; pages <= 2; pages++) {
+            InvalidateRequest request = new InvalidateRequest()
+                    .set(Uapi.SCOPE_VADDR, 0, 0, 0xffff_f000L, pages << 12, 4, new byte[0], 0, 0);
+            Completion completion = new Completion().begin();
+            int code = new GenerationShim(4, 2).rewrite(request, completion);
+            assertEquals(pages == 1 ? 0 : -Errno.EOPNOTSUPP.number(), code);
+            assertEquals(pages == 1 ? null : Rule.V24, completion.rule());
+        }
     }
 
     @Test
