@@ -16,6 +16,7 @@ import org.iommu4j.backend.DmaAccess;
  * @param substream that the device names, or {@link DmaAccess#NO_PASID}
  * @param deviceTlb true if the device may hold translations itself
  * @param bare false if they are to be a vendor part: without CMD_SYNC, and nothing that is the host's
+ * @param world of the stream
  */
 record CoveringCommands(
         SmmuCapabilities chip,
@@ -25,7 +26,28 @@ record CoveringCommands(
         int vmid,
         int asid,
         boolean deviceTlb,
-        boolean bare) {
+        boolean bare,
+        World world) {
+    /** Whose tables a stream of stage 1 has, IHI 0070 5.2 STRW and 6.3.12 CR2.E2H, with the commands that drop what came from them. */
+    enum World {
+        EL1(SmmuCommand.TLBI_NH_VA, SmmuCommand.TLBI_NH_VAA, SmmuCommand.TLBI_NH_ASID, SmmuCommand.TLBI_NH_ALL),
+        /** One address space: no ASIDs. */
+        EL2(SmmuCommand.TLBI_EL2_VA, SmmuCommand.TLBI_EL2_VAA, SmmuCommand.TLBI_EL2_ALL, SmmuCommand.TLBI_EL2_ALL),
+        EL2_E2H(SmmuCommand.TLBI_EL2_VA, SmmuCommand.TLBI_EL2_VAA, SmmuCommand.TLBI_EL2_ASID, SmmuCommand.TLBI_EL2_ALL);
+
+        private final SmmuCommand address;
+        private final SmmuCommand anyAsid;
+        private final SmmuCommand asid;
+        private final SmmuCommand all;
+
+        World(SmmuCommand address, SmmuCommand anyAsid, SmmuCommand asid, SmmuCommand all) {
+            this.address = address;
+            this.anyAsid = anyAsid;
+            this.asid = asid;
+            this.all = all;
+        }
+    }
+
     private static final int MOST_BORDER = 3;
     private static final int PAGE_SHIFT = 12;
     private static final int EVERYTHING = 31;
@@ -50,7 +72,7 @@ record CoveringCommands(
     List<List<byte[]>> ofContext(Reach reach) {
         long sid = CommandFields.SID.of(Integer.toUnsignedLong(streamId));
         long index = CommandFields.SSID.of(substream == DmaAccess.NO_PASID ? 0 : substream);
-        byte[] asids = command(SmmuCommand.TLBI_NH_ASID, vm() | CommandFields.ASID.of(asid), 0);
+        byte[] asids = command(world.asid, vm() | space(), 0);
         return List.of(
                 whole(reach, command(SmmuCommand.CFGI_CD, sid | index, leafOrNot(true)), asids),
                 whole(reach, command(SmmuCommand.CFGI_CD_ALL, sid, 0), asids));
@@ -58,17 +80,18 @@ record CoveringCommands(
 
     /** Forms for a descriptor of stage 1. */
     List<List<byte[]>> ofStage1(Reach reach) {
-        long space = CommandFields.ASID.of(asid);
         List<List<byte[]>> forms = new ArrayList<>();
-        forms.add(whole(reach, pages(SmmuCommand.TLBI_NH_VA, space, reach)));
-        forms.add(whole(reach, pages(SmmuCommand.TLBI_NH_VAA, 0, reach)));
+        forms.add(whole(reach, pages(world.address, space(), reach)));
+        forms.add(whole(reach, pages(world.anyAsid, 0, reach)));
         if (chip.has("RIL")) {
-            forms.add(whole(reach, range(SmmuCommand.TLBI_NH_VA, space, reach)));
-            forms.add(whole(reach, range(SmmuCommand.TLBI_NH_VAA, 0, reach)));
+            forms.add(whole(reach, range(world.address, space(), reach)));
+            forms.add(whole(reach, range(world.anyAsid, 0, reach)));
         }
-        forms.add(whole(reach, command(SmmuCommand.TLBI_NH_ASID, vm() | space, 0)));
-        forms.add(whole(reach, command(SmmuCommand.TLBI_NH_ALL, vm(), 0)));
-        forms.add(whole(reach, command(SmmuCommand.TLBI_NSNH_ALL, 0, 0)));
+        forms.add(whole(reach, command(world.asid, vm() | space(), 0)));
+        forms.add(whole(reach, command(world.all, vm(), 0)));
+        if (world == World.EL1) {
+            forms.add(whole(reach, command(SmmuCommand.TLBI_NSNH_ALL, 0, 0)));
+        }
         return List.copyOf(forms);
     }
 
@@ -97,6 +120,10 @@ record CoveringCommands(
 
     private long vm() {
         return CommandFields.VMID.of(vmid);
+    }
+
+    private long space() {
+        return world == World.EL2 ? 0 : CommandFields.ASID.of(asid);
     }
 
     private long leafOrNot(boolean leaf) {

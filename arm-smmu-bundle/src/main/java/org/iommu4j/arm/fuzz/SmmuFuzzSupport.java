@@ -6,6 +6,7 @@ import org.iommu4j.arm.command.SmmuCapabilities;
 import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.arm.command.SmmuRegisters.Cr0;
+import org.iommu4j.arm.command.SmmuRegisters.Cr2;
 import org.iommu4j.arm.command.SmmuRegisters.Gerror;
 import org.iommu4j.arm.command.SmmuRegisters.Queue;
 import org.iommu4j.arm.command.SmmuRegisters.StreamTableBase;
@@ -66,6 +67,9 @@ public final class SmmuFuzzSupport implements FuzzSupport {
                 records.address().of(events) | records.log2Size().of(LOG2_EVENTS));
         port.write(records.producer(), 0);
         port.write(records.consumer(), 0);
+        if (scenery.hasE2h()) {
+            port.write(Cr2.REGISTER, Cr2.E2H.mask());
+        }
         port.write(Cr0.REGISTER, Cr0.CMDQEN.mask() | Cr0.EVENTQEN.mask() | Cr0.SMMUEN.mask());
         return scenery.scene().build();
     }

@@ -12,9 +12,11 @@ import org.iommu4j.arm.command.BindPasid;
 import org.iommu4j.arm.command.BindPasidTable;
 import org.iommu4j.arm.command.Granule;
 import org.iommu4j.arm.command.SmmuCapabilities;
+import org.iommu4j.arm.command.SmmuCommand;
 import org.iommu4j.arm.command.SmmuGeneration;
 import org.iommu4j.arm.command.SmmuRegisters.Idr5;
 import org.iommu4j.arm.fuzz.CoveringCommands.Reach;
+import org.iommu4j.arm.fuzz.CoveringCommands.World;
 import org.iommu4j.arm.table.ContextDescriptor;
 import org.iommu4j.arm.table.Stage1Descriptor;
 import org.iommu4j.arm.table.Stage2Descriptor;
@@ -113,6 +115,9 @@ final class SmmuScenery {
     private final FuzzScene.Builder scene = new FuzzScene.Builder();
     private int asids;
 
+    /** The world of a stream of EL2, of which there is one: in one world tables are told apart by their ASIDs at most. */
+    private World hypervisor = World.EL1;
+
     SmmuScenery(SmmuCapabilities chip, NativePort port, RandomGenerator random) {
         this.chip = chip;
         this.port = port;
@@ -177,16 +182,18 @@ final class SmmuScenery {
         // A stream that asks for translations must not stall in stage 2, IHI 0070 5.2.
         boolean deviceTlb = chip.has("ATS") && !(outer != null && mustStall()) && random.nextBoolean();
         ste[1] |= StreamTableEntry.EATS.of(deviceTlb ? StreamTableEntry.EATS_FULL : 0);
-        List<Context> contexts = StreamTableEntry.hasStage1(config) ? stage1(ste, outer) : List.of();
+        boolean one = config == StreamTableEntry.STAGE_1 && hypervisor == World.EL1 && mayHaveEl2();
+        World world = one ? hypervisor() : World.EL1;
+        List<Context> contexts = StreamTableEntry.hasStage1(config) ? stage1(ste, outer, world) : List.of();
         Pages pages = contexts.isEmpty() && outer != null ? pages(outer) : null;
         for (int word = 0; word < ste.length; word++) {
             memory.writeLongLe(at + (long) word * Long.BYTES, ste[word]);
         }
-        int tag = second ? vmid : 0;
+        int tag = second && world == World.EL1 ? vmid : 0;
         for (Context context : contexts) {
             for (int substream : substreams(context.index(), ste)) {
                 CoveringCommands commands =
-                        new CoveringCommands(chip, random, streamId, substream, tag, context.asid(), deviceTlb, true);
+                        new CoveringCommands(chip, random, streamId, substream, tag, context.asid(), deviceTlb, true, world);
                 Reach all = context.pages().all();
                 FuzzScene.Entry stream = entry(StreamTableEntry.LAYOUT, at, all, commands.ofStream(all));
                 FuzzScene.Entry descriptor =
@@ -196,7 +203,7 @@ final class SmmuScenery {
         }
         if (pages != null) {
             CoveringCommands commands =
-                    new CoveringCommands(chip, random, streamId, DmaAccess.NO_PASID, tag, 0, deviceTlb, true);
+                    new CoveringCommands(chip, random, streamId, DmaAccess.NO_PASID, tag, 0, deviceTlb, true, world);
             Reach all = pages.all();
             ways(pages, commands, List.of(entry(StreamTableEntry.LAYOUT, at, all, commands.ofStream(all))), null, null);
         }
@@ -230,8 +237,24 @@ final class SmmuScenery {
         return table;
     }
 
-    private List<Context> stage1(long[] ste, Table outer) {
-        int log2Contexts = log2Contexts();
+    private boolean mayHaveEl2() {
+        return SmmuCommand.TLBI_EL2_ALL.gate().isOpen(chip) && random.nextInt(2) == 0;
+    }
+
+    /** Chooses the world of the stream of EL2. */
+    private World hypervisor() {
+        hypervisor = random.nextInt(3) == 0 ? World.EL2 : World.EL2_E2H;
+        return hypervisor;
+    }
+
+    /** True if CR2.E2H has to be set. */
+    boolean hasE2h() {
+        return hypervisor == World.EL2_E2H;
+    }
+
+    private List<Context> stage1(long[] ste, Table outer, World world) {
+        int log2Contexts = world == World.EL2 ? 0 : log2Contexts();
+        ste[1] |= StreamTableEntry.STRW.of(world == World.EL1 ? 0 : StreamTableEntry.STRW_EL2);
         List<Context> contexts = contexts(log2Contexts, outer);
         ste[0] |=
                 StreamTableEntry.S1_CONTEXT_PTR.of(contexts.get(0).at()) | StreamTableEntry.S1_CD_MAX.of(log2Contexts);
@@ -377,7 +400,7 @@ final class SmmuScenery {
 
     /** Commands of a guest; it has no VMIDs. */
     private CoveringCommands ofDriver(int streamId, int substream, int asid, boolean deviceTlb) {
-        return new CoveringCommands(chip, random, streamId, substream, 0, asid, deviceTlb, false);
+        return new CoveringCommands(chip, random, streamId, substream, 0, asid, deviceTlb, false, World.EL1);
     }
 
     /** Tables to which a device may be bound. */
@@ -387,7 +410,7 @@ final class SmmuScenery {
         scene.value("StreamID", requester);
         int flags = chip.has("ATS") && random.nextBoolean() ? (int) BindPasidTable.FLAG_DEVICE_TLB.mask() : 0;
         long[] ste = new long[StreamTableEntry.WORDS];
-        List<Context> contexts = stage1(ste, null);
+        List<Context> contexts = stage1(ste, null, World.EL1);
         FuzzScene.Bind table = bind(
                 Uapi.BIND_PASIDTBL,
                 flags,
@@ -467,7 +490,7 @@ final class SmmuScenery {
     private void bothStages(int requester, int flags) {
         long[] ste = new long[StreamTableEntry.WORDS];
         Table outer = stage2(ste, true);
-        List<Context> contexts = stage1(ste, outer);
+        List<Context> contexts = stage1(ste, outer, World.EL1);
         byte[] payload = BindPageTable.LAYOUT.encode(
                 BindPageTable.TABLE_ROOT.of(outer.root()),
                 stage2Control(requester, ste),

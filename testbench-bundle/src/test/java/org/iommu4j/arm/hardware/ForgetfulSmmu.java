@@ -39,6 +39,14 @@ public final class ForgetfulSmmu {
         CONTEXT,
         /** CFGI_CD_ALL is lost. */
         CONTEXTS,
+        /** TLBI_EL2_ALL is lost. */
+        EL2,
+        /** TLBI_EL2_ASID is lost. */
+        EL2_ASID,
+        /** TLBI_EL2_VA is lost. */
+        EL2_ADDRESS,
+        /** TLBI_EL2_VAA is lost. */
+        EL2_ADDRESS_ANY_ASID,
         /** ATC_INV is lost. */
         DEVICE_TLB
     }
@@ -162,6 +170,34 @@ public final class ForgetfulSmmu {
         void invalidateAllBelowEl2() {
             if (loss != Loss.EVERYTHING) {
                 super.invalidateAllBelowEl2();
+            }
+        }
+
+        @Override
+        void invalidateEl2() {
+            if (loss != Loss.EL2) {
+                super.invalidateEl2();
+            }
+        }
+
+        @Override
+        void invalidateEl2Asid(int asid) {
+            if (loss != Loss.EL2_ASID) {
+                super.invalidateEl2Asid(asid);
+            }
+        }
+
+        @Override
+        void invalidateEl2Address(boolean e2h, int asid, InvalidationRange range) {
+            if (loss != Loss.EL2_ADDRESS) {
+                super.invalidateEl2Address(e2h, asid, range);
+            }
+        }
+
+        @Override
+        void invalidateEl2AddressAnyAsid(boolean e2h, InvalidationRange range) {
+            if (loss != Loss.EL2_ADDRESS_ANY_ASID) {
+                super.invalidateEl2AddressAnyAsid(e2h, range);
             }
         }
 
