@@ -204,7 +204,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     /** The calls that store an entry drop what was cached of it; so do kills, and a window that is set anew. */
     private static List<List<byte[]>> drops(
             long iova, int liobn, HardwareConfig config, long table, boolean large) {
-        SettingValues chosen = SpaprSettings.of(config);
+        SettingValues chosen = SpaprSettings.TABLE.read(config);
         SpaprCapabilities platform = SpaprCapabilities.of(chosen);
         long pe = platform.pe();
         long name = Integer.toUnsignedLong(liobn);
