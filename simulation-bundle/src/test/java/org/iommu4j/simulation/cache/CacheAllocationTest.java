@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 final class CacheAllocationTest {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     private static final int ROUNDS = 200;
+    private static final int TIMES = 5;
 
     private final TranslationCache translations = new TranslationCache(1000);
     private final KeyedCache keyed = new KeyedCache(100, 2);
@@ -22,11 +23,15 @@ final class CacheAllocationTest {
             work(round);
         }
 
-        long before = THREADS.getCurrentThreadAllocatedBytes();
-        for (int round = 0; round < ROUNDS; round++) {
-            work(round);
+        // The least of a few times: what the virtual machine allocates for itself while it compiles is no round's.
+        long bytes = Long.MAX_VALUE;
+        for (int time = 0; time < TIMES; time++) {
+            long before = THREADS.getCurrentThreadAllocatedBytes();
+            for (int round = 0; round < ROUNDS; round++) {
+                work(round);
+            }
+            bytes = Math.min(bytes, THREADS.getCurrentThreadAllocatedBytes() - before);
         }
-        long bytes = THREADS.getCurrentThreadAllocatedBytes() - before;
 
         assertEquals(0, bytes / ROUNDS, "bytes a round");
         assertTrue(dropped > 0);
