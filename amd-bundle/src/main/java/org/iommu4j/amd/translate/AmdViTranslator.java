@@ -182,6 +182,8 @@ public final class AmdViTranslator implements MappingTranslator<Domain> {
         return "EFR.PPRSup=0";
     }
 
+    // ---- invalidations
+
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
         Domain target = books.find(domain);

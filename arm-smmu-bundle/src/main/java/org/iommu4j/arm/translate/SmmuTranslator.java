@@ -225,6 +225,8 @@ public final class SmmuTranslator implements MappingTranslator<Domain> {
         return "IDR0.PRI=0";
     }
 
+    // ---- invalidations
+
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
         Domain target = books.find(domain);

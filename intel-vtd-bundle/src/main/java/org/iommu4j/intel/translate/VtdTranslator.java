@@ -248,6 +248,8 @@ public final class VtdTranslator implements MappingTranslator<Domain> {
         return "ECAP.PRS=0, or legacy mode";
     }
 
+    // ---- invalidations
+
     @Override
     public int invalidate(int domain, InvalidateRequest request, Completion completion) {
         Domain target = books.find(domain);
