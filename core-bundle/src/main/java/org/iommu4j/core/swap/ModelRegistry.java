@@ -271,7 +271,7 @@ public final class ModelRegistry implements UnitRegistry {
         try {
             BackendEntry target = settled(version);
             if (target == null) {
-                return reported(refused(version, "no backend of model " + model + " has version " + version));
+                return reported(refused(version, "no backend of model " + model.label() + " has version " + version));
             }
             if (target == active) {
                 return reported(refused(version, target + " serves already"));
@@ -329,7 +329,7 @@ public final class ModelRegistry implements UnitRegistry {
         try {
             BackendEntry target = find(version);
             if (target == null) {
-                return refused(version, "no backend of model " + model + " has version " + version);
+                return refused(version, "no backend of model " + model.label() + " has version " + version);
             }
             return preview(target).report(active, target, Outcome.PREVIEWED);
         } finally {

@@ -6,6 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.iommu4j.core.service.BackendStatus;
 import org.iommu4j.core.service.OneLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IFactory;
@@ -56,6 +59,9 @@ import picocli.CommandLine.Spec;
                     + "on after one); 2 for wrong arguments; the number N of 'exit N'."
         })
 public final class ShellCommand implements Callable<Integer> {
+    private static final long TRIALS_NANOS = TimeUnit.SECONDS.toNanos(10);
+    private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
     private final Host host;
 
     @Option(
@@ -83,6 +89,9 @@ public final class ShellCommand implements Callable<Integer> {
         ShellLoop loop = new ShellLoop(session, out, spec.commandLine().getErr());
         List<String> texts = new ArrayList<>(commands);
         texts.addAll(more);
+        if (!host.inputIsTerminal() || !texts.isEmpty()) {
+            awaitTrials();
+        }
         for (int i = 0; i < texts.size(); i++) {
             int status = loop.execute(texts.get(i));
             if (ShellLoop.isExit(texts.get(i))) {
@@ -109,6 +118,15 @@ public final class ShellCommand implements Callable<Integer> {
         }
         try (ShellInput in = host.openInput(completions(session), out)) {
             return loop.run(in, host.inputIsTerminal());
+        }
+    }
+
+    /** Nobody is there to see that backends are still on their trial and to ask again; so commands wait for them, but not for ever. */
+    private void awaitTrials() {
+        long start = System.nanoTime();
+        while (System.nanoTime() - start < TRIALS_NANOS
+                && host.core().backends().stream().anyMatch(one -> one.state() == BackendStatus.State.INSTALLED)) {
+            LockSupport.parkNanos(POLL_NANOS);
         }
     }
 

@@ -250,7 +250,8 @@ public final class IommuCommands {
             throw new CommandFailure(Texts.message(e), e);
         }
         if (report.outcome() == SwapReport.Outcome.REFUSED) {
-            throw new CommandFailure(outcome(report));
+            throw new CommandFailure("swap of " + report.model().label() + " to " + report.to() + " would be refused: "
+                    + report.reason());
         }
         StringBuilder text = new StringBuilder(swapTable(List.of(report)));
         report.surviving()

@@ -4,15 +4,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
-/** A table for people: left-aligned columns under their headings, as wide as their widest cell; numbers to the right. */
+/**
+ * A table for people: left-aligned columns under their headings, as wide as their widest cell; numbers to the right. Where the screen
+ * is too narrow for that each row is a block with a line for each cell.
+ */
 public final class TextTable {
     private static final String GAP = "  ";
 
     /** A column becomes no narrower than its longest word, unless that is longer. */
     private static final int LONGEST_WORD = 14;
 
+    private static final Pattern HEADING_WORD = Pattern.compile("[^\\s-]+-?");
     private static final Pattern NUMBER = Pattern.compile("[0-9][0-9,]*(\\.[0-9]+)?");
 
     private final List<String> headings;
@@ -63,8 +66,8 @@ public final class TextTable {
                 numeric[column] &= isNumber(row.get(column));
             }
         }
-        if (most > 0) {
-            narrow(widths, numeric, most);
+        if (most > 0 && !narrow(widths, numeric, most) && !rows.isEmpty()) {
+            return blocks(most);
         }
         StringBuilder text = new StringBuilder();
         wrapped(text, headings, widths, numeric);
@@ -74,10 +77,11 @@ public final class TextTable {
         return text.toString();
     }
 
-    private void narrow(int[] widths, boolean[] numeric, int most) {
+    /** Narrows the columns; false if they do not fit even so. */
+    private boolean narrow(int[] widths, boolean[] numeric, int most) {
         int[] least = new int[widths.length];
         for (int column = 0; column < widths.length; column++) {
-            least[column] = numeric[column] ? widths[column] : longestWord(column);
+            least[column] = numeric[column] ? widestNumber(column) : longestWord(column);
         }
         int width = GAP.length() * (widths.length - 1) + IntStream.of(widths).sum();
         while (width > most) {
@@ -88,20 +92,52 @@ public final class TextTable {
                 }
             }
             if (widest < 0) {
-                return;
+                return false;
             }
             widths[widest]--;
             width--;
         }
+        return true;
+    }
+
+    /** The rows as blocks, their values beside the headings. */
+    private String blocks(int most) {
+        int names = headings.stream().mapToInt(String::length).max().orElse(0);
+        int values = Math.max(LONGEST_WORD, most - names - GAP.length());
+        boolean[] numeric = new boolean[2];
+        StringBuilder text = new StringBuilder();
+        for (List<String> row : rows) {
+            text.append(text.length() == 0 ? "" : "\n");
+            for (int column = 0; column < row.size(); column++) {
+                wrapped(text, List.of(headings.get(column), row.get(column)), new int[] {names, values}, numeric);
+            }
+        }
+        return text.toString();
+    }
+
+    /** Numbers are not broken, the words of their heading are. */
+    private int widestNumber(int column) {
+        return Math.max(
+                headingWord(column),
+                rows.stream().mapToInt(row -> row.get(column).length()).max().orElse(0));
+    }
+
+    /** The longest part of a heading: it can be broken behind a hyphen, too. */
+    private int headingWord(int column) {
+        return HEADING_WORD
+                .matcher(headings.get(column))
+                .results()
+                .mapToInt(word -> word.group().length())
+                .max()
+                .orElse(0);
     }
 
     /** Length of the longest word of a column, its heading's too; one that is longer than most words, as a path, can be broken. */
     private int longestWord(int column) {
-        return Stream.concat(Stream.of(headings), rows.stream())
+        return rows.stream()
                 .flatMap(row -> Screen.words(row.get(column)).stream())
                 .mapToInt(word -> Math.min(LONGEST_WORD, word.length()))
-                .max()
-                .orElse(0);
+                .reduce(headingWord(column), Math::max);
     }
 
     /** A row, in as many lines as its longest cell needs. */
@@ -121,13 +157,13 @@ public final class TextTable {
         }
     }
 
-    /** A cell in lines of its column; a word that is too long for one goes on in the next, behind a slash if it has one. */
+    /** A cell in lines of its column; a word that is too long for one goes on in the next, behind a slash or a hyphen if it has one. */
     private static List<String> cell(String text, int width) {
         List<String> lines = new ArrayList<>();
         for (String line : Screen.wrapped(text, width)) {
             String rest = line;
             while (rest.length() > width) {
-                int slash = rest.lastIndexOf('/', width - 1);
+                int slash = Math.max(rest.lastIndexOf('/', width - 1), rest.lastIndexOf('-', width - 1));
                 int end = slash > 0 ? slash + 1 : width;
                 lines.add(rest.substring(0, end));
                 rest = rest.substring(end);

@@ -76,4 +76,34 @@ class TextTableTest {
 
         assertEquals(table.render(), table.render(80));
     }
+
+    @Test
+    void shouldBreakAHeadingBehindAHyphenSoThatNoWordIsCut() {
+        TextTable table = new TextTable("id", "state-version", "reason").row("1", "writes 1", "under way");
+
+        assertEquals("""
+                id  state-    reason
+                    version
+                 1  writes 1  under
+                              way
+                """, table.render(22));
+    }
+
+    @Test
+    void shouldShowEachRowAsABlockWhereTheScreenIsTooNarrowForColumns() {
+        TextTable table = new TextTable("id", "version", "reason")
+                .row("1", "1.3.0", "its trial is under way")
+                .row("2", "1.2.0", "");
+
+        assertEquals("""
+                id       1
+                version  1.3.0
+                reason   its trial is
+                         under way
+
+                id       2
+                version  1.2.0
+                reason
+                """, table.render(10));
+    }
 }
