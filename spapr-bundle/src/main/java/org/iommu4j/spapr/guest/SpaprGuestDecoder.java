@@ -11,6 +11,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Completion;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
+import org.iommu4j.simulation.config.SettingValues;
 import org.iommu4j.simulation.snapshot.ConfigState;
 import org.iommu4j.simulation.snapshot.SnapshotReader;
 import org.iommu4j.simulation.snapshot.SnapshotWriter;
@@ -20,6 +21,7 @@ import org.iommu4j.spapr.command.RtasStatus;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
 import org.iommu4j.spapr.command.SpaprGeneration;
+import org.iommu4j.spapr.command.SpaprSettings;
 import org.iommu4j.spapr.front.EehCalls;
 import org.iommu4j.spapr.front.EndpointStates;
 import org.iommu4j.spapr.front.TceCalls;
@@ -49,6 +51,10 @@ public final class SpaprGuestDecoder implements GuestDecoder {
     private final HardwareConfig config;
     private final GuestWindows windows;
     private final EndpointStates endpoint = new EndpointStates(1);
+
+    /** True if the guest's bridge stops an endpoint at a fault. */
+    private final boolean stops;
+
     private final TceCalls tceCalls;
     private final EehCalls eehCalls;
 
@@ -60,7 +66,9 @@ public final class SpaprGuestDecoder implements GuestDecoder {
 
     private SpaprGuestDecoder(HardwareConfig config, Platform platform) {
         this.config = config;
-        SpaprCapabilities guest = SpaprCapabilities.of(config);
+        SettingValues chosen = SpaprSettings.of(config);
+        SpaprCapabilities guest = SpaprCapabilities.of(chosen);
+        stops = !chosen.isSet(SpaprSettings.EEH);
         windows = new GuestWindows(platform, guest);
         tceCalls = new TceCalls(platform, windows.windows(), windows.tables(), guest.multiTce(), true, this::stored);
         eehCalls = new EehCalls(guest, endpoint, requester -> GuestWindows.ENDPOINT);
@@ -156,11 +164,13 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         windows.access(requester, requests);
     }
 
-    /** A device of the endpoint, which the guest may not have under error handling: then nothing stops. */
+    /** A fault of the endpoint, which the guest may not have under error handling: then nothing stops. */
     @Override
     public void deviceEvent(byte[] record, GuestRequests requests) {
         if (record.length == PestEntry.BYTES) {
-            endpoint.fault(GuestWindows.ENDPOINT);
+            if (stops) {
+                endpoint.fault(GuestWindows.ENDPOINT);
+            }
             releases(requests);
         }
     }

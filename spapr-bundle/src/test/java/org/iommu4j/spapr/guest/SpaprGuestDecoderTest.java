@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Map;
 import org.iommu4j.backend.BackendException;
+import org.iommu4j.backend.CacheConfig;
 import org.iommu4j.backend.GuestDecoder;
 import org.iommu4j.backend.HardwareConfig;
 import org.iommu4j.backend.NativeCall;
@@ -15,6 +17,7 @@ import org.iommu4j.backend.Snapshot;
 import org.iommu4j.contract.Errno;
 import org.iommu4j.contract.IommuModel;
 import org.iommu4j.spapr.Machine;
+import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.testing.GuestHost;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -178,5 +181,29 @@ class SpaprGuestDecoderTest {
     void shouldNameACallAsTheCapturesDo() {
         assertEquals("H_PUT_TCE", guest.commandName(new byte[] {0, 0, 0, 0, 0, 0, 0, 0x20}));
         assertEquals("0x24", guest.commandName(new byte[] {0, 0, 0, 0, 0, 0, 0, 0x24}));
+    }
+
+    private long release(int option) {
+        return call(SpaprCall.SET_EEH_OPTION, 4, 1, 0x0100 << 8, 0, 0, option).result();
+    }
+
+    @Test
+    void shouldKeepTheEndpointStoppedWhileTheContainerDoesNotReleaseTheHosts() {
+        guest.deviceAccess(LIOBN, host);
+        guest.deviceEvent(new byte[16], host);
+        assertEquals(0, release(2));
+        host.failWith(Errno.EIO);
+        assertEquals(-1, release(3));
+        host.failWith(Errno.OK);
+        assertEquals(0, release(3));
+        assertEquals(-3, release(3), "nothing is left to be released");
+    }
+
+    @Test
+    void shouldStopNothingWhereTheGuestsBridgeDoesNotStop() {
+        guest = machine.guest(new HardwareConfig(2, Map.of(), Map.of(), CacheConfig.NONE, Map.of("eeh", "off")));
+        guest.deviceAccess(LIOBN, host);
+        guest.deviceEvent(new byte[16], host);
+        assertEquals(-3, release(2));
     }
 }

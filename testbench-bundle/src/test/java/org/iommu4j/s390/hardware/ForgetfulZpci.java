@@ -30,6 +30,8 @@ public final class ForgetfulZpci {
     }
 
     private static final class Caches extends TranslationCaches {
+        private static final int PAGE_SHIFT = 12;
+
         private final Loss loss;
 
         Caches(CacheConfig config, ZpciCapabilities unit, Loss loss) {
@@ -39,7 +41,7 @@ public final class ForgetfulZpci {
 
         @Override
         boolean replace(int function, long address, int shift, long frame, int rights) {
-            boolean keeps = loss == Loss.CHANGED || (loss == Loss.PAGE && shift == 12);
+            boolean keeps = loss == Loss.CHANGED || (loss == Loss.PAGE && shift == PAGE_SHIFT);
             return (keeps && lookup(function, address) >= 0) || super.replace(function, address, shift, frame, rights);
         }
 

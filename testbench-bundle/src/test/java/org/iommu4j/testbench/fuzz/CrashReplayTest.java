@@ -44,7 +44,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * -Dlaws.cases=N} takes N cases of each model.
  */
 class CrashReplayTest {
-    private static final int CASES = Integer.getInteger("laws.cases", 4);
+    private static final int CASES = Integer.getInteger("laws.cases", 3);
     private static final int MACHINES = 2;
     private static final int STEPS = 8;
 

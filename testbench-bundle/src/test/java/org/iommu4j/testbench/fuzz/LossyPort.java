@@ -1,6 +1,7 @@
 package org.iommu4j.testbench.fuzz;
 
 import java.util.function.LongConsumer;
+import java.util.function.Predicate;
 import org.iommu4j.amd.command.AmdViCommand;
 import org.iommu4j.amd.command.AmdViRegisters.Rings;
 import org.iommu4j.amd.command.CompletionWait;
@@ -17,6 +18,7 @@ final class LossyPort implements NativePort {
     private final NativePort port;
     private final long doorbell;
     private final LongConsumer lose;
+    private final Predicate<NativeCall> lost;
 
     /**
      * A way to a chip.
@@ -25,9 +27,19 @@ final class LossyPort implements NativePort {
      * @param lose loses some of the commands up to the value that is about to be written there
      */
     private LossyPort(NativePort port, long doorbell, LongConsumer lose) {
+        this(port, doorbell, lose, call -> false);
+    }
+
+    private LossyPort(NativePort port, long doorbell, LongConsumer lose, Predicate<NativeCall> lost) {
         this.port = port;
+        this.lost = lost;
         this.doorbell = doorbell;
         this.lose = lose;
+    }
+
+    /** To a chip that is driven by calls: those that are lost look as if they had been carried out. */
+    static NativePort withoutCalls(Predicate<NativeCall> lost, NativePort port) {
+        return new LossyPort(port, -1, tail -> {}, lost);
     }
 
     /** To an SMMU. */
@@ -94,6 +106,10 @@ final class LossyPort implements NativePort {
 
     @Override
     public void call(NativeCall call) {
-        port.call(call);
+        if (lost.test(call)) {
+            call.result(0);
+        } else {
+            port.call(call);
+        }
     }
 }

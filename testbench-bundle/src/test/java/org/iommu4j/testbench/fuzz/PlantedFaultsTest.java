@@ -298,7 +298,6 @@ class PlantedFaultsTest {
         for (ForgetfulZpci.Loss loss : ForgetfulZpci.Loss.values()) {
             faults.add(fault("zPCI keeps " + loss, zpci(loss), What.ALL, 200));
         }
-        // Of a call that is lost nothing is done. What leaves no trace in an access is none that has to be found here.
         faults.add(fault("zPCI loses RPCIT", withoutCall(zpci, function(ZpciInstruction.RPCIT)), What.ALL, 200));
         for (int operation : List.of(
                 FunctionControl.REGISTER_IOAT,
@@ -307,7 +306,22 @@ class PlantedFaultsTest {
                 FunctionControl.RESET_ERROR)) {
             faults.add(fault("zPCI loses MPCIFC " + operation, withoutCall(zpci, control(operation)), What.ALL, 200));
         }
+        faults.add(fault(
+                "zPCI driver loses RPCIT",
+                withPort(zpci, port -> LossyPort.withoutCalls(function(ZpciInstruction.RPCIT), port)),
+                What.CONTRACT,
+                200));
         Backend spapr = new SpaprBackend();
+        faults.add(fault(
+                "sPAPR driver loses what it stores again",
+                withPort(
+                        spapr,
+                        port -> LossyPort.withoutCalls(
+                                call -> call.function() == SpaprCall.H_PUT_TCE
+                                        || call.function() == SpaprCall.H_PUT_TCE_INDIRECT,
+                                port)),
+                What.CONTRACT,
+                200));
         for (ForgetfulPhb.Loss loss : ForgetfulPhb.Loss.values()) {
             faults.add(fault("sPAPR keeps " + loss, spapr(loss), What.ALL, 200));
         }
