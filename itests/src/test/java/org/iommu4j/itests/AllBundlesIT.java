@@ -9,12 +9,15 @@ import static org.ops4j.pax.exam.CoreOptions.options;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import javax.inject.Inject;
 import org.apache.felix.service.command.CommandProcessor;
 import org.apache.felix.service.command.CommandSession;
+import org.iommu4j.backend.Backend;
+import org.iommu4j.backend.Generation;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.ops4j.pax.exam.Configuration;
@@ -24,6 +27,7 @@ import org.ops4j.pax.exam.spi.reactors.ExamReactorStrategy;
 import org.ops4j.pax.exam.spi.reactors.PerClass;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceReference;
 
 /** All bundles together in a framework that the project's own launcher did not make. */
 @RunWith(PaxExam.class)
@@ -69,6 +73,18 @@ public class AllBundlesIT {
                         String.valueOf(refusal.getMessage()),
                         refusal.getMessage().contains("switched off"));
             }
+        }
+    }
+
+    @Test
+    public void shouldNameEveryGenerationOfABackendInItsServiceProperties() throws Exception {
+        Collection<ServiceReference<Backend>> backends = context.getServiceReferences(Backend.class, null);
+        assertEquals(VendorList.symbolicNames().size(), backends.size());
+        for (ServiceReference<Backend> reference : backends) {
+            List<Integer> described = context.getService(reference).describe().generations().stream()
+                    .map(Generation::subVersion)
+                    .toList();
+            assertEquals(described, List.of((Integer[]) reference.getProperty("generations")));
         }
     }
 

@@ -14,7 +14,10 @@ import org.osgi.service.component.annotations.Component;
         property = {
             "model=intel",
             "generations:Integer=" + VtdGeneration.LEGACY_REG,
-            "generations:Integer=" + VtdGeneration.LEGACY_QI
+            "generations:Integer=" + VtdGeneration.LEGACY_QI,
+            "generations:Integer=" + VtdGeneration.SCALABLE,
+            "generations:Integer=" + VtdGeneration.WIDE_TYPE,
+            "generations:Integer=" + VtdGeneration.HOST_PERMISSIONS
         },
         properties = "OSGI-INF/version.properties")
 public final class VtdBackendComponent extends VtdBackend {
