@@ -66,7 +66,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
 
     private SpaprGuestDecoder(HardwareConfig config, Platform platform) {
         this.config = config;
-        SettingValues chosen = SpaprSettings.of(config);
+        SettingValues chosen = SpaprSettings.TABLE.read(config);
         SpaprCapabilities guest = SpaprCapabilities.of(chosen);
         stops = !chosen.isSet(SpaprSettings.EEH);
         windows = new GuestWindows(platform, guest);
