@@ -1,7 +1,5 @@
 package org.iommu4j.arm.command;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.iommu4j.layout.BitField;
@@ -13,13 +11,18 @@ import org.iommu4j.layout.BitField;
 public final class CommandCheck {
     private static final int OPCODES = 256;
     private static final int UNUSABLE_16K_LEVEL = 1;
+
+    /** Bits of the first word that are set if a range has more than one granule. */
+    private static final long MORE_THAN_ONE =
+            CommandFields.NUM.mask() | CommandFields.SCALE.mask() | CommandFields.SCALE_HIGH.mask();
+
     private static final Set<SmmuCommand> GUEST_QUEUE =
             Set.of(SmmuCommand.TLBI_NH_ASID, SmmuCommand.TLBI_NH_VA, SmmuCommand.ATC_INV, SmmuCommand.SYNC);
 
     private final SmmuCommand command;
     private final long reserved0;
     private final long reserved1;
-    private final List<BitField> coded = new ArrayList<>();
+    private final BitField[] coded;
     private final boolean takesRange;
     private final boolean limitsSize;
 
@@ -37,14 +40,12 @@ public final class CommandCheck {
         takesRange = command.takesRange() && chip.has(CommandFields.TG.capability());
         limitsSize = command == SmmuCommand.ATC_INV;
         hasLevel1Of16K = chip.has("DS");
-        for (BitField field : command.layout().fields()) {
-            // A field of which every value is legal, and the opcode, need no look.
-            if (!field.codes().isEmpty()
-                    && field.shift() + field.word() != 0
-                    && field.codes().size() < 1 << field.width()) {
-                coded.add(field);
-            }
-        }
+        // A field of which every value is legal, and the opcode, need no look.
+        coded = command.layout().fields().stream()
+                .filter(field -> !field.codes().isEmpty()
+                        && field.shift() + field.word() != 0
+                        && field.codes().size() < 1 << field.width())
+                .toArray(BitField[]::new);
     }
 
     /**
@@ -82,8 +83,7 @@ public final class CommandCheck {
         if (((word0 & reserved0) | (word1 & reserved1)) != 0) {
             return false;
         }
-        for (int i = 0; i < coded.size(); i++) { // no iterator: on the path of every command
-            BitField field = coded.get(i);
+        for (BitField field : coded) {
             if (field.meaningOf(field.get(field.word() == 0 ? word0 : word1)) == null) {
                 return false;
             }
@@ -95,14 +95,17 @@ public final class CommandCheck {
 
     /** IHI 0070 4.4.1.1: what the fields of a range may not be together. */
     private boolean isReservedRange(long word0, long word1) {
-        int level = CommandFields.TTL.getInt(word1);
-        boolean oneGranule = CommandFields.NUM.getInt(word0) == 0 && CommandFields.scale(word0) == 0;
+        boolean oneGranule = (word0 & MORE_THAN_ONE) == 0;
         Granule granule = Granule.ofRange(CommandFields.TG.getInt(word1));
         if (granule == null) {
-            return reserved0 != 0 && !(oneGranule && level == 0);
+            return reserved0 != 0 && !(oneGranule && !CommandFields.TTL.isSet(word1));
         }
-        boolean anyLevel = level == 0 || (granule == Granule.K16 && level == UNUSABLE_16K_LEVEL && !hasLevel1Of16K);
-        return oneGranule && anyLevel;
+        return oneGranule && isAnyLevel(granule, CommandFields.TTL.getInt(word1));
+    }
+
+    /** True if TTL names no level, IHI 0070 4.4.1. */
+    private boolean isAnyLevel(Granule granule, int level) {
+        return level == 0 || (granule == Granule.K16 && level == UNUSABLE_16K_LEVEL && !hasLevel1Of16K);
     }
 
     private static boolean isTooLarge(long word1) {

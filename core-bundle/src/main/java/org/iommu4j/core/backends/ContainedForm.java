@@ -29,6 +29,12 @@ public final class ContainedForm {
         return commandBytes;
     }
 
+    /** How many whole commands a vendor part has: usually one, for which nothing is divided. */
+    public int commandsIn(InvalidateRequest request) {
+        int bytes = request.payloadLength();
+        return bytes == commandBytes ? 1 : bytes / commandBytes;
+    }
+
     /**
      * Reads one command as {@link EffectForm#read} does.
      *

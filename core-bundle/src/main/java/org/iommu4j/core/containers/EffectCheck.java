@@ -47,7 +47,7 @@ final class EffectCheck {
      * @return 0, or {@code -EIO} if the form breaks
      */
     int begin(InvalidateRequest request, Completion completion) {
-        int commands = request.payloadLength() / client.commandBytes();
+        int commands = client.commandsIn(request);
         if (commands > before.length) {
             before = effects(Arrays.copyOf(before, commands), before.length);
         }
@@ -62,7 +62,7 @@ final class EffectCheck {
      * @return 0, or {@code -EIO} if it drops less or the form breaks
      */
     int compare(InvalidateRequest request, Completion completion) {
-        int commands = request.payloadLength() / chip.commandBytes();
+        int commands = chip.commandsIn(request);
         // Without a vendor part the generic part says everything, and that is compared after each shim.
         if (asked == 0 || commands == 0) {
             return 0;
