@@ -51,7 +51,7 @@ public final class MemoryMaps<D extends MappedDomain<?>> {
         this.policy = policy;
     }
 
-    /** What the chip can carry out. */
+    /** The maps that the chip can carry out. */
     public MemoryMapSupport support() {
         return support;
     }

@@ -367,7 +367,7 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
         return maps;
     }
 
-    /** What leads nowhere is in no cache, VT-d 6.5.3.5, but in one of a chip in caching mode. */
+    /** An entry that leads nowhere is in no cache, VT-d 6.5.3.5, but in one of a chip in caching mode. */
     @Override
     public Errno mapped(Domain domain, Mapping mapping) {
         return cachingMode
