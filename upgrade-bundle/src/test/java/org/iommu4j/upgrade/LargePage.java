@@ -19,17 +19,13 @@ public final class LargePage {
 
     /** Its trace, with two places of the page. */
     public static Path trace(Path file) {
-        return write(
-                file,
-                String.join(
-                                "\n",
-                                "vtd_reg_write addr 0x20 size 0x8 value 0x1000",
-                                "vtd_reg_write addr 0x18 size 0x4 value 0x40000000",
-                                "vtd_reg_write addr 0x18 size 0x4 value 0x80000000",
-                                "vtd_dmar_translate dev 00:03.00 iova 0x205000 -> gpa 0x605000 mask 0x1fffff",
-                                "vtd_dmar_translate dev 00:03.00 iova 0x207000 -> gpa 0x607000 mask 0x1fffff",
-                                "")
-                        .getBytes(StandardCharsets.UTF_8));
+        return write(file, """
+                vtd_reg_write addr 0x20 size 0x8 value 0x1000
+                vtd_reg_write addr 0x18 size 0x4 value 0x40000000
+                vtd_reg_write addr 0x18 size 0x4 value 0x80000000
+                vtd_dmar_translate dev 00:03.00 iova 0x205000 -> gpa 0x605000 mask 0x1fffff
+                vtd_dmar_translate dev 00:03.00 iova 0x207000 -> gpa 0x607000 mask 0x1fffff
+                """.getBytes(StandardCharsets.UTF_8));
     }
 
     /** Its memory from address 0 on. */

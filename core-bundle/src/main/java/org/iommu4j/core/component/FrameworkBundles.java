@@ -53,7 +53,8 @@ public final class FrameworkBundles implements BundleService {
             if (bundle != null && isInstalled(bundle.getBundleId())) {
                 uninstall(bundle.getBundleId());
             }
-            throw new BundleRefusedException("cannot install " + jar + ": " + OneLine.unresolved(String.valueOf(e.getMessage())), e);
+            throw new BundleRefusedException(
+                    "cannot install " + jar + ": " + OneLine.unresolved(String.valueOf(e.getMessage())), e);
         }
     }
 
@@ -66,7 +67,8 @@ public final class FrameworkBundles implements BundleService {
                 bundle.start();
             }
         } catch (BundleException | IllegalStateException e) {
-            throw new BundleRefusedException("cannot update to " + jar + ": " + OneLine.unresolved(String.valueOf(e.getMessage())), e);
+            throw new BundleRefusedException(
+                    "cannot update to " + jar + ": " + OneLine.unresolved(String.valueOf(e.getMessage())), e);
         }
     }
 

@@ -64,7 +64,8 @@ class OneLineTest {
 
     @Test
     void shouldNameThePackagesThatNobodyProvides() {
-        String clause = "osgi.wiring.package; (&(osgi.wiring.package=org.example.a)(version>=7.0.0)(!(version>=8.0.0)))";
+        String clause =
+                "osgi.wiring.package; (&(osgi.wiring.package=org.example.a)(version>=7.0.0)(!(version>=8.0.0)))";
         assertEquals(
                 "nothing here provides org.example.a from version 7.0.0 on and below 8.0.0, org.example.b",
                 OneLine.unresolved("Unable to resolve x [27](R 27.0): missing requirement [x [27](R 27.0)] " + clause

@@ -47,7 +47,8 @@ public final class Completions {
      * @param core gives the core
      * @param parsed commands that have options of their own, by the name without a scope
      */
-    public Completions(Supplier<Collection<String>> commands, Supplier<IommuService> core, Map<String, CommandSpec> parsed) {
+    public Completions(
+            Supplier<Collection<String>> commands, Supplier<IommuService> core, Map<String, CommandSpec> parsed) {
         this.commands = commands;
         this.core = core;
         this.parsed = parsed;

@@ -169,7 +169,9 @@ final class GivenBundles {
                 return "is no jar";
             }
         }
-        return e instanceof IOException ? Texts.message(e) : "cannot be installed: " + OneLine.unresolved(Texts.message(e));
+        return e instanceof IOException
+                ? Texts.message(e)
+                : "cannot be installed: " + OneLine.unresolved(Texts.message(e));
     }
 
     private static CommandFailure refused(Path jar, Exception e) {

@@ -40,6 +40,7 @@ class TerminalInputTest {
     private static final String PROMPT = "ask> ";
     /** As a terminal sends it whose keypad the line editor has switched. */
     private static final String UP = "\u001bOA";
+
     private static final String CTRL_C = "\u0003";
     private static final String CTRL_D = "\u0004";
     private static final String CTRL_R = "\u0012";
@@ -62,8 +63,8 @@ class TerminalInputTest {
     private void open(Path history) throws IOException {
         screen = new ByteArrayOutputStream();
         keys = new PipedOutputStream();
-        ExternalTerminal terminal = new ExternalTerminal(
-                "screen", "xterm", new PipedInputStream(keys), screen, StandardCharsets.UTF_8);
+        ExternalTerminal terminal =
+                new ExternalTerminal("screen", "xterm", new PipedInputStream(keys), screen, StandardCharsets.UTF_8);
         Completions completions = new Completions(
                 () -> List.of("iommu:swap", "iommu:units", "felix:lb"), new FakeHost(folder)::core, Map.of());
         input = TerminalInput.on(terminal, completions, false, history);

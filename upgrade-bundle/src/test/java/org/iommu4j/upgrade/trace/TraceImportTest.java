@@ -223,7 +223,8 @@ class TraceImportTest {
 
         assertEquals(1, result.mappings(), "two places of one page");
         assertEquals(
-                List.of("{\"dev\":\"0x18\",\"iova\":\"0x200000\",\"pa\":\"0x600000\",\"perm\":3,\"size\":\"0x200000\"}"),
+                List.of(
+                        "{\"dev\":\"0x18\",\"iova\":\"0x200000\",\"pa\":\"0x600000\",\"perm\":3,\"size\":\"0x200000\"}"),
                 CaptureFiles.read(folder.resolve("capture"), "frozen/walks.jsonl.gz"));
         ReplayResult replayed = new Replay(core).replay(folder.resolve("capture"), ReplayOptions.DEFAULT);
         assertTrue(replayed.ok(), replayed::toText);
@@ -260,9 +261,10 @@ class TraceImportTest {
 
         assertTrue(
                 refusal.getMessage()
-                        .contains("holds no event of vtd_* in 2 lines that can be read; passed over: vtd_reg_write (a text"
-                                + " that is not known, first in line 1), vtd_inv_new (an event that is not known); what"
-                                + " is read are lines of the backend \"log\""),
+                        .contains(
+                                "holds no event of vtd_* in 2 lines that can be read; passed over: vtd_reg_write (a text"
+                                        + " that is not known, first in line 1), vtd_inv_new (an event that is not known); what"
+                                        + " is read are lines of the backend \"log\""),
                 refusal.getMessage());
     }
 }
