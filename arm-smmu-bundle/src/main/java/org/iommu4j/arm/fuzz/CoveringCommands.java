@@ -28,7 +28,7 @@ record CoveringCommands(
         boolean deviceTlb,
         boolean bare,
         World world) {
-    /** Whose tables a stream of stage 1 has, IHI 0070 5.2 STRW and 6.3.12 CR2.E2H, with the commands that drop what came from them. */
+    /** Exception level whose tables a stream of stage 1 has, IHI 0070 5.2 STRW and 6.3.12 CR2.E2H, with the commands that drop what came from them. */
     enum World {
         EL1(SmmuCommand.TLBI_NH_VA, SmmuCommand.TLBI_NH_VAA, SmmuCommand.TLBI_NH_ASID, SmmuCommand.TLBI_NH_ALL),
         /** One address space: no ASIDs. */

@@ -37,6 +37,8 @@ import org.iommu4j.core.foreign.VendorThread;
  *
  * <p>A vendor never gets a client's completion: it fills in one that belongs to the object here, and the caller's is filled
  * in from that when the vendor has come back. So a vendor that is given up has nothing of a client's to write to.
+ *
+ * <p>The class is long because each kind of foreign object has its wrapper here, beside the others, so that none catches less.
  */
 public final class Contained {
     private Contained() {}

@@ -725,7 +725,7 @@ public final class CoreContainer implements Container {
         }
     }
 
-    /** Where a bind takes the place of the table with which its device was attached, that table does not come back with an unbind. */
+    /** A bind that takes the place of the table with which its device was attached: that table does not come back with an unbind. */
     private void takeTableAway(BindRequest request, BindFormat format) {
         long requester = BindTarget.of(request, format).requester();
         if (requester != BindTarget.NONE && (format.replaces() & BindFormat.ATTACHED_TABLE) != 0) {

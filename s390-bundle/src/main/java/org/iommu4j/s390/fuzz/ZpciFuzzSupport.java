@@ -470,7 +470,7 @@ public final class ZpciFuzzSupport implements FuzzSupport {
             return ZpciCommand.RPCIT.layout().encode(ZpciCommand.RPCIT_TEXT, register, first, length);
         }
 
-        /** Where the segments begin in which pages are mapped. */
+        /** First address of the segments in which pages are mapped. */
         private long area() {
             return unit.sdma() + SEGMENT - 1 & -SEGMENT;
         }

@@ -175,7 +175,7 @@ public final class SpaprGuestDecoder implements GuestDecoder {
         }
     }
 
-    /** Where DMA of the guest's endpoint goes on, that of the host's does; if the container refuses it stays stopped in both: false. */
+    /** If DMA of the guest's endpoint goes on, that of the host's does; if the container refuses it stays stopped in both: false. */
     private boolean releases(GuestRequests requests) {
         boolean done = endpoint.stopsDma(GuestWindows.ENDPOINT) || windows.bindAgain(requests);
         if (!done) {
