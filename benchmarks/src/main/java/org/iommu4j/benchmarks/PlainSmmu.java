@@ -51,7 +51,7 @@ final class PlainSmmu {
     /** The lower half alone, 48 bits, 4 KiB, output of 48 bits; aborts are reported. */
     private static final long CONTEXT_FORMAT = 0x0000_4205_c000_0010L;
 
-    /** Its second word: HAD0, E0PD0, EPAN, and what of TTB0 is beyond the output size; of S2TTB the same, and S2DS. */
+    /** The second word of a context descriptor: HAD0, E0PD0, EPAN, and what of TTB0 is beyond the output size; of S2TTB the same, and S2DS. */
     private static final long CONTEXT_UNKNOWN_1 = 0x080f_0000_0000_0006L;
 
     private static final long STAGE_2_UNKNOWN_3 = 0x000f_0000_0000_0008L;

@@ -24,7 +24,7 @@ public final class Stage1Walker {
     private final boolean hasE0pd;
     private final boolean hasHad;
 
-    // What the context descriptor says of the half that is walked.
+    // The context descriptor's fields of the half that is walked.
     private long control;
     private boolean el2;
     private Granule granule;

@@ -28,7 +28,7 @@ public final class Stage2Walker {
     private final boolean executeByPrivilege;
     private final boolean canForceWriteBack;
 
-    // What the stream table entry says, for all walks of an access.
+    // The stream table entry's fields, for all walks of an access.
     private Granule granule;
     private int inputBits;
     private int addressBits;

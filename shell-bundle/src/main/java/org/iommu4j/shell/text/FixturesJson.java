@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 
-/** What was written of a release, as JSON. */
+/** The files that were written of a release, as JSON. */
 public final class FixturesJson {
     private static final JsonFactory FACTORY = new JsonFactory();
 

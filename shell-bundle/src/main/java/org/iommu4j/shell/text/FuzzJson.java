@@ -14,7 +14,7 @@ import org.iommu4j.contract.IommuModel;
 import org.iommu4j.testbench.FuzzFailure;
 import org.iommu4j.testbench.FuzzResult;
 
-/** What one kind of made-up cases came to, over one seed or several, as JSON. */
+/** The sums of one kind of made-up cases, over one seed or several, as JSON. */
 public final class FuzzJson {
     private static final JsonFactory FACTORY = new JsonFactory();
 

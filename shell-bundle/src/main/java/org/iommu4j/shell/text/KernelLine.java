@@ -27,7 +27,7 @@ public final class KernelLine {
 
     private KernelLine() {}
 
-    /** What the kernel wrote of a line. */
+    /** The part of a line that the kernel wrote. */
     public static String of(String line) {
         String text = isJson(line) ? message(line) : line;
         if (text.indexOf('\u001b') >= 0) {

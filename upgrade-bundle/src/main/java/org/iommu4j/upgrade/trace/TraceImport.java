@@ -154,7 +154,7 @@ public final class TraceImport implements ImportService {
         return best;
     }
 
-    /** What looks like its events and is none that can be read, as in the text that other tools make of a binary trace. */
+    /** Text that looks like its events and is none that can be read, as in the text that other tools make of a binary trace. */
     private static String notUnderstood(TraceReader reader) {
         String names = reader.passedOver().keySet().stream()
                 .filter(what -> !what.startsWith("("))
