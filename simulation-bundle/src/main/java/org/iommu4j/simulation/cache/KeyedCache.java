@@ -115,13 +115,9 @@ public final class KeyedCache {
         if (words.length != stride - WORDS) {
             throw new IllegalArgumentException(words.length + " words in entries of " + (stride - WORDS));
         }
-        // A cache that keeps nothing costs its callers no call.
-        if (capacity != 0) {
-            keep(key, tag, words);
+        if (capacity == 0) {
+            return;
         }
-    }
-
-    private void keep(long key, long tag, long[] words) {
         int slot = lookup(key);
         if (slot == MISS) {
             if (live == capacity) {

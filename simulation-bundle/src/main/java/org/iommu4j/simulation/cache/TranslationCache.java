@@ -203,13 +203,9 @@ public final class TranslationCache {
         if (pageShift < MIN_PAGE_SHIFT || pageShift >= Long.SIZE) {
             throw new IllegalArgumentException("pageShift=" + pageShift + " is not in 12..63");
         }
-        // A cache that keeps nothing costs its callers no call.
-        if (capacity != 0) {
-            keep(domain, pasid, iova, pageShift, value, attributes);
+        if (capacity == 0) {
+            return;
         }
-    }
-
-    private void keep(int domain, int pasid, long iova, int pageShift, long value, int attributes) {
         long page = page(iova, pageShift);
         Space space = space(domain, pasid);
         int at = space == null ? MISS : probe(space, page);
@@ -483,11 +479,8 @@ public final class TranslationCache {
         return space;
     }
 
-    /** The first of a domain's spaces, some of which may have been dropped; null if it has none, or nothing is cached at all. */
+    /** The first of a domain's spaces, some of which may have been dropped, or null. */
     private Space firstOf(int domain) {
-        if (live == 0) {
-            return null;
-        }
         Space space = recent;
         return space != null && space.domain == domain && space.previous == null ? space : domains.get(domain);
     }
