@@ -360,7 +360,7 @@ class ExplainLogTest {
                 List.of("{\"log\":\"arm-smmu-v3 x: ", "\\t0x", "\\n\",\"stream\":\"stdout\"}"))) {
             List<String> lines = new ArrayList<>();
             lines.add(form.get(0) + "event 0x10 received:" + form.get(2));
-            for (String word : List.of(words.split(" ", -1))) {
+            for (String word : words.split(" ", -1)) {
                 lines.add(form.get(0) + form.get(1) + word + form.get(2));
             }
             log(lines.toArray(String[]::new));
