@@ -165,6 +165,25 @@ class ShimPropertyTest {
     }
 
     @Test
+    void shouldOnlyChangeTheNumberOfARequestWithoutCommands() {
+        for (Shim shim : SmmuForms.shims()) {
+            InvalidateRequest request = request(shim.from());
+            assertEquals(0, shim.rewrite(request, new Completion().begin()), shim::name);
+            assertEquals(shim.to(), request.subVersion());
+            assertEquals(0, request.payloadLength());
+        }
+    }
+
+    @Test
+    void shouldWriteSoManyGranulesAsThereAreAndNoneBeyond() {
+        // 31 of 4 KiB: an odd number of small units
+        long[] range = {CommandFields.NUM.of(30) | SmmuCommand.TLBI_NH_VAA.word(), 0x7400L};
+        InvalidateRequest request = request(SmmuGeneration.V3_4, range[0], range[1]);
+        assertEquals(0, shim(SmmuGeneration.V3_4, SmmuGeneration.V3_2).rewrite(request, new Completion().begin()));
+        assertEquals(List.of(range[0], range[1]), words(request));
+    }
+
+    @Test
     void shouldDropTheLevelThatMeantNothingBefore() {
         // S24 and E43
         InvalidateRequest request = request(SmmuGeneration.V3_3, 0x0000000000100012L, 0x40000900L);

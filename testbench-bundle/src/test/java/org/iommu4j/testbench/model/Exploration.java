@@ -7,7 +7,8 @@ import java.util.function.Supplier;
 
 /**
  * All interleavings of steps, in the order of their length. Two that lead to the same state, caches included, are one: it is gone on
- * from the first. A chip cannot be taken back, so each step begins with the steps before it.
+ * from the first. Tables and ledger can be taken back, a chip cannot: a step after one that has changed the chip begins with all the
+ * steps before it.
  */
 final class Exploration {
     private static final int BITS = 6;
@@ -61,7 +62,8 @@ final class Exploration {
     /** Does each step that is possible in a state; the path that ends in something wrong, or {@link #NONE}. */
     private long expand(long path, int steps, LongList next) {
         go(path, steps);
-        long here = machine.stateHash();
+        long chip = machine.chipHash();
+        int ledger = machine.ledger();
         boolean isHere = true;
         for (int op = 0; op < ModelOp.ALL.size(); op++) {
             if (seen.size() >= mostStates) {
@@ -80,7 +82,10 @@ final class Exploration {
                 if (seen.add(machine.stateHash())) {
                     next.add(longer);
                 }
-                isHere = machine.stateHash() == here;
+                isHere = machine.chipHash() == chip;
+                if (isHere) {
+                    machine.takeBack(ledger);
+                }
             }
         }
         return NONE;

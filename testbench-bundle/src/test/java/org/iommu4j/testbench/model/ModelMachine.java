@@ -36,6 +36,10 @@ final class ModelMachine extends BackendMachine {
     private static final int LEAF_TABLES = 8;
     private static final long NONE = -1;
     private static final int NOWHERE = -1;
+
+    /** Of each page: its two entries, and the two values of each that may be cached. */
+    private static final int LEDGER_BITS = 6;
+
     private static final long MIX = 0x9e37_79b9_7f4a_7c15L;
 
     private final ModelVendor vendor;
@@ -64,7 +68,7 @@ final class ModelMachine extends BackendMachine {
     private final long[] directoryOffsets = new long[TWO];
 
     private final ModelScript script;
-    private long hash;
+    private long chipHash;
     private String wrong;
 
     ModelMachine(ModelVendor vendor) {
@@ -355,21 +359,45 @@ final class ModelMachine extends BackendMachine {
 
     /** What is cached is mapped, or its invalidation is not complete; takes the hash on the way. */
     private void look() {
-        hash = 1;
-        for (int i = 0; i < TWO; i++) {
-            mix(domains[i]);
-            for (int page = 0; page < TWO; page++) {
-                mix(leaf[i][page] | (directory[i][page] << 1) | (leaves[i][page] << 2) | (directories[i][page] << 4));
-            }
-        }
+        chipHash = mixed(mixed(1, domains[0]), domains[1]);
         chip().visitCache(this::cached);
     }
 
+    /** Tables and ledger, without the chip. */
+    int ledger() {
+        int ledger = 0;
+        for (int domain = 0; domain < TWO; domain++) {
+            for (int page = 0; page < TWO; page++) {
+                ledger = (ledger << LEDGER_BITS)
+                        | leaf[domain][page]
+                        | (directory[domain][page] << 1)
+                        | (leaves[domain][page] << 2)
+                        | (directories[domain][page] << 4);
+            }
+        }
+        return ledger;
+    }
+
+    /** Takes tables and ledger back to what they were, where a step has left the chip as it was. */
+    void takeBack(int ledger) {
+        int rest = ledger;
+        for (int domain = TWO - 1; domain >= 0; domain--) {
+            for (int page = TWO - 1; page >= 0; page--) {
+                if (leaf[domain][page] != (rest & 1)) {
+                    setLeaf(domain, page, rest & 1);
+                }
+                if (directory[domain][page] != ((rest >>> 1) & 1)) {
+                    setDirectory(domain, page, (rest >>> 1) & 1);
+                }
+                leaves[domain][page] = (rest >>> 2) & 3;
+                directories[domain][page] = (rest >>> 4) & 3;
+                rest >>>= LEDGER_BITS;
+            }
+        }
+    }
+
     private void cached(String cache, long tag, int pasid, long iova, long lengthBytes, long pa) {
-        mix(cache.hashCode());
-        mix(tag);
-        mix(iova);
-        mix(pa);
+        chipHash = mixed(mixed(mixed(mixed(chipHash, cache.hashCode()), tag), iova), pa);
         int index = (int) ((pa - FRAMES) >>> FRAME_SHIFT);
         if (pa < FRAMES || index >= TWO * TWO * TWO) {
             return;
@@ -383,14 +411,19 @@ final class ModelMachine extends BackendMachine {
         }
     }
 
-    private void mix(long value) {
-        hash = (hash ^ value) * MIX;
-        hash ^= hash >>> 29;
+    private static long mixed(long hash, long value) {
+        long mixed = (hash ^ value) * MIX;
+        return mixed ^ (mixed >>> 29);
+    }
+
+    /** A hash of attachments and caches, after the last step. */
+    long chipHash() {
+        return chipHash;
     }
 
     /** A hash of tables, attachments, ledger and caches, after the last step. */
     long stateHash() {
-        return hash;
+        return mixed(chipHash, ledger());
     }
 
     private void expectOk(String what, Errno answer) {
