@@ -21,13 +21,7 @@ import org.iommu4j.layout.Layout;
  *     operation ends anyway
  */
 public record BindFormat(
-        int operation,
-        IommuModel model,
-        int subVersion,
-        int vendorFlags,
-        Layout layout,
-        BitField table,
-        int replaces) {
+        int operation, IommuModel model, int subVersion, int vendorFlags, Layout layout, BitField table, int replaces) {
     /** Stands beside the operations for the table with which a device was attached. */
     public static final int ATTACHED_TABLE = 1 << 31;
 
@@ -35,8 +29,7 @@ public record BindFormat(
     private static final int REPLACEABLE = (Uapi.FLAG_MASK & ~Uapi.INVAL_IOTLB) | ATTACHED_TABLE;
 
     /** A format that takes the place of an attached table if it is {@link Uapi#BIND_PGTABLE}, and of no other operation's bind. */
-    public BindFormat(
-            int operation, IommuModel model, int subVersion, int vendorFlags, Layout layout, BitField table) {
+    public BindFormat(int operation, IommuModel model, int subVersion, int vendorFlags, Layout layout, BitField table) {
         this(
                 operation,
                 model,

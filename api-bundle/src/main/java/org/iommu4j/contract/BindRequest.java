@@ -67,12 +67,7 @@ public final class BindRequest {
      */
     public int refuse(Rule rule, Errno errno, CStruct.Field field, String why, Completion completion) {
         return completion.refuse(
-                rule,
-                errno,
-                field.name(),
-                field.argumentOffset(image),
-                Integer.toUnsignedLong(valueOf(field)),
-                why);
+                rule, errno, field.name(), field.argumentOffset(image), Integer.toUnsignedLong(valueOf(field)), why);
     }
 
     private int valueOf(CStruct.Field field) {

@@ -27,7 +27,8 @@ public final class Property {
             run(Long.getLong("property.seed"), body);
             return;
         }
-        SplittableRandom seeds = new SplittableRandom(Long.getLong("property.series", 1) + ((long) turn << Integer.SIZE));
+        SplittableRandom seeds =
+                new SplittableRandom(Long.getLong("property.series", 1) + ((long) turn << Integer.SIZE));
         for (int i = 0; i < runs; i++) {
             run(seeds.nextLong(), body);
         }

@@ -299,8 +299,9 @@ public final class ShimLaws {
     private List<List<Shim>> chosen(Pair pair, InvalidateRequest request, SplittableRandom random) {
         List<List<Shim>> chosen = new ArrayList<>(List.of(pair.paths.get(0)));
         if (pair.isCircle()) {
-            List<List<Shim>> exact =
-                    pair.paths.stream().filter(path -> losesNothing(path, request)).toList();
+            List<List<Shim>> exact = pair.paths.stream()
+                    .filter(path -> losesNothing(path, request))
+                    .toList();
             if (!exact.isEmpty()) {
                 chosen.add(exact.get(random.nextInt(exact.size())));
             }
@@ -385,9 +386,8 @@ public final class ShimLaws {
     private void alone(InvalidateRequest request, Outcome exact, List<Shim> path, Outcome outcome, boolean circle) {
         // What a chip of the client's generation drops beyond the request, and says so, nobody has asked for.
         if (exact.ok() && outcome.ok() && !exact.widened()) {
-            Supplier<String> otherwise =
-                    () -> names(path) + " leaves " + outcome.left() + " " + outcome.completion() + ", the request itself "
-                            + exact.left() + " " + exact.completion();
+            Supplier<String> otherwise = () -> names(path) + " leaves " + outcome.left() + " " + outcome.completion()
+                    + ", the request itself " + exact.left() + " " + exact.completion();
             expect(circle ? Law.L2 : Law.L4, isPart(outcome.left(), exact.left()), otherwise);
             if (circle && losesNothing(path, request) && !outcome.widened()) {
                 expect(Law.L1, exact.left().equals(outcome.left()), otherwise);
@@ -411,12 +411,7 @@ public final class ShimLaws {
     }
 
     private void both(
-            InvalidateRequest request,
-            List<Shim> one,
-            Outcome first,
-            List<Shim> other,
-            Outcome second,
-            Outcome exact) {
+            InvalidateRequest request, List<Shim> one, Outcome first, List<Shim> other, Outcome second, Outcome exact) {
         if (first.ok() && second.ok() && keepHints(one, request) && keepHints(other, request)) {
             boolean firstTold = first.widened() || isPart(second.left(), first.left());
             boolean secondTold = second.widened() || isPart(first.left(), second.left());
@@ -469,7 +464,8 @@ public final class ShimLaws {
                     (after || !before)
                             && (before || !after || shim.fidelity() == Fidelity.WIDENED)
                             && request.subVersion() == shim.to(),
-                    () -> shim.name() + " makes an answer better, or widens and says that it never does, or writes another"
+                    () -> shim.name()
+                            + " makes an answer better, or widens and says that it never does, or writes another"
                             + " generation: " + completion);
         }
         Fidelity before = completion.fidelity();

@@ -86,8 +86,7 @@ public class BridgedVtdRequestBenchmark {
     }
 
     private static byte[] image(long iova) {
-        return RegisterImage.LAYOUT.encode(
-                RegisterImage.IIRG.of(IotlbInvalidate.PAGE), RegisterImage.ADDR.of(iova));
+        return RegisterImage.LAYOUT.encode(RegisterImage.IIRG.of(IotlbInvalidate.PAGE), RegisterImage.ADDR.of(iova));
     }
 
     /** Closes the unit. */

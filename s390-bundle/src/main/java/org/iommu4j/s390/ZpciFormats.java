@@ -23,7 +23,8 @@ final class ZpciFormats implements NativeFormats {
     public OptionalInt eventRequester(byte[] record) {
         return ErrorRecord.codeOf(record) < 0
                 ? OptionalInt.empty()
-                : OptionalInt.of(ErrorRecord.HANDLE.getInt(ErrorRecord.LAYOUT.word(record, 0, ErrorRecord.HANDLE.word())));
+                : OptionalInt.of(
+                        ErrorRecord.HANDLE.getInt(ErrorRecord.LAYOUT.word(record, 0, ErrorRecord.HANDLE.word())));
     }
 
     /** A function has another handle in each of its lives. */

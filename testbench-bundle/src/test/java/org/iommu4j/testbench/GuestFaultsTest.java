@@ -54,8 +54,7 @@ class GuestFaultsTest {
 
         private Container container(int domain) {
             return containers.computeIfAbsent(
-                    domain,
-                    number -> unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), GENERATION))));
+                    domain, number -> unit.openContainer(ContainerConfig.of(Offer.exactly(unit.model(), GENERATION))));
         }
 
         @Override

@@ -130,8 +130,7 @@ class LongMapTest {
     }
 
     private static Met[] longMapAndClosing(Backend backend, HardwareConfig chip, long pa) throws Exception {
-        try (IommuCore core = new IommuCore(
-                config -> new SimulatedPlatform(config, System::nanoTime, MEMORY_BYTES))) {
+        try (IommuCore core = new IommuCore(config -> new SimulatedPlatform(config, System::nanoTime, MEMORY_BYTES))) {
             core.arrived(backend);
             IommuModel model = backend.describe().model();
             Unit unit = core.openUnit(new UnitConfig(
@@ -159,11 +158,7 @@ class LongMapTest {
             assertEquals(List.of(), guest.memoryMap());
 
             Completion mapped = new Completion();
-            send(
-                    guest,
-                    Uapi.VFIO_IOMMU_MAP_DMA,
-                    writer.map(new Mapping(0, pa, FITTING, Uapi.MAP_FLAGS_MASK)),
-                    mapped);
+            send(guest, Uapi.VFIO_IOMMU_MAP_DMA, writer.map(new Mapping(0, pa, FITTING, Uapi.MAP_FLAGS_MASK)), mapped);
             assertEquals(Errno.OK, mapped.errno(), mapped::toString);
             Completion closed = new Completion();
             Met besideClosing = beside(() -> guest.close(closed), other, writer);

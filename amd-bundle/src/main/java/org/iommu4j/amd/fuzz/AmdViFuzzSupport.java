@@ -148,6 +148,7 @@ public final class AmdViFuzzSupport implements FuzzSupport {
 
     @Override
     public ReferenceWalker referenceWalker(HardwareConfig config, NativePort port, boolean driver) {
-        return new AmdViReferenceWalker(port, driver, AmdViSettings.TABLE.read(config).isSet(AmdViSettings.SNP));
+        return new AmdViReferenceWalker(
+                port, driver, AmdViSettings.TABLE.read(config).isSet(AmdViSettings.SNP));
     }
 }

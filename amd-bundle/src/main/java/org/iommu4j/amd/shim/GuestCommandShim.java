@@ -51,7 +51,8 @@ public final class GuestCommandShim implements Shim {
         this.from = from;
         this.to = to;
         pages = new PartWords(InvalidateIommuPages.LAYOUT, from, capability -> GuestCommands.know(from, capability));
-        deviceTlbs = new PartWords(InvalidateIotlbPages.LAYOUT, from, capability -> GuestCommands.know(from, capability));
+        deviceTlbs =
+                new PartWords(InvalidateIotlbPages.LAYOUT, from, capability -> GuestCommands.know(from, capability));
     }
 
     /** A shim for every pair of generations. */
@@ -173,8 +174,7 @@ public final class GuestCommandShim implements Shim {
         }
         if (refused == 0) {
             int pasid = InvalidateIommuPages.PASID.getInt(word0);
-            refused = guestTables(
-                    pages.layout(), InvalidateIommuPages.GN, pages.word(request, 1), pasid, completion);
+            refused = guestTables(pages.layout(), InvalidateIommuPages.GN, pages.word(request, 1), pasid, completion);
         }
         return refused != 0
                 ? refused

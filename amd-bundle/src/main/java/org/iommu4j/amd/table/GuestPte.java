@@ -25,6 +25,7 @@ public final class GuestPte {
 
     /** Global; no effect on tags. */
     public static final BitField G = ENTRY.bit("G", 8, about("global, no effect"));
+
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 11:9", 11, 9);
 
     public static final BitField ADDRESS = ENTRY.address("Address", 51, 12, about("next table or page"));

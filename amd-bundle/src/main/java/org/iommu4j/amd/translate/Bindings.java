@@ -99,7 +99,8 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
     @Override
     public Device device(Domain domain, int requester, Completion completion) {
         if (requester < 0 || requester >= REQUESTERS) {
-            Answers.refuseDevice(requester, Errno.EINVAL, "a DeviceID is 0 to 65535: bus, device, function", completion);
+            Answers.refuseDevice(
+                    requester, Errno.EINVAL, "a DeviceID is 0 to 65535: bus, device, function", completion);
             return null;
         }
         return new Device(domain, requester);

@@ -141,8 +141,7 @@ final class ShimPropertyTest {
                 .orElseThrow();
         byte[] payload = InvalidateIotlbPages.LAYOUT.encode(word0, word1);
         Completion completion = new Completion().begin();
-        shim.rewrite(
-                new InvalidateRequest().set(0, 0, 0, 0, 0, shim.from(), payload, 0, payload.length), completion);
+        shim.rewrite(new InvalidateRequest().set(0, 0, 0, 0, 0, shim.from(), payload, 0, payload.length), completion);
         return completion;
     }
 

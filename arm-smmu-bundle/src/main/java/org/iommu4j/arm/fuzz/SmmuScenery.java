@@ -192,8 +192,8 @@ final class SmmuScenery {
         int tag = second && world == World.EL1 ? vmid : 0;
         for (Context context : contexts) {
             for (int substream : substreams(context.index(), ste)) {
-                CoveringCommands commands =
-                        new CoveringCommands(chip, random, streamId, substream, tag, context.asid(), deviceTlb, true, world);
+                CoveringCommands commands = new CoveringCommands(
+                        chip, random, streamId, substream, tag, context.asid(), deviceTlb, true, world);
                 Reach all = context.pages().all();
                 FuzzScene.Entry stream = entry(StreamTableEntry.LAYOUT, at, all, commands.ofStream(all));
                 FuzzScene.Entry descriptor =

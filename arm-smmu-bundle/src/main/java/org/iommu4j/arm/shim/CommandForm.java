@@ -108,7 +108,8 @@ final class CommandForm implements EffectForm {
                     "contexts with E0PD bits", "S18", null, "", "a client that has them requires the capability e0pd"));
         }
         if (client >= SmmuGeneration.V3_1 && generation < SmmuGeneration.V3_1) {
-            conversions.add(Conversion.refused("BIND_PASID", "S12", Rule.V37, "flag", "the host's generation has no PASIDs"));
+            conversions.add(
+                    Conversion.refused("BIND_PASID", "S12", Rule.V37, "flag", "the host's generation has no PASIDs"));
         }
         conversions.add(Conversion.refused(
                 "binds of tables that the chip cannot walk", "S14", null, "", "granule, widths, format, PASIDs"));

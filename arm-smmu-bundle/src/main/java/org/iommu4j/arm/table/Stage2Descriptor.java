@@ -50,6 +50,7 @@ public final class Stage2Descriptor {
 
     /** {@link #XN}: executable when privileged only, IDR3.XNX. */
     public static final int XN_PRIVILEGED_ONLY = 3;
+
     public static final BitField SOFTWARE = ENTRY.ignored("software", 58, 55);
 
     /** The descriptor; the layout takes the address as one of a 64 KiB granule. */

@@ -137,7 +137,8 @@ final class Bindings implements DomainPolicy<Domain, Device>, MapPolicy<Domain> 
     @Override
     public Device device(Domain domain, int requester, Completion completion) {
         if (requester < 0 || requester >= tables.streams()) {
-            Answers.refuseDevice(requester, Errno.EINVAL, "the chip has StreamIDs 0 to " + (tables.streams() - 1), completion);
+            Answers.refuseDevice(
+                    requester, Errno.EINVAL, "the chip has StreamIDs 0 to " + (tables.streams() - 1), completion);
             return null;
         }
         return new Device(requester);

@@ -66,8 +66,9 @@ public final class BindLog {
         Key key = Key.of(request, format);
         entries.remove(key);
         if (key.payload() == null) {
-            entries.keySet().removeIf(other -> other.isOf((int) key.requester())
-                    && (other.operation() & format.replaces()) != 0);
+            entries.keySet()
+                    .removeIf(
+                            other -> other.isOf((int) key.requester()) && (other.operation() & format.replaces()) != 0);
         }
         if (!request.unbinds()) {
             int from = request.payloadOffset();

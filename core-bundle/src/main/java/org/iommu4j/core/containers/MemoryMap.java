@@ -181,7 +181,8 @@ public final class MemoryMap {
             return null;
         }
         long from = Long.compareUnsigned(change.next, whole.iova()) > 0 ? change.next : whole.iova();
-        long last = change.maps() ? lastToMap(whole, from) : withNeighbours(from, lastToUnmap(whole, from), change.last);
+        long last =
+                change.maps() ? lastToMap(whole, from) : withNeighbours(from, lastToUnmap(whole, from), change.last);
         return part(whole, from, last);
     }
 

@@ -123,8 +123,7 @@ public final class BindPgtable {
                     | OPTIONS.stream().mapToLong(BitField::mask).sum());
 
     /** Header flags of a PASID in extended-context mode, which has tables of the first stage only. */
-    public static final int EXTENDED_CONTEXT_FLAGS =
-            SCALABLE_FLAGS & ~PASS_THROUGH & ~(int) FLAG_ACCESSED_DIRTY.mask();
+    public static final int EXTENDED_CONTEXT_FLAGS = SCALABLE_FLAGS & ~PASS_THROUGH & ~(int) FLAG_ACCESSED_DIRTY.mask();
 
     private BindPgtable() {}
 }

@@ -34,7 +34,8 @@ public final class ExtendedContextShim implements Shim {
 
     private static final DescriptorPart GUESTS = new DescriptorPart(VtdGeneration.EXTENDED_CONTEXT);
     private static final String NO_PASIDS = "the host's generation has no PASIDs";
-    private static final String FIRST_STAGE_ONLY = "extended-context mode has PASIDs for tables of the first stage only";
+    private static final String FIRST_STAGE_ONLY =
+            "extended-context mode has PASIDs for tables of the first stage only";
 
     private final int to;
 
@@ -86,11 +87,11 @@ public final class ExtendedContextShim implements Shim {
     public List<Conversion> conversions() {
         Stream<Conversion> ofType = hasPasids()
                 ? Stream.of(
-                        Conversion.lossless("type 6 of one PASID", "S5, S6", "the same bits; there are no global pages"),
+                        Conversion.lossless(
+                                "type 6 of one PASID", "S5, S6", "the same bits; there are no global pages"),
                         Conversion.widened("type 6 of all PASIDs", "S7", "type 2 of the domain"),
                         Conversion.lossless("types 7 and 8", "", "the same 16 bytes"),
-                        Conversion.refused(
-                                "PASIDs of second-stage tables", "S17", Rule.V34, "flags", FIRST_STAGE_ONLY))
+                        Conversion.refused("PASIDs of second-stage tables", "S17", Rule.V34, "flags", FIRST_STAGE_ONLY))
                 : Stream.of(
                         Conversion.refused("types 6, 7 and 8", "S11", Rule.V24, "Type", NO_PASIDS),
                         Conversion.refused("BIND_PASID", "S11", Rule.V34, "pasid", NO_PASIDS));

@@ -29,6 +29,7 @@ public final class ContextEntry {
             66,
             64,
             oneOf(code(1, "39 bits, 3 levels"), code(2, "48 bits, 4 levels"), code(3, "57 bits, 5 levels")));
+
     public static final BitField AVAIL = ENTRY.ignored("AVAIL", 70, 67);
 
     public static final BitField DID = ENTRY.bits("DID", 87, 72, about("domain id"));

@@ -23,10 +23,12 @@ public final class FsPte {
 
     /** Global; the unit acts as if it were 0. */
     public static final BitField G = ENTRY.ignored("G", 8, 8);
+
     public static final BitField IGNORED_LOW = ENTRY.ignored("ignored 9", 9, 9);
 
     /** Extended accessed; only where the PASID entry has EAFE. */
     public static final BitField EA = ENTRY.bit("EA", 10, when("EAFS"), about("extended accessed"));
+
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 11", 11, 11);
 
     public static final BitField ADDR = ENTRY.address("ADDR", 51, 12, about("next table or page"));

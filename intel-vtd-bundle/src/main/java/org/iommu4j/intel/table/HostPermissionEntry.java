@@ -22,6 +22,7 @@ public final class HostPermissionEntry {
 
     /** Address of the next table; not at the lowest level. */
     public static final BitField ADDR = ENTRY.address("ADDR", 115, 76, when("HPTS"), about("next table"));
+
     public static final BitField IGNORED = ENTRY.ignored("ignored 127:116", 127, 116);
 
     /** The entry; which bits are reserved depends on the level, see {@link HostPermissions}. */

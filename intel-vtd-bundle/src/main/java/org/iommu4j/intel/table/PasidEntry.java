@@ -47,6 +47,7 @@ public final class PasidEntry {
     /** Write protect: R/W of a page counts for supervisor requests too. */
     public static final BitField WPE =
             ENTRY.bit("WPE", 132, when("FSTS"), about("write protection for supervisor requests"));
+
     public static final BitField IGNORED = ENTRY.ignored("ignored 134:133", 134, 133);
 
     public static final BitField EAFE = ENTRY.bit("EAFE", 135, when("EAFS"), about("extended accessed flags"));

@@ -27,6 +27,7 @@ public final class SlPte {
 
     /** Software bits; bit 62 above them is reserved. */
     public static final BitField IGNORED_HIGH = ENTRY.ignored("ignored 61:52", 61, 52);
+
     public static final BitField IGNORED_TOP = ENTRY.ignored("ignored 63", 63, 63);
 
     /** The entry; which bits are reserved depends on the level, see {@link TableWalker}. */

@@ -30,6 +30,7 @@ public final class SsPte {
 
     /** Dirty, leaves only; only where the PASID entry has SSADE. */
     public static final BitField D = ENTRY.bit("D", 9, about("dirty, with SSADE, leaves only"));
+
     public static final BitField IGNORED_MIDDLE = ENTRY.ignored("ignored 10", 10, 10);
 
     public static final BitField SNP = ENTRY.bit("SNP", 11, when("SC"), about("snoop, leaves only"));
@@ -41,6 +42,7 @@ public final class SsPte {
 
     /** Write permission with SSIRWE; reserved without. */
     public static final BitField IW = ENTRY.bit("IW", 62, when("SSIRWS"), about("write, with SSIRWE"));
+
     public static final BitField IGNORED_TOP = ENTRY.ignored("ignored 63", 63, 63);
 
     /** The entry; which bits are reserved depends on the level, see {@link SecondStageWalker}. */

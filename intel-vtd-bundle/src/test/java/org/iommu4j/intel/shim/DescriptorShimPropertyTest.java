@@ -110,7 +110,9 @@ class DescriptorShimPropertyTest {
         }
 
         private void read(int device, int pasid, int page) {
-            machine.chip().translate(access.begin(device, (long) page << 12, DmaAccess.READ).withPasid(pasid));
+            machine.chip()
+                    .translate(access.begin(device, (long) page << 12, DmaAccess.READ)
+                            .withPasid(pasid));
         }
 
         @Override

@@ -76,9 +76,7 @@ class ExtendedContextShimTest {
             InvalidateRequest request =
                     DescriptorShimPropertyTest.request(VtdGeneration.EXTENDED_CONTEXT, new SplittableRandom(seed));
             Completion completion = new Completion();
-            BitSet left = shim.rewrite(request, completion) == 0
-                    ? other.leftAfter(request, completion)
-                    : expectedLeft;
+            BitSet left = shim.rewrite(request, completion) == 0 ? other.leftAfter(request, completion) : expectedLeft;
             boolean onlyExtended = completion.fidelity() == Fidelity.WIDENED || expected.rule() == Rule.V34;
             if (!onlyExtended) {
                 assertEquals(expected.errno(), completion.errno(), () -> expected + " but " + completion);
@@ -165,14 +163,18 @@ class ExtendedContextShimTest {
         }
         assertEquals(0, toLegacy().rewrite(ofTheDomain(0x22, 0), completion));
         assertEquals(Fidelity.EXACT, toLegacy().fidelity());
-        assertEquals(Errno.EOPNOTSUPP.code(), toLegacy().rewrite(bind(BindPgtable.FLAG_FIRST_STAGE.mask()), completion));
+        assertEquals(
+                Errno.EOPNOTSUPP.code(), toLegacy().rewrite(bind(BindPgtable.FLAG_FIRST_STAGE.mask()), completion));
         assertEquals("pasid", completion.field());
         assertEquals(PASID, completion.value());
     }
 
     private static BindRequest bind(long flags) {
         byte[] payload = BindPasid.LAYOUT.encode(
-                0x1000, BindPgtable.REQUESTER.of(0x310) | BindPgtable.ADDRESS_WIDTH.of(48), 0, BindPasid.PASID.of(PASID));
+                0x1000,
+                BindPgtable.REQUESTER.of(0x310) | BindPgtable.ADDRESS_WIDTH.of(48),
+                0,
+                BindPasid.PASID.of(PASID));
         return new BindRequest()
                 .set(Uapi.BIND_PASID, VtdGeneration.EXTENDED_CONTEXT, (int) flags, payload, 0, payload.length);
     }

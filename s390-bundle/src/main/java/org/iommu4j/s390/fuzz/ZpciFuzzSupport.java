@@ -422,7 +422,9 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                     if (leaf) {
                         break;
                     }
-                    table = level == TableLevel.SEGMENT ? SegmentEntry.ORIGIN.get(entry) : RegionEntry.ORIGIN.get(entry);
+                    table = level == TableLevel.SEGMENT
+                            ? SegmentEntry.ORIGIN.get(entry)
+                            : RegionEntry.ORIGIN.get(entry);
                 }
                 scene.way(new FuzzScene.Way(handle, DmaAccess.NO_PASID, page, null, bind, entries));
             }
@@ -438,7 +440,8 @@ public final class ZpciFuzzSupport implements FuzzSupport {
                 values.add(bytes(entry ^ other));
                 values.add(bytes(entry ^ PageEntry.P.mask()));
             }
-            long length = level == TableLevel.PAGE ? PAGE : level == TableLevel.SEGMENT ? SEGMENT : MOST_SEGMENTS * SEGMENT;
+            long length =
+                    level == TableLevel.PAGE ? PAGE : level == TableLevel.SEGMENT ? SEGMENT : MOST_SEGMENTS * SEGMENT;
             long first = level > TableLevel.SEGMENT ? area() : page & -length;
             Layout layout = level == TableLevel.PAGE
                     ? PageEntry.LAYOUT

@@ -140,12 +140,8 @@ public final class ZpciGuestDecoder implements GuestDecoder, AddressTranslation 
         long[] error = ErrorRecord.LAYOUT.decode(record, 0);
         PciFunction function = facility.at(FunctionHandle.indexOf((int) ErrorRecord.HANDLE.get(error)));
         if (function != null && function.state() == FunctionState.ENABLED && function.registered()) {
-            facility.error(
-                    function,
-                    code,
-                    ErrorRecord.FADDR.get(error),
-                    ErrorRecord.RW.get(error) != 0,
-                    (int) ErrorRecord.ETT.get(error));
+            facility.error(function, code, ErrorRecord.FADDR.get(error), ErrorRecord.RW.get(error) != 0, (int)
+                    ErrorRecord.ETT.get(error));
         }
     }
 

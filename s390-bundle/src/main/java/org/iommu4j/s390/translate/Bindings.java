@@ -144,7 +144,8 @@ final class Bindings implements DomainPolicy<Domain, Device> {
             int index = FunctionHandle.indexOf(requester);
             long[] entry = instructions.find(index);
             if (entry == null || !Clp.ListEntry.CONFIGURED.isSet(entry[Clp.ListEntry.CONFIGURED.word()])) {
-                Answers.refuseDevice(requester, Errno.ENODEV, "the machine has no such function configured", completion);
+                Answers.refuseDevice(
+                        requester, Errno.ENODEV, "the machine has no such function configured", completion);
                 return null;
             }
             Device device = new Device(index, (int) Clp.ListEntry.FH.get(entry));

@@ -11,9 +11,8 @@ import org.junit.jupiter.api.Test;
 
 /** The laws of {@link ShimLaws} for every path between the generations. Its shims refuse nothing, so that none asks L6. */
 class ShimLawsTest {
-    private static final List<Integer> GENERATIONS = new ZpciBackend().describe().generations().stream()
-            .map(Generation::subVersion)
-            .toList();
+    private static final List<Integer> GENERATIONS = new ZpciBackend()
+            .describe().generations().stream().map(Generation::subVersion).toList();
 
     @Test
     void shouldHoldOnEveryPath() {

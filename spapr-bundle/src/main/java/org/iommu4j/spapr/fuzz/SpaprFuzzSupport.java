@@ -28,8 +28,8 @@ import org.iommu4j.spapr.command.HypercallCode;
 import org.iommu4j.spapr.command.InvalidateData;
 import org.iommu4j.spapr.command.SpaprCall;
 import org.iommu4j.spapr.command.SpaprCapabilities;
-import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprCommand;
+import org.iommu4j.spapr.command.SpaprGeneration;
 import org.iommu4j.spapr.command.SpaprRegisters.DmaReadSync;
 import org.iommu4j.spapr.command.SpaprRegisters.IodaData;
 import org.iommu4j.spapr.command.SpaprRegisters.TceKill;
@@ -170,14 +170,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
                 .map(iova -> way(iova, port.platform().memory(), config, bare ? null : binds))
                 .toList();
         return new FuzzScene(
-                requesters,
-                List.of(),
-                addresses,
-                tables,
-                List.of(new FuzzScene.Root(TABLES, 1)),
-                binds,
-                values,
-                ways);
+                requesters, List.of(), addresses, tables, List.of(new FuzzScene.Root(TABLES, 1)), binds, values, ways);
     }
 
     /**
@@ -202,8 +195,7 @@ public final class SpaprFuzzSupport implements FuzzSupport {
     }
 
     /** The calls that store an entry drop what was cached of it; so do kills, and a window that is set anew. */
-    private static List<List<byte[]>> drops(
-            long iova, int liobn, HardwareConfig config, long table, boolean large) {
+    private static List<List<byte[]>> drops(long iova, int liobn, HardwareConfig config, long table, boolean large) {
         SettingValues chosen = SpaprSettings.TABLE.read(config);
         SpaprCapabilities platform = SpaprCapabilities.of(chosen);
         long pe = platform.pe();

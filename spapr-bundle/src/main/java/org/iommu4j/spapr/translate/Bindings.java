@@ -138,7 +138,8 @@ final class Bindings implements DomainPolicy<Domain, Integer> {
     @Override
     public Integer device(Domain domain, int requester, Completion completion) {
         if (requester >= REQUESTERS) {
-            Answers.refuseDevice(requester, Errno.EINVAL, "neither a requester id, 0 to 65535, nor a LIOBN", completion);
+            Answers.refuseDevice(
+                    requester, Errno.EINVAL, "neither a requester id, 0 to 65535, nor a LIOBN", completion);
             return null;
         }
         if (isBoundElsewhere(requester, domain)) {

@@ -10,9 +10,8 @@ import org.junit.jupiter.api.Test;
 
 /** The laws of {@link ShimLaws} for every path between the generations. */
 class ShimLawsTest {
-    private static final List<Integer> GENERATIONS = new SpaprBackend().describe().generations().stream()
-            .map(Generation::subVersion)
-            .toList();
+    private static final List<Integer> GENERATIONS = new SpaprBackend()
+            .describe().generations().stream().map(Generation::subVersion).toList();
 
     @Test
     void shouldHoldOnEveryPath() {

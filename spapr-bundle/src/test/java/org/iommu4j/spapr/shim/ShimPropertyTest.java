@@ -216,7 +216,8 @@ class ShimPropertyTest {
     void shouldCarryRangesOfTheDefaultWindowToCallsAndNothingBeyond() {
         // (c): 4 GiB of pages of 4 KiB, which the vendor part may leave to the window
         for (int shift : new int[] {0, 12}) {
-            assertArrayEquals(Machine.payload(ANY, 2, shift, ANY, 0), carried(4, 2, Machine.payload(ANY, 0, shift, ANY, 0)));
+            assertArrayEquals(
+                    Machine.payload(ANY, 2, shift, ANY, 0), carried(4, 2, Machine.payload(ANY, 0, shift, ANY, 0)));
         }
         for (long pages = 1; pages <= 2; pages++) {
             InvalidateRequest request = new InvalidateRequest()

@@ -50,6 +50,7 @@ class CrashReplayTest {
 
     /** Generations without a kill register read and store each entry of a window again. */
     private static final String SMALL_WINDOW = "{\"dma\": {\"dma32_size\": \"0x200000\"}}";
+
     private static final int ACCESSES = 100;
     private static final Set<IommuModel> FAULTS_STOP = EnumSet.of(IommuModel.SPAPR, IommuModel.S390);
 
@@ -142,8 +143,7 @@ class CrashReplayTest {
         }
 
         private void attach(SplittableRandom random) {
-            FuzzScene.Root root =
-                    scene.roots().isEmpty() || random.nextBoolean() ? null : any(scene.roots(), random);
+            FuzzScene.Root root = scene.roots().isEmpty() || random.nextBoolean() ? null : any(scene.roots(), random);
             run(Steps.step(
                     "attach",
                     "requester",
@@ -174,8 +174,10 @@ class CrashReplayTest {
         private List<OptionalLong> accesses() {
             Unit unit = runner.unit();
             List<DmaAccess> accesses = new ArrayList<>();
-            scene.ways().forEach(way -> accesses.add(
-                    new DmaAccess().begin(device, way.iova(), DmaAccess.READ).withPasid(way.pasid())));
+            scene.ways()
+                    .forEach(way -> accesses.add(new DmaAccess()
+                            .begin(device, way.iova(), DmaAccess.READ)
+                            .withPasid(way.pasid())));
             Collections.shuffle(accesses, new Random(order));
             List<OptionalLong> reached = new ArrayList<>();
             for (DmaAccess access : accesses.subList(0, Math.min(ACCESSES, accesses.size()))) {
