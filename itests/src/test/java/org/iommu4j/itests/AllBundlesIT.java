@@ -1,5 +1,6 @@
 package org.iommu4j.itests;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
@@ -81,10 +82,10 @@ public class AllBundlesIT {
         Collection<ServiceReference<Backend>> backends = context.getServiceReferences(Backend.class, null);
         assertEquals(VendorList.symbolicNames().size(), backends.size());
         for (ServiceReference<Backend> reference : backends) {
-            List<Integer> described = context.getService(reference).describe().generations().stream()
-                    .map(Generation::subVersion)
-                    .toList();
-            assertEquals(described, List.of((Integer[]) reference.getProperty("generations")));
+            int[] described = context.getService(reference).describe().generations().stream()
+                    .mapToInt(Generation::subVersion)
+                    .toArray();
+            assertArrayEquals(described, (int[]) reference.getProperty("generations"));
         }
     }
 

@@ -128,8 +128,8 @@ public final class ZpciFuzzSupport implements FuzzSupport {
     }
 
     private static boolean isOne(ZpciCommand format, byte[] command) {
-        int first = command.length == format.layout().sizeBytes() ? (command[0] & 0xff) << Byte.SIZE : -1;
-        return first == (format.opcode() & 0xff00);
+        return command.length == format.layout().sizeBytes()
+                && Byte.toUnsignedInt(command[0]) == format.opcode() >>> Byte.SIZE;
     }
 
     /** Recovers every function that is enabled, registers it as it is registered, and announces what its tables map. */
