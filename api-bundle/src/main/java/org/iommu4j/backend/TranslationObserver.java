@@ -1,6 +1,7 @@
 package org.iommu4j.backend;
 
 import java.util.function.Function;
+import java.util.function.LongPredicate;
 import org.iommu4j.layout.Layout;
 import org.osgi.annotation.versioning.ProviderType;
 
@@ -122,6 +123,16 @@ public interface TranslationObserver {
      * @param last last address, unsigned
      */
     void invalidates(CachedKind kind, long tag, int pasid, long first, long last);
+
+    /**
+     * The command that is being carried out leaves entries of some tags, whatever {@link #invalidates} says of {@link #ANY} tag. Told
+     * before it.
+     *
+     * @param tags true for a tag whose entries stay
+     */
+    default void spares(LongPredicate tags) {
+        // An observer that does not know it takes more for dropped than is.
+    }
 
     /**
      * A command was carried out.

@@ -63,6 +63,7 @@ final class CommandReports implements InvalidationRules {
                 whole(Regime.STAGE_2, vmid, ANY);
             }
             case TLBI_NSNH_ALL -> {
+                observer.spares(tag -> Regime.of(tag).isOfEl2());
                 observer.invalidates(CachedKind.TRANSLATION, ANY, ANY, 0, LAST);
                 observer.invalidates(CachedKind.PAGING_STRUCTURE, ANY, ANY, 0, LAST);
             }

@@ -23,6 +23,11 @@ enum Regime {
         this.code = code;
     }
 
+    /** True for stage 1 of streams of EL2. */
+    boolean isOfEl2() {
+        return this == EL2 || this == EL2_E2H;
+    }
+
     /** Tag in the TLB of the regime's exception level: the VMID, or which of the two worlds of EL2 it is. */
     int tlbTag(int vmid) {
         return this == EL1 || this == STAGE_2 ? vmid : code;

@@ -3,6 +3,7 @@ package org.iommu4j.simulation.sanitizer;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.function.LongPredicate;
 import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.Finding;
 import org.iommu4j.backend.InvalidationRules;
@@ -24,9 +25,21 @@ final class Invalidation {
     private boolean concernsChip;
     private boolean demanded;
 
+    /** Tags whose entries stay. */
+    private LongPredicate spared = tag -> false;
+
     Invalidation(long at, Finding.Place place) {
         this.at = at;
         this.place = place;
+    }
+
+    void spares(LongPredicate tags) {
+        spared = tags;
+    }
+
+    /** True if entries of a tag stay, although the command drops entries of any. */
+    boolean isSpared(long tag) {
+        return spared.test(tag);
     }
 
     void concerns(CachedKind kind) {

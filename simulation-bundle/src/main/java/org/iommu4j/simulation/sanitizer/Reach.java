@@ -22,6 +22,11 @@ record Reach(CachedKind kind, long tag, int pasid, long first, long last, Invali
         return first == 0 && last == -1L;
     }
 
+    /** True if the command drops entries of a tag. */
+    boolean isOf(long other) {
+        return tag == other || (tag == ANY && !command.isSpared(other));
+    }
+
     /**
      * The single difference by which the command missed an entry: kind, tag, PASID or range.
      *
@@ -35,7 +40,7 @@ record Reach(CachedKind kind, long tag, int pasid, long first, long last, Invali
                     ? "dropped " + kind.label() + " entries, the entry is one of " + entry.kind.label()
                     : null;
         }
-        boolean sameTag = tag == ANY || tag == entry.tag;
+        boolean sameTag = isOf(entry.tag);
         boolean samePasid = pasid == ANY || pasid == entry.pasid;
         if (overlaps && samePasid && !sameTag) {
             return "dropped " + rules.tagName(kind) + " " + hex(tag) + ", the entry is of " + hex(entry.tag);
@@ -61,8 +66,7 @@ record Reach(CachedKind kind, long tag, int pasid, long first, long last, Invali
     /** True if the entry is one that the same walk gives, and that other commands or other fields drop. */
     private boolean isOfSameWalk(ShadowEntry entry) {
         return kind == CachedKind.TRANSLATION
-                && (entry.kind == CachedKind.DEVICE
-                        || (entry.kind == CachedKind.PAGING_STRUCTURE && (tag == ANY || tag == entry.tag)));
+                && (entry.kind == CachedKind.DEVICE || (entry.kind == CachedKind.PAGING_STRUCTURE && isOf(entry.tag)));
     }
 
     private static String pasid(int value) {

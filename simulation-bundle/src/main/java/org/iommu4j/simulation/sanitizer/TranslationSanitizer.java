@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.LongPredicate;
 import org.iommu4j.backend.CachedKind;
 import org.iommu4j.backend.DmaAccess;
 import org.iommu4j.backend.Finding;
@@ -279,12 +280,17 @@ public final class TranslationSanitizer implements Sanitizer {
                 ofPasid,
                 space -> space.overlapping(first, last, entry -> {
                     for (ShadowEntry each = entry; each != null; each = each.older) {
-                        if (each.dropper == null) {
+                        if (each.dropper == null && reach.isOf(each.tag)) {
                             each.dropper = current;
                             current.due.add(each);
                         }
                     }
                 }));
+    }
+
+    @Override
+    public synchronized void spares(LongPredicate tags) {
+        command().spares(tags);
     }
 
     @Override
